@@ -19,7 +19,7 @@ shell: ## Open a shell on a host of the demo: make shell HOST=web-1 (operator, w
 demo-down: ## End the demo and remove its hosts
 	@$(LAB) down
 
-test: prepare ## Run every test, on real hosts too, or one part: make test ONLY=unit (lint, unit, fuzz, nix, lab, or a file of checks/lab/tests)
+test: prepare ## Run every test, on real hosts too, or one part: make test ONLY=unit (lint, unit, nix, lab, or a file of checks/lab/tests)
 	@$(LAB) test $(if $(ONLY),--only $(ONLY))
 
 SECONDS ?= 600
@@ -30,7 +30,7 @@ soak: ## Try random sequences for long, and every fault at every change of trees
 soak-hosts: prepare ## Kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
 	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance:: killed_before_the_changes whatever_fails
 
-fuzz: prepare ## Fuzz everything that others may have written: make fuzz SECONDS=600 (each target)
+fuzz: prepare ## Fuzz all documents that others may have written, guided by coverage: make fuzz SECONDS=600 (each target)
 	@$(LAB) fuzz --seconds $(SECONDS)
 
 lint: prepare ## Check formatting and style only

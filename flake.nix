@@ -25,7 +25,8 @@
         default = self.packages.${system}.nixfleet;
       });
 
-      # The tests of the Nix code and of the rest run in the lab, on real hosts: `make test`.
+      # `nix flake check` only builds the programs. All other tests need the hosts of the lab; `make test`
+      # runs them.
       checks = eachSystem (system: {
         inherit (self.packages.${system}) nixfleet nixfleet-activate;
       });

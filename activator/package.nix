@@ -1,5 +1,5 @@
-# The activator as a package. Called with `pkgsStatic`, since it runs on hosts that have none of its
-# libraries.
+# The Nix package of the activator. It must be called with `pkgsStatic`: a host has none of the libraries that
+# a dynamically linked binary needs.
 { lib, rustPlatform }:
 rustPlatform.buildRustPackage {
   pname = "nixfleet-activate";
@@ -10,6 +10,7 @@ rustPlatform.buildRustPackage {
       ../Cargo.lock
       ../Cargo.toml
       ../activator
+      ../checks/fuzz-targets
       ../checks/lab
       ../checks/ledger
       ../cli
@@ -18,13 +19,14 @@ rustPlatform.buildRustPackage {
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;
-  # Relocations in their packed form: 80 kB less. No index for unwinding: 45 kB less; a panic aborts.
+  # Packed relocations save 80 kB. Omitting the index for unwinding saves 45 kB; it is not needed, because a
+  # panic aborts.
   RUSTFLAGS = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr";
   cargoBuildFlags = [
     "--package"
     "nixfleet-activate"
   ];
-  # The tests want real hosts: `make test`.
+  # The tests need real hosts. `make test` runs them.
   doCheck = false;
   meta = {
     description = "Builds and activates NixFleet host closures";

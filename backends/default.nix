@@ -1,4 +1,5 @@
-# Backends by the base of a host: they compile an intent. Each is { lib, types } → a set with:
+# The backends, by base. A backend compiles the intent of a host to a host closure. Each is a function { lib,
+# types } → a set with these attributes:
 #
 #   objection    nixpkgs → null, or why this nixpkgs cannot evaluate them: { what; why; example; }
 #   families     the names of all option families → those that it can compile; others are mistakes
@@ -13,7 +14,7 @@
 #   toplevelFor  { host, config, intent, activator } → { buildSystem, builder } → the closure of the host, a
 #                derivation that `builder`, the activator for `buildSystem`, can build
 #
-# `intent` has the value of every option of a family, in the same tree as below `nixfleet`; `config` is the
+# `intent` has the value of every option of a family, in the same tree as below `nixfleet`. `config` is the
 # evaluated configuration of all modules.
 {
   nixos = import ./nixos;

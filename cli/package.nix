@@ -1,5 +1,5 @@
-# The command line as a package, with completions, manual pages, and a link for each subcommand that a flake
-# offers as an app.
+# The Nix package of the command line, with shell completions and manual pages. It also has a link
+# `nixfleet-<subcommand>` for each subcommand that a flake offers as an app.
 {
   installShellFiles,
   lib,
@@ -15,6 +15,7 @@ rustPlatform.buildRustPackage {
       ../Cargo.lock
       ../Cargo.toml
       ../activator
+      ../checks/fuzz-targets
       ../checks/lab
       ../checks/ledger
       ../cli
@@ -27,7 +28,7 @@ rustPlatform.buildRustPackage {
     "--package"
     "nixfleet"
   ];
-  # The tests want real hosts: `make test`.
+  # The tests need real hosts. `make test` runs them.
   doCheck = false;
   nativeBuildInputs = [ installShellFiles ];
   postInstall = ''

@@ -1,5 +1,5 @@
-# `nix run .#plan` and so on: the command line, which derives the subcommand from the name that it is called
-# by.
+# The flake apps, such as `nix run .#plan`. Each runs the command line under the name `nixfleet-<subcommand>`,
+# from which the command line derives the subcommand.
 fleet:
 let
   inherit (fleet) lib;

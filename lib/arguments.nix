@@ -1,4 +1,5 @@
-# The arguments of mkFleet: `usable` has a usable value of each, `problems { types }` lists their mistakes.
+# Checks the arguments of mkFleet. `usable` has a usable value for each argument, and `problems { types }`
+# lists the mistakes in them.
 given:
 let
   inherit (builtins)
@@ -17,7 +18,7 @@ let
       default = { };
       example = "inherit inputs;";
     };
-    # lib/nixpkgs.nix reports mistakes in it.
+    # Any value is accepted here, because lib/nixpkgs.nix reports the mistakes in it.
     nixpkgs = {
       accepts = _: true;
       default = null;
@@ -42,7 +43,7 @@ let
     };
   };
 
-  # Names that belong to another argument.
+  # Names that are not arguments of mkFleet but belong inside one, with a correct example for each.
   elsewhere =
     let
       inventory = name: "modules = [ { ${name} = …; } ];";
@@ -65,7 +66,7 @@ let
       system = inventory "defaults.system";
     };
 
-  # The location of an argument.
+  # The definition of an argument, for the location in messages.
   definition = name: {
     file = "flake.nix";
     parent = given;

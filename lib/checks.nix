@@ -1,5 +1,5 @@
-# Checks for `nix flake check`: all host closures. Building a closure validates it. NixOS hosts have none yet;
-# Nix checks their systems itself.
+# The checks for `nix flake check`: all host closures. Building a closure validates it. NixOS hosts have no
+# closure yet, and Nix checks their systems itself.
 fleet: closures:
 let
   inherit (fleet) lib;

@@ -1,10 +1,11 @@
 # Modules whose option declarations come before those of users' modules.
 #
-# nixpkgs asks the type of the declaration that it sees first how to merge it with another one, and it sees
-# the most deeply imported declarations first. A nixpkgs type does not know ours, so ours must come first.
+# If an option is declared twice, nixpkgs lets the type of the first declaration decide how to merge the two.
+# The first declaration is that of the most deeply imported module. A nixpkgs type cannot be merged with a
+# NixFleet type, so the modules of NixFleet must be imported most deeply.
 { lib }:
 let
-  # Deeper than users' modules import each other.
+  # More levels than users' modules have imports within each other.
   depth = 32;
 in
 modules: lib.foldl' (inner: _: { imports = lib.toList inner; }) modules (lib.range 1 depth)

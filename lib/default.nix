@@ -1,8 +1,9 @@
-# The public Nix API. A flake calls `mkFleet`; it consists of the smaller functions beside it, which are
-# public too.
+# The public Nix API. A flake calls `mkFleet`. The smaller functions that `mkFleet` consists of are public
+# too.
 #
-# `nixpkgs` is the default: its `lib`, and its `legacyPackages` for the packages that a module names.
-# `packages.<system>` are NixFleet's own programs; nothing of them is forced before a host closure is.
+# `nixpkgs` is used by fleets that pass none: its `lib`, and its `legacyPackages` for the packages that
+# modules name. `packages.<system>` has NixFleet's own programs. They are evaluated only when a host closure
+# is.
 { nixpkgs, packages }:
 let
   backends = import ../backends;
@@ -20,49 +21,49 @@ rec {
     families = import ../modules;
   };
 
-  # Makes the same from the arguments of mkFleet.
+  # Evaluates a fleet like evalFleet, but from the arguments of mkFleet.
   fleetOf = import ./fleet-of.nix { inherit evalFleet; };
 
-  # The option types of NixFleet, for options in users' modules.
+  # The option types of NixFleet, for options that users' modules declare.
   types = import ./types/public.nix { inherit (nixpkgs) lib; };
 
-  # Evaluates one host's modules to its intent.
+  # Evaluates the modules of one host to its intent.
   evalHost = import ./eval-host.nix;
 
-  # All mistakes of a fleet and its hosts as one text, or null.
+  # Returns all mistakes of a fleet and its hosts as one text, or null.
   report = import ./report.nix;
 
   # Returns a value of a fleet, or throws all mistakes as one text.
   checked = import ./checked.nix { inherit report; };
 
-  # The inventory as plain data, for the command line.
+  # Returns the inventory as plain data, for the command line.
   fleetData = import ./fleet-data.nix;
 
-  # The host closures.
+  # Returns the host closures of a fleet.
   hosts = import ./hosts.nix;
 
-  # The NixOS hosts as plain NixOS systems.
+  # Returns the NixOS hosts as plain NixOS systems.
   nixosSystems = import ./nixos-systems.nix;
 
-  # The modules of a host, and their arguments.
+  # Returns the modules of a host, and their arguments.
   hostModules = import ./host-modules.nix;
 
-  # The NixOS hosts as a hive of colmena.
+  # Returns the NixOS hosts as a hive of colmena.
   generateColmena = import ./generate-colmena.nix { inherit hostModules; };
 
-  # The names of all hosts by their address.
+  # Returns the names of all hosts by their address.
   generateHosts = import ./generate-hosts.nix;
 
-  # Modules that hosts may import.
+  # Returns modules that hosts may import.
   fleetModules = import ./fleet-modules { inherit generateHosts; };
 
-  # `nix run .#plan` and so on.
+  # Returns the flake apps, such as `nix run .#plan`.
   apps = import ./apps.nix;
 
-  # Checks for `nix flake check`.
+  # Returns the checks for `nix flake check`.
   checks = import ./checks.nix;
 
-  # Makes flake outputs from a fleet.
+  # Returns the flake outputs of a fleet.
   mkFleet = import ./mk-fleet.nix {
     inherit
       apps

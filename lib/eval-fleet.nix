@@ -1,4 +1,4 @@
-# Evaluates fleet modules to the inventory and, lazily, the intent of each host.
+# Evaluates fleet modules to the inventory and, lazily, to the intent of each host.
 {
   backends,
   checked,
@@ -11,7 +11,8 @@
   inputs ? { },
   nixpkgs ? null,
   modules,
-  # Mistakes that the caller has found already, and the locations of arguments.
+  # The mistakes that the caller has found in its arguments, and a function from the name of an argument to
+  # its location.
   problems ? _: [ ],
   definition ? _: { file = "flake.nix"; },
 }:
@@ -41,7 +42,7 @@ let
       inherit (config) defaults;
       or' = value: default: if value == null then default else value;
     in
-    # With what a module of the fleet adds to hosts.
+    # `host` also has the options that fleet modules add to hosts.
     host
     // {
       inherit name;
@@ -58,7 +59,7 @@ let
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
         in
-        # Consumers of the inventory need only one value for "no timeout".
+        # The inventory represents "no timeout" by null alone.
         if timeout == false then null else timeout;
       timeouts =
         if host.timeouts == null then
@@ -112,8 +113,9 @@ let
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
     warnings = (types.resolveOption options.warnings).value;
 
-    # The option families. Each module costs time again for each host, so modules that only declare options
-    # are merged into one, made once for all hosts of a base.
+    # The modules of the option families, by base. Evaluating a module costs time for each host. So the
+    # modules that only declare options are merged into one module, which is made once for all hosts of a
+    # base.
     intentModules = lib.mapAttrs (
       _: backend:
       let
@@ -145,11 +147,11 @@ let
 
     evaluate = name: evalHost { inherit fleet name; };
 
-    # These values live as long as the fleet, so they are only for hosts that others refer to, and for
-    # reports.
+    # The evaluations of all hosts. Nix keeps them in memory as long as the fleet, so they are used only for
+    # reports and for hosts that other hosts refer to.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
-    # The argument `hosts` of modules: the inventory, and each host's configuration.
+    # The argument `hosts` of modules: the inventory, with the configuration of each host.
     arguments = lib.mapAttrs (
       name: host:
       removeAttrs host [ "modules" ]
@@ -163,7 +165,7 @@ let
     inherit (import ./programs.nix { inherit config lib packages; }) activators clis;
   };
 
-  # Without a usable lib, a fleet has nothing but its mistakes.
+  # The result if the given nixpkgs has no usable `lib`: a fleet that consists only of its mistakes.
   nothing = {
     inherit inputs lib types;
     problems = argumentProblems;

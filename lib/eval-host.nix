@@ -1,8 +1,9 @@
-# Evaluates one host's modules to its intent: `evalHost { fleet; name; }`, with `fleet` from evalFleet.
+# Evaluates the modules of one host to its intent: `evalHost { fleet; name; }`, where `fleet` is a result of
+# evalFleet.
 #
-# Returns { config; options; intent; problems; warnings; evaluated; }. Use `intent` only if `problems` is
-# empty: otherwise it contains placeholders for wrong values. `evaluated` is the whole evaluation; that of a
-# NixOS host is a NixOS system.
+# Returns { config; options; intent; problems; warnings; evaluated; }. `intent` may be used only if `problems`
+# is empty. Otherwise it contains placeholders for wrong values. `evaluated` is the whole evaluation; that of
+# a NixOS host is a NixOS system.
 { fleet, name }:
 let
   backend = fleet.backends.${fleet.hosts.${name}.base};

@@ -1,4 +1,5 @@
-# The inventory as plain data, for the command line. It evaluates no package and no host's intent.
+# Returns the inventory as plain data, for the command line. This evaluates no package and no intent of a
+# host.
 fleet:
 let
   inherit (fleet) lib;
@@ -22,12 +23,12 @@ in
 fleet.types.context.inFleet fleet.inputs (
   fleet.checked [ ] {
     schema = 1;
-    # Nix sets `dirtyRev` if the tree has changes, and neither attribute without Git.
+    # Nix sets `rev` for a clean Git tree, `dirtyRev` if the tree has changes, and neither without Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
     hosts = lib.mapAttrs (
       _: host: builtins.intersectAttrs known host // { ssh = removeAttrs host.ssh [ "authorizedKeys" ]; }
     ) fleet.hosts;
-    # Unset values are left out.
+    # Options without a value are omitted.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;
     tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;

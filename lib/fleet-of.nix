@@ -1,10 +1,10 @@
-# Makes a fleet, as evalFleet returns it, from the arguments of mkFleet.
+# Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
 { evalFleet }:
 # inputs:             the flake's own inputs, which every module receives as an argument
 # nixpkgs:            the source of `lib` and packages; NixFleet's own input by default
 # modules:            fleet modules
-# fleet: short form: { hosts; network; }, see ./short-form.nix
-# hostConfigurations: short form: intent modules by host name
+# fleet:              { hosts; network; }, the short form of a fleet module, see ./short-form.nix
+# hostConfigurations: intent modules by host name, a short form of `hosts.<name>.modules`
 given:
 let
   arguments = import ./arguments.nix given;

@@ -1,12 +1,13 @@
-# The host closures: `nixfleet.hosts.<name>`.
+# Returns the host closures, the flake output `nixfleet.hosts.<name>`.
 fleet:
 let
   inherit (fleet) lib;
   inherit (fleet.types) context warned;
   inFleet = context.inFleet fleet.inputs;
 
-  # Mistakes of a host appear when its derivation is requested. This is outside of `ofHost`: unused
-  # attributes, such as `outPath`, would otherwise keep the evaluation of the host in memory.
+  # Adds the host to the errors and warnings of its closure. Mistakes of a host appear only when its
+  # derivation is requested. This function is outside of `ofHost`, because attributes that are never
+  # evaluated, such as `outPath`, would otherwise keep the evaluation of the host in memory.
   located =
     name: warnings: closure:
     inFleet (context.inHost name closure)
@@ -18,10 +19,11 @@ let
   ofHost =
     name: host:
     let
-      # Does not use fleet.intents, which would keep all evaluations of a large fleet in memory.
+      # `fleet.intents` is not used here, because it would keep the evaluations of all hosts in memory.
       evaluated = fleet.evaluate name;
 
-      # Evaluated once for all build systems.
+      # A function from the build system to the closure. Its other arguments are evaluated once for all build
+      # systems.
       closureFor = fleet.checked [ evaluated ] (
         fleet.backends.${host.base}.toplevelFor {
           inherit host;
@@ -38,8 +40,8 @@ let
       ) fleet.activators;
     in
     {
-      # The closure, built on the host's own system. The manifest does not depend on the build system, so
-      # `toplevelFor.<system>` builds the same host on another one, such as the operator's.
+      # The closure, built on a machine with the host's own system. The manifest does not depend on the build
+      # system, so `toplevelFor.<system>` builds the same closure on another system, such as the operator's.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
     };

@@ -10,8 +10,8 @@ let
   host = fleet.hosts.${name};
   backend = fleet.backends.${host.base};
 
-  # Resolves each option of a family once, for its value and its mistakes. Options of foreign types, which a
-  # module may declare, throw by themselves.
+  # Resolves each option once, for both its value and its mistakes. A module may also declare options with
+  # types that are not NixFleet's. A mistake in the value of such an option is thrown at once.
   resolve =
     tree:
     let
@@ -30,7 +30,8 @@ let
         problems = [ ];
       };
 
-  # Families that the backend cannot compile, and that a module uses. A default does not count as use.
+  # Families that the backend cannot compile, and that a module uses. An option that has only its default
+  # value is not used.
   uncompiled =
     options:
     let
@@ -65,7 +66,8 @@ let
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
-  # Mistakes that only the whole configuration shows. They are skipped if it contains placeholders.
+  # The mistakes that only the whole configuration shows. Those in options that have placeholders are dropped
+  # below.
   together = backend.problems {
     inherit config intent options;
     inherit (fleet) inputs;

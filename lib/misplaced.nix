@@ -1,8 +1,8 @@
-# Names that are options of other tools, or that belong a level higher or deeper, with the advice for each. A
-# value is a function of the definition; it returns the rest of a problem.
+# Advice for names that are options of other tools, or that belong to a higher or lower level. Each value is a
+# function from the definition to the remaining attributes of a problem.
 { lib }:
 let
-  # The first name in a set, for use in examples.
+  # The first attribute name of a set, or the default if there is none, for use in examples.
   first =
     value: default:
     let
@@ -13,11 +13,11 @@ let
 
   ofNixos = example: value: {
     what = name: "the option ${name} is one of NixOS, and does not exist here";
-    why = "an Ubuntu or Debian host keeps its distribution; what a module adds to it stands under nixfleet";
+    why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet only";
     example = example value;
   };
 
-  # The NixFleet equivalent of a NixOS unit.
+  # An example that declares a NixOS unit with NixFleet.
   unit =
     value:
     let
@@ -97,7 +97,7 @@ let
 
   # An option family without its prefix `nixfleet`.
   bare = name: _: {
-    why = "what a host has stands under nixfleet";
+    why = "the options of a host are set under nixfleet";
     example = "nixfleet.${name} = …;";
   };
   families = [
@@ -110,12 +110,12 @@ let
   ];
 
   inventory = name: _: {
-    why = "it is an option of the inventory, and this is a module of a host or role";
+    why = "it is an option of the inventory, but this is a module of a host or role";
     example = "${name} = …;  # in fleet.nix, one of the modules of mkFleet";
   };
 
   intent = name: {
-    why = "it says what a host has, and this is a module of the inventory";
+    why = "it is an option of hosts, but this is a module of the inventory";
     example = "hosts.web-1.modules = [ { ${name} = …; } ];  # or in a role";
   };
 in
@@ -125,7 +125,8 @@ in
     lib.mapAttrs (_: ofNixos) nixos
     // lib.genAttrs families bare
     // {
-      # Names that are both.
+      # These names are both options of NixOS and option families without their prefix. The definition
+      # decides.
       users =
         value:
         if has value "users" || has value "groups" then ofNixos nixos.users value else bare "users" value;

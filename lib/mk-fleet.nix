@@ -1,4 +1,4 @@
-# Makes flake outputs from a fleet. The arguments are those of fleetOf.
+# Returns the flake outputs of a fleet. The arguments are those of fleetOf.
 {
   apps,
   checks,
@@ -21,7 +21,8 @@ let
   };
 in
 {
-  # `whole` evaluates both at once: for `nixfleet` itself, Nix would use a package of that name.
+  # With `whole`, the command line evaluates both values at once. It cannot use the path `nixfleet`, because
+  # Nix would prefer a package of that name.
   nixfleet = whole // {
     schema = 1;
     inherit whole;

@@ -1,12 +1,12 @@
-# Module arguments that a module sets without effect, since NixFleet's own win: `_module.args.pkgs`, above
-# all.
+# Finds module arguments that a module sets without effect, because NixFleet's own arguments take precedence.
+# The most common one is `_module.args.pkgs`.
 { types }:
-# `special`: the arguments that NixFleet passes; `options`: those of the evaluated modules.
+# `special`: the arguments that NixFleet passes. `options`: the options of the evaluated modules.
 special: options:
 let
   inherit (types) problem;
 
-  # The module system's own arguments win too.
+  # The arguments of the module system take precedence too.
   given = special // {
     config = null;
     lib = null;

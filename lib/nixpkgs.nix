@@ -1,17 +1,18 @@
-# The nixpkgs of a fleet: the given one, or NixFleet's own.
+# Selects the nixpkgs of a fleet: the given one, or NixFleet's own.
 #
-# Returns { nixpkgs; isUsable; problems; }. If the given one is not a nixpkgs at all, NixFleet's own replaces
-# it, so that all other mistakes can be reported as well; `isUsable` says whether a fleet can be evaluated
-# with it.
+# Returns { nixpkgs; isUsable; problems; }. If the given value is not a nixpkgs at all, NixFleet's own
+# replaces it, so that all other mistakes can be reported as well. `isUsable` is true if a fleet can be
+# evaluated with the result.
 { given, default }:
 let
   inherit (builtins) isAttrs pathExists;
 
-  # The oldest release of `lib` that the tests use.
+  # The oldest supported release of `lib`, which the tests use too.
   oldest = "23.11";
 
-  # Read from the file behind `lib.trivial.release`: an incomplete copy may lack it, which would end the
-  # evaluation.
+  # The release of a `lib`, or null if it is unknown. It is read from the file that `lib.trivial.release`
+  # reads. An incomplete copy of nixpkgs may lack that file, and then `lib.trivial.release` itself would abort
+  # the evaluation.
   releaseOf =
     lib:
     let
@@ -27,7 +28,7 @@ let
     else
       builtins.head (builtins.match "([^[:space:]]*).*" (builtins.readFile (builtins.head found)));
 
-  # Module classes appeared in 23.05.
+  # Whether a `lib` is too old. Module classes were introduced in 23.05.
   isOld =
     lib:
     let
@@ -44,7 +45,7 @@ let
   takes = "of it NixFleet takes `lib`, and `legacyPackages` for the packages that modules name";
   take = "inherit (inputs) nixpkgs;";
 
-  # Its mistake: { what; why; example; }, or null. `describe` puts a value in words.
+  # The mistake in a given nixpkgs: { what; why; example; }, or null. `describe` puts a value into words.
   objection =
     describe: nixpkgs:
     let

@@ -1,17 +1,18 @@
-# NixFleet's own programs by Nix system: those that a fleet names, otherwise its packages.
+# The programs of NixFleet by Nix system: those that the fleet declares, otherwise NixFleet's own packages.
 {
   config,
   lib,
   packages,
 }:
 let
-  # Whether a string refers to the output of a derivation; otherwise it refers to a source tree.
+  # Whether a value refers to the output of a derivation. Otherwise it refers to a source tree.
   isBuilt =
     given:
     !builtins.isPath given
     && lib.any (origin: origin ? outputs) (lib.attrValues (builtins.getContext "${given}"));
 
-  # Copies only the file itself from a source tree, so that hosts receive nothing else of it.
+  # The store path of an activator. From a source tree only the file itself is copied, so that hosts do not
+  # receive the rest of the tree.
   place =
     _: given:
     if isBuilt given then
@@ -23,11 +24,11 @@ let
       }}";
 in
 {
-  # The binaries of the activator.
+  # The paths of the activator's binaries.
   activators =
     lib.mapAttrs (_: package: "${package.nixfleet-activate}/bin/nixfleet-activate") packages
     // lib.mapAttrs place config.activator;
 
-  # The folders of the command line.
+  # The directories of the command line.
   clis = lib.mapAttrs (_: package: package.nixfleet) packages // config.cli;
 }

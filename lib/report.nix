@@ -1,4 +1,4 @@
-# All mistakes of a fleet and its hosts as one text, or null.
+# Returns all mistakes of a fleet and its hosts as one text, or null.
 fleet:
 let
   inherit (fleet)
@@ -8,14 +8,15 @@ let
     types
     ;
 
-  # A host whose modules throw cannot be checked here; it throws when it is evaluated itself.
+  # The problems of a host. If its modules throw, this reports only the mistakes in options that can be
+  # evaluated. The error itself appears when the host is evaluated on its own.
   guarded =
     name:
     let
       inherit (intents.${name}) options problems;
       try = problems: builtins.tryEval (types.context.inHost name (builtins.deepSeq problems problems));
       tried = try problems;
-      # The mistakes of its options that can be evaluated.
+      # The mistakes of one option, or none if it cannot be evaluated.
       ofOption =
         option:
         let

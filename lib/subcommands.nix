@@ -1,4 +1,4 @@
-# The subcommands that a flake offers as `nix run .#plan` and so on.
+# The subcommands that a flake offers as apps, such as `nix run .#plan`.
 {
   plan = "Show what would change on the hosts";
   apply = "Change the hosts";

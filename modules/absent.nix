@@ -1,4 +1,4 @@
-# `nixfleet.absent.<path>`: paths where nothing stands.
+# `nixfleet.absent.<path>`: paths at which nothing may exist.
 { lib, types }:
 let
   inherit (lib) mkOption;

@@ -1,4 +1,4 @@
-# The names of mode, owner and group in other tools.
+# The names that other tools use for mode, owner and group.
 {
   permissions = "mode";
   perms = "mode";

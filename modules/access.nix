@@ -1,4 +1,4 @@
-# Mode, owner and group of a file or a directory.
+# The options for the mode, owner and group of a file or a directory.
 {
   lib,
   types,

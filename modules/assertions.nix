@@ -1,4 +1,4 @@
-# Assertions and warnings of modules.
+# The options `assertions` and `warnings`, which modules define.
 { lib, types }:
 let
   inherit (lib) mkOption;

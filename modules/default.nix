@@ -1,4 +1,5 @@
-# The intent of a host: what it should have, independent of its operating system. One option family per file.
+# The options for the intent of a host: what it should have, independent of its operating system. Each file
+# has one option family.
 #
 # `newAccount` is the backend's function for the defaults of a new account, see ../backends.
 {
@@ -21,6 +22,6 @@ in
   maxFileSize = import ./max-file-size.nix args;
   systemd = import ./systemd.nix args;
 
-  # Outside of `nixfleet`, where NixOS modules have them.
+  # These options are not below `nixfleet`, because NixOS modules also have them at the top level.
   assertions = import ./assertions.nix args;
 }

@@ -8,7 +8,8 @@ let
     mode = "0644";
   };
 
-  # A missing path is reported where it is used. Older Nix leaves the check to the builder.
+  # Whether a source is a directory. A missing path is reported when it is used. Nix without `readFileType`
+  # leaves this check to the builder.
   isDirectory =
     source:
     builtins.isPath source
@@ -54,15 +55,15 @@ let
           )
           (
             types.problem.about [ "validate" ] (
-              mistake "${here}.validate does not say where the file stands"
+              mistake "${here}.validate has no %s for the path of the file"
                 "one of its words must contain %s, which stands for the new file"
                 "${here}.validate = [ \"/usr/sbin/visudo\" \"-cf\" \"%s\" ];"
             )
           )
       ++ lib.optional (value.onChange != null && !types.namesProgram value.onChange) (
         types.problem.about [ "onChange" ] (
-          mistake "${here}.onChange names no program by its path"
-            "it runs without a shell, and says nothing of where programs are looked for"
+          mistake "${here}.onChange does not start with the absolute path of a program"
+            "it runs without a shell and without a search path for programs"
             "${here}.onChange = [ \"/usr/sbin/newaliases\" ];"
         )
       );

@@ -1,4 +1,4 @@
-# `nixfleet.groups.<name>`: groups.
+# `nixfleet.groups.<name>`: groups of the host.
 { lib, types }:
 {
   _file = ./groups.nix;

@@ -1,4 +1,4 @@
-# `nixfleet.healthChecks.<name>`: checks that tell whether the host is healthy.
+# `nixfleet.healthChecks.<name>`: checks of whether the host is healthy.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -26,10 +26,10 @@ let
 
   kinds = types.shared.choices.checkProbe;
 
-  # How long a unit must have been active, in seconds.
+  # The time that a unit must have been active, in seconds.
   stableFor = check: if check.stableFor == null then 3 else check.stableFor;
 
-  # The longest time until a check has failed for good, in seconds: a change waits for it.
+  # The limit for the total time of a check with all its retries, in seconds, because a change waits for it.
   longest = types.shared.limits.checkSeconds;
 
   mostOf =
@@ -63,19 +63,19 @@ let
       )
     )
     ++ lib.optional (value.unit != null && value.from == "operator") (
-      mistake "${here} looks at a unit from the operator's side" "units are known on the host alone"
+      mistake "${here} checks a unit from the operator's machine" "units can be checked only on the host"
         "${here}.from = \"host\";"
     )
     ++ lib.optional (value.command != null && !types.namesProgram value.command) (
       types.problem.about [ "command" ] (
-        mistake "${here}.command names no program by its path"
-          "it runs without a shell, and says nothing of where programs are looked for"
+        mistake "${here}.command does not start with the absolute path of a program"
+          "it runs without a shell and without a search path for programs"
           "${here}.command = [ \"/usr/bin/pg_isready\" ];"
       )
     )
     ++ lib.optional (total > longest) (
-      mistake "${here} may take ${toString total} s until it has failed"
-        "a change waits for it, and waits ${toString longest} s at most"
+      mistake "${here} could take ${toString total} s to fail"
+        "a change waits for it at most ${toString longest} s"
         "${here}.retries = 3;"
     );
 

@@ -25,11 +25,11 @@ types.record {
       mistake = types.problem.at given;
     in
     lib.optional (value.method == "HEAD" && (value.bodyContains != null || value.bodyMatches != null)) (
-      mistake "${here} asks for the head alone and looks at the body" "an answer to HEAD has no body"
+      mistake "${here} uses the method HEAD, but checks the body" "an answer to HEAD has no body"
         "${here}.method = \"GET\";"
     )
     ++ lib.optional (value.bodyContains == "" || value.bodyMatches == "") (
-      mistake "${here} looks for nothing in the body" "every body has that"
+      mistake "${here} has an empty bodyContains" "every body contains the empty string"
         "${here}.bodyContains = \"ready\";"
     );
   fields = {

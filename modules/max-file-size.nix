@@ -1,4 +1,5 @@
-# `nixfleet.maxFileSize`: maximum size of a file of another user at a managed path.
+# `nixfleet.maxFileSize`: the maximum size, in bytes, of a file at a managed path that belongs to another
+# user.
 { lib, types }:
 {
   _file = ./max-file-size.nix;

@@ -1,4 +1,4 @@
-# `nixfleet.packages`: programs from Nix in every user's PATH.
+# `nixfleet.packages`: packages from Nix in the PATH of every user.
 { lib, types }:
 {
   _file = ./packages.nix;

@@ -28,7 +28,8 @@ let
     };
   };
 
-  # Errors of a package or file in a setting may appear only when the text is made.
+  # Fills in the text of a unit from its sections. An error in a package or file that a setting uses may
+  # appear only here, so the evaluation is run `within` the error context of the option.
   completeContent =
     within: value:
     if value.sections == { } then value else value // { text = within (unitText value.sections); };
@@ -43,11 +44,11 @@ let
         "${lib.showOption loc} = { sections = { … }; };"
     );
 
-  # Settings that make links of an enabled unit.
+  # The settings of [Install] that create links when a unit is enabled.
   wants = map (each: each.setting) types.shared.install ++ [ "Alias" ];
   isWanted = sections: lib.any (key: sections ? Install.${key}) wants;
 
-  # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit.
+  # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit name.
   ownSection = {
     automount = "Automount";
     mount = "Mount";
@@ -63,7 +64,7 @@ let
     removeAttrs ownSection [ "target" ]
   );
 
-  # The suffix of a unit, or null if its name is wrong; the type reports that.
+  # The suffix of a unit name, or "" if the name is wrong, which its type reports.
   suffixIn =
     unit:
     let
@@ -71,7 +72,7 @@ let
     in
     if found == null then "" else lib.head found;
 
-  # Sections that systemd would ignore, because this kind of unit does not have them.
+  # Reports sections that systemd would ignore, because this type of unit does not have them.
   checkSections =
     { loc, value, ... }@given:
     let
@@ -141,7 +142,7 @@ let
     ++ lib.optional (value.enabled == true && value.sections != { } && !isWanted value.sections) (
       types.problem.about [ "sections" "enabled" ] (
         types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
-          "${here} is to start at boot, but nothing wants it"
+          "${here} is enabled, but no unit starts it at boot"
           "its section [Install] has none of ${lib.concatStringsSep ", " wants}"
           "${here}.sections.Install.WantedBy = \"${
             {
@@ -162,8 +163,8 @@ let
     ++ lib.optional (!own && value.enabled != null) (
       types.problem.about [ "text" "sections" ] (
         types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
-          "${here}.enabled is given for a unit of the distribution"
-          "this unit has drop-ins only, so whether it is enabled is the distribution's matter"
+          "${here}.enabled is set for a unit of the distribution"
+          "this unit has drop-ins only, so the distribution decides whether it is enabled"
           "${here} = { dropIns = { … }; };"
       )
     );

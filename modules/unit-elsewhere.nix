@@ -1,4 +1,4 @@
-# The right place for settings of sections that are written a level too high, or as in NixOS.
+# The correct paths of names that were written one level too high, or as in NixOS.
 let
   section = name: [
     "sections"

@@ -1,4 +1,4 @@
-# The text of a systemd unit from its sections: [Unit] first and [Install] last, as people write them.
+# The text of a systemd unit, made from its sections, with [Unit] first and [Install] last as is customary.
 { lib, types }:
 let
   inherit (builtins)

@@ -7,11 +7,12 @@
 let
   inherit (lib) mkOption;
 
-  # Options that may be unset.
+  # The fields that may be left unset.
   open = types.shared.choices.unstatedUserField;
 
-  # The values of a new account for options that are not stated; its home and shell are those of its system.
-  # An existing account keeps its own values: `unstated` lists these options.
+  # Fills in the values that a new account would have in the unset fields. The home and the shell depend on
+  # whether it is a system account. An existing account keeps its own values, so `unstated` lists the unset
+  # fields.
   complete =
     name: stated:
     let

@@ -1,10 +1,11 @@
-//! Measures the engine against its floors, in one run on one machine: 10,000 managed files, nothing changed,
-//! against a look at each of them; 10,000 changed files against writing, syncing and renaming them in a bare
-//! loop.
+//! Benchmarks the engine against the fastest possible implementation, on one machine in one run.
 //!
-//! `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`; the directory decides
-//! which disk is measured. The seconds of each run go to standard output as JSON, for `make bench`; the
-//! ratios to standard error.
+//! With 10,000 managed files and no change, planning is compared with a bare `stat` of each file. With 10,000
+//! changed files, applying is compared with a loop that only writes, syncs and renames each file.
+//!
+//! Usage: `cargo run --release -p nixfleet-activate --example figures [-- DIRECTORY [FILES]]`. The directory
+//! selects the disk to measure. The times of each round are written to standard output as JSON, in seconds,
+//! for `make bench`. The ratios are written to standard error.
 
 #![allow(clippy::disallowed_methods, reason = "it measures on files of its own")]
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -25,9 +26,9 @@ use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{AtFlags, CWD};
 
-/// How many files, unless another number is asked for.
+/// The default number of files.
 const FILES: usize = 10_000;
-/// Directories they lie in.
+/// The number of directories that contain the files.
 const DIRECTORIES: usize = 100;
 const ROUNDS: usize = 7;
 
@@ -42,7 +43,7 @@ fn main() {
     let host = Host::open(&tree).unwrap();
     let closures: Vec<String> = (0..ROUNDS).map(|round| closure(room.path(), round, files)).collect();
 
-    // Taken in turns, so that a disk that grows slower does so for both.
+    // Alternate between the two, so that a disk that becomes slower affects both measurements.
     let (mut bare, mut changed) = (Vec::new(), Vec::new());
     for (round, closure) in closures.iter().enumerate() {
         bare.push(write_bare(&room.path().join("bare"), round, files));
@@ -52,10 +53,11 @@ fn main() {
         changed.push(begun.elapsed());
         assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
     }
-    // The first writes new files, the others replace them, as the engine does.
+    // Ignore the first round, which creates the files. The other rounds replace them, as the engine does.
     let (bare, changed) = (&bare[1..], &changed[1..]);
 
-    // What was just written is read once more, until its times are surely past.
+    // Apply two more changes after a pause, so that the timestamps of the files are old enough for the fast
+    // path.
     let current = closures.last().unwrap();
     std::thread::sleep(Duration::from_millis(50));
     let report =
@@ -138,7 +140,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
     closure.to_str().unwrap().to_owned()
 }
 
-/// The floor of a change: each file written, synced and renamed into place.
+/// Measures the lower bound for a change: write, sync and rename each file.
 fn write_bare(directory: &Path, round: usize, files: usize) -> Duration {
     for number in 0..DIRECTORIES {
         fs::create_dir_all(directory.join(format!("etc/d{number:02}"))).unwrap();
@@ -155,7 +157,7 @@ fn write_bare(directory: &Path, round: usize, files: usize) -> Duration {
     begun.elapsed()
 }
 
-/// The floor of a look: stat of each file by its path.
+/// Measures the lower bound for an inspection: `stat` each file by its path.
 fn look_at_all(root: &Path, files: usize) -> Duration {
     let paths: Vec<_> = (0..files).map(|number| root.join(&path(number)[1..])).collect();
     let begun = Instant::now();
@@ -165,7 +167,7 @@ fn look_at_all(root: &Path, files: usize) -> Duration {
     begun.elapsed()
 }
 
-/// The ratio of the medians.
+/// Formats the ratio of the two medians.
 fn ratio(ours: &[Duration], floor: &[Duration]) -> String {
     let median = |durations: &[Duration]| {
         let mut sorted = durations.to_vec();

@@ -11,7 +11,7 @@ use nixfleet_contract::run_id::RunId;
 
 use super::upkeep::{BackupsCommand, GcArgs};
 
-/// Builds NixFleet host closures, and brings a host to the generation a closure describes.
+/// Build NixFleet host closures, and activate them on a host.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 pub struct Arguments {
@@ -21,53 +21,52 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Build a host closure; the builder of its derivation.
+    /// Build a host closure, as the builder of its derivation.
     Build {
-        /// The attributes of the derivation as Nix writes them.
+        /// The JSON file with the attributes of the derivation, as Nix writes it.
         #[arg(long, env = "NIX_ATTRS_JSON_FILE", value_name = "FILE")]
         attributes: PathBuf,
     },
     /// Check an intent or a manifest without a host.
     Check {
-        /// An intent, the attributes of a derivation, or a manifest; JSON.
+        /// A JSON file with an intent, the attributes of a derivation, or a manifest.
         file: PathBuf,
     },
-    /// Show what an apply would do. Changes nothing.
+    /// Show what an apply would do, without changing anything.
     Plan {
         #[command(flatten)]
         common: Common,
         /// The closure to plan for.
         #[arg(long, visible_alias = "closure", value_name = "STORE PATH")]
         target: String,
-        /// Its manifest, `-` for standard input, where the closure is not on this machine.
+        /// The manifest of the closure, if the closure is not on this machine; `-` for standard input.
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
-        /// Contents of files follow the manifest on standard input: how long the manifest is, then each of
-        /// them.
+        /// The lengths of the manifest and of each file content that follows it on standard input, in bytes.
         #[arg(long, value_name = "BYTES", value_delimiter = ',', requires = "manifest")]
         parts: Vec<usize>,
         #[command(flatten)]
         force: ForceArgs,
         #[command(flatten)]
         planning: PlanningArgs,
-        /// Name the contents that the host's tools have to look at and that are not here, instead of doing
-        /// without.
+        /// Instead of validating, list the file contents that validation needs and this machine does not
+        /// have.
         #[arg(long, conflicts_with = "parts")]
         name_lacking: bool,
-        /// Where there is nothing to do, try the health checks.
+        /// Run the health checks if the host needs no change.
         #[arg(long)]
         health_checks: bool,
         #[command(flatten)]
         login: LoginArgs,
     },
-    /// Bring the host to a closure, all or nothing.
+    /// Apply a closure to the host, as one transaction.
     Apply {
         #[command(flatten)]
         common: Common,
         /// The closure to apply.
         #[arg(long, value_name = "STORE PATH")]
         closure: String,
-        /// The fingerprint of the plan that was agreed to; another plan is refused.
+        /// Refuse to continue unless the plan has this fingerprint.
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
         #[command(flatten)]
@@ -75,19 +74,19 @@ pub enum Command {
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Go back to a generation of the host, all or nothing.
+    /// Roll back to a generation of the host, as one transaction.
     Rollback {
         #[command(flatten)]
         common: Common,
-        /// A number, or `previous`.
+        /// The number of the generation, or `previous`.
         #[arg(long, default_value = "previous")]
         to: GenerationRef,
-        /// Only show what would be done. Changes nothing.
+        /// Show what would be done, without changing anything.
         #[arg(long)]
         plan: bool,
         #[command(flatten)]
         planning: PlanningArgs,
-        /// The fingerprint of the plan that was agreed to; another plan is refused.
+        /// Refuse to continue unless the plan has this fingerprint.
         #[arg(long, value_name = "FINGERPRINT")]
         expect: Option<String>,
         #[command(flatten)]
@@ -95,58 +94,58 @@ pub enum Command {
         #[command(flatten)]
         run: RunArgs,
     },
-    /// Follow a run that was begun over another connection, to its report.
+    /// Follow a run that was started over another connection, until it reports.
     Follow {
         #[command(flatten)]
         common: Common,
-        /// The run.
+        /// The name of the run.
         #[arg(long, value_name = "RUN")]
         run: RunId,
     },
-    /// Confirm a run that waits for it, from a connection made since.
+    /// Confirm a run that waits for a confirmation, over a connection made after the change.
     Confirm {
         #[command(flatten)]
         common: Common,
-        /// The run.
+        /// The name of the run.
         #[arg(long, value_name = "RUN")]
         run: RunId,
-        /// A file with what is sent along, such as the results of health checks from elsewhere; `-` for
-        /// standard input.
+        /// A JSON file with the confirmation, which can carry results of health checks that ran elsewhere;
+        /// `-` for standard input.
         #[arg(long, value_name = "FILE")]
         said: Option<PathBuf>,
     },
-    /// Try the health checks of the generation in force.
+    /// Run the health checks of the generation in force.
     Health {
         #[command(flatten)]
         common: Common,
     },
-    /// Put the host right where a run was interrupted. Changes nothing otherwise.
+    /// Recover the host if a run was interrupted. Otherwise, change nothing.
     Recover {
         #[command(flatten)]
         common: Common,
-        /// The host is booting: units are left to systemd.
+        /// The host is booting: leave its units to systemd.
         #[arg(long)]
         boot: bool,
-        /// The run that has just ended, well or not.
+        /// Recover the host after this run, which has just ended, unless it succeeded.
         #[arg(long, value_name = "RUN", conflicts_with = "boot")]
         behind: Option<RunId>,
     },
-    /// Look at a generation in mounts of this process's own; what `apply` starts.
+    /// Validate a generation in a private mount namespace, on behalf of another activator process.
     #[command(hide = true)]
     Preview,
-    /// Show how the host stands. Changes nothing.
+    /// Show the status of the host, without changing anything.
     Status {
         #[command(flatten)]
         common: Common,
     },
-    /// Show everything that is owned on the host. Changes nothing.
+    /// Show everything that NixFleet owns on the host, without changing anything.
     Inspect {
         #[command(flatten)]
         common: Common,
     },
-    /// Drop generations that nobody needs any more.
+    /// Drop generations that nothing needs.
     Gc(GcArgs),
-    /// List, show or drop what was kept before it was replaced.
+    /// List, show or drop backups of replaced content.
     Backups {
         #[command(subcommand)]
         command: BackupsCommand,
@@ -154,7 +153,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether all that it does is to look at the host and print what it finds.
+    /// Whether the command only reads the host and prints what it finds.
     pub const fn changes_nothing(&self) -> bool {
         matches!(
             self,
@@ -165,7 +164,7 @@ impl Command {
         )
     }
 
-    /// Whether standard output is for a program.
+    /// Whether the command prints JSON, for a program to read.
     pub const fn wants_json(&self) -> bool {
         match self {
             Self::Build { .. } | Self::Check { .. } | Self::Preview => false,
@@ -186,7 +185,7 @@ impl Command {
 
 #[derive(Args)]
 pub struct Common {
-    /// The tree that stands for the host.
+    /// The root directory of the host.
     #[arg(long, default_value = "/", value_name = "DIR")]
     pub root: PathBuf,
     /// Print one JSON document.
@@ -196,48 +195,50 @@ pub struct Common {
 
 #[derive(Args)]
 pub struct ForceArgs {
-    /// Do it in spite of this objection.
+    /// Overrule this objection, or leave this path as it is.
     #[arg(long, value_name = "OBJECTION|PATH", value_delimiter = ',')]
     pub force: Vec<Force>,
 }
 
-/// How many characters of a revision are kept: a hash of Git has 40.
+/// The maximum length of a recorded revision, in characters. A Git hash has 40.
 const REVISION_LIMIT: usize = 100;
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// Who runs this, for the lock and for whoever finds it held.
+    /// The operator, as shown to others who find the host locked.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     pub by: String,
-    /// The revision of the flake that is applied, to be remembered with the generation. A variable, since a
-    /// command may be newer than the activator of a closure, which then ignores it.
+    /// The revision of the flake, to record with the generation.
+    ///
+    /// A newer command passes it in the environment, because an older activator ignores a variable that it
+    /// does not know.
     #[arg(long, env = "NIXFLEET_REVISION", value_name = "REVISION", overrides_with = "revision")]
     pub revision: Option<String>,
-    /// Undo everything unless it is confirmed within this time.
+    /// Undo the change unless it is confirmed within this time.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub confirm_timeout: Option<u64>,
     #[command(flatten)]
     pub login: LoginArgs,
-    /// The name of the run; one is drawn otherwise.
+    /// The name of the run; random by default.
     #[arg(long, value_name = "RUN")]
     pub run: Option<RunId>,
-    /// This process is in a unit of its own already.
+    /// This process already runs in the systemd unit of the run.
     #[arg(long, hide = true, requires = "run")]
     pub in_unit: bool,
 }
 
 #[derive(Args)]
 pub struct LoginArgs {
-    /// Who has logged in here, and has to be able to again afterwards.
+    /// The user who logged in to this host, and must still be able to log in after the change.
     #[arg(long, env = "SUDO_USER", value_name = "USER", overrides_with = "login")]
     pub login: Option<String>,
-    /// Over which SSH connection.
+    /// The SSH connection of that user, in the format of `SSH_CONNECTION`.
     #[arg(long, env = "SSH_CONNECTION", value_name = "ADDRESSES", overrides_with = "connection")]
     pub connection: Option<String>,
 }
 
 impl LoginArgs {
-    /// Who has to be able to log in again afterwards, if anyone.
+    /// Returns the login that must still work after the change, if any.
     pub fn who(&self) -> Option<Login> {
         Login::of(self.login.as_deref(), self.connection.as_deref())
     }
@@ -245,23 +246,24 @@ impl LoginArgs {
 
 #[derive(Args)]
 pub struct PlanningArgs {
-    /// Do not have the host's own tools look at the new generation.
+    /// Do not validate the new generation with the host's own tools.
     #[arg(long)]
     pub no_validate: bool,
-    /// Show the content of files that others on the host may not read.
+    /// Show the content of files that other users on the host cannot read.
     #[arg(long)]
     pub show_private: bool,
 }
 
 impl RunArgs {
-    /// The revision, as much of it as is kept.
+    /// Returns the revision, cut to the maximum length; `None` if it is empty.
     pub fn revision(&self) -> Option<String> {
         let revision: String =
             self.revision.iter().flat_map(|text| text.chars()).take(REVISION_LIMIT).collect();
         (!revision.is_empty()).then_some(revision)
     }
 
-    /// The same once more, for this program in a unit, which has another environment.
+    /// Returns extra options for running this program again in a unit: the name of the run, and the values
+    /// that may come from environment variables, which the unit does not inherit.
     pub fn repeated(&self, run: &RunId) -> Vec<OsString> {
         let run = self.run.is_none().then(|| format!("--run={run}"));
         let LoginArgs { login, connection } = &self.login;

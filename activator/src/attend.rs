@@ -1,4 +1,4 @@
-//! A change of the host from the asking to the report: in a unit of its own, followed from outside.
+//! Runs a change in a separate systemd unit, and follows the unit until it reports.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::host::systemd::Systemd;
 use crate::host::transcript::{Transcript, TranscriptLine};
 use crate::host::transient::Transient;
 
-/// Carries a change out as the run of this name, in this very process, and says so in its transcript. It has
-/// to be confirmed where there is a limit to how long that may take.
+/// Carries out a change in this process, as the run `run`, and writes its report to the transcript. With a
+/// limit, the change is undone unless it is confirmed within that time.
 ///
 /// # Errors
-/// The report cannot be written. What it says has happened all the same.
+/// The report cannot be written. The run has ended nevertheless.
 pub fn carry_out(
     host: &Host,
     request: ApplyRequest<'_>,
@@ -34,16 +34,17 @@ pub fn carry_out(
     transcript.say(&apply_within(host, request, holder.of_run(run.clone()), window))
 }
 
-/// Whether changes of a host can have a unit of their own.
+/// Whether changes of a host can run in separate systemd units.
 #[must_use]
 pub fn has_units(host: &Host) -> bool {
     Systemd::of(host).is_some()
 }
 
-/// Starts this program with these arguments in a unit of its own, and follows it to its report.
+/// Starts this program with `arguments` in a transient unit, and follows the run until its report. `hand_on`
+/// is called with each line of the transcript.
 ///
 /// # Errors
-/// It cannot be started, or ends without a report.
+/// The unit cannot be started, or the run ends without a report.
 pub fn in_a_unit(
     host: &Host,
     run: &RunId,
@@ -56,34 +57,35 @@ pub fn in_a_unit(
     transcript.follow(hand_on, || unit.check())
 }
 
-/// Follows a run that was asked for over another connection.
+/// Follows a run that was started over another connection, until its report. `hand_on` is called with each
+/// line of the transcript.
 ///
 /// # Errors
-/// The host knows nothing of it, or it ends without a report.
+/// The host does not know the run, or the run ends without a report.
 pub fn follow(host: &Host, run: &RunId, hand_on: impl FnMut(&TranscriptLine)) -> Result<Report, Problem> {
     let transcript = Transcript::of(host, run);
     if transcript.exists() {
         let mut unit = Transient::of(run);
         return transcript.follow(hand_on, || unit.check());
     }
-    // The host has booted since.
+    // A reboot removes the transcript, but the record of the last run remains.
     let last = last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
     last.map(|last| last.report).ok_or_else(|| {
-        Problem::new(Code::NoRun, "The host knows nothing of this run")
+        Problem::new(Code::NoRun, "the host has no record of this run")
             .at(run)
-            .because("it never began here, or others have run since")
-            .help("see how the host stands: nixfleet status")
+            .because("it never started on this host, or a later run replaced its record")
+            .help("check the state of the host: nixfleet status")
     })
 }
 
-/// Confirms a run, and says what the health checks found that are tried from elsewhere.
+/// Confirms a run, and passes on the results of the health checks that ran elsewhere.
 ///
 /// # Errors
-/// The host knows nothing of it.
+/// The host does not know the run, or the confirmation cannot be written.
 pub fn confirm(host: &Host, run: &RunId, confirmation: &Confirmation) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     if transcript.exists() {
         return transcript.confirm(confirmation);
     }
-    Err(Problem::new(Code::NoRun, "There is no run here that could be confirmed").at(run))
+    Err(Problem::new(Code::NoRun, "the host has no run that waits for a confirmation").at(run))
 }

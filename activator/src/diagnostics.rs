@@ -1,5 +1,7 @@
-//! Diagnostics: each event is a line on standard error. In the journal the line has its priority. Elsewhere
-//! nothing is written unless `NIXFLEET_LOG` names a level: the operator's side reads standard error too.
+//! Diagnostics: events, each written as a line to standard error.
+//!
+//! If standard error is the journal, each line carries its priority. Elsewhere, nothing is written unless
+//! `NIXFLEET_LOG` names a level, because the operator's side reads standard error too.
 
 use std::env;
 use std::fmt::{self, Debug, Write as _};
@@ -14,34 +16,34 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The longest wait for a journal that takes nothing. It gets no more lines after that: a change does not
-/// depend on it.
+/// How long to wait for a journal that accepts no data. After that it gets no more lines, because a change
+/// must not depend on the journal.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Begins to write events to standard error, if they are wanted there.
+/// Starts to write events to standard error, unless the level is `OFF`.
 pub fn begin() {
     let is_journal = is_journal(env::var("JOURNAL_STREAM").ok().as_deref(), io::stderr());
     let asked = env::var("NIXFLEET_LOG").ok().and_then(|level| level.parse().ok());
     let level = asked.unwrap_or(if is_journal { LevelFilter::DEBUG } else { LevelFilter::OFF });
     if level != LevelFilter::OFF {
         let lines = Lines { is_journal, level, is_stuck: AtomicBool::new(false) };
-        // This is the first one.
+        // Cannot fail: no subscriber was set before.
         let _ = tracing::subscriber::set_global_default(lines);
     }
 }
 
-/// Whether a stream is the one that `JOURNAL_STREAM` of systemd names, as `DEVICE:INODE`.
+/// Whether a stream is the one that systemd names in `JOURNAL_STREAM`, as `DEVICE:INODE`.
 fn is_journal(named: Option<&str>, stream: impl AsFd) -> bool {
     named.is_some_and(|named| {
         fstat(stream).is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
     })
 }
 
-/// Writes each event as a line.
+/// A subscriber that writes each event as a line.
 struct Lines {
     is_journal: bool,
     level: LevelFilter,
-    /// The journal takes nothing.
+    /// Whether the journal stopped accepting data.
     is_stuck: AtomicBool,
 }
 
@@ -54,7 +56,7 @@ impl Subscriber for Lines {
         Some(self.level)
     }
 
-    // Spans are not enabled, so none has a number of its own.
+    // Spans are disabled, so the id does not matter.
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
     }
@@ -82,7 +84,7 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
-/// The line of an event, with the priority that sd-daemon(3) describes.
+/// Formats an event as a line. For the journal, the line starts with the priority, as in sd-daemon(3).
 fn line(event: &Event<'_>, is_journal: bool) -> String {
     let mut line = String::new();
     if is_journal {
@@ -102,7 +104,8 @@ fn priority(level: Level) -> &'static str {
     }
 }
 
-/// Writes the message, then ` NAME=VALUE` for each field, on one line: control characters become spaces.
+/// A visitor that appends the message of an event, then ` NAME=VALUE` for each field. Control characters
+/// become spaces, so that the text stays on one line.
 struct Words<'a>(&'a mut String);
 
 impl Visit for Words<'_> {
@@ -132,7 +135,7 @@ mod capture {
 
     use super::*;
 
-    /// Keeps the lines that would be written.
+    /// A subscriber that collects the lines instead of writing them.
     struct Kept {
         lines: Lines,
         text: Arc<Mutex<String>>,
@@ -160,7 +163,7 @@ mod capture {
         fn exit(&self, _: &Id) {}
     }
 
-    /// The lines that would be written while something is done on this thread.
+    /// Returns the lines that would be written while `work` runs on this thread.
     pub fn written(is_journal: bool, level: LevelFilter, work: impl FnOnce()) -> String {
         let text = Arc::default();
         let lines = Lines { is_journal, level, is_stuck: AtomicBool::new(false) };

@@ -1,23 +1,23 @@
-//! SHA-256 as lower-case hexadecimal, the form every document here uses.
+//! SHA-256 digests in lower-case hexadecimal, the form that every document uses.
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
-/// How much is read at a time, in bytes: large enough that the calls do not show.
+/// The size of one read, in bytes. It is large enough that the cost of the system calls does not matter.
 const CHUNK: usize = 128 * 1024;
 
-/// The digest of bytes in memory.
+/// Returns the digest of bytes in memory.
 #[must_use]
 pub fn of(bytes: impl AsRef<[u8]>) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The digest and the length of everything a reader gives.
+/// Returns the digest and the length of everything that a reader yields.
 ///
 /// # Errors
-/// What the reader says.
+/// The error of the reader.
 pub fn of_reader(mut reader: impl Read) -> io::Result<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK];

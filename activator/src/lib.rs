@@ -1,17 +1,17 @@
-//! The engine that changes a host, and the builder of what it changes hosts to. The documents that go in and
-//! out are those of [`nixfleet_contract`].
+//! The engine that changes a host, and the builder of host closures. [`nixfleet_contract`] defines the
+//! documents that they read and write.
 //!
 //! - [`build`]: the builder of a host closure
 //! - [`engine`]: plan, apply, rollback, status
-//! - [`attend`]: a change in a unit of its own, and following it
-//! - [`health`]: trying health checks
-//! - [`host`]: what the engine reads and changes
+//! - [`attend`]: a change in a separate systemd unit, and how to follow it
+//! - [`health`]: the execution of health checks
+//! - [`host`]: the parts of a host that the engine reads and changes
 //! - [`diagnostics`]: events for the journal of the host
 //! - [`digest`]: SHA-256 of files
-//! - [`show`]: all of it for people
+//! - [`show`]: plans, reports and states as text for people
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
-// Tests make the hosts that they try the engine on.
+// Tests write files directly, to create the hosts that they run the engine on.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod attend;

@@ -45,15 +45,16 @@ use nixfleet_contract::run_id::RunId;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 
-/// The exit codes.
+/// The exit code of a command that was refused or could not be carried out.
 const USAGE: u8 = 1;
+/// The exit code of a command that ran, but did not succeed.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are no errors; a closed pipe while printing is nobody's concern.
+            // Clap returns the texts of `--help` and `--version` as errors too. A closed pipe is ignored.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         Err(problems) => {
             if let Some(problem) = problems.first().filter(|_| json) {
                 let refusal = Refusal { schema: SCHEMA, problem: problem.clone() };
-                // Who does not read it still has the exit code and standard error.
+                // Ignore errors: the exit code and standard error report the problem too.
                 let _ = print(&refusal, true, |_| String::new());
             }
             for problem in &problems {
@@ -162,14 +163,14 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends this process when nobody is left to read its answer, whatever it is looking at by then. For commands
-/// that change nothing.
+/// Ends this process as soon as the reader of its standard output is gone, even in the middle of its work.
+/// Only for commands that change nothing.
 fn end_with_the_reader() {
     thread::spawn(|| {
         let output = io::stdout();
         let mut watched = [PollFd::new(&output, PollFlags::empty())];
-        // Of a pipe or connection that nobody reads poll(2) tells without being asked; of anything else it
-        // never does.
+        // Without requested events, poll(2) still returns once a pipe or socket has no reader. For any other
+        // kind of output it never returns.
         let _ = poll(&mut watched, None);
         if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             std::process::exit(FAILED.into());
@@ -177,7 +178,7 @@ fn end_with_the_reader() {
     });
 }
 
-/// The request for a plan.
+/// The options of a plan.
 struct PlanRequest<'a> {
     force: &'a [Force],
     login: Option<&'a Login>,
@@ -187,13 +188,14 @@ struct PlanRequest<'a> {
     json: bool,
 }
 
-/// A closure that may be elsewhere, by its manifest and by contents that came with it.
+/// Returns the closure of a manifest, which may be on another machine. `parts`: the lengths of the manifest
+/// and of the file contents after it in `bytes`; empty if `bytes` is only a manifest.
 fn target_closure(bytes: &[u8], parts: &[usize], target: &str) -> Result<TargetClosure, Problem> {
-    let failed = |why: String| Problem::new(Code::Usage, "The manifest cannot be read").because(why);
+    let failed = |why: String| Problem::new(Code::Usage, "the manifest cannot be read").because(why);
     let Some((manifest, parts)) = parts.split_first() else {
         return TargetClosure::of_manifest(bytes.to_vec(), target);
     };
-    let short = || failed("standard input ends before it has all parts".to_owned());
+    let short = || failed("standard input ended before all parts were read".to_owned());
     let (manifest, mut rest) = bytes.split_at_checked(*manifest).ok_or_else(short)?;
     let mut contents = Vec::new();
     for length in parts {
@@ -205,7 +207,7 @@ fn target_closure(bytes: &[u8], parts: &[usize], target: &str) -> Result<TargetC
     Ok(TargetClosure::of_manifest(manifest.to_vec(), target)?.with(contents))
 }
 
-/// Prints a plan. Why a host cannot be planned for is part of the plan.
+/// Prints a plan. A problem that prevents planning is printed as part of the plan.
 fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -> Result<(), Problem> {
     let objection = Lock::objection(host);
     let checks =
@@ -221,7 +223,7 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
     print(&plan, request.json, show::plan)
 }
 
-/// `calm`: no other run is changing the host.
+/// Plans with a full comparison of host and target. `calm`: whether no other run is changing the host.
 fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool) -> Plan {
     let mut planned = match planner::plan(host, target) {
         Ok(planned) => planned,
@@ -241,7 +243,7 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
     plan
 }
 
-/// Tries the health checks of the generation in force. The exit code follows what they found.
+/// Runs the health checks of the generation in force. The exit code tells whether all of them passed.
 fn try_health(common: &Common) -> Result<ExitCode, Problem> {
     let checked = health::on_demand(&Host::open(&common.root)?)?;
     print(&checked, common.json, show::checked)?;
@@ -249,13 +251,13 @@ fn try_health(common: &Common) -> Result<ExitCode, Problem> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// Reads what somebody says with a confirmation.
+/// Reads a confirmation from a JSON file.
 fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
-    let unreadable = |error| Problem::new(Code::Usage, "The confirmation cannot be read").because(error);
+    let unreadable = |error| Problem::new(Code::Usage, "the confirmation cannot be read").because(error);
     serde_json::from_slice(&read(file)?).map_err(|error: serde_json::Error| unreadable(error.to_string()))
 }
 
-/// Changes the host, on a real one in a unit of its own.
+/// Carries out an apply or a rollback, in a separate systemd unit if systemd runs on the host.
 fn change(
     common: &Common,
     request: ApplyRequest<'_>,
@@ -265,11 +267,9 @@ fn change(
     let host = Host::open(&common.root)?;
     let units = attend::has_units(&host);
     if !units && args.confirm_timeout.is_some() {
-        return Err(Problem::new(Code::Usage, "Nobody could confirm this change")
-            .because(
-                "systemd does not run here, so it would not survive the connection it was asked for over",
-            )
-            .help("leave out --confirm-timeout"));
+        return Err(Problem::new(Code::Usage, "this change could not be confirmed")
+            .because("systemd does not run on this host, so the change would not outlive its connection")
+            .help("run the command without --confirm-timeout"));
     }
     let run = args.run.clone().unwrap_or_else(random::run_id);
     if units && !args.in_unit {
@@ -280,10 +280,10 @@ fn change(
     let holder = lock::this_process(&args.by, command).of_revision(args.revision());
     if args.in_unit {
         let limit = args.confirm_timeout.map(Duration::from_secs);
-        // Whoever follows prints the report; how the host fared is no failure of the unit.
+        // The process that follows this run prints the report. A failed change does not make the unit fail.
         return attend::carry_out(&host, request, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
-    // Without systemd too, whoever has named a run can ask what became of it.
+    // A run without a unit is recorded under its name too, so that `follow` finds its report.
     let holder = match &args.run {
         Some(run) => holder.of_run(run.clone()),
         None => holder,
@@ -291,11 +291,11 @@ fn change(
     finish(&apply_within(&host, request, holder, None), common.json)
 }
 
-/// Puts the host right at boot, behind a run, or because somebody asks for it.
+/// Recovers the host: at boot, after the run `behind`, or on request.
 fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<(), Problem> {
     if let Some(run) = behind {
-        // systemd says how the run ended; where it ended well and by itself, it has reported. To be told to
-        // stop counts as success, too.
+        // systemd passes the result of the run in variables. A run that exited successfully has written its
+        // report. `SERVICE_RESULT` alone is not enough: it is also `success` for a run that was stopped.
         let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
@@ -307,31 +307,30 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
     }
 }
 
-/// Looks at the generation that standard input describes, for the run that has started this.
+/// Validates the generation that standard input describes, for the process that started this one.
 fn preview() -> Result<(), Problem> {
     let failed =
-        |why: String| Problem::new(Code::HostFile, "The new generation cannot be previewed").because(why);
+        |why: String| Problem::new(Code::HostFile, "the new generation cannot be previewed").because(why);
     let subject: Subject =
         serde_json::from_slice(&read(Path::new("-"))?).map_err(|error| failed(error.to_string()))?;
     let verdict = validate::preview(&Host::open(Path::new("/"))?, &subject);
     print(&verdict.map_err(|error| failed(error.to_string()))?, true, |_| String::new())
 }
 
-/// What is printed where there is nothing to say but that it is done.
+/// The JSON document of a command that succeeded and has nothing else to print.
 #[derive(Serialize)]
 struct Done {
     schema: u32,
 }
 
-/// Hands on what a run says before its report. Who does not read it misses nothing that the report does not
-/// say.
+/// Prints a notice of a run. A failure to print it is ignored, because the report contains everything.
 fn notice(line: &TranscriptLine, json: bool) {
     if let TranscriptLine::Notice(notice) = line {
         let _ = print(notice, json, show::notice);
     }
 }
 
-/// Prints a report; the exit code follows what became of the host.
+/// Prints a report. Returns the exit code for its outcome.
 fn finish(report: &Report, json: bool) -> Result<ExitCode, Problem> {
     print(report, json, show::report)?;
     if let Some(problem) = report.problem.as_ref().filter(|_| !json) {
@@ -342,7 +341,7 @@ fn finish(report: &Report, json: bool) -> Result<ExitCode, Problem> {
 
 fn print<T: Serialize>(document: &T, json: bool, show: impl Fn(&T) -> String) -> Result<(), Problem> {
     let failed =
-        |error: io::Error| Problem::new(Code::Usage, "The answer could not be printed").because(error);
+        |error: io::Error| Problem::new(Code::Usage, "the result could not be printed").because(error);
     let mut output = io::stdout().lock();
     if json {
         let mut bytes = serde_json::to_vec(document).map_err(|error| failed(error.into()))?;
@@ -355,16 +354,16 @@ fn print<T: Serialize>(document: &T, json: bool, show: impl Fn(&T) -> String) ->
 
 fn read(file: &Path) -> Result<Vec<u8>, Problem> {
     let failed =
-        |why: String| Problem::new(Code::Usage, "A file cannot be read").at(file.display()).because(why);
+        |why: String| Problem::new(Code::Usage, "the file cannot be read").at(file.display()).because(why);
     if file == Path::new("-") {
         let mut bytes = Vec::new();
-        // As much as a document of ours may be large.
+        // The same size limit as for documents in files.
         let read = io::stdin().lock().take(256 * 1024 * 1024).read_to_end(&mut bytes);
         return read.map(|_| bytes).map_err(|error| failed(error.to_string()));
     }
     match read_limited(file) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(failed("there is no such file".to_owned())),
+        Ok(None) => Err(failed("the file does not exist".to_owned())),
         Err(error) => Err(failed(error.to_string())),
     }
 }

@@ -1,4 +1,4 @@
-//! Plans, reports and states for people: plain lines, nothing that a program should read.
+//! Plans, reports and states as plain text for people. Programs read the JSON documents instead.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use crate::engine::family::accounts::target_account;
 use crate::engine::state::{Origin, State, Thing};
 use crate::host::clock;
 
-/// A plan, one line for each step.
+/// Formats a plan, with one line for each step.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let mut text = String::new();
@@ -50,7 +50,7 @@ pub fn plan(plan: &Plan) -> String {
     text
 }
 
-/// A problem, as it is printed once on standard error.
+/// Formats a problem for standard error.
 #[must_use]
 pub fn problem(problem: &Problem) -> String {
     let mut text = String::new();
@@ -62,7 +62,7 @@ fn names(groups: &BTreeSet<Owner>) -> String {
     groups.iter().map(|group| &**group).collect::<Vec<_>>().join(",")
 }
 
-/// What became of an apply.
+/// Formats the report of an apply or a rollback.
 #[must_use]
 pub fn report(report: &Report) -> String {
     let mut text = String::new();
@@ -88,7 +88,7 @@ pub fn report(report: &Report) -> String {
     text
 }
 
-/// What came of the health checks of the generation in force.
+/// Formats the results of the health checks of the generation in force.
 #[must_use]
 pub fn checked(checked: &Checked) -> String {
     let mut text = String::new();
@@ -109,7 +109,7 @@ fn health_checks<'a>(text: &mut String, results: impl IntoIterator<Item = &'a Ch
     }
 }
 
-/// What came of one health check, in one line.
+/// Formats the result of one health check, as one line.
 #[must_use]
 pub fn health_check(result: &CheckResult) -> String {
     let state = if result.passed { "passed" } else { "failed" };
@@ -117,7 +117,7 @@ pub fn health_check(result: &CheckResult) -> String {
     format!("health check {name} ({kind}): {state} after {attempts} attempts and {duration_ms} ms: {detail}")
 }
 
-/// What a run waits for.
+/// Formats a notice, which tells what a run waits for.
 #[must_use]
 pub fn notice(notice: &Notice) -> String {
     match &notice.news {
@@ -128,7 +128,7 @@ pub fn notice(notice: &Notice) -> String {
     }
 }
 
-/// How a host stands.
+/// Formats the status of a host.
 #[must_use]
 pub fn status(status: &Status) -> String {
     let mut text = String::new();
@@ -164,7 +164,7 @@ pub fn status(status: &Status) -> String {
     text
 }
 
-/// Everything that is owned.
+/// Formats everything that NixFleet owns on a host.
 #[must_use]
 pub fn inspect(state: &State) -> String {
     let mut text = String::new();
@@ -219,7 +219,7 @@ pub fn inspect(state: &State) -> String {
     text
 }
 
-/// How many seconds ago a time was.
+/// Returns the number of seconds since a time.
 #[must_use]
 fn ago(time: u64) -> u64 {
     clock::seconds().saturating_sub(time)
@@ -236,7 +236,8 @@ fn generation(generation: Option<&Generation>) -> String {
         .map_or_else(|| "no generation".to_owned(), |generation| format!("generation {}", generation.number))
 }
 
-/// Adds a line. Names on a host may hold control characters; none of them reaches a terminal.
+/// Appends a line without control characters. Names on a host may contain some, and none must reach a
+/// terminal.
 fn line(text: &mut String, line: &str) {
     let printable: String = line.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     // Writing to a string cannot fail.

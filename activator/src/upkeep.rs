@@ -1,4 +1,4 @@
-//! `gc` and `backups`: what takes room on a host and is needed no more.
+//! The commands `gc` and `backups`, which free disk space on a host.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::arguments::Common;
 use super::{FAILED, print, read};
 
-/// Flags of `gc`.
+/// The options of `gc`.
 #[derive(Args)]
 pub struct GcArgs {
     #[command(flatten)]
@@ -29,61 +29,61 @@ pub struct GcArgs {
     /// A generation that the inventory pins the host to.
     #[arg(long, value_name = "N")]
     pinned: Vec<u64>,
-    /// The revision that the inventory pins the host to. Every generation may be it where none is known to
-    /// be.
+    /// The revision that the inventory pins the host to. If no generation is known to have it, all are kept.
     #[arg(long, value_name = "REVISION")]
     pinned_revision: Option<String>,
-    /// From where to where a rollout which has not ended took the host.
+    /// The generations of the host before and after the change by an unfinished rollout.
     #[arg(long, value_name = "BEFORE:AFTER")]
     rollout: Vec<Passage>,
-    /// Only show what would go. Changes nothing.
+    /// Show what would be dropped, without changing anything.
     #[arg(long, conflicts_with_all = ["expect", "collect"])]
     dry_run: bool,
-    /// The moment from which ages are counted, as the plan said it; now otherwise.
+    /// The time from which ages are counted, as in the approved plan; the current time by default.
     #[arg(long, value_name = "SECONDS SINCE 1970")]
     at: Option<u64>,
-    /// The fingerprint of the plan that was agreed to; another plan is refused.
+    /// Refuse to continue unless the plan has this fingerprint.
     #[arg(long, value_name = "FINGERPRINT")]
     expect: Option<String>,
-    /// Then collect the store, with this `nix-store`.
+    /// Afterwards, collect garbage in the Nix store with this `nix-store` program.
     #[arg(long, value_name = "PROGRAM")]
     collect: Option<String>,
-    /// Who runs this, for whoever finds the lock held.
+    /// The operator, as shown to others who find the host locked.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     by: String,
 }
 
-/// Which generations stay.
+/// The rule for which generations to keep.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct RetentionArgs {
-    /// Keep this many of the newest.
+    /// Keep this many of the newest generations.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
-    /// Keep those that are younger.
+    /// Keep the generations that are younger than this.
     #[arg(long, value_name = "SECONDS")]
     older_than: Option<u64>,
 }
 
-/// What `backups` can do.
+/// The subcommands of `backups`.
 #[derive(Subcommand)]
 pub enum BackupsCommand {
-    /// List backups. Changes nothing.
+    /// List backups, without changing anything.
     List {
         #[command(flatten)]
         common: Common,
     },
-    /// Print the newest backup of a path: a line that describes it, then its content. Changes nothing.
+    /// Print the content of the newest backup of a path. With `--json`, a line that describes the backup
+    /// comes first.
     Show {
         #[command(flatten)]
         common: Common,
-        /// The path, or the place of the backup.
+        /// The path that was backed up, or the path of the backup itself.
         #[arg(long)]
         path: String,
-        /// The one that the change to this generation made.
+        /// Select the backup that was made by the change to this generation.
         #[arg(long, value_name = "N", conflicts_with = "original")]
         generation: Option<u64>,
-        /// What stood there before the path was managed.
+        /// Select the original: the content from before the path was managed.
         #[arg(long)]
         original: bool,
     },
@@ -91,17 +91,17 @@ pub enum BackupsCommand {
     Drop {
         #[command(flatten)]
         common: Common,
-        /// Which, as they were listed; `-` for standard input.
+        /// A JSON file with the backups to drop, as they were listed; `-` for standard input.
         #[arg(long, value_name = "FILE")]
         request: PathBuf,
-        /// Who runs this, for whoever finds the lock held.
+        /// The operator, as shown to others who find the host locked.
         #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
         by: String,
     },
 }
 
 impl GcArgs {
-    /// Whether standard output is for a program.
+    /// Whether the command prints JSON, for a program to read.
     pub const fn wants_json(&self) -> bool {
         self.common.json
     }
@@ -118,7 +118,7 @@ impl GcArgs {
 }
 
 impl BackupsCommand {
-    /// Whether standard output is for a program.
+    /// Whether the command prints JSON, for a program to read.
     pub const fn wants_json(&self) -> bool {
         match self {
             Self::List { common } | Self::Show { common, .. } | Self::Drop { common, .. } => common.json,
@@ -126,7 +126,7 @@ impl BackupsCommand {
     }
 }
 
-/// Drops generations that nobody needs, or says which would go.
+/// Drops generations that nothing needs, or prints which ones would be dropped.
 ///
 /// # Errors
 /// The host cannot be read.
@@ -160,13 +160,13 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
             print(&head, common.json, |_| String::new())?;
             let written = io::stdout().lock().write_all(&bytes);
             written.map_err(|error| {
-                Problem::new(Code::Usage, "The backup could not be printed").because(error)
+                Problem::new(Code::Usage, "the backup could not be printed").because(error)
             })?;
             Ok(ExitCode::SUCCESS)
         }
         BackupsCommand::Drop { common, request, by } => {
             let unreadable = |error: serde_json::Error| {
-                Problem::new(Code::Usage, "The request cannot be read").because(error)
+                Problem::new(Code::Usage, "the request cannot be read").because(error)
             };
             let request: DropRequest = serde_json::from_slice(&read(&request)?).map_err(unreadable)?;
             let holder = lock::this_process(&by, "backups drop");
@@ -176,7 +176,7 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
     }
 }
 
-/// Prints a report; the exit code follows what became of the host.
+/// Prints a report and its problem, if any. Returns the exit code.
 fn ended<T: Serialize>(
     report: &T,
     problem: Option<&Problem>,

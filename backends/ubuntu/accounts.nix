@@ -1,4 +1,4 @@
-# Users and groups, as Debian's tools will create them.
+# The users and groups of the Intent document, and the mistakes in their declarations.
 {
   accountMistakes,
   known,
@@ -8,7 +8,8 @@
 let
   inherit (accountMistakes) managed;
 
-  # The groups of every Debian and Ubuntu: group.master of the package base-passwd, and those of systemd.
+  # The groups that exist on every Debian and Ubuntu host: those in group.master of the package base-passwd,
+  # and those that systemd creates.
   distribution = lib.genAttrs [
     "root"
     "daemon"
@@ -52,12 +53,13 @@ let
     "systemd-network"
   ] (_: { });
 
-  # A new user whose group has the same name creates the group as well.
+  # The users whose group has their own name. The host creates such a group together with the user.
   own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
 
   declared = intent: own intent.users // intent.groups;
 
-  # A name that no new group may have must be that of an existing group. Only the host can check it.
+  # A group whose name is not allowed for new groups must already exist on the host, and only the host can
+  # check that.
   exists =
     intent: group:
     distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;
@@ -80,7 +82,7 @@ in
     accountMistakes.unknownGroups {
       inherit intent options;
       exists = exists intent;
-      why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; a declared group is taken as it is where the host has it, and created where not";
+      why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; NixFleet creates a declared group only if the host does not have it";
       instead = _: group: "nixfleet.groups.${group} = { };";
     }
     ++ accountMistakes.always { inherit intent options; };

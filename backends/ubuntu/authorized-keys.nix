@@ -1,5 +1,5 @@
-# SSH keys of users: a file per user under /etc/ssh, which only root can change, in addition to the user's own
-# authorized_keys.
+# The declared SSH keys of users. Each user has a file under /etc/ssh that only root can change. sshd reads it
+# in addition to the user's own authorized_keys.
 { lib }:
 users:
 let
@@ -7,7 +7,8 @@ let
 
   withKeys = lib.filterAttrs (_: user: user.openssh.authorizedKeys != [ ]) users;
 
-  # The two defaults of OpenSSH, then NixFleet's; %u is the user.
+  # The files that sshd reads: the two defaults of OpenSSH, then NixFleet's. sshd replaces %u by the user
+  # name.
   places = [
     ".ssh/authorized_keys"
     ".ssh/authorized_keys2"

@@ -1,5 +1,5 @@
-# The host closure: a derivation without stdenv, whose builder is the activator. The builder validates the
-# document, so a closure that a host would refuse cannot be built.
+# The derivation of a host closure. It does not use stdenv: its builder is the activator. The builder
+# validates the document, so a closure that a host would refuse cannot be built.
 {
   document,
   buildSystem,
@@ -12,7 +12,8 @@ derivation {
   args = [ "build" ];
   __structuredAttrs = true;
   intent = document;
-  # It takes milliseconds, and only one host uses the result.
+  # The build takes milliseconds, and only one host uses the result, so a remote build or a substitute is not
+  # worthwhile.
   preferLocalBuild = true;
   allowSubstitutes = false;
 }

@@ -1,5 +1,5 @@
-# The backend for Ubuntu and Debian: intent → the Intent document → host closure. ../default.nix says what a
-# backend is.
+# The backend for Ubuntu and Debian. It turns an intent into the Intent document, and that into a host
+# closure. ../default.nix describes the interface of a backend.
 { lib, types }:
 let
   inherit (import ../../lib/document { inherit lib types; })
@@ -23,15 +23,15 @@ let
   packageProfile = import ./package-profile.nix { inherit lib; };
   recovery = import ./recovery.nix;
 
-  # Files and directories that the backend adds to the declared ones.
+  # The files and directories that the backend adds to the declared ones.
   additions = intent: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)
     recovery
   ];
 
-  # Adds the option to errors that appear only when a value is used: a missing file, a package that does not
-  # evaluate.
+  # `inOption` adds the option path to errors that appear only when a value is used, such as a missing file or
+  # a package that does not evaluate.
   inherit (types.context) inOption;
   inPackages = inOption [
     "nixfleet"
@@ -113,7 +113,7 @@ import ../../lib/plain-host.nix {
     accounts.problems { inherit intent options; }
     ++ paths.problems {
       inherit intent options;
-      # Only the paths matter here.
+      # Only the paths of the added files are used here.
       added = additions intent;
     }
     ++ references.problems { inherit intent options inputs; };

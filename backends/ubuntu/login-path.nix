@@ -1,4 +1,4 @@
-# Puts the packages of the profile into the PATH of login shells.
+# Adds the profile to the PATH of login shells.
 { lib }:
 let
   addedFile = import ./added-file.nix;

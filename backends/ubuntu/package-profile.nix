@@ -1,7 +1,9 @@
-# The profile of a host's packages: one tree of links, made by Nix's own builtin builder, without stdenv.
+# The profile of a host: one tree of links to its packages. Nix's own `builtin:buildenv` makes it, so stdenv
+# is not needed.
 { lib }:
 let
-  # The default priority of nixpkgs is five; if two packages have the same file, the lower number wins.
+  # The priority of a package, which is 5 by default as in nixpkgs. If two packages have the same file, the
+  # package with the lower number wins.
   priority = package: package.meta.priority or 5;
 
   outputs =
@@ -12,7 +14,7 @@ let
       [ package ];
 in
 {
-  # A package as the plan shows it.
+  # The name, version and store path of a package, which the plan shows.
   entry = package: {
     name = lib.getName package;
     version = lib.getVersion package;
@@ -28,9 +30,10 @@ in
         name = "nixfleet-${host}-packages";
         system = "builtin";
         builder = "builtin:buildenv";
-        # The builder links this as manifest.nix, where `nix-env` would keep what it installed.
+        # buildenv links this file as manifest.nix, the place where `nix-env` records the installed packages.
         manifest = builtins.toFile "manifest.nix" "[ ]";
-        # Words that the builder reads in order: active, priority, number of outputs, outputs.
+        # buildenv reads these words in order. For each package they are: active, priority, number of outputs,
+        # outputs.
         derivations = map (
           package:
           [

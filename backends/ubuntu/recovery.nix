@@ -1,17 +1,18 @@
-# Recovers the host at boot after an interrupted change, before any unit starts that the change may concern.
+# The units that recover a host at boot after an interrupted change. They run before any unit that the change
+# may affect.
 #
-# Declared as files, not as units, because an apply must never start it. The content is the activator's own in
-# every generation (activator/src/engine/recovery_unit).
+# They are declared as files and not as units, because an apply must never start them. Their content is part
+# of the activator and is the same in every generation (activator/src/engine/recovery_unit).
 let
   addedFile = import ./added-file.nix;
   own = name: addedFile (builtins.readFile (../../activator/src/engine/recovery_unit + "/${name}"));
 in
 {
-  reason = "to put the host right at boot";
+  reason = "to recover the host at boot";
   directories = { };
   files = {
     "/etc/systemd/system/nixfleet-recover.service" = own "nixfleet-recover.service";
-    # Each boot checks for a journal; without one, nothing else happens.
+    # Each boot checks for a journal. If there is none, nothing else happens.
     "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf" = own "nixfleet-recover.conf";
   };
 }

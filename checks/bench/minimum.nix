@@ -1,5 +1,5 @@
-# The same derivations as fleet.nix, written by hand without options, checks or merging: what evaluation costs
-# at least.
+# The same derivations as in fleet.nix, written by hand without options, checks or merging. This measures the
+# minimum cost of evaluation.
 {
   nixpkgs,
   activator,

@@ -1,5 +1,6 @@
-# The derivations of fleet.nix, with files and units declared by nixpkgs' own `attrsOf (submodule …)`: what
-# those types cost in the place of ours. They check less, and stop at the first mistake.
+# The same derivations as in fleet.nix, with files and units declared by nixpkgs' own `attrsOf (submodule …)`.
+# This measures the cost of those types for comparison. They check less than NixFleet's types, and stop at the
+# first mistake.
 {
   nixpkgs,
   activator,

@@ -1,4 +1,4 @@
-# Users and groups in the Intent document.
+# Tests of the users and groups in the Intent document.
 {
   declaredFiles,
   document,
@@ -30,7 +30,7 @@
           ];
         }
       ];
-      # The host makes it with the user, if there is no such user yet.
+      # The host creates this group with the user, if the user does not exist yet.
       groups = [ ];
     };
   };
@@ -184,7 +184,7 @@
           [ "ssh.service" ]
         ]
       ];
-      # The account root is the distribution's.
+      # root is an account of the distribution, so the document does not contain it.
       users = [ "ada" ];
     };
   };

@@ -1,4 +1,4 @@
-# What the author of a module expects of options, as nixpkgs has them.
+# Tests that module authors can use options as in nixpkgs.
 {
   declaredFiles,
   document,
@@ -24,7 +24,7 @@ let
   textOf = modules: path: (configWith modules).files.${path}.text;
   whatIsWrong = modules: map (problem: problem.what) (hostWith modules).intents.host.problems;
 
-  # A module that adds to the files of a host.
+  # A module that adds an option to the files of a host.
   labelled = {
     options.nixfleet.files = lib.mkOption {
       type = lib.types.attrsOf (
@@ -111,7 +111,7 @@ in
         config = lib.mapAttrs (_: file: {
           inherit (file) label mode;
         }) (configWith modules).files;
-        # The host hears of the value of what it knows.
+        # The host receives the changed mode, but not the added option, which it does not know.
         document = map (file: [
           file.mode
           (file ? label)
@@ -197,7 +197,7 @@ in
       in
       {
         text = (lib.head (declaredFiles fleet.nixfleet.hosts.host.toplevel.intent)).text;
-        # The command line hears nothing of it.
+        # The command line does not receive the added option.
         isSent = fleet.nixfleet.fleet.hosts.host ? rack;
       };
     expected = {

@@ -1,4 +1,4 @@
-# What a backend and an option family have to be, tried with ones that are made up.
+# Tests of the interfaces of a backend and of an option family, with made-up ones.
 {
   lib,
   nixfleet,
@@ -6,7 +6,7 @@
   ...
 }:
 let
-  # A family that is more than options, and one in the words of nixpkgs' own types.
+  # The option families, with a made-up one that also imports a module and uses a type of nixpkgs.
   families =
     args:
     import ../../modules args
@@ -28,7 +28,7 @@ let
         };
     };
 
-  # A backend for something else, which has no users and closes over what it was given.
+  # A backend for a made-up base. It does not support users, and its closure has only the text of one file.
   paper =
     { lib, types }:
     import ../../lib/plain-host.nix {

@@ -1,7 +1,8 @@
-# The closure of the host in everything.nix, which was built before.
+# Tests of the built closure of the host in everything.nix.
 { lib, closure, ... }:
 let
-  # Nix remembers the store paths in a text that it reads, and JSON cannot.
+  # The text without its string context. Nix adds the store paths in a text that it reads as context, which
+  # fromJSON does not accept.
   text = builtins.unsafeDiscardStringContext (builtins.readFile "${closure}/manifest.json");
   manifest = builtins.fromJSON text;
 in
@@ -69,7 +70,7 @@ in
     expected = true;
   };
 
-  # Where Nix reads a file of the store, it remembers what of the closure stands in it.
+  # When Nix reads a file of the store, the result has the store paths in it as string context.
   "the closure brings the files that units and commands name" = {
     expr =
       let

@@ -1,9 +1,9 @@
-# The tests of the Nix code: sets of { expr; expected; }, by the name of the promise they keep.
+# The tests of the Nix code: sets of { expr; expected; }. The name of a test states what it verifies.
 #
-# Gives { text; failed; texts; reference; built; }: the report, the names of failed tests, the error texts and
-# the option reference as they are now, and the closure that an `activator` builds. The suite that looks into
-# that closure runs where it is given. Those about NixOS hosts run on the stand-in for NixOS, and again on a
-# `whole` nixpkgs.
+# Returns { text; failed; texts; reference; built; }: the report, the names of the failed tests, the current
+# error texts and option reference, and the closure to build with `activator`. The suite that inspects the
+# built closure runs only if the argument `closure` is given. The suites about NixOS hosts use the stand-in
+# for NixOS, and run again with a real one if `whole` is given.
 {
   nixpkgs,
   whole ? null,
@@ -60,7 +60,7 @@ let
     ) suites
   );
 
-  # An error that can be caught fails its own test and no other.
+  # The result of a test. An error that can be caught fails only its own test.
   outcome =
     test:
     let

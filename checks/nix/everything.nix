@@ -1,5 +1,5 @@
-# A fleet that uses every option once. Its host is built for real, so that the builder is known to take all of
-# it.
+# A fleet that uses every option once. Its host is really built, to verify that the builder accepts all
+# options.
 { activator }:
 {
   activator.x86_64-linux = activator;
@@ -72,7 +72,7 @@
         group = "app";
         restartUnits = [ "app.service" ];
         reloadUnits = [ "ssh.service" ];
-        # Paths without quotes are files of the fleet, which come with the host's closure.
+        # Unquoted paths are files of the fleet, which are part of the host's closure.
         validate = [
           ./program/validate.sh
           "%s"

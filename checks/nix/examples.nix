@@ -1,4 +1,4 @@
-# What the templates and the demo say is what works.
+# Tests of the code in the templates, the demo and the documentation.
 {
   lib,
   nixfleet,
@@ -24,14 +24,15 @@ let
   minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
 
-  # The blocks of Nix on a page, in their order.
+  # The blocks of Nix code on a page, in their order.
   blocksOf =
     page:
     map (block: import (builtins.toFile "block.nix" (lib.head (lib.splitString "\n```" block)))) (
       lib.tail (lib.splitString "```nix\n" (builtins.readFile page))
     );
 
-  # The mistakes in modules: of a host where they speak of what it has, else of a fleet.
+  # The mistakes in modules. A module that defines `nixfleet` is a module of a host, any other is a fleet
+  # module.
   mistakesIn =
     modules:
     let
@@ -50,7 +51,7 @@ let
       }
     );
 
-  # flake.nix, fleet.nix, roles/web.nix.
+  # The blocks of the README: flake.nix, fleet.nix and roles/web.nix.
   written = blocksOf ../../README.md;
   readme = nixfleet.evalFleet {
     modules = [
@@ -76,7 +77,8 @@ let
       }
     ];
   };
-  # The page about types: entries, assertions, an option added, options of one's own.
+  # The blocks of the page about types: entries, assertions, an option added to NixFleet's, and a module's own
+  # options.
   typed = nixfleet.evalFleet {
     inputs.nixfleet.lib = nixfleet;
     modules = [

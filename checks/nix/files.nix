@@ -1,4 +1,4 @@
-# Files and directories in the Intent document.
+# Tests of the files and directories in the Intent document.
 {
   declaredFiles,
   document,
@@ -46,7 +46,7 @@
   "a source without a reference is copied" = {
     expr =
       let
-        # A module's own file, as `toString ./files.nix` names it where Nix evaluates a flake.
+        # A file beside the module, as `toString ./files.nix` refers to it when Nix evaluates a flake.
         plain = builtins.unsafeDiscardStringContext "${./files.nix}";
         file = lib.head (declaredFiles (document [ { nixfleet.files."/etc/x".source = plain; } ]));
       in
@@ -212,7 +212,7 @@
       };
     expected = {
       declarable = [ ];
-      help = "write the path without it";
+      help = "remove the character from the path";
       refused = [ ];
     };
   };

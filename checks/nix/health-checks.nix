@@ -1,4 +1,4 @@
-# Health checks in the Intent document.
+# Tests of the health checks in the Intent document.
 { document, ... }:
 let
   checksOf = checks: (document [ { nixfleet.healthChecks = checks; } ]).healthChecks;

@@ -1,4 +1,4 @@
-# The inventory: what a fleet module says and what the command line reads.
+# Tests of the inventory that the command line reads from fleet modules.
 {
   lib,
   mkFleet,
@@ -8,7 +8,7 @@
 let
   fleetOf = module: (mkFleet module).nixfleet.fleet;
 
-  # What the command line takes where nobody says otherwise, too.
+  # The default values, which are the same in the command line.
   timeouts = {
     connect = 10;
     silence = 15;

@@ -1,4 +1,4 @@
-# What is not asked for is not evaluated.
+# Tests that only the requested values are evaluated.
 {
   lib,
   nixfleet,

@@ -1,4 +1,4 @@
-# Roles and host modules add to each other, by the rules of the module system.
+# Tests that roles and host modules add to each other, by the rules of the module system.
 {
   declaredFiles,
   document,

@@ -1,5 +1,5 @@
-# Each file in ./mistakes is a fleet module with mistakes; the text beside it is all that a user gets to see.
-# A file in ./mistakes/calls has such arguments of mkFleet.
+# Tests of error texts. Each file in ./mistakes is a fleet module with mistakes, and the .txt file beside it
+# is the complete expected error text. Each file in ./mistakes/calls has wrong arguments of mkFleet.
 {
   lib,
   nixfleet,

@@ -1,4 +1,4 @@
-# Every option says what it is.
+# Tests that every option is documented.
 { lib, evalFleet, ... }@world:
 let
   fleet = evalFleet {
@@ -9,8 +9,8 @@ let
     lib.optionAttrSetToDocList (removeAttrs fleet.options [ "_module" ])
     ++ lib.optionAttrSetToDocList (removeAttrs fleet.intents.host.options [ "_module" ]);
 
-  # Options whose example is no right value, with the fields of what they hold. Code in an example is for
-  # people.
+  # The options whose example is not a valid value, including the options of their elements and fields.
+  # Examples that are code are not checked.
   wrongExamples =
     loc: option:
     let

@@ -1,4 +1,4 @@
-# What mkFleet gives to a flake.
+# Tests of the flake outputs that mkFleet returns.
 {
   lib,
   mkFleet,

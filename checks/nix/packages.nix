@@ -1,4 +1,4 @@
-# Packages in the Intent document.
+# Tests of the packages in the Intent document.
 {
   declaredFiles,
   document,

@@ -1,11 +1,11 @@
-# docs/reference/options.md, made from the options themselves.
+# The content of docs/reference/options.md, made from the options themselves.
 { lib, evalFleet, ... }:
 let
   fleet = evalFleet { hosts.host.addr = "host"; };
 
   optionsIn = options: lib.optionAttrSetToDocList (removeAttrs options [ "_module" ]);
 
-  # Words such as "chosen by the host" stand as they are, a value as code.
+  # A default value as code, or its description in words, such as "chosen by the host".
   default = value: if value._type == "literalMD" then value.text else "`${value.text}`";
 
   entry = option: ''

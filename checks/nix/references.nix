@@ -1,7 +1,7 @@
-# Files of the store that a text names without Nix knowing it.
+# Tests of references to the store that Nix does not know, because the text has no context.
 { nixfleet, ... }:
 let
-  # A flake stands in the store, where Nix evaluates it.
+  # The source of the fleet. Nix copies a flake to the store before it evaluates the flake.
   source = builtins.path {
     path = ./program;
     name = "source";

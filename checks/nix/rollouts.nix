@@ -1,9 +1,9 @@
-# What a fleet says of rollouts, and how the command line gets it.
+# Tests of the rollout options that the command line receives.
 { mkFleet, nixfleet, ... }:
 let
   fleetOf = module: (mkFleet module).nixfleet.fleet;
 
-  # The flake's own input, as Nix gives it.
+  # The revision that the command line receives for a value of `inputs.self`.
   revisionOf =
     self:
     (nixfleet.mkFleet {

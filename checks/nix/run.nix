@@ -1,5 +1,5 @@
-# The tests with a nixpkgs given as a flake reference: `built` is to be built first, and given as `closure`
-# for the rest.
+# Runs the tests with a nixpkgs that is given as a flake reference. For all tests to run, build `built` of the
+# result first, then pass it as `closure`.
 {
   nixpkgs,
   whole ? null,

@@ -1,4 +1,4 @@
-# Units in the Intent document.
+# Tests of the units in the Intent document.
 { document, lib, ... }:
 let
   unitOf = unit: lib.head (document [ { nixfleet.systemd.units."a.service" = unit; } ]).units;
@@ -43,7 +43,7 @@ in
       name = "a.service";
       text = "[Service]\nExecStart=/bin/a\n";
       dropIns = [ ];
-      # There is no [Install] section to enable.
+      # A unit without an [Install] section cannot be enabled.
       enabled = false;
       restartIfChanged = true;
       reloadIfChanged = false;

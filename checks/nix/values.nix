@@ -1,5 +1,5 @@
-# The rules for values, held to the same examples as those of the builder and the command line, which have
-# them in Rust.
+# Tests of the rules for values, with the same examples as in the tests of the builder and the command line,
+# which implement these rules in Rust.
 { evalFleet, lib, ... }:
 let
   inherit (evalFleet { }) types;

@@ -1,18 +1,18 @@
-# What the tests share: the library under test, and shortcuts to evaluate one host.
+# Shared code of the tests: the library under test, and functions that evaluate one host.
 { nixpkgs }:
 let
   inherit (nixpkgs) lib;
 
   nixfleet = import ../../lib {
     inherit nixpkgs;
-    # No test builds one of these programs.
+    # No test builds these programs.
     packages.x86_64-linux = {
       nixfleet = throw "the command line was evaluated";
       nixfleet-activate = throw "the activator was evaluated";
     };
   };
 
-  # Any file can stand for the activator where nothing is built.
+  # Any file can replace the activator in tests that build nothing.
   prebuilt.activator.x86_64-linux = ./world.nix;
 
   evalFleet =
@@ -54,7 +54,7 @@ let
       };
     }).intents.host;
 
-  # The files of an Intent document, but those that every host gets.
+  # The files of an Intent document, except those that every host has.
   declaredFiles = intent: lib.filter (file: !lib.hasInfix "nixfleet-recover" file.path) intent.files;
 in
 {

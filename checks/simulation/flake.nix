@@ -1,4 +1,4 @@
-# A fleet of simulated hosts. The inputs stand on the operator's machine of the lab.
+# A fleet of simulated hosts. The inputs are on the operator's machine of the lab.
 {
   inputs = {
     nixpkgs.url = "path:/srv/nixpkgs";

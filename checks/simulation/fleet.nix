@@ -1,5 +1,6 @@
-# So many hosts with twenty files each, every tenth of them a database. A new `revision` changes every file. A
-# host refuses a file while it has /etc/broken, and takes its time while it has /etc/held.
+# A fleet of `count` hosts with twenty files each. Every tenth host is a database. A new `revision` changes
+# every file. A host rejects one of the files while /etc/broken exists on it, and delays its change while
+# /etc/held exists.
 { lib, ... }:
 let
   count = 200;
@@ -25,7 +26,7 @@ let
 in
 {
   defaults.ssh.user = "root";
-  # Where no systemd is, nobody can wait for a confirmation.
+  # A simulated host has no systemd, which confirmation needs.
   defaults.rollout.confirmTimeout = false;
   defaults.rollout = {
     waves = [

@@ -1,5 +1,5 @@
-//! What the program tells of itself on standard error: events of `tracing`, as `-vv` or the environment ask
-//! for.
+//! Diagnostics of the program on standard error: events of `tracing`, as requested by `-vv` or the
+//! environment.
 
 use std::env;
 use std::io::{self, Write};
@@ -13,21 +13,21 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::render::{self, Progress};
 
-/// The variable that says which events are told.
+/// The environment variable that selects events.
 const FILTER: &str = "NIXFLEET_LOG";
-/// The variable that says how.
+/// The environment variable that selects the format.
 const FORMAT: &str = "NIXFLEET_LOG_FORMAT";
-/// Begins the target of every event of ours.
+/// The start of the target of each event of this program.
 const OURS: &str = "nixfleet";
 
-/// How an event is written.
+/// The format in which events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Text,
     Json,
 }
 
-/// The events that somebody wants to see.
+/// The requested selection of events, with their format.
 #[derive(Debug)]
 pub struct Diagnostics {
     filter: EnvFilter,
@@ -35,11 +35,11 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Reads what is wanted: the environment counts before `verbosity`, the number of `-v`. Nothing if nobody
-    /// wants any.
+    /// Determines which diagnostics are requested. The environment takes precedence over `verbosity`, the
+    /// number of `-v` flags. Returns `None` if no diagnostics are requested.
     ///
     /// # Errors
-    /// [`Code::Usage`]: a variable is wrong.
+    /// [`Code::Usage`] if an environment variable is not valid.
     pub fn wanted(verbosity: u8) -> Result<Option<Self>, Problem> {
         Self::of(variable(FILTER)?.as_deref(), variable(FORMAT)?.as_deref(), verbosity)
     }
@@ -59,13 +59,13 @@ impl Diagnostics {
         Ok(Some(Self { filter, format }))
     }
 
-    /// From now on events are written to standard error, above what is live there.
+    /// Starts to write events to standard error, above the live view of `progress`.
     pub fn begin(self, progress: Progress) {
         let Self { filter, format } = self;
         let lines = Lines { progress, format };
         let subscriber =
             tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(lines);
-        // Nothing has begun before.
+        // This cannot fail, because no other subscriber was set before.
         let _ = match format {
             Format::Text => tracing::subscriber::set_global_default(subscriber.finish()),
             Format::Json => tracing::subscriber::set_global_default(
@@ -75,7 +75,7 @@ impl Diagnostics {
     }
 }
 
-/// A variable of the environment, if it says anything.
+/// Returns the value of an environment variable, unless it is blank.
 fn variable(name: &str) -> Result<Option<String>, Problem> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
@@ -84,12 +84,13 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Reads directives. A bare word is a target to `tracing`, of which nothing may ever be told: most likely it
-/// is a mistyped level.
+/// Parses directives. `tracing` interprets a bare word that is not a level as a target, even if no event has
+/// this target. Such a word is refused unless it starts with [`OURS`], since it is most likely a mistyped
+/// level.
 fn parse(filter: &str) -> Result<EnvFilter, Problem> {
     for word in filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !word.starts_with(OURS) {
-            return Err(wrong(FILTER, format!("`{word}` is no level")));
+            return Err(wrong(FILTER, format!("`{word}` is not a level")));
         }
     }
     EnvFilter::try_new(filter).map_err(|error| wrong(FILTER, format!("`{filter}`: {error}")))
@@ -103,10 +104,11 @@ fn wrong(name: &str, why: String) -> Problem {
              {FILTER}=debug, {FILTER}={OURS}::ssh=trace,info"
         ),
     };
-    Problem::new(Code::Usage, format!("{name} cannot be read")).because(why).help(help)
+    Problem::new(Code::Usage, format!("the value of {name} is not valid")).because(why).help(help)
 }
 
-/// Writes each event as a line. Events quote hosts, so all that cannot be seen is escaped.
+/// A writer that prints each event as a line. Events contain text from hosts, so invisible characters are
+/// escaped.
 #[derive(Clone)]
 struct Lines {
     progress: Progress,
@@ -122,7 +124,7 @@ impl Lines {
     }
 }
 
-/// JSON that means the same, without characters that cannot be seen.
+/// Returns equivalent JSON in which invisible characters are escaped.
 fn json(event: &str) -> serde_json::Result<String> {
     let raw: &RawValue = serde_json::from_str(event)?;
     let mut line = Vec::new();
@@ -131,7 +133,7 @@ fn json(event: &str) -> serde_json::Result<String> {
 }
 
 impl Write for Lines {
-    /// Takes one event: `tracing-subscriber` writes each in one piece.
+    /// Writes one event, since `tracing-subscriber` passes each event in a single call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = self.line(String::from_utf8_lossy(event).trim_end());
         self.progress.suspend(|| render::err(line));

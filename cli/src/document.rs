@@ -1,40 +1,40 @@
-//! The JSON document of a command: one, on standard output, and nothing else there.
+//! The JSON document of a command. It is the only output on standard output.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::problem::Problem;
 use nixfleet_operator::operation::rollout_view::RolloutView;
 use serde::Serialize;
 
-/// Everything a command has to say.
+/// The JSON document of a command.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document<T> {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     schema: u32,
-    /// The subcommand.
+    /// The name of the subcommand.
     command: &'static str,
-    /// One entry for every selected host, by name.
+    /// One entry for each selected host, sorted by name.
     hosts: Vec<T>,
-    /// `plan`, `apply`, `rollback`: how the hosts are gone through.
+    /// For `plan`, `apply` and `rollback`, the waves and the end of the rollout.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout: Option<RolloutView>,
-    /// Why no host was reached at all.
+    /// The reason why the command stopped before it reached any host.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }
 
 impl<T> Document<T> {
-    /// The document of a command that came as far as its hosts.
+    /// Creates the document of a command that reached its hosts.
     pub const fn of(command: &'static str, hosts: Vec<T>) -> Self {
         Self { schema: SCHEMA, command, hosts, rollout: None, problem: None }
     }
 
-    /// The document of a command that did not.
+    /// Creates the document of a command that stopped before it reached any host.
     pub const fn failed(command: &'static str, problem: Problem) -> Self {
         Self { schema: SCHEMA, command, hosts: Vec::new(), rollout: None, problem: Some(problem) }
     }
 
-    /// The same with the rollout that it tells of.
+    /// Adds the rollout to the document.
     #[must_use]
     pub fn with(self, rollout: Option<RolloutView>) -> Self {
         Self { rollout, ..self }
@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_command_that_came_to_no_host_says_why() {
-        let problem = Problem::new(Code::Selection, "unknown tag `europe`").help("did you mean `eu`?");
+        let problem =
+            Problem::new(Code::Selection, "unknown tag `europe`").help("check the name: did you mean `eu`?");
         expect_test::expect![[r#"
             {
               "schema": 1,
@@ -88,7 +89,7 @@ mod tests {
               "problem": {
                 "code": "NF-103",
                 "what": "unknown tag `europe`",
-                "help": "did you mean `eu`?"
+                "help": "check the name: did you mean `eu`?"
               }
             }"#]]
         .assert_eq(&pretty(&Document::<HostResult>::failed("plan", problem)));

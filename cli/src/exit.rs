@@ -1,4 +1,4 @@
-//! How a command ends: the exit code of outcomes, in one place.
+//! The exit codes of the program, and how they follow from the outcomes of hosts.
 
 use std::process::ExitCode;
 
@@ -9,16 +9,16 @@ use nixfleet_operator::host_result::HostResult;
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok, unchanged or deferred, or partial without a failure, but for those that the
-    /// inventory leaves out.
+    /// Every host is ok, unchanged or deferred, or partial without a failure. Hosts that the inventory
+    /// excludes do not count.
     Good = 0,
     /// The command line, the flake or the inventory is wrong, or the user declined; nothing was touched.
     Refused = 1,
-    /// Some host is not as it should be, or nobody was told that they are.
+    /// A host is not as it should be, or standard output is incomplete.
     HostFailed = 2,
-    /// A plan has changes, and the user asked to be told.
+    /// The plan has changes, and the user requested this exit code.
     Changes = 3,
-    /// The user interrupted.
+    /// The user interrupted the command.
     Interrupted = 130,
 }
 
@@ -29,7 +29,8 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// The code for these hosts. `strict`: whatever still waits, or is still to be done, counts as a failure.
+    /// Returns the exit code for the results of hosts. With `strict`, deferred and partial hosts count as
+    /// failures.
     pub fn of(results: &[HostResult], interrupted: bool, strict: bool) -> Self {
         if interrupted {
             Self::Interrupted
@@ -41,7 +42,7 @@ impl Exit {
     }
 }
 
-/// Whether a command may end well with such a host.
+/// Returns whether the result of a host allows the exit code 0.
 fn is_success(result: &HostResult, strict: bool) -> bool {
     match result.outcome {
         Outcome::Ok | Outcome::Unchanged => true,

@@ -1,9 +1,9 @@
-//! The `nixfleet` command: its flags, its questions, and what it shows. What it does is in
-//! `nixfleet-operator`.
+//! The command line of NixFleet: its arguments, its questions and its output. The operations themselves are
+//! in `nixfleet-operator`.
 //!
-//! Its program is a call of [`run`]. Fuzzing uses the other public items, which show the words of hosts.
+//! The program only calls [`run`]. The other public items format data from hosts, and are public for fuzzing.
 
-// Tests run programs of their own.
+// Tests run programs.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod args;

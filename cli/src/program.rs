@@ -1,4 +1,4 @@
-//! One run of the program, from its words to its exit code.
+//! A run of the program, from the command line to the exit code.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -28,14 +28,14 @@ use nixfleet_operator::process;
 use nixfleet_operator::state::StateDir;
 use nixfleet_operator::stop::Stop;
 
-/// What is said to a user who does not wait for notifications.
+/// The message for a user who interrupts the program while notifications are being sent.
 const NOT_TOLD: &str =
     "\ninterrupted after everything was done; some of those to be notified may not have been";
 
-/// How long what is called off in the end, the command of a health check say, has to end.
+/// Time allowed for cancelled tasks to end, such as the command of a health check.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// Runs the program with these words, of which the first is its own name.
+/// Runs the program with a command line. The first word is the name of the program.
 pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
     let words = words(given);
     let asks = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
@@ -49,14 +49,14 @@ pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => {
             let error = tip::with(error);
-            // A reader that went away is no reason to fail.
+            // A closed standard output is not an error.
             let _ = error.print();
             if error.use_stderr() { Exit::Refused } else { Exit::Good }.into()
         }
     }
 }
 
-/// The command line, where a program called `nixfleet-apply` is `nixfleet apply`.
+/// Returns the command line. If the program is called `nixfleet-apply`, this is `nixfleet apply`.
 fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = given.collect();
     let name =
@@ -104,7 +104,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
             result = command::execute(&cli.command, &context) => result,
             () = interrupt.leave() => return Err(interrupted(name, &interrupt)),
         };
-        // A user for whom a listener takes too long says so.
+        // The user can interrupt waiting for a slow listener.
         tokio::select! {
             () = events.settle() => {}
             () = interrupt.again() => render::err(NOT_TOLD),
@@ -122,17 +122,19 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
             () = interrupt.again() => {}
         }
     });
-    // Whatever still runs is ended with the runtime; a question that nobody answered must not hold it up.
+    // Tasks that are still running end with the runtime. The limit is for a question that was not answered,
+    // which would otherwise block the exit.
     runtime.shutdown_timeout(MOMENT);
     exit
 }
 
-/// Shows a line of Nix without tearing what is live.
+/// Returns a callback that prints a line of Nix's output without disturbing the live view.
 fn shows(progress: Progress) -> Show {
     Arc::new(move |line: &str| progress.suspend(|| render::err(line)))
 }
 
-/// What is told of the program itself. A shell that asks how to complete a line wants none of it.
+/// Returns the requested diagnostics. Completion never prints any, since they would disturb the line that is
+/// being typed.
 fn diagnostics(cli: &Cli) -> Result<Option<Diagnostics>, Problem> {
     match cli.command {
         Command::Complete { .. } => Ok(None),
@@ -140,7 +142,7 @@ fn diagnostics(cli: &Cli) -> Result<Option<Diagnostics>, Problem> {
     }
 }
 
-/// The bus, with those who listen to every command.
+/// Creates the event bus, with the listener of `--events` if requested.
 fn bus(output: OutputArgs) -> Bus {
     let bus = Bus::default();
     if output.events {
@@ -151,7 +153,7 @@ fn bus(output: OutputArgs) -> Bus {
     bus
 }
 
-/// Records what happens. A command that cannot be recorded runs all the same.
+/// Records the events of the command in the history. A failure is reported, but does not stop the command.
 fn record_history(events: &Bus) {
     match StateDir::find().map_err(Into::into).and_then(Writer::begin) {
         Ok(writer) => events.subscribe(writer),
@@ -159,26 +161,26 @@ fn record_history(events: &Bus) {
     }
 }
 
-/// Why a command that was left at once has no result.
+/// Returns the error for a command that the user left at once, with the state in which it left the hosts.
 fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     let problem = Problem::new(Code::Usage, "interrupted");
     match interrupt.hosts() {
         ChangeProgress::Untouched => problem.because("no host was changed"),
         ChangeProgress::Changing if name == "run" => problem
-            .because("the command goes on on the hosts where it had begun")
-            .help("look for it there: nixfleet run -- pgrep -af WORD"),
+            .because("the command continues on the hosts where it had started")
+            .help("find it on the hosts: nixfleet run -- pgrep -af WORD"),
         ChangeProgress::Changing => problem
-            .because("hosts that were being changed go on by themselves; all others are as they were")
-            .help("see how hosts stand: nixfleet status"),
+            .because("hosts that had started to change continue by themselves; no other host was changed")
+            .help("check the state of the hosts: nixfleet status"),
         ChangeProgress::Done => problem
-            .because("every host that was begun had ended; only the rest of the output is missing")
-            .help("see how they ended: nixfleet history show last"),
+            .because("every host that had started has ended; only the rest of the output is missing")
+            .help("show how they ended: nixfleet history show last"),
     }
     .into()
 }
 
-/// Tells how a command ended. Where it came to no host, that is said as well; only a bug shows more than a
-/// problem.
+/// Reports the end of a command, and returns the exit code. A problem or bug that ended the command is
+/// printed.
 fn ended(
     command: &'static str,
     output: OutputArgs,
@@ -203,7 +205,8 @@ fn ended(
     let duration_ms = operation::context::milliseconds(began);
     let exit_code = exit as u8;
     let told = problem.clone();
-    // Before the last words: whatever is live on a terminal goes, and would take them along.
+    // The event is sent before the last messages, since it removes the live view, which could otherwise erase
+    // them.
     events.say(EventKind::CommandEnded {
         command: command.to_owned(),
         exit_code,
@@ -211,7 +214,7 @@ fn ended(
         problem: told,
     });
     if interrupted && problem.is_some() {
-        // The terminal has just shown ^C, with no line end.
+        // The terminal has printed ^C without a line end.
         render::err("");
     }
     if let Some(problem) = problem {
@@ -223,7 +226,7 @@ fn ended(
     exit
 }
 
-/// Says why a command came to no host.
+/// Prints why a command stopped before it reached any host.
 fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
     if output.json {
         let document = Document::<HostResult>::failed(command, problem.clone());

@@ -1,4 +1,4 @@
-//! What the program does before it needs Nix or a host.
+//! Tests of the program that need neither Nix nor a host.
 
 #![allow(clippy::disallowed_methods, reason = "tests run the program")]
 #![allow(clippy::unwrap_used)]
@@ -9,7 +9,8 @@ use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 
-/// The program in an empty directory, without terminal and without a flake from the environment.
+/// Creates a command that runs the program in an empty directory, without a terminal and without a flake in
+/// the environment.
 fn nixfleet(directory: &Path, line: &str) -> Command {
     let mut command = cargo_bin_cmd!("nixfleet");
     command
@@ -29,9 +30,9 @@ fn stderr(line: &str) -> String {
 #[test]
 fn a_directory_without_a_flake_is_refused() {
     expect_test::expect![[r#"
-        error: [NF-102] no flake.nix here or in any directory above
+        error: [NF-102] neither this directory nor a directory above it has a flake.nix
           where: /here
-          help: go to your fleet, or name it: --flake PATH, or NIXFLEET_FLAKE=PATH
+          help: change to the directory of the fleet, or set --flake PATH or NIXFLEET_FLAKE=PATH
     "#]]
     .assert_eq(&stderr("plan"));
     expect_test::expect![[r#"
@@ -45,9 +46,9 @@ fn a_directory_without_a_flake_is_refused() {
 #[test]
 fn without_a_terminal_hosts_change_only_with_yes() {
     expect_test::expect![[r#"
-        error: [NF-101] the change has to be confirmed, and nobody can be asked
+        error: [NF-101] the change must be approved, but the command cannot ask
           why: standard input is not a terminal
-          help: add --yes to this command; or look first: nixfleet plan
+          help: add --yes to this command; or inspect the plan first: nixfleet plan
     "#]]
     .assert_eq(&stderr("apply"));
     assert!(stderr("rollback").contains("NF-101"));
@@ -61,7 +62,7 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
     assert!(stderr("apply --limit web-1").contains("a bare word, or with --host NAME, --tag TAG"));
     assert!(
         stderr("run uptime")
-            .contains("tip: the command stands after `--`, such as: nixfleet run web-1 -- uptime")
+            .contains("tip: write the command after `--`, such as: nixfleet run web-1 -- uptime")
     );
     assert!(stderr("run --host web-1").contains("<CMD>"));
     assert!(stderr("plan --parallel 0").contains("--parallel"));
@@ -72,7 +73,7 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
 
 #[test]
 fn a_bare_argument_selects_hosts() {
-    // As far as the flake, which is not there.
+    // Each command gets as far as looking for the flake, which does not exist.
     for line in ["plan web-1", "hosts all", "status web-1,web-2", "apply --yes @web", "run web-1 -- uptime"] {
         assert!(stderr(line).contains("NF-102"), "{line}");
     }
@@ -164,7 +165,7 @@ fn output_that_is_lost_is_no_success() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let said = "error: standard output is not complete: No space left on device (os error 28)\n";
     assert_eq!(lost(&mut program, full.into()), (Some(2), said.to_owned()));
-    // Whoever has read enough goes away.
+    // A reader that has read enough closes the pipe.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(lost(&mut program, writer.into()), (Some(0), String::new()));
@@ -203,7 +204,7 @@ fn completions_and_manual_pages_are_generated() {
     }
 }
 
-/// What bash would offer behind a line.
+/// Returns the completions that bash offers for a line.
 fn offered(directory: &Path, line: &str) -> String {
     let script = format!(
         "source <({program} completions bash) && nixfleet() {{ {program} \"$@\"; }} && COMP_LINE={line} \
@@ -221,7 +222,7 @@ fn offered(directory: &Path, line: &str) -> String {
 #[test]
 fn bash_completes_what_is_typed_and_evaluates_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    // Were it evaluated, it would fail.
+    // An evaluation of this flake would fail.
     std::fs::write(directory.path().join("flake.nix"), "throw \"evaluated\"").unwrap();
     assert_eq!(offered(directory.path(), "nixfleet roll"), "rollback");
     assert_eq!(

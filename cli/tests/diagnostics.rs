@@ -1,4 +1,4 @@
-//! What the program tells of itself goes to standard error, if somebody asks, and holds no secret.
+//! Tests of diagnostics: they are printed on standard error on request, and contain no secrets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,10 +11,10 @@ use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A value that is never shown.
+/// A secret that must never be printed.
 const SECRET: &str = "hunter2";
 
-/// A folder with a flake, and a `nix` that fails.
+/// Creates a directory with a flake and a `nix` program that fails.
 fn fleet() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("flake.nix"), "{ }").unwrap();
@@ -38,7 +38,7 @@ fn nixfleet(directory: &Path, line: &str) -> Command {
     command
 }
 
-/// What comes on both streams of a command that is refused.
+/// Returns the output on both streams of a command that exits with code 1.
 fn said(mut command: Command) -> (String, String) {
     let output = command.assert().code(1).get_output().clone();
     let said = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -46,7 +46,7 @@ fn said(mut command: Command) -> (String, String) {
     said
 }
 
-/// Begins the line about the `nix` above.
+/// The start of the line about the `nix` program.
 const PROCESS: &str = "DEBUG nixfleet::process: process ended command=\"nix ";
 
 #[test]
@@ -85,13 +85,13 @@ fn a_filter_that_cannot_be_read_is_refused_with_one_that_can() {
         said(command).1
     };
     expect_test::expect![[r#"
-        error: [NF-101] NIXFLEET_LOG cannot be read
-          why: `dbug` is no level
+        error: [NF-101] the value of NIXFLEET_LOG is not valid
+          why: `dbug` is not a level
           help: set it to off, error, warn, info, debug or trace, or to a list of TARGET=LEVEL: NIXFLEET_LOG=debug, NIXFLEET_LOG=nixfleet::ssh=trace,info
     "#]]
     .assert_eq(&with("NIXFLEET_LOG", "dbug"));
     expect_test::expect![[r#"
-        error: [NF-101] NIXFLEET_LOG_FORMAT cannot be read
+        error: [NF-101] the value of NIXFLEET_LOG_FORMAT is not valid
           why: `xml` is neither text nor json
           help: set it to text or json: NIXFLEET_LOG_FORMAT=json
     "#]]

@@ -1,4 +1,4 @@
-//! The glossary has every word of the interface, and each entry says where to read on.
+//! Tests of the glossary: it contains all terms of the interface, and each entry links to a page.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,19 +16,20 @@ fn page(name: &str) -> String {
     fs::read_to_string(reference().join(name)).unwrap()
 }
 
-/// The terms with what the glossary says of each, in the order of the page.
+/// Returns the terms and their explanations, in the order of the page.
 fn entries(page: &str) -> Vec<(&str, &str)> {
     page.split("\n## ").skip(1).map(|entry| entry.split_once('\n').unwrap()).collect()
 }
 
-/// Every outcome: serde names them all when it refuses another.
+/// Returns all outcomes. They are extracted from the error message with which serde refuses an unknown
+/// outcome.
 fn outcomes() -> Vec<String> {
     let error = serde_json::from_str::<Outcome>("\"\"").unwrap_err().to_string();
     let (_, expected) = error.split_once("expected ").unwrap();
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The first word of each event: `wave` of `waveBegan`.
+/// Returns the first word of each event name, such as `wave` for `waveBegan`.
 fn event_groups() -> BTreeSet<String> {
     let schema: serde_json::Value =
         serde_json::from_str(&nixfleet_operator::event::schema().unwrap()).unwrap();
@@ -37,7 +38,7 @@ fn event_groups() -> BTreeSet<String> {
     names.map(|name| name.split(char::is_uppercase).next().unwrap().to_owned()).collect()
 }
 
-/// The options that select hosts, from the page that is made of their definitions.
+/// Returns the options that select hosts, from the generated reference page.
 fn selectors() -> BTreeSet<String> {
     let page = page("cli.md");
     let (_, targets) = page.split_once("\nTargets:\n").unwrap();
@@ -86,7 +87,7 @@ fn terms_come_from_a_to_z_and_each_link_leads_somewhere() {
     }
 }
 
-/// The anchor of a heading, as forges make it.
+/// Returns the anchor of a heading, as GitHub and similar services generate it.
 fn slug(heading: &str) -> String {
     let title = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
     title.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()

@@ -1,4 +1,4 @@
-//! What the first NixFleet left on an operator's machine is read for ever.
+//! Tests that files of the first schema on an operator's machine can still be read.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,8 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// Each field of an old document stands in a new one. Fields may be added.
+/// Returns whether a new document contains all fields of an old one with equal values. It may contain more
+/// fields.
 fn says_all(new: &Value, old: &Value) -> bool {
     match (new, old) {
         (Value::Object(new), Value::Object(old)) => {

@@ -1,8 +1,8 @@
-//! The pauses between the attempts at something.
+//! Pauses between repeated attempts.
 
 use std::time::Duration;
 
-/// Pauses of which each is twice as long as the one before, up to a longest one.
+/// A series of pauses, each twice as long as the previous one, up to a maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     next: Duration,
@@ -10,14 +10,14 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Starts with `first`, or with `longest` if that is shorter.
+    /// Creates a series that starts with `first`, or with `longest` if that is shorter.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         let next = if first.as_nanos() < longest.as_nanos() { first } else { longest };
         Self { next, longest }
     }
 
-    /// The next pause. The one after it is longer.
+    /// Returns the next pause. Each call returns a longer pause until the maximum is reached.
     pub fn pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(self.longest);

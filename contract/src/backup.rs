@@ -1,4 +1,4 @@
-//! Backups: content that NixFleet kept before it replaced or removed it.
+//! Backups of content that NixFleet replaced or removed.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,24 +7,24 @@ use crate::outcome::Outcome;
 use crate::problem::Problem;
 use crate::values::Mode;
 
-/// Why a backup was made.
+/// The reason why a backup was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BackupReason {
-    /// Somebody had edited a managed path by hand.
+    /// A managed path was edited by hand.
     HandEdit,
-    /// It stood at the path before NixFleet managed it.
+    /// The content was at the path before NixFleet managed it.
     Original,
-    /// An interrupted change left it, and it could not be put back in place.
+    /// An interrupted change left the content, and recovery could not put it back in place.
     Leftover,
-    /// A newer NixFleet on the host has a reason that this one does not know.
+    /// The backup was made by a newer NixFleet, for a reason that this version does not know.
     #[serde(other)]
     Other,
 }
 
 impl BackupReason {
-    /// The reason in words.
+    /// Returns the reason in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,29 +40,29 @@ impl BackupReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Backup {
-    /// Why it was made.
+    /// The reason why the backup was made.
     pub kind: BackupReason,
-    /// The path that was backed up; the last part of `place` if that path is not known.
+    /// The path that was backed up; the last component of `place` if that path is not known.
     pub path: String,
-    /// Where the backup is on the host.
+    /// The location of the backup on the host.
     pub place: String,
-    /// The generation whose apply or rollback made it, if known.
+    /// The generation whose apply or rollback made the backup, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// When it was made, in seconds since 1970-01-01 UTC.
+    /// The time at which the backup was made, in seconds since 1970-01-01 UTC.
     pub since: u64,
-    /// Its size, in bytes.
+    /// The size of the backup, in bytes.
     pub size: u64,
-    /// Its permission bits.
+    /// The permission bits of the backup.
     pub mode: Mode,
-    /// It is a symbolic link.
+    /// Whether the backup is a symbolic link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub link: bool,
-    /// It is a directory with its content. `size` is that of its files, as far as nobody but root may change
-    /// the directories they are in.
+    /// Whether the backup is a directory with its content. In that case, `size` is the total size of the
+    /// files in it; files below a directory that users other than root may change are not counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
-    /// It is put back when management of its path ends.
+    /// Whether the backup is restored when management of its path ends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needed: bool,
 }
@@ -71,67 +71,67 @@ pub struct Backup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Backups {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The moment of the list, in seconds since 1970-01-01 UTC.
+    /// The time at which the list was made, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// Sorted by path, then by age, oldest first.
+    /// The backups, sorted by path, then by age, oldest first.
     pub backups: Vec<Backup>,
     /// The filesystem that holds the backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// An interrupted change. It is recovered before a backup is dropped.
+    /// An interrupted change, which is recovered before any backup is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Why no backup can be dropped now.
+    /// The reason why no backup can be dropped at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
-/// The backups to drop.
+/// A request to drop backups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropRequest {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// As they were listed. If one of them has changed since, none is dropped.
+    /// The backups to drop, as the host listed them. If one of them has changed since, none is dropped.
     pub backups: Vec<Backup>,
 }
 
-/// The result of dropping backups.
+/// The result of dropping backups on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DropReport {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// How it ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The backups that were dropped.
     pub dropped: Vec<Backup>,
-    /// The filesystem that held them, after the run.
+    /// The filesystem that held the dropped backups, measured after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What an interrupted earlier run left, and how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
-    /// What went wrong.
+    /// The problem that occurred, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// Wall-clock time on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// The line that precedes the content of a backup.
+/// The JSON line that precedes the content of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The backup.
+    /// The backup whose content follows.
     pub backup: Backup,
     /// Other backups that match the request, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Backup>,
-    /// Number of bytes that follow: the content of a file, or the target of a link.
+    /// The number of bytes that follow: the content of a file, or the target of a link.
     pub bytes: u64,
 }

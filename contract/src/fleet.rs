@@ -1,4 +1,5 @@
-//! The inventory: plain data that `nixfleet.fleet` evaluates to, without evaluating any package.
+//! The inventory of a fleet: plain data that the evaluation of `nixfleet.fleet` returns without evaluating
+//! any package.
 
 use std::collections::BTreeMap;
 
@@ -13,32 +14,34 @@ use crate::values::{Word, word};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fleet {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Its Git revision, with `-dirty` if the tree has changes; `None` without Git.
+    /// The Git revision of the flake, with `-dirty` if the tree has changes; `None` without Git.
     #[serde(default)]
     pub revision: Option<String>,
-    /// Hosts by name.
+    /// The hosts, by name.
     #[serde(deserialize_with = "hosts")]
     pub hosts: BTreeMap<String, Host>,
-    /// The rollout policy, as far as the fleet states one.
+    /// The options of the rollout policy that the fleet sets.
     #[serde(default)]
     pub rollout: PolicyOptions,
     /// Recipients of rollout notifications, by name.
     #[serde(default, deserialize_with = "by_label")]
     pub notifications: BTreeMap<String, Notification>,
-    /// Settings of its tags.
+    /// Settings of tags, by tag.
     #[serde(default, deserialize_with = "by_tag")]
     pub tags: BTreeMap<String, Tag>,
 }
 
-/// Reads hosts, and checks that each has the name of its key.
+/// Reads hosts, and checks that the name of each host equals its key.
 fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Host>, D::Error> {
     let hosts = BTreeMap::<String, Host>::deserialize(deserializer)?;
     match hosts.iter().find(|(key, host)| **key != host.name) {
-        Some((key, host)) => {
-            Err(D::Error::custom(format!("the host `{}` stands under `{}`", host.name, key.escape_debug())))
-        }
+        Some((key, host)) => Err(D::Error::custom(format!(
+            "the host `{}` is listed under the name `{}`",
+            host.name,
+            key.escape_debug()
+        ))),
         None => Ok(hosts),
     }
 }
@@ -59,17 +62,17 @@ fn by_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     entries.into_iter().map(|(name, entry)| Ok((word::checked(word, name)?, entry))).collect()
 }
 
-/// What a fleet states about the hosts that carry a tag.
+/// The settings of a tag, for the hosts that carry it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tag {
-    /// How many of these hosts may be down or changing at once; a percentage is rounded down, but at least
-    /// one may.
+    /// Maximum number of the tag's hosts that may be down or changing at once. A percentage is rounded down,
+    /// but to at least one host.
     pub max_down: Option<Amount>,
-    /// The tags whose hosts are changed after these.
+    /// The tags whose hosts are changed after the hosts of this tag.
     #[serde(deserialize_with = "word::tags")]
     pub before: Vec<String>,
-    /// The rollout policy of a selection in which each host carries the tag.
+    /// The options of the rollout policy for a selection in which each host carries the tag.
     pub rollout: PolicyOptions,
 }
 
@@ -77,52 +80,52 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Host {
-    /// The name, equal to its key in [`Fleet::hosts`].
+    /// The name of the host, equal to its key in [`Fleet::hosts`].
     #[serde(deserialize_with = "word::host")]
     pub name: String,
-    /// The base, which selects the backend that compiles the host.
+    /// The base of the host, which selects the backend that compiles it.
     pub base: Base,
-    /// Its Nix system, such as `x86_64-linux`.
+    /// The Nix system of the host, such as `x86_64-linux`.
     #[serde(deserialize_with = "word::system")]
     pub system: String,
     /// The name or address that SSH connects to.
     #[serde(deserialize_with = "word::address")]
     pub addr: String,
-    /// SSH settings.
+    /// SSH settings of the host.
     pub ssh: Ssh,
-    /// How changes are applied to it.
+    /// Settings for applying changes to the host.
     #[serde(default)]
     pub rollout: Rollout,
-    /// How long to wait for it.
+    /// Time limits for waiting for the host.
     #[serde(default)]
     pub timeouts: Timeouts,
-    /// Free labels, selected with `--tag` and `@tag`.
+    /// The tags of the host, selected with `--tag` and `@tag`.
     #[serde(default, deserialize_with = "word::tags")]
     pub tags: Vec<String>,
-    /// The roles it plays.
+    /// The roles of the host.
     #[serde(default, deserialize_with = "word::labels")]
     pub roles: Vec<String>,
-    /// Why applies skip it for now, if they do.
+    /// The reason why applies skip the host; `None` if they do not.
     #[serde(default)]
     pub maintenance: Option<String>,
-    /// The generation or revision that it is pinned to, if it is.
+    /// The generation or revision that the host is pinned to, if any.
     #[serde(default)]
     pub pin: Option<Pin>,
 }
 
-/// A pin: an apply leaves the host as it is.
+/// A generation or revision to keep on a host. An apply leaves a pinned host as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
-    /// The generation to keep.
+    /// The number of the generation to keep.
     #[serde(default)]
     pub generation: Option<u64>,
     /// The revision of the fleet to keep.
     #[serde(default)]
     pub rev: Option<String>,
-    /// Why.
+    /// The reason why the host is pinned.
     pub reason: String,
-    /// The last day of the pin, `2027-01-31`; `None` for no end.
+    /// The last day of the pin, such as `2027-01-31`; `None` if the pin does not expire.
     #[serde(default)]
     pub until: Option<String>,
 }
@@ -131,64 +134,64 @@ pub struct Pin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base {
-    /// Ubuntu or Debian; NixFleet runs beside the distribution.
+    /// Ubuntu or Debian, on which NixFleet works alongside the distribution.
     Ubuntu,
     /// `NixOS`.
     Nixos,
 }
 
-/// How changes are applied to a host.
+/// Settings for applying changes to a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// Seconds within which a change must be confirmed over a new connection; `None` if no confirmation is
-    /// needed.
+    /// The number of seconds within which a change must be confirmed over a new connection; `None` if no
+    /// confirmation is needed.
     pub confirm_timeout: Option<u64>,
 }
 
 impl Default for Rollout {
-    /// As `defaults.rollout` in the inventory.
+    /// Returns the defaults that `defaults.rollout` of the inventory has.
     fn default() -> Self {
         Self { confirm_timeout: Some(30) }
     }
 }
 
-/// How long to wait for a host, in seconds.
+/// Time limits for waiting for a host, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timeouts {
-    /// For the host to accept a connection.
+    /// Limit for the host to accept a connection.
     pub connect: u64,
-    /// For data on a connection, before it counts as broken.
+    /// Limit without data on a connection, after which the connection counts as broken.
     pub silence: u64,
-    /// For its status or its plan.
+    /// Limit for the host to return its status or a plan.
     pub answer: u64,
-    /// For a closure to arrive.
+    /// Limit for copying a closure.
     pub copy: u64,
-    /// For a change with its health checks, or for the checks alone.
+    /// Limit for a change including its health checks, or for the health checks alone.
     pub change: u64,
-    /// For a host to come back after its connection broke during a change, beyond the time in which it
-    /// reverts by itself.
+    /// Limit for a host to be reachable again after its connection broke during a change. It is counted in
+    /// addition to the time after which the host rolls back by itself.
     pub rejoin: u64,
 }
 
 impl Default for Timeouts {
-    /// As `defaults.timeouts` in the inventory.
+    /// Returns the defaults that `defaults.timeouts` of the inventory has.
     fn default() -> Self {
         Self { connect: 10, silence: 15, answer: 300, copy: 7200, change: 3600, rejoin: 120 }
     }
 }
 
-/// SSH settings of a host. The user's own `ssh` configuration applies on top.
+/// SSH settings of a host. The user's own `ssh` configuration applies as well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ssh {
-    /// The user to log in as: root, or one that may run `sudo -n`.
+    /// The user to log in as: root, or a user that may run `sudo -n`.
     #[serde(deserialize_with = "word::login")]
     pub user: String,
     /// The TCP port.
     pub port: u16,
-    /// The pinned public host key, as in `known_hosts` without the host: `ssh-ed25519 AAAA…`.
+    /// The pinned public host key, in the format of `known_hosts` without the host name: `ssh-ed25519 AAAA…`.
     #[serde(default)]
     pub host_key: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Refusals that the operator can overrule, by name.
+//! Objections that the operator can overrule with `--force`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,38 +8,38 @@ use serde::{Deserialize, Serialize};
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
-/// An objection that the operator overrules. In JSON it is the word of the command line.
+/// An objection that the operator overrules. Its JSON value is the value of `--force` on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Force {
     /// Apply a change that would lock out the user who applies it.
     Lockout,
-    /// Apply to a host that was last applied as another one of the inventory.
+    /// Apply to a host that was last applied as another host of the inventory.
     HostName,
-    /// Keep a change whose health checks fail or cannot be tried.
+    /// Keep a change even if its health checks fail or cannot be tried.
     HealthChecks,
-    /// Leave a path as it is, with everything managed below it.
+    /// Leave a path and everything managed below it unchanged.
     Path(ManagedPath),
 }
 
-/// The values that are not paths, with their words.
+/// The objections other than paths, each with its value on the command line.
 const NAMED: [(Force, &str); 3] =
     [(Force::Lockout, "lockout"), (Force::HostName, "host-name"), (Force::HealthChecks, "health-checks")];
 
 impl Force {
-    /// Whether it overrules a problem.
+    /// Returns whether the operator's choice overrules a problem.
     #[must_use]
     pub fn overrules(&self, problem: &Problem) -> bool {
         match self {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
-            // A path that is left as it is never gets a problem in the first place.
+            // An excluded path does not get a problem in the first place.
             Self::Path(_) => false,
         }
     }
 
-    /// The path to leave as it is, for [`Force::Path`].
+    /// Returns the excluded path of [`Force::Path`].
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
         match self {
@@ -49,7 +49,7 @@ impl Force {
     }
 }
 
-/// The word on a command line.
+/// Formats the objection as a value of `--force`.
 impl fmt::Display for Force {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Garbage collection of generations: what it would drop on a host, and what it dropped.
+//! Garbage collection of generations: the preview of a collection on a host, and its report.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,41 +10,41 @@ use crate::generation::GenerationInfo;
 use crate::outcome::Outcome;
 use crate::problem::Problem;
 
-/// Which generations a garbage collection keeps, beyond those that are needed.
+/// The generations that a garbage collection keeps in addition to those that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Retention {
-    /// This many of the newest generations.
+    /// Keep this many of the newest generations.
     Newest(usize),
-    /// Generations younger than this many seconds.
+    /// Keep generations younger than this many seconds.
     Younger(u64),
 }
 
 /// A request for a garbage collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Which generations to keep.
+    /// The generations to keep.
     pub retention: Retention,
-    /// Generations that the inventory pins the host to.
+    /// The generations that the inventory pins the host to.
     pub pinned: BTreeSet<u64>,
-    /// The revision that the inventory pins the host to, perhaps shortened.
+    /// The revision that the inventory pins the host to. It may be abbreviated.
     pub pinned_revision: Option<String>,
-    /// Generation changes made by rollouts that have not ended. Neither end is needed once the host has moved
-    /// on from them.
+    /// Generation changes that unfinished rollouts made on the host. If neither generation of such a change
+    /// is in force, the rollout does not need them.
     pub rollouts: BTreeSet<Passage>,
 }
 
-/// The generation change that a rollout made on a host, from one number to another: `6:7`.
+/// A change of the generation of a host during a rollout, written as two numbers: `6:7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Passage {
-    /// The generation number before.
+    /// The number of the generation before the change.
     pub before: u64,
-    /// The generation number after.
+    /// The number of the generation after the change.
     pub after: u64,
 }
 
 impl Passage {
-    /// Whether it starts or ends at a generation.
+    /// Returns whether the change starts from or leads to a generation.
     #[must_use]
     pub const fn touches(self, number: u64) -> bool {
         self.before == number || self.after == number
@@ -68,36 +68,36 @@ impl FromStr for Passage {
     }
 }
 
-/// Why a generation stays.
+/// The reason why a generation is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
-    /// It is in force.
+    /// The generation is in force.
     Current,
-    /// `rollback` goes back to it.
+    /// `rollback` returns to the generation.
     Previous,
-    /// The last change of the host came from it or led to it.
+    /// The last change of the host started from the generation or led to it.
     LastChange,
-    /// Recovery of an interrupted change needs it.
+    /// Recovery of an interrupted change needs the generation.
     Transaction,
-    /// The inventory pins the host to it.
+    /// The inventory pins the host to the generation.
     Pinned,
-    /// The inventory pins the host to a revision that may be this generation's.
+    /// The inventory pins the host to a revision, and the generation may have that revision.
     PinnedRevision,
-    /// A rollout that has not ended may need it.
+    /// An unfinished rollout may need the generation.
     Rollout,
-    /// It is among the newest, which are kept.
+    /// The generation is one of the newest, which are kept.
     Newest,
-    /// It is younger than the requested age.
+    /// The generation is younger than the requested age.
     Young,
-    /// A newer NixFleet on the host has a reason that this one does not know.
+    /// The host runs a newer NixFleet, which reported a reason that this version does not know.
     #[serde(other)]
     Other,
 }
 
 impl Need {
-    /// The reason in words.
+    /// Returns the reason in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -115,19 +115,19 @@ impl Need {
     }
 }
 
-/// A generation and why it is kept.
+/// A generation, and the reasons to keep it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Judged {
     /// The generation.
     #[serde(flatten)]
     pub info: GenerationInfo,
-    /// Why it is kept; it is dropped if there is no reason.
+    /// The reasons to keep the generation. It is dropped if there are none.
     pub needed: Vec<Need>,
 }
 
 impl Judged {
-    /// Whether it is dropped.
+    /// Returns whether the generation is dropped.
     #[must_use]
     pub const fn goes(&self) -> bool {
         self.needed.is_empty()
@@ -138,21 +138,21 @@ impl Judged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcPlan {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Identifies the set of generations to drop, so that an outdated approval is refused.
+    /// A digest of the set of generations to drop. An approval that was given for another set is refused.
     pub fingerprint: String,
-    /// The time from which ages are counted, in seconds since 1970-01-01 UTC.
+    /// The time relative to which ages are computed, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// All generations, oldest first.
+    /// All generations of the host, oldest first.
     pub generations: Vec<Judged>,
-    /// An interrupted change. It is recovered first.
+    /// An interrupted change, which is recovered before any generation is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
     /// The filesystem of the Nix store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// Why nothing can be dropped now.
+    /// The reason why no generation can be dropped at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
@@ -161,46 +161,46 @@ pub struct GcPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcReport {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// How it ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
     /// The generations that were dropped.
     pub dropped: Vec<GenerationInfo>,
-    /// The result of collecting the Nix store, if that was done as well.
+    /// The result of a garbage collection of the Nix store, if the run included one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collected: Option<Collected>,
-    /// The filesystem of the Nix store afterwards.
+    /// The filesystem of the Nix store, measured after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What an interrupted earlier run left, and how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
-    /// What went wrong.
+    /// The problem that occurred, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// Wall-clock time on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// The result of collecting the Nix store, as Nix reports it.
+/// The result of a garbage collection of the Nix store, as Nix reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Collected {
-    /// Number of store paths removed.
+    /// The number of store paths that were removed.
     pub paths: u64,
-    /// Space freed, in bytes; Nix rounds it.
+    /// The space that was freed, in bytes, as rounded by Nix.
     pub freed: u64,
 }
 
-/// Space on a filesystem, in bytes.
+/// Free and total space of a filesystem, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Disk {
-    /// Space available to every user.
+    /// Space available to users other than root.
     pub free: u64,
-    /// Total size.
+    /// Total size of the filesystem.
     pub size: u64,
 }

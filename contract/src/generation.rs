@@ -1,4 +1,4 @@
-//! A generation of a host, and who made it.
+//! Generations of a host, with their creators.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,34 +7,35 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Generation {
-    /// Its number, from 1.
+    /// The number of the generation, starting at 1.
     pub number: u64,
-    /// Its closure.
+    /// The store path of its closure.
     pub closure: String,
 }
 
-/// A generation as `status` lists it.
+/// A generation with its creation time and creator, as `status` lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GenerationInfo {
-    /// Number and closure.
+    /// The number and the closure of the generation.
     #[serde(flatten)]
     pub generation: Generation,
-    /// When it was made, in seconds since 1970-01-01 UTC.
+    /// The time at which the generation was made, in seconds since 1970-01-01 UTC.
     pub created: u64,
-    /// Its creator and source revision.
+    /// The creator and the source revision of the generation.
     #[serde(flatten)]
     pub made: Made,
 }
 
-/// The creator and source of a generation, if known: an older `NixFleet` did not record them.
+/// The creator and the source revision of a generation. Both are `None` if an older `NixFleet` made it, since
+/// that version did not record them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Made {
-    /// The person, `user@machine`.
+    /// The creator, as `user@machine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// The revision of the flake in Git, with `-dirty` where the tree had changes.
+    /// The revision of the flake in Git, with `-dirty` if the tree had changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
 }

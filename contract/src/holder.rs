@@ -4,28 +4,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::run_id::RunId;
 
-/// The run that holds the lock, as in the lock file.
+/// A run that holds the lock of a host, as written in the lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
-    /// The person, `user@machine`.
+    /// The operator who started the run, as `user@machine`.
     pub who: String,
-    /// The command, `apply` or `rollback`.
+    /// The command of the run, `apply` or `rollback`.
     pub command: String,
-    /// The process id on the host.
+    /// The process id of the run on the host.
     pub pid: u32,
-    /// When it started, in seconds since 1970-01-01 UTC.
+    /// The time at which the run started, in seconds since 1970-01-01 UTC.
     pub since: u64,
     /// The id of the run, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// The revision of the flake that is applied.
+    /// The revision of the flake that the run applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
 }
 
 impl Holder {
-    /// Adds the revision of the flake that is applied.
+    /// Adds the revision of the flake that the run applies.
     #[must_use]
     pub fn of_revision(mut self, revision: Option<String>) -> Self {
         self.revision = revision;
@@ -39,7 +39,7 @@ impl Holder {
         self
     }
 
-    /// A sentence for people. `now`: in seconds since 1970-01-01 UTC.
+    /// Describes the run in one sentence. `now` is in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn described(&self, now: u64) -> String {
         let Self { who, command, pid, since, .. } = self;

@@ -1,7 +1,7 @@
-//! Files of a generation that the host's own tools check before a change.
+//! Files of a generation that tools on the host check before a change.
 //!
-//! During planning, the closure may not be on the host yet. So the contents of these files are sent with the
-//! manifest, up to a limit.
+//! During planning, the closure may not be on the host yet. Therefore, the contents of these files are sent
+//! with the manifest, up to a limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,32 +12,35 @@ use serde::de::IgnoredAny;
 use crate::manifest::{Entry, FileEntry, Manifest};
 use crate::values::ManagedPath;
 
-/// Directories that sshd, sudo, PAM and systemd read. They are small.
+/// Directories of the configuration of sshd, sudo, PAM and systemd. Their files are small.
 pub const ROOMS: [&str; 5] =
     ["/etc/ssh", "/etc/sudoers.d", "/etc/pam.d", "/etc/security", "/etc/systemd/system"];
-/// Single files that these tools read.
+/// Further configuration files of these tools.
 pub const FILES: [&str; 1] = ["/etc/sudoers"];
-/// Maximum size of one content that is sent, in bytes.
+/// Maximum size of one file whose content is sent, in bytes.
 pub const EACH: u64 = 1024 * 1024;
-/// Maximum size of all contents that are sent, in bytes: far more than all units and rules of a host.
+/// Maximum size of all contents that are sent together, in bytes. All units and rules of a host are far
+/// smaller.
 pub const ALL: u64 = 16 * 1024 * 1024;
-/// Maximum number of contents that are sent: their lengths are words of a command line.
+/// Maximum number of contents that are sent. Their lengths are passed as arguments of one command line, which
+/// must not become too long.
 pub const COUNT: usize = 4096;
 
-/// Time limit for all tools of a plan together, without the `validate` commands: a person waits for the plan.
+/// Time limit for all tools that check a plan, without the `validate` commands. It is short because a person
+/// waits for the plan.
 pub const TOOLS: Duration = Duration::from_secs(60);
 /// Time limit for the `validate` command of one file.
 pub const COMMAND: Duration = Duration::from_secs(60);
-/// Time allowed to stop a command that exceeded its limit.
+/// Time allowed for stopping a command that exceeded its limit.
 const END: Duration = Duration::from_secs(1);
 
-/// Time limit for validating a plan. `commands`: number of files with a `validate` command.
+/// Returns the time limit for validating a plan. `commands` is the number of files with a `validate` command.
 #[must_use]
 pub fn patience(commands: usize) -> Duration {
     (0..commands).fold(TOOLS, |patience, _| patience + COMMAND + END)
 }
 
-/// Number of files in a manifest with a `validate` command; 0 if the manifest cannot be read.
+/// Returns the number of files in a manifest with a `validate` command, or 0 if the manifest cannot be read.
 #[must_use]
 pub fn commands(manifest: &[u8]) -> usize {
     #[derive(Deserialize)]
@@ -52,8 +55,8 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// Files of a manifest that a tool checks if they change. `user`: the user who logs in to the host, whose
-/// keys count.
+/// Returns the files of a manifest that a tool checks if they change. `user` is the user who logs in to the
+/// host; the file with the SSH keys of that user is included.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
         Entry::File(file) => is_inspected(path, file, user).then_some(file),
@@ -61,13 +64,13 @@ pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = 
     })
 }
 
-/// Whether a tool checks a file if it changes.
+/// Returns whether a tool checks a file if it changes.
 #[must_use]
 pub fn is_inspected(path: &ManagedPath, file: &FileEntry, user: &str) -> bool {
     file.validate.is_some() || is_for_tools(path, user)
 }
 
-/// Whether a file belongs to a tool that checks all its files together.
+/// Returns whether a file belongs to a tool that checks all its files together.
 #[must_use]
 pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
     let below = |room: &str| path.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
@@ -77,7 +80,7 @@ pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
         || path.contains("/.ssh/")
 }
 
-/// Whether a file looks like an SSH `authorized_keys` file.
+/// Returns whether the name of a file suggests that it contains authorized SSH keys.
 #[must_use]
 pub fn may_hold_keys(path: &ManagedPath, user: &str) -> bool {
     path.name() == user || path.name().contains("authorized_keys")

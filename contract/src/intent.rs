@@ -1,8 +1,9 @@
-//! The compiled intent of one host: what a backend passes to the builder of the host closure.
+//! The compiled intent of one host, which a backend passes to the builder of the host closure.
 //!
-//! The builder checks it and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet: a unit
-//! still has its text and drop-ins, a file still has its inline text. Strings are unchecked on purpose, so
-//! that the builder can report all mistakes at once, and not only the first that a parser finds.
+//! The builder checks the intent and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet:
+//! a unit still has its text and drop-ins, and a file still has its inline text. Strings are deliberately
+//! unchecked, so that the builder can report all mistakes at once, whereas a parser would stop at the first
+//! one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +13,19 @@ use crate::health::check::Method;
 use crate::health::{OnCheckFailure, Side};
 use crate::manifest::{OnConflict, Package, UserField};
 
-/// Everything a host should have.
+/// Everything that a host should have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intent {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The host's name.
+    /// The name of the host.
     pub host: String,
-    /// The base it was compiled for, `ubuntu`.
+    /// The base that the intent was compiled for, `ubuntu`.
     pub base: String,
-    /// The host's Nix system.
+    /// The Nix system of the host.
     pub system: String,
-    /// The activator binary for the host: the store path of the file.
+    /// The store path of the activator binary for the host.
     pub activator: String,
     /// The store path of the package profile; `None` without packages.
     pub profile: Option<String>,
@@ -41,7 +42,7 @@ pub struct Intent {
     /// Symbolic links to make.
     #[serde(default)]
     pub links: Vec<Link>,
-    /// Paths where nothing should be.
+    /// Paths at which nothing should exist.
     #[serde(default)]
     pub absent: Vec<Absent>,
     /// systemd units.
@@ -49,7 +50,8 @@ pub struct Intent {
     /// Health checks.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
-    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes.
+    /// Maximum size in bytes of a file owned by a user other than root. A larger file is neither read nor
+    /// backed up.
     #[serde(default)]
     pub max_file_size: Option<u64>,
 }
@@ -60,33 +62,33 @@ pub struct Intent {
 pub struct Group {
     /// Name.
     pub name: String,
-    /// Numeric id; the host chooses one if `None`.
+    /// Numeric id; chosen by the host if `None`.
     pub gid: Option<u32>,
 }
 
-/// A user that should exist, with a value for every field.
+/// A user that should exist. Every field has a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
     /// Name.
     pub name: String,
-    /// Numeric id; the host chooses one if `None`.
+    /// Numeric id; chosen by the host if `None`.
     pub uid: Option<u32>,
     /// Primary group.
     pub group: String,
-    /// Further groups.
+    /// Supplementary groups.
     pub extra_groups: Vec<String>,
     /// Home directory.
     pub home: String,
-    /// Create the home directory if it is missing.
+    /// Whether to create the home directory if it is missing.
     pub create_home: bool,
     /// Login shell.
     pub shell: String,
-    /// Take the id from the range of system users.
+    /// Whether to take the id from the range for system users.
     pub system: bool,
-    /// The comment field.
+    /// The comment field of the account.
     pub description: String,
-    /// Fields that no module stated; they hold the values of a new account.
+    /// Fields that no module sets. Their values are those of a new account.
     #[serde(default)]
     pub unstated: BTreeSet<UserField>,
 }
@@ -99,9 +101,9 @@ pub struct Directory {
     pub path: String,
     /// Octal permission bits, `0755`.
     pub mode: String,
-    /// Owner by name.
+    /// Name of the owner.
     pub owner: String,
-    /// Group by name.
+    /// Name of the group.
     pub group: String,
 }
 
@@ -111,26 +113,27 @@ pub struct Directory {
 pub struct File {
     /// Absolute path.
     pub path: String,
-    /// The content itself.
+    /// The content, as inline text.
     pub text: Option<String>,
-    /// A regular file in the Nix store that holds the content.
+    /// A regular file in the Nix store with the content.
     pub source: Option<String>,
     /// Octal permission bits, `0644`.
     pub mode: String,
-    /// Owner by name.
+    /// Name of the owner.
     pub owner: String,
-    /// Group by name.
+    /// Name of the group.
     pub group: String,
     /// Units to restart when the file changes.
     pub restart_units: Vec<String>,
     /// Units to reload when the file changes.
     pub reload_units: Vec<String>,
-    /// A command to run when the file has changed, word by word.
+    /// A command to run after the file has changed, as a list of words.
     #[serde(default)]
     pub on_change: Option<Vec<String>>,
-    /// A command that must accept the new content first; `%s` stands for the staged file.
+    /// A command that must accept the new content before it is installed; `%s` is replaced by the path of the
+    /// staged file.
     pub validate: Option<Vec<String>>,
-    /// What to do if an unmanaged file exists at the path.
+    /// How to handle an unmanaged file that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -140,25 +143,25 @@ pub struct File {
 pub struct Link {
     /// Absolute path.
     pub path: String,
-    /// What it points at: an absolute path, or one relative to the directory of the link.
+    /// The target of the link: an absolute path, or a path relative to the directory of the link.
     pub target: String,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     pub on_conflict: OnConflict,
 }
 
-/// A path where nothing should be.
+/// A path at which nothing should exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Absent {
     /// Absolute path.
     pub path: String,
-    /// A directory may be taken away together with its content.
+    /// Whether a directory may be removed together with its content.
     pub recursive: bool,
-    /// Units to restart when something is taken away or put back.
+    /// Units to restart when something is removed from the path or put back.
     pub restart_units: Vec<String>,
-    /// Units to reload when something is taken away or put back.
+    /// Units to reload when something is removed from the path or put back.
     pub reload_units: Vec<String>,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -167,30 +170,31 @@ pub struct Absent {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Unit {
-    /// Name with suffix, `web.service`.
+    /// Name with suffix, such as `web.service`.
     pub name: String,
-    /// The unit file; `None` if the unit is the distribution's and only drop-ins are added.
+    /// The text of the unit file; `None` if the unit belongs to the distribution and only drop-ins are added.
     pub text: Option<String>,
-    /// Files under `<name>.d/`.
+    /// Drop-ins, which become files below `<name>.d/`.
     pub drop_ins: Vec<DropIn>,
-    /// Whether the links of its `[Install]` section exist; `None` for a unit of the distribution.
+    /// Whether the unit is enabled, so that the links of its `[Install]` section exist; `None` for a unit of
+    /// the distribution.
     pub enabled: Option<bool>,
-    /// Restart it when its files change.
+    /// Whether to restart the unit when its files change.
     pub restart_if_changed: bool,
-    /// Reload it when its files change, instead of restarting.
+    /// Whether to reload the unit when its files change, instead of restarting it.
     pub reload_if_changed: bool,
-    /// Stop it when it is no longer managed.
+    /// Whether to stop the unit when its management ends.
     pub stop_if_removed: bool,
-    /// Seconds to wait for its start; systemd's own timeout if `None`.
+    /// Time limit for starting the unit, in seconds; systemd's own limit if `None`.
     #[serde(default)]
     pub start_timeout: Option<u64>,
-    /// Seconds it must stay up to count as started; a short default if `None`.
+    /// How long the unit must stay active to count as started, in seconds; a short default if `None`.
     #[serde(default)]
     pub settle: Option<u64>,
-    /// Refuse it if systemd finds a mistake in it.
+    /// Whether to refuse the unit if systemd finds a mistake in it.
     #[serde(default = "yes")]
     pub verify: bool,
-    /// What to do if an unmanaged unit file exists at the path.
+    /// How to handle an unmanaged unit file that exists at the path.
     pub on_conflict: OnConflict,
 }
 
@@ -204,7 +208,7 @@ const fn yes() -> bool {
 pub struct DropIn {
     /// File name, ending in `.conf`.
     pub name: String,
-    /// Its content.
+    /// Content of the file.
     pub text: String,
 }
 
@@ -216,45 +220,45 @@ pub struct HealthCheck {
     pub name: String,
     /// A unit that must be active.
     pub unit: Option<String>,
-    /// How long it must have been active.
+    /// How long the unit must have been active.
     pub stable_for: u64,
     /// An HTTP request that must succeed.
     pub http: Option<HttpCheck>,
     /// A TCP port that must accept connections.
     pub tcp: Option<TcpCheck>,
-    /// A command that must end with exit code 0, word by word.
+    /// A command that must end with exit code 0, as a list of words.
     pub command: Option<Vec<String>>,
-    /// The longest pause between two attempts.
+    /// The maximum pause between two attempts.
     pub interval: u64,
-    /// How often a failed attempt is repeated.
+    /// The number of times that a failed attempt is repeated.
     pub retries: u32,
-    /// Time limit of an attempt.
+    /// Time limit for one attempt.
     pub timeout: u64,
-    /// How long to wait before the first attempt.
+    /// Time to wait before the first attempt.
     pub start_delay: u64,
-    /// Where the check runs.
+    /// The place where the check runs.
     pub from: Side,
-    /// The effect of a failure.
+    /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
 }
 
-/// An HTTP request, and what its response must look like.
+/// An HTTP request, and the response that is expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpCheck {
-    /// The address to request.
+    /// The URL to request.
     pub url: String,
     /// The request method.
     pub method: Method,
-    /// Headers to send.
+    /// HTTP headers to send with the request.
     pub request_headers: BTreeMap<String, String>,
-    /// The expected status; any of 200 to 299 if `None`.
+    /// The expected status code; any code from 200 to 299 if `None`.
     pub status: Option<u16>,
     /// Text that the body must contain.
     pub body_contains: Option<String>,
-    /// A regular expression that must match some part of the body.
+    /// A regular expression that must match part of the body.
     pub body_matches: Option<String>,
-    /// Required response headers, each with text that it must contain.
+    /// Response headers that must be present, each with a text that its value must contain.
     pub response_headers: BTreeMap<String, String>,
     /// Maximum number of redirects to follow.
     pub max_redirects: u32,
@@ -266,7 +270,7 @@ pub struct HttpCheck {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpCheck {
-    /// A name or an address.
+    /// The name or address of the server.
     pub host: String,
     /// The port.
     pub port: u16,

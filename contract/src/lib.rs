@@ -1,28 +1,30 @@
-//! The documents that Nix, the command line and a host exchange. Each is a versioned JSON type, so that all
-//! sides compile against one definition. Pure data: no system calls, no clock, no argument parsing.
+//! The documents that Nix, the command line and the hosts exchange. Each document is a versioned JSON type,
+//! so that all sides compile against one definition. The crate is pure data: it makes no system calls, reads
+//! no clock and parses no arguments.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
 //! - [`policy`]: rollout policies
 //! - [`notification`]: recipients of rollout notifications
-//! - [`intent`]: what a backend passes to the builder of a host closure
-//! - [`manifest`]: what the builder writes and a host converges to
-//! - [`inspected`]: which files the host's own tools check before a change
+//! - [`intent`]: the input that a backend passes to the builder of a host closure
+//! - [`manifest`]: the output of the builder, which a host converges to
+//! - [`inspected`]: files that tools on the host check before a change
 //! - [`health`]: health checks and their results
-//! - [`plan`]: what would change on a host, step by step
-//! - [`step`]: these steps, by family
+//! - [`plan`]: the changes that an apply would make on a host, step by step
+//! - [`step`]: the steps of a plan, by family
 //! - [`report`]: the result of a change
-//! - [`outcome`]: how a host ended
+//! - [`outcome`]: the outcomes of a host
 //! - [`status`]: the status of a host
-//! - [`generation`]: a generation of a host
-//! - [`gc`]: which generations of a host are dropped, and why others are kept
-//! - [`backup`]: content that was backed up before it was replaced
+//! - [`generation`]: generations of a host
+//! - [`gc`]: garbage collection of generations
+//! - [`backup`]: backups of content that was replaced or removed
 //! - [`holder`]: the run that holds the lock of a host
-//! - [`run`], [`run_id`]: one run, its notices, and how the last one ended
+//! - [`run`]: a run on a host: its notices and its result
+//! - [`run_id`]: the id of a run
 //! - [`problem`]: the type of every expected error
-//! - [`force`]: refusals that can be overruled
+//! - [`force`]: objections that the operator can overrule
 //! - [`login`]: the user who applies a change, and the connection
-//! - [`backoff`]: the pauses between attempts
-//! - [`values`]: paths, modes and names that are checked when parsed
+//! - [`backoff`]: pauses between repeated attempts
+//! - [`values`]: paths, modes and names that are checked when they are parsed
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -50,5 +52,5 @@ pub mod status;
 pub mod step;
 pub mod values;
 
-/// The version of every JSON document that this build reads and writes. A reader refuses any other number.
+/// The version of the JSON documents that this build reads and writes. A reader refuses any other version.
 pub const SCHEMA: u32 = 1;

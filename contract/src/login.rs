@@ -1,16 +1,16 @@
-//! The user who applies a change, and the connection: the access that the change should leave open.
+//! The user who applies a change, and the connection: the remote access that the change should preserve.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// A user who logged in to a host, and may be root there.
+/// A user who logged in to a host. The user may act as root there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
-    /// The account of the login.
+    /// The account that logged in.
     pub user: String,
-    /// The SSH connection; `None` at a console.
+    /// The SSH connection; `None` for a login at a console.
     pub connection: Option<Connection>,
 }
 
@@ -26,8 +26,8 @@ pub struct Connection {
 }
 
 impl Login {
-    /// Reads `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. `None` if neither is set: there is no
-    /// remote access to preserve.
+    /// Reads the values of `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. Returns `None` if
+    /// neither is set, since there is no remote access to preserve.
     #[must_use]
     pub fn of(user: Option<&str>, connection: Option<&str>) -> Option<Self> {
         let connection = connection.and_then(Connection::parse);
@@ -40,7 +40,7 @@ impl Login {
 }
 
 impl Connection {
-    /// Reads `SSH_CONNECTION`: address and port of the client, address and port of the host.
+    /// Parses `SSH_CONNECTION`: address and port of the client, address and port of the host.
     fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         let [client, _, server, port] = words[..] else { return None };
@@ -48,7 +48,7 @@ impl Connection {
     }
 }
 
-/// An IP address without its zone.
+/// Parses an IP address and ignores its zone.
 fn address(text: &str) -> Option<IpAddr> {
     text.split('%').next()?.parse().ok()
 }

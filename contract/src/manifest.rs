@@ -1,4 +1,4 @@
-//! The manifest: what a host converges to, stored as `manifest.json` in its closure.
+//! The manifest that a host converges to, stored as `manifest.json` in its closure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,18 +10,18 @@ use crate::health::Check;
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, UnitName};
 
-/// Everything a host should have, flattened: units are entries under `/etc/systemd/system`, enablement is
-/// links.
+/// Everything that a host should have, in flattened form: units are entries below `/etc/systemd/system`, and
+/// enabling a unit adds links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The host's name.
+    /// The name of the host.
     pub host: String,
-    /// The base it was compiled for, `ubuntu`.
+    /// The base that the manifest was compiled for, `ubuntu`.
     pub base: String,
-    /// The host's Nix system.
+    /// The Nix system of the host.
     pub system: String,
     /// Packages of the profile, sorted by name.
     pub packages: Vec<Package>,
@@ -29,36 +29,36 @@ pub struct Manifest {
     pub groups: Vec<Group>,
     /// Users, sorted by name.
     pub users: Vec<User>,
-    /// Managed paths, with what should be there. A `BTreeMap` keeps parents before children.
+    /// Managed paths, each with what should exist there. A `BTreeMap` sorts parents before children.
     pub entries: BTreeMap<ManagedPath, Entry>,
-    /// Units by name.
+    /// Units, by name.
     pub units: BTreeMap<UnitName, Unit>,
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
-    /// Maximum size of a file that another user than root owns, to be read or backed up, in bytes; 64 MiB if
-    /// `None`.
+    /// Maximum size in bytes of a file owned by a user other than root; 64 MiB if `None`. A larger file is
+    /// neither read nor backed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
 }
 
-/// The part of a manifest that tells whether the rest can be read.
+/// The field of a manifest that shows whether the rest can be read.
 #[derive(Deserialize)]
 struct ManifestHead {
     schema: u32,
 }
 
 impl Manifest {
-    /// Reads a manifest.
+    /// Parses a manifest.
     ///
     /// # Errors
-    /// [`Code::InvalidManifest`] if it has another schema, another shape, or an invalid value.
+    /// [`Code::InvalidManifest`] if the manifest has another schema, another shape, or an invalid value.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let invalid = |error: serde_json::Error| {
-            Problem::new(Code::InvalidManifest, "The manifest cannot be read").because(error)
+            Problem::new(Code::InvalidManifest, "the manifest cannot be read").because(error)
         };
-        // Parsed in one pass, since a manifest may be large. Only if that fails, it is read again for its
-        // schema.
+        // The manifest is parsed in one pass, since it may be large. Only if that fails, it is parsed again
+        // to find its schema.
         let manifest = serde_json::from_slice::<Self>(bytes);
         let schema = match &manifest {
             Ok(manifest) => manifest.schema,
@@ -67,16 +67,16 @@ impl Manifest {
         if schema != SCHEMA {
             return Err(Problem::new(
                 Code::InvalidManifest,
-                "The manifest has a schema this activator cannot read",
+                "the manifest has a schema that this activator cannot read",
             )
-            .because(format!("it is {schema}, and {SCHEMA} is expected"))
-            .help("use the activator of the closure itself"));
+            .because(format!("its schema is {schema}, but this activator reads {SCHEMA}"))
+            .help("use the activator that is part of the closure"));
         }
         manifest.map_err(invalid)
     }
 
-    /// Whether others on the host cannot read a file with this access, because of its own mode or that of a
-    /// directory above it.
+    /// Returns whether users other than the owner and the group cannot read a file with this access, either
+    /// because of its own mode or because of the mode of a directory above it.
     #[must_use]
     pub fn is_private(&self, path: &ManagedPath, access: &Access) -> bool {
         let is_closed = |above: ManagedPath| match self.entries.get(&above) {
@@ -86,7 +86,7 @@ impl Manifest {
         access.is_private() || path.ancestors().any(is_closed)
     }
 
-    /// The paths where something should be, so that their parent directories are needed.
+    /// Returns the paths at which something should exist. Their parent directories are needed.
     pub fn standing_paths(&self) -> impl Iterator<Item = &ManagedPath> {
         self.entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Absent(_))).map(|(path, _)| path)
     }
@@ -98,9 +98,9 @@ impl Manifest {
 pub struct Package {
     /// Name without version.
     pub name: String,
-    /// Version; empty if the package states none.
+    /// Version; empty if the package has none.
     pub version: String,
-    /// Its store path.
+    /// Store path of the package.
     pub path: String,
 }
 
@@ -110,47 +110,47 @@ pub struct Package {
 pub struct Group {
     /// Name.
     pub name: AccountName,
-    /// Numeric id; the host chooses one if `None`.
+    /// Numeric id; chosen by the host if `None`.
     pub gid: Option<u32>,
 }
 
-/// A user, with a value for every field. A field that no module stated has the value of a new account.
+/// A user. Every field has a value: a field that no module sets has the value of a new account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name: any name that an existing account may have. A new account is created only if it is an
+    /// Name, which may be any name of an existing account. A new account is created only if the name is an
     /// [`AccountName`].
     pub name: Owner,
-    /// Numeric id; the host chooses one if `None`.
+    /// Numeric id; chosen by the host if `None`.
     pub uid: Option<u32>,
-    /// Primary group. It exists or is created first.
+    /// Primary group, which exists or is created before the user.
     pub group: Owner,
-    /// Further groups. Memberships in other groups are left alone.
+    /// Supplementary groups. Memberships in other groups are not changed.
     pub extra_groups: Vec<Owner>,
     /// Home directory.
     pub home: AbsPath,
-    /// Create the home directory if it is missing.
+    /// Whether to create the home directory if it is missing.
     pub create_home: bool,
     /// Login shell.
     pub shell: AbsPath,
-    /// Take the id from the range of system users.
+    /// Whether to take the id from the range for system users.
     pub system: bool,
-    /// The comment field.
+    /// The comment field of the account.
     pub description: String,
-    /// Fields that no module stated: an existing account keeps its own values.
+    /// Fields that no module sets. An existing account keeps its own values of these fields.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
 
 impl User {
-    /// Whether a module stated a field.
+    /// Returns whether a module sets a field.
     #[must_use]
     pub fn states(&self, field: UserField) -> bool {
         !self.unstated.contains(&field)
     }
 }
 
-/// A field of a user that may be unstated.
+/// A field of a user that modules may leave unset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum UserField {
@@ -158,32 +158,32 @@ pub enum UserField {
     Group,
     /// Home directory.
     Home,
-    /// Whether the home directory is created.
+    /// Whether to create the home directory.
     CreateHome,
     /// Login shell.
     Shell,
-    /// Whether the account is for a service.
+    /// Whether the account is a system account.
     System,
     /// The comment field.
     Description,
 }
 
-/// The kind of thing that should be at a path.
+/// The thing that should exist at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", try_from = "EntryFields")]
 pub enum Entry {
-    /// A directory; this entry does not manage its content.
+    /// A directory. The entry does not manage the content of the directory.
     Directory(Access),
     /// A regular file.
     File(FileEntry),
     /// A symbolic link, owned by root.
     Link(LinkEntry),
-    /// Nothing.
+    /// Nothing: the path should not exist.
     Absent(AbsentEntry),
 }
 
 impl Entry {
-    /// Mode, owner and group; `None` for a link and for nothing.
+    /// Returns mode, owner and group; `None` for [`Entry::Link`] and [`Entry::Absent`].
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
@@ -193,7 +193,7 @@ impl Entry {
         }
     }
 
-    /// Units to restart when the path changes.
+    /// Returns the units to restart when the path changes.
     #[must_use]
     pub fn restart_units(&self) -> &[UnitName] {
         match self {
@@ -203,7 +203,7 @@ impl Entry {
         }
     }
 
-    /// Units to reload when the path changes.
+    /// Returns the units to reload when the path changes.
     #[must_use]
     pub fn reload_units(&self) -> &[UnitName] {
         match self {
@@ -214,7 +214,7 @@ impl Entry {
     }
 }
 
-/// An entry as it is parsed: all fields of all kinds side by side. This takes a fraction of the time that a
+/// The parsed form of an entry, with the fields of all kinds. Parsing it takes a fraction of the time that a
 /// tagged enum takes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -317,30 +317,31 @@ impl TryFrom<EntryFields> for Entry {
 pub struct Access {
     /// Octal permission bits, `0640`.
     pub mode: Mode,
-    /// Owner by name.
+    /// Name of the owner.
     pub owner: Owner,
-    /// Group by name.
+    /// Name of the group.
     pub group: Owner,
-    /// The file on the host has an access control list as well. Managed files never have one.
+    /// Whether the file on the host also has an access control list. Managed files never have one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub list: bool,
 }
 
 impl Access {
-    /// The access of a directory that exists only because something managed is in it.
+    /// Returns the access of a directory that exists only because it contains something managed.
     #[must_use]
     pub fn of_implicit_directory() -> Self {
         Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root(), list: false }
     }
 
-    /// Whether others cannot read a file.
+    /// Returns whether users other than the owner and the group cannot read a file with this mode.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.mode.bits() & 0o004 == 0
     }
 
-    /// Whether only the owner of a directory and root can replace what is in it: neither group nor others may
-    /// write, or the directory is sticky and owned by root.
+    /// Returns whether only root and the owner of a directory can replace files in it. This is the case if
+    /// neither the group nor others may write to the directory, or if the directory is sticky and owned by
+    /// root.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let bits = self.mode.bits();
@@ -356,9 +357,9 @@ pub struct FileEntry {
     pub source: Source,
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
-    /// Length of the content in bytes.
+    /// Length of the content, in bytes.
     pub size: u64,
-    /// Mode, owner, group.
+    /// Mode, owner and group.
     #[serde(flatten)]
     pub access: Access,
     /// Units to restart when the file changes.
@@ -367,14 +368,14 @@ pub struct FileEntry {
     /// Units to reload when the file changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// A command to run when the file has changed: the absolute path of a program, and its arguments; empty
-    /// for none.
+    /// A command to run after the file has changed: the absolute path of a program, followed by its
+    /// arguments. Empty if there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
-    /// A command that must accept the staged file; `%s` stands for its path.
+    /// A command that must accept the staged file; `%s` is replaced by the path of that file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<String>>,
-    /// What to do if an unmanaged file exists at the path.
+    /// How to handle an unmanaged file that exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
@@ -385,39 +386,39 @@ pub struct FileEntry {
 pub struct LinkEntry {
     /// The target, as written in the link.
     pub target: String,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
 
-/// A path where nothing should be.
+/// A path at which nothing should exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AbsentEntry {
-    /// A directory may be taken away together with its content.
+    /// Whether a directory may be removed together with its content.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recursive: bool,
-    /// Units to restart when something is taken away or put back.
+    /// Units to restart when something is removed from the path or put back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restart_units: Vec<UnitName>,
-    /// Units to reload when something is taken away or put back.
+    /// Units to reload when something is removed from the path or put back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// What to do if something unmanaged exists at the path.
+    /// How to handle something unmanaged that exists at the path.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
 
-/// What to do if something that NixFleet does not own exists at a managed path.
+/// How to handle something that exists at a managed path and that NixFleet does not own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
-    /// Refuse in the plan, unless it already matches the manifest exactly.
+    /// Refuse the plan, unless the existing thing already matches the manifest exactly.
     #[default]
     Fail,
-    /// Take it over: replace it, and remove it when management ends. A backup is made.
+    /// Take over the existing thing: back it up and replace it. When management ends, the path is removed.
     Adopt,
-    /// Replace it, and put it back as it was when management ends.
+    /// Replace the existing thing, and restore it when management ends.
     Backup,
 }
 
@@ -425,30 +426,30 @@ pub enum OnConflict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Unit {
-    /// The entries that make up the unit: its file and its drop-ins.
+    /// The managed paths that make up the unit: its file and its drop-ins.
     pub files: Vec<ManagedPath>,
-    /// The links of its `[Install]` section; empty unless the unit is enabled.
+    /// The links of the `[Install]` section; empty unless the unit is enabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ManagedPath>,
-    /// For a template, the instance that `DefaultInstance` names; the links start that one.
+    /// The instance that `DefaultInstance` of a template names. The links start this instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<UnitName>,
-    /// Whether it is enabled; `None` for a unit of the distribution.
+    /// Whether the unit is enabled; `None` for a unit of the distribution.
     pub enabled: Option<bool>,
-    /// What to do with a running unit whose files changed.
+    /// The action for the unit if it is running and its files changed.
     pub on_change: OnChange,
-    /// Stop it when it is no longer managed.
+    /// Whether to stop the unit when its management ends.
     pub stop_if_removed: bool,
-    /// Seconds to wait for its start; systemd's own timeout if `None`.
+    /// Time limit for starting the unit, in seconds; systemd's own limit if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_timeout: Option<u64>,
-    /// Seconds it must stay up to count as started; a short default if `None`.
+    /// How long the unit must stay active to count as started, in seconds; a short default if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<u64>,
-    /// Refuse it if systemd finds a mistake in it.
+    /// Whether to refuse the unit if systemd finds a mistake in it.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub verify: bool,
-    /// Settings of its text that limit how it can be handled.
+    /// Settings in the unit's text that limit how systemd can handle it.
     #[serde(default, skip_serializing_if = "Handling::is_nothing")]
     pub handling: Handling,
 }
@@ -463,19 +464,19 @@ pub struct Handling {
     /// `RefuseManualStop=`, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_stop: Option<bool>,
-    /// `Type=oneshot`: it does a piece of work and ends.
+    /// Whether the unit is of `Type=oneshot`, so that it exits when its work is done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub oneshot: bool,
-    /// Whether it defines how to reload it.
+    /// Whether the unit defines how it is reloaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reloads: bool,
-    /// The one service that this socket starts. It must be down when the socket starts.
+    /// The only service that this socket starts. The service must be stopped when the socket is started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activates: Option<UnitName>,
-    /// `User=` of a service, if it is a name that must exist.
+    /// `User=` of a service, if its value is a name that must exist on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// `Group=` of a service, if it is a name that must exist.
+    /// `Group=` of a service, if its value is a name that must exist on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
@@ -486,29 +487,30 @@ impl Handling {
     }
 }
 
-/// The directory for units of the administrator, from systemd.unit(5).
+/// The directory for unit files of the administrator, see systemd.unit(5).
 pub const UNITS: &str = "/etc/systemd/system/";
 
 impl Unit {
-    /// How long to wait for its start, if set.
+    /// Returns the time limit for starting the unit, if set.
     #[must_use]
     pub fn start_limit(&self) -> Option<Duration> {
         self.start_timeout.map(Duration::from_secs)
     }
 
-    /// Other names of the unit, given by its links.
+    /// Returns the aliases of the unit, which its links define.
     pub fn aliases(&self) -> impl Iterator<Item = UnitName> {
         let names = self.links.iter().filter_map(|link| link.strip_prefix(UNITS));
         names.filter(|name| !name.contains('/')).filter_map(|name| name.parse().ok())
     }
 
-    /// The units whose `.wants/` or similar directories hold its links: starting one of them starts the unit.
+    /// Returns the units whose `.wants/`, `.requires/` or similar directories contain links of this unit.
+    /// Starting one of them starts this unit.
     pub fn wanted_by(&self) -> impl Iterator<Item = UnitName> {
         let directories = self.links.iter().filter_map(|link| link.strip_prefix(UNITS)?.split_once('/'));
         directories.filter_map(|(directory, _)| directory.rsplit_once('.')?.0.parse().ok())
     }
 
-    /// How long it must stay up, if set.
+    /// Returns how long the unit must stay active to count as started, if set.
     #[must_use]
     pub fn settle(&self) -> Option<Duration> {
         self.settle.map(Duration::from_secs)
@@ -524,14 +526,14 @@ const fn is_yes(value: &bool) -> bool {
     *value
 }
 
-/// What to do with a running unit whose files changed.
+/// The action for a running unit whose files changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnChange {
-    /// Restart it.
+    /// Restart the unit.
     Restart,
-    /// Reload it.
+    /// Reload the unit.
     Reload,
-    /// Leave it running as it is.
+    /// Leave the unit running unchanged.
     Nothing,
 }

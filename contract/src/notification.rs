@@ -1,30 +1,30 @@
-//! Recipients of rollout notifications. No secret is stored here: secrets are named by a file or variable of
-//! the operator's machine.
+//! Recipients of rollout notifications. The inventory contains no secrets: it names a file or an environment
+//! variable on the operator's machine that contains the secret.
 
 use serde::{Deserialize, Serialize};
 
-/// A recipient of notifications.
+/// A recipient of rollout notifications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
-    /// How the message is sent.
+    /// The format and transport of the message.
     pub kind: MessageFormat,
-    /// Its address.
+    /// The URL of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The file that holds its address.
+    /// The file that contains the URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_file: Option<String>,
-    /// The variable that holds its address.
+    /// The environment variable that contains the URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_env: Option<String>,
-    /// The file that holds its token.
+    /// The file that contains the access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<String>,
-    /// The variable that holds its token.
+    /// The environment variable that contains the access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
-    /// The program to run, and its arguments, for [`MessageFormat::Command`].
+    /// The program to run and its arguments, for [`MessageFormat::Command`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
     /// The moments when a message is sent.
@@ -33,11 +33,11 @@ pub struct Notification {
     pub timeout: u64,
 }
 
-/// How a message is sent.
+/// The format and transport of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MessageFormat {
-    /// JSON over HTTP POST.
+    /// A JSON document, sent as an HTTP POST request.
     Webhook,
     /// The format of ntfy.
     Ntfy,
@@ -45,17 +45,17 @@ pub enum MessageFormat {
     Discord,
     /// The format of Slack, which Mattermost accepts too.
     Slack,
-    /// A program that reads JSON on standard input.
+    /// A JSON document, passed to a program on standard input.
     Command,
 }
 
-/// The moment of a rollout when a message is sent.
+/// A moment of a rollout at which a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Moment {
     /// The first host is about to be changed.
     Start,
-    /// No further host is started until somebody resumes the rollout.
+    /// The rollout is paused: no further host is started until the rollout is resumed.
     Pause,
     /// At least one host failed.
     Failure,

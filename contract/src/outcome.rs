@@ -1,36 +1,37 @@
-//! How a host ended.
+//! The outcome of a host.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a host ended, the same words everywhere.
+/// The outcome of a host, in the same words in all documents and tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Changed, and as it should be.
+    /// The host changed, and is as it should be.
     Ok,
     /// Nothing had to change.
     Unchanged,
-    /// Changed, but something is left undone: a reason code says what, and whether it counts as a failure.
+    /// The host changed, but something is left undone. A reason code says what, and whether that counts as a
+    /// failure.
     Partial,
-    /// Nothing changed: it waits for a window, a turn or a boot.
+    /// Nothing changed, because the host waits for a window, for its turn or for a reboot.
     Deferred,
-    /// Refused before anything was touched.
+    /// The change was refused before anything was touched.
     Blocked,
-    /// Left out on purpose.
+    /// The host was skipped on purpose.
     Skipped,
-    /// Something went wrong and could not be undone, or its truth is unknown.
+    /// Something went wrong and could not be undone, or the state of the host is unknown.
     Failed,
-    /// Something went wrong and the host is back as it was.
+    /// Something went wrong, and the host was restored to its previous state.
     RolledBack,
-    /// It did not answer.
+    /// The host did not answer.
     Unreachable,
 }
 
 impl Outcome {
-    /// The word in JSON and in tables.
+    /// Returns the word that JSON and tables use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,13 +47,13 @@ impl Outcome {
         }
     }
 
-    /// Whether the host was changed and the change stands.
+    /// Returns whether the host was changed and the change was kept.
     #[must_use]
     pub const fn has_changed(self) -> bool {
         matches!(self, Self::Ok | Self::Partial)
     }
 
-    /// Whether the command may end with exit code 0.
+    /// Returns whether the outcome allows the command to end with exit code 0.
     #[must_use]
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Ok | Self::Unchanged)
@@ -65,23 +66,23 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Why a host is [`Outcome::Partial`]: what is left.
+/// The reason for [`Outcome::Partial`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReasonCode {
-    /// Health checks failed that leave a change as it is: `onFailure = "continue"`.
+    /// A health check with `onFailure = "continue"` failed. Such a failure leaves the change in place.
     HealthChecks,
-    /// Paths were left as they are, since somebody said so: `--force PATH`.
+    /// Paths were excluded from the change with `--force PATH`.
     #[serde(rename = "paths-left-out")]
     PathsExcluded,
-    /// A reason that only a newer `NixFleet` knows.
+    /// The reason is known only to a newer `NixFleet`.
     #[serde(other)]
     Unknown,
 }
 
 impl ReasonCode {
-    /// Whether it counts as a failure.
+    /// Returns whether the reason counts as a failure.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! A plan: what would change on a host, step by step, in the order of execution.
+//! The plan of an apply: the changes that it would make on a host, step by step, in order of execution.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,16 @@ use crate::manifest::Package;
 use crate::problem::Problem;
 use crate::step::Step;
 
-/// The changes that an apply would make on a host. Computing them changes nothing.
+/// The changes that an apply would make on a host. Planning itself changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// Identifies the manifest, the state and the observations on the host; an apply that computes another
-    /// fingerprint refuses.
+    /// A digest of the manifest, the recorded state and the steps. An apply refuses if it computes another
+    /// fingerprint.
     pub fingerprint: String,
     /// The generation in force, if any.
     pub current: Option<Generation>,
@@ -28,37 +28,37 @@ pub struct Plan {
     pub packages: PackageChanges,
     /// The steps, in order; empty if the host needs no change.
     pub steps: Vec<Step>,
-    /// Differences between the host and what the last apply left.
+    /// Differences between the host and the result of the last apply.
     pub drift: Vec<Drift>,
-    /// Reasons why an apply would refuse before touching anything.
+    /// Reasons for which an apply would refuse before it touches anything.
     pub problems: Vec<Problem>,
-    /// Differences that an apply would leave alone, because the operator said so.
+    /// Differences that an apply would leave unchanged because the operator excluded their paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "leftOut")]
     pub excluded: Vec<Warning>,
-    /// Effects that an apply would not refuse, but that may be unintended.
+    /// Effects that may be unintended, but for which an apply would not refuse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// SHA-256 of contents that the host's tools must check and that the host lacks. Send them with the next
-    /// plan to get it validated.
+    /// SHA-256 digests of contents that tools on the host must check and that are not on the host. The next
+    /// request for a plan must include these contents, so that the plan can be validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// The host's tools have not checked the plan yet. They do when the plan is requested again.
+    /// Whether the tools on the host must still check the plan. They do so when the plan is requested again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvalidated: bool,
     /// Results of the health checks, if they were requested and the host needs no change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
-    /// The generation that the host would roll back to, as far as it is known.
+    /// The generation that the host would roll back to, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<GenerationInfo>,
-    /// For a rollback, the host's name at the last apply: an earlier generation may have been made for
+    /// For a rollback, the name under which the host was last applied. The earlier generation may be for
     /// another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_as: Option<String>,
 }
 
 impl Plan {
-    /// Removes the content of files that others on the host cannot read, before or after the change.
+    /// Removes the content of files that some users on the host cannot read, before or after the change.
     pub fn hide_private(&mut self) {
         for step in &mut self.steps {
             let (mut before, mut after) = step.views_mut();
@@ -74,34 +74,34 @@ impl Plan {
     }
 }
 
-/// Differences between two package profiles, each list sorted by name.
+/// Differences between two package profiles. Each list is sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageChanges {
-    /// Packages only in the new profile.
+    /// Packages that are only in the new profile.
     pub added: Vec<Package>,
-    /// Packages only in the old profile.
+    /// Packages that are only in the old profile.
     pub removed: Vec<Package>,
-    /// Packages in both, from different store paths: old, new.
+    /// Packages that are in both profiles with different store paths, as pairs of old and new.
     pub changed: Vec<(Package, Package)>,
 }
 
-/// An effect that no apply refuses, but that may be unintended.
+/// An effect that may be unintended, but for which an apply does not refuse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
-    /// A path, a unit or a user.
+    /// The path, unit or user that is affected.
     pub subject: String,
-    /// The effect and what to do about it, for people.
+    /// The effect and how to respond to it, for people.
     pub what: String,
 }
 
-/// A difference between the host and what the last apply left.
+/// A difference between the host and the result of the last apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// A path, a unit or a user.
+    /// The path, unit or user that differs.
     pub subject: String,
-    /// What differs, for people: `content edited`, `mode 0644 → 0600`, `missing`, `not running`.
+    /// The difference, for people: `content edited`, `mode 0644 → 0600`, `missing`, `not running`.
     pub what: String,
 }

@@ -1,4 +1,4 @@
-//! How a change goes through a fleet: in which waves, how many hosts at once, and what a failure means.
+//! Rollout policies: the waves, the number of hosts that change at once, and the reaction to failures.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -13,27 +13,28 @@ use crate::values::word;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
-    /// How many hosts are done after each wave; the last wave takes all remaining hosts.
+    /// The cumulative number of hosts after each wave. The last wave contains all remaining hosts.
     pub waves: Vec<Amount>,
-    /// The hosts that go first, as a wave of their own.
+    /// The hosts that change first, in a separate wave.
     pub canary: Canary,
-    /// How long a wave with changes is watched before the next one starts, in seconds.
+    /// How long a wave that changed something is watched before the next wave starts, in seconds.
     pub soak: u64,
-    /// Maximum number of hosts that are changed at once.
+    /// Maximum number of hosts that change at once.
     pub max_parallel: NonZeroUsize,
-    /// How many hosts may fail before the rollout stops.
+    /// The number of failed hosts that a rollout tolerates.
     pub max_failures: Amount,
-    /// The order of hosts that no other rule orders.
+    /// The order of hosts that no other rule puts in order.
     pub order: Order,
-    /// What follows when too many hosts have failed.
+    /// The reaction if more hosts fail than [`Policy::max_failures`] allows.
     pub on_failure: OnFailure,
-    /// The dimension of tags over which each wave is spread evenly: `rack` for `rack:a`, `rack:b`.
+    /// The dimension of tags over which each wave is spread evenly, such as `rack` for the tags `rack:a` and
+    /// `rack:b`.
     pub spread: Option<String>,
-    /// What a host that does not answer counts as.
+    /// The treatment of a host that does not answer.
     pub unreachable: Unreachable,
 }
 
-/// A policy in which options may be unset; a later source fills them in.
+/// A policy in which options may be unset. Unset options are taken from another source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyOptions {
@@ -59,11 +60,11 @@ pub struct PolicyOptions {
 }
 
 impl Policy {
-    /// Default of [`Policy::max_parallel`].
+    /// Default value of [`Policy::max_parallel`].
     pub const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
-    /// The policy of a fleet that states none: all hosts in one wave, and no further host after the first
-    /// failure.
+    /// Returns the policy of a fleet that sets no option: all hosts are in one wave, and no further host is
+    /// started after the first failure.
     #[must_use]
     pub const fn plain() -> Self {
         Self {
@@ -79,7 +80,7 @@ impl Policy {
         }
     }
 
-    /// The policy with each option that `options` sets.
+    /// Returns this policy, with all options that are set in `options` replaced by their values there.
     #[must_use]
     pub fn with(self, options: PolicyOptions) -> Self {
         Self {
@@ -96,7 +97,7 @@ impl Policy {
     }
 }
 
-/// A number of hosts, or a part of them: `3`, `10%`.
+/// A number of hosts, or a percentage of all hosts: `3`, `10%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "AmountText"))]
 #[serde(try_from = "AmountText", into = "AmountText")]
@@ -108,7 +109,7 @@ pub enum Amount {
 }
 
 impl Amount {
-    /// The number out of this many hosts; a percentage is rounded up: 10 % of 11 are 2.
+    /// Returns the number of hosts out of a total. A percentage is rounded up, so that 10 % of 11 are 2.
     #[must_use]
     pub const fn of_rounded_up(self, hosts: usize) -> usize {
         match self {
@@ -117,7 +118,7 @@ impl Amount {
         }
     }
 
-    /// The number out of this many hosts; a percentage is rounded down: 10 % of 11 are 1.
+    /// Returns the number of hosts out of a total. A percentage is rounded down, so that 10 % of 11 are 1.
     #[must_use]
     pub const fn of_rounded_down(self, hosts: usize) -> usize {
         match self {
@@ -135,7 +136,7 @@ impl FromStr for Amount {
             Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
             None => text.parse().ok().map(Self::Count),
         };
-        amount.ok_or_else(|| format!("`{text}` is neither a number of hosts nor a part such as 10%"))
+        amount.ok_or_else(|| format!("`{text}` is neither a number of hosts nor a percentage such as 10%"))
     }
 }
 
@@ -148,7 +149,7 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A number of hosts, or a part of them as a text with a percent sign: `3`, `\"10%\"`.
+/// An [`Amount`] in JSON: a number, or a string with a percent sign: `3`, `\"10%\"`.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Amount"))]
 #[serde(untagged)]
@@ -177,14 +178,14 @@ impl From<Amount> for AmountText {
     }
 }
 
-/// The hosts that go first.
+/// The hosts that change first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Canary {
-    /// So many, the first in order; none with 0.
+    /// This many hosts, the first in the order of the rollout; no canary if 0.
     First(usize),
-    /// Those that one of these expressions selects: `@canary`, `web-1`.
+    /// The hosts that any of these expressions selects, such as `@canary` or `web-1`.
     Chosen(Vec<String>),
 }
 
@@ -193,33 +194,33 @@ pub enum Canary {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// By name.
+    /// Alphabetical order of names, in which numbers are compared by value.
     Name,
-    /// In a random order that is the same each time.
+    /// A random order that is the same in each rollout.
     Shuffled,
 }
 
-/// What follows when too many hosts have failed.
+/// The reaction when too many hosts have failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// No further host is started; finished hosts stay changed.
+    /// No further host is started. Hosts that have changed stay changed.
     Pause,
-    /// The changed hosts of the wave are rolled back as well.
+    /// The changed hosts of the wave are rolled back, and no further host is started.
     RollbackWave,
-    /// Every changed host is rolled back.
+    /// All changed hosts are rolled back, and no further host is started.
     RollbackAll,
 }
 
-/// What a host that does not answer counts as.
+/// The treatment of a host that does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Unreachable {
-    /// It is skipped; the rollout goes on.
+    /// The host is skipped, and the rollout continues.
     Skip,
-    /// It is a failure.
+    /// The host counts as failed.
     Fail,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A stable error code. The reference page of each is generated from [`Code::meaning`].
+/// A stable error code. The reference page of the codes is generated from [`Code::meaning`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Code {
@@ -17,7 +17,7 @@ pub enum Code {
     /// A selector names an unknown host, tag, role or base, or selects nothing.
     #[serde(rename = "NF-103")]
     Selection,
-    /// Nothing is known of a rollout, or nothing is left to do in it.
+    /// The rollout is unknown, or nothing is left to do in it.
     #[serde(rename = "NF-104")]
     NoRollout,
     /// The history cannot be used, or has no record of the requested item.
@@ -35,7 +35,7 @@ pub enum Code {
     /// The host did not answer.
     #[serde(rename = "NF-301")]
     Unreachable,
-    /// The host refused our key or user.
+    /// The host refused the SSH user or key.
     #[serde(rename = "NF-302")]
     SshAuth,
     /// The host key is unknown or differs from the pinned one.
@@ -50,10 +50,10 @@ pub enum Code {
     /// The closure could not be copied to the host.
     #[serde(rename = "NF-306")]
     Copy,
-    /// The host's answer is not a report of NixFleet.
+    /// The host's answer is not a NixFleet document.
     #[serde(rename = "NF-307")]
     BadAnswer,
-    /// A command of the user did not end in time.
+    /// A command did not end in time.
     #[serde(rename = "NF-308")]
     TimedOut,
     /// Another run holds the lock of the host.
@@ -71,7 +71,7 @@ pub enum Code {
     /// A file, directory or link on the host could not be read or written.
     #[serde(rename = "NF-405")]
     HostFile,
-    /// A unit did not reach the state it should have.
+    /// A unit did not reach the intended state.
     #[serde(rename = "NF-406")]
     Unit,
     /// A user or group could not be created or changed.
@@ -80,22 +80,22 @@ pub enum Code {
     /// The new content of a file, or a new unit, is not valid.
     #[serde(rename = "NF-408")]
     Validation,
-    /// The generation asked for does not exist.
+    /// The requested generation does not exist.
     #[serde(rename = "NF-409")]
     NoGeneration,
-    /// A path could not be managed safely: a parent is a link, or others may write to it.
+    /// A path cannot be managed safely, because a parent is a link or others may write to it.
     #[serde(rename = "NF-410")]
     UnsafePath,
     /// The disk of the host is full.
     #[serde(rename = "NF-411")]
     DiskFull,
-    /// A transaction was left open and could not be recovered.
+    /// An open transaction could not be recovered.
     #[serde(rename = "NF-412")]
     Recovery,
-    /// Nobody confirmed in time over a new connection; the host went back by itself.
+    /// The change was not confirmed in time over a new connection, so the host rolled back by itself.
     #[serde(rename = "NF-413")]
     Unconfirmed,
-    /// A run ended before it had done its work.
+    /// A run ended before its work was done.
     #[serde(rename = "NF-414")]
     Interrupted,
     /// The host has no record of the requested run.
@@ -110,13 +110,13 @@ pub enum Code {
     /// A health check failed.
     #[serde(rename = "NF-418")]
     HealthCheck,
-    /// A unit ended and was started again, until systemd gave it up or we did.
+    /// A unit repeatedly ended and was restarted, until systemd or NixFleet gave up.
     #[serde(rename = "NF-420")]
     RestartStorm,
-    /// A unit that the change concerns is masked on the host.
+    /// A unit affected by the change is masked on the host.
     #[serde(rename = "NF-421")]
     Masked,
-    /// A command that a changed file names is not there, or failed.
+    /// The `onChange` command of a changed file does not exist, or failed.
     #[serde(rename = "NF-422")]
     Command,
 }
@@ -163,13 +163,13 @@ impl Code {
         Self::Command,
     ];
 
-    /// The code as it is printed, `NF-101`.
+    /// Returns the printed form of the code, such as `NF-101`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.describe().0
     }
 
-    /// One sentence that explains the code, for the reference.
+    /// Returns one sentence that explains the code, for the reference page.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         self.describe().1
@@ -180,9 +180,12 @@ impl Code {
             Self::Usage => ("NF-101", "The command line or its environment is wrong."),
             Self::NoFleet => ("NF-102", "No flake was found, or the flake has no `nixfleet` output."),
             Self::Selection => ("NF-103", "A selector names something unknown, or selects no host."),
-            Self::NoRollout => ("NF-104", "Nothing is known of the rollout, or nothing is left to do in it."),
+            Self::NoRollout => (
+                "NF-104",
+                "This machine has no record of the rollout, or the rollout has nothing left to do.",
+            ),
             Self::History => {
-                ("NF-105", "The history cannot be used, or knows nothing of what was asked about.")
+                ("NF-105", "The history cannot be used, or has no record of the requested command.")
             }
             Self::Evaluation => ("NF-201", "Nix could not evaluate the flake."),
             Self::Build => ("NF-202", "Nix could not build a host closure."),
@@ -190,32 +193,34 @@ impl Code {
             Self::Unreachable => ("NF-301", "The host did not answer in time."),
             Self::SshAuth => ("NF-302", "The host refused the SSH user or key."),
             Self::HostKey => ("NF-303", "The host key is unknown or differs from the pinned one."),
-            Self::NoSudo => ("NF-304", "The SSH user may not become root without a password."),
+            Self::NoSudo => ("NF-304", "The SSH user cannot become root without a password."),
             Self::NoNix => ("NF-305", "The host has no Nix."),
             Self::Copy => ("NF-306", "The closure could not be copied to the host."),
-            Self::BadAnswer => ("NF-307", "The host answered with something that is no report of NixFleet."),
+            Self::BadAnswer => ("NF-307", "The answer of the host is not a report of NixFleet."),
             Self::TimedOut => ("NF-308", "A command did not end in time."),
             Self::Locked => ("NF-401", "Another run holds the lock of the host."),
-            Self::Conflict => ("NF-402", "Something that NixFleet does not own stands at a managed path."),
+            Self::Conflict => {
+                ("NF-402", "A managed path already exists on the host, and NixFleet does not manage it yet.")
+            }
             Self::PlanOutdated => ("NF-403", "The host changed between plan and apply."),
             Self::State => ("NF-404", "The state on the host cannot be read, or a newer NixFleet wrote it."),
             Self::HostFile => ("NF-405", "A path on the host could not be read or written."),
-            Self::Unit => ("NF-406", "A unit did not reach the state it should have."),
+            Self::Unit => ("NF-406", "A unit did not reach the required state."),
             Self::Account => ("NF-407", "A user or group could not be created or changed."),
             Self::Validation => ("NF-408", "The new content of a file, or a new unit, is not valid."),
-            Self::NoGeneration => ("NF-409", "The generation asked for does not exist on the host."),
+            Self::NoGeneration => ("NF-409", "The requested generation does not exist on the host."),
             Self::UnsafePath => ("NF-410", "A path cannot be managed safely."),
             Self::DiskFull => ("NF-411", "The disk of the host is full."),
             Self::Recovery => ("NF-412", "An interrupted transaction could not be recovered."),
-            Self::Unconfirmed => ("NF-413", "Nobody confirmed the change in time over a new connection."),
-            Self::Interrupted => ("NF-414", "A run on the host ended before it had done its work."),
-            Self::NoRun => ("NF-415", "The host knows nothing of the run that was asked about."),
+            Self::Unconfirmed => ("NF-413", "The change was not confirmed in time over a new connection."),
+            Self::Interrupted => ("NF-414", "A run on the host ended before it was complete."),
+            Self::NoRun => ("NF-415", "The host has no record of the requested run."),
             Self::LockedOut => ("NF-416", "The change would lock out the user who applies it."),
             Self::OtherHost => ("NF-417", "The host was last applied as another host of the inventory."),
             Self::HealthCheck => ("NF-418", "A health check of the host failed."),
-            Self::RestartStorm => ("NF-420", "A unit ended and was started again, over and over."),
+            Self::RestartStorm => ("NF-420", "A unit ended and was restarted repeatedly."),
             Self::Masked => ("NF-421", "A unit that the change concerns is masked on the host."),
-            Self::Command => ("NF-422", "A command that a changed file names is not there, or failed."),
+            Self::Command => ("NF-422", "The onChange command of a changed file cannot be run, or failed."),
         }
     }
 }
@@ -226,7 +231,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// An expected error: everything that a person needs to understand and fix it.
+/// An expected error, with everything that the reader needs to understand and fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -234,12 +239,12 @@ pub struct Problem {
     /// The stable code, such as `NF-301`.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub code: Code,
-    /// What happened, one sentence without a full stop.
+    /// The description of what happened: one sentence without a full stop.
     pub what: String,
-    /// The path, unit, option or host it happened at.
+    /// The path, unit, option or host at which the problem occurred.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// The cause, often the words of the system or of a host tool.
+    /// The cause, often in the words of the system or of a tool on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The next step for the reader.
@@ -248,26 +253,26 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem that states only what happened.
+    /// Creates a problem that only describes what happened.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), location: None, why: None, help: None }
     }
 
-    /// Adds where it happened.
+    /// Adds the place where the problem occurred.
     #[must_use]
     pub fn at(mut self, location: impl fmt::Display) -> Self {
         self.location = Some(location.to_string());
         self
     }
 
-    /// Adds why it happened.
+    /// Adds the cause.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
         self.why = Some(why.to_string());
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds the next step for the reader.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -275,8 +280,8 @@ impl Problem {
     }
 }
 
-/// Prints what happened, where, why, and what to do, one per line. Continuation lines are indented, so that
-/// no text of a host can pass for a line of another problem.
+/// Formats the problem on several lines: what happened, where, why, and what to do. Continuation lines are
+/// indented, so that text from a host cannot imitate the first line of another problem.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}] ", self.code)?;

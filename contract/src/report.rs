@@ -12,47 +12,48 @@ use crate::problem::Problem;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// How it ended.
+    /// The outcome of the change.
     pub outcome: Outcome,
     /// The reason, if the outcome is [`Outcome::Partial`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
-    /// The generation in force before.
+    /// The generation in force before the change.
     pub before: Option<Generation>,
-    /// The generation in force now.
+    /// The generation in force after the change.
     pub after: Option<Generation>,
-    /// How many steps were done.
+    /// The number of steps that were done.
     pub steps_done: usize,
-    /// Backups of hand-edited or adopted content, as absolute paths on the host.
+    /// Backups of content that was edited by hand or adopted, as absolute paths on the host.
     #[serde(rename = "kept")]
     pub backups: Vec<String>,
-    /// Findings that could not be checked before the change, or that the change did not cause.
+    /// Remarks on what the tools of the host could not check, and on findings that the change did not cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What went wrong.
+    /// The problem that occurred, if any.
     pub problem: Option<Problem>,
-    /// What an interrupted earlier run left, and how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
     pub recovered: Option<String>,
-    /// Results of the generation's health checks, by name.
+    /// Results of the health checks of the generation, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// Names of health checks that run elsewhere, if the change was not confirmed with their results.
+    /// The names of the health checks that do not run on the host, if the confirmation did not include their
+    /// results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_to_others: Vec<CheckName>,
     /// Wall-clock time on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// A document that the activator prints in place of any other if it cannot start.
+/// A document that the activator prints instead of any other document if it cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// Why it could not start.
+    /// The reason why the activator could not start.
     pub problem: Problem,
 }

@@ -1,4 +1,4 @@
-//! One run of an activation: its notices while it runs, and its result.
+//! A run of the activator: its notices while it is in progress, and its result.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,70 +14,70 @@ use crate::run_id::RunId;
 /// A line that a run prints before its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
     /// The content of the notice.
     #[serde(flatten)]
     pub news: News,
 }
 
-/// What a run waits for.
+/// The content of a notice: the kind of event that the run is waiting for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
-    /// Everything is done, but the change holds only once a client has confirmed, over a new connection, that
-    /// the host can still be reached.
+    /// All steps are done, but the change is kept only if a client confirms, over a new connection, that the
+    /// host can still be reached.
     AwaitingConfirm(AwaitingConfirm),
-    /// The run waits only for its health checks on the host.
+    /// The run is waiting only for its health checks on the host.
     AwaitingChecks(RunId),
 }
 
-/// The run waits for a confirmation.
+/// The details of a run that is waiting for a confirmation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AwaitingConfirm {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// How long the host waits before it reverts by itself, in seconds.
+    /// How long the host waits before it rolls back by itself, in seconds.
     pub seconds: u64,
 }
 
 impl Notice {
-    /// The notice of a run that waits for a confirmation.
+    /// Creates the notice of a run that is waiting for a confirmation.
     #[must_use]
     pub const fn awaiting(run: RunId, seconds: u64) -> Self {
         Self { schema: SCHEMA, news: News::AwaitingConfirm(AwaitingConfirm { run, seconds }) }
     }
 
-    /// The notice of a run that waits only for its health checks.
+    /// Creates the notice of a run that is waiting only for its health checks.
     #[must_use]
     pub const fn checking(run: RunId) -> Self {
         Self { schema: SCHEMA, news: News::AwaitingChecks(run) }
     }
 }
 
-/// A confirmation, sent over a new connection to a run that waits for it.
+/// A confirmation, sent over a new connection to the run that is waiting for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Confirmation {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
-    /// Results of the health checks that run elsewhere.
+    /// Results of the health checks that do not run on the host.
     #[serde(default)]
     pub health_checks: Vec<CheckResult>,
-    /// Why the other checks were not tried.
+    /// The reason why health checks without a result were not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untried: Option<String>,
 }
 
 impl Confirmation {
-    /// Confirms that the host can be reached, and says why no check was tried.
+    /// Creates a confirmation that the host can be reached, with the reason why no health check was tried.
     #[must_use]
     pub fn without(why: impl Into<String>) -> Self {
         Self { untried: Some(why.into()), ..Self::with(Vec::new()) }
     }
 
-    /// Confirms that the host can be reached, with the results of the checks.
+    /// Creates a confirmation that the host can be reached, with the results of health checks.
     #[must_use]
     pub const fn with(health_checks: Vec<CheckResult>) -> Self {
         Self { schema: SCHEMA, health_checks, untried: None }
@@ -88,15 +88,15 @@ impl Confirmation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastRun {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
-    /// The run, its user and its start.
+    /// The operator, the command and the start of the run.
     pub holder: Holder,
-    /// When it ended, in seconds since 1970-01-01 UTC.
+    /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
     /// The result of the run.
     pub report: Report,
-    /// Earlier runs, newest first, at most [`LastRun::EARLIER`].
+    /// Earlier runs, newest first; at most [`LastRun::EARLIER`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierRun>,
 }
@@ -105,19 +105,19 @@ pub struct LastRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EarlierRun {
-    /// The person, `user@machine`.
+    /// The operator who started the run, as `user@machine`.
     pub who: String,
-    /// The command, `apply` or `rollback`.
+    /// The command of the run, `apply` or `rollback`.
     pub command: String,
-    /// When it ended, in seconds since 1970-01-01 UTC.
+    /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
-    /// The number of the generation before.
+    /// The number of the generation in force before the run.
     pub before: Option<u64>,
-    /// The number of the generation after.
+    /// The number of the generation in force after the run.
     pub after: Option<u64>,
-    /// How it ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// What went wrong.
+    /// The code of the problem, if the run had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
 }
@@ -128,13 +128,14 @@ impl LastRun {
     /// Maximum number of earlier runs in the record.
     pub const EARLIER: usize = 20;
 
-    /// A run that ended at a time, in seconds since 1970-01-01 UTC.
+    /// Creates the record of a run that ended at a time, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn ended(holder: Holder, report: Report, ended: u64) -> Self {
         Self { schema: SCHEMA, holder, ended, report, earlier: Vec::new() }
     }
 
-    /// Adds the runs before this one. A run that ends twice replaces its own record.
+    /// Adds the earlier runs from the former record. If the former record is of the same run, it is replaced
+    /// and not listed as an earlier run.
     #[must_use]
     pub fn with_earlier(mut self, former: Option<Self>) -> Self {
         let Some(former) = former else { return self };
@@ -144,7 +145,7 @@ impl LastRun {
         self
     }
 
-    /// How it ended, in one line for people. `now`: in seconds since 1970-01-01 UTC.
+    /// Describes how the run ended, in one line for people. `now` is in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn line(&self, now: u64) -> String {
         let Holder { who, command, since, .. } = &self.holder;
@@ -163,7 +164,7 @@ impl LastRun {
 }
 
 impl EarlierRun {
-    /// How it ended, in one line for people. `now`: in seconds since 1970-01-01 UTC.
+    /// Describes how the run ended, in one line for people. `now` is in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn line(&self, now: u64) -> String {
         let Self { who, command, outcome, .. } = self;
@@ -194,7 +195,7 @@ impl EarlierRun {
     }
 }
 
-/// A length of time in its largest unit.
+/// Formats a duration in its largest suitable unit.
 fn in_one_unit(seconds: u64) -> String {
     let unit = [(86400, "days"), (3600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= 2 * unit);
     let (unit, name) = unit.unwrap_or((1, "s"));

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{Invalid, checked_string};
 
-/// The id of a run: 32 hexadecimal digits. The client draws it, so that it knows the id even if the
+/// The id of a run: 32 hexadecimal digits. The client generates it, and therefore knows the id even if the
 /// connection breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -13,7 +13,7 @@ pub struct RunId(String);
 checked_string!(RunId);
 
 impl RunId {
-    /// The id of a number. The number must be random: each run has an id of its own.
+    /// Formats a number as an id. The number must be random, so that no two runs have the same id.
     #[must_use]
     pub fn of(number: u128) -> Self {
         Self(format!("{number:032x}"))
@@ -24,7 +24,7 @@ impl RunId {
         if text.len() == 32 && text.bytes().all(digit) {
             return Ok(());
         }
-        Err(Invalid(format!("run `{}` is not valid: it is 32 hexadecimal digits", text.escape_debug())))
+        Err(Invalid(format!("run `{}` is not valid: expected 32 hexadecimal digits", text.escape_debug())))
     }
 }
 

@@ -12,38 +12,38 @@ use crate::values::UnitName;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Always [`crate::SCHEMA`].
+    /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The host's name from the manifest in force; `None` if the host is not managed yet.
+    /// The name of the host in the manifest in force; `None` if the host is not managed yet.
     pub host: Option<String>,
     /// The generation in force.
     pub current: Option<Generation>,
     /// Every generation that still exists, oldest first.
     pub generations: Vec<GenerationInfo>,
-    /// Differences between the host and what the last apply left.
+    /// Differences between the host and the result of the last apply.
     pub drift: Vec<Drift>,
-    /// Managed units and their state.
+    /// Managed units and their states.
     pub units: Vec<UnitStatus>,
-    /// Backups of hand-edited content that was replaced or removed, as absolute paths.
+    /// Backups of hand-edited content that was replaced or removed, as absolute paths on the host.
     #[serde(rename = "kept")]
     pub backups: Vec<String>,
-    /// An interrupted run that the next apply will recover.
+    /// An interrupted run, which the next apply recovers.
     pub interrupted: Option<String>,
-    /// The run that holds the lock, in words.
+    /// A description of the run that holds the lock.
     pub locked_by: Option<String>,
     /// The last finished run and its report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
-    /// The results of the last health checks on the host.
+    /// The results of the latest health checks on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Checked>,
 }
 
-/// A unit as systemd shows it.
+/// The state of a unit, as systemd reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitStatus {
-    /// Unit name.
+    /// Name of the unit.
     pub unit: UnitName,
     /// `ActiveState`, such as `active`.
     pub active: String,

@@ -1,6 +1,6 @@
-//! What Nix and Rust both know: the words of options, defaults and limits in `options.json`, which the Nix
-//! library reads, and the rules for values, which each language has in its own words. `checks/nix/values.nix`
-//! holds Nix to the same examples.
+//! Facts that Nix and Rust share: the words, defaults and limits of options in `options.json`, which the Nix
+//! library reads too, and the rules for values, which are implemented in each language.
+//! `checks/nix/values.nix` tests Nix with the same examples.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,7 +23,8 @@ fn shared() -> Value {
     serde_json::from_str(include_str!("../src/values/options.json")).unwrap()
 }
 
-/// The words of an enum: serde names them all when it refuses another.
+/// Returns the variants of an enum in JSON. They are extracted from the error message with which serde
+/// refuses `refused`.
 fn words<T: DeserializeOwned>(refused: &Value) -> BTreeSet<String> {
     let error = serde_json::from_value::<T>(refused.clone()).err().unwrap().to_string();
     let (_, expected) = error.split_once("expected ").expect(&error);
@@ -44,7 +45,7 @@ fn an_option_takes_the_words_that_the_builder_and_the_command_line_know() {
         ("onConflict", words::<OnConflict>(&nothing)),
         ("rolloutFailure", words::<OnFailure>(&nothing)),
         ("rolloutOrder", words::<Order>(&nothing)),
-        // The kernel makes devices, not an administrator.
+        // Device units are made by the kernel, not by an administrator.
         (
             "unitSuffix",
             UnitName::SUFFIXES.into_iter().filter(|it| *it != "device").map(str::to_owned).collect(),
@@ -73,8 +74,8 @@ fn defaults_and_limits_are_those_of_the_inventory() {
     assert_eq!(format!("{}/", shared["unitDirectory"].as_str().unwrap()), UNITS);
 }
 
-/// Values of one type: those that evaluation and build accept, those that only the build accepts, and those
-/// that both refuse.
+/// Example values of one type. Evaluation and the build both accept `both`, only the build accepts `build`,
+/// and both refuse `neither`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Examples {
@@ -102,7 +103,7 @@ fn accepts(kind: &str, text: &str) -> bool {
         }
         "mode" => parses::<Mode>(text),
         "owner" => parses::<Owner>(text),
-        // What stands in /etc/passwd has no colon: the builder checks that apart.
+        // A path in /etc/passwd must not contain a colon. The builder checks this separately.
         "path" => parses::<AbsPath>(text) && hidden(text).is_none() && !text.contains(':'),
         "system" => word(Word::System),
         "tag" => word(Word::Tag),

@@ -1,9 +1,4 @@
-//! What a host answers, and what of it reaches a terminal.
+//! Fuzzes the target `answer` of `checks/fuzz-targets`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nixfleet_fuzz::answer;
-
-fuzz_target!(|stdout: &[u8]| {
-    answer::check(stdout);
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| nixfleet_fuzz_targets::check(env!("CARGO_BIN_NAME"), input));

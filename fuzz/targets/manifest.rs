@@ -1,9 +1,4 @@
-//! Manifests, which a host takes from whoever deploys.
+//! Fuzzes the target `manifest` of `checks/fuzz-targets`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nixfleet_fuzz::harmless;
-
-fuzz_target!(|document: &[u8]| {
-    harmless::manifest(document);
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| nixfleet_fuzz_targets::check(env!("CARGO_BIN_NAME"), input));

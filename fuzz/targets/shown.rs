@@ -1,9 +1,4 @@
-//! What a host answers, as every command shows it.
+//! Fuzzes the target `shown` of `checks/fuzz-targets`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nixfleet_fuzz::shown;
-
-fuzz_target!(|stdout: &[u8]| {
-    shown::check(stdout);
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| nixfleet_fuzz_targets::check(env!("CARGO_BIN_NAME"), input));

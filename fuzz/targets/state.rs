@@ -1,9 +1,4 @@
-//! States, which a disk may have damaged.
+//! Fuzzes the target `state` of `checks/fuzz-targets`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nixfleet_fuzz::harmless;
-
-fuzz_target!(|document: &[u8]| {
-    harmless::state(document);
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| nixfleet_fuzz_targets::check(env!("CARGO_BIN_NAME"), input));

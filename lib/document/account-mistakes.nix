@@ -3,7 +3,7 @@
 let
   inherit (types) problem;
 
-  # root belongs to the distribution; only its SSH keys can be declared.
+  # The users that NixFleet manages. root belongs to the distribution, so only its SSH keys can be declared.
   managed = users: removeAttrs users [ "root" ];
 
   rootChanged =
@@ -24,13 +24,13 @@ let
           parent = def.value;
           attr = "root";
         };
-        what = "nixfleet.users.root says more than SSH keys";
-        why = "the account root belongs to the distribution, and a mistake in it locks everybody out";
+        what = "nixfleet.users.root sets more than SSH keys";
+        why = "the account root belongs to the distribution, and a mistake in it could lock out every user";
         example = "nixfleet.users.root.openssh.authorizedKeys = [ \"ssh-ed25519 AAAA…\" ];";
       }
     ) (lib.filter says option.definitionsWithLocations);
 
-  # Two names with one id are one account for the kernel.
+  # The mistakes of accounts that share a numeric id. The kernel treats them as one account.
   sameId =
     option: field: accounts:
     let

@@ -1,4 +1,4 @@
-# Health checks in the Intent document.
+# The health checks of the Intent document.
 {
   known,
   lib,

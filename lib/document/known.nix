@@ -1,3 +1,3 @@
-# Restricts an element of a collection to these fields: a module may have added others, which the host does
-# not know.
+# Removes all but the named fields from an element of a collection. A module may have added fields that the
+# host does not know.
 { lib }: names: builtins.intersectAttrs (lib.genAttrs names (_: null))

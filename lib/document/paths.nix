@@ -1,8 +1,9 @@
-# Conflicts of paths: each path may be declared once, and nothing may be below a file, a link or an absent
-# path.
+# Finds conflicts between declared paths. Each path may be declared once, and no path may be below a file, a
+# link or an absent path.
 #
-# A family is { as; entries; declared; }: how it declares, its declarations by path, and the origin of each,
-# which is { loc; def; } for a definition, or { reason; } if NixFleet adds the path.
+# A family is { as; entries; declared; }. `as` is a phrase for messages that says how the family declares a
+# path. `entries` has its declarations by path. `declared path` returns the origin of a declaration: { loc;
+# def; } for a definition, or { reason; } if NixFleet adds the path.
 {
   install,
   lib,
@@ -24,8 +25,8 @@ let
 
   unitDirectory = "${types.shared.unitDirectory}/";
 
-  # The parent directories of these paths, as keys. It calls no function of its own, since it runs for each
-  # host.
+  # All parent directories of the given paths, as attribute names. This runs for each host, so it avoids
+  # helper functions.
   above =
     paths:
     let
@@ -51,7 +52,8 @@ let
         };
       };
 
-      # Each path of a unit belongs to the unit, and a drop-in to itself.
+      # The files and links of units as a family. A path belongs to its unit, or to the drop-in that declares
+      # it.
       ofUnits = as: entries: {
         inherit as entries;
         declared =
@@ -97,8 +99,9 @@ let
         lib.mapAttrsToList filesOf intent.systemd.units
       );
 
-      # Nearly all links have the name of their unit, so only a file that the user declares can have the same
-      # path.
+      # Most install links have the name of their unit, so they can clash only with a path that the user
+      # declares in a subdirectory of the unit directory. Links of template instances and of aliases have
+      # other names.
       declaresBelow =
         above (attrNames (intent.files // intent.links // intent.absent // intent.directories))
           ? ${dirOf unitDirectory};
@@ -117,7 +120,7 @@ let
         );
       unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.systemd.units);
 
-      # Homes may be declared as directories too.
+      # Homes are a separate family, because a home may also be declared as a directory.
       homes = {
         as = "as the home of a user";
         entries = lib.mapAttrs' (user: value: lib.nameValuePair value.home user) (
@@ -151,7 +154,7 @@ let
       inherit homes;
     };
 
-  # The declaration of a path, for a sentence.
+  # Describes the declaration of a path, for use in a message.
   says =
     declared: path:
     if declared ? reason then
@@ -159,7 +162,8 @@ let
     else
       "${lib.showOption declared.loc}, in ${problem.place declared.def}, declares ${path}";
 
-  # The mistake of two conflicting declarations, shown at the first one that a user made.
+  # Makes the problem of two conflicting declarations. It is reported at the first declaration that a user
+  # made.
   clash =
     one: other: rest:
     let
@@ -174,15 +178,15 @@ let
       what = "${path} is declared twice, ${
         if one.as == other.as then "each time ${one.as}" else "${one.as} and ${other.as}"
       }";
-      why = "${says named "it"}, and one place can be one thing";
-      help = if named ? reason then "remove it" else "remove one of the two";
+      why = "${says named "it"}, and a path can be declared only once";
+      help = if named ? reason then "remove it" else "remove one of the two declarations";
     });
 
-  # The paths that two families share.
+  # The problems of all paths that two families have in common.
   shared =
     one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
 
-  # The paths that any two families share.
+  # The problems of all paths that any two of the families have in common.
   twice =
     families:
     if families == [ ] then
@@ -190,7 +194,7 @@ let
     else
       concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
 
-  # Conflicts are rare, so counting comes first.
+  # Whether any path is declared twice. Conflicts are rare, so this count avoids the search in most cases.
   anyTwice =
     families: entries:
     length (concatMap (family: attrNames family.entries) families) != length (attrNames entries);
@@ -199,8 +203,8 @@ let
   familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
   whose = all: path: (familyOf all path).declared path;
 
-  # Whether only root and the owner of a directory can replace things in it: nobody else may write, or it is
-  # sticky and root's.
+  # Whether only root and the owner of a directory can replace files in it: either no other user may write to
+  # it, or it is sticky and owned by root.
   isClosed =
     directory:
     let
@@ -226,7 +230,8 @@ let
     !lib.any mayWrite others || (isSticky && directory.owner == "root");
 in
 {
-  # `added`: the files and directories that the backend adds, each with its reason.
+  # All conflicts of a host. `added` lists the files and directories that the backend adds, each with its
+  # reason.
   problems =
     { intent, ... }@given:
     let
@@ -248,9 +253,9 @@ in
           declared = family.declared directory;
         in
         clash (whose (all ++ [ homes ]) path) declared (named: {
-          what = "${path} cannot stand in ${directory}, which is declared ${family.as}";
+          what = "${path} cannot exist in ${directory}, which is declared ${family.as}";
           why = says named (if named.loc or null == declared.loc or null then directory else path);
-          help = "remove one of the two, or declare it elsewhere";
+          help = "remove one of the two declarations, or declare it elsewhere";
         });
 
       open =
@@ -262,8 +267,8 @@ in
         in
         problem.make {
           inherit (declared) loc def;
-          what = "others could replace ${path}, since its directory ${directory} has the mode ${mode}";
-          why = "${says (whose all path) path}, and no host takes a path that others can replace";
+          what = "other users could replace ${path}, since its directory ${directory} has the mode ${mode}";
+          why = "${says (whose all path) path}, and a host refuses a path that other users can replace";
           example = "${lib.showOption declared.loc}.mode = \"0755\";";
         };
     in

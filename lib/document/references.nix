@@ -1,5 +1,5 @@
-# Store paths in a text without string context, as `toString ./file` leaves them: Nix does not know that the
-# host needs them, so it would never copy them.
+# Finds store paths in texts that have no string context, such as the result of `toString ./file`. Nix does
+# not know that the host needs such a path, so it would never be copied to the host.
 { lib, types }:
 let
   inherit (builtins)
@@ -11,12 +11,13 @@ let
   inherit (types) problem;
   inherit (types.context) inOption;
 
-  # Regular expressions are slow on file contents, so this check comes first.
+  # Whether a text contains a part. Regular expressions are slow on file contents, so this cheaper check comes
+  # first.
   contains = part: text: replaceStrings [ part ] [ "" ] text != text;
 
   storePath = ".*(${builtins.storeDir}/[0-9a-z]{32}-[^[:space:]\"';]+).*";
 
-  # The source of the fleet: a store path if a flake is evaluated.
+  # The store path of the fleet's source tree, or null. It is known if the fleet is evaluated as a flake.
   sourceOf =
     inputs:
     let
@@ -34,7 +35,7 @@ let
     problem.make {
       inherit loc;
       def = types.definitionOf option name;
-      what = "${lib.showOption loc} names ${path}, which the host would not get";
+      what = "${lib.showOption loc} names ${path}, which would not be copied to the host";
       why = "after toString, or in a plain string, Nix does not know that this is a file of the store";
       example = example loc;
     };
@@ -52,9 +53,11 @@ in
     let
       source = sourceOf inputs;
 
-      # A file may mention the store, but it mentions the fleet's own source only by mistake.
+      # Whether a file's text refers to the fleet's own source without context. Other store paths are allowed
+      # in a file, but a path of the fleet's source is there only by mistake.
       isLostIn = text: text != null && contains source text && !(builtins.getContext text ? ${source});
-      # All texts at once first, since this runs for each host.
+      # Whether the text of any file mentions the fleet's source. All texts are searched at once, because this
+      # runs for each host.
       speaks =
         source != null
         && contains source (builtins.toJSON (builtins.catAttrs "text" (attrValues intent.files)));
@@ -77,7 +80,7 @@ in
           ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
         );
 
-      # Few files have commands, so each file is checked once.
+      # The files that have commands. Few do, so the others are skipped here once for both fields.
       withCommands = builtins.filter (
         path: intent.files.${path}.validate != null || intent.files.${path}.onChange != null
       ) (attrNames intent.files);

@@ -1,8 +1,8 @@
-# How long a changed host waits for a confirmation, in seconds; false if it does not wait.
+# The time that a changed host waits for a confirmation, in seconds, or false if it does not wait.
 { types }:
 types.durationBetween {
   low = 1;
-  # The maximum of the activator.
+  # The longest time that the activator accepts.
   high = 3600;
   orFalse = true;
 }

@@ -1,11 +1,11 @@
-# `defaults`: values for each host that does not set its own.
+# `defaults`: the values for hosts that do not set their own.
 { lib, types }:
 let
   inherit (lib) mkOption;
 
   inherit (types.shared.defaults) rollout;
 
-  # The default values, as in the command line.
+  # The descriptions of the default values, which are those of the command line.
   policy = import ./policy.nix {
     inherit lib types;
     default =

@@ -1,4 +1,4 @@
-# `hosts.<name>`: the machines of the fleet.
+# `hosts.<name>`: the hosts of the fleet.
 { lib, types }:
 let
   inherit (lib) mkOption;

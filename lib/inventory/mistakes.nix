@@ -1,7 +1,8 @@
-# Mistakes that involve several options of the inventory: unknown roles, unusable bases, duplicate addresses.
+# Finds mistakes that involve several options of the inventory, such as unknown roles, unusable bases, and
+# duplicate addresses.
 #
-# Each is reported once, with all hosts that have it: in a fleet of thousands, many hosts usually share a
-# mistake.
+# Each mistake is reported once, with the names of all hosts that have it. In a fleet of thousands of hosts,
+# many usually share a mistake.
 {
   backends,
   config,
@@ -11,7 +12,7 @@
   nixpkgs,
   options,
   types,
-  # The option paths of wrong values, which have placeholders.
+  # The paths of options with wrong values. Their values were replaced by placeholders.
   wrong,
 }:
 let
@@ -19,7 +20,8 @@ let
 
   all = lib.attrValues hosts;
 
-  # A mistake in the same field of several hosts, shown at the first of them.
+  # Makes the problem of a mistake that several hosts have in the same field. It is reported at the first
+  # host.
   ofHosts =
     having: field: rest:
     let
@@ -42,7 +44,7 @@ let
     having:
     if lib.tail having == [ ] then "host ${namesOf having} has" else "the hosts ${namesOf having} have";
 
-  # A mistake in a default.
+  # Makes the problem of a mistake in `defaults`.
   ofDefaults =
     field: rest:
     problem.make (
@@ -100,7 +102,7 @@ let
       told = base: having: ofHosts having "base" (cannotEvaluate (who having) base);
     in
     lib.optional (objections ? ${ofAll}) (
-      ofDefaults "base" (cannotEvaluate "every host that names none has" ofAll)
+      ofDefaults "base" (cannotEvaluate "every host without a base of its own has" ofAll)
     )
     ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (host: host.base) unable));
 
@@ -111,7 +113,7 @@ let
     in
     ofHosts [ last ] "addr" {
       what = "the hosts ${namesOf group} have the same address, ${place}";
-      why = "what is meant for one of them would be done to another";
+      why = "a change for one of them would be made on the other";
       example = "hosts.${last.name}.addr = \"…\";";
     };
   sameAddresses =
@@ -131,7 +133,7 @@ let
       lib.mapAttrs sameAddress (lib.filterAttrs (_: group: lib.tail group != [ ]) byPlace)
     );
 
-  # `nixfleet apply all` must not mean a single host.
+  # `all` is not allowed as a host name, because `nixfleet apply all` selects every host.
   reservedName = lib.optional (hosts ? all) (
     problem.make {
       loc = [

@@ -1,12 +1,13 @@
-# `notifications.<name>`: recipients of rollout notifications.
+# `notifications.<name>`: the recipients of messages about rollouts.
 #
-# Secrets do not belong here: everything in a flake gets into the Nix store, which all users of a machine can
-# read. Secret addresses and tokens stay in a file or in a variable on the operator's machine.
+# Secrets must not be written here. Everything in a flake is copied to the Nix store, which all users of a
+# machine can read. Secret addresses and tokens stay in a file or an environment variable on the operator's
+# machine.
 { lib, types }:
 let
   inherit (lib) mkOption;
 
-  # A Nix path would be copied into the store.
+  # The file must be given as a string, because a Nix path would be copied into the store.
   file = types.scalar {
     name = "operatorsFile";
     description = "the path of a file in quotes, outside of the Nix store, such as \"/run/secrets/slack\" or \"~/.config/slack\"";
@@ -24,7 +25,8 @@ let
     regex = "[A-Za-z_][A-Za-z0-9_]*";
     placeholder = "NONE";
   };
-  # Excludes line breaks. A password is reported below instead, since a message of this type would quote it.
+  # An address without whitespace. A password in it is reported by the check below and not by this type,
+  # because a message of the type would quote the password.
   url = types.matching {
     name = "url";
     description = "an address that begins with https:// or http://";
@@ -41,7 +43,7 @@ let
     "tokenFile"
     "tokenEnv"
   ];
-  # Kinds whose address alone allows anybody to write.
+  # The kinds whose address is a secret: anybody who knows it can post messages.
   secretAddress = [
     "discord"
     "slack"
@@ -156,22 +158,22 @@ let
       ++ lib.optional (!isCommand && lib.length (given addresses) != 1) (problem {
         about = addresses ++ [ "kind" ];
         what = "${at} must have one of ${types.problem.names addresses}";
-        why = "that is where it is sent";
+        why = "it is the address that receives the notification";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional isSecret (problem {
         what = "${at}.url is a secret, and would get into the Nix store";
-        why = "whoever knows such an address of ${value.kind} can write there";
+        why = "anybody who knows such an address of ${value.kind} can send messages to it";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional (hasUser && !isSecret) (problem {
         what = "${at}.url holds a user or a password, and would get into the Nix store";
-        why = "everybody on a machine can read what is there";
+        why = "every user of a machine can read the Nix store";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional (lib.length (given tokens) == 2) (problem {
         what = "${at} has two tokens";
-        why = "one is sent";
+        why = "only one token is sent";
         example = "${at}.tokenFile = null;";
       })
       ++ lib.optional (needless != [ ]) (problem {

@@ -1,4 +1,4 @@
-# `hosts.<name>.pin`: keeps a host as it is.
+# `hosts.<name>.pin`: excludes a host from changes and states its generation or revision.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -53,7 +53,7 @@ types.record {
           "rev"
         ];
         what = "${lib.showOption loc} must have one of generation and rev";
-        why = "who comes later wants to know what the host is kept at";
+        why = "the reason tells other operators why the host is pinned";
         example = "${lib.showOption loc} = { generation = 12; reason = \"…\"; };";
       }
     );

@@ -1,7 +1,7 @@
-# Rollout policy options: those of the fleet, and those of a tag. An unset option is null; the command line
-# knows its default.
+# The rollout policy options of the fleet (`defaults.rollout`) and of a tag (`tags.<name>.rollout`). An unset
+# option is null, and the command line supplies its default.
 #
-# `default` describes the default of each option.
+# `default` is a function from the name of an option to the description of its default.
 {
   lib,
   types,

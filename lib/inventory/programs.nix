@@ -1,4 +1,4 @@
-# `activator` and `cli`: prebuilt programs of NixFleet, in place of building them.
+# `activator` and `cli`: prebuilt programs of NixFleet, which are then not built from source.
 { lib, types }:
 let
   bySystem =

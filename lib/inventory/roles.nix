@@ -1,4 +1,4 @@
-# `roles.<name>`: the configuration of a kind of host.
+# `roles.<name>`: modules that several hosts share.
 { lib, types }:
 {
   _file = ./roles.nix;

@@ -1,10 +1,10 @@
-# Mistakes in tags: reserved names, tags that no host carries, and an order that no rollout can satisfy.
+# Finds mistakes in tags: reserved names, tags that no host carries, and an order that no rollout can satisfy.
 {
   config,
   # Hosts with the defaults filled in.
   hosts,
   lib,
-  # Functions that make a mistake in a field of hosts, or of the defaults.
+  # Functions that make the problem of a mistake in a field of hosts, or in `defaults`.
   ofDefaults,
   ofHosts,
   options,
@@ -20,7 +20,7 @@ let
 
   reservedTag = who: option: tag: {
     what = "${who} the tag ${builtins.toJSON tag}, which is reserved";
-    why = "a group of that name exists always: ${
+    why = "a group of that name always exists and contains ${
       if tag == "all" then "every host" else "every host with the base ${tag}"
     }";
     example = "${option} = [ ${builtins.toJSON "my-${tag}"} ];";
@@ -40,11 +40,11 @@ let
     tag:
     ofTag tag [ ] {
       what = "the tag ${builtins.toJSON tag} is reserved";
-      why = "it is a group that exists always, and what holds for every host stands in defaults";
+      why = "it is a group that always exists; options of all hosts are set in defaults";
       example = problem.rename [ "tags" tag ] "my-${tag}";
     };
 
-  # A set, since a fleet of thousands may have as many tags.
+  # All tags that a host carries. This is a set and not a list, because a fleet may have thousands of tags.
   carried = lib.listToAttrs (
     lib.concatMap (host: map (tag: lib.nameValuePair tag null) host.tags) hosts
   );
@@ -70,7 +70,7 @@ let
       "before"
     ];
 
-  # A misspelled tag would silently remove a limit.
+  # Reports a tag that no host carries, since a misspelled tag would silently remove a limit.
   nobodyCarries =
     tag: field: name:
     let
@@ -93,7 +93,8 @@ let
     ++ lib.optional (!(carried ? ${tag}) && !isReserved tag) (nobodyCarries tag [ ] tag)
     ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
 
-  # The shortest way from a tag back to itself, or null. Visits each tag once, however many ways lead there.
+  # The shortest path from a tag along `before` back to itself, or null. It visits each tag once, however many
+  # paths lead to it.
   wayBack =
     tag:
     let
@@ -113,13 +114,13 @@ let
     in
     (lib.findFirst (each: each.key == tag) { way = null; } come).way;
   circles = lib.filter (way: way != null) (map wayBack (lib.attrNames tags));
-  # Reports each cycle once, at its alphabetically first tag.
+  # Whether a cycle is reported at this tag. Each cycle is reported once, at its alphabetically first tag.
   isTold = way: lib.head way == lib.head (lib.sort builtins.lessThan way);
   circle =
     way:
     ofTag (lib.head way) [ "before" ] {
-      what = "the tags come before each other in a circle: ${lib.concatStringsSep " before " way}";
-      why = "no host of them could ever be the first";
+      what = "the tags come before each other in a cycle: ${lib.concatStringsSep " before " way}";
+      why = "none of their hosts could be changed first";
       example = "${before (lib.head way)} = [ ];";
     };
 in

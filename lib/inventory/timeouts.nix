@@ -1,14 +1,15 @@
-# Timeouts of a host: `defaults.timeouts` and `hosts.<name>.timeouts`.
+# The timeouts of hosts: `defaults.timeouts` and `hosts.<name>.timeouts`.
 { lib, types }:
 let
   inherit (lib) mkOption;
 
   day = 86400;
 
-  # What is waited for, with the bounds in seconds.
+  # The timeouts by name, each with its bounds in seconds. `what` completes "How long to wait …" in the
+  # description.
   timeouts = {
     connect = {
-      # As long as TCP itself tries.
+      # TCP itself stops trying at about this time.
       high = 600;
       example = "30s";
       what = "until the host accepts an SSH connection. `--connect-timeout` has the last word";

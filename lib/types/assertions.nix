@@ -1,4 +1,4 @@
-# `assertions` and `warnings`, as NixOS has them.
+# The options `assertions` and `warnings`, which work as in NixOS.
 {
   lib,
   problem,
@@ -12,7 +12,7 @@ let
     placeholder = null;
   };
 
-  # The problems of a failed assertion. The types of its condition and message are checked here.
+  # The problems of an assertion that fails. The types of its condition and message are checked here.
   failed =
     option: def:
     { assertion, message, ... }:
@@ -23,7 +23,7 @@ let
         problem.make {
           inherit (option) loc;
           inherit def what;
-          help = "the module in this file demands it with an assertion";
+          help = "change the fleet so that the assertion of the module in this file holds";
         };
     in
     if !builtins.isBool (inFile assertion) then
@@ -38,14 +38,14 @@ in
 rec {
   assertions = scalar.listOf assertion;
 
-  # Problems of failed assertions, for an evaluated option without problems of its own.
+  # The problems of all failed assertions of an evaluated option that has no problems of its own.
   failedAssertions =
     option:
     lib.concatMap (
       def: lib.concatMap (failed option def) (assertions.resolve option.loc [ def ]).value
     ) option.definitionsWithLocations;
 
-  # Makes Nix print warnings when the value is evaluated.
+  # Makes Nix print the warnings when the value is evaluated.
   warned =
     subject: warnings: value:
     lib.foldr (warning: lib.warn "${subject}: ${warning}") value warnings;

@@ -1,8 +1,8 @@
-# Adds the position of an evaluation to the error trace of Nix. The command line reads it there, so that any
-# error in a user's module has a host and an option.
+# Adds the position of an evaluation to the error trace of Nix. The command line reads the trace, so that it
+# can show a host and an option for every error in a user's module.
 #
-# An option is the last one that was started, with its entries and fields. These names cost nothing unless an
-# error occurs.
+# The shown option is the last one whose evaluation was started, with its entries and fields. These names cost
+# nothing unless an error occurs.
 { lib }:
 let
   inherit (builtins)
@@ -12,7 +12,7 @@ let
     ;
 in
 rec {
-  # The store path of the fleet's source tree, which tells files of the user from others.
+  # Adds the store path of the fleet's source tree, by which the command line recognizes files of the user.
   inFleet =
     inputs:
     addErrorContext "while evaluating the fleet in `${
@@ -21,12 +21,12 @@ rec {
 
   inHost = name: addErrorContext "while evaluating the host `${name}':";
 
-  # nixpkgs uses the same words for options in a user's own modules.
+  # nixpkgs uses the same words for options that users' own modules declare.
   inOption = loc: addErrorContext "while evaluating the option `${lib.showOption loc}':";
 
   inEntry = name: addErrorContext "while evaluating its entry `${name}':";
 
-  # A whole host configuration, parts of which may be evaluated at any time.
+  # Adds the host to every part of its configuration, because any part may be evaluated at any time.
   throughout =
     name: value:
     inHost name (

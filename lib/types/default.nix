@@ -1,4 +1,4 @@
-# The option types of NixFleet: they collect mistakes, where nixpkgs' own types stop at the first.
+# The option types of NixFleet. They collect all mistakes, whereas nixpkgs' own types stop at the first one.
 { lib }:
 let
   context = import ./context.nix { inherit lib; };
@@ -50,7 +50,7 @@ in
   inherit context problem shared;
   inherit (definitions) definitionOf;
 
-  # Whether a command, given word by word, has a path to its program.
+  # Whether the first word of a command is the path of a program.
   namesProgram =
     words:
     let

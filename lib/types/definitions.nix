@@ -1,5 +1,5 @@
-# Functions on definitions. A definition is { file; value; }, with { parent; attr; } if the value is in a set,
-# so that messages can show its line.
+# Functions on definitions. A definition is { file; value; }. If the value is in a set, it also has { parent;
+# attr; }, so that messages can show its line.
 { lib }:
 let
   inherit (builtins)
@@ -10,7 +10,7 @@ let
     tail
     ;
 
-  # nixpkgs keeps the file of a definition, but not the attribute.
+  # Adds `parent` and `attr` to a merged definition again, since nixpkgs keeps only its file.
   relocate =
     defs: final:
     let
@@ -18,7 +18,7 @@ let
     in
     if same != [ ] && tail same == [ ] then head same // { inherit (final) value; } else final;
 
-  # The values of a set as separate definitions.
+  # Splits the definition of a set into a definition for each attribute.
   located =
     def:
     mapAttrs (name: value: [
@@ -31,7 +31,7 @@ let
     ]) def.value;
 in
 rec {
-  # Whether a value is a mkIf, mkForce or the like.
+  # Whether a value is the result of mkIf, mkForce or a similar function.
   isProperty = value: isAttrs value && value ? _type;
 
   # The definition of one entry of an evaluated option.
@@ -47,7 +47,7 @@ rec {
       attr = name;
     };
 
-  # The definitions of one option after mkIf, mkMerge, priorities and order.
+  # The definitions of one option that remain after mkIf, mkMerge, priorities and order are applied.
   settle =
     loc: defs:
     if tail defs == [ ] && !isProperty (head defs).value then
@@ -55,8 +55,8 @@ rec {
     else
       map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # Turns definitions of sets into definitions by name. A single definition, the usual case, avoids the cost
-  # of grouping.
+  # Turns definitions of sets into a set of definitions by name. A single definition, the usual case, skips
+  # the costly grouping.
   byName =
     sets:
     if sets == [ ] then

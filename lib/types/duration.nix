@@ -1,4 +1,4 @@
-# Durations, as people write them. Their value is a number of seconds.
+# Durations such as "30s". The value of such an option is a number of seconds.
 { lib, scalar }:
 let
   inherit (builtins)
@@ -15,7 +15,7 @@ let
     d = 86400;
   };
 
-  # Seconds, or null if it is not a duration.
+  # The number of seconds in a duration, or null if the value is not a duration.
   seconds =
     value:
     let
@@ -28,7 +28,7 @@ let
     else
       null;
 
-  # The shortest form that a person would write.
+  # A number of seconds as a duration in its shortest form, such as "5m".
   show =
     count:
     let
@@ -41,7 +41,7 @@ let
     in
     "${toString (count / secondsOf.${unit})}${unit}";
 
-  # Converts the values of a type.
+  # A type like the given one, with all values converted by `convert`.
   converted =
     convert: type:
     let
@@ -61,7 +61,8 @@ let
     };
 in
 {
-  # A duration from `low` to `high` seconds. `orFalse` also allows false, for a duration that can be disabled.
+  # A duration from `low` to `high` seconds. With `orFalse`, false is accepted too, for a duration that can be
+  # disabled.
   durationBetween =
     {
       low,

@@ -1,5 +1,5 @@
-# Elements that are not plain sets: a function, as in `files."/etc/x" = { name, config, ... }: { … }`, or an
-# element of a collection to which a module adds options.
+# Elements of a collection that are not plain sets. Such an element is a function, for example `files."/etc/x"
+# = { name, config, ... }: { … }`, or has options that a module adds.
 { lib, strangers }:
 let
   inherit (builtins)
@@ -11,8 +11,8 @@ let
     isFunction
     ;
 
-  # Whether only the module system can read a value: a set with `imports`, `options` or `config`, or a mkIf or
-  # the like.
+  # Whether only the module system can evaluate a value: a set with `imports`, `options` or `config`, or the
+  # result of mkIf or a similar function.
   isModule =
     value:
     isAttrs value
@@ -26,8 +26,9 @@ let
     ];
 in
 {
-  # Calls the functions among some definitions: { defs; isPlain; }. If `isPlain` is false, `defs` are
-  # unchanged, and only the module system can read them. The results keep the lines of their definitions.
+  # Calls the functions among some definitions and returns { defs; isPlain; }. The results keep the locations
+  # of their definitions. If `isPlain` is false, `defs` are unchanged, and only the module system can evaluate
+  # them.
   call =
     args: defs:
     let
@@ -53,8 +54,9 @@ in
         isPlain = false;
       };
 
-  # Evaluates an element with the module system: all options, and the whole configuration. `modules` add to
-  # `fields`. Functions among the definitions get `value`, the final value, as their `config`.
+  # Evaluates an element with the module system, and returns all options and the whole configuration.
+  # `modules` add options to `fields`. Functions among the definitions receive `value`, the final value, as
+  # their `config`.
   evaluate =
     {
       fields,
@@ -72,7 +74,8 @@ in
     in
     lib.evalModules {
       prefix = loc;
-      # The fields come last: nixpkgs asks the last declaration of an option how to merge it with others.
+      # The fields come last, because nixpkgs lets the last declaration of an option decide how to merge it
+      # with others.
       modules =
         modules
         ++ map (

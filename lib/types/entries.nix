@@ -1,7 +1,7 @@
-# A collection by name: like `attrsOf` in nixpkgs, but its names have a type.
+# A collection of elements by name. It is like `attrsOf` in nixpkgs, but the names have a type too.
 #
-# As in a record, `read` returns the collection if the value is plainly right, and `resolveNow` is `resolve`
-# for callers that need everything in it.
+# As in a record, `read` returns the collection if the value is correct as it is, and null otherwise.
+# `resolveNow` is a variant of `resolve` for callers that need all elements.
 {
   lib,
   context,
@@ -23,8 +23,8 @@ let
 
   none = [ ];
 
-  # `key` is the type of the names. The example for a wrong name is its correction by `correct`, if that is
-  # valid, otherwise `keyExample`.
+  # The type of a collection. `key` is the type of the names. The example for a wrong name is the result of
+  # `correct` if that is a valid name, and `keyExample` otherwise.
   entries =
     {
       description,
@@ -41,7 +41,7 @@ let
           here = lib.showOption path;
           corrected = correct name;
           right = if key.accepts corrected then corrected else keyExample;
-          # Refuses a valid name that is reserved: { why; help; }.
+          # The reason why a well-formed name is refused, if it is reserved: { why; help; }.
           refusal = if key ? refusal then key.refusal name else null;
         in
         problem.make (
@@ -140,7 +140,8 @@ let
         wrapped = null;
         payload = args;
       };
-      # Merges with a collection of the same kind, or one of nixpkgs, whose elements add to these.
+      # Merges with another declaration: a NixFleet collection, or one of nixpkgs, whose elements then add to
+      # these.
       typeMerge =
         functor:
         let
@@ -161,7 +162,8 @@ let
         in
         if merged == null then null else entries (args // { element = merged; });
 
-      # Most collections have one definition and no mistake; others are read element by element.
+      # Most collections have one definition and no mistake, so `read` is tried first. Others are resolved
+      # element by element.
       resolveNow =
         loc: defs:
         let

@@ -1,9 +1,9 @@
-# The fields of a record: as options, missing ones, and unknown names.
+# Functions on the fields of a record: their options, missing fields and unknown names.
 { lib, problem }:
 let
   inherit (builtins) attrNames mapAttrs;
 
-  # The example of a field; without one, `…` marks the place of the value.
+  # The example of a field. If it has none, `…` marks the place of the value.
   exampleOf =
     field:
     field.example or {
@@ -12,10 +12,10 @@ let
     };
 in
 {
-  # A field with an example.
+  # The field, with an example in any case.
   exampleOf = field: field // { example = exampleOf field; };
 
-  # The fields as options, for documentation.
+  # The fields as options, for the documentation.
   subOptions =
     prefix:
     mapAttrs (
@@ -27,7 +27,7 @@ in
       }
     );
 
-  # A field without a default is required.
+  # The result for a required field that is missing. A field without a default is required.
   missing =
     loc: name: field: def:
     let
@@ -46,7 +46,7 @@ in
       ];
     };
 
-  # Unknown names, each with the name that was probably meant.
+  # The problems of unknown names, each with the name that was probably meant.
   unknown =
     loc: names: guessOf: def:
     map (

@@ -1,4 +1,4 @@
-# A nixpkgs type among NixFleet's: a mistake in its value is thrown at once, as in nixpkgs.
+# Makes a nixpkgs type usable among NixFleet's types. A mistake in its value is thrown at once, as in nixpkgs.
 { lib }:
 type:
 if type ? resolve then

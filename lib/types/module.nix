@@ -1,4 +1,4 @@
-# A module of the module system as a value, such as a role.
+# Types whose values are modules of the module system, such as roles.
 {
   lib,
   problem,
@@ -15,8 +15,9 @@ let
     || lib.isFunction value
     || (lib.isString value && lib.hasPrefix "/" value);
 
-  # Like lib.setDefaultModuleLocation, but without another module, since each module costs time for each host.
-  # A path has a location already.
+  # Adds the file of a definition to its module, so that messages can show it. lib.setDefaultModuleLocation
+  # does the same, but wraps the module in another one, and each module costs time for each host. A path has a
+  # location already.
   located =
     def:
     let
@@ -54,7 +55,7 @@ in
       placeholder = { };
     };
 
-  # Imports the modules of all definitions.
+  # A list of modules. The lists of all definitions are joined.
   modules = scalar.fromResolve {
     name = "modules";
     description = "a list of modules";

@@ -1,4 +1,4 @@
-# Types for common values: ports, paths, modes, names.
+# Types for common values, such as ports, paths, modes and names.
 {
   lib,
   scalar,
@@ -7,18 +7,19 @@
 let
   inherit (scalar) matching;
 
-  # No empty, "." or ".." component and no slash at the end, so that each place has one name.
+  # Whether a path has no empty, "." or ".." component and no slash at the end. Such a path is the only
+  # spelling of its place.
   isNormal =
     value:
     builtins.isString value
     && builtins.match "(/([^/.\n][^/\n]*|\\.[^/.\n][^/\n]*|\\.\\.[^/\n]+))+" value != null;
 
-  # Most paths are normal and visible: one regular expression costs less than two.
+  # Whether a path has only common characters. Most paths do, and one regular expression costs less than two.
   isPlain = value: builtins.match "(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+" value != null;
   isWritable = value: builtins.isString value && (isPlain value || isNormal value && isVisible value);
 
-  # Control characters, invisible characters, and characters that change how others read. Only paths with
-  # unusual characters are compared with the list. The builder has the same list, and refuses the same paths.
+  # Characters that are invisible or that change how other characters are displayed. Only a path with unusual
+  # characters is compared with this list. The builder has the same list and refuses the same paths.
   unseen = builtins.fromJSON (builtins.readFile ../../contract/src/values/hidden.json);
   isVisible =
     value:
@@ -30,7 +31,7 @@ let
   inherit (shared.choices) unitSuffix;
   dotted = suffix: ".${suffix}";
 
-  # Paths that NixFleet may write: not those that only another tool writes.
+  # A path that NixFleet may write to. Paths that only another tool may write are refused.
   managedPath =
     scalar.scalar {
       name = "managedPath";
@@ -45,30 +46,31 @@ let
           null
         else if !isVisible value then
           {
-            why = "it holds a character that cannot be seen, or that changes how others read";
-            help = "write the path without it";
+            why = "it contains a character that is invisible, or that changes how other characters are shown";
+            help = "remove the character from the path";
           }
         else
           reserved.at value;
     };
 
-  # A host cannot do without the directories directly below / or those that hold a reserved path.
+  # The reason why a path must not be removed, or null. The directories directly below / and those that
+  # contain a reserved path are needed by the host.
   whyNeeded =
     path:
     let
       place = reserved.below path;
     in
     if place != null then
-      "it holds ${place}"
+      "it contains ${place}"
     else if dirOf path == "/" then
-      "it stands directly below /"
+      "it is directly below /"
     else
       null;
 in
 {
   inherit managedPath;
 
-  # Paths that may be taken away.
+  # A path that NixFleet may remove.
   absentPath = managedPath // {
     name = "absentPath";
     accepts = value: managedPath.accepts value && whyNeeded value == null;
@@ -82,7 +84,7 @@ in
       else
         {
           why = whyNeeded value;
-          help = "name what is in it, one by one";
+          help = "declare paths in it as absent instead, one by one";
         };
   };
 
@@ -93,7 +95,7 @@ in
     placeholder = 22;
   };
 
-  # uid_t and gid_t, without root's id and without the value that means "no change".
+  # A numeric id of a user or group (uid_t, gid_t), except root's id and the value that means "no change".
   id = scalar.intBetween {
     noun = "a number";
     low = 1;
@@ -108,7 +110,7 @@ in
     placeholder = "0644";
   };
 
-  # A path in /etc/passwd, where a colon ends the field.
+  # A path in /etc/passwd. It must not contain a colon, which would end the field.
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
@@ -116,7 +118,7 @@ in
     placeholder = "/nonexistent";
   };
 
-  # The path that was probably meant.
+  # The path that was probably meant by a wrong one.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";
 
   hostName = matching {
@@ -126,7 +128,7 @@ in
     placeholder = "host";
   };
 
-  # A host for ssh; with a leading hyphen it would be an option of ssh.
+  # The address of a host for ssh. It must not begin with a hyphen, because ssh would read it as an option.
   address = matching {
     name = "address";
     description = "a host name or an IP address";
@@ -134,7 +136,7 @@ in
     placeholder = "localhost";
   };
 
-  # An address of a web server; everybody could read a password in it.
+  # The address of a web server. It must not contain a password, because everybody could read it.
   httpUrl = matching {
     name = "httpUrl";
     description = "an address such as \"http://localhost:8080/health\"";
@@ -142,7 +144,7 @@ in
     placeholder = "http://localhost/";
   };
 
-  # A token of RFC 9110.
+  # The name of an HTTP header, a token of RFC 9110.
   headerName = matching {
     name = "headerName";
     description = "the name of a header such as \"Content-Type\"";
@@ -150,7 +152,7 @@ in
     placeholder = "X-Example";
   };
 
-  # Tags, roles and hosts are used in selectors such as 'web-* and @prod'.
+  # A name that can be used in selectors such as 'web-* and @prod': a tag, a role or a host.
   label = matching {
     name = "label";
     description = "a word of letters, digits, \".\", \"_\" and \"-\"";
@@ -158,7 +160,7 @@ in
     placeholder = "label";
   };
 
-  # The host allows no longer names.
+  # The name of a health check. The host allows no more than 64 characters.
   checkName = matching {
     name = "checkName";
     description = "a word of at most 64 letters, digits, \".\", \"_\" and \"-\"";
@@ -166,7 +168,8 @@ in
     placeholder = "check";
   };
 
-  # A label, or the value of a dimension that a rollout can be spread over.
+  # A label, or a dimension with a value, such as "rack:a". A rollout can be spread over the values of a
+  # dimension.
   tag = matching {
     name = "tag";
     description = "a tag such as \"web\" or \"rack:a\"";
@@ -174,7 +177,7 @@ in
     placeholder = "tag";
   };
 
-  # A number of hosts, or a percentage of them.
+  # A number of hosts from `low`, or a percentage of them.
   amountFrom =
     low:
     scalar.scalar {
@@ -192,7 +195,7 @@ in
       placeholder = low;
     };
 
-  # The hosts that go first.
+  # The hosts that are changed first in a rollout.
   canary = scalar.scalar {
     name = "canary";
     description = "a number of hosts, or a list of expressions such as \"@canary\"";
@@ -203,7 +206,7 @@ in
     placeholder = 0;
   };
 
-  # Excludes days that a month never has.
+  # A date. Days that the month never has are refused.
   date = matching {
     name = "date";
     description = "a date such as \"2027-01-31\"";
@@ -211,7 +214,7 @@ in
     placeholder = "1970-01-01";
   };
 
-  # The rule of Debian's adduser, which useradd accepts too.
+  # The name of a new account, by the rule of Debian's adduser. useradd accepts these names too.
   accountName = matching {
     name = "accountName";
     description = "a name for a new account: small letters, digits, \"_\" and \"-\", at most 32";
@@ -219,7 +222,7 @@ in
     placeholder = "nobody";
   };
 
-  # An account that may exist already, whatever created it: Debian-exim, first.last.
+  # The name of an account that may exist already, whatever created it, such as Debian-exim or first.last.
   existingAccountName = scalar.scalar {
     name = "existingAccountName";
     description = "the name of an account: letters, digits, \"_\", \"-\" and \".\", at most 32, and no number";
@@ -231,7 +234,7 @@ in
     placeholder = "nobody";
   };
 
-  # The owner of a file: any account of the host, such as Debian-exim, or its number.
+  # The owner of a file: the name of any account of the host, such as Debian-exim, or its numeric id.
   owner = matching {
     name = "owner";
     description = "the name of an account, or its number in quotes";
@@ -239,7 +242,8 @@ in
     placeholder = "root";
   };
 
-  # A user of an ssh login may come from a directory service: user@domain is supported, DOMAIN\user is not.
+  # The user of an SSH login. The account may come from a directory service: user@domain is accepted,
+  # DOMAIN\user is not.
   loginName = matching {
     name = "loginName";
     description = "a user name";
@@ -262,7 +266,7 @@ in
     placeholder = "00:00:00:00:00:00";
   };
 
-  # As in known_hosts and authorized_keys: type, base64, perhaps a comment.
+  # A public key as in known_hosts and authorized_keys: type, base64, and optionally a comment.
   publicKey = matching {
     name = "publicKey";
     description = "a public key such as \"ssh-ed25519 AAAA… comment\"";
@@ -270,7 +274,8 @@ in
     placeholder = "";
   };
 
-  # systemd.unit(5): the characters of a unit name, and the unit types that an administrator writes.
+  # The name of a unit: the characters that systemd.unit(5) allows, and the unit types that an administrator
+  # writes.
   unitName = matching {
     name = "unitName";
     description = "a unit name with its suffix (${
@@ -295,7 +300,7 @@ in
     and put it back as it was when this ${noun} is no longer declared.
   '';
 
-  # The kernel's limit is PATH_MAX, with the zero byte at the end.
+  # The target of a symbolic link. The kernel's limit is PATH_MAX, which includes the terminating zero byte.
   linkTarget = scalar.scalar {
     name = "linkTarget";
     description = "a path in quotes, absolute or relative to the directory of the link";
@@ -305,7 +310,7 @@ in
     placeholder = "/nonexistent";
   };
 
-  # A file that is in the store, or that Nix copies into it.
+  # A file in the store, or a file that Nix copies into the store.
   fileSource = scalar.scalar {
     name = "fileSource";
     description = "a path to a file, or a string with a store path";

@@ -1,9 +1,9 @@
-# Mistakes in a fleet as values, and the text of a list of them.
+# Mistakes in a fleet as values ("problems"), and the text that reports a list of them.
 #
 # A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the
-# option path, the location of the definition (line is null if Nix does not know it), the reason or null, a
-# corrected example if there is one, and otherwise what to do. `about` lists the fields of a record whose
-# values cause it: if one of them is wrong itself, the problem is dropped.
+# option path, the location of the definition (line is null if Nix does not know it), the reason or null, and
+# either a corrected example or, if there is none, the advice what to do. `about` lists the fields of a record
+# whose values cause the problem. If the value of one of these fields is wrong itself, the problem is dropped.
 { lib }:
 let
   inherit (builtins)
@@ -24,10 +24,12 @@ let
 
   shorten = text: if stringLength text > 60 then "${substring 0 57 text}..." else text;
 
-  # Functions such as genAttrs give their results a position in nixpkgs, where no user can fix anything.
+  # The directory of nixpkgs' `lib`. Attributes that functions such as genAttrs create have a position in this
+  # directory, which is of no use to the user.
   library = dirOf (unsafeGetAttrPos "genAttrs" lib).file;
 
-  # The location of a definition: the line of its attribute if Nix knows it, otherwise the module's file.
+  # The location of a definition: the file and line of its attribute if Nix knows them, otherwise only the
+  # module's file.
   position =
     def:
     let
@@ -42,7 +44,7 @@ let
       { inherit (found) file line; };
 in
 rec {
-  # A value in words, for "must be …, but is …".
+  # Describes a value in words, for "must be …, but is …".
   describe =
     value:
     if isString value then
@@ -70,7 +72,7 @@ rec {
     else
       "something else";
 
-  # The location of a definition, for a sentence.
+  # The location of a definition as text, for use in a message.
   place =
     def:
     let
@@ -78,7 +80,7 @@ rec {
     in
     "${toString file}${lib.optionalString (line != null) ":${toString line}"}";
 
-  # The line that a person would write to set an option.
+  # The line of Nix code that sets an option to a value.
   assign =
     loc: value:
     let
@@ -109,12 +111,12 @@ rec {
       help = null;
     } problem;
 
-  # Adds the example of its option to a problem that does not say what to do.
+  # Adds the option's example to a problem that has neither an example nor advice.
   withExample =
     loc: option: p:
     if p ? help || !(option ? example) then p else { example = assign loc option.example; } // p;
 
-  # The `make` of a check on a whole value: { loc; def; … } → what → why → example.
+  # Makes a problem in a check on a whole value: { loc; def; … } → what → why → example.
   at =
     { loc, def, ... }:
     what: why: example:
@@ -128,17 +130,17 @@ rec {
         ;
     };
 
-  # A problem that the values of these fields cause.
+  # Marks a problem as caused by the values of these fields.
   about = fields: problem: problem // { about = fields; };
 
-  # The known name that was probably meant by a wrong one, or null: a few letters differ, or it is longer or
-  # shorter.
+  # The known name that was probably meant by a wrong one, or null. The two names differ in a few letters, or
+  # one is the beginning of the other.
   guess =
     known: name:
     let
       distance = lib.strings.levenshtein name;
       letters = text: lib.sort lib.lessThan (lib.stringToCharacters text);
-      # For four letters, two wrong ones are too many, unless they were swapped.
+      # In a name of at most four letters, two wrong letters are too many, unless they are swapped.
       isNear =
         each:
         lib.strings.levenshteinAtMost 2 name each
@@ -150,7 +152,8 @@ rec {
     in
     lib.findFirst (_: true) null (closest ++ longer);
 
-  # The path with its last name corrected by a guess, or null.
+  # The assignment of an option with its last name corrected by a guess, as an example. Without a guess it is
+  # general advice.
   rename =
     loc: guessed:
     if guessed == null then
@@ -158,7 +161,7 @@ rec {
     else
       "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 
-  # A list of names for a sentence.
+  # A list of names as text, with at most twelve of them.
   names =
     list:
     if list == [ ] then
@@ -168,7 +171,7 @@ rec {
     else
       concatStringsSep ", " list;
 
-  # All problems of a fleet as one text to throw. `root` is the user's flake: paths below it are shown
+  # All problems of a fleet as one text to throw. `root` is the user's flake. Paths below it are shown
   # relative to it. A problem that several hosts share, because it is in a role, is shown once.
   render =
     { root, problems }:

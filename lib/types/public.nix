@@ -1,7 +1,7 @@
-# The option types for modules of users: `nixfleet.lib.types`, see docs/reference/option-types.md.
+# The option types for users' modules: `nixfleet.lib.types`, see docs/reference/option-types.md.
 #
-# A mistake in an option of such a type is reported with all others of the fleet. It is thrown at once if the
-# value is used earlier, or inside a nixpkgs type such as attrsOf.
+# A mistake in an option of such a type is reported with all other mistakes of the fleet. It is thrown at once
+# if the value is used earlier, or if the type is inside a nixpkgs type such as attrsOf.
 { lib }:
 let
   types = import ./. { inherit lib; };
@@ -28,7 +28,7 @@ let
     // (
       if isMerged type then
         {
-          # The result of merging with another declaration is one of these types, too.
+          # Merging with another declaration results in one of these types, too.
           typeMerge =
             functor:
             let
@@ -38,7 +38,7 @@ let
         }
       else
         {
-          # Two declarations of one option may have the same type.
+          # Two declarations of one option can be merged if they have the same type.
           functor = {
             name = "nixfleet.${type.name}";
             inherit (type) description;
@@ -60,7 +60,7 @@ let
       "record"
     ];
 
-  # Throws if an argument of a maker is wrong.
+  # The arguments of the type makers. A wrong argument is thrown as an error.
   checked = {
     oneOf =
       values:
@@ -140,7 +140,7 @@ makers
     ;
 }
 // {
-  # Functions for a record check to report a mistake.
+  # Functions for the `check` of a record to report a mistake.
   problem = {
     inherit (types.problem) about at;
   };

@@ -1,14 +1,15 @@
-# A set with fixed fields: what nixpkgs calls a submodule.
+# The type of a set with fixed fields, which nixpkgs calls a submodule.
 #
-# It is written by hand for two reasons: it collects mistakes instead of throwing, and it costs some
-# microseconds where a submodule costs a tenth of a millisecond, which matters in a fleet of thousands. mkIf,
-# mkMerge, mkDefault, mkForce, mkBefore and mkAfter work on the whole and on a field.
+# A nixpkgs submodule is not used for two reasons: it throws at the first mistake, and evaluating it takes a
+# tenth of a millisecond, whereas a record takes a few microseconds. That matters in a fleet of thousands of
+# hosts. mkIf, mkMerge, mkDefault, mkForce, mkBefore and mkAfter work on the whole set and on each field.
 #
-# In addition to `resolve` it has `read name value`: the record if the value is plainly right as it is, or
-# null. It evaluates all fields at once, so it is for callers that need all of them.
+# In addition to `resolve` a record has `read name value`. It returns the finished record if the value is
+# correct as it is, and null otherwise. It evaluates all fields at once, so it is for callers that need all of
+# them.
 #
-# A definition may be a function of { name, config, lib, … }, as in a submodule; and a module that declares
-# the option again, as a nixpkgs submodule or as a record, adds its fields.
+# As in a submodule, a definition may be a function of { name, config, lib, … }. A module may declare the
+# option again, as a nixpkgs submodule or as a record, to add fields.
 {
   lib,
   context,
@@ -42,9 +43,10 @@ let
     unknown
     ;
 
-  # `fields` are options (lib.mkOption). `complete name value` may fill in values that depend on other fields;
-  # `check` returns further problems of the whole. `elsewhere` maps names of other tools to paths. `modules`
-  # add options; then the module system evaluates each value.
+  # The type of a record. `fields` are options (lib.mkOption). `complete name value` may fill in values that
+  # depend on other fields. `check` returns further problems of the whole value. `elsewhere` maps names that
+  # other tools use to option paths. `modules` add options; if there are any, the module system evaluates each
+  # value.
   record =
     {
       description,
@@ -56,7 +58,8 @@ let
     }@args:
     let
       names = attrNames fields;
-      # Resolved by the type, since nested records have defaults of their own.
+      # The default values. Each is resolved by its type, because a nested record has defaults for its own
+      # fields.
       defaults = mapAttrs (
         name: field:
         let
@@ -80,7 +83,7 @@ let
       required = lib.filter (name: !(defaults ? ${name})) names;
       applied = mapAttrs (_: field: field.apply) (lib.filterAttrs (_: field: field ? apply) fields);
 
-      # The value that others see.
+      # Turns the values of the fields into the final value of the record.
       finish =
         if applied == { } then
           complete
@@ -97,10 +100,11 @@ let
         else
           throw "${description} has ${problem.names both} already: give what you add another name";
 
-      # Made once, for all values of all hosts.
+      # The error contexts of the fields. They are made once for all values of all hosts.
       inField = mapAttrs (name: _: context.inEntry name) fields;
 
-      # The path that was probably meant by a wrong name, or null. `added`: names that modules have added.
+      # The path that was probably meant by a wrong name, or null. `added` has the names that modules have
+      # added.
       guessOf =
         added:
         let
@@ -118,7 +122,7 @@ let
         in
         elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
 
-      # Types of the fields: plain values that `accepts` can judge, and records or collections.
+      # The types of the fields. Plain values are judged by `accepts`. Records and collections have `read`.
       types = mapAttrs (_: field: foreign field.type) fields;
       judges = mapAttrs (_: type: type.accepts) (lib.filterAttrs (_: type: type ? accepts) types);
       nested = mapAttrs (_: type: type.read) (lib.filterAttrs (_: type: type ? read) types);
@@ -150,7 +154,7 @@ let
         else
           null;
 
-      # The value of a field from its definitions; mkIf may remove all of them.
+      # Resolves the definitions of a field. mkIf may remove all of them.
       resolveField =
         loc: name: defs:
         let
@@ -174,8 +178,8 @@ let
             result // { problems = map (problem.withExample path (exampleOf field)) result.problems; }
         );
 
-      # Builds the whole from the results of the given fields, the values of options that modules add, and the
-      # unknown names.
+      # Makes the result of the record from the results of the given fields, the values of options that
+      # modules add, and the unknown names.
       conclude =
         {
           loc,
@@ -193,7 +197,7 @@ let
           results = given // absent;
           plain = defaults // mapAttrs (_: result: result.value) results // added.value;
 
-          # Fields without a known value, because it is wrong or has a wrong name.
+          # Fields whose value is unknown, because it is wrong or was given under a wrong name.
           meant = map (stranger: head (lib.toList stranger.guess)) strangers;
           isDoubtful =
             name:
@@ -241,7 +245,7 @@ let
             inherit fields loc modules;
             inherit (concluded) value;
           } (lib.filter (def: isAttrs def.value || isFunction def.value) defs);
-          # `apply` runs once, in `finish`.
+          # `apply` is removed here, because `finish` runs it.
           ofField =
             name: option:
             inField.${name} (

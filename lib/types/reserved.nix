@@ -1,8 +1,8 @@
-# Paths on a host that only tools may write, such as /etc/passwd. `at` returns { why; help; } of one, or null;
-# `mayBe` is a fast check that is false for most other paths.
+# Paths on a host that NixFleet must not write, because other tools do, such as /etc/passwd. `at` returns {
+# why; help; } for a reserved path, or null. `mayBe` is a fast check that is false for most other paths.
 #
-# The builder has the same list and refuses the same paths; the list is in its folder because it is compiled
-# from that alone.
+# The builder reads the same list and refuses the same paths. The list is in the directory of the contract
+# crate, because that crate is compiled from its own directory alone.
 { lib }:
 let
   inherit (builtins) stringLength substring;
@@ -25,7 +25,8 @@ let
     ) paths
   ) list;
 
-  # Grouped by their first letters: comparing each path of each host with each reserved one is slow.
+  # The reserved places by their first letters. Comparing each path of each host with each reserved place
+  # would be slow.
   beginning = length: lib.groupBy (each: substring 0 length each.place);
   short = beginning 4 (lib.filter (each: each.length < 8) places);
   long = beginning 8 (lib.filter (each: each.length >= 8) places);
@@ -42,7 +43,7 @@ let
     );
 in
 {
-  # A reserved place in a directory, or null: that directory cannot be taken away.
+  # A reserved place inside a directory, or null. A directory that contains one must not be removed.
   below =
     directory:
     let

@@ -5,7 +5,7 @@
   problem,
 }:
 let
-  # The problem of an option without default that no module sets.
+  # The problem of an option that has no default and that no module sets.
   undefined =
     option:
     problem.make {
@@ -15,7 +15,7 @@ let
       why = "it has no default, and no module sets it";
     };
 
-  # { value; problems; } of one option.
+  # Returns { value; problems; } of one option.
   resolveOption =
     option:
     let
@@ -41,8 +41,8 @@ in
 {
   inherit resolveOption;
 
-  # The problems of all options in a tree that have NixFleet types. Others, in users' own modules, throw by
-  # themselves.
+  # The problems of all options in a tree that have NixFleet types. Options with other types, which users'
+  # modules may declare, throw their own errors.
   optionProblems =
     options:
     lib.concatMap (option: if option.type ? resolve then (resolveOption option).problems else [ ]) (

@@ -1,10 +1,10 @@
-# Types of single values, and lists of them.
+# Types of single values, and of lists of them.
 #
-# Every type here is an ordinary option type of nixpkgs' module system that never throws, with an additional
-# function: `resolve loc definitions` returns { value; problems; }. So all mistakes of a fleet can be reported
-# at once, where the module system's own types stop at the first. A wrong value is replaced by the type's
-# placeholder, so that the rest can still be checked; nothing made from it is ever used, since the problems
-# are thrown first.
+# Every type here is an option type of nixpkgs' module system that never throws, with the additional function
+# `resolve loc definitions`, which returns { value; problems; }. So all mistakes of a fleet can be reported at
+# once, whereas the module system's own types stop at the first one. A wrong value is replaced by the type's
+# placeholder, so that the rest can still be checked. Nothing made from a placeholder is ever used, because
+# the problems are thrown first.
 {
   lib,
   definitions,
@@ -25,7 +25,7 @@ let
   none = [ ];
 in
 rec {
-  # Turns `resolve` into an option type.
+  # Makes an option type from a function `resolve`.
   fromResolve =
     {
       name,
@@ -54,7 +54,8 @@ rec {
       what = "${lib.showOption loc} must be ${description}, but is ${problem.describe def.value}";
     };
 
-  # `accepts` says whether a value is right; `description` completes "must be …".
+  # The type of a single value. `accepts` says whether a value is correct. `description` completes "must be
+  # …".
   scalar =
     {
       name,
@@ -104,7 +105,7 @@ rec {
       };";
     };
 
-  # A string that a regular expression matches as a whole.
+  # A string that matches a regular expression as a whole.
   matching =
     {
       name,
@@ -131,7 +132,7 @@ rec {
     placeholder = "";
   };
 
-  # A string of one line, for fields of files where a line break would start another entry.
+  # A string of one line, for fields of files in which a line break would start another entry.
   line = scalar {
     name = "line";
     description = "a string of one line";
@@ -139,7 +140,7 @@ rec {
     placeholder = "";
   };
 
-  # A line that is not empty, for text that is shown to people, or run.
+  # A line that is not blank, for text that is displayed, and for commands.
   filledLine = scalar {
     name = "filledLine";
     description = "a string of one line that is not empty";
@@ -147,7 +148,7 @@ rec {
     placeholder = "-";
   };
 
-  # The comment field of /etc/passwd, where a colon would start another field.
+  # The comment field of /etc/passwd. It must not contain a colon, which would start another field.
   comment = scalar {
     name = "comment";
     description = "a string of one line without \":\" and without control characters";
@@ -155,7 +156,7 @@ rec {
     placeholder = "";
   };
 
-  # A word of a command; a path is replaced by its copy in the store.
+  # A word of a command. A path is replaced by its copy in the store.
   argument = scalar {
     name = "argument";
     description = "a string of one line or a path";
@@ -186,7 +187,7 @@ rec {
       placeholder = head values;
     };
 
-  # Text that several modules may add to; the parts are joined by line breaks.
+  # Text that several modules may add to. The parts are joined by line breaks.
   text =
     fromResolve {
       name = "text";
@@ -211,7 +212,7 @@ rec {
       type = foreign given;
     in
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
-    # `read` returns null for null, which only means that `resolve` checks it.
+    # For null, `read` returns null, which only means that `resolve` checks the value.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
     // lib.optionalAttrs (type ? fieldNames) { inherit (type) fieldNames; }
     // fromResolve {
@@ -235,7 +236,8 @@ rec {
           type.resolve loc given;
     };
 
-  # A list; lists of several modules are joined. An element may be a mkIf, mkMerge or the like.
+  # A list. The lists of several modules are joined. An element may be the result of mkIf, mkMerge or a
+  # similar function.
   listOf =
     given:
     let
@@ -293,7 +295,7 @@ rec {
             map (def: mustBe loc def "a list, each element ${element.description}") strange
             ++ lib.concatMap (each: each.problems) elements;
         in
-        # Most lists are empty.
+        # Most lists are empty, so this case is handled first.
         if tail defs == none && (head defs).value == none then
           {
             value = none;

@@ -1,4 +1,4 @@
-# The sections of a systemd unit: any name, with its settings.
+# The sections of a systemd unit: section names, each with its settings.
 {
   lib,
   definitions,
@@ -7,7 +7,7 @@
   entries,
 }:
 let
-  # A line break would start another setting.
+  # Whether a value fits on one line. A line break would start another setting.
   single =
     value:
     scalar.line.accepts value
@@ -25,7 +25,7 @@ let
     placeholder = "X-None";
   };
 
-  # The sections in systemd.unit(5) and the pages that it refers to.
+  # The sections that are documented in systemd.unit(5) and in the pages that it refers to.
   known = [
     "Automount"
     "Install"
@@ -45,7 +45,7 @@ let
     placeholder = "X-None";
   };
 
-  # Lists of several modules are joined; other settings have one value.
+  # A setting. Lists of several modules are joined. Any other setting has one value.
   setting =
     scalar.fromResolve {
       name = "setting";
@@ -53,7 +53,7 @@ let
       resolve =
         loc: given:
         let
-          # An element of a list may be mkIf.
+          # An element of a list may be the result of mkIf.
           ofElement =
             def: value:
             if definitions.isProperty value then

@@ -1,8 +1,9 @@
-# Values as text in files and commands on a host.
+# Converts values to text for files and commands on a host.
 { lib }:
 let
-  # An absolute path that was written without quotes: in a flake, Nix may not read anything outside the store,
-  # and otherwise nobody keeps a fleet in these directories.
+  # Whether an unquoted path names a file on the host, such as /usr/bin/env. During a pure evaluation of a
+  # flake, Nix may not read anything outside the store, so such a path cannot be a file of the fleet. In an
+  # impure evaluation, only paths in system directories count, because nobody stores a fleet there.
   isOnHost =
     path:
     let
@@ -15,8 +16,8 @@ let
       isPure || builtins.match "/(usr|bin|sbin|lib|lib64|run|proc|sys|dev)(/.*)?" text != null;
 in
 {
-  # A file beside the module is copied into the store, as by "${./file}": with `toString`, the host would
-  # never receive it.
+  # A value as text. A file of the fleet is copied into the store, as by "${./file}". With `toString` alone,
+  # the host would never receive it.
   storeText =
     value:
     if builtins.isBool value then
@@ -26,7 +27,8 @@ in
     else
       toString value;
 
-  # The store path of a file. For a string without context, Nix does not know the reference.
+  # The store path of a file. If a string has no context, Nix does not know the reference, so the file is
+  # copied into the store.
   storeSource =
     source:
     if builtins.isString source && !builtins.hasContext source then "${/. + source}" else "${source}";

@@ -1,4 +1,4 @@
-# Unknown names: definitions that no option accepts.
+# Finds unknown names: definitions that belong to no option.
 { lib, problem }:
 let
   inherit (builtins) isAttrs;
@@ -9,7 +9,8 @@ let
     merge = _: defs: { _strangers = defs; };
   };
 
-  # The module system keeps the file of such a definition. Its line is that of its first name.
+  # Adds a line to the location of such a definition. The module system keeps only its file. The line is that
+  # of the first name in it.
   place =
     def: value:
     let
@@ -25,7 +26,7 @@ let
     else
       def;
 
-  # `misplaced` knows names of other tools and levels.
+  # The problem of an unknown name. `misplaced` has advice for names of other tools and levels.
   unknown =
     misplaced: loc: known: def: value:
     let
@@ -49,11 +50,11 @@ let
     );
 in
 {
-  # The freeform type of a module set. It makes `config._strangers`: [ { file; value; } ], so that these
-  # mistakes can be reported with all others.
+  # The freeform type of a module set. It collects the definitions that no option accepts in
+  # `config._strangers`: [ { file; value; } ], so that these mistakes can be reported with all others.
   inherit strangers;
 
-  # The problems of `_strangers`: compares the definitions with the declared options.
+  # The problems of `_strangers`, found by comparing its definitions with the declared options.
   strangerProblems =
     misplaced: options: defs:
     let

@@ -1,4 +1,5 @@
-# How many hosts are done after each wave of a rollout: numbers and percentages, counted from the first host.
+# The waves of a rollout: the number or percentage of hosts that are done after each wave, counted from the
+# first host of the rollout.
 {
   lib,
   problem,
@@ -10,7 +11,8 @@ let
 
   rises = numbers: numbers == lib.unique (lib.sort builtins.lessThan numbers);
 
-  # The number for a percentage depends on the selection, so only numbers are compared with numbers.
+  # Whether each wave adds hosts. The number of hosts in a percentage depends on the selection, so only
+  # numbers are compared with numbers, and percentages with percentages.
   grows =
     waves:
     let
@@ -26,7 +28,7 @@ let
       what = "a wave of ${lib.showOption loc} would have no hosts: it is ${
         lib.concatMapStringsSep ", " toString def.value
       }";
-      why = "amounts count from the first host on, so each has to be larger than the one before it; [ 1 2 3 ] is one host after the other, then all others";
+      why = "each amount counts from the first host, so it must be larger than the amount before it; [ 1 2 3 ] is one host after the other, then all others";
     };
 in
 {

@@ -1,5 +1,5 @@
-//! Plans and applies hosts of a fleet without the command line: `apply FLAKE HOST…`. Prints what the plan of
-//! each host would do and how each host ended, a line each.
+//! Plans and applies hosts of a fleet without the command line. Usage: `apply FLAKE HOST…`. Prints the number
+//! of planned steps for each host, and then how each host ended.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! New file contents, read from the closure on this machine: a host that does not have the closure yet cannot
-//! show them in its plan.
+//! New file contents for plans, read from the closure in the local Nix store. A host that does not have the
+//! closure yet cannot include these contents in its plan.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use nixfleet_contract::step::{PathStep, Step};
 use crate::nix::stored;
 use crate::remote::HostTarget;
 
-/// Fills in the new text of every file of which the plan does not have it. A content that is no text, or
-/// cannot be read, stays out; so does one that is not what the manifest wants. So does what others on the
-/// host may not read, unless it is to be shown.
+/// Fills in the new text of each file for which the plan lacks it. The text stays absent if the content
+/// cannot be read, is not text, is too large, or does not have the digest that the plan expects. Unless
+/// `show_private` is set, the texts of private files are removed from the plan.
 pub fn fill_in(plan: &mut Plan, target: &HostTarget, show_private: bool) {
     if !show_private {
         plan.hide_private();
@@ -43,7 +43,7 @@ fn text(entry: &FileEntry, closure: &Path) -> Option<String> {
     if entry.size > FileView::TEXT_LIMIT {
         return None;
     }
-    // Joining an absolute path gives that path.
+    // Joining an absolute path yields that path unchanged.
     let bytes = stored::read(&closure.join(&*entry.source)).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

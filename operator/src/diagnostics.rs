@@ -1,22 +1,22 @@
-//! Diagnostics that several parts have: the span that gives every event about a host its name, and attempts
-//! that are repeated.
+//! Helpers for diagnostics: the span that names the host of an event, and the event for repeated attempts.
 
 use std::time::Duration;
 
 use nixfleet_contract::problem::Problem;
 use tracing::{Instrument as _, Span, debug, info_span};
 
-/// The name of the span. Not `host`: in JSON, `name` is taken for this.
+/// The name of the span that carries the field `host`. A span `host` with a field `name` is not possible,
+/// because the JSON format stores the name of a span under `name`.
 const WORK: &str = "work";
 
-/// Works within the span of a host. Work that is within one already keeps it.
+/// Runs a future within the span of a host. If a host's span is already active, the future runs in that span.
 pub fn of_host<F: Future>(name: &str, work: F) -> impl Future<Output = F::Output> + use<F> {
     let current = Span::current();
     let is_within = current.metadata().is_some_and(|span| span.name() == WORK);
     work.instrument(if is_within { current } else { info_span!(WORK, host = name) })
 }
 
-/// Tells that something failed and is tried again after a pause, at least.
+/// Logs an attempt that failed and will be repeated after at least this pause.
 pub fn retried(what: &'static str, attempt: u32, pause: Duration, problem: &Problem) {
     debug!(
         target: "nixfleet::retry",
@@ -29,7 +29,7 @@ pub fn retried(what: &'static str, attempt: u32, pause: Duration, problem: &Prob
     );
 }
 
-/// A duration as all events have it.
+/// Returns a duration in whole milliseconds, the unit of all events.
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -46,12 +46,12 @@ mod capture {
     use tracing::Level;
     use tracing::subscriber::DefaultGuard;
 
-    /// What was told on this thread.
+    /// The log output captured from this thread.
     #[derive(Clone, Default)]
     pub struct Captured(Arc<Mutex<Vec<u8>>>);
 
     impl Captured {
-        /// All of it.
+        /// Returns the captured output as text.
         pub fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
@@ -68,7 +68,7 @@ mod capture {
         }
     }
 
-    /// Captures what is told on this thread as long as the guard is held.
+    /// Captures log events of this thread while the returned guard exists.
     pub fn captured() -> (Captured, DefaultGuard) {
         let captured = Captured::default();
         let lines = captured.clone();

@@ -1,5 +1,8 @@
-//! What a fleet has this machine do besides changing hosts, and what of it is new here. Whoever may write to
-//! the repository of a fleet decides that; whoever applies it lends their account and their network for it.
+//! Errands: actions that a fleet makes this machine perform besides changing hosts. These are notifications
+//! and health checks that run on this machine.
+//!
+//! Write access to the repository of a fleet is enough to define errands. They run with the account and the
+//! network of the user who applies the fleet, so the user is shown errands that are new on this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{StateDir, file_of, unusable};
 
-/// The directory of what is known, one file for each flake.
+/// The state directory of recorded errands, with one file for each flake.
 const FOLDER: &str = "errands";
 
-/// What a rollout has this machine do, a line each.
+/// The errands of a rollout, one line of text each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errands(BTreeSet<String>);
 
 impl Errands {
-    /// Those of notifications, and of health checks that are tried from here: by host.
+    /// Collects the errands of notifications and of health checks that run on this machine. `checks` yields
+    /// each health check with the name of its host.
     pub fn of<'a>(
         notifications: &BTreeMap<String, Notification>,
         checks: impl Iterator<Item = (&'a str, &'a Check)>,
@@ -31,31 +35,32 @@ impl Errands {
         Self(told.chain(tried).collect())
     }
 
-    /// Whether a health check of a host is among them, or is not tried from here.
+    /// Whether this set contains the errand of a health check. Also true for a check that runs on the host,
+    /// because it is not an errand.
     #[must_use]
     pub fn have(&self, host: &str, check: &Check) -> bool {
         tried(host, check).is_none_or(|errand| self.0.contains(&errand))
     }
 
-    /// All of them.
+    /// Returns the text of each errand, in sorted order.
     #[must_use]
     pub fn all(&self) -> Vec<String> {
         self.0.iter().cloned().collect()
     }
 
-    /// What is new since a change of this flake's hosts was begun here last.
+    /// Returns the errands that are not yet recorded on this machine for a flake.
     ///
     /// # Errors
-    /// What is known cannot be read.
+    /// The recorded errands cannot be read.
     pub fn new_here(&self, state: &StateDir, flake: &str) -> Result<Vec<String>, Problem> {
         let known = Self::known(state, flake)?;
         Ok(self.0.difference(&known.0).cloned().collect())
     }
 
-    /// Records them with those that are known.
+    /// Adds these errands to the recorded errands of a flake.
     ///
     /// # Errors
-    /// They cannot be written down.
+    /// The recorded errands cannot be read or written.
     pub fn record(&self, state: &StateDir, flake: &str) -> Result<(), Problem> {
         let known = Self::known(state, flake)?;
         if self.0.is_subset(&known.0) {
@@ -71,28 +76,29 @@ impl Errands {
         write().map_err(|error| unusable(&folder, &error))
     }
 
-    /// Those that were shown when a change of this flake's hosts was begun here.
+    /// Returns the errands recorded for a flake. They were shown before an earlier change of its hosts began.
     ///
     /// # Errors
-    /// What is known cannot be read.
+    /// The recorded errands cannot be read.
     fn known(state: &StateDir, flake: &str) -> Result<Self, Problem> {
         let path = state.path(FOLDER).join(file_of(flake));
         match std::fs::read(&path) {
-            // What cannot be read any more is shown once more.
+            // An invalid record counts as empty, so all errands are shown once more.
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(unusable(&path, &error)),
         }
     }
 
-    /// The same on this machine. None where they cannot be read: then all are shown once more.
+    /// Returns the errands recorded on this machine for a flake. If the record cannot be read, the result is
+    /// empty, so all errands are shown once more.
     #[must_use]
     pub fn shown_here(flake: &str) -> Self {
         StateDir::find().and_then(|state| Self::known(&state, flake)).unwrap_or_default()
     }
 }
 
-/// What a health check has this machine do for a host, if it is tried from here.
+/// Describes the errand of a health check, if the check runs on this machine.
 fn tried(host: &str, check: &Check) -> Option<String> {
     if check.from == Side::Host {
         return None;
@@ -106,13 +112,13 @@ fn tried(host: &str, check: &Check) -> Option<String> {
         }
         Probe::Tcp { host, port } => format!("connects to {host}, port {port}"),
         Probe::Command { command } => format!("runs {}", command_line(command)),
-        // Evaluation refuses it, but a closure may be made by other code.
+        // Evaluation refuses such a check, but other code may have made the closure.
         Probe::Unit { unit, .. } => format!("looks at {unit} of this machine"),
     };
     Some(format!("health check {} of {host}: {what}", check.name))
 }
 
-/// How somebody is told.
+/// Describes how a notification is delivered.
 fn told(notification: &Notification) -> String {
     if notification.kind == MessageFormat::Command {
         return format!("runs {}", command_line(&notification.command));
@@ -187,7 +193,7 @@ mod tests {
         assert_eq!(checks.each_ref().map(known), [true; 3]);
         assert!(errands.new_here(&state, "a").unwrap().is_empty());
         assert_eq!(errands.new_here(&state, "b").unwrap().len(), 4, "another flake");
-        // Only what changes is shown again.
+        // Only the changed errand is shown again.
         let other = notification(&json!({ "kind": "command", "command": ["/bin/rm", "-r", "x"] }));
         notifications.insert("log".to_owned(), other);
         let changed = of(&notifications);

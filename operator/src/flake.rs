@@ -1,4 +1,4 @@
-//! Which flake describes the fleet.
+//! Finds the flake that describes the fleet.
 
 mod reference;
 pub mod shown;
@@ -11,36 +11,37 @@ use reference::{Reference, ReferenceKind};
 
 pub use tree::{Tree, normal};
 
-/// A flake as Nix is given it.
+/// A flake and its reference for Nix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flake {
-    /// The reference for Nix, with all its parameters. A local flake is named by its absolute path: Nix
-    /// recognises a Git checkout, and the history shows which flake was used.
+    /// The flake reference for Nix, with all its parameters. A local flake is named by its absolute path, so
+    /// that Nix recognises a Git checkout and the history shows which flake was used.
     pub reference: String,
-    /// The files of a flake that is taken from a working tree of this machine.
+    /// The source tree, if the flake is read from a working tree on this machine.
     pub tree: Option<Tree>,
 }
 
 impl Flake {
-    /// The flake that was named, in any way that Nix takes, or the nearest one upwards from `from`.
+    /// Finds the flake that the user named in any form that Nix accepts. Without a name, finds the nearest
+    /// flake in `from` or the directories above it.
     ///
     /// # Errors
-    /// There is no `flake.nix`, or the reference carries a fragment.
+    /// There is no `flake.nix`, or the reference has a fragment or begins with a hyphen.
     pub fn find(named: Option<&str>, from: &Path) -> Result<Self, Problem> {
         let Some(named) = named else { return Self::upwards(from) };
         if let Some((place, fragment)) = named.split_once('#')
             && !fragment.is_empty()
         {
-            return Err(Problem::new(Code::Usage, "the flake reference carries a fragment")
+            return Err(Problem::new(Code::Usage, "the flake reference contains a fragment")
                 .at(shown::reference(named))
                 .because("a fleet is the whole `nixfleet` output of a flake")
-                .help(format!("leave it out: --flake {}", shown::reference(place))));
+                .help(format!("remove the fragment: --flake {}", shown::reference(place))));
         }
         if named.starts_with('-') {
-            return Err(Problem::new(Code::Usage, "the flake reference begins with a hyphen")
+            return Err(Problem::new(Code::Usage, "the flake reference starts with a hyphen")
                 .at(shown::reference(named))
-                .because("Nix would take it for an option")
-                .help(format!("if it is a path: --flake ./{}", shown::reference(named))));
+                .because("Nix would treat it as an option")
+                .help(format!("write a path with `./`: --flake ./{}", shown::reference(named))));
         }
         let reference = Reference::parse(named.trim_end_matches('#'));
         match reference.kind(from) {
@@ -54,19 +55,23 @@ impl Flake {
     fn upwards(from: &Path) -> Result<Self, Problem> {
         match from.ancestors().find(|directory| directory.join("flake.nix").exists()) {
             Some(directory) => Ok(Self::local(directory, &Reference::parse("."))),
-            None => Err(Problem::new(Code::NoFleet, "no flake.nix here or in any directory above")
-                .at(from.display())
-                .help("go to your fleet, or name it: --flake PATH, or NIXFLEET_FLAKE=PATH")),
+            None => Err(Problem::new(
+                Code::NoFleet,
+                "neither this directory nor a directory above it has a flake.nix",
+            )
+            .at(from.display())
+            .help("change to the directory of the fleet, or set --flake PATH or NIXFLEET_FLAKE=PATH")),
         }
     }
 
-    /// As Nix does it, a path may be that of `flake.nix` itself or of a directory below it.
+    /// Finds the flake of a path. As in Nix, the path may name `flake.nix` itself or a directory below the
+    /// flake.
     fn at_path(reference: &Reference, from: &Path) -> Result<Self, Problem> {
         let place = existing(&from.join(&reference.place), reference)?;
         let place = if place.is_file() { place.parent().unwrap_or(&place).to_owned() } else { place };
         if let Some(below) = reference.parameter("dir") {
             let directory = flake_in(existing(&place.join(below), reference)?)?;
-            // Outside of Git, Nix copies all that lies below the path it is given.
+            // Outside of Git, Nix copies everything below the path that it is given.
             return Ok(match Tree::checkout(&directory) {
                 Some(_) => Self::local(&directory, &reference.without("dir")),
                 None => Self::url("path:", &place, &directory, reference),
@@ -87,7 +92,7 @@ impl Flake {
         Ok(Self::url(scheme, &place, &directory, reference))
     }
 
-    /// The flake in this directory, named by its path.
+    /// Returns the flake in this directory, named by its path.
     fn local(directory: &Path, reference: &Reference) -> Self {
         let place = directory.to_string_lossy();
         let checkout = Tree::checkout(directory);
@@ -95,7 +100,7 @@ impl Flake {
             let tree = Tree::new(checkout.unwrap_or(directory), directory, checkout.is_some());
             return Self::new(&reference.at(place.into_owned()), tree);
         }
-        // No path that Nix takes can have these.
+        // Nix accepts neither character in a path, so the flake is named by a URL.
         match checkout {
             Some(root) => {
                 let below = directory.strip_prefix(root).unwrap_or(Path::new(""));
@@ -106,25 +111,26 @@ impl Flake {
         }
     }
 
-    /// The flake in `directory` below `place`, named by a URL.
+    /// Returns the flake in `directory`, at or below `place`, named by a URL.
     fn url(scheme: &str, place: &Path, directory: &Path, reference: &Reference) -> Self {
         let tree = Tree::new(place, directory, scheme != "path:");
         Self::new(&reference.at(format!("{scheme}{}", reference::encoded(place))), tree)
     }
 
     fn new(reference: &Reference, tree: Tree) -> Self {
-        // Of a commit, Nix does not look at the working tree.
+        // If the reference names a branch or commit, Nix does not read the working tree.
         let is_commit = ["ref", "rev"].into_iter().any(|name| reference.parameter(name).is_some());
         Self { reference: reference.to_string(), tree: (!is_commit).then_some(tree) }
     }
 
-    /// The reference as it may be shown and remembered: without what may be secret.
+    /// Returns the reference for display and for records, with secrets hidden.
     #[must_use]
     pub fn shown(&self) -> String {
         shown::reference(&self.reference)
     }
 
-    /// The same flake with its submodules, as it may be typed; nothing where it is named with them already.
+    /// Returns the reference of this flake with its submodules included, for the user to type. Returns `None`
+    /// if the reference already includes them.
     #[must_use]
     pub fn with_submodules(&self) -> Option<String> {
         let reference = Reference::parse(&self.reference);
@@ -139,7 +145,7 @@ fn existing(path: &Path, reference: &Reference) -> Result<PathBuf, Problem> {
             .at(shown::reference(&reference.to_string()))
             .because(error);
         if reference.place.starts_with('~') {
-            problem.help("write $HOME: the shell leaves ~ as it is in quotes and after =")
+            problem.help("write $HOME instead of ~: the shell does not expand ~ in quotes or after =")
         } else {
             problem
         }
@@ -150,9 +156,9 @@ fn flake_in(directory: PathBuf) -> Result<PathBuf, Problem> {
     if directory.join("flake.nix").exists() {
         return Ok(directory);
     }
-    Err(Problem::new(Code::NoFleet, "there is no flake.nix")
+    Err(Problem::new(Code::NoFleet, "the directory has no flake.nix")
         .at(directory.display())
-        .help("create one: nix flake init -t github:nixfleet/nixfleet"))
+        .help("create a flake: nix flake init -t github:nixfleet/nixfleet"))
 }
 
 #[cfg(test)]

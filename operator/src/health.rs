@@ -1,4 +1,4 @@
-//! Health checks that are tried from this side.
+//! Health checks that run on the operator's machine.
 
 mod reach;
 
@@ -17,22 +17,24 @@ use crate::ssh::Session;
 
 pub use reach::obstacles;
 
-/// Why checks of a generation are not tried from here.
+/// The reason why the health checks of a generation cannot run on this machine.
 pub const UNKNOWN: &str =
-    "it is not known here: the closure of the generation is not in the store of the operator's machine";
+    "it is unknown: the closure of the generation is not in the store of the operator's machine";
 
-/// The checks of a manifest that are tried from here, and how long those may take that the host tries.
+/// Returns the health checks of a manifest that run on this machine, and the longest time limit of those that
+/// run on the host.
 ///
 /// # Errors
-/// It is no manifest.
+/// The manifest cannot be parsed.
 pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
     let checks = Check::of_manifest(manifest)?;
     let (here, there): (Vec<_>, Vec<_>) = checks.into_iter().partition(|check| check.from == Side::Operator);
     Ok((here, there.iter().map(Check::limit).max().unwrap_or_default()))
 }
 
-/// The checks of a closure that a host has named. Only what is in the store of this machine is believed,
-/// since a check may run a command here; of a closure that is elsewhere nothing is known.
+/// Returns those health checks of a closure that run on this machine. The closure is named by a host, and a
+/// check may run a command here, so only a closure in the store of this machine is trusted. For any other
+/// closure the result is `None`.
 #[must_use]
 pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     if !stored::is_path(closure) {
@@ -42,7 +44,7 @@ pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     of_manifest(&manifest).ok().map(|(here, _)| here)
 }
 
-/// Calls checks off when nobody waits for them any more.
+/// Cancels running health checks when it is dropped.
 struct CallGuard(Call);
 
 impl Drop for CallGuard {
@@ -51,7 +53,7 @@ impl Drop for CallGuard {
     }
 }
 
-/// The host and port that a check connects to, if it does.
+/// Returns the host and port that a health check connects to, if it connects to any.
 fn host_of(probe: &Probe) -> Option<(String, u16)> {
     match probe {
         Probe::Tcp { host, port } => Some((host.clone(), *port)),
@@ -60,8 +62,8 @@ fn host_of(probe: &Probe) -> Option<(String, u16)> {
     }
 }
 
-/// This machine, which knows the host by what `ssh` makes of its address: that may be an alias of the user's
-/// configuration.
+/// Returns how health checks on this machine find programs and names. The address of the host may be an alias
+/// in the SSH configuration of the user, so it is mapped to the name that `ssh` resolves it to.
 async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     let path = std::env::var("PATH").unwrap_or_default();
     let addr = &session.host().addr;
@@ -74,7 +76,7 @@ async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     Vantage { path, names: other.into_iter().collect::<BTreeMap<_, _>>() }
 }
 
-/// Tries checks, all at once. They are called off if this is dropped.
+/// Runs health checks concurrently and returns their results. Dropping the future cancels them.
 pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     of_host(&session.host().name, attempt_here(session, checks)).await
 }
@@ -91,8 +93,9 @@ async fn attempt_here(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     let trying = tokio::task::spawn_blocking(move || {
         span.in_scope(|| run(&owned.iter().collect::<Vec<_>>(), &from, &call))
     });
-    let failed =
-        |_| checks.iter().map(|check| CheckResult::untried(check, "trying it ended in a bug")).collect();
+    let failed = |_| {
+        checks.iter().map(|check| CheckResult::untried(check, "the check failed because of a bug")).collect()
+    };
     trying.await.unwrap_or_else(failed)
 }
 

@@ -1,4 +1,4 @@
-//! What a command found or did on a host.
+//! Results of a command, one for each host.
 
 use std::time::Duration;
 
@@ -15,91 +15,91 @@ use crate::diagnostics::milliseconds;
 use crate::event::HostEnd;
 use crate::plan_text::PlanText;
 
-/// What a command has to say of one host.
+/// The result of a command on one host.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostResult {
-    /// Its name.
+    /// The name of the host.
     pub host: String,
-    /// How it ended.
+    /// The outcome of the command on the host.
     pub outcome: Outcome,
-    /// What is left of a host that is partial.
+    /// The kind of work that is left on a host with the outcome `partial`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
-    /// `plan`, `apply`: what would change.
+    /// `plan`, `apply`: the planned changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanText>,
-    /// `apply`, `rollback`: what changed.
+    /// `apply`, `rollback`: the changes that were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
-    /// `status`: how it stands; missing where it is not managed.
+    /// `status`: the status of the host, or `None` if the host is not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// `check`, `apply`, `rollback`: what the health checks found.
+    /// `check`, `apply`, `rollback`: the results of the health checks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// `run`: how the command ended.
+    /// `run`: the exit code and output of the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
-    /// `gc`: which generations go.
+    /// `gc`: the generations that the garbage collection removes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gc: Option<Box<GcView>>,
-    /// `backups`: which there are, or go.
+    /// `backups`: the backups that are listed, shown or dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Box<BackupsView>>,
-    /// Why it is excluded, or would be, or had no turn.
+    /// The reason why the host is or would be excluded, or why work on it was not started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What went wrong.
+    /// The problem that occurred on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
-/// What a garbage collection would do on a host, and did.
+/// The plan and the report of a garbage collection on a host.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcView {
-    /// What would go.
+    /// The plan of the garbage collection.
     pub plan: GcPlan,
-    /// What went.
+    /// The report of the garbage collection, if it took place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<GcReport>,
 }
 
-/// Backups of a host.
+/// The backups of a host that a command lists, shows or drops.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupsView {
-    /// Those that are listed or shown, or would go.
+    /// The backups to list, show or drop.
     pub list: Vec<Backup>,
-    /// Those that would go, but are needed.
+    /// The backups that were selected to be dropped, but are still needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spared: Vec<Backup>,
-    /// `backups show`: the content.
+    /// `backups show`: the content of the backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// The filesystem they stand on.
+    /// The filesystem that contains the backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// What became of those that were to go.
+    /// The result of dropping the backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<DropReport>,
 }
 
-/// What a command did on a host.
+/// The result of a command that `nixfleet run` executed on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ran {
-    /// Its exit code.
+    /// The exit code of the command.
     pub exit_code: i32,
-    /// What it wrote on standard output.
+    /// The standard output of the command.
     pub stdout: String,
-    /// What it wrote on standard error.
+    /// The standard error of the command.
     pub stderr: String,
 }
 
 impl HostResult {
-    /// A result that so far has only an outcome.
+    /// Creates a result that has only an outcome.
     #[must_use]
     pub fn new(host: impl Into<String>, outcome: Outcome) -> Self {
         let host = host.into();
@@ -119,7 +119,8 @@ impl HostResult {
         }
     }
 
-    /// The result of a host that reported. What its health checks found stands beside the report.
+    /// Creates the result of a host that sent a report. The results of its health checks are moved out of the
+    /// report.
     pub fn reported(host: impl Into<String>, mut report: Report) -> Self {
         Self {
             health_checks: std::mem::take(&mut report.health_checks),
@@ -131,12 +132,12 @@ impl HostResult {
         }
     }
 
-    /// The result of a host that a problem ended.
+    /// Creates the result of a host on which work stopped because of a problem.
     pub fn failed(host: impl Into<String>, problem: Problem) -> Self {
         Self { outcome: outcome_of(&problem), problem: Some(problem), ..Self::new(host, Outcome::Failed) }
     }
 
-    /// The result of a host whose health checks were tried, and that ends like this where all is well.
+    /// Creates the result of a host whose health checks ran. `good` is the outcome if all checks passed.
     #[must_use]
     pub fn checked(host: impl Into<String>, found: Vec<CheckResult>, good: Outcome) -> Self {
         let verdict = HealthVerdict::on(&found);
@@ -149,18 +150,18 @@ impl HostResult {
         }
     }
 
-    /// Whether the inventory leaves it out, which is no failure.
+    /// Whether the inventory excludes the host. An exclusion is not a failure.
     #[must_use]
     pub fn is_excluded(&self) -> bool {
         self.outcome == Outcome::Skipped && self.reason.is_some()
     }
 
-    /// Whether something on the host may have been changed, where something was begun on it.
+    /// Whether the host may have been changed, provided that work on it was started.
     #[must_use]
     pub fn may_have_changed(&self) -> bool {
         let failed_late = || match (&self.report, &self.problem) {
             (Some(report), _) => report.steps_done > 0 || report.before != report.after,
-            // A host to which nothing could be copied ahead of its turn has no plan here.
+            // If the closure could not be copied before the host's turn, the result has no plan.
             (None, Some(problem)) => self.plan.is_some() && problem.code != Code::Copy,
             (None, None) => true,
         };
@@ -171,11 +172,11 @@ impl HostResult {
         }
     }
 
-    /// The event of this host, which took so long.
+    /// Returns the event that reports the end of work on this host. `took` is the duration of the work.
     #[must_use]
     pub fn end(&self, took: Duration) -> HostEnd {
         let (report, plan) = (self.report.as_ref(), self.plan.as_ref());
-        // Nothing was done to it, or nothing is known of what was done.
+        // Without a report, either nothing was done on the host, or what was done is unknown.
         let planned = || plan.and_then(|plan| plan.current.clone());
         let stayed = matches!(
             self.outcome,
@@ -194,7 +195,7 @@ impl HostResult {
     }
 }
 
-/// How a host ends that stopped at this problem.
+/// Returns the outcome of a host on which work stopped because of this problem.
 #[must_use]
 pub const fn outcome_of(problem: &Problem) -> Outcome {
     match problem.code {
@@ -220,7 +221,7 @@ mod tests {
         for stays in [
             HostResult::new("h", Outcome::Unchanged),
             failed(Code::Conflict),
-            // Of a host to which nothing came there is no plan.
+            // A host that could not be reached or received no closure has no plan.
             failed(Code::Unreachable),
             failed(Code::Copy),
         ] {

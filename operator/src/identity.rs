@@ -1,6 +1,6 @@
-//! The person at this machine.
+//! The identity of the operator.
 
-/// The operator as hosts and histories record them: `user@machine`.
+/// Returns the operator as `user@machine`, the form in which hosts and the history record it.
 #[must_use]
 pub fn operator() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());

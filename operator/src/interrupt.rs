@@ -1,6 +1,8 @@
-//! Ctrl-C: at once where no host is being changed; otherwise no new host is begun, and a second one leaves.
-//! That a terminal is closed counts as a first one, and never as a second: whoever did it is not there to see
-//! what becomes of the hosts.
+//! Handles Ctrl-C, SIGTERM and the closing of the terminal. If no host is being changed, the program ends at
+//! once. Otherwise no further host is started, and a second signal ends the program.
+//!
+//! The closing of the terminal counts as a first signal but never as a second one, because the user can no
+//! longer see what becomes of the hosts.
 
 use std::io;
 use std::sync::Arc;
@@ -9,38 +11,38 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::Sender;
 
-/// Whether the user wants to stop. Clones share the request.
+/// A request of the user to stop, and the progress of the changes. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<Sender<bool>>,
-    /// A [`ChangeProgress`] as a number.
+    /// The current [`ChangeProgress`] as a number.
     hosts: Arc<AtomicU8>,
 }
 
-/// Whether hosts are being changed.
+/// The progress of the changes on hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChangeProgress {
-    /// None has been touched.
+    /// No host has been touched.
     Untouched = 0,
-    /// Some are.
+    /// At least one host is being changed.
     Changing = 1,
-    /// All that were begun have ended.
+    /// All changes that were started have ended.
     Done = 2,
 }
 
 impl Interrupt {
-    /// From now on hosts are being changed: the first Ctrl-C lets those finish that have begun.
+    /// Records that hosts are being changed. From this point, the first Ctrl-C lets started changes finish.
     pub fn hosts_are_changing(&self) {
         self.hosts.store(ChangeProgress::Changing as u8, Ordering::Relaxed);
     }
 
-    /// From now on no host is being changed any more.
+    /// Records that all changes have ended.
     pub fn hosts_are_done(&self) {
         self.hosts.store(ChangeProgress::Done as u8, Ordering::Relaxed);
     }
 
-    /// Whether hosts are being changed.
+    /// Returns the progress of the changes on hosts.
     #[must_use]
     pub fn hosts(&self) -> ChangeProgress {
         let stands = self.hosts.load(Ordering::Relaxed);
@@ -50,48 +52,49 @@ impl Interrupt {
             .unwrap_or(ChangeProgress::Untouched)
     }
 
-    /// From now on no further host should be begun.
+    /// Requests that no further host is started.
     pub fn request(&self) {
         self.requested.send_replace(true);
     }
 
-    /// Whether no further host should be begun.
+    /// Whether a stop was requested, so that no further host may be started.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.requested.borrow()
     }
 
-    /// Ends when no further host should be begun.
+    /// Waits until a stop is requested.
     pub async fn requested(&self) {
-        // The sender is ours, so nothing but the request ends the wait.
+        // `self` owns the sender, so the wait ends only when a stop is requested.
         let _ = self.requested.subscribe().wait_for(|requested| *requested).await;
     }
 
-    /// Ends at the next Ctrl-C.
+    /// Waits for the next Ctrl-C or SIGTERM, then requests a stop.
     pub async fn again(&self) {
         let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
         signals.next().await;
         self.request();
     }
 
-    /// Ends when everything should be dropped as it is.
+    /// Waits until the program must end at once and abandon all work.
     pub async fn leave(&self) {
         let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
-        // Its handler stays, however the wait ends: a terminal may say more than once that it is closed.
+        // The signal handler stays registered after this wait, because a terminal may send SIGHUP more than
+        // once when it closes.
         let mut closed = terminal_closed();
         tokio::select! {
             () = signals.next() => {}
             () = hears(closed.as_mut()) => {}
         }
         self.request();
-        // What became of hosts is still to be told, or they are still to end.
+        // Started changes must finish first, or the results of the hosts must still be shown.
         if self.hosts() != ChangeProgress::Untouched {
             signals.next().await;
         }
     }
 }
 
-/// Signals of somebody who wants the program to end.
+/// A receiver of the signals that ask the program to end, SIGINT and SIGTERM.
 struct Signals {
     interrupts: Signal,
     terminations: Signal,
@@ -111,7 +114,8 @@ impl Signals {
     }
 }
 
-/// That the terminal is closed. Nothing where nobody minds that, as below `nohup`.
+/// Returns a receiver of SIGHUP, which reports that the terminal was closed. Returns `None` if SIGHUP is
+/// ignored, as under `nohup`.
 fn terminal_closed() -> Option<Signal> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;

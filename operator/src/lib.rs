@@ -1,16 +1,17 @@
-//! The operator's side of `NixFleet` as a library: evaluates, builds, connects, orchestrates, records. It
-//! prints nothing and knows no command line. Hosts are changed only by their own activator.
+//! The operator's side of `NixFleet` as a library. It evaluates and builds a fleet, connects to hosts, and
+//! orchestrates and records changes. The library prints nothing and parses no command line. Only the
+//! activator on a host changes that host.
 //!
-//! - [`flake`][], [`nix`][], [`inventory`][]: the fleet, its closures, and the hosts that a selection means
-//! - [`process`][], [`ssh`][], [`remote`][]: a program here, a connection to a host, a step on a host
-//! - [`rollout`][]: how a change goes through many hosts
-//! - [`operation`][]: what can be done with a fleet, such as apply, and the requests for it
-//! - [`event`][], [`history`][], [`notify`][]: what happens, and who is told
-//! - [`host_result`][], [`plan_text`][]: what a command finds on a host, or does to it
-//! - [`stop`][]: why an operation ends before it has come to its hosts
+//! - [`flake`][], [`nix`][], [`inventory`][]: the flake of a fleet, its closures, and the selection of hosts
+//! - [`process`][], [`ssh`][], [`remote`][]: local programs, connections to hosts, and activator commands
+//! - [`rollout`][]: the rollout of a change through many hosts
+//! - [`operation`][]: the operations on a fleet, such as apply, and their requests
+//! - [`event`][], [`history`][], [`notify`][]: events, their record, and notifications
+//! - [`host_result`][], [`plan_text`][]: the results of a command on each host
+//! - [`stop`][]: the reasons why an operation ends before it works on hosts
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
-// Tests make servers and programs of their own.
+// Tests start servers and programs directly.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod contents;

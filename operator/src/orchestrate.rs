@@ -1,4 +1,4 @@
-//! Many hosts at once, a few at a time.
+//! Works on many items concurrently, up to a limit.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
-/// Works on every item, on at most `parallel` at a time. The results are in the order of the items; nothing
-/// stands for an item that was not begun because the user interrupted.
+/// Runs `work` on every item, on at most `parallel` items at a time. The results are in the order of the
+/// items. A result is `None` if its item was not started because the user interrupted.
 ///
 /// # Errors
 /// The work on an item panicked.

@@ -1,4 +1,4 @@
-//! A plan as a command keeps it: a few facts, and the rest as text.
+//! A plan in the form that a command keeps in memory: a few fields, and the rest as JSON text.
 
 use std::sync::Arc;
 
@@ -8,28 +8,28 @@ use nixfleet_contract::problem::Problem;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The plan of a host. A command has those of all its hosts to the end, and as text they take a quarter of
-/// the memory; clones share it.
+/// The plan of a host. A command keeps the plans of all its hosts until it ends, and the text takes a quarter
+/// of the memory of the parsed plan. Clones share the text.
 #[derive(Clone, Debug)]
 pub struct PlanText {
-    /// What an apply has to find again.
+    /// The fingerprint that a later apply must find unchanged.
     pub fingerprint: String,
-    /// The closure that would be in force afterwards.
+    /// The closure that the host would run after the change.
     pub target: String,
-    /// The generation in force.
+    /// The current generation of the host.
     pub current: Option<Generation>,
-    /// How many steps there are.
+    /// The number of steps.
     pub steps: usize,
-    /// Reasons why an apply would refuse.
+    /// The reasons why an apply would refuse the plan.
     pub problems: Vec<Problem>,
     text: Arc<RawValue>,
 }
 
 impl PlanText {
-    /// Of a plan.
+    /// Converts a plan.
     ///
     /// # Errors
-    /// Only a bug: every plan can be written.
+    /// The plan cannot be serialised, which can only be a bug.
     pub fn of(plan: Plan) -> serde_json::Result<Self> {
         let text = serde_json::value::to_raw_value(&plan)?.into();
         let Plan { fingerprint, target, current, steps, problems, .. } = plan;
@@ -39,12 +39,12 @@ impl PlanText {
     /// Parses the plan.
     ///
     /// # Errors
-    /// Only a bug: this program wrote the text.
+    /// The text cannot be parsed, which can only be a bug, because this program wrote it.
     pub fn read(&self) -> serde_json::Result<Plan> {
         serde_json::from_str(self.text.get())
     }
 
-    /// Whether carrying it out would do something.
+    /// Whether an apply of the plan would change the host.
     #[must_use]
     pub const fn is_to_change(&self) -> bool {
         self.problems.is_empty() && self.steps > 0

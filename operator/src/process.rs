@@ -1,4 +1,5 @@
-//! The one runner for other programs: bounded in time and output, its input written while its output is read.
+//! Runs other programs. This is the only module that does so. Each program has limits on its time and output,
+//! and its input is written while its output is read.
 
 mod argv;
 mod conversation;
@@ -40,44 +41,45 @@ use limits::Limit;
 use reading::Taken;
 use streams::streams;
 
-/// How often it is looked how much a program has written into a file.
+/// The interval for checking how much a program has written into a file.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How many files may be open at once, if the machine lets us: a host that is talked with takes four, and
-/// seven while that begins. Not more, since there
-/// are programs that go through all that they may have open.
+/// The maximum number of open files, if the system allows as many. Each host takes four files during a
+/// conversation, and seven at its start. The number is not higher, because some programs iterate over all
+/// file descriptors that they are allowed to have open.
 const FILES: u64 = 16 << 10;
 
-/// Lets more files be open than most logins allow at first.
+/// Raises the limit on open files, which most logins set low.
 pub fn allow_files() {
     let limits = getrlimit(Resource::Nofile);
     let target = limits.maximum.map_or(FILES, |most| most.min(FILES));
     if limits.current.is_some_and(|current| current < target) {
-        // Where that is refused, some hosts are told that their program cannot be started.
+        // If the limit cannot be raised, programs for some hosts may fail to start, which is reported for
+        // those hosts.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(target), ..limits });
     }
 }
 
-/// A program to run, and its limits.
+/// A program to run, with its input and its limits.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Its name, searched in `PATH`.
+    /// The name of the program, which is searched for in `PATH`.
     pub program: Cow<'static, str>,
-    /// Its arguments.
+    /// The arguments of the program.
     pub args: Vec<OsString>,
-    /// What it reads on standard input, piece by piece; pieces may be shared between programs.
+    /// The pieces of standard input, in order. Several programs may share a piece.
     pub stdin: Vec<Arc<[u8]>>,
-    /// How long it may take.
+    /// The time limit of the program.
     pub limit: Duration,
-    /// What is read of it.
+    /// The output to read from the program.
     pub hears: Hears,
-    /// Gets every line of standard error of a program of this machine as it comes, beside the whole in the
-    /// end.
+    /// Receives each line of a local program's standard error as it arrives. The result contains all of
+    /// standard error as well.
     pub errors: Option<UnboundedSender<Vec<u8>>>,
 }
 
 impl Invocation {
-    /// A program without arguments or input.
+    /// Creates an invocation without arguments or input.
     pub fn new(program: impl Into<Cow<'static, str>>, limit: Duration) -> Self {
         Self {
             program: program.into(),
@@ -96,15 +98,15 @@ impl Invocation {
         self
     }
 
-    /// Sets standard input.
+    /// Sets the pieces of standard input.
     #[must_use]
     pub fn stdin(mut self, pieces: Vec<Arc<[u8]>>) -> Self {
         self.stdin = pieces;
         self
     }
 
-    /// The command, in a process group of its own: a Ctrl-C of the user reaches us, and we decide what ends.
-    /// It is killed when its handle is dropped.
+    /// Returns the command, which runs in a separate process group. A Ctrl-C of the user therefore reaches
+    /// only this program, which decides what ends. Dropping the handle of the child kills it.
     #[must_use]
     pub fn command(&self) -> Command {
         #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
@@ -119,10 +121,10 @@ impl Invocation {
         command
     }
 
-    /// Starts it with these streams.
+    /// Starts the program with these streams.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The program cannot be started.
     pub fn spawn(&self, streams: Theirs) -> io::Result<OwnedProcess> {
         let mut command = self.command();
         command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
@@ -136,16 +138,16 @@ impl Invocation {
         }
     }
 
-    /// What diagnostics tell of it, if it is being started now.
+    /// Creates the diagnostic record of the program, which is about to be started.
     #[must_use]
     pub fn told(&self) -> Told {
         Told::begin(Argv { program: &self.program, arguments: &self.args })
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     ///
     /// # Errors
-    /// It cannot be started, takes longer than its limit, or says more than is read of it.
+    /// The program cannot be started, exceeds its time limit, or writes more than the limit of its output.
     pub async fn run(self) -> Result<Output, Failure> {
         let running = Running::start(!self.stdin.is_empty(), |streams, drained| {
             self.spawn(streams).map(|program| program.end_behind(drained))
@@ -153,8 +155,9 @@ impl Invocation {
         self.attend(running).await
     }
 
-    /// Runs a program to its end that leaves a process behind, which may keep standard error open: that goes
-    /// to a file, not a pipe, and standard output nowhere.
+    /// Runs a program that leaves a background process, and waits for the end of the program itself. The
+    /// background process may keep standard error open, so standard error is written to a file instead of a
+    /// pipe. Standard output is discarded.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -180,8 +183,8 @@ impl Invocation {
         Ok(Output { status, stdout: Vec::new(), stderr })
     }
 
-    /// Gives what runs its input, and reads its output to its end. Which program that was to be does not
-    /// count.
+    /// Writes the input of a running program, and reads its output to the end. The program name and the
+    /// arguments of this invocation are not used.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -203,7 +206,7 @@ impl Invocation {
                 drop(draining);
                 read
             };
-            // Whatever talks too much is not waited for.
+            // If the output exceeds its limit, the end of the program is not awaited.
             let ended = async { end.await.map_err(Failure::Start) };
             let (((), stdout, stderr), status) = tokio::try_join!(talk, ended)?;
             let Taken { bytes: stdout, .. } = stdout;
@@ -213,7 +216,7 @@ impl Invocation {
     }
 }
 
-/// The result of something, if it comes within this time.
+/// Returns the result of `work`, or a failure if `work` exceeds the time limit.
 async fn within<T>(
     limit: Duration,
     last: &LastLine,
@@ -223,16 +226,16 @@ async fn within<T>(
     tokio::time::timeout(limit, work).await.unwrap_or_else(timed_out)
 }
 
-/// Writes all of its input, and ends that.
+/// Writes all pieces of standard input, then closes the pipe.
 async fn feed(stdin: Option<impl AsyncWrite + Unpin>, pieces: &[Arc<[u8]>]) {
     let Some(mut pipe) = stdin else { return };
     for piece in pieces {
-        // A program that does not want its input closes the pipe; its exit code says why.
+        // A program that does not read its input closes the pipe. Its exit code explains the reason.
         let _ = pipe.write_all(piece).await;
     }
 }
 
-/// Waits until a file is longer than what is read of errors.
+/// Waits until a file exceeds the limit for standard error, and returns the failure to report.
 async fn filled(errors: &File) -> Failure {
     loop {
         tokio::time::sleep(LOOK).await;
@@ -244,21 +247,21 @@ async fn filled(errors: &File) -> Failure {
     }
 }
 
-/// Why a program has no result.
+/// The reason why a program has no result.
 #[derive(Debug)]
 pub enum Failure {
-    /// It could not be started or waited for.
+    /// The program could not be started or waited for.
     Start(io::Error),
-    /// It took longer than `limit`.
+    /// The program exceeded its time limit.
     TimedOut {
-        /// How long it may take.
+        /// The time limit of the program.
         limit: Duration,
-        /// The last line of its standard error, if it wrote one.
+        /// The last line of standard error, if the program wrote one.
         last_line: Option<String>,
     },
-    /// It said more than is read.
+    /// The output exceeded this limit.
     TooMuch(Limit),
-    /// It had a place among those that say much, which others waited for.
+    /// A host sent a large answer too slowly while other hosts waited to send theirs.
     TooSlow,
 }
 
@@ -267,15 +270,15 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Start(error) => write!(f, "{error}"),
             Self::TimedOut { limit, last_line: None } => {
-                write!(f, "no end after {} seconds", limit.as_secs())
+                write!(f, "it did not end within {} seconds", limit.as_secs())
             }
             Self::TimedOut { limit, last_line: Some(line) } => {
-                write!(f, "no end after {} seconds; its last line was: {line}", limit.as_secs())
+                write!(f, "it did not end within {} seconds; its last line was: {line}", limit.as_secs())
             }
             Self::TooMuch(Limit { of, bytes }) => write!(f, "more than {} MiB of {of}", bytes >> 20),
             Self::TooSlow => write!(
                 f,
-                "more than {} MiB came, slower than {} KiB a second, while other hosts had as much to say",
+                "more than {} MiB arrived at less than {} KiB per second, while other hosts waited",
                 limits::SMALL >> 20,
                 limits::RATE >> 10
             ),

@@ -1,5 +1,5 @@
-//! Where the operator's machine remembers what was done: `NIXFLEET_STATE`, or `nixfleet` in the state
-//! directory of the user.
+//! The directory in which the operator's machine stores its state: `NIXFLEET_STATE`, or `nixfleet` in the
+//! state directory of the user.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 use nixfleet_contract::problem::{Code, Problem};
 use sha2::{Digest, Sha256};
 
-/// The variable that says where it is.
+/// The environment variable that names the state directory.
 pub const VARIABLE: &str = "NIXFLEET_STATE";
 
-/// The directory, which others cannot look into: what is remembered names hosts and their closures.
+/// The state directory. Other users have no access to it, because its files name hosts and their closures.
 #[derive(Clone, Debug)]
 pub struct StateDir(PathBuf);
 
 impl StateDir {
-    /// The directory; it need not exist yet.
+    /// Returns the state directory of the user, which need not exist yet.
     ///
     /// # Errors
-    /// Nothing says where it is.
+    /// No environment variable names an absolute path.
     pub fn find() -> Result<Self, Problem> {
         let variable =
             |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -29,28 +29,28 @@ impl StateDir {
             .filter(|path| path.is_absolute())
             .map(Self)
             .ok_or_else(|| {
-                Problem::new(Code::Usage, "there is no place to remember rollouts in")
+                Problem::new(Code::Usage, "there is no directory for the records of rollouts")
                     .because(format!("neither {VARIABLE} nor XDG_STATE_HOME nor HOME names an absolute path"))
-                    .help(format!("set {VARIABLE} to a directory of yours"))
+                    .help(format!("set {VARIABLE} to a directory that you own"))
             })
     }
 
-    /// A directory that the caller chooses. It need not exist yet.
+    /// Returns a state directory that the caller chooses, which need not exist yet.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// A path in it, where perhaps nothing is.
+    /// Returns a path in the state directory, which need not exist.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// A directory in it, made if it is missing.
+    /// Returns a subdirectory of the state directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The subdirectory cannot be created.
     pub fn folder(&self, name: &str) -> Result<PathBuf, Problem> {
         let path = self.path(name);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
@@ -59,7 +59,8 @@ impl StateDir {
     }
 }
 
-/// The name of a file about a flake. Its reference may hold a token, and cannot be a name itself.
+/// Returns the name of a file about a flake. It is a digest, because the flake reference may contain a token
+/// and is not a valid file name.
 #[must_use]
 pub fn file_of(reference: &str) -> String {
     let digest = Sha256::digest(reference);
@@ -67,11 +68,11 @@ pub fn file_of(reference: &str) -> String {
     format!("{}.json", name.concat())
 }
 
-/// A path in the directory that cannot be used.
+/// Returns the problem to report for a path in the state directory that cannot be used.
 #[must_use]
 pub fn unusable(path: &Path, error: &std::io::Error) -> Problem {
-    Problem::new(Code::Usage, "what was done cannot be remembered")
+    Problem::new(Code::Usage, "the records of nixfleet cannot be read or written")
         .at(path.display())
         .because(error)
-        .help(format!("make room there, or set {VARIABLE} to another directory"))
+        .help(format!("make the path writable and free space there, or set {VARIABLE} to another directory"))
 }

@@ -1,41 +1,41 @@
-//! Why an operation ends before it has come to its hosts.
+//! The reasons why an operation ends before it works on hosts.
 
 use nixfleet_contract::problem::Problem;
 use tokio::task::JoinError;
 
 use crate::host_result::HostResult;
 
-/// What ends an operation as a whole. What goes wrong on a host while others go on is in the result of that
-/// host.
+/// An error that ends an operation as a whole. An error on one host, while work on other hosts continues, is
+/// part of that host's result.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    /// Somebody has to do something about it.
+    /// A problem that the user must solve.
     #[error(transparent)]
     Problem(#[from] Problem),
-    /// Some hosts stop all: what each host has to do with that. Nothing was changed on any.
+    /// Problems on some hosts that stop the operation. Contains the result of each host. No host was changed.
     #[error("hosts cannot be gone on with: {}", names(.0))]
     Hosts(Vec<HostResult>),
-    /// A mistake in this program.
+    /// A bug in this program.
     #[error("this is a bug in nixfleet: {0:?}")]
     Bug(anyhow::Error),
 }
 
 impl Stop {
-    /// For an error that only a mistake in this program can cause.
+    /// Creates the error for a situation that only a bug in this program can cause.
     #[must_use]
     pub fn bug(error: impl Into<anyhow::Error>) -> Self {
         Self::Bug(error.into())
     }
 }
 
-/// A task panicked.
+/// Converts the error of a task that panicked.
 impl From<JoinError> for Stop {
     fn from(error: JoinError) -> Self {
         Self::bug(error)
     }
 }
 
-/// The hosts with a problem.
+/// Returns the names of the hosts that have a problem, separated by commas.
 fn names(results: &[HostResult]) -> String {
     let with_problem = results.iter().filter(|result| result.problem.is_some());
     with_problem.map(|result| result.host.as_str()).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-# A fleet, described once and converged with one command.
+# A fleet with one web server.
 #
 #   nix run .#plan      shows what would change, and changes nothing
 #   nix run .#apply     changes it, after asking
@@ -10,7 +10,7 @@
   outputs =
     { nixfleet, nixpkgs, ... }@inputs:
     nixfleet.lib.mkFleet {
-      # Every module gets the inputs as an argument.
+      # Every module receives the inputs as an argument.
       inherit inputs nixpkgs;
       modules = [ ./fleet.nix ];
     };

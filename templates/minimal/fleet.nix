@@ -1,15 +1,15 @@
-# The inventory: which hosts there are, how to reach them, and what they are for.
+# The inventory: the hosts of the fleet, their addresses and their roles.
 {
-  # What holds for each host that does not say otherwise. This user must be root, or be allowed to run `sudo`
+  # The default for hosts that do not set their own user. This user must be root, or be allowed to run `sudo`
   # without a password.
   defaults.ssh.user = "deploy";
 
-  # What a kind of host has stands in a file of its own.
+  # A role, which is a module in its own file.
   roles.web = ./roles/web.nix;
 
   hosts.web-1 = {
     base = "ubuntu"; # also Debian
-    addr = "10.0.1.11"; # or a name, such as one of your ~/.ssh/config
+    addr = "10.0.1.11"; # or a host name, or a `Host` of your ~/.ssh/config
     tags = [ "prod" ]; # selected with --tag prod
     roles = [ "web" ];
   };

@@ -1,4 +1,4 @@
-//! [`Intent`] → [`Manifest`], naming everything a host would reject, not only the first thing.
+//! Compiles an [`Intent`] to a [`Manifest`], and reports everything in it that a host would reject.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -11,19 +11,19 @@ use nixfleet_contract::manifest::{Entry, Group, Manifest, Package, User};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Owner};
 
-/// A manifest and the inline contents it refers to, by their digest.
+/// A manifest, and the inline contents that it refers to.
 #[derive(Debug)]
 pub struct Closure<'a> {
     /// The manifest.
     pub manifest: Manifest,
-    /// Inline contents by SHA-256.
+    /// The inline contents, by their SHA-256.
     pub texts: BTreeMap<String, &'a str>,
 }
 
-/// Checks an intent and flattens it.
+/// Checks an intent, and compiles it to a manifest.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Every mistake in the intent.
 pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     let mut compiler = Compiler::default();
     compiler.head(intent);
@@ -66,29 +66,29 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     Ok(Closure { manifest, texts: compiler.texts })
 }
 
-/// Collects entries, contents and problems.
+/// Collects the entries, contents and problems of an intent.
 #[derive(Default)]
 pub(super) struct Compiler<'a> {
     pub(super) problems: Vec<Problem>,
     pub(super) entries: BTreeMap<ManagedPath, Entry>,
-    /// The option that asked for each entry, to name both sides of a clash.
+    /// The option that declares each entry. A message about two clashing entries names both options.
     pub(super) origins: BTreeMap<ManagedPath, String>,
     pub(super) texts: BTreeMap<String, &'a str>,
 }
 
 impl Compiler<'_> {
-    /// Records that something at an option is not valid.
+    /// Records that the value of an option is not valid.
     pub(super) fn reject(&mut self, option: impl Display, what: impl Into<String>, help: &str) {
         let problem = Problem::new(Code::InvalidManifest, what).at(option);
         self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
     }
 
-    /// Parses a value, or records why it is not valid.
+    /// Parses the value of an option. If it is not valid, records why.
     pub(super) fn parse<T: FromStr<Err = Invalid>>(&mut self, option: impl Display, text: &str) -> Option<T> {
         match text.parse() {
             Ok(value) => Some(value),
             Err(Invalid(why)) => {
-                self.reject(option, capitalised(&why), "");
+                self.reject(option, why, "");
                 None
             }
         }
@@ -96,23 +96,27 @@ impl Compiler<'_> {
 
     fn head(&mut self, intent: &Intent) {
         if intent.base != "ubuntu" {
-            self.reject("base", format!("Base `{}` has no host closure", intent.base), "use base \"ubuntu\"");
+            self.reject("base", format!("base `{}` has no host closure", intent.base), "use base \"ubuntu\"");
         }
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if intent.host.is_empty() || !intent.host.bytes().all(allowed) {
-            let what = format!("Host name `{}` is not valid", intent.host.escape_debug());
-            self.reject("hosts", what, "use letters, digits, `-`, `_` and `.`");
+            let what = format!("host name `{}` is not valid", intent.host.escape_debug());
+            self.reject("hosts", what, "use only letters, digits, `-`, `_` and `.`");
         }
         if !Path::new(&intent.activator).is_file() {
-            let what = format!("The activator {} is no file", intent.activator);
-            self.reject("activator", what, "name the program itself, `${package}/bin/nixfleet-activate`");
+            let what = format!("the activator {} is not a file", intent.activator);
+            self.reject(
+                "activator",
+                what,
+                "set it to the program itself: `${package}/bin/nixfleet-activate`",
+            );
         }
         if let Some(profile) = intent.profile.as_ref().filter(|profile| !Path::new(profile).is_dir()) {
-            self.reject("nixfleet.packages", format!("The package profile {profile} is no directory"), "");
+            self.reject("nixfleet.packages", format!("the package profile {profile} is not a directory"), "");
         }
         for package in &intent.packages {
             if !package.path.starts_with('/') {
-                let what = format!("Package `{}` has no absolute path", package.name);
+                let what = format!("package `{}` has no absolute path", package.name);
                 self.reject("nixfleet.packages", what, "");
             }
         }
@@ -146,7 +150,8 @@ impl Compiler<'_> {
 
     fn user(&mut self, option: &str, user: &intent::User) -> Option<User> {
         if user.description.contains(|c: char| c == ':' || c.is_control()) {
-            let what = "The description has a `:` or a control character, which /etc/passwd cannot hold";
+            let what =
+                "the description contains a `:` or a control character, which /etc/passwd cannot store";
             self.reject(format!("{option}.description"), what, "");
         }
         let name = self.account(option, &user.name);
@@ -175,10 +180,10 @@ impl Compiler<'_> {
         })
     }
 
-    /// The name of a user or group that a host may have.
+    /// Parses the name of a user or group. A number is rejected.
     fn account(&mut self, option: &str, text: &str) -> Option<Owner> {
         if text.bytes().all(|b| b.is_ascii_digit()) {
-            self.reject(option, format!("`{text}` is a number, and the name of an account is needed"), "");
+            self.reject(option, format!("`{text}` is a number, but an account name is required"), "");
             return None;
         }
         self.parse(option, text)
@@ -186,14 +191,14 @@ impl Compiler<'_> {
 
     fn account_path<T: FromStr<Err = Invalid>>(&mut self, option: &str, text: &str) -> Option<T> {
         if text.contains(':') {
-            self.reject(option, format!("Path `{text}` has a `:`, which /etc/passwd cannot hold"), "");
+            self.reject(option, format!("path `{text}` contains a `:`, which /etc/passwd cannot store"), "");
         }
         self.visible(option, text);
         self.parse(option, text)
     }
 
-    /// No file, link or absent path may be the parent of another entry, and no directory with content may be
-    /// open to others.
+    /// Rejects an entry below a file, a link or an absent path, and an entry in a directory that other users
+    /// can write to.
     fn nesting(&mut self) {
         let mut clashes = Vec::new();
         for path in self.entries.keys() {
@@ -204,14 +209,18 @@ impl Compiler<'_> {
                 let what = match entry {
                     Entry::Directory(access) if access.is_closed() => continue,
                     Entry::Directory(access) => format!(
-                        "Directory {above} has mode {}, so others could replace {path} inside it",
+                        "directory {above} has mode {}, so other users could replace {path} in it",
                         access.mode
                     ),
-                    Entry::File(_) => format!("File {above} cannot also be the directory of {path}"),
-                    Entry::Absent(_) => {
-                        format!("Nothing may stand at {above}, so {path} cannot be declared in it")
+                    Entry::File(_) => {
+                        format!("{above} is declared as a file, so it cannot be the directory of {path}")
                     }
-                    Entry::Link(_) => format!("Link {above} cannot also be the directory of {path}"),
+                    Entry::Absent(_) => {
+                        format!("{above} is declared as absent, so {path} cannot be declared in it")
+                    }
+                    Entry::Link(_) => {
+                        format!("{above} is declared as a link, so it cannot be the directory of {path}")
+                    }
                 };
                 clashes.push((format!("{option}, {}", self.origins[path]), what));
             }
@@ -222,7 +231,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Names and ids that may appear once.
+/// The names and ids seen so far, each of which must be unique.
 #[derive(Default)]
 struct Unique<'a> {
     names: BTreeSet<&'a str>,
@@ -235,21 +244,16 @@ impl<'a> Unique<'a> {
             compiler.reject(option, format!("`{name}` is defined twice"), "");
         }
         let Some(id) = id else { return };
-        // The highest value stands for "no id" in chown(2).
+        // The highest id is reserved: chown(2) takes it to leave the id unchanged.
         if id == 0 || id == u32::MAX {
             compiler.reject(
                 option,
                 format!("`{name}` cannot have the id {id}"),
-                "leave the id out, or choose another",
+                "remove the id, or choose another one",
             );
         }
         if let Some(other) = self.ids.insert(id, name) {
-            compiler.reject(option, format!("`{name}` has the id {id}, which `{other}` has too"), "");
+            compiler.reject(option, format!("`{name}` and `{other}` have the same id {id}"), "");
         }
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

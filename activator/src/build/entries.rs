@@ -1,4 +1,4 @@
-//! Directories, files, links and absent paths of an intent → entries of a manifest.
+//! Compiles the directories, files, links and absent paths of an intent to entries of a manifest.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,8 @@ use nixfleet_contract::values::{Invalid, ManagedPath, Reserved, Source, UnitName
 use super::compile::Compiler;
 use crate::digest;
 
-/// The longest target of a symbolic link in bytes: `PATH_MAX` without the zero byte at the end.
+/// The maximum length of the target of a symbolic link, in bytes: `PATH_MAX` without the terminating zero
+/// byte.
 const LONGEST_TARGET: usize = 4095;
 
 impl<'a> Compiler<'a> {
@@ -33,14 +34,22 @@ impl<'a> Compiler<'a> {
         if let Some(argv) = &file.validate
             && (argv.first().is_none_or(String::is_empty) || !argv.iter().any(|word| word.contains("%s")))
         {
-            let what = "The validation command names no program, or has no %s for the staged file";
-            self.reject(format!("{option}.validate"), what, "write it as [ \"visudo\" \"-cf\" \"%s\" ]");
+            let what = "the validation command has no program, or has no %s for the path of the staged file";
+            self.reject(
+                format!("{option}.validate"),
+                what,
+                "write the command in the form [ \"visudo\" \"-cf\" \"%s\" ]",
+            );
         }
         if let Some(argv) = &file.on_change
             && !argv.first().is_some_and(|program| program.starts_with('/'))
         {
-            let what = "The command for changes names no program by its path";
-            self.reject(format!("{option}.onChange"), what, "write it as [ \"/usr/sbin/newaliases\" ]");
+            let what = "the onChange command does not start with the absolute path of a program";
+            self.reject(
+                format!("{option}.onChange"),
+                what,
+                "write the command in the form [ \"/usr/sbin/newaliases\" ]",
+            );
         }
         let (Some(path), Some(access), Some(content)) = (path, access, content) else { return };
         let entry = FileEntry {
@@ -65,8 +74,8 @@ impl<'a> Compiler<'a> {
         if link.target.is_empty() || link.target.contains('\0') || link.target.len() > LONGEST_TARGET {
             self.reject(
                 target,
-                "The target of the link is empty, too long or has a zero byte",
-                "name a path",
+                "the target of the link is empty, too long or contains a zero byte",
+                "set the target to a path",
             );
         }
         if let Some(path) = path {
@@ -81,12 +90,16 @@ impl<'a> Compiler<'a> {
         let reload_units = self.unit_names(&option, "reloadUnits", &absent.reload_units);
         let Some(path) = self.parse::<ManagedPath>(&option, &absent.path) else { return };
         let kept = match Reserved::below(&path) {
-            Some(place) if Reserved::at(&path).is_none() => Some(format!("It holds {place}")),
-            _ if path.parent().is_none() => Some("It stands directly below /".to_owned()),
+            Some(place) if Reserved::at(&path).is_none() => Some(format!("it contains {place}")),
+            _ if path.parent().is_none() => Some("it is directly below /".to_owned()),
             _ => None,
         };
         if let Some(why) = kept {
-            return self.reject(option, format!("{path} cannot be taken away. {why}"), "name what is in it");
+            return self.reject(
+                option,
+                format!("{path} cannot be declared as absent: {why}"),
+                "declare paths in it as absent instead",
+            );
         }
         let (recursive, on_conflict) = (absent.recursive, absent.on_conflict);
         let entry = AbsentEntry { recursive, restart_units, reload_units, on_conflict };
@@ -97,31 +110,31 @@ impl<'a> Compiler<'a> {
         names.iter().filter_map(|name| self.parse(format!("{option}.{field}"), name)).collect()
     }
 
-    /// Adds an entry, or records that nothing may stand at the path, or that it is asked for twice.
+    /// Adds an entry. Rejects it if its path is reserved or declared twice.
     pub(super) fn insert(&mut self, option: String, path: ManagedPath, entry: Entry) {
         self.visible(&option, &path);
         if let Some(reserved) = Reserved::at(&path) {
             return self.problems.push(reserved.refuses(&path).at(option));
         }
         if let Some(other) = self.origins.get(&path) {
-            let what = format!("{path} is managed twice");
+            let what = format!("{path} is declared twice");
             let options = format!("{other}, {option}");
-            self.reject(options, what, "remove one of the two");
+            self.reject(options, what, "remove one of the two declarations");
             return;
         }
         self.origins.insert(path.clone(), option);
         self.entries.insert(path, entry);
     }
 
-    /// Records that a path holds what cannot be seen.
+    /// Rejects a path that contains an invisible character.
     pub(super) fn visible(&mut self, option: &str, path: &str) {
         if let Some(hidden) = hidden(path) {
-            let what = format!("The path holds {}, which cannot be seen", hidden.escape_unicode());
-            self.reject(option, what, "write the path without it");
+            let what = format!("the path contains the invisible character {}", hidden.escape_unicode());
+            self.reject(option, what, "remove the character from the path");
         }
     }
 
-    /// The content of inline text, kept to be written into the closure.
+    /// Adds an inline text to the contents of the closure. Returns its source.
     pub(super) fn inline(&mut self, text: &'a str) -> ContentSource {
         let sha256 = digest::of(text);
         self.texts.insert(sha256.clone(), text);
@@ -140,7 +153,7 @@ impl<'a> Compiler<'a> {
             (Some(text), None) => Some(self.inline(text)),
             (None, Some(source)) => self.source(&format!("{option}.source"), source),
             _ => {
-                self.reject(option, "Exactly one of `text` and `source` must be given", "");
+                self.reject(option, "exactly one of `text` and `source` must be set", "");
                 None
             }
         }
@@ -154,7 +167,7 @@ impl<'a> Compiler<'a> {
             }
             let file = fs::File::open(path).map_err(|error| error.to_string())?;
             if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-                return Err("it is no regular file".to_owned());
+                return Err("it is not a regular file".to_owned());
             }
             let source = source.parse().map_err(|invalid: Invalid| invalid.to_string())?;
             let (sha256, size) = digest::of_reader(file).map_err(|error| error.to_string())?;
@@ -163,14 +176,14 @@ impl<'a> Compiler<'a> {
         match read() {
             Ok(content) => Some(content),
             Err(why) => {
-                self.reject(option, format!("Source {source} cannot be used: {why}"), "");
+                self.reject(option, format!("source {source} cannot be used: {why}"), "");
                 None
             }
         }
     }
 }
 
-/// Where content stands, and what identifies it.
+/// The source of a file content, with its digest and its length in bytes.
 pub(super) struct ContentSource {
     pub(super) source: Source,
     pub(super) sha256: String,

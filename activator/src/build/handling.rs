@@ -1,12 +1,12 @@
-//! How systemd lets a unit be started, stopped and reloaded, read from the text of the unit.
+//! Determines from the text of a unit how systemd allows it to be started, stopped and reloaded.
 
 use nixfleet_contract::manifest::Handling;
 use nixfleet_contract::values::UnitName;
 
 use super::install::UnitSection;
 
-/// Reads the text of a unit, followed by the texts of its drop-ins. `own`: the unit file itself is declared
-/// here.
+/// Reads the text of a unit, which is followed by the texts of its drop-ins. `own`: whether the unit file
+/// itself is declared, and not only drop-ins.
 pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     let mut settings = UnitSection::read(text, "Unit");
     let mut service = UnitSection::read(text, "Service");
@@ -14,7 +14,7 @@ pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     let reloads = reloads.into_iter().any(|(key, section)| section.last(key).is_some());
     let kind = service.last("Type");
     let is_made = service.last("DynamicUser").is_some_and(|value| is_true(&value));
-    // A number need not exist, and what a specifier stands for is systemd's affair.
+    // Skip ids, which need no account, and names with specifiers, which only systemd can resolve.
     let is_name = |name: &String| !is_made && !name.contains('%') && name.parse::<u32>().is_err();
     let (user, group) = (service.last("User").filter(is_name), service.last("Group").filter(is_name));
     Handling {
@@ -28,7 +28,7 @@ pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     }
 }
 
-/// The service of a socket; nothing for one that starts an instance for each connection.
+/// Returns the service that a socket starts; `None` if it starts one instance for each connection.
 fn activated(unit: &UnitName, text: &str) -> Option<UnitName> {
     let stem = unit.strip_suffix(".socket")?;
     let mut socket = UnitSection::read(text, "Socket");
@@ -39,7 +39,7 @@ fn activated(unit: &UnitName, text: &str) -> Option<UnitName> {
     stated.unwrap_or_else(|| format!("{stem}.service")).parse().ok()
 }
 
-/// A boolean as systemd reads it.
+/// Whether systemd reads a value as true.
 fn is_true(value: &str) -> bool {
     ["1", "yes", "y", "true", "t", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }

@@ -1,4 +1,4 @@
-//! Health checks of an intent → checks of a manifest.
+//! Compiles the health checks of an intent to those of a manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +9,15 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use super::compile::Compiler;
 
-/// The most checks of a host: each runs in a thread of its own.
+/// The maximum number of health checks of a host: each of them runs in its own thread.
 const MOST: usize = 128;
 
 impl Compiler<'_> {
-    /// Checks sorted by name.
+    /// Compiles health checks. Returns them sorted by name.
     pub(super) fn health_checks(&mut self, checks: &[HealthCheck]) -> Vec<Check> {
         if checks.len() > MOST {
-            let what =
-                format!("{} health checks are more than the {MOST} that a host can have", checks.len());
-            self.reject("nixfleet.healthChecks", what, "let a command check several things");
+            let what = format!("the host has {} health checks, but at most {MOST} are allowed", checks.len());
+            self.reject("nixfleet.healthChecks", what, "combine several checks in one command");
         }
         let mut names = BTreeSet::new();
         let mut valid = Vec::new();
@@ -47,15 +46,19 @@ impl Compiler<'_> {
             on_failure: check.on_failure,
         };
         if valid.timeout == 0 {
-            self.reject(format!("{option}.timeout"), "An attempt needs time", "give it at least a second");
+            self.reject(
+                format!("{option}.timeout"),
+                "the timeout of an attempt is zero",
+                "set `timeout` to at least 1 second",
+            );
         }
         if valid.limit() > Check::LONGEST {
             let what = format!(
-                "It could take {} s until this check has failed, which is more than the {} s a change may wait for one",
+                "this check could take {} s to fail, but a change waits for a check at most {} s",
                 valid.limit().as_secs(),
                 Check::LONGEST.as_secs()
             );
-            self.reject(option, what, "lower timeout, interval or retries");
+            self.reject(option, what, "reduce `timeout`, `interval` or `retries`");
         }
         Some(valid)
     }
@@ -72,8 +75,8 @@ impl Compiler<'_> {
                     !tcp.host.is_empty() && !tcp.host.contains(|c: char| c.is_whitespace() || c.is_control());
                 if !good || tcp.port == 0 || tcp.host.starts_with('-') {
                     let what =
-                        format!("Nothing can listen at `{}` port {}", tcp.host.escape_debug(), tcp.port);
-                    self.reject(format!("{option}.tcp"), what, "name a host and a port from 1 to 65535");
+                        format!("`{}` port {} is not a valid address", tcp.host.escape_debug(), tcp.port);
+                    self.reject(format!("{option}.tcp"), what, "set a host and a port from 1 to 65535");
                     return None;
                 }
                 Some(Probe::Tcp { host: tcp.host.clone(), port: tcp.port })
@@ -84,7 +87,7 @@ impl Compiler<'_> {
                 Some(Probe::Command { command: command.clone() })
             }
             _ => {
-                self.reject(option, "Exactly one of `unit`, `http`, `tcp` and `command` must be given", "");
+                self.reject(option, "exactly one of `unit`, `http`, `tcp` and `command` must be set", "");
                 None
             }
         }
@@ -97,7 +100,7 @@ impl Compiler<'_> {
         self.headers(&format!("{option}.requestHeaders"), &http.request_headers);
         self.headers(&format!("{option}.responseHeaders"), &http.response_headers);
         if let Some(status) = http.status.filter(|status| !(100..600).contains(status)) {
-            self.reject(format!("{option}.status"), format!("{status} is no status of HTTP"), "");
+            self.reject(format!("{option}.status"), format!("{status} is not an HTTP status code"), "");
         }
         Some(Probe::Http(Box::new(Http {
             url: url?,
@@ -116,7 +119,7 @@ impl Compiler<'_> {
         for (name, value) in headers {
             if name.parse::<HeaderName>().is_err() || value.parse::<HeaderValue>().is_err() {
                 let what =
-                    format!("`{}: {}` is no header of HTTP", name.escape_debug(), value.escape_debug());
+                    format!("`{}: {}` is not a valid HTTP header", name.escape_debug(), value.escape_debug());
                 self.reject(option, what, "");
             }
         }

@@ -1,25 +1,25 @@
-//! The `[Install]` section of a unit → the links that enable it, as systemd.unit(5) describes it.
+//! Finds the links that enable a unit, from its `[Install]` section as in systemd.unit(5).
 
 use std::collections::BTreeMap;
 
 use nixfleet_contract::values::UnitName;
 
-/// The settings that link a unit into the directory of another, and how that directory ends.
+/// The settings that link a unit into a directory of another unit, and the suffixes of these directories.
 const LINKS: [(&str, &str); 3] = [("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")];
 
-/// What enables a unit.
+/// The links that enable a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Install {
-    /// Links relative to the unit directory, and what they point at: `multi-user.target.wants/web.service` →
-    /// `../web.service`.
+    /// The links as paths relative to the unit directory, with their targets, such as
+    /// `multi-user.target.wants/web.service` → `../web.service`.
     pub links: BTreeMap<String, String>,
-    /// For a template: the instance that is enabled in its place.
+    /// The instance that is enabled instead of the unit, if the unit is a template.
     pub instance: Option<UnitName>,
 }
 
 impl Install {
-    /// Reads the section from the text of a unit. `is_enabled` says whether another unit, named by `Also=`,
-    /// is enabled on its own account.
+    /// Reads the `[Install]` section from the text of a unit. `is_enabled`: whether another unit, named by
+    /// `Also=`, is declared as enabled.
     ///
     /// # Errors
     /// Every mistake in the section, one sentence each.
@@ -32,7 +32,7 @@ impl Install {
         let mut mistakes = Vec::new();
         let instance = section.last("DefaultInstance").map(|instance| {
             unit.instance(&instance)
-                .ok_or_else(|| format!("DefaultInstance={instance} makes no instance of {unit}"))
+                .ok_or_else(|| format!("DefaultInstance={instance} is not a valid instance name for {unit}"))
         });
         let instance = instance.transpose().unwrap_or_else(|mistake| {
             mistakes.push(mistake);
@@ -40,8 +40,8 @@ impl Install {
         });
         if unit.is_template() && instance.is_none() && mistakes.is_empty() {
             mistakes.push(format!(
-                "Template {unit} cannot be enabled itself: give its [Install] section a DefaultInstance=, or define \
-                 an instance of it"
+                "template {unit} cannot be enabled without an instance: add DefaultInstance= to its \
+                 [Install] section, or define an instance of the template"
             ));
         }
         let linked = instance.as_ref().unwrap_or(unit);
@@ -55,13 +55,13 @@ impl Install {
             if alias.suffix() == unit.suffix() {
                 links.insert(alias.into(), unit.to_string());
             } else {
-                mistakes.push(format!("Alias={alias} does not have the suffix of {unit}"));
+                mistakes.push(format!("Alias={alias} must have the same suffix as {unit}"));
             }
         }
         for also in section.units("Also", &mut mistakes) {
             if !is_enabled(&also) {
                 mistakes.push(format!(
-                    "Also={also} names a unit that is not enabled: set `enabled = true` on it"
+                    "Also={also} names a unit that is not enabled: set `enabled = true` on that unit"
                 ));
             }
         }
@@ -69,7 +69,7 @@ impl Install {
     }
 }
 
-/// The words of each key of a section.
+/// The values of each setting in a section, split into words.
 #[derive(Default)]
 pub(super) struct UnitSection(BTreeMap<String, Vec<String>>);
 
@@ -101,16 +101,17 @@ impl UnitSection {
         let parsed = words.into_iter().map(|word| {
             if word.contains('%') {
                 return Err(format!(
-                    "{key}={word} has a specifier: write the name out, it is not known to a build"
+                    "{key}={word} contains a specifier, which a build cannot resolve: write the full name"
                 ));
             }
-            word.parse().map_err(|invalid| format!("{key}= is wrong: {invalid}"))
+            word.parse().map_err(|invalid| format!("{key}= is not valid: {invalid}"))
         });
         parsed.filter_map(|unit| unit.map_err(|mistake| mistakes.push(mistake)).ok()).collect()
     }
 }
 
-/// Lines without comments and blank ones; a backslash at the end joins the next, as systemd.syntax(7) says.
+/// Returns the lines of a unit file without comments and blank lines. A line that ends in a backslash is
+/// joined with the next one, as in systemd.syntax(7).
 fn logical_lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut joined = String::new();

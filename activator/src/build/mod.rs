@@ -1,10 +1,9 @@
-//! The builder of a host closure: `nixfleet-activate build` is the builder of its derivation.
+//! The builder of host closures. `nixfleet-activate build` is the builder of their derivation.
 //!
-//! - [`parse`][]: JSON → [`Intent`], naming every element that does not fit
-//! - [`mod@compile`]: [`Intent`] → [`nixfleet_contract::manifest::Manifest`], naming everything a host would
-//!   reject
-//! - `handling`: what the text of a unit says of how it can be handled
-//! - [`install`][]: the `[Install]` section of a unit → the links that enable it
+//! - [`parse`][]: the parser of an [`Intent`]
+//! - [`mod@compile`]: the compiler from an [`Intent`] to a [`Manifest`]
+//! - `handling`: how systemd allows a unit to be started, stopped and reloaded
+//! - [`install`][]: the links that enable a unit
 
 pub mod compile;
 mod entries;
@@ -27,22 +26,22 @@ use serde_json::Value;
 
 use crate::build::compile::{Closure, compile};
 
-/// What Nix hands to a builder with structured attributes, as far as it matters here.
+/// The attributes that Nix passes to the builder, as far as they are used here.
 #[derive(Deserialize)]
 struct Attributes {
     intent: Value,
     outputs: BTreeMap<String, PathBuf>,
 }
 
-/// Builds the closure that a `.attrs.json` file asks for.
+/// Builds the closure that a `.attrs.json` file describes.
 ///
 /// # Errors
-/// Everything that is wrong with the intent, or the one thing that kept the closure from being written.
+/// Every mistake in the intent. If there is none, the first other failure.
 pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
         vec![
-            Problem::new(Code::InvalidManifest, "The attributes of the derivation are invalid")
+            Problem::new(Code::InvalidManifest, "the attributes of the derivation are not valid")
                 .at(attributes.display())
                 .because(error),
         ]
@@ -50,7 +49,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let intent = parse::intent(attributes.intent)?;
     let closure = compile(&intent)?;
     let Some(out) = attributes.outputs.get("out") else {
-        return Err(vec![Problem::new(Code::InvalidManifest, "The derivation has no output `out`")]);
+        return Err(vec![Problem::new(Code::InvalidManifest, "the derivation has no output `out`")]);
     };
     write(out, &intent, &closure).map_err(|problem| vec![problem])
 }
@@ -58,11 +57,15 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
 /// Checks an intent, the attributes of a derivation, or a manifest, without building anything.
 ///
 /// # Errors
-/// Everything that is wrong with an intent, or the first thing that is wrong with a manifest.
+/// Every mistake in an intent, or the first mistake in a manifest.
 pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(file).map_err(|error| vec![cannot("read", file, &error)])?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        vec![Problem::new(Code::InvalidManifest, "The file is no JSON").at(file.display()).because(error)]
+        vec![
+            Problem::new(Code::InvalidManifest, "the file is not valid JSON")
+                .at(file.display())
+                .because(error),
+        ]
     })?;
     if value.get("entries").is_some() {
         return Manifest::parse(&bytes).map(drop).map_err(|problem| vec![problem.at(file.display())]);
@@ -76,7 +79,7 @@ pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     compile(&parse::intent(intent)?).map(drop)
 }
 
-/// Writes a closure: the manifest, inline contents by digest, the package profile and the activator.
+/// Writes a closure: the manifest, the inline contents by digest, the package profile and the activator.
 #[expect(clippy::disallowed_methods, reason = "this writes a derivation's output, not a host")]
 fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
     let files = out.join("files");
@@ -86,8 +89,9 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
         fs::write(&file, text).map_err(|error| cannot("write", &file, &error))?;
     }
     let manifest = out.join("manifest.json");
-    let mut json = serde_json::to_vec(&closure.manifest)
-        .map_err(|error| Problem::new(Code::InvalidManifest, "The manifest is no JSON").because(error))?;
+    let mut json = serde_json::to_vec(&closure.manifest).map_err(|error| {
+        Problem::new(Code::InvalidManifest, "the manifest cannot be written as JSON").because(error)
+    })?;
     json.push(b'\n');
     fs::write(&manifest, json).map_err(|error| cannot("write", &manifest, &error))?;
     let links = [("sw", intent.profile.as_ref()), ("activate", Some(&intent.activator))];
@@ -101,5 +105,5 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
 }
 
 fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> Problem {
-    Problem::new(Code::InvalidManifest, format!("Failed to {verb} {}", path.display())).because(error)
+    Problem::new(Code::InvalidManifest, format!("failed to {verb} {}", path.display())).because(error)
 }

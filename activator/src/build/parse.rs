@@ -1,4 +1,4 @@
-//! JSON → [`Intent`], naming every element that does not fit.
+//! Parses an [`Intent`], and reports every malformed element.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::intent::{Directory, File, Group, HealthCheck, Intent, Unit, User};
@@ -7,10 +7,10 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Reads an intent.
+/// Parses an intent.
 ///
 /// # Errors
-/// Each element of a list that does not have the right shape, or else the first thing that is wrong.
+/// Every malformed element of a list. If there is none, the first other mistake.
 pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     let schema = value.get("schema").cloned().unwrap_or(Value::Null);
     if schema != SCHEMA {
@@ -30,16 +30,16 @@ pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     serde_json::from_value(value).map_err(|error| vec![misshapen("intent", error)])
 }
 
-/// The problem of a document whose `schema` is not the one this build reads.
+/// Returns the problem of a document whose schema this activator cannot read. `found`: its schema.
 #[must_use]
 pub fn wrong_schema(document: &str, found: &Value) -> Problem {
     Problem::new(
         Code::InvalidManifest,
-        format!("The {document} has a schema that this activator cannot read"),
+        format!("the {document} has a schema that this activator cannot read"),
     )
     .at("schema")
-    .because(format!("it is {found}, and {SCHEMA} is expected"))
-    .help("use the NixFleet modules and the activator of one and the same release")
+    .because(format!("its schema is {found}, but this activator reads {SCHEMA}"))
+    .help("use the NixFleet modules and the activator of the same release")
 }
 
 fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems: &mut Vec<Problem>) {
@@ -55,5 +55,5 @@ fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems:
 }
 
 fn misshapen(at: &str, error: serde_json::Error) -> Problem {
-    Problem::new(Code::InvalidManifest, "The intent does not have the right shape").at(at).because(error)
+    Problem::new(Code::InvalidManifest, "the structure of the intent is not valid").at(at).because(error)
 }

@@ -1,4 +1,4 @@
-//! Units of an intent → entries under `/etc/systemd/system` and units of a manifest.
+//! Compiles the units of an intent to units of a manifest, and to entries under `/etc/systemd/system`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,11 +42,11 @@ impl<'a> Compiler<'a> {
             }
             None if unit.enabled.is_some() => self.reject(
                 format!("{option}.enabled"),
-                format!("Unit {name} has no text, so its enablement belongs to the distribution"),
-                "leave `enabled` out, or give the unit a text",
+                format!("unit {name} has no text, so the distribution decides whether it is enabled"),
+                "remove `enabled`, or set the text of the unit",
             ),
             None if unit.drop_ins.is_empty() => {
-                self.reject(option, format!("Unit {name} has neither text nor drop-ins"), "");
+                self.reject(option, format!("unit {name} has neither text nor drop-ins"), "");
             }
             None => {}
         }
@@ -54,7 +54,7 @@ impl<'a> Compiler<'a> {
             let option = format!("{option}.dropIns.{:?}", drop_in.name);
             let stem = drop_in.name.strip_suffix(".conf").unwrap_or_default();
             if stem.is_empty() || drop_in.name.contains('/') {
-                let what = format!("Drop-in name `{}` is not valid", drop_in.name.escape_debug());
+                let what = format!("drop-in name `{}` is not valid", drop_in.name.escape_debug());
                 self.reject(option, what, "use a plain file name that ends in .conf, such as 10-limits.conf");
                 continue;
             }
@@ -68,8 +68,9 @@ impl<'a> Compiler<'a> {
         if own.is_some() && unit.reload_if_changed && !reloadable {
             self.reject(
                 format!("{option}.reloadIfChanged"),
-                format!("Unit {name} does not say how it is reloaded"),
-                "add ExecReload= to its [Service] section, or leave `reloadIfChanged` out: then it is restarted",
+                format!("unit {name} has no ExecReload=, so it cannot be reloaded"),
+                "add ExecReload= to its [Service] section, or remove `reloadIfChanged` to restart the unit \
+                 instead",
             );
         }
         let links = install.links.iter().filter_map(|(path, target)| {
@@ -120,7 +121,7 @@ impl<'a> Compiler<'a> {
         Some(path)
     }
 
-    /// The links that enable a unit; an enabled unit without any is a mistake.
+    /// Returns the links that enable a unit. Rejects an enabled unit that has no such links.
     fn install(&mut self, option: &str, name: &UnitName, text: &str, enabled: &BTreeSet<&str>) -> Install {
         let parsed = Install::parse(name, text, |also| enabled.contains(also.as_ref() as &str));
         match parsed {
@@ -128,9 +129,12 @@ impl<'a> Compiler<'a> {
                 if install.links.is_empty() {
                     self.reject(
                         format!("{option}.enabled"),
-                        format!("Unit {name} is enabled, but its [Install] section wants it nowhere"),
-                        "add a section [Install] with WantedBy=multi-user.target (timers: timers.target, sockets: \
-                         sockets.target), or set `enabled = false`",
+                        format!(
+                            "unit {name} is enabled, but its [Install] section names no unit that \
+                             starts it"
+                        ),
+                        "add `WantedBy=multi-user.target` to its [Install] section (timers: timers.target, \
+                         sockets: sockets.target), or set `enabled = false`",
                     );
                 }
                 install

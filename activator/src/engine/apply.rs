@@ -1,4 +1,4 @@
-//! Apply and rollback: one run from the lock to the report.
+//! Apply and rollback: one run, from taking the lock to the report.
 
 use std::time::Instant;
 
@@ -43,7 +43,7 @@ use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
 use crate::host::profile::{self, Profile};
 
-/// The target of a run, as it is named to the activator.
+/// The target of a run, as named on the command line.
 #[derive(Clone, Debug)]
 pub enum TargetRef {
     /// A closure on this machine.
@@ -52,26 +52,27 @@ pub enum TargetRef {
     Generation(GenerationRef),
 }
 
-/// The request for an apply or a rollback.
+/// The options of an apply or a rollback.
 #[derive(Clone, Copy, Debug)]
 pub struct ApplyRequest<'a> {
     /// The target.
     pub target: &'a TargetRef,
-    /// The fingerprint of the plan that somebody agreed to; another plan is refused.
+    /// The fingerprint of the approved plan; another plan is refused.
     pub expect: Option<&'a str>,
-    /// What is done in spite of an objection.
+    /// The objections to overrule, and the paths to leave as they are.
     pub force: &'a [Force],
-    /// Who has to be able to log in again afterwards.
+    /// The login that must still work after the change.
     pub login: Option<&'a Login>,
 }
 
-/// Brings a host to a target, all or nothing. `expect` is the fingerprint of the plan somebody agreed to.
+/// Applies a target to a host, as one transaction. `expect`: the fingerprint of the approved plan.
 #[must_use]
 pub fn apply(host: &Host, target: &TargetRef, expect: Option<&str>, holder: Holder) -> Report {
     apply_within(host, ApplyRequest { target, expect, force: &[], login: None }, holder, None)
 }
 
-/// Carries out a request, all or nothing, and undoes it where nobody confirms within the window.
+/// Carries out a request, as one transaction. With a window, undoes the change unless it is confirmed in
+/// time.
 #[must_use]
 pub fn apply_within(
     host: &Host,
@@ -115,7 +116,7 @@ pub fn apply_within(
     report
 }
 
-/// Tells the journal of the host how a run ended.
+/// Writes to the journal of the host how a run ended.
 fn tell(report: &Report) {
     let Report { outcome, steps_done: steps, duration_ms, .. } = report;
     match &report.problem {
@@ -124,7 +125,8 @@ fn tell(report: &Report) {
     }
 }
 
-/// The outcome in the report is `blocked` until something is known to be better or worse.
+/// Carries out a request while the lock is held. The outcome in the report stays `blocked` until it is known
+/// to be better or worse.
 fn run(
     host: &Host,
     request: ApplyRequest<'_>,
@@ -157,9 +159,9 @@ fn run(
     let mut planned = planner::plan(host, &target)?;
     planned.plan.overrule(request.force);
     if request.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
-        return Err(Problem::new(Code::PlanOutdated, "The host changed between plan and apply")
-            .because("planning again gives another plan")
-            .help("look at the new plan, then apply that"));
+        return Err(Problem::new(Code::PlanOutdated, "the host changed between plan and apply")
+            .because("a new plan differs from the plan to apply")
+            .help("inspect the new plan (`nixfleet plan`), then apply it"));
     }
     if let Some(problem) = first_of(&planned.plan.problems) {
         return Err(problem);
@@ -183,7 +185,7 @@ fn run(
     })
 }
 
-/// A host on which nothing is to be done, and nothing could be undone for its checks.
+/// Reports on a host that needs no change. Its health checks run, but a failed check has no change to undo.
 fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
     let verdict = HealthVerdict::on(&report.health_checks);
@@ -191,7 +193,7 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
     verdict.into_problem().map_or(Ok(()), Err)
 }
 
-/// A host on which something was left as it is, on purpose, is no host that is as it should be.
+/// Adds the excluded paths to the report. If there are any, a good outcome becomes `partial`.
 fn report_excluded(excluded: &[Warning], report: &mut Report) {
     let said = excluded.iter().map(|left| format!("left as it is: {}: {}", left.subject, left.what));
     report.notes.extend(said);
@@ -200,17 +202,21 @@ fn report_excluded(excluded: &[Warning], report: &mut Report) {
     }
 }
 
-/// The first problem; it says how many more there are.
+/// Returns the first problem. Its help text tells how many more there are.
 fn first_of(problems: &[Problem]) -> Option<Problem> {
     let (first, more) = problems.split_first()?;
     if more.is_empty() {
         return Some(first.clone());
     }
     let help = first.help.as_deref().unwrap_or_default();
-    Some(first.clone().help(format!("{help}\n({} more: see the plan)", more.len()).trim_start().to_owned()))
+    Some(
+        first.clone().help(
+            format!("{help}\n({} more problems: run `nixfleet plan`)", more.len()).trim_start().to_owned(),
+        ),
+    )
 }
 
-/// A change that is about to be made.
+/// A validated plan, with everything that is needed to carry it out.
 struct ApplyChange<'a> {
     host: &'a Host,
     planned: &'a Planned,
@@ -223,8 +229,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let ApplyChange { host, planned, target, health, .. } = change;
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
-    // Both can fail when what they make stands already, and only may not be on the disk: then that is undone,
-    // too.
+    // Both calls can fail after creating their link or file, if it cannot be synced to disk. So their errors
+    // lead to an undo too.
     let opened =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
@@ -232,7 +238,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
             report.steps_done = done;
             failed
         }
-        // The disk may fail in the very moment after the commit point; then there is no way back any more.
+        // If the disk fails right after the commit point, the change is in force and cannot be undone.
         Err(_) if is_committed(host, &journal) => {
             report.steps_done = journal.entries.len();
             Vec::new()
@@ -251,7 +257,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
                 }
                 Err(undo) => {
                     let why = undo.why.clone().unwrap_or_default();
-                    undo.because(format!("{problem}\nand then it could not be undone: {why}"))
+                    undo.because(format!("{problem}\nand the change could not be undone: {why}"))
                 }
             });
         }
@@ -265,7 +271,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
         report.left_to_others = health.elsewhere();
     }
     health.record_results(host, report.after.as_ref(), &report.health_checks);
-    // Behind the commit point a failure changes nothing about what the host has become.
+    // After the commit point, the new generation is in force even if this fails.
     commit::finish(host, &journal)?;
     if let Some(problem) = first_of(&failed) {
         (report.outcome, report.reason_code) = (Outcome::Failed, None);
@@ -278,8 +284,8 @@ fn is_committed(host: &Host, journal: &Journal) -> bool {
     State::read(host).is_ok_and(|(state, _)| state.transaction == journal.transaction)
 }
 
-/// Does everything up to the commit point. Returns how many operations that were, and the commands that
-/// failed where the change stands all the same.
+/// Carries out a change, up to and including the commit. Returns the number of operations, and the problems
+/// of commands that failed without undoing the change.
 fn execute_all(
     change: &ApplyChange<'_>,
     report: &mut Report,
@@ -288,7 +294,8 @@ fn execute_all(
     let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
-    // From here on only an activator that knows this journal can put the host right, also at boot.
+    // From here on, recovery needs an activator that can read this journal. So the host gets one first, which
+    // also runs at boot.
     let acting = match target.number {
         Some(_) => Acting::Itself,
         None => Acting::OfClosure(&target.closure),
@@ -308,7 +315,8 @@ fn execute_all(
         let ours = started.iter().filter_map(|unit| Some((unit, declaration(units, unit)?.settle())));
         watch.add_all(ours)?;
     }
-    // What is tried here is tried while units show that they stay up, and the confirmation is on its way.
+    // The host's own checks run while the units must show that they stay up, and while the confirmation is
+    // awaited.
     let settled = || settle::settle(&watch, *window, health.patience());
     let alone = || window.iter().for_each(Window::leave_to_checks);
     let (confirmation, here) = health.beside(settled, alone)?;
@@ -318,20 +326,21 @@ fn execute_all(
     if let Some(bystanders) = &bystanders {
         missing.extend(bystanders.ended_since(&missing)?);
         stand_without(&missing)?;
-        // Not before: where the change does not stand, they come back.
+        // Add these notes only here: if the change is undone before this point, these units are started
+        // again.
         report.notes.extend(missing.iter().map(Missing::note));
     }
     commit::commit(host, planned, target, journal)?;
     Ok((accounts + done, failed))
 }
 
-/// A change cannot stand without a unit that is declared, ran before, and does not any more.
+/// Fails if a missing unit is declared. A change that stops a declared unit which ran before must be undone.
 fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
     missing.iter().find_map(Missing::problem).map_or(Ok(()), Err)
 }
 
-/// Creates and changes accounts, and gives them what was staged for them. Returns how many operations that
-/// were.
+/// Creates and changes accounts, and makes them the owners of the files staged for them. Returns the number
+/// of operations.
 fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
     accounts::check(host, journal.accounts())?;
     if !journal.accounts().any(AccountEntry::makes_account) {

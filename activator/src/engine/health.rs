@@ -1,4 +1,5 @@
-//! The health checks of a change: part of the transaction, behind the units and before the commit.
+//! The health checks of a change. They are part of the transaction, after the steps on units and before the
+//! commit.
 
 use std::thread;
 use std::time::Duration;
@@ -18,17 +19,18 @@ use crate::host::Host;
 use crate::host::profile::{self, Profile};
 use crate::host::{clock, command};
 
-/// What failed checks may do to a change.
+/// The effect that failed health checks can have on a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
-    /// Undo it, if that is what they ask for.
+    /// The change is undone, if a failed check asks for that.
     Undo,
-    /// It stands.
+    /// The change remains.
     Stand,
 }
 
 impl May {
-    /// Going back to a generation is never undone for its checks: that has to work when all else is broken.
+    /// Returns the effect that health checks can have on a change to a target. A rollback is never undone
+    /// because of them, since it must work when everything else is broken.
     #[must_use]
     pub fn of(target: &Target, force: &[Force]) -> Self {
         let stands = target.number.is_some() || force.contains(&Force::HealthChecks);
@@ -36,19 +38,20 @@ impl May {
     }
 }
 
-/// The checks of a target.
+/// The health checks of a target.
 #[derive(Clone, Debug)]
 pub struct Health<'a> {
-    /// Those that are tried here.
+    /// Checks that run on this host.
     here: Vec<&'a Check>,
-    /// Those that somebody else tries.
+    /// Checks that run elsewhere, such as on the operator's machine.
     elsewhere: Vec<&'a Check>,
     may: May,
     from: Vantage,
 }
 
 impl<'a> Health<'a> {
-    /// Checks as a host can try them. A tree of files has no units.
+    /// Selects the checks that can run on a host. Checks of units are left out if the host is only a
+    /// directory tree.
     #[must_use]
     pub fn of(host: &Host, checks: &'a [Check], may: May) -> Self {
         let (here, elsewhere) = checks.iter().partition(|check| check.from == Side::Host);
@@ -60,17 +63,17 @@ impl<'a> Health<'a> {
         Self { here, elsewhere, may, from }
     }
 
-    /// Whether a failure undoes the change.
+    /// The effect that failed checks can have on the change.
     #[must_use]
     pub const fn may(&self) -> May {
         self.may
     }
 
-    /// Tries what is tried here, while something else goes on, and calls it off where that fails. `alone` is
-    /// called where the other one is done first.
+    /// Runs the checks of this host while `other` runs. Cancels them if `other` fails. Calls `alone` if
+    /// `other` ends before the checks do.
     ///
     /// # Errors
-    /// What the other one says.
+    /// The error of `other`.
     pub fn beside<T>(
         &self,
         other: impl FnOnce() -> Result<T, Problem>,
@@ -90,7 +93,7 @@ impl<'a> Health<'a> {
                     }
                     trying.join().unwrap_or_else(|_| self.untried("a bug"))
                 }
-                Err(error) => self.untried(&format!("the machine has no thread for it: {error}")),
+                Err(error) => self.untried(&format!("no thread could be started for it: {error}")),
             };
             Ok((done, found))
         })
@@ -100,11 +103,11 @@ impl<'a> Health<'a> {
         self.here.iter().map(|check| CheckResult::untried(check, why)).collect()
     }
 
-    /// What somebody else has found, as it counts here: the manifest says what a failure means, and that
-    /// nobody tried is one.
+    /// Returns the results of the checks that ran elsewhere. The effect of a failure is taken from the
+    /// manifest, and a check without a result counts as failed.
     #[must_use]
     pub fn found_elsewhere(&self, said: &Confirmation) -> Vec<CheckResult> {
-        let untried = said.untried.as_deref().unwrap_or("nobody tried it");
+        let untried = said.untried.as_deref().unwrap_or("it was not tried");
         let of = |check: &&Check| match said.health_checks.iter().find(|result| result.name == check.name) {
             Some(result) => {
                 CheckResult::of(check, result.passed, result.attempts, result.duration_ms, &result.detail)
@@ -114,25 +117,26 @@ impl<'a> Health<'a> {
         self.elsewhere.iter().map(of).collect()
     }
 
-    /// The names of those that somebody else tries.
+    /// The names of the checks that run elsewhere.
     #[must_use]
     pub fn elsewhere(&self) -> Vec<CheckName> {
         self.elsewhere.iter().map(|check| check.name.clone()).collect()
     }
 
-    /// How much longer a confirmation may take for what is tried before it.
+    /// The extra time for the confirmation, which is sent after the checks that run elsewhere.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.elsewhere.iter().map(|check| check.limit()).max().unwrap_or_default()
     }
 
-    /// What was found out about a generation, with the names of what is left to others.
+    /// Returns a record of the results for a generation, with the names of the checks that run elsewhere.
     #[must_use]
     pub fn checked(&self, generation: &Generation, results: &[CheckResult]) -> Checked {
         Checked::at(clock::seconds(), generation.clone(), results.to_vec(), self.elsewhere())
     }
 
-    /// Notes what was found out about a generation, if it is still the one in force: checks take their time.
+    /// Records the results for a generation, if it is still in force: another can be applied while the checks
+    /// run.
     pub fn record_results(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
         let in_force = || Profile::read(host).ok()?.current;
         if let Some(generation) = generation.filter(|_| !results.is_empty())
@@ -142,10 +146,10 @@ impl<'a> Health<'a> {
         }
     }
 
-    /// What results mean for the change.
+    /// Decides from the results what happens to the change.
     ///
     /// # Errors
-    /// [`Code::HealthCheck`] where it has to be undone.
+    /// [`Code::HealthCheck`] if the change must be undone.
     pub fn judge(&self, results: &[CheckResult]) -> Result<HealthVerdict, Problem> {
         let verdict = HealthVerdict::on(results);
         match (self.may == May::Undo && verdict.is_to_undo(), verdict.clone().into_problem()) {
@@ -155,7 +159,7 @@ impl<'a> Health<'a> {
     }
 }
 
-/// Tries the checks of a host on which nothing is to be done, and notes what they found.
+/// Runs the checks of a host that needs no change, and records the results.
 #[must_use]
 pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check]) -> Vec<CheckResult> {
     let health = Health::of(host, checks, May::Stand);
@@ -164,14 +168,15 @@ pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check])
     found
 }
 
-/// Tries the checks of the generation in force, and notes what they found.
+/// Runs the checks of the generation in force, and records the results.
 ///
 /// # Errors
-/// [`Code::NoGeneration`] where there is none, or its manifest or the state cannot be read.
+/// [`Code::NoGeneration`] if no generation is in force. Other problems if its manifest or the state cannot be
+/// read.
 pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let (state, _) = State::read(host)?;
     let Some((number, closure)) = state.generation.zip(state.closure) else {
-        return Err(Problem::new(Code::NoGeneration, "The host is not managed yet"));
+        return Err(Problem::new(Code::NoGeneration, "the host is not managed yet"));
     };
     let checks = Check::of_manifest(&TargetClosure::of_closure(&closure)?.manifest)?;
     let generation = Generation { number, closure };
@@ -179,7 +184,7 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))
 }
 
-/// Why a check cannot be tried on a host, as a plan says it.
+/// Returns problems for checks that cannot run on the host: a check of an https address needs `curl`.
 #[must_use]
 pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
     let tls = |check: &&Check| {
@@ -191,10 +196,13 @@ pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
         return Vec::new();
     }
     let objection = |check: &Check| {
-        Problem::new(Code::HealthCheck, format!("Health check {} cannot be tried on this host", check.name))
+        Problem::new(Code::HealthCheck, format!("health check {} cannot be tried on this host", check.name))
             .at(format!("nixfleet.healthChecks.{}", check.name))
-            .because("it asks for an https address, for which there is no `curl` here")
-            .help("add pkgs.curl to nixfleet.packages, install it, or check from = \"operator\"")
+            .because("it requests an https address, which requires `curl`, but the host has no `curl`")
+            .help(
+                "add pkgs.curl to nixfleet.packages, install curl on the host, or set `from = \
+                 \"operator\"` in the check",
+            )
     };
     checks.map(objection).collect()
 }

@@ -1,17 +1,17 @@
-//! The engine: read everything, decide in memory, then change the host all or nothing.
+//! The engine: reads everything, decides in memory, then changes the host in one transaction.
 //!
 //! - [`family`]: the kinds of things that a transaction changes and undoes
-//! - [`state`]: what is owned, as the last transaction left it
-//! - [`observe`]: the host as it stands
-//! - [`plan`]: state, host and what it should become → steps
-//! - [`validate`]: the host's own tools look at what it would become
-//! - [`transaction`]: forward, back, done
+//! - [`state`]: the record of what NixFleet owns, as the last transaction left it
+//! - [`observe`]: the current state of the host
+//! - [`plan`]: the steps that bring the host to a target
+//! - [`validate`]: the validation of a target with the host's own tools
+//! - [`transaction`]: the execution, undo and commit of a change
 //! - [`health`]: the health checks of a change
-//! - [`apply`]: one run from the lock to the report
-//! - [`status`]: how a host stands
+//! - [`apply`]: an apply or a rollback, from taking the lock to the report
+//! - [`status`]: the status of a host
 //! - [`recovery_unit`]: the unit that recovers a host at boot
-//! - [`gc`]: drops generations that nobody needs
-//! - [`backups`]: content that was kept before it was replaced
+//! - [`gc`]: the removal of generations that nothing needs
+//! - [`backups`]: the backups of replaced content
 
 pub mod apply;
 pub mod backups;

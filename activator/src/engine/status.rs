@@ -1,4 +1,4 @@
-//! How a host stands. Changes nothing.
+//! Reads the status of a host, without changing anything.
 
 use std::fs;
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::host::lock::Lock;
 use crate::host::profile::Profile;
 use crate::host::{HOME, Host};
 
-/// Looks at a host.
+/// Reads the status of a host.
 ///
 /// # Errors
-/// Where the state or the host cannot be read at all.
+/// The state or the host cannot be read.
 pub fn status(host: &Host) -> Result<Status, Problem> {
     let (state, _) = State::read(host)?;
     let mut profile = Profile::read(host)?;
@@ -44,7 +44,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         health_checks: last::known(host),
     };
     if status.locked_by.is_some() {
-        // It runs, so nothing interrupted it.
+        // The open transaction belongs to the run that holds the lock, so it is not interrupted.
         status.interrupted = None;
     }
     let Some(closure) = &state.closure else { return Ok(status) };
@@ -75,7 +75,8 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
     Ok(status)
 }
 
-/// The last run, as far as it is known: what is only told must not keep anything else from being told.
+/// Returns the record of the last run; `None` if it is missing or cannot be read. An error here must not
+/// prevent the rest of the status from being shown.
 #[must_use]
 pub fn last_run(host: &Host) -> Option<LastRun> {
     let bytes = host.read_record(LastRun::RECORD).ok()??;
@@ -86,7 +87,7 @@ fn in_force(state: &State) -> Option<Generation> {
     Some(Generation { number: state.generation?, closure: state.closure.clone()? })
 }
 
-/// Copies that are kept, as absolute paths on the host, sorted.
+/// Returns the backups other than originals, as absolute paths on the host, sorted.
 #[must_use]
 pub fn backups(host: &Host) -> Vec<String> {
     let mut found = Vec::new();

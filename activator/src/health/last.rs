@@ -1,19 +1,19 @@
-//! The last results of health checks on a host, as they stay known: `checks.json`.
+//! The last results of health checks on a host, stored in `checks.json`.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::health::result::Checked;
 
 use crate::host::Host;
 
-/// The name of the document under [`crate::host::HOME`].
+/// The file name of the document in [`crate::host::HOME`].
 pub const RECORD: &str = "checks.json";
 
-/// Notes what was found out. A note that cannot be written changes nothing about the host.
+/// Stores the results of health checks. Errors are ignored, because the results do not affect the host.
 pub fn record(host: &Host, checked: &Checked) {
     let _ = host.write_record(RECORD, checked);
 }
 
-/// What is known, if anything is.
+/// Returns the stored results, if there are any that this version can read.
 #[must_use]
 pub fn known(host: &Host) -> Option<Checked> {
     let bytes = host.read_record(RECORD).ok()??;

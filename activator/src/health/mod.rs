@@ -1,9 +1,9 @@
-//! Trying whether a host does well what it has to.
+//! Health checks: conditions that a host must meet.
 //!
-//! - [`mod@run`]: all checks of a side at once, each with its delays, retries and limits
-//! - [`vantage`]: from where checks are tried
+//! - [`mod@run`]: all checks of the host or of the operator in parallel, with delays, retries and time limits
+//! - [`vantage`]: the machine that checks run on
 //! - [`probe`]: one attempt at each kind of check
-//! - [`last`]: the last results on a host, as they stay known
+//! - [`last`]: the last results of health checks on a host
 
 pub mod last;
 pub mod probe;

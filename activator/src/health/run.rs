@@ -1,4 +1,5 @@
-//! All health checks of one side at once, each with its delays, retries and limits.
+//! Runs all health checks of one side, the host or the operator, in parallel, with their delays, retries and
+//! limits.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -13,34 +14,34 @@ use tracing::{Span, debug};
 use super::probe::{Finding, attempt};
 use super::vantage::Vantage;
 
-/// The first pause between two attempts; each further one is twice as long, up to the check's interval. A
-/// service that has just started needs a moment, most often a short one.
+/// The first pause between two attempts. Each further pause is twice as long, up to the interval of the
+/// check. It is short because most services need only a moment after their start.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// How often it is looked whether checks are called off.
+/// The interval at which the caller checks whether the health checks were cancelled.
 const PACE: Duration = Duration::from_millis(50);
-/// How long checks that are called off have to end their commands. Nobody waits longer for a server that does
-/// not answer.
+/// How long cancelled checks may take to stop their commands. Checks that still wait for a server after this
+/// time are abandoned.
 const END: Duration = Duration::from_millis(500);
 
-/// Calls checks off that are under way. Clones share it.
+/// A handle that cancels running checks. All clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Call(Arc<(Mutex<bool>, Condvar)>);
 
 impl Call {
-    /// Calls them off: their commands are ended, and what else they are at is left alone.
+    /// Cancels the checks. Their commands are killed, and any other work is abandoned.
     pub fn off(&self) {
         let (off, changed) = &*self.0;
         *off.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
-    /// Whether they are called off.
+    /// Whether the checks are cancelled.
     #[must_use]
     pub fn is_off(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits. Says whether they are called off meanwhile.
+    /// Waits for a time, or until the checks are cancelled. Returns whether they are cancelled.
     #[must_use]
     pub fn off_within(&self, time: Duration) -> bool {
         let (off, changed) = &*self.0;
@@ -50,8 +51,8 @@ impl Call {
     }
 }
 
-/// Tries checks, all at once, until each has passed or failed for good, or they are called off. The results
-/// are in their order.
+/// Runs checks in parallel until each has passed or used up its retries, or until they are cancelled. The
+/// results are in the order of the checks.
 #[must_use]
 pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
     let (sender, results) = channel();
@@ -60,20 +61,21 @@ pub fn run(checks: &[&Check], from: &Vantage, call: &Call) -> Vec<CheckResult> {
         let span = Span::current();
         let trying = move || span.in_scope(|| own.send((place, one(&check, &from, &call))));
         if let Err(error) = thread::Builder::new().spawn(trying) {
-            let why = format!("the machine has no thread for it: {error}");
-            // Whoever takes it in is below.
+            let why = format!("no thread could be started for it: {error}");
+            // Sending cannot fail: the receiver lives until the end of this function.
             let _ = sender.send((place, CheckResult::untried(checks[place], &why)));
         }
     }
     drop(sender);
     let mut found: Vec<Option<CheckResult>> = vec![None; checks.len()];
     collect(&results, &mut found, call);
-    let why = if call.is_off() { CALLED_OFF } else { "trying it ended in a bug" };
+    let why = if call.is_off() { CALLED_OFF } else { "the check failed because of a bug" };
     let all = checks.iter().zip(found);
     all.map(|(check, found)| found.unwrap_or_else(|| CheckResult::untried(check, why))).collect()
 }
 
-/// Takes results in until there are no more, or nobody wants them.
+/// Collects results until all checks have ended, or until the checks are cancelled and the time limit for
+/// stopping has passed.
 fn collect(results: &Receiver<(usize, CheckResult)>, found: &mut [Option<CheckResult>], call: &Call) {
     let mut deadline = None;
     loop {
@@ -90,8 +92,8 @@ fn collect(results: &Receiver<(usize, CheckResult)>, found: &mut [Option<CheckRe
     }
 }
 
-/// Why there is no better result of a check that was called off.
-const CALLED_OFF: &str = "it was called off";
+/// The result detail of a cancelled check.
+const CALLED_OFF: &str = "it was cancelled";
 
 fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {
     let began = Instant::now();

@@ -1,24 +1,24 @@
-//! From where checks are tried.
+//! The machine that checks run on.
 
 use std::collections::BTreeMap;
 
-/// What a machine knows that checks are tried from.
+/// The settings of the machine that checks run on.
 #[derive(Clone, Debug, Default)]
 pub struct Vantage {
-    /// Where programs are looked for, as in `PATH`.
+    /// The directories that are searched for programs, in the format of `PATH`.
     pub path: String,
-    /// Names that the machine knows by something else than its resolver: what stands for them.
+    /// Names that the machine does not resolve itself, mapped to the name or address to use instead.
     pub names: BTreeMap<String, String>,
 }
 
 impl Vantage {
-    /// The machine as its resolver knows the world.
+    /// Creates the settings of a machine that resolves all names itself.
     #[must_use]
     pub fn of(path: &str) -> Self {
         Self { path: path.to_owned(), names: BTreeMap::new() }
     }
 
-    /// What stands for a name; the name itself where nothing does.
+    /// Returns the replacement for a name, or the name itself if it has none.
     #[must_use]
     pub fn meant<'a>(&'a self, name: &'a str) -> &'a str {
         self.names.get(name).map_or(name, String::as_str)

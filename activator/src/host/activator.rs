@@ -1,7 +1,10 @@
-//! The activator of the host: the newest that ever acted on it. Status, rollback and recovery at boot go
-//! through it, whatever generation is in force: an older one could not read what a newer one recorded.
+//! The installed activator of the host: the newest version that has ever changed the host.
 //!
-//! It is a link beside the profile, where Nix takes it for a root: no garbage collection removes its program.
+//! Status, rollback and recovery at boot run this program regardless of the current generation, because an
+//! older activator might not be able to read the records of a newer one.
+//!
+//! It is a symbolic link next to the profile. Nix treats the link as a garbage collection root, so the
+//! program is never collected.
 
 use std::fs;
 use std::io;
@@ -17,12 +20,12 @@ use super::{Host, disk, host_file};
 /// The name of the link in [`DIRECTORY`].
 const LINK: &str = "activator";
 
-/// The version of an activator: major, minor, patch.
+/// The version of an activator as major, minor and patch number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version([u32; 3]);
 
 impl Version {
-    /// That of this program.
+    /// Returns the version of this program.
     #[must_use]
     pub fn own() -> Self {
         let numbers = [
@@ -34,17 +37,18 @@ impl Version {
     }
 }
 
-/// The program that carries a change out.
+/// The activator that carries out a change.
 #[derive(Clone, Copy, Debug)]
 pub enum Acting<'a> {
-    /// That of the closure which is applied.
+    /// The activator in the closure with this path, which is being applied.
     OfClosure(&'a str),
-    /// This one: a generation comes back, and what made it may be older.
+    /// This program. It carries out rollbacks, because the activator of an earlier generation may be older.
     Itself,
 }
 
 impl Acting<'_> {
-    /// Where it stands, if that is in the store: nothing else stays.
+    /// Returns the path of the program if it is in the Nix store. A program elsewhere may be deleted at any
+    /// time.
     fn program(self) -> Option<PathBuf> {
         match self {
             Self::OfClosure(closure) => fs::read_link(Path::new(closure).join("activate")).ok(),
@@ -53,8 +57,8 @@ impl Acting<'_> {
     }
 }
 
-/// Makes a program the activator of the host, if it is at least as new as the one that is. `known` is the
-/// version of that one. Done twice it changes nothing.
+/// Makes a program the installed activator of the host, unless the installed one is newer. `known` is the
+/// version of the installed activator. The call is idempotent.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -67,7 +71,7 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
     }
     let directory = host.path(DIRECTORY);
     let Some(above) = directory.parent().filter(|above| above.is_dir()) else {
-        // Without Nix no program is ever collected.
+        // Without Nix, programs are never garbage collected.
         return Ok(());
     };
     let install = || {
@@ -80,7 +84,8 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
     install().map_err(|error: io::Error| host_file("link the activator in", DIRECTORY, &error))
 }
 
-/// Clears away what an interrupted [`install`] left. A host that is not managed keeps no activator either.
+/// Removes the leftovers of an interrupted [`install`]. If the host is not managed, also removes the
+/// installed activator.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -91,9 +96,9 @@ pub fn tidy(host: &Host, is_managed: bool) -> Result<(), Problem> {
         .iter()
         .flatten()
         .try_for_each(|link| profile::remove(link))
-        .map_err(|error| host_file("tidy the activator in", DIRECTORY, &error))?;
+        .map_err(|error| host_file("clean up the activator links in", DIRECTORY, &error))?;
     if !is_managed && directory.is_dir() {
-        // Somebody else's things keep it.
+        // Ignore errors: the directory may contain files that NixFleet does not own.
         let _ = disk::remove_directory(CWD, &directory);
     }
     Ok(())

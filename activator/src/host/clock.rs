@@ -1,9 +1,11 @@
-//! The clock on the wall. It may jump at any time, to anywhere: what it says is for people and logs, and
-//! nothing that is done to a host may depend on it. Waiting is measured with [`Instant`], which never jumps.
+//! The wall clock and the monotonic clock.
+//!
+//! The wall clock may jump at any time, in either direction. Its time is only for display and logs, and no
+//! change of a host may depend on it. Durations are measured with [`Instant`], which never jumps.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What the clock says. Tests make it jump.
+/// Returns the time of the wall clock. Tests can shift it.
 #[must_use]
 pub fn now() -> SystemTime {
     #[cfg(feature = "fault-injection")]
@@ -12,7 +14,7 @@ pub fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// The same in seconds since 1970-01-01 UTC; 0 before that.
+/// Returns the time of the wall clock in seconds since 1970-01-01 UTC, or 0 if it is earlier.
 #[must_use]
 pub fn seconds() -> u64 {
     seconds_of(now())
@@ -22,7 +24,7 @@ fn seconds_of(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// The clock that never jumps, which systemd counts by, too: how long this machine has been up.
+/// Returns the time since boot on the monotonic clock, which systemd also uses for its timestamps.
 #[must_use]
 pub fn since_boot() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -30,7 +32,8 @@ pub fn since_boot() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), part)
 }
 
-/// A moment by both clocks: to find it in a log, and to know how long ago it was.
+/// A moment on both clocks: the wall clock to find it in a log, the monotonic clock to measure the time since
+/// then.
 #[derive(Clone, Copy, Debug)]
 pub struct Since {
     wall: SystemTime,
@@ -38,19 +41,19 @@ pub struct Since {
 }
 
 impl Since {
-    /// This moment.
+    /// Returns the current moment.
     #[must_use]
     pub fn now() -> Self {
         Self { wall: now(), steady: Instant::now() }
     }
 
-    /// How long ago it was.
+    /// Returns the time since this moment.
     #[must_use]
     pub fn elapsed(self) -> Duration {
         self.steady.elapsed()
     }
 
-    /// What the wall said then, in seconds since 1970-01-01 UTC.
+    /// Returns the wall clock time of this moment, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn seconds(self) -> u64 {
         seconds_of(self.wall)

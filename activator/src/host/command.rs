@@ -1,4 +1,4 @@
-//! The runner of host tools: no shell, a clean environment, bounded output, a time limit.
+//! The runner of host tools, which uses no shell, a clean environment, limited output and a time limit.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -19,22 +19,24 @@ use tracing::debug;
 
 use super::fault::{self, FaultPoint, FaultSubject};
 
-/// Where host tools are looked for, as far as nobody but root can put a program there.
+/// Directories that may contain host tools. [`path`] omits those in which a user other than root can create
+/// programs.
 const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Tools that get names from NixFleet, and nothing that could be secret.
+/// Tools whose arguments may be logged, since NixFleet passes only names to them and never a secret.
 const OPEN: [&str; 5] = ["systemctl", "systemd-analyze", "getent", "sshd", "visudo"];
 
-/// How much of each output stream is kept, in bytes: enough for `systemctl show` of thousands of units.
+/// The maximum size of each output stream that is kept, in bytes. It is enough for `systemctl show` with
+/// thousands of units.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
-/// How long output may still come after the tool has ended: a child of it may hold the pipe.
+/// How long to wait for further output after a tool has ended, since a child process may keep the pipe open.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// How a tool ended.
+/// The result of a tool that has ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// Its exit status; nothing where it was ended for taking too long.
+    /// The exit status, or `None` if the tool was killed because of the time limit or a cancellation.
     pub status: Option<ExitStatus>,
     /// Standard output, at most [`LIMIT`] bytes.
     pub stdout: String,
@@ -43,14 +45,15 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Whether it ended with exit code 0.
+    /// Whether the tool ended with exit code 0.
     #[must_use]
     pub fn success(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// How it failed: `exit code 3`, or the signal that ended it, and behind a colon what it said, where it
-    /// said something. `tell` may change those words. Nothing where it was ended for taking too long.
+    /// Describes how the tool failed: its exit code or signal, followed by a colon and its messages, if it
+    /// wrote any. `tell` can modify the messages. Returns `None` if the tool was killed because of the time
+    /// limit or a cancellation.
     #[must_use]
     pub fn failure(&self, tell: impl FnOnce(String) -> String) -> Option<String> {
         let status = self.status?;
@@ -59,22 +62,23 @@ impl Finished {
         Some(if is_silent { how } else { format!("{how}: {}", tell(self.why())) })
     }
 
-    /// Why it failed: its last words, at most ten lines of bounded length, or how it ended.
+    /// Describes why the tool failed: the last lines that it wrote, at most ten of limited length, or its
+    /// exit status.
     #[must_use]
     pub fn why(&self) -> String {
         let spoken = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
         let short = |line: &str| line.chars().take(300).collect::<String>();
         let words: Vec<String> = spoken.trim().lines().rev().take(10).map(short).collect();
         match self.status {
-            None => "it took too long and was ended".to_owned(),
+            None => "it took too long and was killed".to_owned(),
             Some(status) if words.is_empty() => format!("it ended with {status} and no message"),
             Some(_) => words.into_iter().rev().collect::<Vec<_>>().join("\n"),
         }
     }
 }
 
-/// The `PATH` of host tools. What runs here runs as root: so on a host where a group may write to
-/// `/usr/local/bin`, what stands there does not count.
+/// Returns the `PATH` for host tools. They run as root, so directories to which anyone else can write are
+/// omitted, such as `/usr/local/bin` on hosts where it is writable by a group.
 #[must_use]
 pub fn path() -> &'static str {
     static SAFE: OnceLock<String> = OnceLock::new();
@@ -89,23 +93,24 @@ pub fn path() -> &'static str {
 /// Runs a tool and waits for it.
 ///
 /// # Errors
-/// Where it could not be started.
+/// The tool could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
     run_to_end(argv, None, limit, path(), &|| false)
 }
 
-/// Runs a tool that reads something, and waits for it.
+/// Runs a tool with an input and waits for it.
 ///
 /// # Errors
-/// Where it could not be started.
+/// The tool could not be started.
 pub fn run_with<S: AsRef<OsStr>>(argv: &[S], input: Vec<u8>, limit: Duration) -> io::Result<Finished> {
     run_to_end(argv, Some(input), limit, path(), &|| false)
 }
 
-/// Runs a program that is looked for in these places, and waits for it, unless it is called off meanwhile.
+/// Runs a program from the directories in `path` and waits for it. If `is_off` returns true meanwhile, the
+/// program is killed.
 ///
 /// # Errors
-/// Where it could not be started.
+/// The program could not be started.
 pub fn run_from<S: AsRef<OsStr>>(
     path: &str,
     argv: &[S],
@@ -115,10 +120,11 @@ pub fn run_from<S: AsRef<OsStr>>(
     run_to_end(argv, None, limit, path, &is_off)
 }
 
-/// Where what a tool says comes in.
+/// The receiver of an output stream of a tool.
 type Output = Option<Receiver<Vec<u8>>>;
 
-/// What a tool starts ends with it when its time is over, or it is called off.
+/// Runs a tool and waits for it. If the time limit passes or `is_off` returns true, the tool is killed along
+/// with all processes of its process group.
 fn run_to_end<S: AsRef<OsStr>>(
     argv: &[S],
     input: Option<Vec<u8>>,
@@ -149,7 +155,7 @@ fn run_to_end<S: AsRef<OsStr>>(
     };
     let began = Instant::now();
     let deadline = began + limit;
-    // Short first, since most tools end within a few milliseconds.
+    // The first pauses are short, since most tools end within a few milliseconds.
     let mut backoff = Backoff::new(Duration::from_micros(500), Duration::from_millis(20));
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -172,7 +178,8 @@ fn run_to_end<S: AsRef<OsStr>>(
     Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
 }
 
-/// A command in diagnostics. The arguments of other programs come from the fleet, and may be secret.
+/// A command for log messages. Arguments are shown only for the tools in [`OPEN`], since the arguments of
+/// other programs come from the fleet and may be secret.
 struct Shown<'a, S>(&'a [S]);
 
 impl<S: AsRef<OsStr>> fmt::Display for Shown<'_, S> {
@@ -186,22 +193,23 @@ impl<S: AsRef<OsStr>> fmt::Display for Shown<'_, S> {
     }
 }
 
-/// Lets a tool read and write as it likes. Returns where its output and its errors come in.
+/// Starts threads that write the input of a tool and read its output. Returns the receivers of its standard
+/// output and standard error.
 ///
 /// # Errors
-/// The machine has no thread for it.
+/// A thread could not be started.
 fn attend(child: &mut Child, input: Option<Vec<u8>>) -> io::Result<(Output, Output)> {
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // A tool that does not read to the end says why on its own.
+        // Ignore errors: a tool that does not read its whole input reports the reason itself.
         thread::Builder::new().spawn(move || stdin.write_all(&input))?;
     }
     Ok((child.stdout.take().map(drain).transpose()?, child.stderr.take().map(drain).transpose()?))
 }
 
-/// Ends a tool and what it has started.
+/// Kills a tool and the processes that it has started.
 fn end(child: &mut Child) -> io::Result<()> {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    // Whatever becomes of the others, the tool itself has to end.
+    // The tool itself must be killed even if its process group cannot be.
     let _ = group.map(|group| kill_process_group(group, Signal::KILL));
     child.kill()
 }
@@ -210,7 +218,7 @@ fn drain(mut stream: impl Read + Send + 'static) -> io::Result<Receiver<Vec<u8>>
     let (sender, receiver) = channel();
     thread::Builder::new().spawn(move || {
         let mut kept = Vec::new();
-        // A broken stream ends the output; what came so far is still worth showing.
+        // Ignore errors: the output up to a read error is still useful.
         let _ = stream.by_ref().take(LIMIT).read_to_end(&mut kept);
         let _ = sender.send(kept);
         let _ = io::copy(&mut stream, &mut io::sink());
@@ -231,7 +239,7 @@ mod tests {
     fn a_tool_that_takes_too_long_is_ended() {
         let finished = run(&["sleep", "60"], Duration::from_millis(50)).unwrap();
         assert!(!finished.success());
-        assert_eq!(finished.why(), "it took too long and was ended");
+        assert_eq!(finished.why(), "it took too long and was killed");
     }
 
     #[test]
@@ -247,7 +255,7 @@ mod tests {
         let shown = |argv: &[&str]| Shown(argv).to_string();
         assert_eq!(shown(&["systemctl", "show", "--", "a.service"]), "systemctl show -- a.service");
         assert_eq!(shown(&["/opt/check", "--password", "hunter2"]), "/opt/check …");
-        // Somebody may bring a program of this name.
+        // A program with the name of a host tool in another directory may be anything.
         assert_eq!(shown(&["/opt/systemctl", "hunter2"]), "/opt/systemctl …");
         assert_eq!(shown(&["curl", "--header", "Authorization: hunter2"]), "curl …");
         assert_eq!(shown(&["true"]), "true");

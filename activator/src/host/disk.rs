@@ -1,7 +1,8 @@
-//! Every call that changes a file, directory or link of a host. No other module has any, so that a test can
-//! stop a run at each one of them, see [`super::fault`].
+//! All calls that change files, directories or links of a host. No other module makes such calls, so a test
+//! can stop a run before each of them, see [`super::fault`].
 //!
-//! A name is looked up in an open directory; [`rustix::fs::CWD`] stands for none where the path is absolute.
+//! The functions take an open directory and a name in it. If the name is an absolute path, the directory is
+//! [`rustix::fs::CWD`].
 
 #![expect(clippy::disallowed_methods, reason = "this is the module that may")]
 
@@ -17,21 +18,21 @@ use rustix::io::Errno;
 
 use super::fault::{self, FaultPoint, FaultSubject};
 
-/// What may stand at the name of a file that is to be written.
+/// How to treat an existing file when opening a file for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// Nothing: the file is new.
+    /// Fail if the name exists.
     New,
-    /// Whatever a run that was interrupted has left; it is emptied.
+    /// Truncate an existing file, which an interrupted run may have left.
     Emptied,
-    /// A file that stays as it is for now.
+    /// Keep the content of an existing file.
     Lasting,
 }
 
-/// Opens a file for writing, for root alone where it is new.
+/// Opens a file for writing, and creates it with access only for root if it does not exist.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn open(directory: BorrowedFd<'_>, name: impl AsRef<Path>, opening: Opening) -> io::Result<File> {
     let name = name.as_ref();
     let flags = match opening {
@@ -44,7 +45,7 @@ pub fn open(directory: BorrowedFd<'_>, name: impl AsRef<Path>, opening: Opening)
     Ok(File::from(rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o600))?))
 }
 
-/// Writes to a file.
+/// A writer to a file.
 pub struct Writer<'f>(pub &'f File);
 
 impl Write for Writer<'_> {
@@ -58,55 +59,55 @@ impl Write for Writer<'_> {
     }
 }
 
-/// Empties a file.
+/// Truncates a file to length 0.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn truncate(file: &File) -> io::Result<()> {
     fault::point(FaultPoint::Truncate, &[FaultSubject::Fd(file.as_fd())])?;
     file.set_len(0)
 }
 
-/// Makes a file this long; what it gains is a hole.
+/// Sets the size of a file. If the file grows, the new part is a hole.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn resize(file: &File, size: u64) -> io::Result<()> {
     fault::point(FaultPoint::Truncate, &[FaultSubject::Fd(file.as_fd())])?;
     file.set_len(size)
 }
 
-/// Writes a file or directory to the disk.
+/// Flushes a file or directory to disk.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn sync(file: impl AsFd) -> Result<(), Errno> {
     fault::point(FaultPoint::Sync, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fsync(file)
 }
 
-/// Writes the names in a directory to the disk.
+/// Flushes the entries of a directory to disk.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(sync(rustix::fs::open(path, flags, Mode::empty())?)?)
 }
 
-/// Writes everything on the filesystem of a file to the disk.
+/// Flushes the filesystem that contains a file to disk.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn sync_filesystem(file: impl AsFd) -> Result<(), Errno> {
     fault::point(FaultPoint::SyncFilesystem, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::syncfs(file)
 }
 
-/// Renames, even to another directory of the same filesystem.
+/// Renames a file, link or directory. The new name may be in another directory of the same filesystem.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn rename(
     from: BorrowedFd<'_>,
     name: impl AsRef<Path>,
@@ -119,10 +120,10 @@ pub fn rename(
     rustix::fs::renameat_with(from, name, to, as_name, flags)
 }
 
-/// Gives a file or link a second name.
+/// Creates a hard link to a file or symbolic link.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn link(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, as_name: &str) -> Result<(), Errno> {
     fault::point(
         FaultPoint::Link,
@@ -131,30 +132,30 @@ pub fn link(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, as_name: &str)
     rustix::fs::linkat(from, name, to, as_name, AtFlags::empty())
 }
 
-/// Makes a symbolic link.
+/// Creates a symbolic link.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn symlink(target: &Path, directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::Symlink, &[FaultSubject::In(directory, name)])?;
     rustix::fs::symlinkat(target, directory, name)
 }
 
-/// Makes a directory.
+/// Creates a directory.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn make_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>, mode: u32) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::MakeDirectory, &[FaultSubject::In(directory, name)])?;
     rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(mode))
 }
 
-/// Makes a directory and those above it, as far as they are missing.
+/// Creates a directory and all missing parent directories.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
     while let Some(path) = missing.pop() {
@@ -169,36 +170,36 @@ pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
 /// Removes a file or link.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn unlink(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::Unlink, &[FaultSubject::In(directory, name)])?;
     rustix::fs::unlinkat(directory, name, AtFlags::empty())
 }
 
-/// Removes a directory in which nothing stands.
+/// Removes an empty directory.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn remove_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::RemoveDirectory, &[FaultSubject::In(directory, name)])?;
     rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
 }
 
-/// Removes a directory of our own with all that stands in it. No link is followed, whoever puts one there
-/// meanwhile.
+/// Removes a directory and its contents. Symbolic links are never followed, even if another user creates one
+/// during the call.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
     remove_tree_in(CWD, path)
 }
 
-/// The same for a name in an open directory.
+/// Removes a directory, given by its name in an open directory, and its contents. See [`remove_tree`].
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn remove_tree_in(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> io::Result<()> {
     let name = name.as_ref();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -212,10 +213,10 @@ pub fn remove_tree_in(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> io::
     Ok(remove_directory(directory, name)?)
 }
 
-/// The names in an open directory.
+/// Returns the names in an open directory, sorted.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn names(directory: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(directory)? {
@@ -231,7 +232,7 @@ pub fn names(directory: impl AsFd) -> io::Result<Vec<OsString>> {
 /// Changes the permission bits of an open file.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn change_mode(file: impl AsFd, mode: u32) -> Result<(), Errno> {
     fault::point(FaultPoint::Mode, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
@@ -240,35 +241,36 @@ pub fn change_mode(file: impl AsFd, mode: u32) -> Result<(), Errno> {
 /// Changes the owner and group of an open file.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn change_owner(file: impl AsFd, uid: u32, gid: u32) -> Result<(), Errno> {
     fault::point(FaultPoint::Owner, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
 }
 
-/// Changes the owner and group of a link itself.
+/// Changes the owner and group of a symbolic link, not of its target.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn change_link_owner(directory: BorrowedFd<'_>, name: &str, uid: u32, gid: u32) -> Result<(), Errno> {
     fault::point(FaultPoint::Owner, &[FaultSubject::In(directory, name.as_ref())])?;
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Changes the times of a file, or of a link itself.
+/// Changes the timestamps of a file or symbolic link. Links are not followed.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn change_times(directory: BorrowedFd<'_>, name: &str, times: &Timestamps) -> Result<(), Errno> {
     fault::point(FaultPoint::Times, &[FaultSubject::In(directory, name.as_ref())])?;
     rustix::fs::utimensat(directory, name, times, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Takes away access control lists, which directories may hand on to what is made in them.
+/// Removes the access control lists of a file or directory. New files and directories inherit them from the
+/// default list of their parent directory.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
     for name in [c"system.posix_acl_access", c"system.posix_acl_default"] {
         match rustix::fs::fgetxattr_query(&file, name) {
@@ -283,7 +285,7 @@ pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
 /// Sets an extended attribute of an open file.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn set_attribute(file: &File, name: &[u8], value: &[u8]) -> Result<(), Errno> {
     fault::point(FaultPoint::Attribute, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())

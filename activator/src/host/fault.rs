@@ -1,5 +1,5 @@
-//! Where a test may stop a run. In what is shipped there is nothing behind it; the feature `fault-injection`,
-//! which only tests switch on, has the real thing in `injection`.
+//! Points where a test can stop a run. They do nothing in release builds. The feature `fault-injection`,
+//! which only tests enable, implements them in `injection`.
 
 #![cfg_attr(
     not(feature = "fault-injection"),
@@ -13,59 +13,59 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-/// A change that is about to be done, and that a fault can prevent.
+/// A kind of change that a test can make fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultPoint {
-    /// Open a file that may be new.
+    /// Open a file that may not exist yet.
     Create,
     /// Write to a file.
     Write,
-    /// Empty a file.
+    /// Truncate or resize a file.
     Truncate,
-    /// Write a file or directory to the disk.
+    /// Flush a file or directory to disk.
     Sync,
-    /// Write a filesystem to the disk.
+    /// Flush a filesystem to disk.
     SyncFilesystem,
-    /// Rename something.
+    /// Rename a file, link or directory.
     Rename,
-    /// Give something a second name.
+    /// Create a hard link.
     Link,
-    /// Make a symbolic link.
+    /// Create a symbolic link.
     Symlink,
-    /// Make a directory.
+    /// Create a directory.
     MakeDirectory,
     /// Remove a file or link.
     Unlink,
     /// Remove a directory.
     RemoveDirectory,
-    /// Change permission bits.
+    /// Change the permission bits.
     Mode,
-    /// Change owner and group.
+    /// Change the owner and group.
     Owner,
-    /// Change times.
+    /// Change the timestamps.
     Times,
     /// Change an extended attribute.
     Attribute,
-    /// Run a tool of the host.
+    /// Run a host tool.
     Run,
 }
 
-/// What it is done to.
+/// The file that a change affects.
 #[derive(Clone, Copy)]
 pub enum FaultSubject<'a> {
-    /// Something open.
+    /// An open file or directory.
     Fd(BorrowedFd<'a>),
     /// A name in an open directory.
     In(BorrowedFd<'a>, &'a Path),
 }
 
-/// Where a run can be stopped: before a change.
+/// The point before a change. Returns an error if the change must fail.
 #[cfg(feature = "fault-injection")]
 pub(super) fn point(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Result<(), Errno> {
     super::injection::point(change, subjects)
 }
 
-/// Where a run can be stopped in the middle of writing.
+/// The point in the middle of a write. Returns an error if the write must fail.
 #[cfg(feature = "fault-injection")]
 pub(super) fn writing(file: &File, bytes: &[u8]) -> io::Result<()> {
     super::injection::writing(file, bytes)

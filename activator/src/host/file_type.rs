@@ -1,8 +1,8 @@
-//! The names of file types.
+//! Names of file types.
 
 use rustix::fs::FileType;
 
-/// A type of file, for people.
+/// Returns the name of a file type for messages.
 #[must_use]
 pub const fn name_of(kind: FileType) -> &'static str {
     match kind {

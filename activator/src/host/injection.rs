@@ -1,5 +1,5 @@
-//! Stops a run at a chosen change, as a power cut, a full disk or a broken one would. Only in builds for
-//! tests.
+//! Fault injection for tests: stops a run at a chosen change, as a power failure, a full disk or a failing
+//! disk would.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,13 +15,14 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::fault::{FaultPoint, FaultSubject};
 
-/// The variable that says what happens and where: `kill 17` at the 17th change, see [`FaultKind`] for the
-/// words.
+/// The environment variable that selects the fault and the number of the change at which it occurs, such as
+/// `kill 17` for the 17th change. See [`FaultKind`] for the kinds.
 pub const FAULT: &str = "NIXFLEET_FAULT";
-/// The variable that makes the clock on the wall jump: by how many seconds, and from which change on:
-/// `-86400 17`.
+/// The environment variable that makes the wall clock jump. It contains the jump in seconds and the number of
+/// the change from which it takes effect, such as `-86400 17`.
 pub const CLOCK: &str = "NIXFLEET_CLOCK";
-/// The variable that names a file which gets a line for each change: its number, what it is, its paths.
+/// The environment variable with the path of a log file. Each change appends a line with its number, kind and
+/// paths.
 pub const LOG: &str = "NIXFLEET_FAULT_LOG";
 
 static CHANGES: AtomicU64 = AtomicU64::new(0);
@@ -31,17 +32,17 @@ static JUMP_OF_THIS_RUN: OnceLock<Option<(i64, u64)>> = OnceLock::new();
 /// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FaultKind {
-    /// `kill`: the process is gone before the change.
+    /// `kill`: the process is killed before the change.
     Kill,
-    /// `torn`: it is gone after half of what it writes there.
+    /// `torn`: the process is killed when half of the data is written.
     Torn,
-    /// `enospc`: the disk has no room for this one change.
+    /// `enospc`: the disk is full for this one change.
     NoSpace,
-    /// `full`: from there on it has room for nothing new.
+    /// `full`: the disk is full from this change on.
     Full,
-    /// `eio`: this one change fails.
+    /// `eio`: this one change fails with an I/O error.
     Broken,
-    /// `dead`: from there on all changes fail.
+    /// `dead`: all changes from this one on fail with an I/O error.
     Dead,
 }
 
@@ -75,7 +76,7 @@ impl Fault {
     }
 }
 
-/// What a full disk refuses; the rest it still does.
+/// Whether a change needs space, so that it fails on a full disk.
 const fn takes_room(change: FaultPoint) -> bool {
     matches!(
         change,
@@ -89,7 +90,7 @@ const fn takes_room(change: FaultPoint) -> bool {
     )
 }
 
-/// What the clock says once it has jumped.
+/// Returns the wall clock time with the jump of [`CLOCK`] applied, if it has taken effect.
 pub(super) fn shifted(time: SystemTime) -> SystemTime {
     let jump = JUMP_OF_THIS_RUN.get_or_init(|| {
         let text = std::env::var(CLOCK).ok()?;
@@ -126,14 +127,14 @@ pub(super) fn writing(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     .into())
 }
 
-/// Counts a change, and says what happens at it.
+/// Counts a change, logs it, and returns the fault that occurs at it.
 fn reached(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Option<FaultKind> {
     let number = CHANGES.fetch_add(1, Ordering::SeqCst) + 1;
     if let Some(log) = std::env::var_os(LOG) {
         let paths: Vec<String> =
             subjects.iter().map(|subject| path_of(*subject).display().to_string()).collect();
         let line = format!("{number}\t{change:?}\t{}\n", paths.join("\t"));
-        // A log that cannot be written shows as one that is too short.
+        // Ignore errors: tests notice missing lines in the log.
         #[expect(clippy::disallowed_methods, reason = "the log of a test is no file of the host")]
         let _ = OpenOptions::new()
             .append(true)
@@ -145,7 +146,7 @@ fn reached(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Option<FaultKin
     fault.hits(number, change).then_some(fault.kind)
 }
 
-/// Ends the process as nothing that it could answer to.
+/// Kills the process with a signal that it cannot handle.
 fn die() -> Errno {
     let _ = kill_process(getpid(), Signal::KILL);
     Errno::IO

@@ -1,4 +1,4 @@
-//! One run at a time on a host, and who it is.
+//! The lock that lets only one run at a time change a host. It records the holder.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -13,12 +13,12 @@ use rustix::io::Errno;
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, clock, host_file};
 
-/// How long it takes to read the holder of the lock on a machine that is not busy, and how many readers a run
-/// waits for.
+/// The interval and the maximum number of attempts to take the lock while a reader holds it briefly. Reading
+/// the holder takes about one interval on an idle machine.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const POLLS: u32 = 40;
 
-/// This very process as the holder of a lock.
+/// Returns this process as a holder of the lock.
 #[must_use]
 pub fn this_process(who: &str, command: &str) -> Holder {
     let since = clock::seconds();
@@ -26,20 +26,20 @@ pub fn this_process(who: &str, command: &str) -> Holder {
     Holder { who, command, pid: std::process::id(), since, run: None, revision: None }
 }
 
-/// Who runs what, and for how long, for people.
+/// Describes the holder for messages, with its command and how long it has been running.
 #[must_use]
 pub fn describe(holder: &Holder) -> String {
     holder.described(clock::seconds())
 }
 
-/// The lock; dropped, or when the process ends in any way, it is free again.
+/// The held lock. It is released on drop, or when the process ends for any reason.
 #[derive(Debug)]
 pub struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do while a child that is just being started still has the file open. Should
-        // this fail, the lock goes with the process.
+        // Unlock explicitly. Closing the file does not release the lock while a child process that is being
+        // started still has it open. If unlocking fails, the lock is released when the process ends.
         let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
     }
 }
@@ -53,8 +53,8 @@ impl Lock {
         Self::take_or(host, holder, Err)
     }
 
-    /// The same for what makes room: it holds the lock of a host whose disk is full whether or not its name
-    /// can be written.
+    /// Takes the lock like [`Self::take`], but also succeeds if the disk is too full to write the holder to
+    /// the lock file. It is for commands that free space.
     ///
     /// # Errors
     /// As for [`Self::take`].
@@ -63,7 +63,7 @@ impl Lock {
         Self::take_or(host, holder, |problem| if is_full(&problem) { Ok(()) } else { Err(problem) })
     }
 
-    /// `unnamed`: what follows where the holder cannot be written.
+    /// Takes the lock. `unnamed` decides what to do if the holder cannot be written to the lock file.
     fn take_or(
         host: &Host,
         holder: &Holder,
@@ -77,7 +77,7 @@ impl Lock {
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                // Who only looks has it for a moment, see [`Self::holder`].
+                // A reader may hold the lock briefly, see [`Self::holder`].
                 Err(Errno::WOULDBLOCK) if tries < POLLS => {
                     tries += 1;
                     thread::sleep(POLL_INTERVAL);
@@ -97,14 +97,14 @@ impl Lock {
         Ok(Self(file))
     }
 
-    /// Why the lock cannot be taken now, if somebody holds it: what is seen of a host that is being changed
-    /// may be untrue a moment later. Changes nothing.
+    /// Returns the problem to report if another run holds the lock, since anything read from a host that is
+    /// being changed may be outdated a moment later. Does not change the host.
     #[must_use]
     pub fn objection(host: &Host) -> Option<Problem> {
         Self::holder(host).map(|holder| held(&holder))
     }
 
-    /// Who holds the lock, if anyone does. Changes nothing.
+    /// Describes the holder of the lock, if the lock is held. Does not change the host.
     #[must_use]
     pub fn holder(host: &Host) -> Option<String> {
         let mut file = File::open(host.path(HOME).join("lock")).ok()?;
@@ -120,12 +120,15 @@ fn read_holder(file: &mut File) -> String {
     let holder = file.rewind().and_then(|()| file.take(64 * 1024).read_to_end(&mut bytes)).ok();
     holder
         .and_then(|_| serde_json::from_slice::<Holder>(&bytes).ok())
-        .map_or_else(|| "a run that has not said who it is".to_owned(), |holder| describe(&holder))
+        .map_or_else(|| "a run that has not identified itself".to_owned(), |holder| describe(&holder))
 }
 
 fn held(holder: &str) -> Problem {
-    Problem::new(Code::Locked, "Another run holds the lock of the host")
+    Problem::new(Code::Locked, "another run holds the lock of the host")
         .at(format!("{HOME}/lock"))
         .because(holder)
-        .help("wait until it has ended; the lock frees itself with the process")
+        .help(
+            "wait until that run has ended, then run the command again; the lock is released when its \
+             process ends",
+        )
 }

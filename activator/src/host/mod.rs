@@ -1,23 +1,24 @@
-//! The host: one small module for each thing of it that is read or changed.
+//! Access to the host, with one module for each part of it that is read or changed.
 //!
-//! Every path is resolved under a root directory, so the very same code converges a real host and a tree of
-//! files.
+//! All paths are resolved relative to a root directory, so the same code works on a real host and on a tree
+//! of files.
 //!
-//! - [`disk`][]: every call that changes a file
-//! - [`file_type`][]: the names of file types
-//! - [`mounts`]: filesystems that users have mounted and that are their own programs (FUSE)
-//! - [`walk`][]: directories opened without following links, and the check that nobody else may write to them
-//! - [`record`][]: documents of our own, written all or nothing
+//! - [`disk`][]: all calls that change files
+//! - [`file_type`][]: names of file types
+//! - [`mounts`]: filesystems that users have mounted with FUSE
+//! - [`walk`][]: opening of directories without following links, with checks that no other user can write to
+//!   them
+//! - [`record`][]: NixFleet's own documents, written atomically
 //! - [`accounts`][]: users and groups
 //! - [`systemd`][]: units
 //! - [`profile`][]: generations
-//! - [`activator`][]: the program that acts on this host
-//! - [`preview`][]: the host as it would be, seen by one process alone
-//! - [`lock`][]: one run at a time
-//! - [`transcript`][]: what a run says while it lasts
-//! - [`transient`][]: a unit of its own for a run
+//! - [`activator`][]: the installed activator of the host
+//! - [`preview`][]: a view of the host after a change, visible to a single process
+//! - [`lock`][]: the lock that lets only one run at a time change the host
+//! - [`transcript`][]: the output of a run
+//! - [`transient`][]: the transient systemd unit of a run
 //! - [`command`][]: the runner of host tools
-//! - [`clock`][]: what the clock on the wall says
+//! - [`clock`][]: the wall clock and the monotonic clock
 
 pub mod accounts;
 pub mod activator;
@@ -46,10 +47,10 @@ use std::path::{Path, PathBuf};
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode, OFlags};
 
-/// Where `NixFleet` keeps what it knows about a host.
+/// The directory in which NixFleet stores its data about a host.
 pub const HOME: &str = "/var/lib/nixfleet";
 
-/// A host, or a tree of files that stands for one.
+/// A host, or a tree of files that represents one.
 #[derive(Debug)]
 pub struct Host {
     root: PathBuf,
@@ -57,10 +58,10 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens the host whose files stand under a directory, `/` for this very machine.
+    /// Opens the host whose files are below a directory. The directory `/` means this machine.
     ///
     /// # Errors
-    /// [`Code::HostFile`] where the directory cannot be opened.
+    /// [`Code::HostFile`] if the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, Problem> {
         let failed = |error: io::Error| host_file("open the root directory", root, &error);
         let root = root.canonicalize().map_err(failed)?;
@@ -69,31 +70,31 @@ impl Host {
         Ok(Self { root, root_fd })
     }
 
-    /// Whether this is the machine itself, not a tree of files.
+    /// Whether this is the machine itself and not a tree of files.
     #[must_use]
     pub fn is_machine(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// The root directory.
+    /// Returns the root directory.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where an absolute path of the host stands for this process.
+    /// Returns the path at which this process can access an absolute path of the host.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 }
 
-/// A path of the host that could not be read or written; a full disk has a code of its own.
+/// Returns the problem for a path of the host that could not be read or written. A full disk has its own
+/// code.
 pub fn host_file(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Problem {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let problem =
-        Problem::new(if full { Code::DiskFull } else { Code::HostFile }, format!("Failed to {verb}"));
-    let problem = problem.at(path.as_ref().display()).because(error);
+    let (code, path) = (if full { Code::DiskFull } else { Code::HostFile }, path.as_ref().display());
+    let problem = Problem::new(code, format!("failed to {verb} {path}")).at(path).because(error);
     if full { problem.help("free some space on the host, then apply again") } else { problem }
 }
 

@@ -1,4 +1,4 @@
-//! Filesystems that users have mounted and that are their own programs (FUSE).
+//! Filesystems that users have mounted with FUSE, so that a program of the user serves them.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
 
-/// The user, other than root, whose program serves the filesystem mounted at a name: fuse(8). It may never
-/// answer, and a process that waits for it cannot even be killed. So nothing is asked of it here.
+/// Returns the id of the user whose program serves the filesystem mounted at a name, unless the user is root.
+/// See fuse(8).
+///
+/// The filesystem itself is never contacted: its program may never respond, and a process that waits for it
+/// cannot even be killed.
 #[must_use]
 pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Option<u32> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
@@ -21,12 +24,13 @@ pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Op
     user_of_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, found.stx_mnt_id)
 }
 
-/// The same for every directory on the way to a path, wherever links lead it.
+/// Returns the user of the first mount at a path or at one of its parent directories, with all symbolic links
+/// followed. See [`mounted_by`].
 #[must_use]
 pub fn mounted_on_the_way(path: &Path) -> Option<u32> {
     let mut at = PathBuf::from("/");
     let mut ahead: Vec<OsString> = path.iter().rev().map(OsString::from).collect();
-    // As many as the kernel follows.
+    // The kernel's limit for links in one path.
     let mut links = 40;
     while let Some(name) = ahead.pop() {
         let next = match name.to_str() {
@@ -56,14 +60,14 @@ pub fn mounted_on_the_way(path: &Path) -> Option<u32> {
     None
 }
 
-/// Where something is mounted below a directory, if anywhere.
+/// Returns a mount point below a directory, if there is one.
 #[must_use]
 pub fn mounted_below(directory: &Path) -> Option<PathBuf> {
     first_below(&fs::read_to_string("/proc/self/mountinfo").ok()?, directory)
 }
 
-/// The same from `/proc/self/mountinfo`. A space, tab, line break and backslash in a path are written as
-/// octal numbers.
+/// Finds a mount point below a directory in the text of `/proc/self/mountinfo`, which escapes space, tab,
+/// line feed and backslash as octal numbers.
 fn first_below(mounts: &str, directory: &Path) -> Option<PathBuf> {
     let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     let unescaped = |path: &str| {
@@ -74,7 +78,7 @@ fn first_below(mounts: &str, directory: &Path) -> Option<PathBuf> {
     points.find(|point| point.starts_with(directory) && point != directory)
 }
 
-/// The user of a mount, from `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
+/// Finds the user of a mount in the text of `/proc/self/mountinfo`, see `proc_pid_mountinfo(5)`.
 fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
     let is_it = |line: &&str| line.split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
     let (_, filesystem) = mounts.lines().find(is_it)?.split_once(" - ")?;
@@ -83,7 +87,7 @@ fn user_of_mount(mounts: &str, id: u64) -> Option<u32> {
     (kind.starts_with("fuse") && user != 0).then_some(user)
 }
 
-/// The error for such a filesystem.
+/// Returns the error for a filesystem that a user has mounted.
 #[must_use]
 pub fn foreign(user: u32) -> io::Error {
     io::Error::other(Foreign(user))
@@ -96,11 +100,12 @@ impl std::error::Error for Foreign {}
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "user id {} has mounted a filesystem there that is a program (FUSE)", self.0)
+        write!(f, "user id {} has mounted a FUSE filesystem there", self.0)
     }
 }
 
-/// Whether it comes from the filesystem of a user: also where the directory that it is mounted in is root's.
+/// Whether an error was caused by a filesystem that a user has mounted. Such a filesystem may be mounted even
+/// in a directory owned by root.
 pub(super) fn is_of_a_filesystem(error: &io::Error) -> bool {
     matches!(error.get_ref(), Some(inner) if inner.is::<Foreign>())
 }

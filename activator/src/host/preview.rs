@@ -1,8 +1,8 @@
-//! The host as it would be, for this process and what it starts, while for everybody else it stays as it is.
+//! A preview of the host after a change, visible only to this process and its children.
 //!
-//! In a mount namespace of its own, a copy of each directory concerned is changed in memory and laid over the
-//! original. Not an overlay filesystem: that would be refused in many containers, and on roots that are
-//! stacked already.
+//! In a separate mount namespace, each affected directory is copied to memory, changed there and mounted over
+//! the original. An overlay filesystem is not used, because many containers do not permit it and neither do
+//! root filesystems that are overlays themselves.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,46 +18,46 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
 
-/// Where copies are mounted: a directory that every host has, so that none has to be made for a plan, which
-/// changes nothing; what programs put there for each other is of no concern to those that look at files.
+/// The directory on which the tmpfs for the copies is mounted. It exists on every host, so that a plan need
+/// not create one. The shared memory that programs store there is irrelevant to tools that check files.
 const MEMORY: &str = "/dev/shm";
-/// How much one room may hold; far more than any does, and far less than would matter to the memory of a
-/// host.
+/// Limits for the copy of one directory. They are far above what such directories contain, and too low to
+/// exhaust the memory of a host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 
-/// The change of a path.
+/// The planned state of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PathChange {
-    /// A file.
+    /// A regular file.
     File {
-        /// What holds its content.
+        /// The file with the content.
         source: PathBuf,
-        /// Who may do what with it.
+        /// Owner, group and mode of the file.
         access: Ids,
     },
-    /// A link.
+    /// A symbolic link.
     Link {
-        /// What it points at.
+        /// The target of the link.
         target: String,
     },
     /// A directory.
     Directory {
-        /// Who may do what with it.
+        /// Owner, group and mode of the directory.
         access: Ids,
     },
-    /// What it is, with another mode or owner.
+    /// The existing file or directory with a different owner, group or mode.
     Access {
-        /// Who may do what with it.
+        /// The new owner, group and mode.
         access: Ids,
     },
-    /// What stands somewhere else now, with all its metadata.
+    /// A copy of another path with all its metadata, such as a backup.
     Restored {
-        /// Where.
+        /// The path to copy.
         from: PathBuf,
     },
-    /// Nothing.
+    /// The path does not exist.
     Gone,
 }
 
@@ -73,22 +73,22 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Of what stands at a path.
+    /// Returns owner, group and permission bits of an existing path.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn of(path: &Path) -> io::Result<Self> {
         path.metadata().map(|found| Self { uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o7777 })
     }
 }
 
-/// What becomes of paths.
+/// The planned states of paths.
 pub type Changes = BTreeMap<ManagedPath, PathChange>;
 
-/// Lays everything over the host. This process has to be in a mount namespace of its own.
+/// Mounts the planned state over the host. This process must be in a separate mount namespace.
 ///
 /// # Errors
-/// What the kernel says; or a directory is too large to be copied.
+/// The kernel's error, or a directory is too large to be copied.
 pub fn lay(changes: &Changes) -> io::Result<Layer> {
     let layer = Layer::new()?;
     for (number, room) in ROOMS.iter().enumerate() {
@@ -100,11 +100,12 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
         let copy = layer.0.join(number.to_string());
         copy_tree(Path::new(room), &copy, &mut CopyBudget { entries: ENTRIES, bytes: BYTES })?;
         for (path, change) in inside {
-            // Joined with an empty path, it would end in a slash.
+            // Joining with an empty path would add a trailing slash.
             make(&if path.is_empty() { copy.clone() } else { copy.join(path) }, change)?;
         }
         if !copy.exists() {
-            // A name cannot be taken away alone; an empty directory says as little.
+            // A mount cannot hide the name of a directory. An empty directory has the same effect on the
+            // tools.
             disk::make_directory(CWD, &copy, 0o755)?;
         }
         mount_bind(&copy, *room)?;
@@ -114,7 +115,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
         let copy = layer.0.join(file.replace('/', "-"));
         copy_file(Path::new(file), &copy)?;
         match change {
-            // A name cannot be taken away alone; without content it says as little.
+            // A mount cannot hide the name of a file. An empty file has the same effect on the tools.
             PathChange::Gone => disk::truncate(&disk::open(CWD, &copy, Opening::Lasting)?)?,
             change => make(&copy, change)?,
         }
@@ -123,11 +124,12 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
     Ok(layer)
 }
 
-/// Where copies are: in memory, and gone with this process.
+/// The directory that contains the copies. It is in memory and disappears with this process.
 pub struct Layer(PathBuf);
 
 impl Layer {
-    /// Nobody else sees what is mounted here, nor what it hides.
+    /// Mounts a tmpfs, which also hides the existing content of [`MEMORY`]. Both are visible only in this
+    /// mount namespace.
     fn new() -> io::Result<Self> {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         mount("nixfleet-preview", MEMORY, "tmpfs", flags, c"mode=1777")?;
@@ -136,20 +138,20 @@ impl Layer {
         Ok(Self(directory))
     }
 
-    /// A directory for a tool to write to.
+    /// Creates a directory that a tool can write to.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn directory(&self, name: &str) -> io::Result<PathBuf> {
         let directory = self.0.join(name);
         disk::make_directories(&directory, 0o755)?;
         Ok(directory)
     }
 
-    /// Copies a file of the host with owner and mode. Says whether there is one.
+    /// Copies a file of the host with owner and mode. Returns whether the file exists.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn copy_file(&self, from: &str, to: &Path) -> io::Result<bool> {
         let there = Path::new(from).exists();
         if there {
@@ -158,10 +160,10 @@ impl Layer {
         Ok(there)
     }
 
-    /// Puts a content to where a tool can look at it.
+    /// Copies a content to a file that a tool can read, and returns its path.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn put(&self, content: &Path, name: &str, access: Ids) -> io::Result<PathBuf> {
         let path = self.0.join(name);
         copy_content(content, &path)?;
@@ -169,10 +171,10 @@ impl Layer {
         Ok(path)
     }
 
-    /// Lays one file over another.
+    /// Mounts a file over another one.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn lay_file(&self, copy: &Path, over: &str) -> io::Result<()> {
         Ok(mount_bind(copy, over)?)
     }
@@ -183,8 +185,8 @@ fn below<'a>(room: &str, path: &'a ManagedPath) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// What becomes of a path: the change of it, or of the directory above it that goes or comes back with all
-/// that it holds.
+/// Returns the planned state of a path. It is the path's own state, or follows from that of a parent
+/// directory that is removed or restored with its contents.
 #[must_use]
 pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {
     if let Some((_, change)) = changes.iter().find(|(changed, _)| ***changed == *path) {
@@ -206,7 +208,7 @@ pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {
     }
 }
 
-/// Makes a path of a copy what it becomes.
+/// Brings a path in a copy to its planned state.
 fn make(path: &Path, change: &PathChange) -> io::Result<()> {
     if let PathChange::Access { access } = change {
         return give(path, *access);
@@ -247,7 +249,7 @@ fn give(path: &Path, access: Ids) -> io::Result<()> {
     Ok(disk::change_mode(&file, access.mode)?)
 }
 
-/// What may still be copied.
+/// The number of entries and bytes that may still be copied.
 struct CopyBudget {
     entries: usize,
     bytes: u64,

@@ -1,7 +1,7 @@
-//! Generations: numbered links to closures, and the link to the one in force.
+//! Generations: numbered links to closures, and the link to the current one.
 //!
-//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix keeps the closures
-//! alive.
+//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix does not collect the
+//! closures.
 
 use std::fs;
 use std::io;
@@ -17,29 +17,29 @@ use rustix::io::Errno;
 use super::command;
 use super::{Host, disk, host_file};
 
-/// Where the profile stands.
+/// The directory of the profile.
 pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
 
-/// Where commands of a fleet are looked for on a host, as `PATH` has it: in the profile, then where host
-/// tools are.
+/// Returns the `PATH` for commands that the fleet declares: the profile, followed by the directories of the
+/// host tools.
 #[must_use]
 pub fn search_path() -> String {
     format!("{DIRECTORY}/system/sw/bin:{}", command::path())
 }
-/// The link to the generation in force.
+/// The name of the link to the current generation.
 const CURRENT: &str = "system";
 
-/// Where Nix looks for further roots, links to what it keeps alive.
+/// The directory in which Nix looks for additional garbage collection roots.
 pub const ROOTS: &str = "/nix/var/nix/gcroots";
-/// The root of the closure of an open transaction.
+/// The name of the garbage collection root for the closure of an open transaction.
 const PINNED: &str = "nixfleet-transaction";
 
 /// The generations of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// The one in force.
+    /// The current generation.
     pub current: Option<Generation>,
-    /// All of them, oldest first.
+    /// All generations, oldest first.
     pub generations: Vec<GenerationInfo>,
 }
 
@@ -86,21 +86,22 @@ impl Profile {
         Ok(Self { current: current.cloned(), generations })
     }
 
-    /// A generation by its number.
+    /// Returns the generation with a number.
     #[must_use]
     pub fn generation(&self, number: u64) -> Option<&Generation> {
         self.generations.iter().map(|info| &info.generation).find(|generation| generation.number == number)
     }
 
-    /// The number a new generation gets.
+    /// Returns the number for a new generation.
     #[must_use]
     pub fn next_number(&self) -> u64 {
         self.generations.last().map_or(0, |info| info.generation.number) + 1
     }
 }
 
-/// Puts a generation in force, making its link if it is not there. Done twice it changes nothing. The link as
-/// it was stays beside it until [`tidy`], so that going back takes no room on a full disk.
+/// Makes a generation the current one, and creates its link if necessary. The call is idempotent. The
+/// previous link is kept next to the new one until [`tidy`], so that [`switch_back`] needs no space on a full
+/// disk.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -123,10 +124,11 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
         }
         disk::sync_directory(&directory)
     };
-    switch().map_err(|error| host_file("switch the profile", DIRECTORY, &error))
+    switch().map_err(|error| host_file("switch the profile in", DIRECTORY, &error))
 }
 
-/// Puts the generation in force that was before, and forgets one that the transaction created.
+/// Makes the previous generation the current one again, and removes the generation that the transaction
+/// created.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -155,29 +157,29 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64
         }
         disk::sync_directory(&directory)
     };
-    switch().map_err(|error| host_file("switch the profile back", DIRECTORY, &error))
+    switch().map_err(|error| host_file("switch back the profile in", DIRECTORY, &error))
 }
 
-/// Forgets what the profile was before it was switched.
+/// Removes the previous link that [`switch`] has kept.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host) -> Result<(), Problem> {
     remove(&beside(&host.path(DIRECTORY), CURRENT))
-        .map_err(|error| host_file("tidy the profile", DIRECTORY, &error))
+        .map_err(|error| host_file("clean up the profile in", DIRECTORY, &error))
 }
 
-/// Drops a generation: its link goes, and with it what kept its closure. The caller calls [`sync`] after the
-/// last one.
+/// Removes the link of a generation, so that Nix can collect its closure. The caller must call [`sync`] after
+/// the last removal.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
     let link = format!("{DIRECTORY}/{}", link_name(number));
-    remove(&host.path(&link)).map_err(|error| host_file("drop the generation", link, &error))
+    remove(&host.path(&link)).map_err(|error| host_file("remove the generation link", link, &error))
 }
 
-/// Writes the names of generations to the disk.
+/// Flushes the links of generations to disk.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -185,24 +187,25 @@ pub fn sync(host: &Host) -> Result<(), Problem> {
     disk::sync_directory(&host.path(DIRECTORY)).map_err(|error| host_file("write", DIRECTORY, &error))
 }
 
-/// Keeps a closure alive, and with it the activator that recovers the host, before a generation refers to it.
+/// Protects a closure, including the activator that recovers the host, from garbage collection until a
+/// generation refers to it.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
-    // Without Nix nothing is ever collected.
+    // Without Nix, nothing is garbage collected.
     if !roots.is_dir() {
         return Ok(());
     }
     replace(&roots, PINNED, Path::new(closure)).map_err(|error| {
-        // Best effort: what counts is the error itself, and the next run looks for what is left.
+        // Ignore errors of the cleanup. The next run removes any leftovers.
         let _ = unpin(host);
-        host_file("pin the closure in", ROOTS, &error)
+        host_file("create the garbage collector root in", ROOTS, &error)
     })
 }
 
-/// Undoes [`pin`], as far as it came.
+/// Undoes [`pin`], even one that was interrupted.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -211,17 +214,17 @@ pub fn unpin(host: &Host) -> Result<(), Problem> {
     [roots.join(PINNED), beside(&roots, PINNED)]
         .iter()
         .try_for_each(|link| remove(link))
-        .map_err(|error| host_file("unpin the closure in", ROOTS, &error))
+        .map_err(|error| host_file("remove the garbage collector root from", ROOTS, &error))
 }
 
-/// Makes a link point to something else, in one step.
+/// Atomically replaces the target of a link.
 pub(super) fn replace(directory: &Path, name: &str, target: &Path) -> io::Result<()> {
     let beside = make_beside(directory, name, target)?;
     disk::rename(CWD, &beside, CWD, directory.join(name), RenameFlags::empty())?;
     disk::sync_directory(directory)
 }
 
-/// Makes a link ready under another name.
+/// Creates the new version of a link under a temporary name.
 fn make_beside(directory: &Path, name: &str, target: &Path) -> io::Result<PathBuf> {
     let beside = beside(directory, name);
     remove(&beside)?;
@@ -229,7 +232,7 @@ fn make_beside(directory: &Path, name: &str, target: &Path) -> io::Result<PathBu
     Ok(beside)
 }
 
-/// Where the new target of a link is made ready.
+/// Returns the temporary name of the new version of a link.
 pub(super) fn beside(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!(".{name}.new"))
 }
@@ -238,9 +241,9 @@ fn points_to(link: &Path, target: &str) -> bool {
     fs::read_link(link).is_ok_and(|found| found == Path::new(target))
 }
 
-/// Removes a link, if it is there.
+/// Removes a link if it exists.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    // Asked first: what is not there can be removed even where nothing can be written.
+    // Check first, since removing a missing file fails with a different error on a read-only filesystem.
     if !path.is_symlink() && !path.exists() {
         return Ok(());
     }
@@ -254,8 +257,8 @@ fn link_name(number: u64) -> String {
     format!("{CURRENT}-{number}-link")
 }
 
-/// The number in the name of a link; nothing where another name would be that of the number, such as
-/// `system-07-link`.
+/// Returns the number in the name of a link. Returns `None` for names that [`link_name`] does not produce,
+/// such as `system-07-link`.
 fn number_of(link: &Path) -> Option<u64> {
     let name = link.file_name()?.to_str()?;
     let number = name.strip_prefix(CURRENT)?.strip_prefix('-')?.strip_suffix("-link")?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Names that nothing else has.
+//! Unique names.
 
 use std::time::UNIX_EPOCH;
 
@@ -7,12 +7,12 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::clock;
 
-/// The name of a new run.
+/// Returns the id of a new run.
 #[must_use]
 pub fn run_id() -> RunId {
     let mut bytes = [0; 16];
     if getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
-        // No random numbers: time and process tell the runs of one machine apart.
+        // Without random numbers, time and process id distinguish the runs of one machine.
         let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         return RunId::of(now ^ (u128::from(std::process::id()) << 96));
     }

@@ -1,4 +1,4 @@
-//! Documents of our own under [`super::HOME`], written all or nothing and to the disk.
+//! NixFleet's own documents in [`super::HOME`], written atomically and flushed to disk.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -13,18 +13,18 @@ use super::disk::{self, Opening, Writer};
 use super::walk::Walk;
 use super::{HOME, Host, host_file};
 
-/// The largest document that is read, in bytes: some 300,000 managed paths.
+/// The maximum size of a document, in bytes. It is enough for about 300,000 managed paths.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
-/// Ends the name of a document that is being written.
+/// The extension of a document that is being written.
 const UNFINISHED: &str = "new";
 
 impl Host {
-    /// Creates [`HOME`] for root alone, if it is not there.
+    /// Creates [`HOME`] with access only for root, if it does not exist.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; or
-    /// as [`Self::is_of_root_alone`].
+    /// [`nixfleet_contract::problem::Code::HostFile`], [`nixfleet_contract::problem::Code::DiskFull`], or the
+    /// errors of [`Self::is_of_root_alone`].
     pub fn create_home(&self) -> Result<(), Problem> {
         self.is_of_root_alone(HOME)?;
         let home = self.path(HOME);
@@ -35,14 +35,14 @@ impl Host {
             }
             disk::make_directories(above, 0o755)?;
             disk::make_directories(&home, 0o700)?;
-            // Or else a power cut could take the whole of it.
+            // Without this, a power failure could remove the whole directory.
             disk::sync_directory(above)
         };
         create().map_err(|error| host_file("create the directory", HOME, &error))
     }
 
-    /// Makes sure that a directory of NixFleet, if it exists, and all above are real directories that only
-    /// root may write to.
+    /// Checks that a directory of NixFleet, if it exists, and all its parents are real directories that only
+    /// root can write to.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::UnsafePath`].
@@ -50,20 +50,21 @@ impl Host {
         let opened = Walk::of_root_alone(self).parent(&format!("{directory}/any")).map(drop);
         opened.map_err(|problem| {
             problem.help(format!(
-                "{directory} and all above must be real directories that root alone may write to"
+                "let {directory} and all directories above it be real directories that only root can write \
+                 to"
             ))
         })
     }
 
-    /// Reads a document of [`HOME`]; nothing where it does not exist.
+    /// Reads a document in [`HOME`]. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn read_record(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         read_limited(&self.path(HOME).join(name))
     }
 
-    /// Replaces a document of [`HOME`]; afterwards it is on the disk.
+    /// Replaces a document in [`HOME`] and flushes it to disk.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -80,13 +81,13 @@ impl Host {
             disk::sync_directory(&home)
         };
         write().map_err(|error: io::Error| {
-            // Best effort: what counts is the error itself.
+            // Ignore errors of the cleanup. The original error is reported.
             let _ = disk::unlink(CWD, &temporary);
             host_file("write", format!("{HOME}/{name}"), &error)
         })
     }
 
-    /// Removes documents that a run did not come to finish; only for who holds the lock.
+    /// Removes documents that an interrupted run did not finish writing. The caller must hold the lock.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -100,10 +101,10 @@ impl Host {
             }
             Ok(())
         };
-        remove().map_err(|error: io::Error| host_file("clear away unfinished documents in", HOME, &error))
+        remove().map_err(|error: io::Error| host_file("remove unfinished documents in", HOME, &error))
     }
 
-    /// Removes a document of [`HOME`]; afterwards that is on the disk.
+    /// Removes a document in [`HOME`] and flushes the removal to disk.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -117,10 +118,10 @@ impl Host {
     }
 }
 
-/// Reads a file of bounded size; nothing where it does not exist.
+/// Reads a file of limited size. Returns `None` if it does not exist.
 ///
 /// # Errors
-/// What the kernel says, or that the file is too large to be one of ours.
+/// The kernel's error, or the file is too large.
 pub fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Ok(file) => file,

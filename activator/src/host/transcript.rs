@@ -1,8 +1,9 @@
-//! What a run says while it lasts, for whoever follows it: lines in a file that outlives every connection.
+//! The transcript of a run: a file with its output, which a client can still read after it has lost its
+//! connection.
 //!
-//! Each line is a JSON document: [`Notice`]s of what the run waits for, in the end its [`Report`]. The
-//! directory is for root alone, and does not survive a reboot; [`LastRun`](nixfleet_contract::run::LastRun)
-//! does.
+//! Each line is a JSON document. The run writes a [`Notice`] when it waits for something, and its [`Report`]
+//! at the end. The directory is accessible only to root and is lost on reboot. The result of the last run is
+//! also stored in [`LastRun`](nixfleet_contract::run::LastRun), which is permanent.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -22,15 +23,16 @@ use super::disk::{self, Opening, Writer};
 use super::record::read_limited;
 use super::{Host, clock, host_file};
 
-/// Where transcripts are.
+/// The directory of the transcripts.
 pub const DIRECTORY: &str = "/run/nixfleet";
-/// How long a transcript stays behind its run, for those who lost their connection.
+/// How long a transcript is kept after its run, for clients that have lost their connection.
 const KEPT: Duration = Duration::from_secs(3600);
-/// How long stays what belongs to a run that has not begun: its closure may still be on its way.
+/// How long to keep the files of a run that has not started. Its closure may still be being copied to the
+/// host.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-/// The longest pause between two looks: what is followed should hardly wait for it.
+/// The longest pause between two reads. It is short, so that followers receive lines almost immediately.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The longest transcript that is read, in bytes.
+/// The maximum number of bytes that are read from a transcript at once.
 const LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The transcript of one run.
@@ -41,17 +43,17 @@ pub struct Transcript {
     confirmed: PathBuf,
 }
 
-/// One line of a transcript.
+/// A line of a transcript.
 #[derive(Clone, Debug)]
 pub enum TranscriptLine {
-    /// It waits to be confirmed.
+    /// The run waits for something.
     Notice(Notice),
-    /// It has ended.
+    /// The run has ended.
     Report(Box<Report>),
 }
 
 impl Transcript {
-    /// The transcript of a run; nothing is written yet.
+    /// Returns the transcript of a run. Does not create the file.
     #[must_use]
     pub fn of(host: &Host, run: &RunId) -> Self {
         let directory = host.path(DIRECTORY);
@@ -60,16 +62,16 @@ impl Transcript {
         Self { run: run.clone(), lines, confirmed }
     }
 
-    /// The run.
+    /// Returns the id of the run.
     #[must_use]
     pub const fn run(&self) -> &RunId {
         &self.run
     }
 
-    /// Begins an empty transcript, and clears away those that nobody will ask for any more.
+    /// Creates the empty file of the transcript, and removes the files of old runs.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`]; also where there was a run of this name.
+    /// [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
     pub fn begin(&self, host: &Host) -> Result<(), Problem> {
         let directory = host.path(DIRECTORY);
         let begin = || {
@@ -77,18 +79,18 @@ impl Transcript {
             clear(host, &directory)?;
             disk::open(CWD, &self.lines, Opening::New).map(drop)
         };
-        // One that is there already may have been made by anybody.
+        // An existing directory may have been created by another user.
         host.is_of_root_alone(DIRECTORY)?;
-        begin().map_err(|error| host_file("begin the transcript of a run in", DIRECTORY, &error))
+        begin().map_err(|error| host_file("start the transcript of a run in", DIRECTORY, &error))
     }
 
-    /// Whether the run was begun, since this machine booted.
+    /// Whether the run has started since this machine booted.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.lines.exists()
     }
 
-    /// Adds a line.
+    /// Appends a line to the transcript.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -98,7 +100,7 @@ impl Transcript {
             bytes.push(b'\n');
             let mut file = disk::open(CWD, &self.lines, Opening::Lasting)?;
             file.seek(SeekFrom::End(0))?;
-            // In one piece: whoever follows reads complete lines.
+            // Write the line with one call, so that followers read only complete lines.
             Writer(&file).write_all(&bytes)
         };
         say().map_err(|error: io::Error| host_file("write", &self.lines, &error))
@@ -113,14 +115,14 @@ impl Transcript {
         let confirm = || {
             let file = disk::open(CWD, &unfinished, Opening::Emptied)?;
             Writer(&file).write_all(&serde_json::to_vec(confirmation)?)?;
-            // In one piece: the run reads it as soon as it is there.
+            // Rename the complete file into place, since the run reads it as soon as it exists.
             disk::rename(CWD, &unfinished, CWD, &self.confirmed, RenameFlags::empty())?;
             Ok(())
         };
         confirm().map_err(|error: io::Error| host_file("write", &self.confirmed, &error))
     }
 
-    /// Waits for somebody to confirm. Returns what they say, if it comes in time.
+    /// Waits for the confirmation of the run. Returns `None` if it does not arrive before the deadline.
     #[must_use]
     pub fn wait_for_confirmation(&self, deadline: Instant) -> Option<Confirmation> {
         let mut pause = Duration::from_micros(500);
@@ -138,7 +140,7 @@ impl Transcript {
         }
     }
 
-    /// The report, if the run has ended.
+    /// Returns the report, if the run has ended.
     #[must_use]
     pub fn report(&self) -> Option<Report> {
         let mut reader = LineReader::new(self.lines.clone());
@@ -148,17 +150,18 @@ impl Transcript {
         })
     }
 
-    /// Follows the run from its beginning to its report, handing on every line. `is_over` is asked now and
-    /// then, while nothing is said, whether the run has ended in silence.
+    /// Follows the run from its start to its report, and passes every line to `hand_on`. While there are no
+    /// new lines, `is_over` is called from time to time. It returns an error if the run has ended without a
+    /// report.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`], or what `is_over` says.
+    /// [`nixfleet_contract::problem::Code::HostFile`], or the error of `is_over`.
     pub fn follow(
         &self,
         mut hand_on: impl FnMut(&TranscriptLine),
         mut is_over: impl FnMut() -> Result<(), Problem>,
     ) -> Result<Report, Problem> {
-        /// How often that is asked.
+        /// How often to call `is_over`.
         const DOUBT: Duration = Duration::from_secs(1);
         let mut reader = LineReader::new(self.lines.clone());
         let mut pause = Duration::from_micros(500);
@@ -172,7 +175,8 @@ impl Transcript {
                     return Ok(*report);
                 }
             }
-            // Only after another look, since its last words may have been on their way.
+            // Return the error only after another read, since the run may have written its last lines in the
+            // meantime.
             over?;
             over = Ok(());
             if asked.elapsed() >= DOUBT {
@@ -185,12 +189,12 @@ impl Transcript {
     }
 }
 
-/// Clears away what nobody will ask for any more. What a run needs that has not ended stays, whatever the
-/// clock says.
+/// Removes the files of old runs. Files of runs that have not ended are kept, even if the wall clock has
+/// jumped.
 fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        // Whose it is may be clearing it away at this moment.
+        // The run that owns the file may be removing it at this moment.
         let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
         let age = clock::now().duration_since(modified).unwrap_or_default();
         if age <= KEPT {
@@ -211,7 +215,7 @@ fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads complete lines as they come.
+/// A reader that returns the complete lines written since its last read.
 struct LineReader {
     path: PathBuf,
     position: u64,

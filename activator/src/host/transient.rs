@@ -1,4 +1,4 @@
-//! A run in a unit of its own: nothing that happens to the connection it was asked for over reaches it.
+//! The transient systemd unit of a run, which keeps running if the connection of the client is lost.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,23 +11,23 @@ use nixfleet_contract::run_id::RunId;
 
 use super::command;
 
-/// How long systemd may take to answer.
+/// The time limit for a response from systemd.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The unit of a run.
+/// The transient unit of a run.
 #[derive(Debug)]
 pub struct Transient {
     name: String,
-    /// What hands the run over to systemd; nothing once it has.
+    /// The `systemd-run` process that starts the unit, or `None` after it has ended.
     starter: Option<Child>,
 }
 
 impl Transient {
-    /// Starts this very program once more, with these arguments, in a unit of its own. Should it die there,
-    /// it is started again to put the host right.
+    /// Starts this program again with the given arguments, in a transient unit. If that process is killed,
+    /// systemd runs the recovery of the host.
     ///
     /// # Errors
-    /// [`Code::Unit`] where `systemd-run` cannot be run.
+    /// [`Code::Unit`] if `systemd-run` cannot be started.
     pub fn start(run: &RunId, arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Problem> {
         let name = unit_name(run);
         let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
@@ -40,8 +40,8 @@ impl Transient {
             .arg(format!("--unit={name}"))
             .arg(format!("--description=NixFleet changes this host (run {run})"))
             .arg(format!("--property=ExecStopPost={shown} recover --behind {run}"))
-            // A host that is short of memory should rather give up what is not in the middle of being
-            // changed.
+            // When memory is short, the kernel should kill other processes rather than one that is changing
+            // the host.
             .arg("--property=OOMScoreAdjust=-900")
             .arg("--")
             .arg(escaped(program.as_os_str()))
@@ -53,16 +53,16 @@ impl Transient {
         Ok(Self { name, starter: Some(starter) })
     }
 
-    /// The unit of a run that others have started.
+    /// Returns the unit of a run that another process has started.
     #[must_use]
     pub fn of(run: &RunId) -> Self {
         Self { name: unit_name(run), starter: None }
     }
 
-    /// Says so where the run has ended, or was never started.
+    /// Checks that the run has not ended and did not fail to start.
     ///
     /// # Errors
-    /// [`Code::Unit`] or [`Code::Interrupted`].
+    /// [`Code::Unit`] if the unit could not be started, or [`Code::Interrupted`] if the run has ended.
     pub fn check(&mut self) -> Result<(), Problem> {
         if let Some(starter) = &mut self.starter {
             match starter.try_wait() {
@@ -76,15 +76,15 @@ impl Transient {
         }
         let shown = command::run(&["systemctl", "is-active", "--", &self.name], LIMIT)
             .map_err(|error: io::Error| not_started(&self.name).because(error))?;
-        // While it recovers, the unit is `deactivating`.
+        // The unit is `deactivating` while the recovery runs.
         if matches!(shown.stdout.trim(), "active" | "activating" | "deactivating" | "reloading") {
             return Ok(());
         }
-        Err(Problem::new(Code::Interrupted, "The run ended without a report")
+        Err(Problem::new(Code::Interrupted, "the run ended without a report")
             .at(&self.name)
             .because(format!("its unit is {}", shown.stdout.trim()))
             .help(format!(
-                "look at `journalctl -n 50 -u {}` on the host, then apply again: that puts the host right",
+                "inspect `journalctl -n 50 -u {}` on the host, then apply again to recover the host",
                 self.name
             )))
     }
@@ -94,13 +94,13 @@ fn unit_name(run: &RunId) -> String {
     format!("nixfleet-run-{run}.service")
 }
 
-/// A word as systemd takes it literally: it would replace variables.
+/// Escapes a word of a command line for systemd, which would otherwise expand variables in it.
 fn escaped(word: &std::ffi::OsStr) -> OsString {
     word.to_string_lossy().replace('$', "$$").into()
 }
 
 fn not_started(unit: &str) -> Problem {
-    Problem::new(Code::Unit, "The run could not be started in a unit of its own")
+    Problem::new(Code::Unit, "the run could not be started in its own systemd unit")
         .at(unit)
-        .help("nothing was touched; look at `journalctl -n 20` on the host")
+        .help("inspect `journalctl -n 20` on the host, then apply again; nothing was changed")
 }

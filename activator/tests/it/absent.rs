@@ -1,4 +1,4 @@
-//! Paths where nothing may stand: what stands there is taken away, kept, and put back.
+//! Tests of paths declared as absent: existing files and directories are removed, backed up and restored.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -134,7 +134,7 @@ fn a_link_goes_and_not_what_it_points_at_and_other_names_of_a_file_stay() {
     assert_eq!(inode("/srv/one"), inode("/srv/other"));
 }
 
-/// A directory with what cannot be copied.
+/// Creates a directory whose contents cannot all be copied: it includes a hard link and a socket.
 fn full(room: &Room) {
     room.write("/srv/app/deep/file", "deep\n");
     room.write("/srv/app/one", "one\n");
@@ -185,7 +185,7 @@ fn an_empty_directory_needs_no_more_words() {
     assert_eq!(room.tree("/srv"), before);
 }
 
-/// What goes wrong after everything was taken away.
+/// Returns intent lists that make an apply fail after the absent paths have been removed.
 fn failures() -> [(&'static str, Value); 2] {
     let fails = with(file("/etc/late", Some("x")), "onChange", json!(["/bin/false"]));
     [
@@ -205,7 +205,7 @@ fn what_was_taken_away_is_back_after_a_failure_and_after_a_rollback() {
         lists["absent"] = json!([absent(PATH), recursive("/srv/app")]);
         room.applied(&room.closure("bad", &lists), "rolled-back");
         assert_eq!((room.tree("/etc"), room.tree("/srv")), before, "{name}");
-        // And the way back fails too.
+        // Undoing the removal of the declaration must restore the absence.
         room.applied(&without(&room, "good", &[absent(PATH), recursive("/srv/app")]), "ok");
         let gone = (room.tree("/etc"), room.tree("/srv"));
         lists["absent"] = json!([]);
@@ -288,12 +288,12 @@ fn what_was_managed_goes_without_a_word_and_its_original_comes_back_in_the_end()
     assert!(own.iter().all(|path| room.path(path).symlink_metadata().is_err()));
     assert_eq!(room.rollback("1")["outcome"], "ok");
     assert_eq!((room.read("/srv/app/conf"), room.read("/opt/link/a")), ("ours\n".into(), "x".into()));
-    // With everything that it holds, also what comes back in it.
+    // A recursive removal includes the managed file and its original.
     room.applied(&without(&room, "3", &[recursive("/srv/app")]), "ok");
     assert!(!room.path("/srv/app").exists());
     let problem = room.plan(&first)["problems"][0].clone();
     assert_eq!((&problem["code"], &problem["where"]), (&json!("NF-402"), &json!("/srv/app/conf")));
-    assert!(problem["what"].as_str().unwrap().contains("/srv/app has to come back first"), "{problem}");
+    assert!(problem["what"].as_str().unwrap().contains("/srv/app must be restored first"), "{problem}");
     room.applied(&nothing(&room), "ok");
     assert_eq!(room.tree("/srv"), before);
     room.applied(&first, "ok");
@@ -310,7 +310,7 @@ fn a_declared_directory_that_was_there_before_comes_back_with_its_content() {
     room.applied(&without(&room, "2", &[recursive("/srv/data")]), "ok");
     assert_eq!(room.tree("/srv"), "");
     let plan = room.plan(&first);
-    assert!(plan["problems"][0]["what"].as_str().unwrap().contains("has to come back first"), "{plan}");
+    assert!(plan["problems"][0]["what"].as_str().unwrap().contains("must be restored first"), "{plan}");
     room.applied(&nothing(&room), "ok");
     assert_eq!(room.tree("/srv"), before.replace("40700", "40755"));
 }
@@ -337,7 +337,7 @@ fn a_pipe_has_no_backup_and_stays() {
     assert!(Command::new("mkfifo").arg(room.path("/srv/pipe")).status().unwrap().success());
     let report = room.applied(&without(&room, "1", &[recursive("/srv/pipe")]), "blocked");
     assert_eq!(report["problem"]["code"], "NF-402");
-    assert!(report["problem"]["why"].as_str().unwrap().contains("which has no backup"), "{report}");
+    assert!(report["problem"]["why"].as_str().unwrap().contains("which cannot be backed up"), "{report}");
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
     let test = "absent::a_directory_that_cannot_be_moved_is_refused_in_the_plan";
     with_own_mounts(test, |stand| {
         stand.install();
-        // /srv is a filesystem of its own there.
+        // The stand mounts a separate filesystem at /srv.
         stand.write("/srv/app/file", "x", 0o644);
         stand.write("/srv/file", "x", 0o644);
         stand.write("/opt/app/inside/file", "x", 0o644);
@@ -355,7 +355,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
         let before = stand.tree();
         for (name, path, why) in [
             ("1", "/srv/app", "not on the filesystem of /var/lib/nixfleet"),
-            ("2", "/opt/app", "something is mounted in it"),
+            ("2", "/opt/app", "a filesystem is mounted in it"),
         ] {
             let closure = closure(name, &[recursive(path)]);
             let output = stand.run(&["apply", "--closure", &closure], None);
@@ -364,7 +364,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
             assert!(report["problem"]["why"].as_str().unwrap().contains(why), "{report}");
         }
         assert_eq!(stand.tree(), before);
-        // A file is copied.
+        // Files can be copied to another filesystem, unlike directories.
         stand.apply(&closure("3", &[absent("/srv/file")]));
         assert!(!stand.path("/srv/file").exists());
         stand.apply(&closure("4", &[]));
@@ -434,17 +434,17 @@ fn the_build_refuses_what_the_host_could_never_do_without() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     for (path, why) in [
-        ("/etc", "/etc cannot be taken away. It holds /etc/passwd"),
-        ("/etc/ssh", "/etc/ssh cannot be taken away. It holds /etc/ssh/ssh_host_dsa_key"),
+        ("/etc", "/etc cannot be declared as absent: it contains /etc/passwd"),
+        ("/etc/ssh", "/etc/ssh cannot be declared as absent: it contains /etc/ssh/ssh_host_dsa_key"),
         ("/etc/shadow", "/etc/shadow cannot be managed"),
-        ("/bin", "/bin cannot be taken away. It stands directly below /"),
+        ("/bin", "/bin cannot be declared as absent: it is directly below /"),
         ("/nix/store", "lies under /nix"),
     ] {
         let said = refusal(&json!({ "absent": [recursive(path)] }));
         assert!(said.contains(why), "{said}");
     }
     let said = refusal(&json!({ "absent": [absent("/srv/a")], "files": [file("/srv/a/b", Some("x"))] }));
-    assert!(said.contains("Nothing may stand at /srv/a, so /srv/a/b cannot be declared in it"), "{said}");
+    assert!(said.contains("/srv/a is declared as absent, so /srv/a/b cannot be declared in it"), "{said}");
     let said = refusal(&json!({ "absent": [absent("/srv/a")], "links": [link("/srv/a", "b")] }));
-    assert!(said.contains("/srv/a is managed twice"), "{said}");
+    assert!(said.contains("/srv/a is declared twice"), "{said}");
 }

@@ -1,4 +1,5 @@
-//! Users and groups over their lives: created, changed, disabled, enabled again, never deleted.
+//! Tests of the lifecycle of users and groups: they are created, changed, disabled and enabled again, but
+//! never deleted.
 
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ pub fn user(name: &str) -> Value {
     })
 }
 
-/// A line of an account file, with the parts that depend on the day of the test left out.
+/// Returns the entries of a user in the account files, without the fields that depend on the current date.
 fn account(room: &Room, name: &str) -> String {
     let find = |file: &str| {
         let text = room.read(file);
@@ -108,7 +109,7 @@ fn an_account_that_somebody_made_anew_under_the_same_name_was_there_before() {
     assert_eq!(account(&room, "web"), by_hand);
 }
 
-/// A room with an account that somebody made by hand.
+/// Creates a room with an account that was created manually.
 fn with_ada() -> Room {
     let room = Room::new();
     let append = |file: &str, line: &str| room.write(file, &(room.read(file) + line));
@@ -118,7 +119,7 @@ fn with_ada() -> Room {
     room
 }
 
-/// `ada.l` with these fields stated, and no others.
+/// Returns the user `ada.l` with only the given fields declared.
 fn ada(fields: &[(&str, Value)]) -> Value {
     let all = ["group", "home", "createHome", "shell", "system", "description"];
     let mut user = with(user("web"), "name", "ada.l");
@@ -183,7 +184,7 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     "#]]
     .assert_eq(&room.inspect());
 
-    // One is stated otherwise, one not any more; sudo goes.
+    // One field has a different value, some fields are no longer declared, and the group sudo is removed.
     let two = room.closure("2", &stated(&[("shell", json!("/bin/bash")), all[3].clone()], &["Debian-exim"]));
     expect![[r#"
         web-1: generation 1 → /2/out
@@ -207,7 +208,7 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     assert_eq!(memberships(&room), "wheel");
     assert_eq!(room.inspect(), "");
 
-    // And the same by going back.
+    // A rollback has the same result.
     room.applied(&one, "ok");
     assert_eq!(room.rollback("3")["outcome"], "ok");
     assert_eq!(account(&room, "ada.l"), BY_HAND);
@@ -249,7 +250,7 @@ fn what_kept_a_user_out_before_it_was_disabled_still_does_when_it_comes_back() {
     let room = Room::new();
     let one = room.closure("1", &json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))] }));
     room.applied(&one, "ok");
-    // Somebody locks the account, and gives it a last day.
+    // Lock the account manually and set an expiry date.
     room.write("/etc/shadow", &room.read("/etc/shadow").replace("web:!:", "web:!$y$secret:"));
     let shadow = room.read("/etc/shadow");
     let line = shadow.lines().find(|line| line.starts_with("web:")).unwrap();
@@ -304,12 +305,12 @@ fn a_name_that_no_new_account_may_have_is_that_of_one_that_exists() {
     let mut lists = json!({ "users": [with(ada(&[]), "name", "joe.l")] });
     let report = room.applied(&room.closure("1", &lists), "blocked");
     assert_eq!(report["problem"]["code"], "NF-407");
-    expect!["User `joe.l` does not exist on the host"].assert_eq(report["problem"]["what"].as_str().unwrap());
+    expect!["user `joe.l` does not exist on the host"].assert_eq(report["problem"]["what"].as_str().unwrap());
     assert_eq!(report["problem"]["where"], "nixfleet.users.\"joe.l\"");
-    assert!(report["problem"]["why"].as_str().unwrap().contains("is no name for a new account"));
+    assert!(report["problem"]["why"].as_str().unwrap().contains("is not a valid name for a new account"));
     lists["users"] = json!([with(ada(&[]), "extraGroups", json!(["Debian-snmp"]))]);
     let report = room.applied(&room.closure("2", &lists), "blocked");
-    expect!["Group `Debian-snmp` does not exist on the host"]
+    expect!["group `Debian-snmp` does not exist on the host"]
         .assert_eq(report["problem"]["what"].as_str().unwrap());
 }
 
@@ -317,7 +318,7 @@ fn a_name_that_no_new_account_may_have_is_that_of_one_that_exists() {
 fn a_failed_apply_leaves_its_new_user_disabled_and_knows_it_later() {
     let room = Room::new();
     let mut lists = json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))], "files": [] });
-    // While the content is validated somebody else puts something where it should go.
+    // While the content is validated, another process creates a file at the target path.
     let meddle = format!("echo foreign >{}; test -e %s", room.path("/etc/a").display());
     let late = with(crate::room::file("/etc/a", Some("x")), "validate", json!(["sh", "-c", meddle]));
     lists["files"] = json!([late]);

@@ -1,4 +1,4 @@
-//! What somebody without rights on a host can put in the way, in places that are theirs.
+//! Tests of attacks by unprivileged users in directories that they own.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -13,7 +13,7 @@ use crate::stand::with_own_mounts;
 
 pub const ADA: u32 = 1000;
 
-/// A host on which ada has a home.
+/// Creates a room with the users ada and bob, in which ada has a home directory.
 pub fn room() -> Room {
     let room = Room::new();
     let passwd =
@@ -35,7 +35,7 @@ pub fn of_ada(value: Value) -> Value {
     with(with(value, "owner", "ada"), "group", "ada")
 }
 
-/// Owner and mode.
+/// Returns the owner and the mode of a path.
 pub fn rights(room: &Room, path: &str) -> (u32, u32) {
     let found = room.path(path).symlink_metadata().unwrap();
     (found.uid(), found.mode() & 0o7777)
@@ -46,7 +46,7 @@ fn a_file_that_changes_hands_is_another_one() {
     let room = room();
     let path = "/home/ada/tool";
     room.applied(&room.closure("1", &json!({ "files": [of_ada(file(path, Some("#!/bin/sh\n")))] })), "ok");
-    // Whatever has a second name now, or is open, does not get what the name gets.
+    // A hard link or an open file descriptor must not gain the new owner and mode, so the file is replaced.
     fs::hard_link(room.path(path), room.path("/home/ada/mine")).unwrap();
     let inode = room.path(path).metadata().unwrap().ino();
     let roots = with(file(path, Some("#!/bin/sh\n")), "mode", "0755");
@@ -55,7 +55,7 @@ fn a_file_that_changes_hands_is_another_one() {
     room.applied(&second, "ok");
     assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((0, 0o755), (ADA, 0o644)));
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
-    // And back.
+    // A rollback also leaves the hard link unchanged.
     room.run(&["rollback", "--to", "1"]);
     assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((ADA, 0o644), (ADA, 0o644)));
 }
@@ -69,7 +69,8 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
         assert_eq!(report["problem"]["code"], "NF-410", "{report}");
         assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
     }
-    // Nor in the place of a file of theirs, which they could keep under another name.
+    // A file of ada must not be replaced either, since she could rename it and create another file in its
+    // place.
     fs::create_dir_all(room.path("/tmp")).unwrap();
     room.chmod("/tmp", 0o1777);
     room.write("/tmp/su", "");
@@ -78,7 +79,7 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
     let report = room.applied(&room.closure("1c", &refused), "blocked");
     assert_eq!(report["problem"]["code"], "NF-410", "{report}");
     assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
-    // Nor where that comes with the same change.
+    // This also applies if the same change creates the directory that ada will own.
     let owned =
         json!({ "files": [set_id("/srv/a/su")], "directories": [of_ada(directory("/srv/a", "0755"))] });
     room.applied(&room.closure("2", &owned), "blocked");
@@ -91,7 +92,8 @@ fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty
     let room = room();
     let path = "/home/ada/data";
     let declared = |value: Value| json!({ "directories": [value] });
-    // A directory of root's could be put there by its name.
+    // The directory belongs to root. ada may have moved it from elsewhere, so its owner and mode must not
+    // change.
     fs::create_dir_all(room.path(path)).unwrap();
     room.write("/home/ada/data/secret", "x");
     give(&room, path, 0, 0o700);
@@ -101,18 +103,18 @@ fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty
     assert_eq!(rights(&room, path), (0, 0o700));
     let open = room.closure("2", &declared(directory(path, "0755")));
     assert_eq!(room.applied(&open, "blocked")["problem"]["code"], "NF-410");
-    // An empty one is replaced, and comes back.
+    // An empty directory is replaced by a new one.
     fs::remove_file(room.path("/home/ada/data/secret")).unwrap();
     let inode = room.path(path).metadata().unwrap().ino();
     room.applied(&adas, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o755));
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
-    // What is ada's own gets what ada could have given it.
+    // A directory that belongs to ada may change, since she could change its mode herself.
     room.write("/home/ada/data/notes", "x");
     let closed = room.closure("3", &declared(of_ada(directory(path, "0700"))));
     room.applied(&closed, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o700));
-    // Under the directories of root's all is as ever.
+    // In a directory of root, directories that are not empty may also change their owner.
     fs::create_dir_all(room.path("/srv/data/inside")).unwrap();
     room.applied(&room.closure("4", &declared(of_ada(directory("/srv/data", "0750")))), "ok");
     assert_eq!(rights(&room, "/srv/data"), (ADA, 0o750));
@@ -129,14 +131,14 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     let closure = room.closure("1", &json!({ "files": [declared, file("/etc/fix", Some("x"))] }));
     let began = Instant::now();
     let plan = room.plan(&closure);
-    // To read it would take hours.
+    // Reading the whole file would take hours.
     assert!(began.elapsed() < Duration::from_secs(60));
     let problem = &plan["problems"][0];
     assert_eq!((&problem["code"], &problem["where"]), (&json!("NF-405"), &json!(path)), "{plan:#}");
     assert!(problem["why"].as_str().unwrap().contains("belongs to `ada`"), "{plan:#}");
     assert_eq!(room.applied(&closure, "blocked")["problem"]["where"], path);
 
-    // One that is not too large is kept, with its holes.
+    // A file that is not too large is backed up as a sparse file.
     sparse.set_len(32 << 20).unwrap();
     sparse.write_at(b"middle", 16 << 20).unwrap();
     sparse.write_at(b"end", (32 << 20) - 3).unwrap();
@@ -147,13 +149,14 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
 }
 
-/// Filesystems have different limits: what one of them stores, the other calls a full disk.
+/// The filesystems have different limits: an attribute that fits on one results in a "no space" error on the
+/// other.
 #[test]
 fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
     with_own_mounts("attackers::an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk", |_| {
         let room = room();
         let path = "/home/ada/notes";
-        // tmpfs counts attributes of users as inodes, since Linux 6.6.
+        // Since Linux 6.6, tmpfs counts user extended attributes as inodes.
         for (place, options) in [("/home/ada", "size=1m"), ("/var/lib/nixfleet", "nr_inodes=48,mode=700")] {
             let place = room.path(place);
             fs::create_dir_all(&place).unwrap();
@@ -170,7 +173,7 @@ fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
         let problem = &report["problem"];
         assert_eq!((&problem["code"], &problem["where"]), (&json!("NF-405"), &json!(path)), "{report:#}");
         assert!(problem["help"].as_str().unwrap().contains(&format!("--force {path}")), "{report:#}");
-        assert_eq!(problem["what"], "Failed to back up", "{report:#}");
+        assert_eq!(problem["what"], format!("failed to back up {path}"), "{report:#}");
         let why = problem["why"].as_str().unwrap();
         assert!(why.contains("user.notes of 60000 bytes"), "{report:#}");
         let report = room.run(&["apply", "--json", "--closure", &closure, "--force", path]);
@@ -180,7 +183,7 @@ fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
     });
 }
 
-/// Where the filesystem is another one, a copy is made.
+/// Copies preserve holes.
 #[test]
 fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
     let room = room();
@@ -194,7 +197,7 @@ fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
     let content = fs::read(room.path(path)).unwrap();
     let source = room.path("/source");
     fs::write(&source, &content).unwrap();
-    // It is as declared already: what becomes the original is a copy, since it stays where it is.
+    // The file already has the declared content and stays in place, so its original is a copy.
     let declared = with(with(file(path, None), "source", source.to_str().unwrap()), "onConflict", "backup");
     room.applied(&room.closure("1", &json!({ "files": [declared] })), "ok");
     let kept = fs::read_dir(room.path("/var/lib/nixfleet/originals")).unwrap().next().unwrap().unwrap();
@@ -211,7 +214,7 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
         |text: &str| json!({ "files": [of_ada(file(path, Some(text))), file("/etc/fix", Some(text))] });
     let first = room.closure("1", &lists("one\n"));
     room.applied(&first, "ok");
-    // A pipe in its place.
+    // Put a pipe in place of the file.
     fs::remove_file(room.path(path)).unwrap();
     let pipe = Command::new("mkfifo").arg(room.path(path)).status().unwrap();
     assert!(pipe.success());
@@ -220,7 +223,7 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     let problem = &report["problem"];
     assert_eq!(
         (&problem["where"], &problem["why"]),
-        (&json!(path), &json!("a pipe of `root` stands there")),
+        (&json!(path), &json!("it is a pipe of `root`")),
         "{report}"
     );
     assert!(problem["help"].as_str().unwrap().contains(&format!("--force {path}")), "{report}");
@@ -231,13 +234,13 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();
     assert_eq!((&report["outcome"], &report["reasonCode"]), (&json!("partial"), &json!("paths-left-out")));
     assert_eq!(room.read("/etc/fix"), "two\n");
-    // It is not forgotten.
+    // The excluded path is still recorded.
     let status = room.run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status["current"]["number"], 2);
     assert_eq!(status["drift"][0]["subject"], path, "{status:#}");
     assert_eq!(room.applied(&second, "blocked")["problem"]["where"], path);
-    // When the way is free, it gets what it should have.
+    // When the pipe is removed, the path is managed again.
     fs::remove_file(room.path(path)).unwrap();
     room.applied(&second, "ok");
     assert_eq!((room.read(path).as_str(), rights(&room, path)), ("two\n", (ADA, 0o644)));
@@ -245,7 +248,7 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     assert!(!state.contains("leftOut"), "{state}");
 }
 
-/// A directory of ada's with a file in it, and a file of root's.
+/// Returns intent lists with a directory of ada that contains a file, and a file of root.
 fn lists(text: &str) -> Value {
     json!({
         "directories": [of_ada(directory("/home/ada/app", "0755"))],
@@ -253,7 +256,7 @@ fn lists(text: &str) -> Value {
     })
 }
 
-/// All that stands in a directory that cannot be trusted is left out with it, and stays on record.
+/// If a directory is not trusted, all paths in it are excluded as well and stay recorded.
 #[test]
 fn a_directory_is_excluded_with_everything_in_it() {
     let room = room();
@@ -272,7 +275,7 @@ fn a_directory_is_excluded_with_everything_in_it() {
     assert!(!room.path("/home/ada/app").exists());
 }
 
-/// Nor does the fast path take it for what it should be once it stands as it was recorded.
+/// Even if an excluded path matches its record again, the fast path must not treat it as up to date.
 #[test]
 fn an_excluded_path_is_managed_again_when_its_way_is_free() {
     let room = room();
@@ -289,7 +292,7 @@ fn an_excluded_path_is_managed_again_when_its_way_is_free() {
     room.applied(&second, "unchanged");
 }
 
-/// What somebody else does to the way to a path of theirs keeps nothing else from going back.
+/// If another user blocks the way to a path, all other paths are still restored.
 #[test]
 fn who_bends_the_way_to_a_path_keeps_nothing_else_from_being_undone() {
     let ways = [
@@ -319,7 +322,7 @@ fn who_bends_the_way_to_a_path_keeps_nothing_else_from_being_undone() {
             assert_eq!(report["problem"]["code"], "NF-422", "{way}: {report:#}");
             assert_eq!(room.read("/etc/fix"), "one\n", "{way}");
             assert!(!room.path("/var/lib/nixfleet/journal.json").exists(), "{way}");
-            // The next change is not held up, and has kept what could not go back.
+            // The next change succeeds, and the paths that could not be restored are excluded.
             let third = room.closure("3", &json!({ "files": [file("/etc/fix", Some("three\n"))] }));
             let report = room.run(&[
                 "apply",
@@ -336,7 +339,7 @@ fn who_bends_the_way_to_a_path_keeps_nothing_else_from_being_undone() {
     }
 }
 
-/// The owner and bob write, the group and all others read.
+/// An access control list: the owner and bob can read and write, the group and others can read.
 const LIST: &[u8] = &[
     2, 0, 0, 0, // version
     1, 0, 6, 0, 255, 255, 255, 255, // owner
@@ -356,7 +359,7 @@ fn no_access_control_list_says_more_than_the_mode() {
         rustix::fs::getxattr(room.path(path), name, &mut [0_u8; 256][..]).is_ok()
     };
     let (access, default) = (c"system.posix_acl_access", c"system.posix_acl_default");
-    // Neither the directory's nor that of our own is handed on.
+    // New files must not inherit the default list of the user's directory or of NixFleet's own directory.
     set("/home/ada", default);
     fs::create_dir_all(room.path("/var/lib/nixfleet")).unwrap();
     room.chmod("/var/lib/nixfleet", 0o700);
@@ -370,7 +373,7 @@ fn no_access_control_list_says_more_than_the_mode() {
     for path in ["/home/ada/a", "/etc/a", "/home/ada/d"] {
         assert!(!has(path, access) && !has(path, default), "{path}");
     }
-    // One that somebody adds is a change like any other.
+    // A list that was added manually is drift.
     set("/etc/a", access);
     let plan = room.plan(&first);
     assert_eq!(plan["drift"][0]["what"], "mode 0644 → 0664, access control list none → some", "{plan:#}");
@@ -379,13 +382,13 @@ fn no_access_control_list_says_more_than_the_mode() {
     room.applied(&first, "unchanged");
 }
 
-/// An operator who has gone waits for no answer.
+/// A plan ends when its output pipe is closed.
 #[test]
 fn a_plan_ends_with_the_reader_of_its_answer() {
     let room = room();
     let path = "/etc/endless";
     room.write(path, "");
-    // Of a file of root's there is no limit, and this one takes days.
+    // There is no size limit for files of root, and reading this one would take days.
     let sparse = File::options().write(true).open(room.path(path)).unwrap();
     sparse.set_len(15 << 40).unwrap_or_else(|_| sparse.set_len(1 << 40).unwrap());
     let closure = room.closure("1", &json!({ "files": [file(path, Some("x"))] }));
@@ -425,8 +428,8 @@ fn what_nixfleet_keeps_is_roots_alone() {
     }
 }
 
-/// A plan and an apply refuse this path, and write nothing in it: not even the lock, which its owner could
-/// make a link to any file.
+/// Checks that a plan and an apply reject a path and do not write to it. Not even the lock is written, since
+/// the owner of the directory could replace it by a link to any file.
 #[track_caller]
 fn assert_touches_nothing(room: &Room, path: &str) {
     let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] }));
@@ -437,7 +440,7 @@ fn assert_touches_nothing(room: &Room, path: &str) {
         [room.plan(&closure)["problems"][0].take(), room.applied(&closure, "blocked")["problem"].take()];
     for refusal in refusals {
         assert_eq!((&refusal["code"], &refusal["where"]), (&json!("NF-410"), &json!(path)), "{refusal:#}");
-        assert!(refusal["help"].as_str().unwrap().contains("root alone"), "{refusal:#}");
+        assert!(refusal["help"].as_str().unwrap().contains("only root can write"), "{refusal:#}");
     }
     assert_eq!(stands(), before);
 }

@@ -1,4 +1,4 @@
-//! `build`: what a host would reject cannot be built, and what is built is complete.
+//! Tests of `build`: it rejects whatever a host would reject, and its results are complete.
 
 use std::fs;
 use std::path::Path;
@@ -150,65 +150,65 @@ fn everything_a_host_would_reject_is_named_at_once() {
     expect![[r#"
         error: [NF-203] `W b` cannot have the id 0
           where: nixfleet.users.W b
-          help: leave the id out, or choose another
-        error: [NF-203] The description has a `:` or a control character, which /etc/passwd cannot hold
+          help: remove the id, or choose another one
+        error: [NF-203] the description contains a `:` or a control character, which /etc/passwd cannot store
           where: nixfleet.users.W b.description
-        error: [NF-203] `W b` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which `-` and `.` do not come first
+        error: [NF-203] `W b` is neither a number nor a valid account name: use at most 32 letters, digits, `_`, `-` and `.`, and do not start with `-` or `.`
           where: nixfleet.users.W b
-        error: [NF-203] `a b` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which `-` and `.` do not come first
+        error: [NF-203] `a b` is neither a number nor a valid account name: use at most 32 letters, digits, `_`, `-` and `.`, and do not start with `-` or `.`
           where: nixfleet.users.W b.extraGroups
-        error: [NF-203] `27` is a number, and the name of an account is needed
+        error: [NF-203] `27` is a number, but an account name is required
           where: nixfleet.users.W b.extraGroups
-        error: [NF-203] Path `var` is not absolute
+        error: [NF-203] path `var` is not absolute
           where: nixfleet.users.W b.home
-        error: [NF-203] Path `/nix/var` lies under /nix, where nothing may be managed
+        error: [NF-203] path `/nix/var` is below /nix, where nothing can be managed
           where: nixfleet.directories."/nix/var"
         error: [NF-203] /var/lib/dpkg/info cannot be managed
           where: nixfleet.directories."/var/lib/dpkg/info"
-          why: only dpkg, apt and their kind may write there: it is their record of what is installed
-          help: let apt install, hold or remove the package on the host; its sources are yours to declare: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
-        error: [NF-203] The path holds \u{202e}, which cannot be seen
+          why: only dpkg, apt and similar tools may write there: it is their record of the installed packages
+          help: let apt install, hold or remove the package on the host; declare its sources: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
+        error: [NF-203] the path contains the invisible character \u{202e}
           where: nixfleet.directories."/srv/a\u{202e}b"
-          help: write the path without it
-        error: [NF-203] Mode `u=rw` is not three or four octal digits, such as 0644
+          help: remove the character from the path
+        error: [NF-203] mode `u=rw` is not three or four octal digits, such as 0644
           where: nixfleet.files."/srv/open/a".mode
-        error: [NF-203] Exactly one of `text` and `source` must be given
+        error: [NF-203] exactly one of `text` and `source` must be set
           where: nixfleet.files."/srv/open/a"
-        error: [NF-203] Unit name `web` has no suffix, such as .service or .timer
+        error: [NF-203] unit name `web` has no suffix, such as .service or .timer
           where: nixfleet.files."/srv/open/a".restartUnits
-        error: [NF-203] The validation command names no program, or has no %s for the staged file
+        error: [NF-203] the validation command has no program, or has no %s for the path of the staged file
           where: nixfleet.files."/srv/open/a".validate
-          help: write it as [ "visudo" "-cf" "%s" ]
-        error: [NF-203] Path `/etc/../passwd` is not normal: it has an empty, `.` or `..` component
+          help: write the command in the form [ "visudo" "-cf" "%s" ]
+        error: [NF-203] path `/etc/../passwd` is not normal: it has an empty, `.` or `..` component
           where: nixfleet.files."/etc/../passwd"
-        error: [NF-203] /etc/a is managed twice
+        error: [NF-203] /etc/a is declared twice
           where: nixfleet.files."/etc/a", nixfleet.files."/etc/a"
-          help: remove one of the two
+          help: remove one of the two declarations
         error: [NF-203] /etc/shadow cannot be managed
           where: nixfleet.files."/etc/shadow"
-          why: only useradd, passwd and their kind may write it, under a lock: a fixed content would take accounts and passwords away
+          why: only useradd, passwd and similar tools may write it, under a lock: a fixed content would delete accounts and passwords
           help: declare the users: nixfleet.users.ada = { system = false; };
-        error: [NF-203] Source /nonexistent/source cannot be used: No such file or directory (os error 2)
+        error: [NF-203] source /nonexistent/source cannot be used: No such file or directory (os error 2)
           where: nixfleet.files."/etc/missing".source
-        error: [NF-203] Unit nowhere.service is enabled, but its [Install] section wants it nowhere
+        error: [NF-203] unit nowhere.service is enabled, but its [Install] section names no unit that starts it
           where: nixfleet.systemd.units."nowhere.service".enabled
-          help: add a section [Install] with WantedBy=multi-user.target (timers: timers.target, sockets: sockets.target), or set `enabled = false`
-        error: [NF-203] Drop-in name `a/b.conf` is not valid
+          help: add `WantedBy=multi-user.target` to its [Install] section (timers: timers.target, sockets: sockets.target), or set `enabled = false`
+        error: [NF-203] drop-in name `a/b.conf` is not valid
           where: nixfleet.systemd.units."nowhere.service".dropIns."a/b.conf"
           help: use a plain file name that ends in .conf, such as 10-limits.conf
-        error: [NF-203] Drop-in name `limits` is not valid
+        error: [NF-203] drop-in name `limits` is not valid
           where: nixfleet.systemd.units."nowhere.service".dropIns."limits"
           help: use a plain file name that ends in .conf, such as 10-limits.conf
-        error: [NF-203] Unit name `web.servce` has no suffix that systemd knows, such as .service or .timer
+        error: [NF-203] unit name `web.servce` has no suffix that systemd knows, such as .service or .timer
           where: nixfleet.systemd.units."web.servce"
-        error: [NF-203] Unit ssh.service has no text, so its enablement belongs to the distribution
+        error: [NF-203] unit ssh.service has no text, so the distribution decides whether it is enabled
           where: nixfleet.systemd.units."ssh.service".enabled
-          help: leave `enabled` out, or give the unit a text
-        error: [NF-203] Template t@.service cannot be enabled itself: give its [Install] section a DefaultInstance=, or define an instance of it
+          help: remove `enabled`, or set the text of the unit
+        error: [NF-203] template t@.service cannot be enabled without an instance: add DefaultInstance= to its [Install] section, or define an instance of the template
           where: nixfleet.systemd.units."t@.service".text
-        error: [NF-203] File /etc/a cannot also be the directory of /etc/a/b
+        error: [NF-203] /etc/a is declared as a file, so it cannot be the directory of /etc/a/b
           where: nixfleet.files."/etc/a", nixfleet.files."/etc/a/b"
-        error: [NF-203] Directory /srv/open has mode 0777, so others could replace /srv/open/c inside it
+        error: [NF-203] directory /srv/open has mode 0777, so other users could replace /srv/open/c in it
           where: nixfleet.directories."/srv/open", nixfleet.files."/srv/open/c"
     "#]].assert_eq(&refusal(&intent));
 }
@@ -220,10 +220,10 @@ fn every_element_of_the_wrong_shape_is_named() {
     extra["modus"] = json!("0644");
     intent["files"] = json!([extra, { "path": "/etc/b" }]);
     expect![[r#"
-        error: [NF-203] The intent does not have the right shape
+        error: [NF-203] the structure of the intent is not valid
           where: intent.files[0], path "/etc/a"
           why: unknown field `modus`, expected one of `path`, `text`, `source`, `mode`, `owner`, `group`, `restartUnits`, `reloadUnits`, `onChange`, `validate`, `onConflict`
-        error: [NF-203] The intent does not have the right shape
+        error: [NF-203] the structure of the intent is not valid
           where: intent.files[1], path "/etc/b"
           why: missing field `mode`
     "#]].assert_eq(&refusal(&intent));
@@ -231,10 +231,10 @@ fn every_element_of_the_wrong_shape_is_named() {
     let mut intent = empty_intent();
     intent["schema"] = json!(2);
     expect![[r#"
-        error: [NF-203] The intent has a schema that this activator cannot read
+        error: [NF-203] the intent has a schema that this activator cannot read
           where: schema
-          why: it is 2, and 1 is expected
-          help: use the NixFleet modules and the activator of one and the same release
+          why: its schema is 2, but this activator reads 1
+          help: use the NixFleet modules and the activator of the same release
     "#]]
     .assert_eq(&refusal(&intent));
 }

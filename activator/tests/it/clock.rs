@@ -1,5 +1,5 @@
-//! The clock on the wall jumps, and files claim to be from any time. What becomes of a host does not depend
-//! on it.
+//! Tests with jumps of the wall clock and with arbitrary file timestamps. Neither may affect the result on a
+//! host.
 
 use nixfleet_activate::host::injection::{CLOCK, FAULT};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
@@ -11,12 +11,13 @@ use crate::stand::{Stand, differences, with_own_mounts};
 use crate::walk::{Transaction, transactions};
 
 const PROMISE: &str = "No outcome depends on the clock on the wall";
-/// Jumps, in seconds: years back, a day, an hour, a moment, and the same forward.
+/// The jumps of the clock in seconds, from 30 years back to 30 years forward.
 const JUMPS: [i64; 8] = [-1_000_000_000, -86_400, -3_600, -1, 1, 3_600, 86_400, 1_000_000_000];
-/// At so many changes of each apply the clock jumps, or the process dies; other ones for each jump.
+/// The number of changes in each apply at which the clock jumps or the process is killed. They differ from
+/// jump to jump.
 const POINTS: usize = 3;
 
-/// The clock jumps in the middle of a run.
+/// Applies with a jump of the clock in the middle of the run.
 fn apply(stand: &Stand, transaction: &Transaction, jump: i64, at: usize) -> Vec<String> {
     stand.load(transaction.from);
     let mut apply = stand.command(&["apply", "--closure", &transaction.closure]);
@@ -28,7 +29,8 @@ fn apply(stand: &Stand, transaction: &Transaction, jump: i64, at: usize) -> Vec<
     wrong
 }
 
-/// It jumps, the run dies, and whoever recovers sees the reverse.
+/// Applies with a shifted clock until the process is killed, and recovers with the clock shifted in the other
+/// direction.
 fn die(stand: &Stand, transaction: &Transaction, jump: i64, at: usize) -> Vec<String> {
     stand.load(transaction.from);
     let mut apply = stand.command(&["apply", "--closure", &transaction.closure]);
@@ -76,7 +78,7 @@ fn a_clock_that_jumps_changes_no_outcome() {
 
 #[test]
 fn files_from_any_time_are_seen_for_what_they_are() {
-    // 1970, just before, far ahead, and what no 32 bits hold.
+    // 1970, just before it, the year 2096, and a time that exceeds 32 bits.
     let times = [0, -1, 4_000_000_000, 17_000_000_000];
     let mut failures = Vec::new();
     for time in times {

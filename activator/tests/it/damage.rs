@@ -1,5 +1,5 @@
-//! Records that are damaged, a host that changes while it is being changed, a disk that cannot be written to,
-//! times that lie: nothing is deleted, and what is wrong is said.
+//! Tests of damaged records, concurrent changes of the host, a disk that cannot be written to and wrong
+//! timestamps. Nothing may be deleted, and each problem must be reported.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,12 +22,13 @@ fn run(host: &Host, closure: &str) -> Report {
     apply(host, &TargetRef::Closure(closure.to_owned()), None, lock::this_process("me", "apply"))
 }
 
-/// Every way to damage a record that its reader can notice: cut off anywhere, emptied by zeros, of another
-/// kind or schema.
+/// Returns all kinds of detectable damage to a record: truncated, partly zeroed, not a record, or with
+/// another schema.
 fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
     let document: Value = serde_json::from_slice(bytes).unwrap();
     let lasting = bytes.trim_ascii_end().len();
-    // At as many places whatever its length, which follows from process ids and inode numbers.
+    // The number of truncations is fixed, since the length of a record depends on process ids and inode
+    // numbers.
     let mut damages: Vec<Vec<u8>> = (0..500).map(|part| bytes[..lasting * part / 500].to_vec()).collect();
     damages.push(vec![0; bytes.len()]);
     damages.extend(
@@ -48,7 +49,7 @@ fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
     damages
 }
 
-/// A host on one generation, and the closure of the next.
+/// Returns a room with one generation, and the closure of the next generation.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/original", "stood here\n");
@@ -60,7 +61,7 @@ fn prepared() -> (Room, String) {
     (room, closure)
 }
 
-/// Nothing at all changes, `NixFleet`'s own files included, but for the lock.
+/// Returns the whole tree, including NixFleet's own files but not the lock.
 fn everything(room: &Room) -> String {
     format!("{}{}", room.tree("/").replace("/var/lib/nixfleet", ""), room.tree(&format!("{HOME}/")))
         .lines()
@@ -88,7 +89,7 @@ fn check_damages(room: &Room, closure: &str, record: &str, code: &str, test: &st
         }
     }
     fs::write(room.path(&path), intact).unwrap();
-    // Writing the record back gave it new times.
+    // Restoring the record has changed its timestamps.
     let untimed = |text: &str| {
         text.lines().filter(|line| !line.contains(record)).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -131,7 +132,7 @@ fn a_record_that_is_no_file_stops_everything() {
     }
 }
 
-/// What somebody else does to a host in the moment between staging and the swap, and what is left of it.
+/// Changes of another user between staging and the swap, as pairs of a description and a script.
 const MEDDLINGS: [(&str, &str); 10] = [
     ("edited in place", "echo by hand >>$R/etc/a"),
     ("deleted", "rm $R/etc/a"),
@@ -155,7 +156,7 @@ fn what_changes_between_plan_and_commit_is_neither_overwritten_nor_lost() {
         let first =
             json!([file("/etc/a", Some("1\n")), with(file("/srv/d/f", Some("1\n")), "onConflict", "backup")]);
         room.applied(&room.closure("1", &json!({ "files": first })), "ok");
-        // The command that validates a file runs when all is staged and nothing is swapped.
+        // The validation command runs when everything is staged and nothing is swapped.
         let here = room.path("/").to_str().unwrap().trim_end_matches('/').to_owned();
         let script = format!("R={here}; {script}; test -e %s");
         let second = json!([
@@ -169,7 +170,7 @@ fn what_changes_between_plan_and_commit_is_neither_overwritten_nor_lost() {
         let before = room.tree("/");
         let report = room.apply(&closure);
         let after = room.tree("/");
-        // The same by hand, on a host like it.
+        // Compare the trees from before and after the run.
         let lines = |tree: &str| tree.lines().map(str::to_owned).collect::<Vec<_>>();
         let gone: Vec<_> = lines(&before).into_iter().filter(|line| !lines(&after).contains(line)).collect();
         let come: Vec<_> = lines(&after).into_iter().filter(|line| !lines(&before).contains(line)).collect();
@@ -258,7 +259,7 @@ fn an_edit_right_after_an_apply_is_seen_whatever_the_times_say() {
         assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
         let path = room.path("/etc/a");
         let times = fs::metadata(&path).unwrap();
-        // The same inode, length and time of modification; another content.
+        // Change only the content: inode, size and modification time stay the same.
         fs::write(&path, "ham").unwrap();
         let file = fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(times.modified().unwrap()).unwrap();
@@ -280,13 +281,13 @@ fn files_from_the_future_and_a_clock_that_went_back_change_nothing() {
     let room = Room::new();
     let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("one"))] }));
     room.applied(&closure, "ok");
-    // A lock and a file from a time when the clock was ahead.
+    // Write a lock and a file with timestamps in the future.
     let holder = json!({ "who": "me@there", "command": "apply", "pid": 1, "since": 9_000_000_000_u64 });
     room.write(&format!("{HOME}/lock"), &holder.to_string());
     let future = std::time::UNIX_EPOCH + std::time::Duration::from_secs(9_000_000_000);
     fs::File::options().write(true).open(room.path("/etc/a")).unwrap().set_modified(future).unwrap();
     room.applied(&closure, "unchanged");
-    // A state that remembers the file with times of the future must not believe another content.
+    // If the recorded timestamps are in the future, matching timestamps must not be trusted.
     let record = room.path(&format!("{HOME}/state.json"));
     let mut state: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     let found = std::os::unix::fs::MetadataExt::ino(&fs::metadata(room.path("/etc/a")).unwrap());

@@ -1,4 +1,5 @@
-//! Directories that come, change and go, and what stands in their place before and afterwards.
+//! Tests of directories that are added, changed and removed, and of the files that are in their place before
+//! and after.
 
 use serde_json::json;
 
@@ -17,7 +18,7 @@ fn a_directory_that_is_no_longer_asked_for_gets_the_usual_access_back() {
     assert_eq!(room.tree("/srv"), before);
     assert_eq!(room.status()["drift"], json!([]));
 
-    // What somebody changed by hand meanwhile stays as it is.
+    // A mode that was changed manually stays.
     room.applied(&two, "ok");
     room.chmod("/srv/app", 0o711);
     assert_eq!(room.rollback("1")["outcome"], "ok");
@@ -41,7 +42,7 @@ fn an_original_outlives_a_directory_in_its_place() {
     room.applied(&nothing, "ok");
     assert_eq!(room.read("/etc/thing"), "mine\n");
 
-    // What somebody put into the directory is not removed for it.
+    // A directory is not removed if it contains files that NixFleet does not own.
     room.applied(&one, "ok");
     room.applied(&two, "ok");
     room.write("/etc/thing/theirs", "x");

@@ -1,5 +1,4 @@
-//! Documents that somebody bent: a parser never panics, and nothing it accepts names a path that leads
-//! elsewhere.
+//! Tests with mutated documents: parsers never panic, and no accepted document contains an unsafe path.
 
 use nixfleet_activate::engine::state::State;
 use proptest::prelude::*;
@@ -10,10 +9,10 @@ use crate::harmless;
 use crate::ledger;
 use crate::room::{Room, directory, file, unit, with};
 
-/// How many bent documents of each kind are tried.
+/// The number of mutated documents of each kind.
 const DOCUMENTS: u32 = 4096;
 
-/// What takes the place of something in a document.
+/// Generates values to insert into a document.
 fn replacement() -> impl Strategy<Value = Value> {
     let tricks = [
         "",
@@ -51,14 +50,14 @@ fn replacement() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// One way to bend a document.
+/// A mutation of a document. An index selects one of its values or bytes.
 #[derive(Clone, Debug)]
 enum Bend {
-    /// Something else in the place of the value, or of the key, at that position.
+    /// Replaces a value.
     Replace(prop::sample::Index, Value),
     Rename(prop::sample::Index, String),
     Remove(prop::sample::Index),
-    /// A byte of the text is another.
+    /// Replaces a byte of the text.
     Byte(prop::sample::Index, u8),
     Cut(prop::sample::Index),
 }
@@ -81,7 +80,7 @@ fn bends() -> impl Strategy<Value = Vec<Bend>> {
     prop::collection::vec(one, 1..4)
 }
 
-/// The places of everything in a document.
+/// Collects JSON pointers to all values in a document.
 fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     let mut go = |name: String, inner: &Value| {
         let place = format!("{here}/{}", name.replace('~', "~0").replace('/', "~1"));

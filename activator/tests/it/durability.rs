@@ -1,5 +1,5 @@
-//! What a power cut may not take: the order in which a run writes, and what of it is on the disk when the
-//! next depends on it.
+//! Tests of the order in which a run writes and syncs. After a power failure, every step must find the data
+//! that it depends on on disk.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use crate::room::{directory, file, with};
 use crate::stand::{Stand, with_own_mounts};
 use crate::walk::transactions;
 
-/// A disk that has only what was synced: each change but a sync leaves something that is not on it yet.
+/// A model of a disk that tracks which changes have not been synced yet.
 struct Disk<'s> {
     stand: &'s Stand,
-    /// Files and directories that have to be written to the disk.
+    /// Files and directories that are not synced yet.
     dirty: BTreeSet<PathBuf>,
     links: BTreeSet<PathBuf>,
-    /// Journals that were put in their place, and how many of them are on the disk.
+    /// The number of journals renamed into place, and the number of those that are synced.
     journals: usize,
     lasting: usize,
-    /// How many of them there are before anything is swapped.
+    /// The number of journals that must be synced before the first swap.
     phases: usize,
     swaps: usize,
     committed: bool,
@@ -48,7 +48,7 @@ impl<'s> Disk<'s> {
         self.stand.path("/var/lib/nixfleet").join(name)
     }
 
-    /// Something of the host that is not `NixFleet`'s own.
+    /// Whether a path does not belong to NixFleet's own files.
     fn is_outside(&self, path: &Path) -> bool {
         let own = [
             "/var/lib/nixfleet",
@@ -92,7 +92,7 @@ impl<'s> Disk<'s> {
         }
     }
 
-    /// What has to be on the disk before a change.
+    /// Checks that everything a change depends on is synced.
     fn check(&mut self, line: &str, change: &str, paths: &[PathBuf]) {
         let touches = change != "Sync" && paths.iter().any(|path| self.is_outside(path));
         if touches && !self.committed && self.lasting == 0 {
@@ -103,7 +103,7 @@ impl<'s> Disk<'s> {
         }
         let to = &paths[1];
         if *to == self.home("state.json") {
-            // What was taken out is on its way to be removed.
+            // The old contents of the slots are about to be deleted, so they need not be synced.
             self.dirty.retain(|path| !is_slot(path));
             self.expect_clean(line, "the state is replaced", &[self.home("")]);
             self.committed = true;
@@ -125,7 +125,7 @@ impl<'s> Disk<'s> {
         let mut parts = line.split('\t').skip(1);
         let change = parts.next().unwrap();
         let paths: Vec<PathBuf> = parts.map(|path| Path::new(path).components().collect()).collect();
-        // What is held in memory is on no disk.
+        // In-memory files are not stored on disk.
         if paths.iter().any(|path| path.starts_with("/memfd:nixfleet-content (deleted)")) {
             return;
         }
@@ -135,7 +135,7 @@ impl<'s> Disk<'s> {
                 self.touch(path);
                 self.touch_names(path);
             }
-            // Those of a link stand in its directory as far as anybody can have them written.
+            // The owner and timestamps of a link can only be synced with its directory.
             ("Owner" | "Times", [path]) if self.links.contains(path) => self.touch_names(path),
             ("Write" | "Truncate" | "Mode" | "Attribute" | "Owner" | "Times", [path]) => self.touch(path),
             ("Sync", [path]) => {
@@ -179,11 +179,11 @@ fn what_a_step_builds_on_is_on_the_disk_before_it() {
             .into_iter()
             .map(|transaction| (transaction.from, transaction.closure, 2))
             .collect();
-        // So many that a whole filesystem is written at once.
+        // With this number of files, the whole filesystem is synced at once.
         let many: Vec<_> =
             (0..150).map(|number| file(&format!("/srv/many/{number}"), Some("one of many\n"))).collect();
         runs.push(("bare", stand.closure("many", &json!({ "files": many })), 2));
-        // Handed over to an account that comes with them, few and many.
+        // Few and many files that belong to a user created by the same change.
         for count in [3, 150] {
             let theirs = (0..count).map(|number| {
                 let place = if number % 2 == 0 { "/srv/theirs" } else { "/etc/theirs" };

@@ -1,4 +1,4 @@
-//! Records that somebody else wrote: a place they name is followed only where it can be one of ours.
+//! Tests of forged records: a path in a record is only used if it can belong to NixFleet.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::room::{Room, file, with};
 const FORGED: &str = "A forged record leads nowhere";
 const HOME: &str = "/var/lib/nixfleet";
 
-/// Places at which nothing of a transaction stands.
+/// Paths that cannot contain data of a transaction.
 const PLACES: [&str; 12] = [
     "/etc/passwd",
     "/etc",
@@ -30,7 +30,8 @@ fn backup(path: &str) -> Value {
     with(file(path, Some("managed\n")), "onConflict", "backup")
 }
 
-/// A host on one generation with an original, and the closure of a next that restores it and keeps another.
+/// Returns a room whose current generation has an original, and the closure of the next generation, which
+/// restores this original and creates another one.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     for path in ["/etc/restored", "/etc/kept"] {
@@ -44,7 +45,7 @@ fn prepared() -> (Room, String) {
     (room, closure)
 }
 
-/// The host with what is ours on it, but for the lock and one record.
+/// Returns the whole tree, including NixFleet's own files but not the lock and `record`.
 fn everything(room: &Room, record: &str) -> Vec<String> {
     let tree = room.tree("/") + &room.tree(&format!("{HOME}/"));
     tree.lines()
@@ -53,7 +54,7 @@ fn everything(room: &Room, record: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every text in a document under one of some names, as a pointer.
+/// Collects JSON pointers to all strings in a document whose keys are in `names`.
 fn pointers(value: &Value, here: &str, names: &[&str], found: &mut Vec<String>) {
     let mut go = |name: &str, inner: &Value| {
         let place = format!("{here}/{}", name.replace('~', "~0").replace('/', "~1"));

@@ -1,5 +1,5 @@
-//! Accounts that leave: one that was there before gets back what it was, one that was made here is disabled.
-//! Whatever fails on the way, all of that has happened or nothing.
+//! Tests of accounts that are no longer managed. An account that existed before is restored, and an account
+//! that NixFleet created is disabled. If the run fails, either all of this has happened or nothing.
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -68,7 +68,7 @@ fn whatever_fails_accounts_that_leave_have_left_or_not() {
     });
 }
 
-/// The tools write their files again: only what stands in them counts.
+/// Omits account files that were rewritten with the same content.
 fn settled(differences: &[String]) -> Vec<String> {
     let same = |difference: &&String| {
         let Some((path, sides)) = difference.split_once(": ") else { return false };

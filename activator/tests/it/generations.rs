@@ -1,4 +1,4 @@
-//! Three generations: what is created, changed and removed, and the way back.
+//! Tests of three generations that create, change and remove files, and of rollbacks between them.
 
 use std::fs;
 
@@ -168,7 +168,7 @@ fn three_generations_create_change_and_remove() {
     assert_eq!((&report["outcome"], &report["after"]["number"]), (&json!("ok"), &json!(2)), "{report:#}");
     let comparable = |tree: &str| {
         let lines = tree.lines().filter(|line| !line.starts_with("/nix/"));
-        // Files are written anew, so only their times differ.
+        // Omit the timestamps, since the files were rewritten.
         lines
             .map(|line| {
                 line.split(' ').enumerate().filter(|(at, _)| *at != 2).map(|(_, word)| word).collect()
@@ -214,7 +214,7 @@ fn what_stood_there_before_comes_back_byte_for_byte() {
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
     assert_eq!(room.read("/etc/motd"), "managed\n");
-    // In place: what is kept must not be the very same file.
+    // Edit the file in place, to check that its backup is not a hard link to it.
     room.write("/etc/issue", "by hand\n");
     let two = room.closure("2", &json!({ "files": [file("/etc/issue", Some("changed\n"))] }));
     room.applied(&two, "ok");
@@ -252,23 +252,23 @@ fn a_conflict_is_refused_with_the_line_to_add() {
         web-1: no generation → /1/out
           + /etc/owner  0644 nobody-here:root
           ~ generation none → 1
-        [NF-402] The path should become a file or link, but cannot
+        [NF-402] /etc/dir cannot become a file or link
           where: /etc/dir
           why: a directory of `root` stands there
-          help: move it away by hand, or manage another path; to apply the rest without it: --force /etc/dir
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+          help: move it away by hand, manage another path, or apply the rest without it: --force /etc/dir
+        [NF-402] /etc/motd already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/motd
           help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
-        [NF-410] Others may write to a directory on the way to a managed path
+        [NF-410] other users can write to a parent directory of a managed path
           where: /etc/open
           why: its mode is 0777, its owner is `root` and its group `root`
-          help: manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may write there, and to a directory of root's a group of the system; to apply the rest without it: --force /etc/open
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
+          help: manage another path, or remove the write access of others: only the owner may have it, and a system group if the directory belongs to root; apply the rest without it: --force /etc/open
+        [NF-402] /etc/systemd/system/web.service.d/a.conf already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"
-        [NF-407] User `nobody-here` owns a managed path, but does not exist on the host
+        [NF-407] User `nobody-here` is the owner or group of a managed path, but does not exist on the host
           where: /etc/owner
-          help: define it under nixfleet.users or nixfleet.groups, or name one that exists
+          help: define it in nixfleet.users or nixfleet.groups, or choose one that exists
     "#]]
     .assert_eq(&room.plan_text(&one));
     let report = room.applied(&one, "blocked");
@@ -356,7 +356,7 @@ fn a_generation_that_does_not_exist_is_refused_and_the_others_are_named() {
     room.applied(&room.closure("2", &second()), "ok");
     let report = room.rollback("7");
     assert_eq!((&report["outcome"], &report["problem"]["code"]), (&json!("blocked"), &json!("NF-409")));
-    assert_eq!(report["problem"]["help"], "name one that exists: 1, 2");
+    assert_eq!(report["problem"]["help"], "choose an existing generation: 1, 2");
     assert_eq!(room.rollback("1")["after"]["number"], 1);
     assert_eq!(room.read("/etc/web/web.conf"), "port = 80\n");
     assert_eq!(room.rollback("2")["after"]["number"], 2);

@@ -1,7 +1,6 @@
-//! What holds of every document that a parser accepts, however it came about. The fuzzer holds its own to the
-//! same.
+//! Properties of every document that a parser accepts. The fuzzer checks the same properties.
 //!
-//! Each function panics where the promise is broken, and returns whether the document was accepted.
+//! Each function panics if the property is violated, and returns whether the document was accepted.
 
 use nixfleet_activate::build;
 use nixfleet_activate::engine::state::State;
@@ -9,8 +8,8 @@ use nixfleet_activate::engine::transaction::journal::Journal;
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 
-/// A manifest names only paths that may be managed and sources that stay where they belong, and is read as it
-/// was written.
+/// Checks that a manifest contains only valid paths and sources inside the closure, and that it survives a
+/// round trip.
 pub fn manifest(bytes: &[u8]) -> bool {
     let Ok(manifest) = Manifest::parse(bytes) else { return false };
     for (path, entry) in &manifest.entries {
@@ -25,7 +24,7 @@ pub fn manifest(bytes: &[u8]) -> bool {
     true
 }
 
-/// A state names only paths that may be managed, and is read as it was written.
+/// Checks that a state contains only valid paths, and that it survives a round trip.
 pub fn state(bytes: &[u8]) -> bool {
     let Ok(state) = State::parse(bytes) else { return false };
     for path in state.paths.keys() {
@@ -36,7 +35,8 @@ pub fn state(bytes: &[u8]) -> bool {
     true
 }
 
-/// A journal keeps old and new content only at places of our own, and is read as it was written.
+/// Checks that the backups and slots in a journal are in NixFleet's own directories, and that the journal
+/// survives a round trip.
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::parse(bytes) else { return false };
     for entry in journal.paths() {
@@ -50,7 +50,7 @@ pub fn journal(bytes: &[u8]) -> bool {
     true
 }
 
-/// An intent that the builder accepts becomes a manifest that a host accepts.
+/// Checks that an intent that the builder accepts results in a valid manifest.
 pub fn intent(bytes: &[u8]) -> bool {
     let Ok(value) = serde_json::from_slice(bytes) else { return false };
     let Ok(intent) = build::parse::intent(value) else { return false };

@@ -1,4 +1,4 @@
-//! Health checks are part of a change: what they find decides whether it stands.
+//! Tests of health checks as part of a change: their results decide whether the change is kept.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::room::{PROGRAM, Room, build, empty_intent, file, with};
 
-/// A check with one attempt, of the kind that is given.
+/// Returns a check of the given kind with one attempt.
 pub fn check(name: &str, kind: &str, probe: Value, on_failure: &str) -> Value {
     let mut check = json!({
         "name": name, "unit": null, "stableFor": 3, "http": null, "tcp": null, "command": null, "interval": 1,
@@ -22,12 +22,12 @@ pub fn command(name: &str, script: &str, on_failure: &str) -> Value {
     check(name, "command", json!(["/bin/sh", "-c", script]), on_failure)
 }
 
-/// A closure with a file that holds a word, and checks.
+/// Builds a closure with a file that contains `word`, and with checks.
 pub fn closure(room: &Room, word: &str, checks: &[Value]) -> String {
     room.closure(word, &json!({ "files": [file("/etc/word", Some(word))], "healthChecks": checks }))
 }
 
-/// Answers every request with these bytes.
+/// Starts a server that sends the same response to every request, and returns its port.
 fn serve(answer: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -86,7 +86,7 @@ fn a_failed_check_that_only_stops_leaves_the_host_changed_and_failed() {
         assert_eq!(report["after"]["number"], 1);
         assert_eq!(report["problem"]["code"], "NF-418");
 
-        // Nothing is left to do, and the host is not green for that.
+        // Another apply has nothing to change, but still fails because of the check.
         assert_eq!(room.applied(&closure, outcome)["problem"]["code"], "NF-418");
     }
 }
@@ -210,7 +210,7 @@ fn a_run_that_dies_while_checks_are_tried_ends_in_the_old_generation() {
     let room = Room::new();
     room.applied(&closure(&room, "old", &[]), "ok");
     let before = room.tree("/etc");
-    // The check itself ends the run, as nobody else could at that moment.
+    // The check kills the run, since that is the only way to do so at exactly this moment.
     let new = closure(&room, "new", &[command("word", "kill -9 $PPID; sleep 1", "rollback")]);
     let died = room.run(&["apply", "--closure", &new]);
     assert_eq!(died.status.code(), None, "{died:?}");
@@ -245,7 +245,7 @@ fn checks_of_the_generation_in_force_are_tried_on_demand() {
 fn what_a_check_found_is_not_held_against_the_generation_that_came_meanwhile() {
     let room = Room::new();
     let new = closure(&room, "new", &[command("word", "exit 0", "stop")]);
-    // Somebody else applies while it is tried on demand.
+    // The check applies another generation while `health` runs it.
     let [flag, tree] = ["/flag", "/"].map(|path| room.path(path).display().to_string());
     let apply = format!("{PROGRAM} apply --closure {new} --root {tree} >/dev/null");
     let script = format!("test -e {flag} || exit 0; rm {flag}; {apply}; exit 1");
@@ -276,23 +276,24 @@ fn what_could_not_be_tried_cannot_be_built() {
     let refused = build(&intent, &room.path("/"));
     assert_eq!(refused.status.code(), Some(1));
     expect_test::expect![[r#"
-        error: [NF-203] Exactly one of `unit`, `http`, `tcp` and `command` must be given
+        error: [NF-203] exactly one of `unit`, `http`, `tcp` and `command` must be set
           where: nixfleet.healthChecks.both
-        error: [NF-203] Path `true` is not absolute
+        error: [NF-203] path `true` is not absolute
           where: nixfleet.healthChecks.bare.command
-        error: [NF-203] Nothing can listen at `-x` port 80
+        error: [NF-203] `-x` port 80 is not a valid address
           where: nixfleet.healthChecks.port.tcp
-          help: name a host and a port from 1 to 65535
-        error: [NF-203] Regular expression `(` is not valid: found open group without closing ')'
+          help: set a host and a port from 1 to 65535
+        error: [NF-203] regular expression `(` is not valid: found open group without closing ')'
           where: nixfleet.healthChecks.regex.http.bodyMatches
         error: [NF-203] URL `ftp://a/` does not begin with http:// or https://
           where: nixfleet.healthChecks.url.http.url
-        error: [NF-203] `A b: c` is no header of HTTP
+        error: [NF-203] `A b: c` is not a valid HTTP header
           where: nixfleet.healthChecks.header.http.requestHeaders
-        error: [NF-203] It could take 600005 s until this check has failed, which is more than the 1800 s a change may wait for one
+        error: [NF-203] this check could take 600005 s to fail, but a change waits for a check at most 1800 s
           where: nixfleet.healthChecks.long
-          help: lower timeout, interval or retries
+          help: reduce `timeout`, `interval` or `retries`
         error: [NF-203] `twice` is defined twice
           where: nixfleet.healthChecks.twice
-    "#]].assert_eq(&String::from_utf8(refused.stderr).unwrap());
+    "#]]
+    .assert_eq(&String::from_utf8(refused.stderr).unwrap());
 }

@@ -1,4 +1,5 @@
-//! Health checks of things that misbehave: each ends in its time and says what it met.
+//! Tests of health checks against misbehaving servers and commands: each check ends in time and reports the
+//! reason.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::health::{check, closure, command, http};
 use crate::room::{Room, with};
 
-/// Does this to whoever connects.
+/// Starts a server that calls `answer` for each connection, and returns its port.
 fn serve(answer: fn(&mut TcpStream) -> std::io::Result<()>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -22,7 +23,7 @@ fn serve(answer: fn(&mut TcpStream) -> std::io::Result<()>) -> u16 {
     port
 }
 
-/// Sends something over and over.
+/// Sends the same data in an endless loop.
 fn over_and_over(stream: &mut TcpStream, piece: &[u8], pause: Duration) -> std::io::Result<()> {
     loop {
         stream.write_all(piece)?;
@@ -30,8 +31,8 @@ fn over_and_over(stream: &mut TcpStream, piece: &[u8], pause: Duration) -> std::
     }
 }
 
-/// Less than anything takes that is waited for to its end, and far more than all of it takes on a busy
-/// machine.
+/// A time limit for all checks together. It is less than a single check would take without its own limit, and
+/// far more than all checks take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(55);
 
 const DRIP: Duration = Duration::from_millis(100);
@@ -76,7 +77,8 @@ fn circle(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.write_all(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
-/// What each check found, behind a change that took no longer than this.
+/// Applies a closure with checks, and returns what each check reported. The apply must not take longer than
+/// `limit`.
 fn found(checks: &[Value], limit: Duration) -> String {
     let room = Room::new();
     let closure = closure(&room, "new", checks);
@@ -106,7 +108,8 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         ("h-nothing", http(serve(nothing), &json!({}))),
         ("i-circle", http(serve(circle), &json!({ "maxRedirects": 3 }))),
     ];
-    // Those that never answer use up their time. The others have as much as a busy machine may need.
+    // The first three servers use up the whole timeout. The timeout of the others is long enough for a busy
+    // machine.
     let seconds = |name: &str| if ["a", "b", "c"].contains(&&name[..1]) { 2 } else { 30 };
     let checks: Vec<Value> = asked
         .into_iter()
@@ -118,14 +121,15 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         c-dripping-body: no answer within 2 s
         d-endless-body: the body does not contain `ready`, but begins: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
         e-endless-head: response header is too big: … > 65536
-        f-no-http: its answer is no valid HTTP: http parse fail: invalid HTTP version
-        g-bad-header: its answer is no valid HTTP: http parse fail: invalid header name
+        f-no-http: its answer is not valid HTTP: http parse fail: invalid HTTP version
+        g-bad-header: its answer is not valid HTTP: http parse fail: invalid header name
         h-nothing: Peer disconnected
         i-circle: too many redirects
     "#]].assert_eq(&without_size(&found(&checks, LIMIT)));
 }
 
-/// How much has come when a header is called too big is for the kernel to say.
+/// Removes the number of bytes from the message about a header that is too big, since it depends on the
+/// kernel.
 fn without_size(found: &str) -> String {
     let (before, rest) = found.split_once("too big: ").unwrap();
     format!("{before}too big: …{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))

@@ -1,5 +1,5 @@
-//! Homes of users: made where they are missing, refused where they are somebody else's, undone unless they
-//! are used.
+//! Tests of home directories: they are created if missing, rejected if they belong to someone else, and
+//! removed on undo unless they were used.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::accounts::user;
 use crate::room::{Room, file, with};
 
-/// A person who lives in /home/ada.
+/// Returns a user with the home directory /home/ada.
 fn ada() -> Value {
     let user = with(with(user("ada"), "uid", 1500), "home", "/home/ada");
     with(with(user, "createHome", true), "system", false)
@@ -74,7 +74,7 @@ fn a_home_is_made_like_that_of_any_new_user_and_made_again_when_it_is_gone() {
     room.applied(&one, "ok");
     assert_eq!(access(&room, "/home/ada"), (1500, 1501, 0o750));
 
-    // What a user has is the user's, whoever is declared.
+    // A home directory is kept when its user is no longer managed.
     room.applied(&room.closure("2", &json!({})), "ok");
     assert_eq!(access(&room, "/home/ada/.bashrc"), (1500, 1501, 0o644));
 }
@@ -87,23 +87,24 @@ fn a_home_that_is_somebody_elses_is_refused_with_a_way_to_give_it() {
     let before = room.tree("/");
     let report = room.applied(&one, "blocked");
     assert_eq!(report["problem"]["code"], "NF-407");
-    expect!["The home /home/ada of `ada` belongs to root"]
+    expect!["the home /home/ada of `ada` belongs to root"]
         .assert_eq(report["problem"]["what"].as_str().unwrap());
     expect![[r#"
-        to give it to the user, but not what stands in it: nixfleet.directories."/home/ada" = { mode = "0750"; owner = "ada"; group = "ada"; };
-        if it is left from an account of before, state its id: nixfleet.users.ada.uid
-        to leave it as it is: nixfleet.users.ada.createHome = false;"#]]
+        give the directory, without its content, to the user: nixfleet.directories."/home/ada" = { mode = "0750"; owner = "ada"; group = "ada"; };
+        if it belonged to an earlier account of the user, set the id of that account: nixfleet.users.ada.uid
+        leave the directory as it is: nixfleet.users.ada.createHome = false;"#]]
     .assert_eq(report["problem"]["help"].as_str().unwrap());
     assert_eq!(room.tree("/").replace("/var/lib/nixfleet 40700\n", ""), before);
 
-    // As the help has it.
+    // Declare the directory as the help text suggests.
     let given = json!([{ "path": "/home/ada", "mode": "0750", "owner": "ada", "group": "ada" }]);
     let two = room.closure("2", &lists(&json!([ada()]), &[("directories", given)]));
     room.applied(&two, "ok");
     assert_eq!(access(&room, "/home/ada"), (1500, 1501, 0o750));
     assert_eq!(access(&room, "/home/ada/precious").0, access(&room, "/etc").0);
     room.applied(&two, "unchanged");
-    // What a directory was comes back with the end of its declaration; the next plan says what that means.
+    // The directory gets its previous owner back when it is no longer declared, and the next plan warns about
+    // it.
     room.applied(&one, "ok");
     assert_eq!(access(&room, "/home/ada").0, access(&room, "/etc").0);
     assert_eq!(room.plan(&one)["warnings"].as_array().unwrap().len(), 1);
@@ -131,9 +132,11 @@ fn a_home_that_goes_to_somebody_else_later_is_drift_and_holds_nothing_up() {
 
 #[test]
 fn homes_that_cannot_be_are_refused() {
-    for (name, what) in
-        [("file", "is no directory"), ("dangling", "is no directory"), ("linked/ada", "cannot be created")]
-    {
+    for (name, what) in [
+        ("file", "is not a directory"),
+        ("dangling", "is not a directory"),
+        ("linked/ada", "cannot be created"),
+    ] {
         let room = room();
         room.write("/home/file", "a file\n");
         symlink("/nowhere", room.path("/home/dangling")).unwrap();
@@ -142,7 +145,7 @@ fn homes_that_cannot_be_are_refused() {
         let user = with(ada(), "home", format!("/home/{name}"));
         let report = room.applied(&room.closure("1", &lists(&json!([user]), &[])), "blocked");
         let said = report["problem"]["what"].as_str().unwrap();
-        assert_eq!(said, format!("The home /home/{name} of `ada` {what}"));
+        assert_eq!(said, format!("the home /home/{name} of `ada` {what}"));
     }
 }
 
@@ -174,7 +177,7 @@ fn an_account_that_was_there_before_needs_no_home_unless_somebody_says_so() {
 #[test]
 fn a_home_is_undone_with_its_user_unless_somebody_has_used_it() {
     for (added, stays) in [("", false), ("/home/ada/mine", true), ("/home/ada/.bashrc", true)] {
-        // A run that is gone right after the home has come.
+        // Kill a run right after it has created the home directory.
         let (room, before) = (1..)
             .find_map(|change| {
                 let room = room();

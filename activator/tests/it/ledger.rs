@@ -1,19 +1,19 @@
-//! The table of docs/internals/reliability.md.
+//! Records the results of tests in the table of docs/internals/reliability.md.
 
 use std::path::Path;
 
 use nixfleet_ledger::{HEAD, TABLE};
 
-/// Set for a test that tries all there is, or goes on for so many seconds.
+/// The environment variable that makes tests try all cases, or run for the given number of seconds.
 pub const SOAK: &str = "NIXFLEET_SOAK";
 
-/// Whether everything is tried, and not the share of it that there is time for in each run of the suite.
+/// Whether to try all cases instead of a subset.
 pub fn soaks() -> bool {
     std::env::var_os(SOAK).is_some()
 }
 
-/// Says what a test tried and what failed on the way; the row of the table must say the same, unless more
-/// than that was tried.
+/// Records the number of cases and the failures of a test. Fails if they differ from the row in the table.
+/// With [`SOAK`], only the failures count.
 #[track_caller]
 pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     if soaks() {

@@ -1,4 +1,4 @@
-//! A host that is busy, full, or spread over filesystems.
+//! Tests of hosts that are busy, have a full disk, or have several filesystems.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     assert_eq!(room.status()["lockedBy"], Value::Null);
 }
 
-/// Runs a script with filesystems of its own, `$A` being the program and `$R` the root of the room.
+/// Runs a script in a new mount namespace. `$A` is the program and `$R` the root of the room.
 fn with_filesystems(room: &Room, script: &str) -> Output {
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-ec", script])
@@ -60,7 +60,7 @@ fn a_full_disk_is_noticed_before_anything_is_touched() {
          $A apply --root $R --json --closure {closure} || test $? = 2
          ls $R/etc $R/var/lib/nixfleet >&2"
     );
-    // The account files have to be on the small filesystem too.
+    // The account files must also be on the small filesystem.
     let copy = room.path("/").parent().unwrap().join("etc");
     std::fs::create_dir(&copy).unwrap();
     for name in ["passwd", "group", "shadow"] {
@@ -156,7 +156,7 @@ fn records_behind_a_link_are_refused_before_anything_is_begun() {
     assert!(!room.path("/data/journal.json").exists());
 }
 
-/// Looking takes the lock for a moment, to see whether it is free.
+/// Commands that only read take the lock briefly to check whether it is free.
 #[test]
 fn whoever_only_looks_keeps_nobody_from_the_lock() {
     let room = Room::new();

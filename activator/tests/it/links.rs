@@ -1,4 +1,4 @@
-//! Symbolic links of an intent.
+//! Tests of symbolic links in an intent.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -24,7 +24,7 @@ fn a_link_is_made_changed_and_removed_and_its_target_is_left_alone() {
     room.write("/opt/app/releases/1", "one");
     room.applied(&to(&room, "1", "releases/1", "fail"), "ok");
     assert_eq!((target(&room).as_str(), room.read(PATH).as_str()), ("releases/1", "one"));
-    // It may point at nothing.
+    // The target need not exist.
     let second = to(&room, "2", "/nowhere", "fail");
     let plan = room.plan_text(&second);
     assert!(plan.contains("~ /opt/app/current → /nowhere  was releases/1"), "{plan}");
@@ -93,7 +93,7 @@ fn a_target_that_no_link_can_have_is_refused_by_the_build() {
         assert!(said.contains("nixfleet.links") && said.contains("empty, too long"), "{said}");
     }
     let said = refusal("a\u{202e}b");
-    assert!(said.contains("cannot be seen"), "{said}");
+    assert!(said.contains("invisible character"), "{said}");
 }
 
 #[test]
@@ -104,5 +104,8 @@ fn nothing_stands_below_a_link() {
     let room = tempfile::tempdir().unwrap();
     let output = crate::room::build(&intent, room.path());
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("Link /srv/current cannot also be the directory of /srv/current/a"), "{said}");
+    assert!(
+        said.contains("/srv/current is declared as a link, so it cannot be the directory of /srv/current/a"),
+        "{said}"
+    );
 }

@@ -1,6 +1,6 @@
-//! The program as others use it: driven by its command line, on trees of files.
+//! Integration tests of the program, run through its command line on trees of files.
 
-// Tests make the hosts that they try the program on.
+// The tests create the trees of files themselves.
 #![allow(clippy::disallowed_methods)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_raw_string_hashes)]
 

@@ -1,4 +1,4 @@
-//! Filesystems that users mount and that are their own programs (FUSE), in the place of managed things.
+//! Tests of FUSE filesystems that users mount over managed paths.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +12,8 @@ use crate::attackers::{ADA, give, of_ada, room};
 use crate::room::{directory, file, with};
 use crate::stand::with_own_mounts;
 
-/// Only the directory or file itself is theirs, and what it stands in is root's. Their filesystem never
-/// answers.
+/// The mount point belongs to the user, but its parent directory belongs to root. The filesystem never
+/// responds.
 #[test]
 fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_being_undone() {
     let test =
@@ -50,7 +50,8 @@ fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_be
                 assert_eq!(room.read("/etc/fix"), "one\n", "{place}{options}");
                 assert!(!room.path("/var/lib/nixfleet/journal.json").exists(), "{place}{options}");
                 assert!(report.to_string().contains(&format!("{place} did not go back")), "{report:#}");
-                // The command ran once more when its file was back.
+                // Unmount repeatedly: the command also ran when its file was restored, and mounted the
+                // filesystem again.
                 let ends = "while umount --lazy \"$0\"; do :; done 2>/dev/null";
                 Command::new("sh").args(["-c", ends]).arg(mounted).status().unwrap();
                 room.applied(&room.closure("3", &lists("three\n", "0755", &[], None)), "ok");
@@ -59,7 +60,7 @@ fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_be
     });
 }
 
-/// It may come between the moment when a path is looked at and the moment when it is renamed.
+/// The filesystem may be mounted between the inspection of a path and its rename.
 #[test]
 fn a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new() {
     with_own_mounts(
@@ -100,13 +101,13 @@ fn a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new() {
             }
             attack.kill().unwrap();
             attack.wait().unwrap();
-            // It was in the way at least once.
+            // The filesystem blocked at least one apply.
             assert!(ends.contains("blocked") || ends.contains("rolled-back"), "{ends:?}");
         },
     );
 }
 
-/// A filesystem of hers that never answers, mounted by a command with what is written there as its place.
+/// Returns a script that mounts a FUSE filesystem of ada at a path. The filesystem never responds.
 fn mounts(place: &std::path::Path) -> String {
     format!(
         "exec 3<>/dev/fuse
@@ -171,7 +172,7 @@ fn the_fast_path_asks_nothing_of_a_filesystem_on_what_was_roots() {
         let room = room();
         let closure = room.closure("1", &json!({ "directories": [directory("/srv/app", "0755")] }));
         room.applied(&closure, "ok");
-        // By hand, since it was declared.
+        // Change the owner manually, after the directory was declared.
         give(&room, "/srv/app", ADA, 0o755);
         let at = room.path("/srv/app");
         assert!(Command::new("sh").args(["-c", &mounts(&at)]).status().unwrap().success());

@@ -1,5 +1,5 @@
-//! Accounts that come with a change, and what is staged for them: both last, once nothing can be refused any
-//! more.
+//! Tests of accounts that are created in the same change as their files. Both are handled last, after
+//! all checks that may reject the change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn of_web(value: Value) -> Value {
     with(with(value, "owner", "web"), "group", "web")
 }
 
-/// A user with a group, a directory and files, also on another filesystem.
+/// Returns intent lists with a user, a group, a directory and files, some of them on another filesystem.
 fn web(validate: &Value) -> Value {
     let secret = with(of_web(file("/etc/secret", Some(SECRET))), "mode", "0400");
     json!({
@@ -47,7 +47,7 @@ fn a_refusal_leaves_no_account_behind() {
     let refused = room.closure("refused", &web(&json!(["sh", "-c", "echo no >&2; false", "%s"])));
     let report = room.applied(&refused, "blocked");
     assert_eq!((&report["problem"]["code"], &report["problem"]["why"]), (&json!("NF-408"), &json!("no")));
-    assert!(report["problem"]["help"].as_str().unwrap().contains("nothing was touched"));
+    assert!(report["problem"]["help"].as_str().unwrap().contains("nothing was changed"));
     let kept = room.tree("/").replace("/var/lib/nixfleet 40700\n", "");
     assert_eq!(kept, before);
     assert!(!room.path("/var/lib/nixfleet/journal.json").exists());
@@ -58,13 +58,13 @@ fn a_refusal_leaves_no_account_behind() {
 fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
     let room = Room::new();
     let seen = room.path("/seen");
-    // Each slot with owner and mode, as the validator finds it.
+    // List the owner and mode of each slot while the content is validated.
     let slots = format!("find {} -name tool -o -path '*/tx/*' -type f", room.path("/").display());
     let look = format!("{slots} | xargs stat -c '%u %a' | sort >{}; test -s %s", seen.display());
     let closure = room.closure("1", &web(&json!(["sh", "-ec", look])));
     room.applied(&closure, "ok");
-    // By number: theirs at once. Whose owner or group is yet to come: at most what its owner may do, and no
-    // set-id bit.
+    // A file with a numeric owner has it immediately. A file whose owner or group does not exist yet has at
+    // most the permissions of its owner, and no set-id bit.
     let superuser = fs::metadata(room.path("/etc")).unwrap().uid();
     let of_root = |mode: &str| format!("{superuser} {mode}");
     let expected = [of_root("400"), of_root("600"), of_root("644"), of_root("700"), "990 640".to_owned()];
@@ -85,7 +85,7 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
 
 #[test]
 fn what_is_not_what_was_staged_is_handed_to_nobody() {
-    // As whoever owns the directory of a slot could, while content is validated.
+    // The owner of a slot's directory could change the slot like this during the validation.
     for meddle in ["rm $1; echo evil >$1", "chown 1 $1", "rm $1; ln -s /etc/passwd $1", "rm $1; mkdir $1"] {
         let room = Room::new();
         let meddled = room.closure("1", &web(&json!(["sh", "-ec", meddle, "sh", "%s"])));
@@ -114,7 +114,7 @@ fn an_account_that_somebody_else_makes_meanwhile_stays_theirs() {
 #[test]
 fn a_number_that_is_no_id_is_nobodys() {
     let room = Room::new();
-    // The kernel takes it for "leave the owner as it is".
+    // The kernel interprets this number as "do not change the owner".
     let odd = with(file("/etc/a", Some("a\n")), "owner", "4294967295");
     let report = room.applied(&room.closure("1", &json!({ "files": [odd] })), "blocked");
     assert_eq!(report["problem"]["code"], "NF-407");
@@ -122,7 +122,7 @@ fn a_number_that_is_no_id_is_nobodys() {
 
 type Tree = BTreeMap<String, String>;
 
-/// A host without its accounts, which never go again.
+/// Removes the account files and recorded accounts from a tree, since accounts are never deleted.
 fn but_for_accounts(mut tree: Tree) -> Tree {
     tree.retain(|path, _| !ACCOUNT_FILES.contains(&path.as_str()));
     let at = "/var/lib/nixfleet/state.json";
@@ -138,8 +138,7 @@ fn but_for_accounts(mut tree: Tree) -> Tree {
     tree
 }
 
-/// Everywhere on a host: whoever may not read the secret in the end may not while it is staged, and no set-id
-/// bit makes anybody root.
+/// Searches a tree for staged secrets that others can read, and for set-id bits that give root rights.
 fn leaks(directory: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -162,7 +161,7 @@ struct Trials<'s> {
     closure: String,
     before: Tree,
     after: Tree,
-    /// The first change that a tool for accounts is.
+    /// The number of the first change that runs an account tool.
     first_tool: usize,
     failures: Vec<String>,
     ends: [usize; 2],
@@ -210,7 +209,7 @@ impl Trials<'_> {
         let last = self.stand.run(&["apply", "--closure", &self.closure], None);
         let different =
             differences(&but_for_accounts(self.stand.tree()), &but_for_accounts(self.after.clone()));
-        // A transaction more, where the state had to remember an account.
+        // The transaction number may differ, if the state had to record an account.
         if !last.status.success()
             || different.iter().any(|path| !path.starts_with("/var/lib/nixfleet/state.json"))
         {
@@ -240,7 +239,7 @@ fn whatever_fails_no_newcomer_comes_too_early_or_stays_open() {
         let mut trials = Trials { stand, closure, before, after, first_tool, failures: Vec::new(), ends };
         for at in 1..=log.len() {
             trials.trial("kill", at);
-            // Either at every second change, unless there is time for both.
+            // Inject each fault at every second change, or at every change during a soak test.
             for (kind, share) in [("eio", 0), ("enospc", 1)] {
                 if at % 2 == share || ledger::soaks() {
                     trials.trial(kind, at);

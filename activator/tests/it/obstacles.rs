@@ -1,4 +1,5 @@
-//! What cannot be changed is said in the plan, and where it comes up only later, nothing is changed.
+//! Tests of paths that cannot be changed. The plan reports them, and if the obstacle appears only after the
+//! plan, nothing is changed.
 
 use std::process::Command;
 
@@ -8,7 +9,8 @@ use crate::ledger;
 use crate::room::{directory, file, with};
 use crate::stand::{Stand, differences, with_own_mounts};
 
-/// What puts an obstacle in the way, what takes it away, where it is, and what the help names.
+/// A script that creates an obstacle, a script that removes it, the path, and a command that the help text
+/// must contain.
 type Obstacle = (&'static str, &'static str, &'static str, &'static str);
 
 const FROZEN: &str = "chattr -i";
@@ -17,12 +19,12 @@ const MOUNTED: &str = "findmnt";
 const OBSTACLES: [Obstacle; 8] = [
     ("chattr +i $R/etc/a", "chattr -i $R/etc/a", "/etc/a", FROZEN),
     ("chattr +a $R/etc/a", "chattr -a $R/etc/a", "/etc/a", FROZEN),
-    // To be removed.
+    // The file will be removed.
     ("chattr +i $R/etc/b", "chattr -i $R/etc/b", "/etc/b", FROZEN),
-    // To get another mode.
+    // The mode will be changed.
     ("chattr +i $R/etc/c", "chattr -i $R/etc/c", "/etc/c", FROZEN),
     ("chattr +i $R/opt/e", "chattr -i $R/opt/e", "/opt/e", FROZEN),
-    // To get something new in it.
+    // A file will be created in the directory.
     ("chattr +i $R/opt/d", "chattr -i $R/opt/d", "/opt/d", FROZEN),
     ("mount --bind $R/etc/c $R/etc/a", "umount $R/etc/a", "/etc/a", MOUNTED),
     ("mount --bind $R/etc/c $R/etc/b", "umount $R/etc/b", "/etc/b", MOUNTED),
@@ -51,7 +53,7 @@ fn second(validate: &Value) -> Value {
     })
 }
 
-/// The first problem of a plan, or the one of an apply.
+/// Returns the first problem of a plan, or the problem of an apply.
 fn problem(stand: &Stand, arguments: &[&str]) -> Value {
     let document: Value = serde_json::from_slice(&stand.run(arguments, None).stdout).unwrap();
     document.get("problem").unwrap_or(&document["problems"][0]).clone()
@@ -81,7 +83,7 @@ fn what_cannot_be_changed_is_said_and_nothing_else_changes() {
             sh(stand, take);
             let different = differences(&stand.tree(), &before);
 
-            // Behind the plan: the command that validates a file runs just before the swap.
+            // Create the obstacle after the plan. The validation command runs just before the swap.
             let script = format!("R={}; {put}; test -e %s", stand.root().display());
             let late = stand.closure(&format!("late-{index}"), &second(&json!(["sh", "-ec", script])));
             let problem = problem(stand, &["apply", "--closure", &late]);

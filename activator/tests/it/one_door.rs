@@ -1,9 +1,9 @@
-//! Every change of a host goes through one module, so that the walk over all changes misses none; and so does
-//! every look at the clock on the wall.
+//! Tests that a single module makes all changes of a host, so that the fault injection covers them, and that
+//! a single module reads the wall clock.
 
 use std::path::Path;
 
-/// What changes files, in the words of the libraries in use.
+/// Library functions that change files.
 const CHANGES: [&str; 43] = [
     "renameat",
     "fs::rename",
@@ -50,7 +50,8 @@ const CHANGES: [&str; 43] = [
     "NamedTempFile",
 ];
 
-/// The module itself, and what never changes a host: the builder of closures, and what only tests have.
+/// Modules that may call these functions: `disk` itself, code for tests, and the builder, which never changes
+/// a host.
 const ALLOWED: [&str; 3] = ["host/disk.rs", "host/injection.rs", "build/mod.rs"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! A run that dies: the next one ends in exactly the old or exactly the new generation.
+//! Tests of interrupted runs: the next run ends in exactly the old or exactly the new generation.
 
 use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::engine::family::paths::stage;
@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, directory, file, unit, with};
 
-/// Where a run dies.
+/// The point at which a run is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Death {
-    /// The journal is written, nothing is staged.
+    /// The journal is written and nothing is staged.
     Begun,
-    /// All is staged, the journal does not know yet.
+    /// Everything is staged, but the journal does not contain this yet.
     Staged,
-    /// After so many operations.
+    /// The given number of operations is done.
     Done(usize),
-    /// The state is replaced, nothing is cleared away.
+    /// The state is replaced, but the transaction data is not removed yet.
     Committed,
 }
 
@@ -58,7 +58,7 @@ fn new() -> Value {
     })
 }
 
-/// A host on the old generation, and the closure of the new one.
+/// Returns a room on the old generation, and the closure of the new one.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/restored", "was here\n");
@@ -114,7 +114,7 @@ fn wherever_a_run_dies_the_next_one_ends_in_the_old_or_the_new_generation() {
         run_until(&room, &closure, death);
         assert!(room.status()["interrupted"].is_string());
         let words = recovered(&room);
-        assert!(words.ends_with("was taken back to generation 1"), "{death:?}: {words}");
+        assert!(words.ends_with("was rolled back to generation 1"), "{death:?}: {words}");
         assert_eq!(room.tree("/"), before, "{death:?}");
         assert_eq!(room.plan(&closure)["fingerprint"], fingerprint, "{death:?}");
         assert_clean(&room);
@@ -207,7 +207,7 @@ fn a_state_or_journal_that_cannot_be_read_stops_everything() {
     room.applied(&closure, "ok");
 }
 
-/// A service may have written into its new directory before the run failed.
+/// A service may write to its new directory before the run fails.
 #[test]
 fn what_was_put_into_a_new_directory_outlives_the_failure() {
     let room = Room::new();
@@ -222,7 +222,7 @@ fn what_was_put_into_a_new_directory_outlives_the_failure() {
     assert_eq!(room.read("/srv/web/data"), "precious\n");
 }
 
-/// Nothing that only a transaction needs is left.
+/// Checks that no data of a transaction is left.
 fn assert_clean(room: &Room) {
     let entries = std::fs::read_dir(room.path("/var/lib/nixfleet")).unwrap();
     let mut names: Vec<String> =

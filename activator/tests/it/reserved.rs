@@ -1,5 +1,5 @@
-//! Places that only tools may write: nothing new is declared there, and what an older `NixFleet` took over is
-//! let go of.
+//! Tests of reserved paths, which only system tools may write. They cannot be declared, and paths that an
+//! older NixFleet took over are released.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, directory, file, with};
 
-/// Lets a record speak of another path, as an older `NixFleet` would have written it.
+/// Replaces a path in a record, to imitate a record of an older NixFleet.
 fn rename(record: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(record).unwrap().replace(from, to);
     fs::set_permissions(record, fs::Permissions::from_mode(0o644)).unwrap();
@@ -43,7 +43,7 @@ fn a_manifest_made_by_hand_brings_no_new_one() {
           help: run `update-alternatives --set NAME PATH` on the host
         [NF-203] /etc/group cannot be managed
           where: /etc/group
-          why: only groupadd, gpasswd and their kind may write it, under a lock: a fixed content would take groups and memberships away
+          why: only groupadd, gpasswd and similar tools may write it, under a lock: a fixed content would delete groups and memberships
           help: declare the groups: nixfleet.groups.app = { }; and memberships: nixfleet.users.ada.extraGroups = [ "app" ];
     "#]]
     .assert_eq(&room.plan_text(&one));
@@ -51,8 +51,8 @@ fn a_manifest_made_by_hand_brings_no_new_one() {
     assert_eq!(room.read("/etc/group"), before);
 }
 
-/// A host on which an older `NixFleet` made a generation with such places, one adopted, one with its
-/// original; and a closure without them.
+/// Returns a host on which an older NixFleet manages two reserved paths, one of them adopted and one with an
+/// original, and a closure without them.
 fn host_from_before() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/ld.so.cache.old", "the host's\n");

@@ -1,5 +1,5 @@
-//! A room to play host in: a tree of files with the account files of a small distribution, and closures
-//! beside it.
+//! A test environment: a tree of files with the account files of a small distribution, and a directory for
+//! closures.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_nixfleet-activate");
 
-/// An intent with nothing in it.
+/// Returns an empty intent.
 pub fn empty_intent() -> Value {
     json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "activator": PROGRAM,
@@ -22,7 +22,7 @@ pub fn empty_intent() -> Value {
     })
 }
 
-/// A file that asks for a refusal where something stands in its way.
+/// Returns a file with `onConflict` set to `fail`.
 pub fn file(path: &str, text: Option<&str>) -> Value {
     json!({
         "path": path, "text": text, "source": null, "mode": "0644", "owner": "root", "group": "root",
@@ -30,7 +30,7 @@ pub fn file(path: &str, text: Option<&str>) -> Value {
     })
 }
 
-/// A unit that restarts when it changes.
+/// Returns a unit that is restarted when it changes.
 pub fn unit(name: &str, text: Option<&str>, enabled: Option<bool>) -> Value {
     json!({
         "name": name, "text": text, "dropIns": [], "enabled": enabled, "restartIfChanged": true,
@@ -38,18 +38,18 @@ pub fn unit(name: &str, text: Option<&str>, enabled: Option<bool>) -> Value {
     })
 }
 
-/// A directory.
+/// Returns a directory owned by root.
 pub fn directory(path: &str, mode: &str) -> Value {
     json!({ "path": path, "mode": mode, "owner": "root", "group": "root" })
 }
 
-/// Changes one field of a value.
+/// Sets a field of a value.
 pub fn with(mut value: Value, field: &str, to: impl Into<Value>) -> Value {
     value[field] = to.into();
     value
 }
 
-/// Builds the closure of an intent as `out` in a directory.
+/// Builds the closure of an intent in the subdirectory `out` of a directory.
 pub fn build(intent: &Value, directory: &Path) -> Output {
     let attributes = directory.join("attrs.json");
     let document =
@@ -58,12 +58,12 @@ pub fn build(intent: &Value, directory: &Path) -> Output {
     Command::new(PROGRAM).arg("build").env("NIX_ATTRS_JSON_FILE", attributes).output().unwrap()
 }
 
-/// A link that asks for a refusal where something stands in its way.
+/// Returns a link with `onConflict` set to `fail`.
 pub fn link(path: &str, target: &str) -> Value {
     json!({ "path": path, "target": target, "onConflict": "fail" })
 }
 
-/// A path where nothing may stand; what does is kept.
+/// Returns a path that must not exist. An existing file is backed up.
 pub fn absent(path: &str) -> Value {
     json!({
         "path": path, "recursive": false, "restartUnits": [], "reloadUnits": [], "onConflict": "backup",
@@ -76,13 +76,12 @@ pub struct Room {
 
 impl Room {
     pub fn new() -> Self {
-        // In memory, where there is such a place: nothing here is to survive, and much is written to the
-        // disk.
+        // Use memory if possible, since the tests write a lot of data that is not needed afterwards.
         let room = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
         let etc = room.path().join("root/etc");
         fs::create_dir_all(&etc).unwrap();
         fs::create_dir_all(room.path().join("root/var/lib")).unwrap();
-        // Whoever runs the tests is root in here.
+        // The user who runs the tests acts as root in the room.
         let me = fs::metadata(&etc).unwrap();
         let (uid, gid) = (me.uid(), me.gid());
         fs::write(etc.join("passwd"), format!("root:x:{uid}:{gid}:root:/root:/bin/bash\n")).unwrap();
@@ -91,7 +90,7 @@ impl Room {
         Self { room }
     }
 
-    /// Where a path of the host stands.
+    /// Returns the location of a path of the host.
     pub fn path(&self, path: &str) -> PathBuf {
         self.room.path().join("root").join(path.trim_start_matches('/'))
     }
@@ -110,7 +109,7 @@ impl Room {
         fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Builds a closure under a name.
+    /// Builds a closure in the directory `name`.
     pub fn closure(&self, name: &str, lists: &Value) -> String {
         let directory = self.room.path().join(name);
         fs::create_dir_all(&directory).unwrap();
@@ -128,7 +127,7 @@ impl Room {
         Command::new(PROGRAM).args(arguments).arg("--root").arg(root).output().unwrap()
     }
 
-    /// Runs the program until it is killed before the given change, or has ended before.
+    /// Runs the program with a fault that kills it before the given change.
     pub fn run_killed(&self, arguments: &[&str], change: usize) -> Output {
         let root = self.path("/");
         let fault = format!("kill {change}");
@@ -146,7 +145,7 @@ impl Room {
         self.json(&["plan", "--target", closure])
     }
 
-    /// A plan for people, without the path of this room.
+    /// Returns a plan as text, without the path of the room.
     pub fn plan_text(&self, closure: &str) -> String {
         let output = self.run(&["plan", "--target", closure]);
         let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
@@ -157,7 +156,7 @@ impl Room {
         self.json(&["apply", "--closure", closure])
     }
 
-    /// Applies, and insists on the outcome.
+    /// Applies a closure and checks the outcome.
     pub fn applied(&self, closure: &str, outcome: &str) -> Value {
         let report = self.apply(closure);
         assert_eq!(report["outcome"], outcome, "{report:#}");
@@ -172,13 +171,13 @@ impl Room {
         self.json(&["status"])
     }
 
-    /// What is owned, for people.
+    /// Returns the managed resources as text.
     pub fn inspect(&self) -> String {
         String::from_utf8(self.run(&["inspect"]).stdout).unwrap()
     }
 
-    /// Everything under a path: type, mode, owner, time of change, and content. What `NixFleet` keeps for
-    /// itself is left out unless it is asked for.
+    /// Returns type, mode, owner, modification time and content of everything below a path. NixFleet's own
+    /// files are included only if `path` is in their directory.
     pub fn tree(&self, path: &str) -> String {
         let mut lines = Vec::new();
         walk(&self.path(path), path.trim_end_matches('/'), &mut lines);

@@ -1,4 +1,5 @@
-//! Documents as the first NixFleet wrote them. They are read for ever, and nothing that they say is lost.
+//! Tests with documents in the first format of NixFleet. All later versions must read them without losing
+//! information.
 
 use std::path::PathBuf;
 
@@ -25,7 +26,7 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(path(name)).unwrap()
 }
 
-/// What one document says and another does not.
+/// Finds the values of one document that are missing or different in another.
 fn lost(old: &Value, new: &Value, at: &str, found: &mut Vec<String>) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -39,7 +40,7 @@ fn lost(old: &Value, new: &Value, at: &str, found: &mut Vec<String>) {
             }
         }
         (old, new) if old == new || at == "/schema" => {}
-        // A field that says that there is nothing may be left out.
+        // Empty fields may be omitted.
         (Value::Array(old), Value::Null) if old.is_empty() => {}
         (old, new) => found.push(format!("{at}: {old} ≠ {new}")),
     }
@@ -85,7 +86,7 @@ fn what_a_host_of_the_first_nixfleet_has_is_read_in_full() {
 fn an_intent_of_the_first_nixfleet_can_be_built() {
     let intent: Intent = serde_json::from_str(&text("intent.json")).unwrap();
     assert_eq!((intent.host.as_str(), intent.users.len(), intent.units.len()), ("web-1", 3, 8));
-    // The store paths that it names are on the machine that wrote it.
+    // The store paths in the intent do not exist on this machine.
     let problems = nixfleet_activate::build::check(&path("intent.json")).unwrap_err();
     let others = problems.iter().filter(|problem| !problem.what.contains(" /nix/store/"));
     assert_eq!(others.collect::<Vec<_>>(), [] as [&nixfleet_contract::problem::Problem; 0]);

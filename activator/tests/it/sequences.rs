@@ -1,5 +1,5 @@
-//! Any sequence of generations, deaths and hand edits: what is applied is in force, what stood there before
-//! is never lost, and in the end everything is as it was.
+//! Tests with random sequences of applies, crashes, rollbacks and manual edits. The applied generation must
+//! be current, originals must never be lost, and at the end the host must be in its initial state.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use crate::ledger;
 use crate::room::{Room, absent, directory, file, link, with};
 
-/// Files that may be managed; the first three stand there before. Some stand where others need a directory.
+/// Files that a generation may contain. The first three exist initially. Some paths are below others, which
+/// must then be directories.
 const FILES: [&str; 9] = [
     "/etc/a",
     "/etc/b",
@@ -34,21 +35,22 @@ const FILES: [&str; 9] = [
 ];
 const STANDING: usize = 3;
 
-/// The content that stands for a link, and its target.
+/// The content number that means a link, and the target of the link.
 const LINK: u8 = 3;
 const TARGET: &str = "nowhere";
-/// The content that stands for none: nothing may stand there.
+/// The content number that means an absent path.
 const NOTHING: u8 = 4;
 
-/// What a generation says about each file: absent, or content and mode; and whether it names directories.
+/// A generation: the content number and mode flag of each file, or `None` if it is not managed, and whether
+/// directories are declared.
 type Generation = (Vec<Option<(u8, bool)>>, bool);
 
 #[derive(Clone, Debug)]
 enum Move {
     Apply(Generation),
-    /// Apply, and roll back to where it was.
+    /// Apply, and roll back to the previous generation.
     ThereAndBack(Generation),
-    /// Apply, die at a change, die again in the recovery, recover.
+    /// Apply until killed at a change, recover until killed at another, and recover again.
     Die(Generation, usize, usize),
     RollBack,
     Edit(usize),
@@ -110,19 +112,19 @@ fn run(host: &Host, target: &TargetRef) -> Report {
     apply(host, target, None, lock::this_process("me", "apply"))
 }
 
-/// What is managed now, as the host says it.
+/// Whether the host reports a path as managed.
 fn is_managed(room: &Room, path: &str) -> bool {
     room.inspect().lines().any(|line| line.starts_with(&format!("{path}: file")))
 }
 
-/// Everything that is not `NixFleet`'s own.
+/// Returns the tree without NixFleet's own files.
 fn outside(room: &Room) -> Vec<String> {
     let tree = room.tree("/");
     let own = |line: &&str| line.starts_with("/nix") || line.starts_with("/var/lib/nixfleet");
     tree.lines().filter(|line| !own(line)).map(str::to_owned).collect()
 }
 
-/// As [`outside`], without times: what was rewritten has new ones.
+/// Returns [`outside`] without timestamps, which differ for rewritten files.
 fn timeless(room: &Room) -> Vec<String> {
     let untimed = |line: String| match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
         [path, mode, _, content] if content.starts_with('"') => format!("{path} {mode} {content}"),
@@ -131,7 +133,7 @@ fn timeless(room: &Room) -> Vec<String> {
     outside(room).into_iter().map(untimed).collect()
 }
 
-/// Each file that stood there before stands there still, or is kept as it was.
+/// Checks that each original is in place or in its backup.
 fn check_originals(room: &Room) -> Result<(), TestCaseError> {
     let (state, _) = State::read(&Host::open(&room.path("/")).unwrap()).unwrap();
     for path in &FILES[..STANDING] {
@@ -148,7 +150,7 @@ fn check_originals(room: &Room) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What the state says is what stands there.
+/// Checks that the recorded paths exist as recorded.
 fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     let (state, _) = State::read(host).unwrap();
     for (path, owned) in &state.paths {
@@ -169,8 +171,8 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A glance says that nothing is to be done where the full comparison says so, and says the same; and nowhere
-/// else.
+/// Checks that the fast path returns the same plan as the full comparison if there is nothing to do, and none
+/// otherwise.
 fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
     let target_closure = TargetClosure::of_closure(&closure).unwrap();
@@ -181,11 +183,11 @@ fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A host in the middle of a sequence.
+/// A host during a sequence.
 struct Play {
     room: Room,
     host: Host,
-    /// Hand edits were made since the last run that came to its end.
+    /// Whether the host was edited manually since the last complete run.
     edited: bool,
 }
 
@@ -272,7 +274,7 @@ fn play(moves: &[Move]) -> Result<(), TestCaseError> {
             Move::ThereAndBack(generation) => play.there_and_back(&closure(generation), generation)?,
             Move::Die(generation, first, second) => play.die(&closure(generation), *first, *second)?,
             Move::RollBack => play.roll_back()?,
-            // Only what is managed: the rest is not ours to bring back.
+            // Only managed files are edited, since NixFleet does not restore others.
             Move::Edit(index) if is_managed(&play.room, FILES[*index]) => {
                 play.room.write(FILES[*index], "by hand\n");
                 play.edited = true;
@@ -293,7 +295,7 @@ fn play(moves: &[Move]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// How many sequences are tried; with `NIXFLEET_SOAK`, as many as fit into so many seconds.
+/// The number of sequences. With `NIXFLEET_SOAK`, new sequences are tried for the given number of seconds.
 const SEQUENCES: u32 = 48;
 
 #[test]

@@ -1,5 +1,5 @@
-//! A host whose runs are made to fail: in memory, spread over two filesystems, and brought back to how it was
-//! for each trial.
+//! A test environment for fault injection: a host in memory on two filesystems, which can be saved and
+//! restored for each trial.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -15,13 +15,13 @@ use serde_json::Value;
 
 use crate::room::{PROGRAM, build, empty_intent};
 
-/// Names the directory of a stand to the process inside.
+/// The environment variable that passes the directory of the stand to the process in the mount namespace.
 const INSIDE: &str = "NIXFLEET_TEST_STAND";
-/// When everything was written that stood on a host before a trial, in seconds since 1970-01-01: long ago, so
-/// that a file that lost its times shows.
+/// The modification time of all files before a trial, in seconds since 1970-01-01. It is far in the past, to
+/// detect files that lose their timestamps.
 const LONG_AGO: i64 = 1_000_000_000;
 
-/// Runs a test with mounts of its own: this very program again, for this very test.
+/// Runs a test in a new mount namespace, by executing this program again for only this test.
 pub fn with_own_mounts(test: &str, body: impl FnOnce(&Stand)) {
     if let Some(directory) = std::env::var_os(INSIDE) {
         return body(&Stand { directory: directory.into() });
@@ -48,12 +48,12 @@ pub fn with_own_mounts(test: &str, body: impl FnOnce(&Stand)) {
     assert!(shown(&output.stdout).contains("1 passed"), "{}", shown(&output.stdout));
 }
 
-/// A host under trial.
+/// A host for fault injection.
 pub struct Stand {
     directory: PathBuf,
 }
 
-/// What goes wrong in a run: the word of the kind, and at which change.
+/// The kind of the fault and the number of the change at which it occurs.
 pub type Fault<'a> = Option<(&'a str, usize)>;
 
 impl Stand {
@@ -72,7 +72,7 @@ impl Stand {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     }
 
-    /// A host as a distribution leaves it.
+    /// Creates the files that a fresh installation has.
     pub fn install(&self) {
         self.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n", 0o644);
         self.write("/etc/group", "root:x:0:\nadm:x:4:\n", 0o644);
@@ -82,7 +82,7 @@ impl Stand {
         fs::create_dir_all(self.path("/nix/var/nix/gcroots")).unwrap();
     }
 
-    /// Builds a closure under a name.
+    /// Builds a closure in the directory `name`.
     pub fn closure(&self, name: &str, lists: &Value) -> String {
         let directory = self.directory.join(name);
         fs::create_dir_all(&directory).unwrap();
@@ -95,7 +95,7 @@ impl Stand {
         directory.join("out").to_str().unwrap().to_owned()
     }
 
-    /// Runs the program, and something goes wrong.
+    /// Runs the program with a fault.
     pub fn run(&self, arguments: &[&str], fault: Fault<'_>) -> Output {
         let mut command = self.command(arguments);
         if let Some((kind, at)) = fault {
@@ -104,14 +104,14 @@ impl Stand {
         command.output().unwrap()
     }
 
-    /// The program, ready to run.
+    /// Returns a command that runs the program.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).arg("--json").arg("--root").arg(self.root());
         command
     }
 
-    /// Runs the program and returns every change it makes, one line each.
+    /// Runs the program and returns its changes, one line each.
     pub fn changes(&self, arguments: &[&str]) -> Vec<String> {
         let log = self.directory.join("log");
         let _ = fs::remove_file(&log);
@@ -119,29 +119,29 @@ impl Stand {
         fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// Applies, and insists on success.
+    /// Applies a closure and checks that it succeeds.
     pub fn apply(&self, closure: &str) {
         let output = self.run(&["apply", "--closure", closure], None);
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// Keeps the host as it is now under a name. Everything on it counts as written long ago.
+    /// Saves the host under a name, after setting all timestamps to [`LONG_AGO`].
     pub fn save(&self, name: &str) {
         age(&self.root());
         let status = Command::new("cp").arg("-a").arg(self.root()).arg(self.directory.join(name)).status();
         assert!(status.unwrap().success());
     }
 
-    /// Brings the host back to what was saved.
+    /// Restores a saved host.
     pub fn load(&self, name: &str) {
         clear(&self.root());
         let saved = self.directory.join(name).join(".");
         assert!(Command::new("cp").arg("-a").arg(saved).arg(self.root()).status().unwrap().success());
     }
 
-    /// Everything on the host, by path: type, mode, owner, times where they were kept, extended attributes,
-    /// content. Left out: the lock, directories of `NixFleet`'s own in which nothing stands, and what a file
-    /// was seen to be.
+    /// Returns type, mode, owner, preserved timestamps, extended attributes and content of everything on the
+    /// host, by path. Omits the lock, NixFleet's own empty directories, and recorded inode numbers and
+    /// timestamps.
     pub fn tree(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         look(&self.root(), "", &mut found);
@@ -154,12 +154,12 @@ impl Stand {
     }
 }
 
-/// What `useradd` and its kin leave beside the account files.
+/// Whether a path is a backup file that the account tools leave next to the account files.
 fn is_backup_of_tools(path: &str) -> bool {
     ["/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-"].contains(&path)
 }
 
-/// What differs between two trees.
+/// Returns the differences between two trees.
 pub fn differences(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<String> {
     let paths = one.keys().chain(other.keys().filter(|path| !one.contains_key(*path)));
     let shown = |tree: &BTreeMap<String, String>, path| tree.get(path).cloned().unwrap_or_default();
@@ -194,7 +194,7 @@ fn look(directory: &Path, shown: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// A state without inode numbers and times.
+/// Returns a state without inode numbers and timestamps.
 fn settled(bytes: &[u8]) -> String {
     let Ok(mut state) = serde_json::from_slice::<Value>(bytes) else {
         return format!("broken {}", bytes.escape_ascii());
@@ -214,7 +214,7 @@ fn attributes(path: &Path) -> String {
     }
 }
 
-/// Sets the times of everything below a directory to long ago.
+/// Sets the timestamps of everything below a directory to [`LONG_AGO`].
 fn age(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -227,7 +227,7 @@ fn age(directory: &Path) {
     }
 }
 
-/// Removes everything below a directory; a filesystem mounted there stays mounted.
+/// Removes everything below a directory except mount points.
 fn clear(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! Paths that would lead elsewhere are refused when planning, and again when applying.
+//! Tests of unsafe paths, which both a plan and an apply must reject.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use crate::room::{PROGRAM, Room, file};
 
 const REFUSED: &str = "Path tricks are refused before anything is touched";
 
-/// Paths that no manifest may name.
+/// Invalid paths in a manifest.
 const NAMES: [&str; 34] = [
     "",
     "etc/a",
@@ -137,7 +137,8 @@ fn a_source_that_leads_elsewhere_is_refused() {
     ledger::record(REFUSED, "tricks::a_source_that_leads_elsewhere_is_refused", &tried, &failures);
 }
 
-/// What makes the way to `/srv/a/b/file` unsafe, the code of the refusal, and where it points.
+/// A description, a function that makes the way to `/srv/a/b/file` unsafe, and the path that the problem must
+/// report.
 type Trick = (&'static str, fn(&Room), &'static str);
 
 const WAYS: [Trick; 12] = [
@@ -177,7 +178,7 @@ fn make_for(room: &Room, owner: u32, group: u32, mode: u32) {
 }
 
 fn make_with_list(room: &Room) {
-    /// The owner and user 1000 write, the group and all others read.
+    /// An access control list: the owner and user 1000 can write, the group and others can read.
     const LIST: &[u8] = &[
         2, 0, 0, 0, // version
         1, 0, 7, 0, 255, 255, 255, 255, // owner
@@ -220,7 +221,7 @@ fn a_way_that_somebody_else_can_bend_is_refused() {
             failures.push(format!("{name}: {plan:#} {report:#} {after}"));
         }
     }
-    // A sticky directory of root's is as safe as any.
+    // A sticky directory of root is safe.
     let room = Room::new();
     make(&room, "/srv/a/b", 0o1777);
     room.applied(&room.closure("1", &json!({ "files": [file("/srv/a/b/file", Some("x"))] })), "ok");
@@ -228,7 +229,7 @@ fn a_way_that_somebody_else_can_bend_is_refused() {
     ledger::record(REFUSED, "tricks::a_way_that_somebody_else_can_bend_is_refused", &tried, &failures);
 }
 
-/// As Ubuntu has `/var/log`, where syslog writes, and Debian `/usr/local`.
+/// Examples are `/var/log` on Ubuntu, where syslog writes, and `/usr/local` on Debian.
 #[test]
 fn a_group_of_the_system_may_write_to_directories_of_roots() {
     let lists = json!({ "files": [file("/srv/a/b/file", Some("x"))] });
@@ -237,12 +238,12 @@ fn a_group_of_the_system_may_write_to_directories_of_roots() {
         make_for(&room, 0, group, mode);
         room.applied(&room.closure("1", &lists), "ok");
     }
-    // The host decides which groups those are.
+    // The range of system groups is read from the host.
     let room = Room::new();
     make_for(&room, 0, 999, 0o775);
     room.write("/etc/login.defs", "# SYS_GID_MAX 999\nSYS_GID_MIN 100\nSYS_GID_MAX\t499\n");
     assert_eq!(room.applied(&room.closure("1", &lists), "blocked")["problem"]["code"], "NF-410");
-    // With what is kept no group is trusted.
+    // No group may write to a parent of NixFleet's own directory.
     let room = Room::new();
     chown(room.path("/var/lib"), Some(0), Some(4)).unwrap();
     make(&room, "/var/lib", 0o775);

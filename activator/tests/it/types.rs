@@ -1,4 +1,4 @@
-//! Paths that change their type from one generation to the next, with all that stands below them.
+//! Tests of paths that change their type between generations, along with everything below them.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, absent, directory, file, link, with};
 
-/// What stands at and below `/srv/thing`, and a name for it.
+/// A description and the contents of `/srv/thing`.
 type Shape = (&'static str, fn() -> Value);
 
 const SHAPES: [Shape; 7] = [
@@ -30,7 +30,7 @@ const SHAPES: [Shape; 7] = [
     ("nothing for good", || json!({ "absent": [absent("/srv/thing")] })),
 ];
 
-/// The tree, without times: what was rewritten has new ones.
+/// Returns the tree without timestamps, which differ for rewritten files.
 fn standing(room: &Room) -> Vec<String> {
     let untimed = |line: &str| match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
         [path, mode, _, content] if content.starts_with('"') => format!("{path} {mode} {content}"),
@@ -110,7 +110,8 @@ fn an_edit_by_hand_is_kept_when_its_file_makes_way() {
     assert_eq!(room.status()["kept"].as_array().unwrap().len(), 6);
 }
 
-/// What somebody did to a directory of ours that should become a file, and the words that say why it cannot.
+/// A description, a manual change to a directory that will become a file, and the reason that the problem
+/// must contain.
 type Stranger = (&'static str, fn(&Room), &'static str);
 
 const STRANGERS: [Stranger; 5] = [

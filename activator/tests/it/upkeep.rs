@@ -1,5 +1,5 @@
-//! Generations and backups that nobody needs go, whatever happens on the way, and nothing that is needed
-//! does.
+//! Tests of the removal of unneeded generations and backups. With any fault, everything that is needed must
+//! remain.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::stand::{Stand, differences, with_own_mounts};
 
 const GC: [&str; 3] = ["gc", "--keep", "1"];
 
-/// A file with an original, and one without.
+/// Returns intent lists with two files that have originals, and one without.
 fn version(number: u32) -> Value {
     let text = format!("version {number}\n");
     json!({ "files": [
@@ -29,7 +29,7 @@ fn numbers(generations: &Value) -> Vec<u64> {
     generations.as_array().unwrap().iter().map(number).collect()
 }
 
-/// A room with this many generations.
+/// Creates a room with the given number of generations.
 fn room(generations: u32) -> Room {
     let room = Room::new();
     for path in ["/etc/restored", "/etc/kept-for-ever"] {
@@ -65,7 +65,7 @@ fn a_plan_says_why_each_generation_stays_and_changes_nothing() {
         (5, r#"["rollout"]"#),
         (6, r#"["last-change","newest"]"#),
     ];
-    // A room has no runs with a name, so the last change is not noted.
+    // Runs in a room have no name, so the last change is not recorded.
     let without_last = |text: &str| text.replace(r#","last-change""#, "").replace(r#""last-change","#, "");
     let expected = expected.map(|(number, needed)| (number, without_last(needed)));
     assert_eq!(fates, expected);
@@ -139,14 +139,14 @@ fn nothing_goes_while_another_run_holds_the_lock() {
     flock.wait().unwrap();
 }
 
-/// Has these backups dropped.
+/// Drops the given backups and returns the report.
 pub fn drops(room: &Room, backups: &Value) -> Value {
     room.write("/request.json", &json!({ "schema": 1, "backups": backups }).to_string());
     let request = room.path("/request.json").to_str().unwrap().to_owned();
     answer(room, &["backups", "drop", "--request", &request])
 }
 
-/// Path, kind, generation, size, and whether it is needed.
+/// Returns path, kind, generation and size of each backup, and whether it is needed.
 fn shown(list: &Value) -> Vec<(String, String, Option<u64>, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let backup = |backup: &Value| {
@@ -188,7 +188,7 @@ fn backups_are_listed_shown_and_dropped_and_a_needed_original_only_by_name() {
     assert_eq!(show(&["--path", "/etc/restored", "--original"]).1, "stood there\n");
     assert_eq!(show(&["--path", "/var/lib/nixfleet/kept/2/etc/version"]).1, "by hand 2\n");
     let (refusal, _) = show(&["--path", "/etc/version", "--original"]);
-    assert_eq!(refusal["problem"]["why"], "it has other backups of this path");
+    assert_eq!(refusal["problem"]["why"], "the host has other backups of this path");
 
     let all = list["backups"].as_array().unwrap();
     let mut forged = all[3].clone();
@@ -206,14 +206,14 @@ fn backups_are_listed_shown_and_dropped_and_a_needed_original_only_by_name() {
     assert_eq!(report["outcome"], "ok", "{report:#}");
     assert_eq!(shown(&answer(&room, &["backups", "list"])), [originals[1].clone()]);
     assert!(fs::read_dir(room.path("/var/lib/nixfleet/kept")).unwrap().next().is_none());
-    // The one comes back, the other does not, as was said.
+    // The remaining original is restored when management ends. The dropped one is not.
     room.applied(&room.closure("nothing", &json!({})), "ok");
     assert_eq!(room.read("/etc/restored"), "stood there\n");
     assert!(!room.path("/etc/kept-for-ever").exists());
     assert_eq!(shown(&answer(&room, &["backups", "list"])), []);
 }
 
-/// A host with six generations, a hand edit in each, and two originals, saved as `full`.
+/// Creates a host with six generations, a manual edit in each, and two originals, and saves it as `full`.
 fn full(stand: &Stand) {
     stand.install();
     for path in ["/etc/restored", "/etc/kept-for-ever"] {
@@ -226,7 +226,8 @@ fn full(stand: &Stand) {
     stand.save("full");
 }
 
-/// What a run that was made to fail left: each generation is one, and that in force is.
+/// Returns the damage that a failed run has caused: the state, the current generation and its originals must
+/// still exist.
 fn broken(stand: &Stand) -> Vec<String> {
     let mut broken = Vec::new();
     let status: Value = serde_json::from_slice(&stand.run(&["status"], None).stdout).unwrap_or_default();
@@ -248,7 +249,7 @@ fn broken(stand: &Stand) -> Vec<String> {
     broken
 }
 
-/// Makes a run fail at each of its changes, in each way, then lets it run to its end.
+/// Injects each kind of fault at each change of a run, and then repeats the run without a fault.
 fn fails_anywhere(test: &str, what: &str, prepare: impl Fn(&Stand) -> Vec<String>) {
     with_own_mounts(test, |stand| {
         full(stand);
@@ -271,7 +272,7 @@ fn fails_anywhere(test: &str, what: &str, prepare: impl Fn(&Stand) -> Vec<String
                     failures.push(format!("{trial}: {output:?}"));
                 }
                 failures.extend(broken(stand).into_iter().map(|why| format!("{trial}: {why}")));
-                // Those that went need not go again.
+                // The first run may already have dropped some of the generations or backups.
                 prepare(stand);
                 let output = stand.run(&arguments, None);
                 let different = differences(&stand.tree(), &after);
@@ -323,7 +324,7 @@ fn a_full_disk_is_no_reason_to_keep_what_nobody_needs() {
         fs::write(&request, document.to_string()).unwrap();
         let drop = ["backups", "drop", "--request", request.to_str().unwrap()];
         for arguments in [&GC[..], &drop] {
-            // The lock is there, so opening it is no new file; nothing can be written from then on.
+            // The lock file already exists, so opening it succeeds. All further changes that need space fail.
             let output = stand.run(arguments, Some(("full", 2)));
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(report["outcome"], "ok", "{report:#}");

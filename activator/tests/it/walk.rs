@@ -1,5 +1,5 @@
-//! Something goes wrong at every single change that three transactions make, one run for each change and each
-//! way to go wrong. Whatever it was, the host ends in exactly the old or exactly the new generation.
+//! Tests that inject faults at every change of three transactions, with one run for each change and each kind
+//! of fault. The host must always end in exactly the old or exactly the new generation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
@@ -12,10 +12,10 @@ use crate::ledger;
 use crate::room::{absent, directory, file, link, unit, with};
 use crate::stand::{Stand, differences, with_own_mounts};
 
-/// A run that only ends what an earlier one left open: the generation does not exist.
+/// The arguments of a run that only recovers, since the generation does not exist.
 const RECOVER: [&str; 3] = ["rollback", "--to", "99"];
 
-/// An access control list: the owner reads and writes, root (once more) reads, all others read.
+/// An access control list: the owner can read and write, root (as an additional entry) and others can read.
 const ACL: &[u8] = &[
     2, 0, 0, 0, // version
     1, 0, 6, 0, 255, 255, 255, 255, // owner
@@ -27,16 +27,16 @@ const ACL: &[u8] = &[
 
 type Tree = BTreeMap<String, String>;
 
-/// From one state of a host to a closure.
+/// A transaction from a saved host to a closure.
 pub struct Transaction {
-    /// The name under which the host before is saved.
+    /// The name of the saved host.
     pub from: &'static str,
     pub closure: String,
     pub before: Tree,
     pub after: Tree,
-    /// How many changes a run makes.
+    /// The number of changes that a run makes.
     pub changes: usize,
-    /// The first change of each kind, counted from 1.
+    /// The number of the first change of each kind, counted from 1.
     firsts: BTreeSet<usize>,
 }
 
@@ -54,21 +54,21 @@ impl Transaction {
     }
 }
 
-/// What a line of the log says was done, each program being a kind of its own.
+/// Returns the kind of change in a line of the log. Each program counts as a separate kind.
 fn kind(line: &str) -> &str {
     let (_, change) = line.split_once('\t').unwrap();
     if change.starts_with("Run\t") { change } else { change.split('\t').next().unwrap() }
 }
 
-/// Makes something of a file, as `newaliases` does of the aliases, and takes it away with the file.
+/// Adds a command that creates another file from a file, as `newaliases` does, and removes it with the file.
 fn compile(stand: &Stand, file: Value) -> Value {
     let script = "if [ -e \"$0\" ]; then cp -p \"$0\" \"$0.db\"; else rm -f \"$0.db\"; fi";
     let at = stand.path(file["path"].as_str().unwrap());
     with(file, "onChange", json!(["/bin/sh", "-c", script, at]))
 }
 
-/// What commands make of files. On a full disk they cannot run on the way back, so this may stay new; a note
-/// says so.
+/// Files that commands create. They may stay in the new version after a rollback on a full disk, where the
+/// commands cannot run. A note in the report mentions this.
 const MADE: [&str; 2] = ["/etc/aliases.db", "/srv/born.db"];
 
 fn one(stand: &Stand) -> Value {
@@ -136,7 +136,7 @@ fn two(stand: &Stand) -> Value {
     })
 }
 
-/// Create, change, remove: what a host goes through.
+/// Returns three transactions, which create, change and remove managed resources.
 pub fn transactions(stand: &Stand) -> [Transaction; 3] {
     stand.install();
     let standing = ["/etc/restored", "/etc/foreign", "/etc/adopted", "/srv/restored", "/srv/foreign"];
@@ -167,7 +167,7 @@ pub fn transactions(stand: &Stand) -> [Transaction; 3] {
     for path in ["/etc/changed", "/srv/changed", "/etc/opens", "/srv/closes/a"] {
         stand.write(path, "by hand\n", 0o644);
     }
-    // They came back by themselves.
+    // These paths are declared as absent, but were created again manually.
     for path in ["/etc/unwanted", "/opt/unwanted/again"] {
         stand.write(path, "by hand\n", 0o644);
     }
@@ -179,7 +179,7 @@ pub fn transactions(stand: &Stand) -> [Transaction; 3] {
     [create, change, remove]
 }
 
-/// Where a host ended.
+/// The generation in which a host ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Old,
@@ -197,13 +197,13 @@ impl<'s> Walker<'s> {
         Self { stand, failures: Vec::new(), ends: [0, 0] }
     }
 
-    /// The run that fails.
+    /// Runs a transaction with a fault.
     fn fail(&self, transaction: &Transaction, kind: &str, at: usize) -> Output {
         self.stand.load(transaction.from);
         self.stand.run(&["apply", "--closure", &transaction.closure], Some((kind, at)))
     }
 
-    /// What is not as it was, but for what may be new.
+    /// Returns the differences from the host before, except those that the fault permits.
     fn differs(&self, transaction: &Transaction, kind: &str) -> Vec<String> {
         let mut different = differences(&self.stand.tree(), &transaction.before);
         let is_made = |line: &str| MADE.iter().any(|path| line.starts_with(&format!("{path}: ")));
@@ -211,7 +211,7 @@ impl<'s> Walker<'s> {
         different
     }
 
-    /// Ends what is open, and looks.
+    /// Recovers the host, and returns the generation in which it ended.
     fn recover(&mut self, transaction: &Transaction, kind: &str, trial: &str) -> Option<End> {
         let output = self.stand.run(&RECOVER, None);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -234,7 +234,7 @@ impl<'s> Walker<'s> {
         Some(end)
     }
 
-    /// After whatever happened an apply brings the new generation.
+    /// Checks that the next apply succeeds.
     fn apply_at_last(&mut self, transaction: &Transaction, trial: &str) {
         let output = self.stand.run(&["apply", "--closure", &transaction.closure], None);
         let different = differences(&self.stand.tree(), &transaction.after);
@@ -243,7 +243,7 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// The process is gone at a change.
+    /// Checks a fault that kills the process.
     fn death(&mut self, transaction: &Transaction, kind: &str, at: usize) {
         let trial = format!("{kind} at change {at} from {}", transaction.from);
         let output = self.fail(transaction, kind, at);
@@ -255,7 +255,8 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// A change fails; the run itself has to put things right, unless it cannot change anything any more.
+    /// Checks a fault that makes a change fail. The run itself must undo everything, unless it cannot change
+    /// anything any more.
     fn error(&mut self, transaction: &Transaction, kind: &str, at: usize) {
         let trial = format!("{kind} at change {at} from {}", transaction.from);
         let output = self.fail(transaction, kind, at);
@@ -264,7 +265,7 @@ impl<'s> Walker<'s> {
         let old_at_once = self.differs(transaction, kind).is_empty();
         let made_again = differences(&self.stand.tree(), &transaction.before).is_empty();
         let notes = report["notes"].to_string();
-        if old_at_once && !made_again && !notes.contains("failed with the files as they were before") {
+        if old_at_once && !made_again && !notes.contains("failed after the files were restored") {
             self.failures.push(format!("{trial}: nobody says what was not made again {notes}"));
         }
         let promised = match outcome.as_str() {
@@ -296,12 +297,12 @@ impl<'s> Walker<'s> {
 
 const ALL_OR_NOTHING: &str = "All or nothing";
 
-/// Which changes a walk stops at.
+/// The changes at which faults are injected.
 #[derive(Clone, Copy)]
 enum Share {
     All,
-    /// Every third, beginning with this one, and the first of each kind. So each change fails in two ways or
-    /// more, and with `make soak` in all of them.
+    /// Every third change, starting with this one, and the first change of each kind. Each change thus fails
+    /// in at least two ways, and with `make soak` in all of them.
     Third(usize),
 }
 

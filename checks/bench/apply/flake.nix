@@ -1,5 +1,5 @@
-# Sixteen hosts with twenty files and a unit each, to measure applying. The inputs stand on the operator's
-# machine of the lab.
+# A fleet of sixteen hosts with twenty files and one unit each, to measure how long an apply takes. The inputs
+# are on the operator's machine of the lab.
 {
   inputs = {
     nixpkgs.url = "path:/srv/nixpkgs";

@@ -1,10 +1,10 @@
-# What playbook.yml does with Ansible. A new `revision` changes every file, a new `small` one file of one
-# host.
+# The same configuration as in playbook.yml, which Ansible applies. A new `revision` changes every file, and a
+# new `small` changes one file of one host.
 { lib, ... }:
 let
   revision = 0;
   small = 0;
-  # Serves its small file, and has to show it.
+  # The host with the small file. A health check verifies that its web server returns the file.
   one = "host-01";
   hosts = lib.genList (index: "host-${lib.fixedWidthNumber 2 (index + 1)}") 16;
 

@@ -1,13 +1,13 @@
-//! Debian packages: from where this machine itself takes them.
+//! The Debian archive that this machine's own apt uses.
 
 use anyhow::{Context, Result};
 
 use crate::command::Program;
 
-/// The address of the Debian archive in this machine's own apt sources.
+/// Returns the URL of the Debian archive in this machine's own apt sources.
 ///
 /// # Errors
-/// apt cannot be asked, or knows no Debian archive.
+/// apt cannot be run, or has no Debian archive among its sources.
 pub fn archive() -> Result<String> {
     let fields = "$(ORIGIN)\t$(COMPONENT)\t$(CODENAME)\t$(REPO_URI)";
     let targets = Program::new("apt-get")
@@ -17,7 +17,8 @@ pub fn archive() -> Result<String> {
     let archive = targets.stdout.lines().find_map(|line| {
         let mut columns = line.split('\t');
         match (columns.next()?, columns.next()?, columns.next()?, columns.next()?) {
-            // `trixie`, not `trixie-updates` or `trixie-security`: those are other archives or incomplete.
+            // This must be `trixie`, not `trixie-updates` or `trixie-security`, which do not have all
+            // packages.
             ("Debian", "main", codename, uri) if !codename.contains('-') => Some(uri.to_owned()),
             _ => None,
         }

@@ -1,53 +1,60 @@
-//! The programs under test. The one that runs on hosts is always the release that users get. The command line
-//! is it where that is measured or shown; tests run it from what the unit tests have compiled, with overflow
-//! checks and debug assertions, since its release takes as long to compile as the rest of the workspace.
-//! Neither depends on a library of the machine.
+//! Builds the programs under test. The activator is always the release build that users receive. The command
+//! line is a release build only for benchmarks and the demo. Tests on hosts run the debug build that the unit
+//! tests have compiled, with overflow checks and debug assertions, because a release build takes as long to
+//! compile as the rest of the workspace.
 
 use std::env;
 use std::env::consts::ARCH;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::Program;
-use crate::place;
+use crate::place::{self, Lock};
 
 const ACTIVATOR: &str = "nixfleet-activate";
 const COMMAND_LINE: &str = "nixfleet";
 
-/// Set for tests whose programs somebody has built already: each lab would ask cargo whether they are up to
-/// date, and wait for whatever else cargo compiles.
+/// The environment variable that is set for tests whose programs are built already. Without it, each lab
+/// would let cargo check whether they are up to date, and would wait for any other build.
 pub const BUILT: &str = "NIXFLEET_LAB_BUILT";
 
-/// Set once this process has built what tests run.
+/// The example that uses the operator's library.
+const EXAMPLE: &str = "examples/apply";
+
+/// The integration tests that run both programs, so that cargo builds the programs with these tests.
+const PROGRAMS: [&str; 4] = ["--test", "command_line", "--test", "it"];
+
+/// Set when this process has built the programs for tests.
 static HERE: OnceLock<()> = OnceLock::new();
 
-/// Static builds of both programs.
+/// Builds of both programs.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     nixfleet: PathBuf,
 }
 
 impl Binaries {
-    /// Builds what tests run, unless it is up to date. Looked at once a process.
+    /// Builds the programs for tests, unless they are up to date. Each process checks this only once.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build() -> Result<Self> {
         if HERE.get().is_none() && !are_built() {
             let built = release(ACTIVATOR).arg("--quiet").run()?;
             built.success().context("Failed to build the activator")?;
-            quick(COMMAND_LINE, &[]).run()?.success().context("Failed to build the command line")?;
+            of_unit_tests(COMMAND_LINE, &PROGRAMS)?;
             HERE.get_or_init(|| ());
         }
-        Ok(Self { nixfleet: quickly_built().join(COMMAND_LINE) })
+        Ok(Self { nixfleet: stripped(COMMAND_LINE) })
     }
 
-    /// Builds the releases of both, unless they are up to date: for what is measured.
+    /// Builds the releases of both programs for benchmarks, unless they are up to date.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build_shipped() -> Result<Self> {
         for package in [ACTIVATOR, COMMAND_LINE] {
             let built = release(package).arg("--quiet").run()?;
@@ -56,10 +63,10 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// The same for someone who watches: with cargo's progress on our own terminal.
+    /// Builds the releases of both programs for the demo, with cargo's progress on this process's terminal.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build_here() -> Result<Self> {
         for package in [ACTIVATOR, COMMAND_LINE] {
             if release(package).run_here()? != 0 {
@@ -69,75 +76,70 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// Builds an activator that can be made to fail at any change it makes, which no user ever gets. Returns
-    /// where it is.
+    /// Builds an activator that can be made to fail at any change, which is never released. Returns its path.
     ///
     /// # Errors
-    /// It does not compile.
+    /// The program does not compile.
     pub fn build_faulty() -> Result<PathBuf> {
         if !are_built() {
-            let built = quick(ACTIVATOR, &["--features", "fault-injection"]).run()?;
-            built.success().context("Failed to build the activator that can be made to fail")?;
+            of_unit_tests(ACTIVATOR, &PROGRAMS)?;
         }
-        Ok(quickly_built().join(ACTIVATOR))
+        Ok(stripped(ACTIVATOR))
     }
 
-    /// Builds `operator/examples/apply.rs`, which does without the command line. Returns where it is.
+    /// Builds `operator/examples/apply.rs`, which uses the library without the command line. Returns its
+    /// path.
     ///
     /// # Errors
-    /// It does not compile.
+    /// The program does not compile.
     pub fn build_example() -> Result<PathBuf> {
         if !are_built() {
-            // Of the whole workspace, so that it is what the unit tests have compiled.
-            let built = Program::new("cargo")
-                .args(["build", "--quiet", "--locked", "--workspace", "--example", "apply"])
-                .env("CARGO_TARGET_DIR", place::target())
-                .dir(place::checkout())
-                .unlimited()
-                .run()?;
-            built.success().context("Failed to build the example of the operator's library")?;
+            of_unit_tests(EXAMPLE, &[])?;
         }
-        Ok(place::target().join("debug/examples/apply"))
+        Ok(stripped(EXAMPLE))
     }
 
     fn shipped() -> Self {
         Self { nixfleet: released().join(COMMAND_LINE) }
     }
 
-    /// The command line.
+    /// Returns the path of the command line.
     #[must_use]
     pub fn nixfleet(&self) -> PathBuf {
         self.nixfleet.clone()
     }
 
-    /// The program that runs on hosts and builds their closures.
+    /// Returns the path of the activator, which runs on hosts and builds their closures.
     #[must_use]
     pub fn activate(&self) -> PathBuf {
         released().join(ACTIVATOR)
     }
 }
 
-/// Whether somebody has built what tests run.
+/// Whether the programs for tests are built already.
 pub(crate) fn are_built() -> bool {
     env::var_os(BUILT).is_some()
 }
 
-/// The GNU target is there with every toolchain; musl's has to be installed.
+/// Returns the target triple. The GNU target is part of every toolchain, whereas musl's must be installed.
 fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
+}
+
+/// Returns the path of a program of the unit tests without its symbols.
+fn stripped(program: &str) -> PathBuf {
+    place::lab().join("programs").join(program)
 }
 
 fn released() -> PathBuf {
     place::target().join(target()).join("release")
 }
 
-fn quickly_built() -> PathBuf {
-    place::lab().join("programs/debug")
-}
-
-/// Each by itself, or else the activator would have all of `clap` that the command line has. With the flags
-/// of `activator/package.nix`, and functions that are the same folded into one. Of that Rust's own linker is
-/// capable, which not every platform uses; and what ships has musl, which is smaller than the C library here.
+/// Returns the cargo command that builds the release of one program. Each program is built alone, because
+/// cargo would otherwise build the activator with all features of `clap` that the command line uses. The
+/// flags are those of `activator/package.nix`, and identical functions are merged too (`--icf=all`). Rust's
+/// own linker supports that, but it is not used on every platform. The published program uses musl, which is
+/// smaller than the C library here.
 fn release(package: &str) -> Program {
     Program::new("cargo")
         .args(["build", "--locked", "--target", &target(), "--release", "--package", package])
@@ -151,15 +153,32 @@ fn release(package: &str) -> Program {
         .unlimited()
 }
 
-/// From the same libraries as the unit tests: only the program itself is told to be static, and it stands
-/// elsewhere.
-fn quick(package: &str, features: &[&str]) -> Program {
-    Program::new("cargo")
-        .args(["rustc", "--quiet", "--locked", "--package", package, "--bin", package])
-        .args(features)
-        .args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"])
-        .env("CARGO_BUILD_BUILD_DIR", place::target())
-        .env("CARGO_TARGET_DIR", place::lab().join("programs"))
+/// Compiles unit tests, all of them or those that `tests` selects, and strips a program that is built with
+/// them. Only with the same command as the unit tests does cargo choose the same features of all libraries:
+/// with any other command, it would compile most of them again.
+fn of_unit_tests(program: &str, tests: &[&str]) -> Result<()> {
+    let built = Program::new("cargo")
+        .args(["test", "--quiet", "--locked", "--workspace", "--no-run"])
+        .args(tests)
+        .env("CARGO_TARGET_DIR", place::target())
         .dir(place::checkout())
         .unlimited()
+        .run()?;
+    built.success().with_context(|| format!("Failed to build {program}"))?;
+    strip(&place::target().join("debug").join(program), &stripped(program))
+}
+
+/// Copies a program without its symbols, which are most of it, unless the copy is up to date.
+pub(crate) fn strip(from: &Path, to: &Path) -> Result<()> {
+    let parent = to.parent().unwrap_or(to);
+    fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;
+    let _lock = Lock::wait(&to.with_extension("lock"))?;
+    let built = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+    let built_at = built(from).with_context(|| format!("Failed to find {}", from.display()))?;
+    if built(to).is_ok_and(|stripped_at| stripped_at > built_at) {
+        return Ok(());
+    }
+    let unfinished = to.with_extension("unfinished");
+    Program::new("strip").arg("-o").arg(&unfinished).arg(from).run()?.success()?;
+    fs::rename(&unfinished, to).with_context(|| format!("Failed to rename to {}", to.display()))
 }

@@ -1,5 +1,5 @@
-//! Control groups: one per boot of a guest. Guests that shared one would share the groups of their units too,
-//! and their logins and stops would hang.
+//! Control groups, one for each boot of a guest. If guests shared a control group, they would share the
+//! groups of their units too, and their logins and stops would hang.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// The root of the hierarchy.
+    /// Returns the root of the unified hierarchy.
     ///
     /// # Errors
     /// The machine has no unified hierarchy mounted.
@@ -26,7 +26,7 @@ impl Cgroup {
         Ok(Self { path: unified()? })
     }
 
-    /// The group of the lab with this id, which need not exist.
+    /// Returns the control group of the lab with this id. The group need not exist.
     ///
     /// # Errors
     /// The machine has no unified hierarchy mounted.
@@ -34,65 +34,66 @@ impl Cgroup {
         Ok(Self { path: unified()?.join(format!("nixfleet-lab-{id}")) })
     }
 
-    /// A group below this one.
+    /// Returns a child of this group.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
         Self { path: self.path.join(name) }
     }
 
-    /// Creates it, and offers it the controllers of its parent, as far as those are to be had. The machine's
-    /// own settings, which the root of the hierarchy has, stay.
+    /// Creates the group, and enables the available controllers for it in its parent. The settings of the
+    /// root group, which belong to the machine, are not changed.
     ///
     /// # Errors
-    /// It cannot be created.
+    /// The group cannot be created.
     pub fn create(&self) -> Result<()> {
         fs::create_dir_all(&self.path)
             .with_context(|| format!("Failed to create the control group {}", self.path.display()))?;
         if let Some(parent) = self.path.parent().filter(|parent| parent.join("cgroup.type").exists()) {
-            // The root has no `cgroup.type`.
+            // Only the root has no `cgroup.type`, so it is skipped here.
             for controller in ["cpu", "memory", "pids", "io"] {
-                // A hierarchy shared with version 1 has few of them; guests do without.
+                // A hierarchy that is mounted beside version 1 has few controllers. The guests work without
+                // them.
                 fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}")).ok();
             }
         }
         Ok(())
     }
 
-    /// Moves this process into it.
+    /// Moves this process into the group.
     ///
     /// # Errors
-    /// The kernel refuses.
+    /// The kernel rejects the request.
     pub fn join(&self) -> Result<()> {
         fs::write(self.entrance(), process::id().to_string())
             .with_context(|| format!("Failed to enter the control group {}", self.path.display()))
     }
 
-    /// The file that takes the ids of processes to move into it.
+    /// Returns the file to which ids of processes are written to move them into the group.
     #[must_use]
     pub fn entrance(&self) -> PathBuf {
         self.path.join("cgroup.procs")
     }
 
-    /// Whether it exists.
+    /// Whether the group exists.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.path.exists()
     }
 
-    /// The processes in it, without those below it.
+    /// Returns the ids of the processes in the group, without those in its children.
     ///
     /// # Errors
-    /// It does not exist.
+    /// The group does not exist.
     pub fn processes(&self) -> Result<Vec<u32>> {
         let path = self.entrance();
         let ids = fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))?;
         ids.lines().map(|id| id.parse().context("The kernel lists something that is no process id")).collect()
     }
 
-    /// Kills every process in it and below, at one instant.
+    /// Kills all processes in the group and its children at once.
     ///
     /// # Errors
-    /// The kernel refuses.
+    /// The kernel rejects the request.
     pub fn kill(&self) -> Result<()> {
         match fs::write(self.path.join("cgroup.kill"), "1") {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
@@ -101,10 +102,10 @@ impl Cgroup {
         }
     }
 
-    /// Removes it and all below, once the processes that were killed are gone.
+    /// Removes the group and its children after the killed processes have ended.
     ///
     /// # Errors
-    /// Processes in it do not go away.
+    /// Processes in the group do not end.
     pub fn remove(&self) -> Result<()> {
         let what = format!("the control group {} is empty", self.path.display());
         wait_until(&what, Duration::from_secs(10), || Ok(remove(&self.path)))?;
@@ -114,7 +115,7 @@ impl Cgroup {
         Ok(())
     }
 
-    /// The empty group of the same name that systemd-nspawn makes where version 1 has a hierarchy for
+    /// Returns the empty group of the same name that systemd-nspawn creates if version 1 has a hierarchy for
     /// systemd.
     #[must_use]
     pub fn shadow(&self) -> Option<PathBuf> {
@@ -126,7 +127,7 @@ impl Cgroup {
     }
 }
 
-/// Whether nothing is left of the group at `path`.
+/// Removes the group at `path` with its children. Returns whether it is removed.
 fn remove(path: &Path) -> bool {
     let Ok(entries) = fs::read_dir(path) else { return true };
     for entry in entries.flatten() {
@@ -137,7 +138,8 @@ fn remove(path: &Path) -> bool {
     fs::remove_dir(path).map_or_else(|error| error.kind() == ErrorKind::NotFound, |()| true)
 }
 
-/// Where the unified hierarchy is mounted: alone at `/sys/fs/cgroup`, or below it beside version 1.
+/// Returns the mount point of the unified hierarchy: `/sys/fs/cgroup`, or a directory below it if version 1
+/// is mounted too.
 fn unified() -> Result<PathBuf> {
     let Some(path) = mounted(|kind, _| kind == "cgroup2")? else {
         bail!("This machine has no cgroup2 hierarchy mounted, which systemd in the lab's hosts needs");
@@ -145,7 +147,7 @@ fn unified() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Where the first filesystem of the wanted kind and options is mounted.
+/// Returns the mount point of the first filesystem with the wanted type and options.
 fn mounted(wanted: impl Fn(&str, &str) -> bool) -> Result<Option<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("Failed to read /proc/self/mounts")?;
     Ok(mounts.lines().find_map(|line| {

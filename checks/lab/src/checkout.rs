@@ -1,4 +1,4 @@
-//! The checkout, copied as a user would clone it.
+//! The files of the checkout, as a user would clone it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,17 +10,17 @@ use crate::command::Program;
 use crate::place;
 use crate::seed::Layer;
 
-/// Copies every file below `prefix` that git tracks or would offer to add to `dest` of a guest's layer, owned
-/// by `owner`. The prefix is a directory with its slash, or empty.
+/// Copies every file below `prefix` that git tracks or lists as untracked to `dest` in the layer of a guest,
+/// owned by `owner`. The prefix is empty, or a directory with a slash at its end.
 ///
 /// # Errors
-/// git cannot list them, or one cannot be copied.
+/// git cannot list the files, or a file cannot be copied.
 pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
     let from = place::checkout();
     for path in files()? {
         let Some(below) = path.strip_prefix(prefix) else { continue };
         let source = from.join(&path);
-        // Deleted, but git does not know yet.
+        // The file was deleted, but is still in git's index.
         let Ok(metadata) = fs::symlink_metadata(&source) else { continue };
         let dest = format!("{dest}/{below}");
         if metadata.is_symlink() {
@@ -36,11 +36,11 @@ pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
     Ok(())
 }
 
-/// All files, by their relative paths. A directory with a repository of its own, which git lists with a slash
-/// at its end, is left out.
+/// Returns the relative paths of all files. A directory that is another repository, which git lists with a
+/// slash at its end, is omitted.
 ///
 /// # Errors
-/// git cannot list them.
+/// git cannot list the files.
 pub fn files() -> Result<Vec<String>> {
     let listed = Program::new("git")
         .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -52,25 +52,26 @@ pub fn files() -> Result<Vec<String>> {
     Ok(paths.into_iter().filter(|path| !path.is_empty() && !path.ends_with('/')).map(str::to_owned).collect())
 }
 
-/// The Nix files, by their relative paths.
+/// Returns the relative paths of the Nix files.
 ///
 /// # Errors
-/// git cannot list them.
+/// git cannot list the files.
 pub fn nix_files() -> Result<Vec<String>> {
     let is_nix = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "nix");
     Ok(files()?.into_iter().filter(is_nix).collect())
 }
 
-/// The pages of documentation, by their relative paths.
+/// Returns the relative paths of the documentation pages.
 ///
 /// # Errors
-/// git cannot list them.
+/// git cannot list the files.
 pub fn pages() -> Result<Vec<String>> {
     let is_page = |path: &String| Path::new(path).extension().is_some_and(|extension| extension == "md");
     Ok(files()?.into_iter().filter(is_page).collect())
 }
 
-/// The shell scripts, by their relative paths: named so, or beginning with a line that names a shell.
+/// Returns the relative paths of the shell scripts: files with the extension `sh`, and files whose first line
+/// names a shell.
 ///
 /// # Errors
 /// git cannot list the files.
@@ -84,7 +85,7 @@ pub fn scripts() -> Result<Vec<String>> {
     Ok(files()?.into_iter().filter(is_script).collect())
 }
 
-/// Where a file of the checkout lies on this machine.
+/// Returns the path of a file of the checkout on this machine.
 #[must_use]
 pub fn path(relative: &str) -> PathBuf {
     place::checkout().join(relative)

@@ -1,4 +1,5 @@
-//! The one runner of programs: arguments as a list, input and output as bytes, and always a time limit.
+//! Runs programs. Arguments are a list, input is bytes, and every program has a time limit unless it is
+//! removed.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,36 +11,37 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Limits are written for a machine that has nothing else to do, and each counts this many times: a limit
-/// exists only to end what hangs, and no step of the suite may fail because the machine is busy.
+/// The factor by which every time limit is multiplied. Limits are written for an idle machine. They exist
+/// only to stop programs that hang, and no step of the suite may fail because the machine is busy.
 pub const PATIENCE: u32 = 5;
 
-/// Words before a command that others wait for less than for anything else: it gets what they leave, and
-/// enough to get on. The lowest priority of all gets next to nothing beside two programs that never rest.
+/// The words before a command whose result is less urgent than that of others. The command uses the processor
+/// time that other programs leave, and a little more. At the lowest priority it would make almost no progress
+/// beside two programs that are always busy.
 pub const PATIENTLY: [&str; 3] = ["nice", "-n", "5"];
 
-/// The limit of a program of which nobody says anything else.
+/// The default time limit of a program.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long output may still come once a program has ended.
+/// The time limit for reading the remaining output after a program has ended.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long a limit really is.
+/// Returns a limit multiplied by [`PATIENCE`].
 const fn stretched(limit: Duration) -> Duration {
     limit.saturating_mul(PATIENCE)
 }
 
-/// How a program ended, and what it wrote.
+/// The result of a program: its exit code and its output.
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// The command line, for messages.
     pub command: String,
-    /// Its exit code; 128 + the signal where a signal ended it.
+    /// The exit code of the program, or 128 + the signal number if a signal ended it.
     pub code: i32,
-    /// What it wrote to standard output.
+    /// The text on standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// The text on standard error.
     pub stderr: String,
-    /// How long it took.
+    /// The duration of the run.
     pub took: Duration,
 }
 
@@ -50,15 +52,15 @@ impl Finished {
         self.code == 0
     }
 
-    /// Itself, if the exit code is 0.
+    /// Returns this result if the exit code is 0.
     ///
     /// # Errors
-    /// Any other exit code, with everything the program wrote.
+    /// The exit code is not 0. The message contains the output of the program.
     pub fn success(self) -> Result<Self> {
         if self.ok() { Ok(self) } else { bail!("{self}") }
     }
 
-    /// Standard output without the line end.
+    /// Returns standard output without trailing whitespace.
     #[must_use]
     pub fn line(&self) -> &str {
         self.stdout.trim_end()
@@ -87,13 +89,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// `program` without arguments, with a limit of one minute, [`PATIENCE`] times, and no input.
+    /// Creates a program without arguments or input, with a limit of one minute times [`PATIENCE`].
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self { command: Command::new(program), name: None, input: None, limit: stretched(MINUTE) }
     }
 
-    /// The same, [`PATIENTLY`].
+    /// Creates a program that runs at a lower priority, see [`PATIENTLY`].
     #[must_use]
     pub fn patient(program: impl AsRef<OsStr>) -> Self {
         let [first, rest @ ..] = PATIENTLY;
@@ -128,7 +130,7 @@ impl Program {
         self
     }
 
-    /// Starts with nothing in the environment.
+    /// Clears the environment.
     #[must_use]
     pub fn clean_env(mut self) -> Self {
         self.command.env_clear();
@@ -142,39 +144,40 @@ impl Program {
         self
     }
 
-    /// Gives it bytes on standard input.
+    /// Passes bytes to the program on standard input.
     #[must_use]
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = Some(bytes.into());
         self
     }
 
-    /// What messages call it; its command line otherwise.
+    /// Sets the name for messages, which is the command line by default.
     #[must_use]
     pub fn called(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Ends it after this long, [`PATIENCE`] times.
+    /// Sets the time limit, which is multiplied by [`PATIENCE`].
     #[must_use]
     pub const fn limit(mut self, limit: Duration) -> Self {
         self.limit = stretched(limit);
         self
     }
 
-    /// Never ends it: what compiles makes progress, and how fast is for the machine and its other work to
-    /// say.
+    /// Removes the time limit. This is for compilers, which always make progress, at a speed that depends on
+    /// the machine and its other work.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limit = Duration::MAX;
         self
     }
 
-    /// Runs it to its end and collects what it writes.
+    /// Runs the program to its end and collects its output.
     ///
     /// # Errors
-    /// It cannot be started, or the time limit passes. An exit code other than 0 is no error here.
+    /// The program cannot be started, or exceeds its time limit. An exit code other than 0 is not an error
+    /// here.
     pub fn run(mut self) -> Result<Finished> {
         let shown = self.shown();
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -182,7 +185,7 @@ impl Program {
         let begun = Instant::now();
         let mut child = self.command.spawn().with_context(|| format!("Failed to start `{shown}`"))?;
         if let (Some(bytes), Some(mut pipe)) = (self.input.take(), child.stdin.take()) {
-            // A program that does not read its input is no failure of ours.
+            // It is not an error if the program does not read its input.
             thread::spawn(move || pipe.write_all(&bytes).ok());
         }
         let stdout = collect(child.stdout.take());
@@ -201,10 +204,10 @@ impl Program {
         Ok(finished)
     }
 
-    /// Runs it to its end on our own terminal and returns its exit code.
+    /// Runs the program to its end on this process's terminal and returns its exit code.
     ///
     /// # Errors
-    /// It cannot be started, or the time limit passes.
+    /// The program cannot be started, or exceeds its time limit.
     pub fn run_here(mut self) -> Result<i32> {
         let shown = self.shown();
         let mut child = self.command.spawn().with_context(|| format!("Failed to start `{shown}`"))?;
@@ -222,14 +225,14 @@ impl Program {
         words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The command, to be spawned by someone who keeps it running.
+    /// Returns the command for a caller that keeps the program running.
     #[must_use]
     pub fn into_command(self) -> Command {
         self.command
     }
 }
 
-/// Without a deadline it waits for ever.
+/// Waits for a child to end, and kills it at the deadline. Without a deadline this waits forever.
 fn wait(child: &mut Child, deadline: Option<Instant>) -> Option<ExitStatus> {
     let mut pause = Duration::from_millis(1);
     loop {
@@ -263,16 +266,17 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// What was collected. A grandchild that keeps the pipe open after the program's end is not waited for.
+/// Returns the collected output as text. If another process still has the pipe open after the program has
+/// ended, this returns an empty text after a time limit.
 fn text(bytes: &Receiver<Vec<u8>>) -> String {
     let bytes = bytes.recv_timeout(stretched(DRAIN)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Waits until `condition` holds, looking again every few milliseconds.
+/// Waits until `condition` is true, and checks it every few milliseconds.
 ///
 /// # Errors
-/// The condition cannot be judged, or does not hold within `limit`, [`PATIENCE`] times.
+/// The condition cannot be checked, or is still false after `limit` times [`PATIENCE`].
 pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let limit = stretched(limit);
     let deadline = Instant::now() + limit;

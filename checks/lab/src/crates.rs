@@ -1,4 +1,4 @@
-//! Which crates of this repository stand on which, and which folders of a crate.
+//! The dependencies between the crates of this repository, and between the modules of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::checkout;
 use crate::command::Program;
 
-/// What cargo says of a workspace, as far as it matters here.
+/// The part of `cargo metadata` that is used here.
 #[derive(Deserialize)]
 struct Workspace {
     packages: Vec<Package>,
@@ -26,23 +26,25 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
-    /// `dev` or `build`; nothing for what the product itself graph.
+    /// `dev`, `build`, or nothing for a dependency of the product itself.
     kind: Option<String>,
 }
 
-/// The crates of the product, each with those that it uses, those first that use none.
+/// Returns the crates of the product, each with the crates that it uses. Crates with fewer dependencies come
+/// first.
 ///
 /// # Errors
-/// Cargo does not know the workspace.
+/// cargo cannot read the workspace.
 pub fn picture() -> Result<String> {
     let manifest = checkout::path("Cargo.toml");
     let arguments =
         ["metadata", "--locked", "--offline", "--no-deps", "--format-version=1", "--manifest-path"];
     let said = Program::new("cargo").args(arguments).arg(manifest).run()?.success()?.stdout;
     let Workspace { packages } = serde_json::from_str(&said).context("Failed to understand cargo")?;
-    // The others only test it.
+    // The other crates only test the product.
     let is_ours = |name: &str| {
-        name.starts_with("nixfleet") && !matches!(name, "nixfleet-lab" | "nixfleet-ledger" | "nixfleet-fuzz")
+        name.starts_with("nixfleet")
+            && !matches!(name, "nixfleet-fuzz-targets" | "nixfleet-lab" | "nixfleet-ledger")
     };
     let mut lines: Vec<(usize, String)> = packages
         .into_iter()
@@ -59,10 +61,11 @@ pub fn picture() -> Result<String> {
     Ok(lines.into_iter().map(|(_, line)| line + "\n").collect())
 }
 
-/// The folders and files at the top of a crate, each with those that it uses. Each uses only those above it.
+/// Returns the top-level modules of a crate, each with the modules that it uses. Each uses only modules above
+/// it.
 ///
 /// # Errors
-/// They use each other in a cycle, or cannot be read.
+/// The modules depend on each other in a cycle, or cannot be read.
 pub fn folders(name: &str) -> Result<String> {
     let top = checkout::path(name).join("src");
     let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -103,7 +106,7 @@ pub fn folders(name: &str) -> Result<String> {
     Ok(lines)
 }
 
-/// The Rust files below a directory, but for those at the root of a crate.
+/// Returns the Rust files below a directory, except those at the root of a crate.
 fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries =

@@ -1,4 +1,4 @@
-//! The demo: the main job told on three real hosts, every command as its user types it.
+//! The demo: the main use of NixFleet on three real hosts, with every command as a user types it.
 
 use std::io::{self, Write as _};
 use std::time::Instant;
@@ -13,10 +13,10 @@ use crate::rootfs::RootFs;
 /// The name of the demo's lab.
 pub const LAB: &str = "demo";
 
-/// Boots the lab, replacing that of an earlier demo, tells the story, and leaves the lab up.
+/// Boots the lab, replaces the lab of an earlier demo, runs the demo, and leaves the lab running.
 ///
 /// # Errors
-/// The lab does not come up, or a command ends otherwise than the story has it.
+/// The lab does not boot, or a command ends with an unexpected exit code.
 pub fn run() -> Result<()> {
     Lab::end(LAB)?;
     says("Building NixFleet: a minute or two the first time.")?;
@@ -32,7 +32,7 @@ pub fn run() -> Result<()> {
     says(&format!("That took {:.0} s.\n{HINTS}", begun.elapsed().as_secs_f64()))
 }
 
-/// How to go on from here.
+/// The hints that are printed at the end.
 const HINTS: &str = "
 The hosts stay up. To look around:
     make shell                 the operator's machine, where the fleet is: try `nixfleet status`
@@ -156,7 +156,7 @@ fn says(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A terminal's code for a style, where there is a terminal that wants it.
+/// Returns the escape sequence for a style, or nothing if output is not a terminal or `NO_COLOR` is set.
 fn style(code: &str) -> String {
     use std::io::IsTerminal as _;
     if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {

@@ -1,4 +1,5 @@
-//! The files of a running guest, read and written from outside through its first process's root.
+//! The files of a running guest. They are accessed from outside, through the root directory of its first
+//! process.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -10,30 +11,30 @@ use anyhow::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
-/// The root directory of a guest. Links in it are followed as the guest itself would follow them.
+/// The root directory of a guest. Symbolic links in it are resolved as in the guest itself.
 #[derive(Debug)]
 pub struct Files {
     root: OwnedFd,
 }
 
-/// What stands at a path.
+/// The content and the metadata of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Its content.
+    /// The content of the file.
     pub bytes: Vec<u8>,
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// The owner's id.
+    /// The numeric id of the owner.
     pub uid: u32,
-    /// The group's id.
+    /// The numeric id of the group.
     pub gid: u32,
 }
 
 impl Files {
-    /// Below `root`.
+    /// Opens the root directory `root`.
     ///
     /// # Errors
-    /// It is no directory.
+    /// `root` is not a directory.
     pub fn of(root: &Path) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, root, flags, Mode::empty())
@@ -41,10 +42,10 @@ impl Files {
         Ok(Self { root })
     }
 
-    /// The file at `path` with its mode and owner.
+    /// Reads the file at `path` with its mode and owner.
     ///
     /// # Errors
-    /// It is missing or cannot be read.
+    /// The file is missing or cannot be read.
     pub fn standing(&self, path: &str) -> Result<Standing> {
         let mut file = self.open(path, OFlags::RDONLY)?;
         let metadata = file.metadata().with_context(|| format!("Failed to look at {path}"))?;
@@ -53,33 +54,34 @@ impl Files {
         Ok(Standing { bytes, mode: metadata.mode() & 0o7777, uid: metadata.uid(), gid: metadata.gid() })
     }
 
-    /// The text of the file at `path`.
+    /// Reads the file at `path` as text.
     ///
     /// # Errors
-    /// It is missing or no UTF-8.
+    /// The file is missing, cannot be read or is not UTF-8.
     pub fn text(&self, path: &str) -> Result<String> {
         String::from_utf8(self.standing(path)?.bytes).with_context(|| format!("{path} is not UTF-8"))
     }
 
-    /// Whether anything stands at `path`, not following a link there.
+    /// Whether anything exists at `path`. A symbolic link there is not followed.
     #[must_use]
     pub fn exists(&self, path: &str) -> bool {
         self.open(path, OFlags::PATH | OFlags::NOFOLLOW).is_ok()
     }
 
-    /// Writes a file in place, as an editor would: created with this mode, kept with its own.
+    /// Writes a file in place, as an editor would. A new file has the mode 0644, and an existing file keeps
+    /// its mode.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
         let mut file = self.open(path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
         file.write_all(bytes.as_ref()).with_context(|| format!("Failed to write {path}"))
     }
 
-    /// Sets mode and owner of a file.
+    /// Sets the mode and owner of a file.
     ///
     /// # Errors
-    /// It is missing.
+    /// The file is missing.
     pub fn set_access(&self, path: &str, mode: u32, uid: u32, gid: u32) -> Result<()> {
         let file = self.open(path, OFlags::RDONLY)?;
         std::os::unix::fs::fchown(&file, Some(uid), Some(gid))
@@ -91,7 +93,8 @@ impl Files {
         let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o644) } else { Mode::empty() };
         let open = || openat2(&self.root, path, flags | OFlags::CLOEXEC, mode, ResolveFlags::IN_ROOT);
         let mut file = open();
-        // The kernel gives up a path with `..` where anything on the machine is renamed at that moment.
+        // The kernel returns `EAGAIN` for a path with `..` if anything on the machine is renamed at the same
+        // time.
         while matches!(file, Err(Errno::AGAIN)) {
             file = open();
         }

@@ -1,7 +1,8 @@
-//! Coverage-guided fuzzing: the targets of `fuzz/`, built with the installed stable compiler.
+//! Coverage-guided fuzzing with the targets of `fuzz/`, built by the installed stable compiler.
 //!
-//! libFuzzer needs its counters in our code, which a stable compiler puts in, but no sanitizer, which it does
-//! not have: all of our code is safe Rust, so what there is to find are panics and broken promises.
+//! libFuzzer needs coverage counters in the code, which a stable compiler can insert. Sanitizers need another
+//! compiler and are not used: all code here is safe Rust, so the fuzzer can only find panics and violated
+//! assertions.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,10 +13,7 @@ use crate::command::{PATIENCE, Program};
 use crate::place::{self, Lock};
 use crate::tally::Tally;
 
-/// What each target reads, in the order in which they run.
-const TARGETS: [&str; 6] = ["manifest", "intent", "state", "journal", "answer", "shown"];
-
-/// The flags that `cargo fuzz --sanitizer none` passes, as far as a stable compiler knows them.
+/// The flags that `cargo fuzz --sanitizer none` passes, except those that a stable compiler does not support.
 const FLAGS: [&str; 6] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -25,75 +23,53 @@ const FLAGS: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// How long one input may take, in seconds by the clock on the wall: on a busy machine, that is no processor
-/// time.
+/// The time limit for one input, in seconds. libFuzzer measures elapsed time and not processor time, so the
+/// limit is higher for busy machines.
 const INPUT: u32 = 10 * PATIENCE;
 
-/// How the targets are built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Build {
-    /// For seconds: not optimized, with counters in our own crates alone, all others as the unit tests have
-    /// them.
-    Quick,
-    /// For minutes and hours: fast, with counters in everything.
-    Thorough,
-}
-
-/// Runs every target for so many seconds, beginning with the committed seeds and with what earlier runs have
-/// found.
+/// Runs every target for `seconds` seconds. Each starts with the committed seeds and the inputs that earlier
+/// runs have found.
 ///
 /// # Errors
-/// The targets do not compile, or one cannot be started.
-pub fn run(build: Build, seconds: u32) -> Result<Tally> {
-    let programs = match build {
-        Build::Quick => quick()?,
-        Build::Thorough => thorough()?,
-    };
+/// The targets do not compile, or a target cannot be started.
+pub fn run(seconds: u32) -> Result<Tally> {
+    let programs = build()?;
     let mut tally = Tally::default();
-    for target in TARGETS {
-        tally += one(&programs, target, seconds)?;
+    for target in targets()? {
+        tally += one(&programs, &target, seconds)?;
     }
     Ok(tally)
 }
 
-/// Builds the targets quickly, and returns where they are.
-fn quick() -> Result<PathBuf> {
-    let directory = place::target().join("fuzz");
-    let sources = place::checkout().join("fuzz");
-    built(
-        cargo(&directory, &["build"])
-            .env("CARGO_BUILD_BUILD_DIR", place::target())
-            .env("RUSTC_WRAPPER", sources.join("instrument"))
-            .env("NIXFLEET_FUZZ_FLAGS", FLAGS.join(" ")),
-    )?;
-    Ok(directory.join("debug"))
+/// Returns the names of the fuzz targets. Each has a folder of seeds.
+fn targets() -> Result<Vec<String>> {
+    let seeds = place::checkout().join("fuzz/seeds");
+    let read = || -> std::io::Result<Vec<String>> {
+        std::fs::read_dir(&seeds)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    };
+    let mut names = read().with_context(|| format!("Failed to read {}", seeds.display()))?;
+    names.sort();
+    Ok(names)
 }
 
-/// Builds the targets thoroughly, and returns where they are.
-fn thorough() -> Result<PathBuf> {
+/// Builds the programs, optimized and with counters in all crates, and returns their directory.
+fn build() -> Result<PathBuf> {
     let directory = place::target().join("fuzz");
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;
-    // A named target keeps the flags away from what runs while compiling.
-    built(
-        cargo(&directory, &["build", "--release", "--target", host.line()])
-            .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}")),
-    )?;
-    Ok(directory.join(host.line()).join("release"))
-}
-
-fn cargo(directory: &Path, arguments: &[&str]) -> Program {
+    let _lock = Lock::wait(&directory.join("build.lock"))?;
+    // With an explicit `--target`, the flags do not apply to build scripts and procedural macros.
     Program::patient("cargo")
-        .args(arguments)
-        .args(["--quiet", "--locked"])
+        .args(["build", "--release", "--target", host.line(), "--quiet", "--locked"])
         .dir(place::checkout().join("fuzz"))
-        .env("CARGO_TARGET_DIR", directory)
+        .env("CARGO_TARGET_DIR", &directory)
+        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
         .unlimited()
-}
-
-fn built(cargo: Program) -> Result<()> {
-    let _lock = Lock::wait(&place::target().join("fuzz/build.lock"))?;
-    cargo.run()?.success().context("Failed to build the fuzz targets")?;
-    Ok(())
+        .run()?
+        .success()
+        .context("Failed to build the fuzz targets")?;
+    Ok(directory.join(host.line()).join("release"))
 }
 
 fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
@@ -124,16 +100,16 @@ fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
     if !finished.ok() {
         println!("{finished}\nThe input that failed is in {}", failing.display());
     }
-    // Nothing tried is nothing shown.
+    // A run that has tried no input counts as failed.
     Ok(Tally::one(finished.ok() && tried.inputs > 0))
 }
 
-/// What libFuzzer says it did.
+/// The statistics that libFuzzer prints.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tried {
-    /// How many inputs were tried.
+    /// The number of inputs that were tried.
     inputs: u64,
-    /// How many edges of the program they went along.
+    /// The number of control flow edges that were covered.
     edges: u64,
 }
 

@@ -1,5 +1,5 @@
-//! One host of a lab, seen from outside: commands in it, its power, its logins. None of this goes through
-//! SSH, so that tests can count and break what does.
+//! One host of a lab, controlled from outside: its commands, its power and its logins. Nothing here uses SSH,
+//! so that tests can count and break the SSH connections of NixFleet.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::files::Files;
 use crate::lab::BOOT_LIMIT;
 use crate::spec::GuestDir;
 
-/// The search path of a login on Debian.
+/// The `PATH` of a login on Debian.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A host of a lab.
@@ -26,25 +26,25 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The guest of this name, whose files are in `dir`.
+    /// Creates the guest of this name, whose files are in `dir`.
     #[must_use]
     pub fn new(name: &str, addr: &str, dir: GuestDir, control: Control) -> Self {
         Self { name: name.to_owned(), addr: addr.to_owned(), dir, control }
     }
 
-    /// Its host name.
+    /// Returns the host name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its address.
+    /// Returns the address.
     #[must_use]
     pub fn addr(&self) -> &str {
         &self.addr
     }
 
-    /// A program to be run in it as root, with a clean environment.
+    /// Returns a program that runs in the guest as root, with a clean environment.
     ///
     /// # Errors
     /// The guest is down.
@@ -52,23 +52,23 @@ impl Guest {
         Ok(self.enter()?.arg(program))
     }
 
-    /// Runs a shell script in it as root; the exit code is the script's.
+    /// Runs a shell script in the guest as root. The exit code is that of the script.
     ///
     /// # Errors
-    /// The guest is down, or the script does not end within a minute.
+    /// The guest is down, or the script exceeds its time limit.
     pub fn sh(&self, script: &str) -> Result<Finished> {
         self.program("sh")?.args(["-c", script]).called(format!("{}# {script}", self.name)).run()
     }
 
-    /// Runs a shell script that has to succeed, and returns what it printed, without the line end.
+    /// Runs a shell script that must succeed, and returns its standard output without trailing whitespace.
     ///
     /// # Errors
-    /// As for [`Self::sh`], or the script fails.
+    /// As for [`Self::sh`], or if the script fails.
     pub fn ask(&self, script: &str) -> Result<String> {
         Ok(self.sh(script)?.success()?.line().to_owned())
     }
 
-    /// Opens a login shell in it on this terminal, or runs `command` there, and returns the exit code.
+    /// Opens a login shell in the guest on this terminal, or runs `command` there. Returns the exit code.
     ///
     /// # Errors
     /// The guest is down.
@@ -82,7 +82,7 @@ impl Guest {
         }
     }
 
-    /// Its files.
+    /// Returns access to the files of the guest.
     ///
     /// # Errors
     /// The guest is down.
@@ -90,13 +90,13 @@ impl Guest {
         Files::of(&PathBuf::from(format!("/proc/{}/root", self.leader()?)))
     }
 
-    /// Whether it is powered.
+    /// Whether the guest is powered on.
     #[must_use]
     pub fn powered(&self) -> bool {
         self.dir.nspawn().exists()
     }
 
-    /// Its kernel's boot id; in a container, systemd's, which changes with every boot.
+    /// Returns the boot id. In a container it is set by systemd, and it changes with every boot.
     ///
     /// # Errors
     /// The guest is down.
@@ -104,7 +104,7 @@ impl Guest {
         self.ask("cat /proc/sys/kernel/random/boot_id")
     }
 
-    /// How many sessions, each one command or shell, were opened in it over SSH since it booted.
+    /// Returns the number of SSH sessions since the guest booted. Each session is one command or shell.
     ///
     /// # Errors
     /// The guest is down.
@@ -112,7 +112,7 @@ impl Guest {
         self.ssh_log("Starting session:")
     }
 
-    /// How many connections over SSH have logged in to it since it booted.
+    /// Returns the number of SSH connections that have logged in since the guest booted.
     ///
     /// # Errors
     /// The guest is down.
@@ -120,35 +120,35 @@ impl Guest {
         self.ssh_log("Accepted publickey for ")
     }
 
-    /// How many lines of sshd since it booted begin like this.
+    /// Returns the number of log lines of sshd since the boot that start with `begin`.
     fn ssh_log(&self, begin: &str) -> Result<usize> {
         let log =
             self.ask("journalctl --sync; journalctl --boot --quiet --output cat --identifier sshd-session")?;
         Ok(log.lines().filter(|line| line.starts_with(begin)).count())
     }
 
-    /// Takes its power away: every process dies at one instant.
+    /// Simulates a power failure: all processes of the guest are killed at once.
     ///
     /// # Errors
-    /// The lab's supervisor does not answer.
+    /// The supervisor of the lab does not answer.
     pub fn power_cut(&self) -> Result<()> {
         self.control.order(&format!("cut {}", self.name))?;
         wait_until(&format!("{} is down", self.name), Duration::from_secs(20), || Ok(!self.powered()))
     }
 
-    /// Powers it on and waits until it is up.
+    /// Powers the guest on and waits until it is up.
     ///
     /// # Errors
-    /// The lab's supervisor does not answer, or the guest does not come up.
+    /// The supervisor of the lab does not answer, or the guest does not boot.
     pub fn power_on(&self) -> Result<()> {
         self.control.order(&format!("start {}", self.name))?;
         self.wait_until_up(BOOT_LIMIT)
     }
 
-    /// Waits until it takes logins and has nothing left to start.
+    /// Waits until the guest accepts logins and has no pending systemd jobs.
     ///
     /// # Errors
-    /// It does not come up within `limit`; the message ends with its console.
+    /// The guest is not up within `limit`. The message ends with the last lines of its console.
     pub fn wait_until_up(&self, limit: Duration) -> Result<()> {
         let up = wait_until(&format!("{} answers SSH", self.name), limit, || Ok(self.answers_ssh()))
             .and_then(|()| {
@@ -168,21 +168,21 @@ impl Guest {
         }
     }
 
-    /// Whether something listens on port 22, and users other than root may log in.
+    /// Whether a process listens on port 22, and users other than root may log in.
     fn answers_ssh(&self) -> bool {
         let Ok(leader) = self.leader() else { return false };
         let tables = ["tcp", "tcp6"].map(|table| fs::read_to_string(format!("/proc/{leader}/net/{table}")));
         let listens = tables.into_iter().flatten().any(|table| {
             table.lines().any(|line| {
                 let fields: Vec<_> = line.split_whitespace().collect();
-                // Local address and state; 0016 is port 22, 0A is LISTEN.
+                // The fields are the local address and the state: 0016 is port 22, 0A is LISTEN.
                 fields.len() > 3 && fields[1].ends_with(":0016") && fields[3] == "0A"
             })
         });
         listens && !PathBuf::from(format!("/proc/{leader}/root/run/nologin")).exists()
     }
 
-    /// The last lines on its console.
+    /// Returns the last lines of the console.
     fn console(&self) -> String {
         let log = fs::read(self.dir.console()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log).into_owned();
@@ -198,7 +198,7 @@ impl Guest {
         Ok(Program::new("nsenter").args(into).args(["env", "--ignore-environment"]).args(environment))
     }
 
-    /// The process id, on this machine, of the guest's first process.
+    /// Returns the process id of the guest's first process, as seen on this machine.
     ///
     /// # Errors
     /// The guest is down.
@@ -209,7 +209,8 @@ impl Guest {
         let leader = children(&nspawn).into_iter().find(|pid| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-            // Its ids in the machine's process namespace, in that of nspawn, and in its own.
+            // The ids of the process in the namespaces of the machine, of nspawn and of the guest, in this
+            // order.
             ids.is_some_and(|ids| ids.split_whitespace().nth(2) == Some("1"))
         });
         leader.and_then(|pid| pid.parse().ok()).with_context(down)

@@ -1,4 +1,5 @@
-//! The tests on real hosts. They wait more than they compute, so several programs of them run side by side.
+//! Runs the tests on real hosts. They wait more than they compute, so several test programs run at the same
+//! time.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -17,10 +18,10 @@ use crate::place;
 use crate::previous::Previous;
 use crate::tally::Tally;
 
-/// How many programs of tests run at once, each with [`THREADS`] tests at once.
+/// The number of test programs that run at once, each with [`THREADS`] tests at once.
 const PROGRAMS: usize = 3;
-/// The programs that take longest, in the order in which they begin: the last one to end has nothing beside
-/// it.
+/// The programs that take longest, in the order in which they are started. They start first, because the last
+/// one to end would otherwise run alone.
 const LONGEST: [&str; 12] = [
     "crashes",
     "units",
@@ -35,10 +36,10 @@ const LONGEST: [&str; 12] = [
     "scale",
     "intruders",
 ];
-/// How many tests of a program run at once.
+/// The argument that sets how many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";
 
-/// What cargo says of something that it built, as far as it matters here.
+/// The part of a cargo message about a built target that is used here.
 #[derive(Deserialize)]
 struct Built {
     target: Option<Target>,
@@ -49,14 +50,14 @@ struct Built {
 struct Target {
     name: String,
     kind: Vec<String>,
-    /// Whether a plain `cargo test` runs it.
+    /// Whether a plain `cargo test` runs this target.
     test: bool,
 }
 
-/// The names of their programs: each is a file or a folder of `checks/lab/tests`.
+/// Returns the names of the test programs. Each is a file or a directory of `checks/lab/tests`.
 ///
 /// # Errors
-/// The folder cannot be read.
+/// The directory cannot be read.
 pub fn names() -> Result<Vec<String>> {
     let folder = checkout::path("checks/lab/tests");
     let entries = fs::read_dir(&folder).with_context(|| format!("Failed to read {}", folder.display()))?;
@@ -73,18 +74,19 @@ pub fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Programs of tests, and all that their labs need, compiled.
+/// Compiled test programs. Everything that their labs need is compiled too.
 #[derive(Debug)]
 pub struct HostTests {
-    /// Their names and where they are, those that take longest first, then the others by name.
+    /// The names and paths of the programs: those that take longest first, then the others by name.
     programs: Vec<(String, PathBuf)>,
 }
 
 impl HostTests {
-    /// Compiles those of these names, or all if there are none, and the programs under test.
+    /// Compiles the test programs with these names, or all if there are no names, and the programs under
+    /// test.
     ///
     /// # Errors
-    /// They do not compile.
+    /// The programs do not compile.
     pub fn build(names: &[&str]) -> Result<Self> {
         Binaries::build()?;
         let mut programs = build(names)?;
@@ -102,10 +104,10 @@ impl HostTests {
         Ok(Self { programs })
     }
 
-    /// Runs them, and prints what each program said when it has ended.
+    /// Runs the test programs, and prints the output of each when it has ended.
     ///
     /// # Errors
-    /// One cannot be started.
+    /// A program cannot be started.
     pub fn run(self) -> Result<Tally> {
         run(self.programs)
     }
@@ -118,7 +120,8 @@ fn run(programs: Vec<(String, PathBuf)>) -> Result<Tally> {
         for _ in 0..PROGRAMS {
             scope.spawn(|| {
                 loop {
-                    // The lock ends with this statement: the others go on meanwhile.
+                    // The lock is released at the end of this statement, so that the other threads are not
+                    // blocked.
                     let Some((name, program)) = locked(&waiting).pop_front() else { break };
                     let ended = one(&name, &program);
                     let mut total = locked(&total);
@@ -138,9 +141,9 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Compiles the programs. Returns them with their names.
+/// Compiles the test programs and returns them with their names.
 fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    // These targets are left out of a plain `cargo test`, which needs neither root nor a lab.
+    // A plain `cargo test`, which needs neither root nor a lab, omits these targets.
     let arguments =
         ["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--package", "nixfleet-lab"];
     let tests = if names.is_empty() { &["*"] } else { names };
@@ -188,7 +191,7 @@ fn one(name: &str, program: &PathBuf) -> Result<Tally> {
         tally += counted;
     }
     if !output.status.success() && tally.failed == 0 {
-        // A test took the whole program down.
+        // A test has ended the whole program.
         tally += Tally::one(false);
     }
     Ok(tally)

@@ -1,4 +1,4 @@
-//! A booted lab: hosts on a network of their own.
+//! A booted lab: hosts in a network namespace of the lab.
 
 use std::env;
 use std::fs::{self, File};
@@ -19,15 +19,16 @@ use crate::reaper;
 use crate::recipe::Recipe;
 use crate::rootfs::{Root, RootFs, remove_tree};
 use crate::seed::Seed;
+use crate::shared_layer;
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
-/// How long a guest may take to boot. On two busy cores one of sixteen took eleven seconds.
+/// The time limit for booting a guest. On two busy cores, the slowest of sixteen guests took eleven seconds.
 pub const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
-/// The operator's machine.
+/// The name of the operator's machine.
 pub const OPERATOR: &str = "operator";
 
-/// What to boot.
+/// The description of a lab to boot.
 #[derive(Clone, Debug)]
 pub struct Plan {
     name: String,
@@ -37,25 +38,25 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A lab of this name with nothing but the operator's machine.
+    /// Creates a plan with this name that has only the operator's machine.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
     }
 
-    /// The lab's name.
+    /// Returns the name of the lab.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The three hosts of the demo: web-1, web-2 and db-1.
+    /// Creates a plan with the three hosts of the demo: web-1, web-2 and db-1.
     #[must_use]
     pub fn demo(name: impl Into<String>) -> Self {
         Self::new(name).host("web-1", "10.0.1.11").host("web-2", "10.0.1.12").host("db-1", "10.0.1.21")
     }
 
-    /// The same, named after the test that runs.
+    /// Creates the plan of [`Self::demo`], named after the running test.
     #[must_use]
     pub fn of_test() -> Self {
         let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
@@ -69,28 +70,28 @@ impl Plan {
         self
     }
 
-    /// Leaves out every other host.
+    /// Removes every other host.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {
         self.hosts.retain(|(host, _)| host == name);
         self
     }
 
-    /// Leaves out this host.
+    /// Removes this host.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.hosts.retain(|(host, _)| host != name);
         self
     }
 
-    /// Takes another root for the operator's machine.
+    /// Replaces the root filesystem of the operator's machine.
     #[must_use]
     pub fn operator(mut self, root: impl Into<Root>) -> Self {
         self.operator = root.into();
         self
     }
 
-    /// Takes the command line that users get: for what is measured or shown.
+    /// Selects the release build of the command line, for benchmarks and the demo.
     #[must_use]
     pub fn shipped(mut self) -> Self {
         self.shipped = true;
@@ -98,20 +99,20 @@ impl Plan {
     }
 }
 
-/// A lab that is up.
+/// A running lab.
 #[derive(Debug)]
 pub struct Lab {
     dir: PathBuf,
     guests: Vec<Guest>,
-    /// The process that holds the lab; nothing where the lab outlives this process.
+    /// The supervisor process, or nothing if the lab outlives this process.
     supervisor: Option<Child>,
 }
 
 impl Lab {
-    /// Boots a lab that ends with the value, and at the latest with this process.
+    /// Boots a lab that ends when the returned value is dropped, or when this process ends.
     ///
     /// # Errors
-    /// A lab of this name is up already, the root cannot be made, or a host does not come up.
+    /// A lab of this name is already running, the root filesystem cannot be made, or a host does not boot.
     pub fn boot(plan: &Plan) -> Result<Self> {
         let alone = reaper::exclusively()?;
         let mut lab = Self::prepare(plan, &alone)?;
@@ -121,7 +122,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// Boots a lab that stays up until [`Lab::end`], whatever becomes of this process.
+    /// Boots a lab that runs until [`Lab::end`], even if this process ends.
     ///
     /// # Errors
     /// As for [`Lab::boot`].
@@ -134,10 +135,10 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The lab of this name that is up.
+    /// Returns the running lab of this name.
     ///
     /// # Errors
-    /// There is none.
+    /// No lab of this name is running.
     pub fn find(name: &str) -> Result<Self> {
         let running = reaper::reap(&reaper::exclusively()?)?;
         let Some(lab) = running.into_iter().find(|lab| lab.name == name) else {
@@ -148,13 +149,13 @@ impl Lab {
         Ok(Self { dir, guests, supervisor: None })
     }
 
-    /// Ends the lab of this name, if it is up.
+    /// Ends the lab of this name, if it is running.
     ///
     /// # Errors
-    /// It does not go away.
+    /// The lab is not removed in time.
     pub fn end(name: &str) -> Result<()> {
         let dir = place::of_lab(name);
-        // Nobody but a supervisor reads this pipe; without one there is nothing to tell.
+        // Only a supervisor reads this pipe. If there is none, the order is not needed.
         Control::new(&dir).order("end").ok();
         wait_until(&format!("the lab {name} is gone"), Duration::from_secs(30), || {
             reaper::reap(&reaper::exclusively()?)?;
@@ -162,10 +163,10 @@ impl Lab {
         })
     }
 
-    /// The guest of this name.
+    /// Returns the guest of this name.
     ///
     /// # Errors
-    /// There is none.
+    /// The lab has no such guest.
     pub fn guest(&self, name: &str) -> Result<&Guest> {
         let found = self.guests.iter().find(|guest| guest.name() == name);
         found.with_context(|| {
@@ -174,39 +175,44 @@ impl Lab {
         })
     }
 
-    /// Who types commands on the operator's machine.
+    /// Returns the operator, who types commands on the operator's machine.
     ///
     /// # Errors
-    /// The lab has no such machine.
+    /// The lab has no operator's machine.
     pub fn operator(&self) -> Result<Operator<'_>> {
         Ok(Operator::new(self.guest(OPERATOR)?))
     }
 
-    /// Every guest but the operator's machine.
+    /// Returns every guest except the operator's machine.
     pub fn hosts(&self) -> impl Iterator<Item = &Guest> {
         self.guests.iter().filter(|guest| guest.name() != OPERATOR)
     }
 
     fn prepare(plan: &Plan, alone: &Lock) -> Result<Self> {
         let dir = place::of_lab(&plan.name);
-        if reaper::reap(alone)?.iter().any(|lab| lab.name == plan.name) {
+        let running = reaper::reap(alone)?;
+        if running.iter().any(|lab| lab.name == plan.name) {
             bail!("A lab called `{}` is up already", plan.name);
         }
         remove_tree(&dir)?;
         let root = RootFs::of(&Recipe::host())?.path().to_path_buf();
         let operator_root = plan.operator.make()?.path().to_path_buf();
-        let mut guests =
-            vec![GuestSpec { name: OPERATOR.into(), addr: "10.0.1.2".into(), root: operator_root }];
+        let programs = if plan.shipped { Binaries::build_shipped() } else { Binaries::build() }?;
+        let shared = shared_layer::above(&operator_root, &programs, &running, alone)?;
+        let mut guests = vec![GuestSpec {
+            name: OPERATOR.into(),
+            addr: "10.0.1.2".into(),
+            below: vec![shared, operator_root],
+        }];
         for (name, addr) in &plan.hosts {
-            guests.push(GuestSpec { name: name.clone(), addr: addr.clone(), root: root.clone() });
+            guests.push(GuestSpec { name: name.clone(), addr: addr.clone(), below: vec![root.clone()] });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;
-        // Guests' private keys lie below.
+        // The directory contains the private keys of the guests.
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
             .context("Failed to close the lab's directory")?;
-        let programs = if plan.shipped { Binaries::build_shipped() } else { Binaries::build() }?;
-        Seed::new(&dir, &spec)?.sow(&programs)?;
+        Seed::new(&dir, &spec)?.sow()?;
         Control::new(&dir).create()?;
         spec.write(&dir)?;
         let guests = guests_of(&dir, &spec);
@@ -274,7 +280,8 @@ fn guests_of(dir: &Path, spec: &Spec) -> Vec<Guest> {
     spec.guests.iter().map(guest).collect()
 }
 
-/// Below about 10 hosts a machine does with the kernel's default of 128; beyond, logins hang.
+/// Raises the limit of inotify instances. The kernel's default of 128 suffices for about 10 hosts. With more
+/// hosts, logins hang.
 fn raise_inotify_limit() -> Result<()> {
     let path = "/proc/sys/fs/inotify/max_user_instances";
     let limit = fs::read_to_string(path).with_context(|| format!("Failed to read {path}"))?;
@@ -289,7 +296,8 @@ fn fresh_id() -> Result<String> {
     Ok(uuid.chars().take(8).collect())
 }
 
-/// This crate's program: ourselves, or beside the tests' directory.
+/// Returns the path of the program `nixfleet-lab`: this process's own program, or the one in the directory
+/// above the test programs.
 fn own_program() -> Result<PathBuf> {
     let here = env::current_exe().context("Failed to find this program's own path")?;
     let beside = |dir: &Path| dir.join("nixfleet-lab");

@@ -1,8 +1,8 @@
-//! The lab: real systemd hosts on this machine, booted from a Debian root in containers on a network of their
-//! own.
+//! The lab: real systemd hosts on this machine. Each host is a container that boots a Debian root filesystem,
+//! and each lab has its own network.
 //!
-//! [`lab::Lab`] boots one, [`guest::Guest`] is one of its hosts, [`operator::Operator`] types commands on one
-//! of them.
+//! [`lab::Lab`] boots a lab, [`guest::Guest`] is one of its hosts, and [`operator::Operator`] types commands
+//! on the operator's machine.
 
 pub mod apt;
 pub mod bench;
@@ -28,6 +28,7 @@ pub mod reaper;
 pub mod recipe;
 pub mod rootfs;
 pub mod seed;
+pub mod shared_layer;
 pub mod simulation;
 pub mod snapshot;
 pub mod spec;

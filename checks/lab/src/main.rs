@@ -1,4 +1,4 @@
-//! Boots, shows and ends labs.
+//! The command line of the lab: boots, lists and ends labs, and runs the checks.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use nixfleet_lab::lab::{Lab, OPERATOR, Plan};
 use nixfleet_lab::suite::{self, Part};
 use nixfleet_lab::{bench, demo, fuzz, reaper, supervisor};
 
-/// Real systemd hosts on this machine.
+/// Run real systemd hosts on this machine.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -19,63 +19,64 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Tell the main job on three fresh hosts, and leave them up.
+    /// Show the main use of NixFleet on three new hosts, and leave them running.
     Demo,
-    /// Measure NixFleet against its peers and floors.
+    /// Measure NixFleet in comparison with other tools and with the minimum cost of the same work.
     Bench {
-        /// Only these parts.
+        /// Run only these parts.
         #[arg(long, value_enum, value_delimiter = ',')]
         #[arg(default_values = ["engine", "scale", "evaluate", "apply"])]
         only: Vec<bench::Part>,
     },
-    /// Boot the three hosts of the demo and the operator's machine, and leave them up.
+    /// Boot the three hosts of the demo and the operator's machine, and leave them running.
     Up {
-        /// The lab's name.
+        /// The name of the lab.
         #[arg(default_value = "demo")]
         lab: String,
     },
-    /// End a lab and remove what it made.
+    /// End a lab and remove its files.
     Down {
-        /// The lab's name.
+        /// The name of the lab.
         #[arg(default_value = "demo")]
         lab: String,
-        /// Every lab that is up.
+        /// End every running lab.
         #[arg(long)]
         all: bool,
     },
-    /// Run checks, and print how many passed and failed.
+    /// Run checks, and print the number of passed and failed checks.
     Test {
-        /// Only these parts: lint, unit, fuzz, nix, lab, or tests on real hosts by name, such as rollout.
-        #[arg(long, value_delimiter = ',', default_values = ["lint", "unit", "fuzz", "nix", "lab"])]
+        /// Run only these parts: lint, unit, nix, lab, or the name of a test program on real hosts, such as
+        /// rollout.
+        #[arg(long, value_delimiter = ',', default_values = ["lint", "unit", "nix", "lab"])]
         only: Vec<Part>,
     },
-    /// Fuzz everything that is parsed and that others may have written.
+    /// Fuzz the parsers whose input others may have written.
     Fuzz {
-        /// How long each target runs, in seconds.
+        /// The time for each target, in seconds.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
-    /// Show the labs that are up.
+    /// List the running labs.
     List,
-    /// Open a shell on a host, or run a command there: as root, but the shell on the operator's machine is
-    /// the operator's.
+    /// Open a shell on a host, or run a command there, as root. The shell on the operator's machine runs as
+    /// the operator instead.
     Shell {
-        /// The lab's name.
+        /// The name of the lab.
         #[arg(long, default_value = "demo")]
         lab: String,
         /// The host: operator, web-1, web-2 or db-1.
         host: String,
-        /// A command instead of a shell.
+        /// The command to run instead of a shell.
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Hold a lab: what `up` starts in the background.
+    /// Run the supervisor of a lab, which `up` starts in the background.
     #[command(hide = true)]
     Hold {
-        /// End when standard input ends.
+        /// End the lab when standard input is closed.
         #[arg(long)]
         bound: bool,
-        /// The lab's directory.
+        /// The directory of the lab.
         dir: PathBuf,
     },
 }
@@ -111,7 +112,7 @@ fn run(command: Command) -> Result<ExitCode> {
             return Ok(if suite::run(&only)?.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Fuzz { seconds } => {
-            let tally = fuzz::run(fuzz::Build::Thorough, seconds)?;
+            let tally = fuzz::run(seconds)?;
             println!("{tally}");
             return Ok(if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }

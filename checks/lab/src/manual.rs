@@ -1,32 +1,32 @@
-//! What a page of documentation tells its reader to write and to type.
+//! The instructions on a page of documentation: files to write and commands to type.
 //!
-//! A fenced block in `nix`, below a line that begins with the name of a file in backticks, is that file. The
-//! lines of a fenced `console` block that begin with `$ ` are typed, in order, in the folder of those files;
-//! other lines show what a reader sees, and one that reads `(exit code 2)` with which code the line above it
-//! ends. The lines of a fenced `sh` block are typed in a clone of this repository.
+//! A fenced `nix` block is the content of a file if the line above it starts with the file name in backticks.
+//! In a fenced `console` block, the lines that start with `$ ` are typed, in order, in the directory of those
+//! files. The other lines show the output. A line such as `(exit code 2)` states the exit code of the command
+//! above it. The lines of a fenced `sh` block are typed in a clone of this repository.
 
-/// One thing a page tells its reader to do.
+/// One instruction to the reader of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// Write a file.
     Write {
-        /// Its path in the folder.
+        /// The path of the file in the directory.
         path: String,
-        /// Its content.
+        /// The content of the file.
         text: String,
     },
-    /// Type a line in the folder.
+    /// Type a command line in the directory.
     Type {
-        /// The line.
+        /// The command line.
         line: String,
-        /// The exit code it ends with.
+        /// The expected exit code.
         code: i32,
     },
-    /// Type a line in a clone of this repository.
+    /// Type a command line in a clone of this repository.
     TypeInClone(String),
 }
 
-/// Everything that `page`, in Markdown, tells its reader to do, in order.
+/// Returns the instructions in `page`, which is Markdown, in order.
 #[must_use]
 pub fn instructions(page: &str) -> Vec<Instruction> {
     let mut instructions = Vec::new();
@@ -59,7 +59,8 @@ pub fn instructions(page: &str) -> Vec<Instruction> {
     instructions
 }
 
-/// The lines of a `console` block that are typed, each with the exit code that is shown below it, or none.
+/// Returns the typed lines of a `console` block. The expected exit code of each is the one that is shown
+/// below it, otherwise 0.
 fn typed(block: &[&str]) -> Vec<Instruction> {
     let mut typed = Vec::new();
     for shown in block {

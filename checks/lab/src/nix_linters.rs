@@ -1,4 +1,5 @@
-//! The formatter and the linter of the Nix code, built from their sources: Debian has neither.
+//! The formatter and the linter of the Nix code. They are built from source, because Debian does not package
+//! them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,20 +9,20 @@ use anyhow::{Context, Result};
 use crate::command::Program;
 use crate::place::{self, Lock};
 
-/// Crate, version and program of each.
+/// The crate, version and program name of each tool.
 const LINTERS: [(&str, &str, &str); 2] = [("nixfmt_rs", "0.5.3", "nixfmt"), ("deadnix", "1.3.1", "deadnix")];
 
-/// Where they are.
+/// The directory of the installed tools.
 #[derive(Clone, Debug)]
 pub struct NixLinters {
     dir: PathBuf,
 }
 
 impl NixLinters {
-    /// Builds them, unless they are there already.
+    /// Builds the tools, unless they exist already.
     ///
     /// # Errors
-    /// They cannot be fetched or do not compile.
+    /// A tool cannot be downloaded or does not compile.
     pub fn install() -> Result<Self> {
         let root = place::lab().join("tools");
         let dir = root.join("bin");
@@ -32,7 +33,8 @@ impl NixLinters {
             }
             println!("lint: building {program} (once, about half a minute)");
             Program::patient("cargo")
-                // They look at a hundred files: a release takes longer to compile than they take to run.
+                // The tools check a hundred files, so a release build would take longer to compile than the
+                // tools run.
                 .args(["install", "--debug", "--quiet", "--locked", "--root", &root.to_string_lossy()])
                 .args(["--version", version, name])
                 .env("CARGO_TARGET_DIR", root.join("target"))
@@ -45,13 +47,13 @@ impl NixLinters {
         Ok(Self { dir })
     }
 
-    /// The formatter.
+    /// Returns the path of the formatter.
     #[must_use]
     pub fn nixfmt(&self) -> String {
         self.dir.join("nixfmt").to_string_lossy().into_owned()
     }
 
-    /// What finds unused code.
+    /// Returns the path of the linter that finds unused code.
     #[must_use]
     pub fn deadnix(&self) -> String {
         self.dir.join("deadnix").to_string_lossy().into_owned()

@@ -1,5 +1,5 @@
-//! The tests of the Nix code, run on operator's machines of the lab, which have Nix and the stand-in for
-//! nixpkgs: the Nix of the hosts, and a newer one.
+//! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the replacement for
+//! nixpkgs. They run twice: with the version of Nix that the hosts have, and with a newer one.
 
 use std::fs;
 
@@ -12,13 +12,14 @@ use crate::rootfs::Root;
 use crate::tally::Tally;
 use crate::upgrade::Upgrade;
 
-/// The tests' own runner, below the checkout. It ends with a line that counts them.
+/// The program that runs the tests, relative to the checkout. Its last line has the number of passed and
+/// failed tests.
 const RUNNER: &str = "checks/nix/run";
 
-/// Runs them and counts.
+/// Runs the tests and returns how many passed and failed.
 ///
 /// # Errors
-/// The lab does not come up.
+/// The lab does not boot.
 pub fn run() -> Result<Tally> {
     if fs::metadata(checkout::path(RUNNER)).is_err() {
         println!("{RUNNER} is missing");

@@ -1,6 +1,7 @@
-//! The operator's machine: a host of the lab with the key to the others, the command line, and a fleet in
-//! `~/fleet`.
+//! The operator's machine: a guest of the lab that has the SSH key for the hosts, the command line, and a
+//! fleet in `~/fleet`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -12,43 +13,53 @@ use crate::command::{Finished, Program};
 use crate::guest::Guest;
 use crate::seed::Layer;
 
-/// The operator's ids. Fixed, so that files can be placed before the first boot.
+/// The user and group id of the operator. They are fixed, so that files can be placed before the first boot.
 const UID: u32 = 1001;
 
-/// How long one command may take, the first evaluation of a fleet included.
+/// The time limit for one command, including the first evaluation of a fleet.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Places what the operator's machine has beyond a host: the user `ada` with the key to the hosts, the
-/// programs under test, and in `/srv` what the fleet's inputs point at.
+/// Places the files that an operator's machine has in addition to those of a host, and that are the same in
+/// all labs: the user `ada`, the programs under test, the fleet, and in `/srv` the flakes to which the inputs
+/// of the fleet refer.
 ///
 /// # Errors
-/// A file cannot be written.
-pub fn sow(layer: &Layer, binaries: &Binaries, key: &[u8], known_hosts: &str) -> Result<()> {
+/// A file cannot be written, or the replacement for nixpkgs cannot be made.
+pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
     let lines = [
         ("etc/passwd", 0o644, format!("ada:x:{UID}:{UID}:Ada:/home/ada:/bin/bash\n")),
         ("etc/group", 0o644, format!("ada:x:{UID}:\n")),
         ("etc/shadow", 0o640, "ada:*:20000:0:99999:7:::\n".to_owned()),
     ];
     for (path, mode, line) in lines {
-        // Debian lets only the members of this group talk to the Nix daemon; `deploy` is one already.
+        // On Debian only the members of this group may connect to the Nix daemon. `deploy` is a member
+        // already.
         let text = layer.text_below(path)?.replace(":deploy\n", ":deploy,ada\n");
         layer.place(path, (text + &line).as_bytes(), mode, 0)?;
     }
-    layer.place("home/ada/.ssh/id_ed25519", key, 0o600, UID)?;
-    layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)?;
     programs(layer, binaries)?;
     checkout::copy(layer, "", "srv/nixfleet", 0)?;
     checkout::copy(layer, "checks/fixtures/demo-fleet/", "home/ada/fleet", UID)?;
     Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
         .arg(layer.path("srv/nixpkgs", 0)?)
-        .arg(layer.root().join("usr/bin/busybox"))
+        .arg(layer.below(Path::new("usr/bin/busybox")).context("The root filesystem has no busybox")?)
         .run()?
         .success()?;
     Ok(())
 }
 
-/// `/srv/prebuilt`, which the demo's fleet takes as NixFleet's own packages, and the command line on the
-/// search path. Fleets that say nothing of the kind get the same programs from the stand-in for nixpkgs.
+/// Places the files that differ between labs: the key to the hosts, and the host keys.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
+    layer.place("home/ada/.ssh/id_ed25519", key, 0o600, UID)?;
+    layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)
+}
+
+/// Places the programs in `/srv/prebuilt`, which the demo's fleet uses as NixFleet's own packages, and the
+/// command line in `PATH`. Fleets that do not refer to `/srv/prebuilt` get the same programs from the
+/// replacement for nixpkgs.
 fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     for path in [binaries.nixfleet(), binaries.activate()] {
         let bytes = std::fs::read(&path).with_context(|| format!("Failed to read {}", path.display()))?;
@@ -65,43 +76,43 @@ fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     layer.link("usr/local/bin/nixfleet", "/srv/prebuilt/bin/nixfleet")
 }
 
-/// Who types the commands: the user `ada` on the operator's machine.
+/// The user `ada`, who types commands on the operator's machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator<'a> {
     guest: &'a Guest,
 }
 
 impl<'a> Operator<'a> {
-    /// On this guest.
+    /// Creates the operator on this guest.
     #[must_use]
     pub const fn new(guest: &'a Guest) -> Self {
         Self { guest }
     }
 
-    /// The machine.
+    /// Returns the operator's machine.
     #[must_use]
     pub const fn guest(&self) -> &'a Guest {
         self.guest
     }
 
-    /// What `ada` types into a shell in `~/fleet`, ready to run.
+    /// Returns a program that runs a line as if `ada` typed it into a shell in `~/fleet`.
     ///
     /// # Errors
-    /// The machine is down.
+    /// The operator's machine is down.
     pub fn typed(&self, line: &str) -> Result<Program> {
         self.typed_with(line, "TERM=dumb")
     }
 
-    /// The same, on this process's terminal.
+    /// Like [`Self::typed`], for a program that runs on this process's terminal.
     ///
     /// # Errors
-    /// The machine is down.
+    /// The operator's machine is down.
     pub fn typed_here(&self, line: &str) -> Result<Program> {
         let terminal = std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned());
         self.typed_with(line, &format!("TERM={terminal}"))
     }
 
-    /// Opens a shell of `ada` in the fleet on our own terminal, and returns its exit code.
+    /// Opens a shell of `ada` in `~/fleet` on this process's terminal, and returns its exit code.
     ///
     /// # Errors
     /// The operator's machine is down.
@@ -116,18 +127,18 @@ impl<'a> Operator<'a> {
         Ok(program.called(line).limit(LIMIT))
     }
 
-    /// Runs what `ada` types; the exit code is the last command's.
+    /// Runs a line as `ada`. The exit code is that of the last command.
     ///
     /// # Errors
-    /// The machine is down, or the command does not end in time.
+    /// The operator's machine is down, or the command exceeds its time limit.
     pub fn types(&self, line: &str) -> Result<Finished> {
         self.typed(line)?.run()
     }
 
-    /// Runs what `ada` types, with the one JSON document it prints.
+    /// Runs a line as `ada`, and returns the JSON document that it prints as well.
     ///
     /// # Errors
-    /// As for [`Self::types`], or standard output is anything but one JSON document.
+    /// As for [`Self::types`], or if standard output is not exactly one JSON document.
     pub fn types_for_json(&self, line: &str) -> Result<(Finished, Value)> {
         let finished = self.types(line)?;
         let document =
@@ -135,10 +146,10 @@ impl<'a> Operator<'a> {
         Ok((finished, document))
     }
 
-    /// Replaces `from` in a file of the fleet, as with an editor. It has to occur exactly once.
+    /// Replaces `from` in a file of the fleet, as with an editor. It must occur exactly once.
     ///
     /// # Errors
-    /// It does not, or the file cannot be written.
+    /// `from` does not occur exactly once, or the file cannot be written.
     pub fn edits(&self, file: &str, from: &str, to: &str) -> Result<()> {
         let path = format!("/home/ada/fleet/{file}");
         let files = self.guest.files()?;
@@ -149,11 +160,11 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// A `flake.lock` for flakes with the inputs that users write: without a network, `nixpkgs` and
-    /// `nixfleet` are found in `/srv`.
+    /// Returns a `flake.lock` for flakes with the usual inputs. Without a network, it makes Nix find
+    /// `nixpkgs` and `nixfleet` in `/srv`.
     ///
     /// # Errors
-    /// Nix cannot hash them.
+    /// Nix cannot hash the inputs.
     pub fn offline_lock(&self) -> Result<String> {
         let locked = |name: &str| -> Result<Value> {
             let path = format!("/srv/{name}");
@@ -180,10 +191,10 @@ impl<'a> Operator<'a> {
         serde_json::to_string_pretty(&lock).context("Failed to write a lock file")
     }
 
-    /// Puts the fleet back as the checkout has it.
+    /// Resets the fleet to the files of the checkout.
     ///
     /// # Errors
-    /// The machine is down.
+    /// The operator's machine is down.
     pub fn resets_fleet(&self) -> Result<()> {
         self.types("rm -rf ./* && cp -r /srv/nixfleet/checks/fixtures/demo-fleet/. .")?.success()?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Where the lab keeps its things: everything below `target/lab/` of the checkout.
+//! The paths of the lab's files, which are all below `target/lab/` of the checkout.
 
 use std::env;
 use std::fs::{self, File};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
 
-/// The checkout this program was built from.
+/// Returns the checkout from which this program was built.
 #[must_use]
 pub fn checkout() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// Cargo's target directory.
+/// Returns cargo's target directory.
 #[must_use]
 pub fn target() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
@@ -23,19 +23,19 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// The directory of everything the lab makes.
+/// Returns the directory of all files of the lab.
 #[must_use]
 pub fn lab() -> PathBuf {
     target().join("lab")
 }
 
-/// The directory of one booted lab.
+/// Returns the directory of one booted lab.
 #[must_use]
 pub fn of_lab(name: &str) -> PathBuf {
     lab().join("labs").join(name)
 }
 
-/// A lock that ends with the value, or with the process that holds it.
+/// A file lock. It is released when the value is dropped, or when the process that holds it ends.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -53,7 +53,7 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Takes the lock on the file at `path`, or returns nothing if someone holds it.
+    /// Takes the lock on the file at `path`, or returns nothing if another process holds the lock.
     ///
     /// # Errors
     /// The file cannot be created or locked.

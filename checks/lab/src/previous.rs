@@ -1,5 +1,5 @@
-//! The first NixFleet, built beside today's from the source kept in `checks/fixtures/schema-1`: versions of
-//! NixFleet mix.
+//! The first version of NixFleet, built from its source in `checks/fixtures/schema-1`. Tests run it together
+//! with the current version, because both may be in use in one fleet.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,25 +11,25 @@ use crate::checkout;
 use crate::command::Program;
 use crate::place::{self, Lock};
 
-/// Its source.
+/// The archive of its source.
 const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 
-/// Its programs.
+/// The names of its programs.
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
-/// The profile of today's unit tests, so that what both versions stand on is compiled once: what the programs
-/// do is the same.
+/// The cargo profile of the current unit tests, with which the common dependencies of both versions are
+/// compiled only once. The behavior of the programs is the same.
 const AS_TODAY: [&str; 4] =
     ["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.sha2.opt-level=3"];
 
-/// The first NixFleet.
+/// The first version of NixFleet.
 #[derive(Clone, Debug)]
 pub struct Previous {
     dir: PathBuf,
 }
 
 impl Previous {
-    /// Builds its programs, unless they are there.
+    /// Builds the programs, unless they are up to date.
     ///
     /// # Errors
     /// The source cannot be unpacked, or does not compile.
@@ -54,30 +54,32 @@ impl Previous {
                 .success()?;
             fs::rename(&unfinished, &source).context("Failed to rename the unpacked source")?;
         }
+        // Both at once, so that the libraries have the same features and are compiled once.
+        let built = Program::new("cargo")
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+            .args(AS_TODAY)
+            .env("CARGO_BUILD_BUILD_DIR", place::target())
+            .env("CARGO_TARGET_DIR", previous.dir.join("target"))
+            .dir(&source)
+            .unlimited()
+            .run()?;
+        built.success().context("Failed to build the first NixFleet")?;
         for program in PROGRAMS {
-            let built = Program::new("cargo")
-                .args(["rustc", "--quiet", "--locked", "--package", program, "--bin", program])
-                .args(AS_TODAY)
-                .args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"])
-                .env("CARGO_BUILD_BUILD_DIR", place::target())
-                .env("CARGO_TARGET_DIR", previous.dir.join("target"))
-                .dir(&source)
-                .unlimited()
-                .run()?;
-            built.success().context("Failed to build the first NixFleet")?;
+            let unstripped = previous.dir.join("target/debug").join(program);
+            binaries::strip(&unstripped, &previous.program(program))?;
         }
         Ok(previous)
     }
 
-    /// Its source: the Nix code, and that of the programs.
+    /// Returns the directory of the source: the Nix code and that of the programs.
     #[must_use]
     pub fn source(&self) -> PathBuf {
         self.dir.join("source")
     }
 
-    /// One of its programs.
+    /// Returns the path of one of the programs.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
-        self.dir.join("target/debug").join(name)
+        self.dir.join("programs").join(name)
     }
 }

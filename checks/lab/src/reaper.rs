@@ -1,4 +1,4 @@
-//! What becomes of labs whose supervisor is gone.
+//! Removes labs whose supervisor has ended.
 
 use std::fs;
 use std::path::Path;
@@ -12,28 +12,29 @@ use crate::place::{self, Lock};
 use crate::rootfs::remove_tree;
 use crate::spec::Spec;
 
-/// A lab that is up.
+/// A running lab.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// Its name.
+    /// The name of the lab.
     pub name: String,
-    /// Its hosts.
+    /// The description of its hosts.
     pub spec: Spec,
 }
 
-/// Held by whoever starts labs or clears them away, so that a lab about to start is not taken for a dead one.
+/// Takes the lock for starting and removing labs. It ensures that a lab that is about to start is not
+/// mistaken for one whose supervisor has ended.
 ///
 /// # Errors
-/// The lock's file cannot be created.
+/// The lock file cannot be created.
 pub fn exclusively() -> Result<Lock> {
     Lock::wait(&place::lab().join("labs.lock"))
 }
 
-/// The labs that are up. Those whose supervisor is gone are cleared away first. Needs the lock of
+/// Removes labs whose supervisor has ended, and returns the running labs. The caller must hold the lock from
 /// [`exclusively`].
 ///
 /// # Errors
-/// Something of a lab that is gone cannot be removed.
+/// A lab cannot be removed completely.
 pub fn reap(_alone: &Lock) -> Result<Vec<Running>> {
     let labs = place::lab().join("labs");
     let Ok(entries) = fs::read_dir(&labs) else { return Ok(Vec::new()) };
@@ -45,18 +46,19 @@ pub fn reap(_alone: &Lock) -> Result<Vec<Running>> {
             (Some(_), Ok(spec)) => clear(&dir, &spec, false)?,
             (Some(_), Err(_)) => remove_tree(&dir)?,
             (None, Ok(spec)) => running.push(Running { name: spec.name.clone(), spec }),
-            // Another process is about to remove it.
+            // Another process is removing this lab.
             (None, Err(_)) => {}
         }
     }
     Ok(running)
 }
 
-/// Kills what is left of the lab in `dir` and removes its control group and its files. Its supervisor calls
-/// this too, `from_within` its own namespaces and its own control group.
+/// Kills the remaining processes of the lab in `dir` and removes its control group and its files. The
+/// supervisor of the lab calls this too, with `from_within`, because it is inside the namespaces and the
+/// control group of the lab.
 ///
 /// # Errors
-/// Something cannot be killed or removed.
+/// A process cannot be killed, or a file cannot be removed.
 pub fn clear(dir: &Path, spec: &Spec, from_within: bool) -> Result<()> {
     let cgroup = Cgroup::of_lab(&spec.id)?;
     if from_within {

@@ -1,34 +1,35 @@
-//! What goes into a root filesystem of the lab, besides what the packages bring.
+//! The contents of the lab's root filesystems, in addition to those of the packages.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// The Debian release the lab's hosts run.
+/// The Debian release of the lab's hosts.
 pub const SUITE: &str = "trixie";
 
-/// The user NixFleet logs in as. Its ids are fixed so that files can be placed before the first boot.
+/// The id of `deploy`, the user that NixFleet logs in as. It is fixed, so that files can be placed before the
+/// first boot.
 pub const DEPLOY_UID: u32 = 1000;
 
-/// A root filesystem: packages, files and commands.
+/// The contents of a root filesystem: packages, files and commands.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// A word for its directory.
+    /// The first part of the name of its directory.
     pub name: &'static str,
-    /// Debian packages; their dependencies come along, recommendations do not.
+    /// The Debian packages. Their dependencies are installed too, but not their recommendations.
     pub packages: Vec<&'static str>,
-    /// Files: path without the leading slash, mode, content.
+    /// The files: path without the leading slash, mode and content.
     pub files: Vec<(&'static str, u32, &'static str)>,
-    /// Links: path without the leading slash, target.
+    /// The symbolic links: path without the leading slash, and target.
     pub links: Vec<(&'static str, &'static str)>,
-    /// Paths removed in the end, without the leading slash.
+    /// The paths that are removed after the commands have run, without the leading slash.
     pub removed: Vec<&'static str>,
-    /// Commands run inside, in order, after the files are in place.
+    /// The commands that run inside the root filesystem, in order, after the files are placed.
     pub commands: Vec<&'static [&'static str]>,
 }
 
 impl Recipe {
-    /// Root for hosts and for the operator's machine.
+    /// Returns the recipe for hosts and for the operator's machine.
     #[must_use]
     pub fn host() -> Self {
         Self {
@@ -49,8 +50,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // Login shells that are unlike others. Operators type into bash, fish and zsh, and read
-                // manual pages.
+                // Login shells with different syntax. Operators type into bash, fish and zsh, and read manual
+                // pages.
                 "bash-completion",
                 "fish",
                 "man-db",
@@ -84,18 +85,19 @@ impl Recipe {
             ],
             commands: vec![
                 &["useradd", "--create-home", "--uid", "1000", "--shell", "/bin/bash", "deploy"],
-                // Debian lets only this group talk to the Nix daemon.
+                // On Debian only the members of this group may connect to the Nix daemon.
                 &["usermod", "--append", "--groups", "nix-users", "deploy"],
                 &["nix-store", "--init"],
                 &["ldconfig"],
                 &["journalctl", "--update-catalog"],
-                // Says that /etc and /var are newer than /usr, so that the first boot does none of it again.
+                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat these
+                // commands.
                 &["/usr/lib/systemd/systemd-update-done"],
             ],
         }
     }
 
-    /// Like [`Self::host`], with Ansible: the operator's machine of the benchmark.
+    /// Returns the recipe of [`Self::host`] with Ansible, for the operator's machine of the benchmark.
     #[must_use]
     pub fn ansible() -> Self {
         let mut recipe = Self::host();
@@ -104,14 +106,14 @@ impl Recipe {
         recipe
     }
 
-    /// Changes with anything in the recipe: 12 hexadecimal digits.
+    /// Returns 12 hexadecimal digits that change with any part of the recipe.
     #[must_use]
     pub fn digest(&self) -> String {
         digest(&format!("{SUITE} {self:?}"))
     }
 }
 
-/// 12 hexadecimal digits that change with a text.
+/// Returns 12 hexadecimal digits of the hash of a text.
 pub(crate) fn digest(text: &str) -> String {
     let mut digits = String::new();
     for byte in Sha256::digest(text).iter().take(6) {
@@ -120,7 +122,8 @@ pub(crate) fn digest(text: &str) -> String {
     digits
 }
 
-/// Hosts of the lab reach no binary cache, and a sandbox cannot be nested into their container.
+/// The Nix configuration of hosts. They cannot reach a binary cache, and a sandbox cannot be nested into
+/// their container.
 const NIX_CONF: &str = "\
 build-users-group = nixbld
 experimental-features = nix-command flakes
@@ -129,7 +132,8 @@ substituters =
 trusted-users = root deploy
 ";
 
-/// One host key, made before the first boot; sessions are logged so that tests can count them.
+/// The sshd configuration of hosts. Each has one host key, created before the first boot. Sessions are
+/// logged, so that tests can count them.
 const SSHD_CONF: &str = "\
 HostKey /etc/ssh/ssh_host_ed25519_key
 LogLevel VERBOSE

@@ -1,5 +1,5 @@
-//! Root filesystems of the lab: made once by mmdebstrap, kept below `target/lab/roots/`, never written to
-//! again.
+//! The root filesystems of the lab. Each is made once by mmdebstrap, stored below `target/lab/roots/` and
+//! never modified.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -14,20 +14,20 @@ use crate::place::{self, Lock};
 use crate::recipe::{Recipe, SUITE};
 use crate::upgrade::Upgrade;
 
-/// How a root filesystem comes about.
+/// The way to make a root filesystem.
 #[derive(Clone, Debug)]
 pub enum Root {
-    /// By its own recipe.
+    /// Make it from its own recipe.
     Recipe(Recipe),
-    /// From a root for hosts, with packages of a later Debian.
+    /// Make it from the root of hosts, with packages of a later Debian release.
     Upgrade(Upgrade),
 }
 
 impl Root {
-    /// The root: the one kept from an earlier run, or else a new one.
+    /// Returns the root filesystem, which is made if it does not exist yet.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The root filesystem cannot be made.
     pub fn make(&self) -> Result<RootFs> {
         match self {
             Self::Recipe(recipe) => RootFs::of(recipe),
@@ -48,14 +48,14 @@ impl From<Upgrade> for Root {
     }
 }
 
-/// A root filesystem, ready to be the lower layer of hosts.
+/// A complete root filesystem, which is used as the lower layer of hosts.
 #[derive(Clone, Debug)]
 pub struct RootFs {
     path: PathBuf,
 }
 
 impl RootFs {
-    /// The root made by `recipe`: the one kept from an earlier run, or else a new one.
+    /// Returns the root filesystem of `recipe`, which is made if it does not exist yet.
     ///
     /// # Errors
     /// mmdebstrap or a command of the recipe fails, or a file cannot be written.
@@ -66,18 +66,18 @@ impl RootFs {
         })
     }
 
-    /// The root for hosts with packages of a later Debian: the one kept from an earlier run, or else a new
-    /// one.
+    /// Returns the root filesystem of `upgrade`, which is made if it does not exist yet.
     ///
     /// # Errors
-    /// The root for hosts cannot be made, or apt fails.
+    /// The root filesystem of hosts cannot be made, or apt fails.
     pub fn upgraded(upgrade: &Upgrade) -> Result<Self> {
         let host = Recipe::host();
         let below = Self::of(&host)?;
         Self::made(upgrade.name, &upgrade.digest(&host), |unfinished| upgrade.apply(below.path(), unfinished))
     }
 
-    /// The root of this name and digest, made at another place if it is not there yet.
+    /// Returns the root filesystem with this name and digest. If it does not exist yet, it is made in a
+    /// temporary directory and then renamed.
     fn made(name: &str, digest: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let roots = place::lab().join("roots");
         let path = roots.join(format!("{name}-{digest}"));
@@ -95,7 +95,7 @@ impl RootFs {
         Ok(Self { path })
     }
 
-    /// The root's directory on this machine.
+    /// Returns the directory of the root filesystem on this machine.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -144,9 +144,10 @@ fn finish(recipe: &Recipe, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command, which is to be added, in a root that is not booted.
+/// Returns a program that runs a command in a root filesystem that is not booted. The caller adds the
+/// command.
 pub(crate) fn inside(root: &Path) -> Program {
-    // Nix wants /proc; the mount ends with the command.
+    // Nix needs /proc. The mount disappears when the command ends.
     let inside = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
     Program::new("unshare").args(["--mount", "sh", "-c", inside]).arg(root)
 }
@@ -156,10 +157,10 @@ fn make_parent(path: &Path) -> Result<()> {
     fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))
 }
 
-/// Removes a directory and all below it; one that is missing is fine.
+/// Removes a directory and its contents. A missing directory is not an error.
 ///
 /// # Errors
-/// Something in it cannot be removed.
+/// An entry cannot be removed.
 pub fn remove_tree(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -1,4 +1,5 @@
-//! What is placed in the layer of each guest before its first boot: its name, its address, its keys.
+//! The files that are placed in the layer of each guest before its first boot, such as its name, address and
+//! keys.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,14 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::binaries::Binaries;
 use crate::command::Program;
 use crate::lab::OPERATOR;
 use crate::operator;
 use crate::recipe::DEPLOY_UID;
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
-/// The files of a lab's guests before their first boot.
+/// Places the files of a lab's guests before their first boot.
 #[derive(Debug)]
 pub struct Seed<'a> {
     dir: &'a Path,
@@ -23,25 +23,25 @@ pub struct Seed<'a> {
 }
 
 impl<'a> Seed<'a> {
-    /// For the lab in `dir`; makes the operator's key pair.
+    /// Prepares the lab in `dir`, and creates the operator's key pair.
     ///
     /// # Errors
-    /// The key cannot be made.
+    /// The key cannot be created.
     pub fn new(dir: &'a Path, spec: &'a Spec) -> Result<Self> {
         let key = dir.join("id_ed25519");
         make_key(&key, "operator")?;
         Ok(Self { dir, spec, key })
     }
 
-    /// Places everything.
+    /// Places the files of all guests.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn sow(&self, programs: &Binaries) -> Result<()> {
+    pub fn sow(&self) -> Result<()> {
         let public = read(&self.key.with_extension("pub"))?;
         let mut known_hosts = String::new();
         for guest in &self.spec.guests {
-            let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
+            let layer = self.layer(guest)?;
             self.network(&layer, guest)?;
             let host_key = self.host_key(&layer, guest)?;
             writeln!(known_hosts, "{},{} {host_key}", guest.name, guest.addr)?;
@@ -50,10 +50,18 @@ impl<'a> Seed<'a> {
             }
         }
         for guest in self.spec.guests.iter().filter(|guest| guest.name == OPERATOR) {
-            let layer = Layer::create(&GuestDir::new(self.dir, &guest.name), &guest.root)?;
-            operator::sow(&layer, programs, &read(&self.key)?, &known_hosts)?;
+            operator::sow(&self.layer(guest)?, &read(&self.key)?, &known_hosts)?;
         }
         Ok(())
+    }
+
+    /// Creates the directories of a guest, and returns its layer.
+    fn layer(&self, guest: &GuestSpec) -> Result<Layer> {
+        let dir = GuestDir::new(self.dir, &guest.name);
+        for path in [dir.work(), dir.merged()] {
+            fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
+        }
+        Layer::create(dir.upper(), guest.below.clone())
     }
 
     fn network(&self, layer: &Layer, guest: &GuestSpec) -> Result<()> {
@@ -91,29 +99,29 @@ fn make_key(path: &Path, comment: &str) -> Result<()> {
     Ok(())
 }
 
-/// The upper layer of a guest that is not booted yet.
+/// A layer of an overlay that is not mounted yet.
 #[derive(Debug)]
 pub struct Layer {
     upper: PathBuf,
-    root: PathBuf,
+    /// The layers below, the topmost first.
+    below: Vec<PathBuf>,
 }
 
 impl Layer {
-    /// The layer of the guest in `dir` above `root`.
+    /// Creates the layer at `upper` on top of the layers `below`, the topmost first.
     ///
     /// # Errors
-    /// Its directories cannot be created.
-    pub fn create(dir: &GuestDir, root: &Path) -> Result<Self> {
-        for path in [dir.upper(), dir.work(), dir.merged()] {
-            fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
-        }
-        Ok(Self { upper: dir.upper(), root: root.to_path_buf() })
+    /// The directory cannot be created.
+    pub fn create(upper: PathBuf, below: Vec<PathBuf>) -> Result<Self> {
+        fs::create_dir_all(&upper).with_context(|| format!("Failed to create {}", upper.display()))?;
+        Ok(Self { upper, below })
     }
 
-    /// Where `path`, without its leading slash, lies in this layer; its parents exist afterwards.
+    /// Returns the location of `path`, which has no leading slash, in this layer. The parent directories are
+    /// created if they are missing.
     ///
     /// # Errors
-    /// A parent cannot be created.
+    /// A parent directory cannot be created.
     pub fn path(&self, path: &str, owner: u32) -> Result<PathBuf> {
         let mut below = PathBuf::new();
         for part in Path::new(path).parent().into_iter().flat_map(Path::components) {
@@ -123,10 +131,10 @@ impl Layer {
         Ok(self.upper.join(path))
     }
 
-    /// Creates a file; parents that the root lacks get the same owner.
+    /// Creates a file. Parent directories that the root filesystem does not have get the same owner.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn place(&self, path: &str, bytes: &[u8], mode: u32, owner: u32) -> Result<()> {
         let path = self.path(path, owner)?;
         let placed = fs::write(&path, bytes)
@@ -135,40 +143,40 @@ impl Layer {
         placed.with_context(|| format!("Failed to place {}", path.display()))
     }
 
-    /// Creates a link.
+    /// Creates a symbolic link.
     ///
     /// # Errors
-    /// It cannot be created.
+    /// The link cannot be created.
     pub fn link(&self, path: &str, target: &str) -> Result<()> {
         let path = self.path(path, 0)?;
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
     }
 
-    /// The root filesystem below.
+    /// Returns the location of an existing `path` in the layers below.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub fn below(&self, path: &Path) -> Option<PathBuf> {
+        self.below.iter().map(|layer| layer.join(path)).find(|path| path.exists())
     }
 
-    /// The text that the root below has at `path`.
+    /// Reads a text file of the layers below.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub fn text_below(&self, path: &str) -> Result<String> {
-        let path = self.root.join(path);
+        let path = self.below(Path::new(path)).with_context(|| format!("The layers have no {path}"))?;
         fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))
     }
 
-    /// The overlay shows mode and owner of the upper directory, so they are taken from the lower one.
+    /// Creates a directory in this layer. The overlay shows the mode and owner of the upper directory, so
+    /// they are copied from the lower one.
     fn directory(&self, path: &Path, owner: u32) -> Result<()> {
-        let (upper, lower) = (self.upper.join(path), self.root.join(path));
+        let upper = self.upper.join(path);
         if upper.exists() {
             return Ok(());
         }
-        let (mode, owner, group) = match fs::metadata(&lower) {
-            Ok(lower) => (lower.mode(), lower.uid(), lower.gid()),
-            Err(_) => (0o755, owner, owner),
-        };
+        let lower = self.below(path).and_then(|lower| fs::metadata(lower).ok());
+        let (mode, owner, group) =
+            lower.map_or((0o755, owner, owner), |lower| (lower.mode(), lower.uid(), lower.gid()));
         let created = fs::create_dir(&upper)
             .and_then(|()| fs::set_permissions(&upper, fs::Permissions::from_mode(mode)))
             .and_then(|()| chown(&upper, Some(owner), Some(group)));

@@ -1,8 +1,8 @@
-//! A fleet of simulated hosts on one machine: each is a directory, and a command on it a process that sees
-//! the directory as its root. A program called `ssh` in front of the real one (`checks/simulation/ssh`) is
-//! all that `NixFleet` is deceived by: the scripts, the conversation with the host's Nix, its store and the
-//! activator are the real ones. There is no sshd and no encryption, no sudo, and no systemd, so that there
-//! are no units and no confirmation over a second connection.
+//! A fleet of simulated hosts on one machine. Each host is a directory, and a command on the host is a
+//! process that has this directory as its root. Only one program is fake: `checks/simulation/ssh` comes
+//! before the real `ssh` in `PATH`. The scripts, the protocol with the host's Nix, its store and the
+//! activator are real. There is no sshd, no encryption, no sudo and no systemd. So there are no units, and
+//! changes are not confirmed over a second connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,48 +14,49 @@ use crate::files::Files;
 use crate::guest::Guest;
 use crate::lab::{Lab, Plan};
 
-/// Where its hosts are, on the operator's machine.
+/// The directory of the simulated hosts on the operator's machine.
 const PLACE: &str = "/srv/simulation";
-/// Where the operator's machine remembers what was done.
+/// The state directory of the command line on the operator's machine.
 pub const STATE: &str = "/srv/state";
-/// Where its fleet is.
+/// The directory of the fleet on the operator's machine.
 const FLEET: &str = "/srv/simulated-fleet";
 
-/// The fleet, and the machine that it is simulated on.
+/// A simulated fleet, and the lab with the machine that it runs on.
 #[derive(Debug)]
 pub struct Simulation {
     lab: Lab,
-    /// How many bytes of the log were read.
+    /// The number of bytes of the log that were read.
     read: AtomicUsize,
 }
 
-/// A command on a host that began or ended.
+/// The start or the end of a command on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
-    /// Whether it began; else it ended, or was refused.
+    /// Whether the command started. Otherwise it ended, or the host refused the connection.
     pub began: bool,
-    /// `plan`, `send`, `apply`, `rollback`, `status` or `other`.
+    /// The type of the command: `plan`, `send`, `apply`, `rollback`, `status` or `other`, or `refused` for a
+    /// refused connection.
     pub what: String,
-    /// The host.
+    /// The name of the host.
     pub host: String,
 }
 
 impl Simulation {
-    /// Boots a lab, of which nothing but the operator's machine is used.
+    /// Boots a lab that has only the operator's machine.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The lab does not boot.
     pub fn boot(plan: &Plan) -> Result<Self> {
         let simulation = Self { lab: Lab::boot(plan)?, read: AtomicUsize::new(0) };
         simulation.operator()?.ask(&format!("cp -r /srv/nixfleet/checks/simulation {FLEET}"))?;
         Ok(simulation)
     }
 
-    /// Makes so many hosts, in place of those that there were. Their stores have what the closures of all
-    /// hosts share.
+    /// Creates `hosts` hosts, which replace the previous ones. Their stores contain the paths that the
+    /// closures of all hosts share.
     ///
     /// # Errors
-    /// The closure of the first one does not build.
+    /// The closure of the first host cannot be built.
     pub fn found(&self, hosts: usize) -> Result<()> {
         let script = format!(
             "umount {PLACE} 2>/dev/null; sed -i 's/count = [0-9]*;/count = {hosts};/' fleet.nix && \
@@ -67,15 +68,15 @@ impl Simulation {
         Ok(())
     }
 
-    /// The machine that it is simulated on.
+    /// Returns the machine on which the hosts are simulated.
     ///
     /// # Errors
-    /// It is down.
+    /// The machine is down.
     pub fn operator(&self) -> Result<&Guest> {
         Ok(self.lab.operator()?.guest())
     }
 
-    /// A script of the operator, in the fleet, ready to run.
+    /// Returns a program that runs a script of the operator in the directory of the fleet.
     ///
     /// # Errors
     /// The machine is down.
@@ -85,14 +86,14 @@ impl Simulation {
             format!("PATH={PLACE}:/usr/local/bin:/usr/bin:/bin:/usr/sbin"),
             "USER=ada".to_owned(),
             format!("NIXFLEET_STATE={STATE}"),
-            // Thousands of closures that are to be built shall not wait for a disk that nobody measures.
+            // Building thousands of closures must not be slowed down by the disk, which is not measured.
             "NIX_CONFIG=fsync-metadata = false".to_owned(),
         ];
         let program = self.operator()?.program("env")?.args(environment).args(["bash", "-c"]);
         Ok(program.arg(format!("cd {FLEET}\n{script}")).called(script).limit(Duration::from_secs(1800)))
     }
 
-    /// Gives every file of every host another content.
+    /// Changes the content of every file of every host to another revision.
     ///
     /// # Errors
     /// The machine is down.
@@ -102,7 +103,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// The revision that a host has of its first file; nothing where it has none.
+    /// Returns the revision of the first file of a host, or nothing if the host has no such file.
     ///
     /// # Errors
     /// The machine is down.
@@ -117,7 +118,7 @@ impl Simulation {
         Ok(Some(revision.context("A file has no revision")?.parse()?))
     }
 
-    /// Has a host refuse so many connections.
+    /// Makes a host refuse its next `times` connections.
     ///
     /// # Errors
     /// The machine is down.
@@ -125,7 +126,7 @@ impl Simulation {
         self.files()?.write(&format!("{PLACE}/hosts/{host}.refuses"), times.to_string() + "\n")
     }
 
-    /// Puts an empty file in a host.
+    /// Creates an empty file on a host.
     ///
     /// # Errors
     /// The machine is down.
@@ -133,7 +134,7 @@ impl Simulation {
         self.files()?.write(&inside(host, path), "")
     }
 
-    /// Takes a file out of a host.
+    /// Removes a file from a host.
     ///
     /// # Errors
     /// The machine is down.
@@ -141,11 +142,11 @@ impl Simulation {
         self.operator()?.ask(&format!("rm {}", inside(host, path))).map(drop)
     }
 
-    /// What happened on hosts since this was asked last, in order. Hosts write into the log at any time, so
-    /// it is never emptied.
+    /// Returns the new entries of the hosts' log since the last call, in order. Hosts may append to the log
+    /// at any time, so it is never truncated.
     ///
     /// # Errors
-    /// The machine is down, or its log cannot be understood.
+    /// The machine is down, or its log cannot be parsed.
     pub fn log(&self) -> Result<Vec<Noted>> {
         let text = self.files()?.text(&format!("{PLACE}/log"))?;
         let unread = text.get(self.read.load(Ordering::Relaxed)..).context("The log has become shorter")?;

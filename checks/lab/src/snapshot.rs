@@ -1,4 +1,4 @@
-//! All that a test compares to say "the host is as it was".
+//! The state of a host that tests compare to verify that the host has not changed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,18 +7,18 @@ use anyhow::Result;
 
 use crate::guest::Guest;
 
-/// Every path of a host that NixFleet could touch, its units and its accounts, each with all there is to know
-/// of it.
+/// The paths that NixFleet could change on a host, the units and the accounts of the host, each with its
+/// properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     entries: BTreeMap<String, String>,
 }
 
-/// Prints one line per thing: a key, a tab, what there is to know.
+/// A script that prints one line for each entry: a key, a tab, and the properties of the entry.
 ///
-/// Left out is what moves by itself: units that come and go with logins, runs and the distribution's timers;
-/// and the lock and the notes of the last run and of its health checks, which name who ran and when, beside
-/// the empty directory for staged files.
+/// The script omits entries that change by themselves: units that depend on logins, on runs and on the
+/// distribution's timers, the lock, and the empty directory for staged files. It also omits the records of
+/// the last run and of its health checks, which contain the user and the time.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue
@@ -33,7 +33,7 @@ systemctl list-units --all --plain --no-legend --type service,socket,timer,targe
 "#;
 
 impl Snapshot {
-    /// Of a guest as it stands.
+    /// Takes a snapshot of a guest in its current state.
     ///
     /// # Errors
     /// The guest is down.
@@ -43,7 +43,8 @@ impl Snapshot {
         Ok(Self { entries: entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() })
     }
 
-    /// What differs in `later`, a line each; empty if nothing does.
+    /// Returns the differences of `later` from this snapshot, one per line, or an empty text if there are
+    /// none.
     #[must_use]
     pub fn difference(&self, later: &Self) -> String {
         let mut difference = String::new();

@@ -1,4 +1,4 @@
-//! What a lab consists of, as its supervisor reads it.
+//! The description of a lab that its supervisor reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,26 +6,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// A lab: written to `lab.json` in its directory before its supervisor starts.
+/// The description of a lab. It is written to `lab.json` in the directory of the lab before the supervisor
+/// starts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// Its name, equal to that of its directory.
+    /// The name of the lab, which is also the name of its directory.
     pub name: String,
-    /// Eight hexadecimal digits, unique on the machine: names its control group and its containers.
+    /// Eight hexadecimal digits that are unique on the machine. The control group and the containers of the
+    /// lab are named after them.
     pub id: String,
-    /// Its hosts, the operator's machine among them.
+    /// The hosts, including the operator's machine.
     pub guests: Vec<GuestSpec>,
 }
 
 /// One host of a lab.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GuestSpec {
-    /// Its host name.
+    /// The host name.
     pub name: String,
-    /// Its address in the lab's network, 10.0.1.0/24.
+    /// The address in the lab's network, 10.0.1.0/24.
     pub addr: String,
-    /// The root filesystem below its own layer.
-    pub root: PathBuf,
+    /// The layers below the layer of the guest, the topmost first. The last one is a root filesystem.
+    pub below: Vec<PathBuf>,
 }
 
 impl Spec {
@@ -50,44 +52,45 @@ impl Spec {
     }
 }
 
-/// The files of one guest, below `guests/NAME` of its lab's directory.
+/// The files of one guest, in `guests/NAME` of the lab's directory.
 #[derive(Clone, Debug)]
 pub struct GuestDir {
     path: PathBuf,
 }
 
 impl GuestDir {
-    /// Of the guest `name` of the lab in `lab`.
+    /// Returns the directory of the guest `name` in the lab at `lab`.
     #[must_use]
     pub fn new(lab: &Path, name: &str) -> Self {
         Self { path: lab.join("guests").join(name) }
     }
 
-    /// What the guest changed: the upper layer of its overlay.
+    /// Returns the upper layer of the guest's overlay, which has the changes of the guest.
     #[must_use]
     pub fn upper(&self) -> PathBuf {
         self.path.join("upper")
     }
 
-    /// The overlay's working directory.
+    /// Returns the work directory of the overlay.
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.path.join("work")
     }
 
-    /// Where the overlay is mounted, in the supervisor's mount namespace.
+    /// Returns the mount point of the overlay in the supervisor's mount namespace.
     #[must_use]
     pub fn merged(&self) -> PathBuf {
         self.path.join("merged")
     }
 
-    /// What systemd writes to the console.
+    /// Returns the log of the guest's console, to which systemd writes.
     #[must_use]
     pub fn console(&self) -> PathBuf {
         self.path.join("console.log")
     }
 
-    /// Holds the process id of the running `systemd-nspawn`; missing while the guest is down.
+    /// Returns the file with the process id of the process that runs `systemd-nspawn`. It is missing while
+    /// the guest is down.
     #[must_use]
     pub fn nspawn(&self) -> PathBuf {
         self.path.join("nspawn.pid")

@@ -1,36 +1,36 @@
-//! All checks of the project in order, each counted.
+//! Runs all checks of the project and counts them.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::checkout;
-use crate::command::PATIENTLY;
-use crate::fuzz;
+use crate::command::{PATIENTLY, Program};
 use crate::host_tests::{self, HostTests};
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
 use crate::place;
+use crate::recipe::Recipe;
+use crate::rootfs::RootFs;
 use crate::tally::Tally;
+use crate::upgrade::Upgrade;
 
 /// A part of the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Formatting and style.
+    /// The checks of formatting and style.
     Lint,
-    /// Tests of the Rust crates that touch nothing but temporary files.
+    /// The tests of the Rust crates that use nothing except temporary files.
     Unit,
-    /// Each fuzz target for a few seconds, from the seeds.
-    Fuzz,
-    /// Tests of the Nix code, evaluated in the lab.
+    /// The tests of the Nix code, which run in the lab.
     Nix,
     /// All tests on real hosts.
     Lab,
-    /// Tests on real hosts of one file, by its name.
+    /// The tests on real hosts of one test program, by its name.
     Hosts(String),
 }
 
@@ -41,47 +41,67 @@ impl FromStr for Part {
         Ok(match word {
             "lint" => Self::Lint,
             "unit" => Self::Unit,
-            "fuzz" => Self::Fuzz,
+            "fuzz" => bail!(
+                "the unit tests try the fuzz targets: use `make test ONLY=unit`, or `make fuzz` for longer"
+            ),
             "nix" => Self::Nix,
             "lab" => Self::Lab,
             name if host_tests::names()?.iter().any(|known| known == name) => Self::Hosts(name.to_owned()),
-            _ => bail!("expected lint, unit, fuzz, nix, lab or one of {}", host_tests::names()?.join(", ")),
+            _ => bail!("expected lint, unit, nix, lab or one of {}", host_tests::names()?.join(", ")),
         })
     }
 }
 
-/// Runs the parts, all of them even after a failure, and prints the tally last: the unit tests first, which
-/// say the most in the least time, then what needs hosts. Those tests leave the processors idle for a third
-/// of the time, in which lint and fuzzing go on. All that the hosts need is compiled before, since cargo does
-/// one thing at a time.
+/// Runs the parts and prints the tally at the end. A failed part does not stop the others. Work that keeps
+/// only one processor busy runs beside other work: root filesystems are made while cargo compiles the unit
+/// tests, and these run while cargo links the activator. Tests on hosts often wait, so lint and the tests of
+/// the Nix code run beside them. All programs that the hosts need are compiled before, because cargo runs only
+/// one build at a time.
 ///
 /// # Errors
-/// A program cannot be started, which is more than a check that fails.
+/// A program cannot be started. A failed check is not an error.
 pub fn run(parts: &[Part]) -> Result<Tally> {
     let asked = |part: &Part, name: &str, check: fn() -> Result<Tally>| {
         if parts.contains(part) { timed(name, check) } else { Ok(Tally::default()) }
     };
-    let mut total = asked(&Part::Unit, "unit tests", unit)?;
-    let hosts = hosts(parts);
+    let mut total = Tally::default();
     thread::scope(|scope| {
+        let roots = scope.spawn(|| root_filesystems(parts));
+        if parts.contains(&Part::Unit) {
+            compile()?;
+        }
+        let unit = scope.spawn(|| asked(&Part::Unit, "unit tests", unit));
+        let hosts = hosts(parts);
+        joined(roots)?;
         let nix = scope.spawn(|| asked(&Part::Nix, "tests of the Nix code", nix_tests::run));
-        let rest = scope.spawn(|| {
-            let mut total = asked(&Part::Lint, "lint", lint)?;
-            total += asked(&Part::Fuzz, "fuzzing", fuzz)?;
-            Ok(total)
-        });
+        let lint = scope.spawn(|| asked(&Part::Lint, "lint", lint));
         if let Some(hosts) = hosts {
             total += timed("tests on real hosts", || lab(hosts))?;
         }
-        for beside in [nix, rest] {
-            total += beside.join().map_err(|_| anyhow!("a part of the suite panicked"))??;
+        for beside in [unit, nix, lint] {
+            total += joined(beside)?;
         }
         println!("{total}");
         Ok(total)
     })
 }
 
-/// Compiles the tests on real hosts that these parts ask for. Nothing if they ask for none.
+fn joined<T>(part: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    part.join().map_err(|_| anyhow!("a part of the suite panicked"))?
+}
+
+/// Makes the root filesystems that tests of the Nix code and tests on hosts need.
+fn root_filesystems(parts: &[Part]) -> Result<()> {
+    if parts.iter().any(|part| matches!(part, Part::Nix | Part::Lab | Part::Hosts(_))) {
+        RootFs::of(&Recipe::host())?;
+    }
+    if parts.iter().any(|part| matches!(part, Part::Nix | Part::Lab)) {
+        RootFs::upgraded(&Upgrade::newer_nix())?;
+    }
+    Ok(())
+}
+
+/// Compiles the tests on real hosts that these parts include. Returns nothing if they include none.
 fn hosts(parts: &[Part]) -> Option<Result<HostTests>> {
     let mut named = Vec::new();
     for part in parts {
@@ -124,7 +144,7 @@ fn lint() -> Result<Tally> {
                 "warnings",
             ],
         ),
-        // All targets are all but those that a plain `cargo test` leaves out.
+        // `--all-targets` omits the targets that a plain `cargo test` omits.
         (
             "clippy on the tests of real hosts",
             vec![
@@ -153,6 +173,19 @@ fn lint() -> Result<Tally> {
                 "--document-private-items",
             ],
         ),
+        // Reads the manifests alone, and fails if the lock file is not what they ask for.
+        (
+            "lock file of the fuzz programs",
+            vec![
+                "cargo",
+                "update",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--manifest-path",
+                "fuzz/Cargo.toml",
+            ],
+        ),
     ] {
         tally += lint_by(name, &command)?;
     }
@@ -165,7 +198,7 @@ fn lint() -> Result<Tally> {
     Ok(tally)
 }
 
-/// A command with files as its last words.
+/// Appends files to the words of a command.
 fn on<'a>(command: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
     command.iter().copied().chain(files.iter().map(String::as_str)).collect()
 }
@@ -176,19 +209,20 @@ fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
     Ok(Tally::one(passed))
 }
 
-fn unit() -> Result<Tally> {
-    cargo_test(&["--workspace"])
+/// Compiles the unit tests. A failure is left to [`unit`], which repeats it.
+fn compile() -> Result<()> {
+    let begun = Instant::now();
+    Program::new("cargo")
+        .args(["test", "--quiet", "--locked", "--workspace", "--no-run"])
+        .dir(place::checkout())
+        .unlimited()
+        .run()?;
+    println!("compiled the unit tests in {:.0} s\n", begun.elapsed().as_secs_f64());
+    Ok(())
 }
 
-/// How long each target is fuzzed, in seconds: enough to try every seed, and beyond them tens of thousands of
-/// inputs for most targets, though few for the slowest (`shown`, `answer`). `make fuzz` takes its time.
-const FUZZED: u32 = 5;
-
-fn fuzz() -> Result<Tally> {
-    fuzz::run(fuzz::Build::Quick, FUZZED).or_else(|error| {
-        println!("{error:#}");
-        Ok(Tally::one(false))
-    })
+fn unit() -> Result<Tally> {
+    cargo_test(&["--workspace"])
 }
 
 fn lab(hosts: Result<HostTests>) -> Result<Tally> {
@@ -202,13 +236,13 @@ fn cargo_test(arguments: &[&str]) -> Result<Tally> {
     let command = [&["cargo", "test", "--quiet", "--locked", "--no-fail-fast"], arguments].concat();
     let (passed, mut tally) = show(&command)?;
     if !passed && tally.failed == 0 {
-        // It did not compile, or a test took the whole process down.
+        // The tests do not compile, or a test has ended the whole process.
         tally += Tally::one(false);
     }
     Ok(tally)
 }
 
-/// Runs a command with its output on ours, and counts what its lines count.
+/// Runs a command, prints its output, and adds up the test counts in it.
 fn show(command: &[&str]) -> Result<(bool, Tally)> {
     let mut child = Command::new(command[0])
         .args(&command[1..])

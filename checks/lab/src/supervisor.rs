@@ -1,6 +1,7 @@
-//! The process that holds a lab. It owns the lab's network and mount namespaces, so the kernel removes
-//! bridge, links and mounts when it ends, however it ends; its hosts die with it. What is left then are a
-//! control group and files, which it removes itself on an orderly end, and [`crate::reaper`] otherwise.
+//! The supervisor process of a lab. It owns the lab's network and mount namespaces. So when it ends for any
+//! reason, the kernel removes the bridge, the links and the mounts, and the hosts are killed. The control
+//! group and the files of the lab remain. The supervisor removes them itself if it ends normally, and
+//! otherwise [`crate::reaper`] does.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, stdin};
@@ -19,21 +20,21 @@ use crate::place::Lock;
 use crate::reaper;
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
-/// The exit code with which `systemd-nspawn --keep-unit` says that the guest asked for a reboot.
+/// The exit code of `systemd-nspawn --keep-unit` if the guest requested a reboot.
 const REBOOT: i32 = 133;
 
-/// What ends or changes a lab from outside, one word per line in its `control` pipe.
+/// An order to a supervisor. Orders are written to the `control` pipe of the lab, one per line.
 enum Order {
     Start(String),
     Cut(String),
     End,
 }
 
-/// Holds the lab in `dir` until it is told to end or, with `bound`, until standard input ends, which it does
-/// when the parent dies.
+/// Runs the lab in `dir` until an order ends it. With `bound`, it also ends when standard input is closed,
+/// which happens when the parent process ends.
 ///
 /// # Errors
-/// The lab cannot be set up or cleared away.
+/// The lab cannot be set up or removed.
 pub fn hold(dir: &Path, bound: bool) -> Result<()> {
     let _lock = Lock::wait(&dir.join("lock"))?;
     let spec = Spec::read(dir)?;
@@ -67,7 +68,7 @@ pub fn hold(dir: &Path, bound: bool) -> Result<()> {
     reaper::clear(dir, &spec, true)
 }
 
-/// A private `/run` for what nspawn notes there, and the lab's bridge.
+/// Mounts a private `/run` for the runtime files of nspawn, and creates the lab's bridge.
 fn prepare_namespaces() -> Result<()> {
     mount("tmpfs", "/run", "tmpfs", MountFlags::empty(), None).context("Failed to mount a private /run")?;
     let batch =
@@ -101,8 +102,8 @@ fn end_with_parent(orders: Sender<Order>) {
     });
 }
 
-/// Boots the guest, boots it again whenever it asks for a reboot, and otherwise when it is told to. The
-/// thread that starts nspawn has to live on: nspawn is killed when it ends.
+/// Starts a thread that boots the guest. It boots the guest again whenever the guest requests a reboot, or an
+/// order starts it. The thread must not end, because nspawn is killed when the thread that started it ends.
 fn keep_running(dir: &Path, spec: &Spec, guest: &GuestSpec, cgroup: &Cgroup) -> (String, Sender<()>) {
     let name = guest.name.clone();
     let (starter, start) = mpsc::channel();
@@ -145,7 +146,7 @@ impl Boot {
     fn mount_root(&self) -> Result<()> {
         let options = format!(
             "lowerdir={},upperdir={},workdir={}",
-            escaped(&self.guest.root),
+            self.guest.below.iter().map(|layer| escaped(layer)).collect::<Vec<_>>().join(":"),
             escaped(&self.dir.upper()),
             escaped(&self.dir.work())
         );
@@ -154,7 +155,7 @@ impl Boot {
             .with_context(|| format!("Failed to mount the root of {}", self.guest.name))
     }
 
-    /// Runs the guest from power-on to power-off.
+    /// Runs the guest from power-on to power-off, and returns the exit code of nspawn.
     fn once(&self, number: u32) -> Result<Option<i32>> {
         let cgroup = self.cgroup.child(&format!("boot-{number}"));
         cgroup.create()?;
@@ -173,13 +174,13 @@ impl Boot {
         let console = File::options().append(true).create(true).open(self.dir.console());
         let console = console.context("Failed to open the console's log")?;
         let error = console.try_clone().context("Failed to open the console's log")?;
-        // A process enters its control group before it becomes nspawn, which makes more of them below.
+        // The shell enters the control group before it executes nspawn, which creates more groups below it.
         let mut command = Command::new("sh");
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
             .arg(cgroup.entrance())
-            // Killed with the supervisor; and as the first of its process namespace, it takes the guest
-            // along.
+            // The process is killed when the supervisor ends. It is the first process of its process
+            // namespace, so the guest is killed with it.
             .args([
                 "setpriv",
                 "--pdeathsig",
@@ -205,7 +206,7 @@ impl Boot {
     }
 }
 
-/// A path as an option of an overlay mount, in which `:` and `,` separate.
+/// Escapes a path for an option of an overlay mount, in which `:` and `,` are separators.
 fn escaped(path: &Path) -> String {
     let path: PathBuf = path.into();
     let mut escaped = String::new();

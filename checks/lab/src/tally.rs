@@ -1,26 +1,26 @@
-//! How many checks passed and failed.
+//! Counts passed and failed checks.
 
 use std::fmt;
 use std::ops::AddAssign;
 
-/// A count of checks.
+/// The number of passed and failed checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many passed.
+    /// The number of passed checks.
     pub passed: usize,
-    /// How many failed.
+    /// The number of failed checks.
     pub failed: usize,
 }
 
 impl Tally {
-    /// One check.
+    /// Creates the tally of one check.
     #[must_use]
     pub const fn one(passed: bool) -> Self {
         Self { passed: passed as usize, failed: !passed as usize }
     }
 
-    /// What a line such as `test result: ok. 3 passed; 1 failed; …` or `3 passed, 1 failed` counts, the forms
-    /// of libtest and of our own runners.
+    /// Parses the counts in a line such as `test result: ok. 3 passed; 1 failed; …`, which libtest prints, or
+    /// `3 passed, 1 failed`, which the project's own test programs print.
     #[must_use]
     pub fn of_line(line: &str) -> Option<Self> {
         let counts = line
@@ -32,7 +32,7 @@ impl Tally {
         Some(Self { passed, failed })
     }
 
-    /// Whether anything ran and all of it passed.
+    /// Whether at least one check ran and none failed.
     #[must_use]
     pub const fn is_green(self) -> bool {
         self.failed == 0 && self.passed > 0

@@ -1,4 +1,4 @@
-//! A systemd unit of a guest, as systemd tells it.
+//! The state of a systemd unit of a guest.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,24 @@ use anyhow::{Context, Result};
 
 use crate::guest::Guest;
 
-/// What tells whether a unit runs, and whether it was restarted.
+/// The properties of a unit that show whether it runs, and whether it was restarted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
     /// `ActiveState`, such as `active`.
     pub active: String,
     /// `SubState`, such as `running`.
     pub sub: String,
-    /// `UnitFileState`, such as `enabled`; empty where there is no unit file.
+    /// `UnitFileState`, such as `enabled`, or empty if there is no unit file.
     pub file: String,
-    /// The main process; 0 if there is none.
+    /// The id of the main process, or 0 if there is none.
     pub main_pid: u32,
-    /// When it last became active, in microseconds since the machine booted; 0 if never.
+    /// The time at which the unit last became active, in microseconds since the machine booted, or 0 if
+    /// never.
     pub active_enter: u64,
 }
 
 impl Guest {
-    /// The unit of this name; one that systemd does not know is `inactive`.
+    /// Returns the state of a unit. A unit that systemd does not know is `inactive`.
     ///
     /// # Errors
     /// The guest is down.
@@ -36,7 +37,7 @@ impl Guest {
             active: text("ActiveState"),
             sub: text("SubState"),
             file: text("UnitFileState"),
-            // Timers and targets have no process.
+            // Timers and targets have no main process.
             main_pid: text("MainPID").parse().unwrap_or_default(),
             active_enter: text("ActiveEnterTimestampMonotonic")
                 .parse()

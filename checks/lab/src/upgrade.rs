@@ -1,4 +1,4 @@
-//! A root filesystem with some packages of a later Debian, and all the others as hosts have them.
+//! A root filesystem with some packages of a later Debian release. All other packages are those of hosts.
 
 use std::fs;
 use std::path::Path;
@@ -11,32 +11,32 @@ use crate::command::Program;
 use crate::recipe::{Recipe, digest};
 use crate::rootfs::{inside, remove_tree};
 
-/// The Debian release that the packages come from.
+/// The Debian release from which the packages are installed.
 const SUITE: &str = "forky";
 
-/// Packages on top of the root for hosts.
+/// The packages that are added to the root filesystem of hosts.
 #[derive(Clone, Debug)]
 pub struct Upgrade {
-    /// A word for its directory.
+    /// The first part of the name of its directory.
     pub name: &'static str,
-    /// Debian packages; of their dependencies, those come along that have to.
+    /// The Debian packages. Of their dependencies, only those are upgraded that must be.
     pub packages: Vec<&'static str>,
 }
 
 impl Upgrade {
-    /// An operator's machine with Nix 2.34, where hosts have 2.26.
+    /// Returns an operator's machine with Nix 2.34, whereas hosts have 2.26.
     #[must_use]
     pub fn newer_nix() -> Self {
         Self { name: "newer-nix", packages: vec!["nix-bin"] }
     }
 
-    /// Changes with anything in it, and with the root below.
+    /// Returns a digest that changes with any part of this upgrade or of the recipe `below`.
     #[must_use]
     pub fn digest(&self, below: &Recipe) -> String {
         digest(&format!("{} {SUITE} {self:?}", below.digest()))
     }
 
-    /// Makes the root at `root` from the one `below`.
+    /// Makes the root filesystem at `root` from the one at `below`.
     pub(crate) fn apply(&self, below: &Path, root: &Path) -> Result<()> {
         Program::new("cp").args(["--archive", "--reflink=auto"]).arg(below).arg(root).run()?.success()?;
         let list = root.join("etc/apt/sources.list.d/later.list");
@@ -58,7 +58,8 @@ impl Upgrade {
         remove_tree(&root.join("var/lib/apt/lists"))
     }
 
-    /// The index of that release is out of date, and its own packages are all that is needed.
+    /// Runs apt-get with the package list of the later release alone. The index of that release may be out of
+    /// date.
     fn apt(&self, root: &Path, arguments: &[&str]) -> Result<()> {
         inside(root)
             .args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"])

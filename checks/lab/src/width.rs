@@ -1,5 +1,4 @@
-//! Lines that are wider than the formatters leave them. rustfmt and nixfmt break neither comments nor
-//! strings.
+//! Finds lines that are too wide. rustfmt and nixfmt wrap neither comments nor strings.
 
 use std::fs;
 use std::ops::Range;
@@ -8,24 +7,25 @@ use anyhow::{Context, Result};
 
 use crate::checkout;
 
-/// Pages that are written by `cargo run -p nixfleet -- docs` and `checks/nix/run --rewrite`, a line for each
-/// paragraph.
+/// The pages that `cargo run -p nixfleet -- docs` and `checks/nix/run --rewrite` generate, with one line for
+/// each paragraph.
 const WRITTEN: [&str; 4] = ["cli.md", "errors.md", "events.md", "options.md"];
 
-/// A line with a literal of more characters than this may be wider.
+/// The maximum length of a string literal, in characters, in a line whose width is checked. A line with a
+/// longer literal may be too wide.
 const SHORT: usize = 60;
 
-/// The width of a line of Rust, in characters, which Nix and Markdown have too.
+/// Returns the maximum width of a line of Rust, in characters, which also applies to Nix and Markdown.
 ///
 /// # Errors
-/// `rustfmt.toml` does not say.
+/// `rustfmt.toml` does not set a width.
 pub fn limit() -> Result<usize> {
     let text = fs::read_to_string(checkout::path("rustfmt.toml"))?;
     let width = text.lines().find_map(|line| line.strip_prefix("max_width = "));
     width.context("rustfmt.toml has no max_width")?.parse().context("max_width is no number")
 }
 
-/// Every line of Rust, Nix and Markdown that is too wide: `file:line`.
+/// Returns every line of Rust, Nix and Markdown that is too wide, as `file:line`.
 ///
 /// # Errors
 /// The files of the repository cannot be listed or read.
@@ -49,7 +49,8 @@ pub fn too_wide() -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The lines of Rust, by their numbers, but for those with a long string or a part of one of several lines.
+/// Returns the numbers of the Rust lines that are too wide. Lines with a long string, or with a part of a
+/// string of several lines, are not checked.
 fn rust(text: &str, limit: usize) -> Vec<usize> {
     let strings = strings(text);
     let is_long = |string: &Range<usize>| {
@@ -69,7 +70,7 @@ fn rust(text: &str, limit: usize) -> Vec<usize> {
     found
 }
 
-/// Where the strings of a Rust file stand, by their bytes.
+/// Returns the byte ranges of the strings in a Rust file.
 fn strings(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -103,7 +104,7 @@ fn strings(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The length of a quoted string at the beginning of a text, with its quotes.
+/// Returns the length of the quoted string at the start of a text, including its quotes.
 fn quoted(text: &str) -> usize {
     let mut is_escaped = true;
     for (at, letter) in text.char_indices() {
@@ -115,7 +116,8 @@ fn quoted(text: &str) -> usize {
     text.len()
 }
 
-/// The comments of Nix, by the numbers of their lines. nixfmt breaks all else but strings.
+/// Returns the numbers of the Nix comment lines that are too wide. nixfmt wraps all other lines, except
+/// strings.
 fn nix(text: &str, limit: usize) -> Vec<usize> {
     wide(text, limit)
         .filter(|(_, line)| line.trim_start().starts_with('#'))
@@ -123,7 +125,8 @@ fn nix(text: &str, limit: usize) -> Vec<usize> {
         .collect()
 }
 
-/// The prose of a page, by the numbers of its lines: neither tables nor what is typed or shown.
+/// Returns the numbers of the prose lines of a page that are too wide. Tables and fenced blocks are not
+/// checked.
 fn markdown(text: &str, limit: usize) -> Vec<usize> {
     let fences: Vec<bool> = text
         .lines()
@@ -136,12 +139,12 @@ fn markdown(text: &str, limit: usize) -> Vec<usize> {
     wide(text, limit).filter(|(number, line)| is_prose(*number, line)).map(|(number, _)| number).collect()
 }
 
-/// The lines that are too wide, by their numbers.
+/// Returns the lines that are too wide, with their numbers.
 fn wide(text: &str, limit: usize) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines()).filter(move |(_, line)| is_wide(line, limit))
 }
 
-/// Whether a line is too wide. One with a URL cannot always be broken.
+/// Whether a line is too wide. A line with a URL is not checked, because it cannot always be wrapped.
 fn is_wide(line: &str, limit: usize) -> bool {
     line.chars().count() > limit && !line.contains("://")
 }

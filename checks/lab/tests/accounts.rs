@@ -1,5 +1,5 @@
-//! Accounts that were there before, homes, and names: what nobody states is left alone, and what was there
-//! comes back.
+//! Tests of accounts that exist before NixFleet, of homes, and of account names. Fields that are not declared
+//! are left alone, and previous values are restored.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use stage::role::Stage;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada";
 
-/// All that a host knows of an account.
+/// Returns all entries of an account on a host.
 fn account(host: &Guest, name: &str) -> String {
     host.ask(&format!(
         "getent passwd {name}; getent shadow {name}; id {name}; grep '\\b{name}\\b' /etc/gshadow; true"
@@ -33,9 +33,9 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     declares(&stage, &json!({ "no.body": {}, "games": { "extraGroups": ["Debian-nothing"] } }));
     stage.fails("blocked", "NF-407", &["Debian-nothing"]);
     let sayings = [
-        "User `no.body` does not exist on the host",
-        "is no name for a new account",
-        "Group `Debian-nothing` does not exist on the host",
+        "user `no.body` does not exist on the host",
+        "is not a valid name for a new account",
+        "group `Debian-nothing` does not exist on the host",
     ];
     assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
 
@@ -46,7 +46,7 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     let names = ["games", "backup", "first.last"];
     let before = names.map(|name| account(host, name));
 
-    // The first thing that most want: a key for somebody who is there.
+    // The most common use: a key for an existing account.
     let keys = json!({ "authorizedKeys": [KEY] });
     declares(&stage, &json!({ "games": { "openssh": keys }, "first.last": { "openssh": keys } }));
     stage.applies();
@@ -80,12 +80,12 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     stage.applies();
     assert!(account(host, "games").contains("(sudo)") && account(host, "joiner").contains("(sudo)"));
 
-    // Back by one generation.
+    // Roll back by one generation.
     stage.rolls_back();
     assert_eq!(names.map(|name| account(host, name)), before);
     assert!(!account(host, "joiner").contains("(sudo)"));
 
-    // There again, somebody gives first.last another shell, and then nobody is declared any more.
+    // Apply again. Then first.last gets another shell by hand, and all users are removed from the role.
     stage.types("nixfleet apply --yes --host web-1").success().unwrap();
     assert!(account(host, "joiner").contains("(sudo)"));
     host.ask("usermod --shell /bin/dash first.last").unwrap();
@@ -114,7 +114,7 @@ fn a_home_stays_while_its_user_runs_something() {
     host.ask("useradd --create-home ada").unwrap();
     let runs = "systemd-run --quiet --unit hers --property User=ada sleep infinity";
     let refused = || {
-        let sayings = ["The home of `ada` cannot change while it runs process", "(sleep)"];
+        let sayings = ["the home of `ada` cannot change while the user runs process", "(sleep)"];
         assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
         stage.fails("blocked", "NF-407", &sayings);
     };
@@ -144,13 +144,13 @@ fn a_user_has_a_home_that_is_its_own() {
     host.ask("runuser -u ada -- touch /home/ada/mine; cmp /etc/skel/.profile /home/ada/.profile").unwrap();
     assert_eq!(host.ask("cat /home/ada/.bashrc").unwrap(), "# ada's");
 
-    // It goes, and comes again.
+    // A deleted home is created again.
     host.ask("rm --recursive /home/ada").unwrap();
     assert_says(&stage.types("nixfleet status --host web-1"), 0, &["home /home/ada: missing"]);
     stage.applies();
     host.ask("runuser -u ada -- touch /home/ada/mine").unwrap();
 
-    // A directory that somebody made beforehand is root's.
+    // A directory that was made by hand before belongs to root.
     host.ask("mkdir /home/tester").unwrap();
     let tester = json!({ "system": false });
     let users = json!({ "ada": ada, "tester": tester });
@@ -162,7 +162,7 @@ fn a_user_has_a_home_that_is_its_own() {
     stage.applies();
     host.ask("runuser -u tester -- touch /home/tester/mine").unwrap();
 
-    // What a change that fails has made goes again.
+    // A failed change deletes the home that it created.
     let failing = json!({ "text": "[Service]\nExecStart=/bin/false\nType=oneshot\n[Install]\nWantedBy=multi-user.target\n" });
     let users = json!({ "ada": ada, "tester": tester, "late": { "system": false } });
     let units = json!({ "units": { "broken.service": failing } });

@@ -1,4 +1,4 @@
-//! A user without rights on a managed host, in whose places something is managed.
+//! Tests of attacks by an unprivileged user of a managed host, mallory, some of whose paths are managed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, outcomes};
 
-/// Puts a file of her own in the place of a managed one and back, as fast as can be.
+/// Swaps a managed file with a file of mallory's and back, as fast as possible.
 const EXCHANGE: &str = "chdir '/home/mallory';
 open(F, '>', 'evil'); print F 'evil'; close F; chmod 0755, 'evil';
 for (;;) { rename('tool', 'kept'); rename('evil', 'tool'); rename('tool', 'evil'); rename('kept', 'tool'); }
 ";
-/// Holds a lease on her file, again and again: the kernel takes it away after a while.
+/// Takes a lease on her file again and again, because the kernel breaks a lease after a while.
 const LEASE: &str = "$SIG{IO} = 'IGNORE';
 open(F, '>>', '/home/mallory/notes'); print F 'mine'; close F;
 for (;;) { open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1; }
 ";
-/// Writes to her file all the time.
+/// Writes to her file continuously.
 const REWRITE: &str = "for (my $i = 0; ; $i++) { open(F, '>', '/home/mallory/notes'); print F $i; close F; }
 ";
 
-/// A host with somebody on it.
+/// Returns a host with the user mallory.
 fn stage() -> Stage {
     let stage = Stage::set();
     stage.web().ask("useradd --create-home --shell /bin/bash mallory").unwrap();
     stage
 }
 
-/// Lets her run a program in the background, until it is stopped.
+/// Starts a program of mallory's in the background, which runs until [`ends`].
 fn begins(stage: &Stage, program: &str) {
     let files = stage.web().files().unwrap();
     files.write("/run/attack.pl", program).unwrap();
@@ -43,7 +43,7 @@ fn ends(stage: &Stage) {
     stage.web().ask("systemctl stop attack").unwrap();
 }
 
-/// How an apply ended, whatever its exit code.
+/// Runs an apply, and returns the outcome and the result of the host, whatever the exit code.
 fn apply(stage: &Stage, flags: &str) -> (String, Value) {
     let (finished, mut document) =
         stage.types_for_json(&format!("nixfleet apply --yes --json --host web-1 {flags}"));
@@ -67,7 +67,8 @@ fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
         stage.declares(&tool(if round % 2 == 0 { "0711" } else { "0755" }));
         let (outcome, result) = apply(&stage, "");
         assert!(["ok", "unchanged", "blocked", "rolled-back"].contains(&outcome.as_str()), "{result:#}");
-        // Whatever stands where: what is hers stays hers. She is held while that is looked at.
+        // Whichever file is at which path, her file must never belong to root or be setuid. The attack is
+        // stopped while this is checked.
         let theft = "systemctl kill --signal=STOP attack
             find /home/mallory -xdev -type f \\( -user root -o -perm /6000 \\) -exec grep -l evil {} +
             systemctl kill --signal=CONT attack";
@@ -80,7 +81,7 @@ fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
     assert_eq!(stage.web().ask("find /home/mallory -name '.nixfleet*'").unwrap(), "");
 }
 
-/// What she does, under a name, and what a plan says of it.
+/// A test case: its name, the attack, and the texts that the plan must contain.
 type Case<'a> = (&'static str, &'a dyn Fn(), &'static [&'static str]);
 
 #[test]
@@ -130,7 +131,7 @@ fn a_user_holds_up_her_own_file_and_no_other() {
             let (outcome, result) = apply(&stage, "");
             assert_eq!(outcome, "blocked", "{name}: {result:#}");
         }
-        // The fix is not held up, and what is left is told.
+        // With `--force`, the fix is applied, and the paths that were left out are reported.
         let (outcome, result) = apply(&stage, &format!("--force {path}"));
         assert_eq!(
             (outcome.as_str(), &result["reasonCode"]),
@@ -154,7 +155,7 @@ fn a_full_tmp_stops_nobody() {
     let stage = stage();
     let fill = "mount -t tmpfs -o size=1M,mode=1777 tmpfs /tmp && runuser -u mallory -- sh -c 'head -c 2M /dev/zero >/tmp/full'";
     assert!(!stage.web().sh(fill).unwrap().ok(), "it does not fit");
-    // The activator is not on the host yet, and has to stand somewhere.
+    // The activator is not on the host yet, so the plan must store it in a temporary directory.
     stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
     assert_says(&stage.types("nixfleet plan --host web-1"), 0, &["/etc/a"]);
     stage.applies();
@@ -180,13 +181,14 @@ fn what_others_could_exchange_is_neither_used_nor_made() {
         for (opens, closes) in ways {
             stage.web().ask(&opens).unwrap();
             assert_says(&stage.types("nixfleet plan --host web-1"), 2, &["NF-410", path]);
-            stage.fails("blocked", "NF-410", &[path, "root alone"]);
+            stage.fails("blocked", "NF-410", &[path, "only root can write"]);
             stage.web().ask(&closes).unwrap();
         }
     }
     stage.applies();
 
-    // In directories of hers, and where a file of hers stands in a directory that everybody may write to.
+    // The paths are in directories of mallory's, and at a file of mallory's in a directory that everybody may
+    // write to.
     stage.web().ask("runuser -u mallory -- sh -c 'touch /tmp/su; mkdir /tmp/hers'").unwrap();
     for path in ["/tmp/su", "/tmp/hers/su", "/home/mallory/su"] {
         stage
@@ -197,7 +199,8 @@ fn what_others_could_exchange_is_neither_used_nor_made() {
     }
 }
 
-/// What runs as root comes from where root alone can have put it, whatever a login says.
+/// Programs that run as root must come from directories that only root can write to, whatever `PATH` the
+/// login sets.
 #[test]
 fn no_program_of_anybody_else_runs_as_root() {
     let stage = stage();
@@ -219,7 +222,8 @@ fn no_program_of_anybody_else_runs_as_root() {
         { echo 'PATH=/home/deploy/bin:$PATH'; cat /home/deploy/.bashrc 2>/dev/null || true; } > /home/deploy/rc
         mv /home/deploy/rc /home/deploy/.bashrc";
     stage.web().ask(fakes).unwrap();
-    // The plans, the upload, the copy, the run in its unit, units, accounts and the confirmation.
+    // This apply includes the plans, the upload, the copy, the run in its unit, units, accounts and the
+    // confirmation.
     let lists = |text: &str| {
         json!({
             "files": { "/etc/a": { "text": text }, "/etc/sudoers.d/x": { "text": "# x\n", "mode": "0440" } },
@@ -236,12 +240,12 @@ fn no_program_of_anybody_else_runs_as_root() {
     stage.rolls_back();
     let fooled = "ls /home/deploy | grep fooled || true";
     assert_eq!(stage.web().ask(fooled).unwrap(), "");
-    // They do run for who asks for them: the traps are set.
+    // The fake programs run if they are called directly, so the test would have noticed them.
     stage.web().ask("runuser -u deploy -- bash -ic mktemp; /usr/local/bin/visudo -V").unwrap();
     assert_eq!(stage.web().ask(fooled).unwrap(), "fooled-by-mktemp\nfooled-by-visudo");
 }
 
-/// More logins under way than sshd takes, from addresses of the host itself.
+/// Keeps more logins in progress than sshd accepts, from addresses of the host itself.
 const FLOOD: &str = "use Socket; $SIG{PIPE} = 'IGNORE'; my @held;
 for (my $i = 0; ; $i++) {
   socket(my $s, PF_INET, SOCK_STREAM, 0) or next;
@@ -252,26 +256,26 @@ for (my $i = 0; ; $i++) {
 }
 ";
 
-/// An ordinary user can keep anybody else from logging in. A change is confirmed all the same, by a login of
-/// its own.
+/// An unprivileged user can prevent all others from logging in. A change is confirmed anyway, by a login on
+/// the host itself.
 #[test]
 fn a_flood_of_logins_takes_no_change_back() {
     let stage = stage();
     let wanted = |text: &str| json!({ "files": { "/etc/a": { "text": text } } });
-    // What a user has set for their own logins has no place in this one.
+    // Settings for the user's own logins must not affect this login.
     let own = "Host *\n  RemoteCommand sh\n  RequestTTY force\n  ForwardAgent yes\n  LocalForward 7778 localhost:22\n";
     stage.operator().files().unwrap().write("/home/ada/.ssh/config", own).unwrap();
     stage.declares(&wanted("1"));
     stage.applies();
     begins(&stage, FLOOD);
-    // Nobody comes in any more who is not in yet.
+    // Wait until sshd rejects new connections.
     stage.waits_for(
         "! timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/22; head -c 4 <&3' 2>/dev/null | grep --quiet SSH-",
     );
     stage.declares(&wanted("2"));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
-    // What does cut the host off is taken back, flood or not.
+    // A change that really cuts the host off is rolled back, even during the flood.
     stage.declares(&json!({ "files": {
         "/etc/a": { "text": "3" },
         "/etc/ssh/sshd_config.d/00-cut.conf": {

@@ -1,5 +1,5 @@
-//! What goes wrong in a user's day: each gives an error that says what, where, why and what to do, and leaves
-//! the hosts as they were.
+//! Tests of everyday mistakes and failures. Each one gives an error that says what, where, why and what to
+//! do, and leaves the hosts unchanged.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,8 +13,8 @@ use stage::{
     applies, assert_as_before, assert_says, converged, fresh, lone, outcomes, outcomes_of, snapshots,
 };
 
-/// `apply` of web-1 ends this way, with this code, and a problem that has something to say in each of its
-/// parts.
+/// Asserts that an apply to web-1 ended with this outcome and code, and that each part of the problem has a
+/// text.
 #[track_caller]
 fn assert_refused(finished: &Finished, document: &Value, outcome: &str, code: &str) {
     assert_eq!(finished.code, 2, "{finished}");
@@ -33,7 +33,7 @@ fn apply_web_1(lab: &Lab) -> (Finished, Value) {
     lab.operator().unwrap().types_for_json("nixfleet apply --yes --json --host web-1").unwrap()
 }
 
-/// Types a line that has to be refused before any host is asked anything.
+/// Runs a command that must be refused before any host is contacted.
 #[track_caller]
 fn assert_refused_at_home(lab: &Lab, line: &str, sayings: &[&str]) {
     let before = snapshots(lab);
@@ -110,7 +110,7 @@ fn a_failed_build_is_told_with_the_end_of_its_log() {
     lab.operator().unwrap().edits("roles/web.nix", "nixfleet.packages = [ ", &with).unwrap();
     assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-202", "broken-1.0", "no such header"]);
 
-    // Each host is told of, also where all that Nix says is shown.
+    // Each host has a result, even if all output of Nix is shown.
     let (finished, document) = lab.operator().unwrap().types_for_json("nixfleet plan --json -v").unwrap();
     let expected = outcomes_of([("db-1", "skipped"), ("web-1", "failed"), ("web-2", "failed")]);
     assert_eq!(outcomes(&document), expected, "{finished}");
@@ -182,7 +182,7 @@ fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
     let (finished, document) = apply_web_1(&lab);
     assert_refused(&finished, &document, "unreachable", "NF-301");
     let problem = &document["hosts"][0]["problem"];
-    assert_eq!(problem["why"], "no end after 2 seconds");
+    assert_eq!(problem["why"], "it did not end within 2 seconds");
     assert!(problem["help"].as_str().unwrap().contains("hosts.web-1.timeouts"), "{problem:#}");
     assert_as_before(&before);
 }
@@ -197,7 +197,7 @@ fn a_user_without_sudo_is_told_so() {
     assert_as_before(&before);
 }
 
-/// Makes `dir` of a guest a file system of its own with its present content and no room for more.
+/// Mounts a separate file system at `dir` of a guest, with the present content and no free space.
 fn fill(host: &Guest, dir: &str) {
     let script = format!(
         "set -e; mkdir /run/small; mount -t tmpfs -o size=64m tmpfs /run/small; cp -a {dir}/. /run/small/; \
@@ -225,7 +225,7 @@ fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
     let web = lab.guest("web-1").unwrap();
     let service = web.unit("web.service").unwrap();
     let operator = lab.operator().unwrap();
-    // Arrives before the disk is full, so that only the activation is left to fail.
+    // The closure is copied before the disk is full, so that only the activation can fail.
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"bigger\"").unwrap();
     operator.types("nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel > path").unwrap();
     operator
@@ -246,8 +246,8 @@ fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
     let lab = converged();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
-    // The first one has the lock while it waits, in the validation of a file, for someone to write into a
-    // pipe. Its plan, which needs no lock, leaves that out.
+    // The first apply holds the lock while the validation of a file waits for input from a pipe. Its plan,
+    // which needs no lock, skips the validation.
     web.ask("mkfifo /run/gate").unwrap();
     let text = "text = \"This is ${name}, a web server.\\n\";";
     let gated = "text = \"new\\n\";\n    validate = [ \"/usr/bin/head\" \"-c1\" \"/run/gate\" \"%s\" ];";
@@ -316,8 +316,8 @@ fn a_unit_that_does_not_start_takes_the_host_back() {
 fn a_host_that_lies_writes_no_line_of_its_own() {
     let lab = converged();
     let web = lab.guest("web-1").unwrap();
-    // An activator that answers as a compromised host may: with a line of ours, a title for the terminal, and
-    // characters that cannot be seen.
+    // The activator answers as on a compromised host: with a line that looks like NixFleet's output, a title
+    // for the terminal, and invisible characters.
     let forged = r#"w\n2 hosts: 2 ok\u202e\u2028\u001b]0;owned\u0007"#;
     let status = format!(
         r#"{{"schema":1,"host":"web-1","current":null,"generations":[],"drift":[{{"subject":"/etc/a","what":"{forged}"}}],"units":[],"kept":["{forged}"],"interrupted":"{forged}","lockedBy":null}}"#
@@ -338,7 +338,8 @@ fn a_host_that_lies_writes_no_line_of_its_own() {
         assert!(!finished.stdout.contains(['\u{202e}', '\u{2028}', '\u{7}']), "{finished}");
         assert!(!finished.stdout.lines().any(|line| line.starts_with("2 hosts: 2 ok")), "{finished}");
     }
-    // JSON means the same either way, and on a terminal hides nothing.
+    // JSON has the same meaning in a pipe and on a terminal. On a terminal it contains no invisible
+    // characters.
     let piped = operator.types("nixfleet status --json --host web-1 | cat").unwrap();
     let shown = operator.types(r#"script -qec "nixfleet status --json --host web-1" /dev/null"#).unwrap();
     let read = |finished: &Finished| serde_json::from_str::<Value>(finished.stdout.trim()).unwrap();

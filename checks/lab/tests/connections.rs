@@ -1,4 +1,4 @@
-//! The connection that the commands for a host share.
+//! Tests of the SSH connection that all commands for a host share.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,10 +11,11 @@ use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::lab::Lab;
 use stage::lone;
 
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// The user's own programs go first, so this notes each start of `ssh`.
+/// Puts a wrapper for `ssh` into the user's `~/bin`, which comes first in `PATH`. It records each start of
+/// `ssh`.
 const NOTED: &str = "mkdir -p ~/bin && printf '#!/bin/sh\\necho >> ~/started\\nexec /usr/bin/ssh \"$@\"\\n' > ~/bin/ssh && \
                      chmod +x ~/bin/ssh";
 
@@ -22,7 +23,7 @@ fn types(lab: &Lab, line: &str) -> Finished {
     lab.operator().unwrap().types(line).unwrap().success().unwrap()
 }
 
-/// Runs a command, and returns how often it started `ssh`.
+/// Runs a command, and returns the number of times that it started `ssh`.
 fn starts(lab: &Lab, command: &str) -> usize {
     let finished = types(lab, &format!(": > ~/started; PATH=~/bin:$PATH; {command} >&2; wc -l < ~/started"));
     finished.stdout.trim().lines().next_back().unwrap().parse().unwrap()
@@ -33,10 +34,10 @@ fn ssh_is_started_for_a_connection_and_for_no_command_in_it() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
     types(&lab, NOTED);
-    // Without an activator there, the plan takes two commands.
+    // The host has no activator yet, so the plan takes two commands.
     assert_eq!(starts(&lab, "nixfleet plan --host web-1"), 1);
     assert_eq!((web.ssh_connections().unwrap(), web.ssh_sessions().unwrap()), (1, 2));
-    // One for the confirmation.
+    // The confirmation uses a new connection.
     assert_eq!(starts(&lab, "nixfleet apply --yes --host web-1"), 1);
     assert_eq!(starts(&lab, "nixfleet status --host web-1"), 0);
     assert_eq!(web.ssh_connections().unwrap(), 2);
@@ -78,7 +79,7 @@ fn an_inherited_connection_that_breaks_is_made_anew() {
 fn what_a_command_says_behind_its_end_is_heard() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
-    // Its exit code goes over the wire a second before what it says.
+    // The exit code arrives a second before the output.
     let late = "/opt/sudo \"$@\" > /tmp/said; code=$?; (sleep 1; cat /tmp/said) & exit $code";
     let script = format!(
         "mv /usr/bin/sudo /opt; cat > /usr/bin/sudo <<'END'\n#!/bin/sh\n{late}\nEND\nchmod +x /usr/bin/sudo"

@@ -1,4 +1,5 @@
-//! Closures on their way to a host: what breaks a copy leaves the host as it was, and what has arrived stays.
+//! Tests of copying closures to a host. An interrupted copy leaves the host unchanged, except for the store
+//! paths that have arrived.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,14 +14,14 @@ use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use stage::{applies, assert_says, generation, lone, outcomes_of};
 
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// web-1, converged, and a flake by which it gets a file of 256 MiB more.
+/// Returns a lab whose host web-1 has the fleet's configuration. The next apply would add a file of 256 MiB.
 fn about_to_grow() -> Lab {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -32,13 +33,14 @@ fn about_to_grow() -> Lab {
     lab
 }
 
-/// That the large file is arriving.
+/// A script that succeeds while the large file is being copied.
 const IN_MID_COPY: &str = "pgrep --full '[n]ix-store --serve' && ls -d /nix/store/*-large";
-/// That nothing is left of a copy but paths in the store.
+/// A script that succeeds if nothing is left of a copy except store paths.
 const CLEARED: &str = "! pgrep --full '[n]ix-store --serve' && ! ls /run/nixfleet/*.said /run/nixfleet/*.closure \
                        /nix/var/nix/gcroots/auto/nixfleet-*";
 
-/// Applies, kills these programs of the operator in mid-copy, and returns how the command ended.
+/// Starts an apply, kills these programs of the operator during the copy, and returns the result of the
+/// apply.
 fn killed_in_mid_copy(lab: &Lab, programs: &[&str]) -> Finished {
     thread::scope(|scope| {
         let apply = "nixfleet apply --yes --json --host web-1";
@@ -51,7 +53,7 @@ fn killed_in_mid_copy(lab: &Lab, programs: &[&str]) -> Finished {
     })
 }
 
-/// web-1 differs from a snapshot in nothing but paths in its store, and the next apply goes all the way.
+/// Asserts that web-1 differs from a snapshot only by store paths, and that the next apply succeeds.
 #[track_caller]
 fn assert_untouched_and_well(lab: &Lab, before: &Snapshot) {
     wait_until("the host has cleared up", LIMIT, || Ok(web(lab).sh(CLEARED)?.ok())).unwrap();
@@ -110,7 +112,7 @@ fn a_host_fetches_from_its_own_cache_what_that_has() {
     let conf = format!("substituters = file:///srv/cache\ntrusted-public-keys = {}\n", public.line());
     web(&lab).ask(&format!("cat >> /etc/nix/nix.conf <<'EOF'\n{conf}EOF")).unwrap();
     assert_eq!(applies(&lab, "--host web-1 --substitute-on-destination"), outcomes_of([("web-1", "ok")]));
-    // Only the cache has signed it.
+    // Only paths from the cache are signed.
     let signed = "nix path-info --json --recursive /nix/var/nix/profiles/nixfleet/system | grep -c cache-1:";
     web(&lab).ask(signed).unwrap();
 }

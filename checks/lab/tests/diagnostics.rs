@@ -1,5 +1,5 @@
-//! What NixFleet tells of its own work, here and in the journals of hosts: enough to find out why something
-//! failed, and no secret.
+//! Tests of NixFleet's diagnostics, on the operator's machine and in the journals of hosts. They must contain
+//! enough to find the cause of a failure, and no secret.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,18 +10,18 @@ use nixfleet_lab::guest::Guest;
 use serde_json::Value;
 use stage::{adds, assert_says, lone};
 
-/// Is in everything that must not be told.
+/// A text that is part of every secret in this test.
 const SECRET: &str = "hunter2";
-/// Is an argument of a command. Plans show that, diagnostics do not.
+/// An argument of a command. Plans show it, but diagnostics must not.
 const ARGUMENT: &str = "hunter3";
 
-/// The journal of all runs on a host.
+/// Returns the journal of all runs on a host.
 fn journal(host: &Guest, flags: &str) -> String {
     host.ask("journalctl --sync").unwrap();
     host.ask(&format!("journalctl --no-pager -o cat -u 'nixfleet-run-*' {flags} || true")).unwrap()
 }
 
-/// The lines that tell what they must not.
+/// Returns the lines that contain a secret or an argument.
 fn leaks(told: &str) -> Vec<&str> {
     told.lines().filter(|line| line.contains(SECRET) || line.contains(ARGUMENT)).collect()
 }
@@ -59,7 +59,7 @@ fn no_secret_is_told_wherever_it_comes_from() {
             let finished = operator.types(&format!("export NIXFLEET_LOG_FORMAT={format}; {line}")).unwrap();
             assert!(finished.ok(), "{line}: {finished}");
             assert!(!finished.stdout.contains(SECRET), "{line}: {finished}");
-            // What is shown of the last line comes through a pipe.
+            // The diagnostics of the last line are in standard output, because of its pipe.
             told.push_str(&finished.stderr);
             told.push_str(if line.ends_with("nixfleet::") { &finished.stdout } else { "" });
         }
@@ -124,7 +124,7 @@ fn the_journal_of_a_host_shows_why_a_change_failed_and_what_it_did() {
     for known in ["carried out: + /etc/a", "undone: + /etc/a", "systemctl "] {
         assert!(steps.contains(known), "nothing tells `{known}`:\n{steps}");
     }
-    // The answer of the host is as it would be without.
+    // The diagnostics do not change the answer of the host.
     let (_, document) = operator.types_for_json("nixfleet status --json --host web-1").unwrap();
     assert_eq!(document["hosts"][0]["problem"], Value::Null, "{document:#}");
 }

@@ -1,4 +1,5 @@
-//! What a repository has the operator's machine do is shown before the question, as long as it is new there.
+//! Tests that programs and checks of the fleet that run on the operator's machine are shown before the
+//! confirmation prompt if they are new there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +29,7 @@ fn what_is_new_on_this_machine_is_shown_before_the_question() {
 
     let (_, document) = stage.types_for_json("nixfleet plan --json --host web-1");
     assert_eq!(document["rollout"]["newErrands"], json!([ASKS, RUNS]), "{document:#}");
-    // Whoever says no has it shown the next time, too; and nothing of it was done.
+    // If the prompt is declined, nothing is run, and the list is shown again the next time.
     let says_no = "echo n | script -qec 'nixfleet apply --host web-1' /dev/null";
     for command in ["nixfleet plan --host web-1", says_no, says_no] {
         let finished = stage.types(command);
@@ -42,7 +43,7 @@ fn what_is_new_on_this_machine_is_shown_before_the_question() {
     let says_yes = "echo y | script -qec 'nixfleet apply --host web-1' /dev/null";
     assert_says(&stage.types(says_yes), 0, &[HEADING, ASKS, RUNS, "1 ok"]);
     assert!(stage.types("cat /home/ada/told").stdout.contains("success"));
-    // Afterwards it is known, as long as it stays as it is.
+    // After an apply, an unchanged entry is not shown again.
     stage.declares(&wanted("2"));
     let plan = stage.types("nixfleet plan --host web-1");
     assert!(!plan.stdout.contains(HEADING), "{plan}");

@@ -1,6 +1,6 @@
-//! What an operator is told of a mistake that ends an evaluation or a build: the same with the Nix of Debian
-//! 13 and with a newer one. All of it stands in errors.txt; with `UPDATE_EXPECT=1` this test writes it as it
-//! is now.
+//! Tests of the messages for mistakes that end an evaluation or a build. They must be the same with the Nix
+//! of Debian 13 and with a newer one. errors.txt has the expected messages. With `UPDATE_EXPECT=1`, this test
+//! writes the current messages to it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use nixfleet_lab::rootfs::Root;
 use nixfleet_lab::upgrade::Upgrade;
 use stage::assert_says;
 
-/// A mistake in the role of db-1, and what it is called.
+/// Mistakes in the role of db-1: the name of each, and the role.
 const ROLES: [(&str, &str); 21] = [
     ("an argument that no module gets", "{ foo, ... }:\n{ nixfleet.files.\"/etc/x\".text = foo; }"),
     ("a value that throws", "{ nixfleet.files.\"/etc/x\".text = throw \"not written yet\"; }"),
@@ -74,7 +74,7 @@ const ROLES: [(&str, &str); 21] = [
     ),
 ];
 
-/// The same in other files of the fleet: file, what is replaced, and by what.
+/// Mistakes in other files of the fleet: name, file, text to replace, and replacement.
 const EDITS: [(&str, &str, &str, &str); 5] = [
     ("a role that is missing", "fleet.nix", "./roles/db.nix", "./roles/nope.nix"),
     ("an address that throws", "fleet.nix", "\"db-1\";\n    tags", "throw \"none yet\";\n    tags"),
@@ -88,7 +88,7 @@ const EDITS: [(&str, &str, &str, &str); 5] = [
     ("an input that is missing", "flake.nix", "path:/srv/prebuilt", "path:/srv/nothing"),
 ];
 
-/// Mistakes that a Git checkout makes possible: what is typed beforehand, and what with.
+/// Mistakes that are possible in a Git checkout: name, preparing commands, and flags of the plan.
 const IN_GIT: [(&str, &str, &str); 6] = [
     (
         "a source that Git does not know",
@@ -123,7 +123,7 @@ const IN_GIT: [(&str, &str, &str); 6] = [
     ),
 ];
 
-/// An operator's machine and nothing else.
+/// Boots a lab with only an operator's machine.
 fn lab(nix: &str, root: impl Into<Root>) -> Lab {
     let lab = Lab::boot(&Plan::new(format!("{}-errors-{nix}", std::process::id())).operator(root)).unwrap();
     let version = lab.operator().unwrap().types("nix --version").unwrap();
@@ -131,7 +131,7 @@ fn lab(nix: &str, root: impl Into<Root>) -> Lab {
     lab
 }
 
-/// What `nixfleet plan` says of each mistake.
+/// Returns the output of `nixfleet plan` for each mistake.
 fn all_errors(operator: Operator) -> String {
     let mut all = String::new();
     let mut say = |name: &str, flags: &str| {
@@ -140,7 +140,7 @@ fn all_errors(operator: Operator) -> String {
         write!(all, "## {name}\n{}{}\n", finished.stdout, finished.stderr).unwrap();
     };
     let files = operator.guest().files().unwrap();
-    // Nix says once what it locks.
+    // Nix prints what it locks only the first time.
     operator.types("nix flake lock").unwrap().success().unwrap();
     let lock = files.text("/home/ada/fleet/flake.lock").unwrap();
     let reset = || {
@@ -176,7 +176,7 @@ fn all_errors(operator: Operator) -> String {
     all
 }
 
-/// Everything is said as errors.txt has it.
+/// Asserts that the messages are those in errors.txt.
 fn assert_as_written(said: &str) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/errors.txt");
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -189,14 +189,14 @@ fn assert_as_written(said: &str) {
     assert_eq!(said.len(), written.len());
 }
 
-/// A host and a package for another machine than ours.
+/// Asserts the message for a package that needs a builder of another system.
 fn assert_needs_a_builder(operator: Operator) {
     operator.types("rm -rf .git .gitmodules pages infra *").unwrap();
     operator.resets_fleet().unwrap();
     let foreign = "{ nixfleet.packages = [ (derivation { name = \"foreign-1.0\"; system = \"riscv64-linux\"; builder = \"/bin/sh\"; }) ]; }";
     operator.guest().files().unwrap().write("/home/ada/fleet/roles/db.nix", foreign).unwrap();
     let finished = operator.types("nixfleet plan --host db-1").unwrap();
-    let sayings = ["NF-202", "-foreign-1.0.drv'", "'riscv64-linux'", "give Nix a builder of that system"];
+    let sayings = ["NF-202", "-foreign-1.0.drv'", "'riscv64-linux'", "configure a builder for that system"];
     assert_says(&finished, 1, &sayings);
 }
 

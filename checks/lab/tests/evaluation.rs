@@ -1,4 +1,4 @@
-//! How often a fleet is evaluated, and by which Nix.
+//! Tests of how often a fleet is evaluated, and by which version of Nix.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,11 +8,12 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::upgrade::Upgrade;
 use stage::{applies, assert_says, fresh, outcomes_of};
 
-/// The user's own programs go first, so this notes what `nix` is started for.
+/// Puts a wrapper for `nix` into the user's `~/bin`, which comes first in `PATH`. It records the arguments of
+/// each start of `nix`.
 const NOTED: &str = "mkdir -p ~/bin && printf '#!/bin/sh\\necho \"$*\" >> ~/started\\nexec /usr/bin/nix \"$@\"\\n' > ~/bin/nix && \
                      chmod +x ~/bin/nix";
 
-/// Runs a command, and returns how many evaluations it took.
+/// Runs a command, and returns the number of evaluations.
 fn evaluations(lab: &Lab, command: &str) -> usize {
     let script = format!(
         ": > ~/started; PATH=~/bin:$PATH; {command} >&2 || [ $? -le 2 ]; grep -c ' eval --json ' ~/started"

@@ -1,4 +1,4 @@
-//! Health checks on real hosts: what they find decides whether a change stands.
+//! Tests of health checks on real hosts. Their results decide whether a change is kept.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,7 +8,7 @@ use nixfleet_lab::guest::Guest;
 use stage::checked::{apply, checks, converged, found, web};
 use stage::{applies, assert_says, generation, outcomes, outcomes_of};
 
-/// A server with a certificate that nobody has signed, and a page of two MiB that says goodbye at its end.
+/// A server with a self-signed certificate, and a page of two MiB that ends with "goodbye".
 const TLS_SERVER: &str = "\
 import http.server, ssl
 server = http.server.ThreadingHTTPServer(('', 8443), http.server.SimpleHTTPRequestHandler)
@@ -31,14 +31,15 @@ fn serves_over_tls(host: &Guest) {
 fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     let lab = converged();
     serves_over_tls(web(&lab));
-    // Scripts beside the modules, which come to the host with what names them.
+    // The fleet has scripts beside its modules. They are copied to the host with the units and checks that
+    // refer to them.
     let operator = lab.operator().unwrap();
     let scripts = "printf '#!/bin/sh\ntouch /run/web/prepared\n' > roles/prepare.sh && \
         printf '#!/bin/sh\ntest -e \"$1\"\n' > roles/ready.sh && chmod +x roles/*.sh";
     operator.types(scripts).unwrap().success().unwrap();
     let prepares = "Restart = \"on-failure\"; RuntimeDirectory = \"web\"; ExecStartPre = [ ./prepare.sh ];";
     operator.edits("roles/web.nix", "Restart = \"on-failure\";", prepares).unwrap();
-    // Good ones first: all of them are tried behind one change.
+    // First, all checks pass after one change.
     checks(
         &lab,
         r#"
@@ -62,8 +63,8 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     assert!(found(&host).iter().all(|(_, passed, ..)| *passed), "{host:#}");
     let before = generation(web(&lab));
 
-    // Then everything that can be wrong, with a service that ends two seconds after its start, and one
-    // that is started again each time.
+    // Then every check fails. One service ends two seconds after its start, and another is restarted each
+    // time.
     checks(
         &lab,
         r#"
@@ -136,7 +137,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     assert_says(&finished, 2, &["NF-418", "does not contain `good morning`"]);
     assert_eq!(generation(web(&lab)), first);
 
-    // A change that stands goes back where the rollout does. Its number is not used again.
+    // A kept change is rolled back if the rollout is. The number of its generation is not used again.
     checks(&lab, &failing("stop"));
     let (finished, host) = apply(&lab, "--on-failure rollback-all");
     assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
@@ -147,7 +148,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     assert_eq!((finished.code, &host["outcome"]), (2, &"partial".into()), "{host:#}");
     assert_eq!(generation(web(&lab)), first + 2);
 
-    // A host on which nothing is to change is no better for that, and still costs one SSH command.
+    // A host without changes still reports its failed checks, and still costs one SSH command.
     checks(&lab, &failing("rollback"));
     let (_, host) = apply(&lab, "--force health-checks");
     assert_eq!(host["outcome"], "failed", "{host:#}");
@@ -155,7 +156,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     let sessions = web(&lab).ssh_sessions().unwrap();
     let (finished, host) = apply(&lab, "");
     assert_eq!((finished.code, &host["outcome"]), (2, &"failed".into()), "{host:#}");
-    assert_says(&finished, 2, &["NF-418", "Health check page failed"]);
+    assert_says(&finished, 2, &["NF-418", "health check page failed"]);
     assert_eq!(web(&lab).ssh_sessions().unwrap(), sessions + 1);
     let (_, history) = operator.types_for_json("nixfleet history --limit 1 --json").unwrap();
     let told = &history["entries"][0]["hosts"][0];
@@ -166,7 +167,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     );
     assert_eq!(generation(web(&lab)), first + 3);
 
-    // On demand: the same, as a table and as a document; and `status` remembers.
+    // `nixfleet check` reports the same, as a table and as a document, and `status` shows the last results.
     let table = operator.types("nixfleet check --host web-1").unwrap();
     assert_says(&table, 2, &["web-1", "page", "http", "host", "failed", "does not contain `good morning`"]);
     let (finished, document) = operator.types_for_json("nixfleet check --json --host web-1").unwrap();
@@ -179,7 +180,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
         &["unhealthy", "health check page: failed"],
     );
 
-    // Made right, it is green again.
+    // After the correction, the check passes again.
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     assert_says(&operator.types("nixfleet check --host web-1").unwrap(), 0, &["page", "passed"]);
@@ -198,20 +199,21 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
     let first = generation(web(&lab));
     checks(&lab, "outside = { tcp = { host = \"web-1\"; port = 81; }; from = \"operator\"; retries = 1; };");
 
-    // The host waits for what the other side finds, and is told.
+    // The host waits for the results of the checks that run on the operator's machine.
     let (finished, host) = apply(&lab, "");
     assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
     assert_says(&finished, 2, &["NF-418", "Connection refused"]);
     assert_eq!(found(&host)[0].2, 2);
     assert_eq!(generation(web(&lab)), first);
 
-    // Without a confirmation the host has committed already, and is taken back.
+    // Without a confirmation, the host has committed the change already, so it is rolled back to the previous
+    // generation.
     let (finished, host) = apply(&lab, "--no-confirm");
     assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
     assert_eq!(host["problem"]["code"], "NF-418");
     assert_eq!(generation(web(&lab)), first);
 
-    // Also where one of its own would only have stopped the rollout.
+    // The host is rolled back even if a failed check of its own would only have stopped the rollout.
     checks(
         &lab,
         "inside = { tcp.port = 81; retries = 0; onFailure = \"stop\"; };
@@ -237,7 +239,8 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
         &["outside", "operator", "failed"],
     );
 
-    // Whoever lacks the closure does not know what to try, and does not call that good.
+    // If the closure is missing on the operator's machine, its checks are unknown, and the result is a
+    // failure.
     let number = generation(web(&lab));
     let old = web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap();
     checks(&lab, "");

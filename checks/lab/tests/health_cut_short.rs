@@ -1,4 +1,4 @@
-//! What becomes of a host where something is cut short while its health checks are tried.
+//! Tests of interruptions while health checks run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,17 +13,17 @@ use nixfleet_lab::lab::Lab;
 use stage::checked::{apply, checks, converged, web};
 use stage::{applies, generation, outcomes_of};
 
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// A check that says when it is tried, and goes on until it is allowed to end.
+/// A check that creates a file when it starts, and runs until another file exists.
 const HELD: &str = "held = {
   command = [ \"/bin/sh\" \"-c\" \"touch /run/checking; until test -e /run/enough; do sleep 0.05; done\" ];
   timeout = \"2m\";
 };";
 
-/// Applies to web-1, and does something meanwhile. What the command tells is in `~/told`, what it says to
-/// people in `~/said`.
+/// Applies to web-1, and calls `act` meanwhile. The events of the command are written to `~/told`, and its
+/// messages to `~/said`.
 fn meanwhile(lab: &Lab, flags: &str, act: impl FnOnce()) -> Finished {
     let line =
         format!("set -o pipefail; nixfleet apply --yes --events --host web-1 {flags} 2> ~/said | tee ~/told");
@@ -42,13 +42,14 @@ fn waits_until(guest: &Guest, script: &str) {
     wait_until(script, LIMIT, || Ok(guest.sh(script)?.ok())).unwrap();
 }
 
-/// Presses Ctrl-C until the command is gone: the second one counts once the first was taken note of.
+/// Sends SIGINT until the command ends. A second SIGINT has an effect only after the command has handled the
+/// first one.
 fn leaves(operator: &Guest) {
     let gone = "kill -INT $(pidof nixfleet) 2>/dev/null; ! pidof nixfleet";
     wait_until("the command leaves", Duration::from_secs(10), || Ok(operator.sh(gone)?.ok())).unwrap();
 }
 
-/// Nothing of a change is at work on the host any more.
+/// A script that succeeds if no run and no journal is left on the host.
 const AT_REST: &str = "! systemctl list-units --plain --no-legend 'nixfleet-run-*' | grep -q . && \
                        ! test -e /var/lib/nixfleet/journal.json";
 
@@ -56,7 +57,8 @@ const AT_REST: &str = "! systemctl list-units --plain --no-legend 'nixfleet-run-
 fn a_connection_that_breaks_while_checks_are_tried_changes_nothing() {
     let lab = converged();
     let first = generation(web(&lab));
-    // As root, once the change was confirmed and all wait for it.
+    // The check itself breaks the connection as root, after the change was confirmed and while the command
+    // waits for it.
     let script = "pkill -f '^sshd-session: deploy'; touch /run/cut";
     checks(
         &lab,
@@ -94,7 +96,7 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
         waits_until(web(&lab), "ls /run/nixfleet/*.confirmed");
     };
 
-    // Once: the command stays until its checks have let the host end.
+    // After one SIGINT, the command waits until the checks are finished.
     checks(&lab, HELD);
     let finished = meanwhile(&lab, "", || {
         is_held();
@@ -107,7 +109,7 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     assert!(finished.stdout.contains(r#""outcome":"ok""#), "{finished}");
     assert_eq!(generation(web(&lab)), first + 1);
 
-    // Twice: it leaves at once, and the host, which was confirmed, goes all the way.
+    // After two, it ends at once, and the host, whose change was confirmed, completes the change.
     web(&lab).ask("rm /run/checking /run/enough /run/nixfleet/*.confirmed").unwrap();
     checks(&lab, &HELD.replace("2m", "3m"));
     let finished = meanwhile(&lab, "", || {
@@ -121,7 +123,8 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     assert_eq!(generation(web(&lab)), first + 2);
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
 
-    // Twice before it was confirmed: nobody tries any more what is tried from here, and the host goes back.
+    // After two before the confirmation, the checks from the operator's machine are stopped, and the host is
+    // rolled back.
     let outside = "outside = {
       command = [ \"/bin/sh\" \"-c\" \"touch /home/ada/checking; exec sleep 611\" ];
       from = \"operator\"; timeout = \"9s\"; retries = 0;

@@ -1,5 +1,5 @@
-//! Sixteen hosts, eleven of which answer with malice: the command neither grows, nor waits, nor believes
-//! them, and the others get what they should.
+//! Tests of sixteen hosts, eleven of which send malicious answers. The command must not use more memory, wait
+//! for them or trust them, and the other hosts must be changed normally.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,18 +12,20 @@ use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 use stage::{generation, outcomes, outcomes_of};
 
-/// What the command may take at the most, in MiB. It needs some 30. The plan of 40 MiB is held as it came, as
-/// a plan, as text, and once more in the document; each host that floods may have a place of up to 64.
+/// The memory limit of the command, in MiB. It normally needs about 30. The plan of 40 MiB is stored four
+/// times: as received, as a plan, as text, and in the document. Each host that sends endless data may use a
+/// buffer of up to 64 MiB.
 const MEMORY: u64 = 500;
-/// How many connections a host may see that asks for its confirmation 2,000 times: a shared one, that which
-/// confirms, and one that sshd had dropped.
+/// The maximum number of connections to a host that requests its confirmation 2,000 times: the shared
+/// connection, the one that confirms, and one that sshd has dropped.
 const LOGINS: usize = 3;
-/// How often a confirmation is tried that a host refuses, as docs/security.md says.
+/// The number of attempts to confirm a change whose confirmation the host refuses, as docs/security.md
+/// states.
 const REFUSALS: usize = 20;
 
-/// A program in the place of `sudo`, which all that is sent to a host calls. `serves` takes the closure as an
-/// honest host does. Its arguments are those of `scripts/`: `$4` is the subcommand, and where a change begins
-/// `$8` is the closure and `$9` the run.
+/// A program that replaces `sudo`, through which every command on a host is run. `serves` receives the
+/// closure like an honest host. Its arguments are those of the scripts in `scripts/`: `$4` is the subcommand.
+/// At the start of a change, `$8` is the closure and `$9` the run.
 const SUDO: &str = r#"#!/bin/sh
 serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {
@@ -62,13 +64,14 @@ esac
 exec /opt/sudo "$@"
 "#;
 
-/// Hosts, what they do in which step, how they end, and what is said of them.
+/// The hostile hosts. Each has a name, its behavior by step, the expected outcome, and the texts that its
+/// problem must contain.
 const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
     (
         "web-02",
         "plan) exec cat /dev/zero ;;",
         "failed",
-        &["NF-307", "does not stop talking", "64 MiB of an answer"],
+        &["NF-307", "sends too much output", "64 MiB of an answer"],
     ),
     ("web-03", "change) serves \"$@\"; exec cat /dev/zero ;;", "failed", &["NF-307", "32 MiB of one line"]),
     (
@@ -99,7 +102,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "failed",
         &["NF-307", "one of web-01"],
     ),
-    // Believed, although it is as large as few plans are.
+    // This answer is accepted, although few plans are that large.
     (
         "web-09",
         "plan) plan=$(/opt/sudo \"$@\"); printf '{\"warnings\":[{\"subject\":\"x\",\"what\":\"'\n\
@@ -112,10 +115,10 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "web-11",
         "change) serves \"$@\"; report web-11 \"$8\"; exit ;;",
         "failed",
-        &["NF-307", "never asked for the confirmation"],
+        &["NF-307", "never requested it"],
     ),
-    // It hangs up after four refusals, so that each time it is found again and asks again. It ends when
-    // nobody confirms any more.
+    // This host closes the connection after four refusals, so that the command reconnects and is asked again.
+    // It ends when there are no more attempts to confirm.
     (
         "web-12",
         "change) serves \"$@\"; asks_to_refuse \"$9\" ;;\n\
@@ -126,7 +129,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
     ),
 ];
 
-/// Sixteen hosts that have the first version, and the operator with their fleet in `~/rollout`.
+/// Returns sixteen hosts that have the first version, and the operator with their fleet in `~/rollout`.
 fn converged() -> Lab {
     let mut plan = Plan::new(format!("{}-hostile", std::process::id()));
     for (prefix, count, first) in [("web", 12, 100), ("db", 4, 130)] {
@@ -143,7 +146,7 @@ fn converged() -> Lab {
     lab
 }
 
-/// Applies to all hosts. Returns what it said, and the most memory that it had, in MiB.
+/// Applies to all hosts. Returns the result, the document, and the peak memory of the command in MiB.
 fn applies(lab: &Lab) -> (Finished, Value, u64) {
     let line = "cd ../rollout; nixfleet apply --yes --json --strategy all-at-once --max-failures 16 & pid=$!\n\
                 while now=$(grep VmHWM /proc/$pid/status 2>&1); do peak=$now; sleep 0.05; done\n\
@@ -188,18 +191,18 @@ fn hosts_that_answer_with_malice_cost_the_others_nothing() {
             assert!(problem.contains(saying), "nothing of {name} says `{saying}`: {problem}");
         }
         assert!(problem.len() < 20_000, "{name} has much to say: {} bytes", problem.len());
-        // What it was sent and did not do is not counted as done.
+        // A closure that the host received but did not activate does not count as a new generation.
         assert_eq!(generation(lab.guest(name).unwrap()), if outcome == "ok" { 2 } else { 1 }, "{name}");
     }
     assert!(peak < MEMORY, "{peak} MiB");
     assert!((1..=LOGINS).contains(&logins), "{logins} logins");
     assert_eq!(refused, REFUSALS);
-    // One more for each time that the host was found again, and the shared one.
+    // The shared connection and one connection for each reconnection are added.
     assert!(
         (REFUSALS..=REFUSALS + REFUSALS / 4 + 1).contains(&logins_to_refuse),
         "{logins_to_refuse} logins"
     );
-    // No problem of a host comes into the history at its full length.
+    // The problem of a host is shortened in the history.
     let history = lab.operator().unwrap().types("cat ~/.local/state/nixfleet/history/* | wc -c").unwrap();
     assert!(history.line().parse::<u64>().unwrap() < 4 << 20, "{history}");
 }

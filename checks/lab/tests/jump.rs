@@ -1,4 +1,5 @@
-//! A host whose address only `ssh` understands: an alias of the user's configuration, behind another host.
+//! Tests of hosts whose address only `ssh` understands: an alias in the user's configuration, reached through
+//! a jump host.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +29,7 @@ fn a_check_from_here_goes_where_ssh_goes_or_is_refused_before_the_change() {
     assert_eq!(outcomes(&document), outcomes_of([("web-2", "ok")]), "{finished}");
     operator.types("nixfleet check --host web-2").unwrap().success().unwrap();
 
-    // From here on it answers nobody but the host in between.
+    // From here on, the host is reachable only through the jump host.
     web.ask(&format!("ip route add blackhole {}/32", operator.guest().addr())).unwrap();
     operator.edits("roles/web.nix", "message = \"hello\";", "message = \"hello again\";").unwrap();
     let (finished, document) = apply();
@@ -40,14 +41,14 @@ fn a_check_from_here_goes_where_ssh_goes_or_is_refused_before_the_change() {
     }
     assert_eq!(generation(web), 1);
 
-    // The host can try them itself.
+    // The host can run the checks itself.
     let edit = "sed -i 's/ from = \"operator\";//; s/inner:8080/localhost:8080/' roles/web.nix";
     operator.types(edit).unwrap().success().unwrap();
     let (finished, document) = apply();
     assert_eq!(outcomes(&document), outcomes_of([("web-2", "ok")]), "{finished}");
 }
 
-/// How many hosts are behind the jump host. They are one machine under several names.
+/// The number of hosts that are reached through the jump host. They are one machine under several names.
 const MANY: usize = 16;
 
 #[test]
@@ -60,7 +61,7 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     let hosts: String =
         names.iter().map(|name| format!("  hosts.{name}.addr = \"{name}\";\n")).collect::<Vec<_>>().concat();
     operator.edits("fleet.nix", "  hosts.web-1 = {", &format!("{hosts}  hosts.web-1 = {{")).unwrap();
-    // The fourth that has not logged in yet is sent away.
+    // sshd rejects the fourth connection that has not logged in yet.
     let bears = "echo 'MaxStartups 3:100:3' > /etc/ssh/sshd_config.d/00-few.conf && systemctl reload ssh";
     gate.ask(bears).unwrap();
 
@@ -71,13 +72,13 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     let (finished, document) = operator.types_for_json("nixfleet plan --json --on 'inner-*'").unwrap();
     assert_eq!(finished.code, 0, "{finished}");
     assert_eq!(document["hosts"].as_array().unwrap().len(), MANY, "{finished}");
-    // The jump host had somebody to send away, and bears no grudge.
+    // The jump host has rejected connections, but has not penalized the operator's address.
     let log = gate.ask("journalctl --sync; journalctl --unit ssh.service --output cat").unwrap();
     assert!(log.contains("drop connection"), "{log}");
     assert!(!log.contains("activating penalty"), "{log}");
 }
 
-/// Two hostile hosts. The first closes its first connection, then forwards the others to its real sshd and
+/// Two hostile hosts. The first closes its first connection, then passes the others to the real sshd and
 /// forges an error of the jump host. The second accepts connections and never sends its banner.
 const EVIL: &str = r#"
 use IO::Socket::INET;

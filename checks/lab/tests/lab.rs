@@ -1,4 +1,4 @@
-//! The lab cleans up after itself, however it ends.
+//! Tests that the lab is cleaned up, however it ends.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,14 +14,14 @@ use nixfleet_lab::spec::Spec;
 use nixfleet_lab::{place, reaper};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a lab that ends may take to be gone.
+/// The time limit for the removal of a lab.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn kill(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
 }
 
-/// The lab's name, as `Plan::of_test` gives it, its directory, and its control group.
+/// Returns the directory and the control group of a lab.
 fn traces(name: &str) -> (PathBuf, Cgroup) {
     let dir = place::of_lab(name);
     let spec = Spec::read(&dir).unwrap();

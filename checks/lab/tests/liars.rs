@@ -1,4 +1,5 @@
-//! A repository that reaches for what is its operator's, and hosts that lie to who asks them.
+//! Tests of a malicious fleet that tries to access the operator's own files, and of hosts that send false
+//! answers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,18 +14,18 @@ use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::{Value, json};
 use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of};
 
-/// What only the operator may read.
+/// A text that only the operator may read.
 const PRIVATE: &str = "for-the-eyes-of-ada";
 
-/// A program in the place of `sudo` on a host: it keeps the programs and the standard input of what it is to
-/// run. Its arguments are those of `scripts/`.
+/// A program that replaces `sudo` on a host. It records the programs that it should run and their standard
+/// input. Its arguments are those of the scripts in `scripts/`.
 const KEEPS: &str = r#"#!/bin/sh
 for word; do [ -f "$word" ] && cat "$word"; done >> /tmp/loot 2>/dev/null
 case $4 in plan) cat > /tmp/given; cat /tmp/given >> /tmp/loot; exec /opt/sudo "$@" < /tmp/given ;; esac
 exec /opt/sudo "$@"
 "#;
 
-/// Puts a program in the place of `sudo` on web-1. The real one stands in `/opt`.
+/// Replaces `sudo` on web-1 by a program. The real one is in `/opt`.
 fn becomes(lab: &Lab, sudo: &str) {
     let web = lab.guest("web-1").unwrap();
     web.ask("test -e /opt/sudo || mv /usr/bin/sudo /opt; rm -f /usr/bin/sudo").unwrap();
@@ -32,8 +33,8 @@ fn becomes(lab: &Lab, sudo: &str) {
     web.ask("chmod 755 /usr/bin/sudo").unwrap();
 }
 
-/// Has the flake give a closure of its own for web-1: the real one, which a script has changed. `b` is
-/// busybox.
+/// Makes the flake return a forged closure for web-1: a copy of the real one, changed by a script. In the
+/// script, `b` is busybox.
 fn forges(lab: &Lab, script: &str) {
     let operator = lab.operator().unwrap();
     operator.resets_fleet().unwrap();
@@ -96,7 +97,8 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 
-    // What is said to be a derivation may be anything that Nix would fetch, and put where everybody reads it.
+    // The flake may replace a derivation by any reference that Nix would fetch and copy to the store, where
+    // everybody can read it.
     operator.types("mkdir ~/own && cp ~/key ~/own").unwrap().success().unwrap();
     let fetches = r#"{ outputs = { nixfleet, nixpkgs, ... }@inputs: let
       real = (nixfleet.lib.mkFleet { inherit inputs nixpkgs; modules = [ ./fleet.nix ./prebuilt.nix ]; }).nixfleet;
@@ -119,16 +121,16 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     assert_eq!(operator.guest().ask(&in_store).unwrap(), "", "{plan}");
     assert_says(&plan, 1, &["NF-201", "path:/home/ada/own#x"]);
 
-    // Code of the flake can put any words into the trace of an error.
+    // Code of the flake can add any text to the trace of an error.
     let trace = r#"{ outputs = _: { nixfleet = builtins.addErrorContext
       "while evaluating the module argument `word' in \"/nix/store/x-source/../key\":" ({ }).word; }; }"#;
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", trace).unwrap();
     let plan = operator.types("nixfleet plan").unwrap();
-    assert_says(&plan, 1, &["a module takes the argument `word`"]);
+    assert_says(&plan, 1, &["a module has the argument `word`"]);
     assert!(!plan.stderr.contains(PRIVATE), "{plan}");
 }
 
-/// How many health checks it takes to hide a program among them.
+/// The number of health checks among which a program is hidden.
 const MANY: usize = 40;
 
 #[test]
@@ -149,7 +151,7 @@ fn no_program_of_a_fleet_runs_here_before_somebody_has_seen_it() {
                 defaults.ssh.user = \"deploy\";";
     operator.edits("fleet.nix", "defaults.ssh.user = \"deploy\";", says).unwrap();
 
-    // A host that has nothing to do has its checks tried at once.
+    // The checks of a host without changes would be run at once.
     let forged = r#"#!/bin/sh
 case $4 in plan)
   for word; do [ "$last" = --target ] && target=$word; last=$word; done
@@ -166,7 +168,7 @@ exec /opt/sudo "$@"
     assert_eq!(ran(), "", "it ran before anybody was asked: {apply}");
     assert!(apply.stdout.contains("were not tried"), "{apply}");
 
-    // A host may name any closure that was ever built here.
+    // A host may name any closure that was ever built on the operator's machine.
     let built =
         operator.types("nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel").unwrap();
     let names = format!(
@@ -188,17 +190,18 @@ exec /opt/sudo "$@"
     {
         assert_says(&plan, 0, &[program]);
     }
-    // Whoever is not asked has agreed to all.
+    // Without a prompt (`--yes`), all programs are accepted.
     applies(&lab, "--host web-1");
     assert_eq!(ran().lines().count(), 2);
     let check = operator.types("rm ~/ran; nixfleet check --host web-1 && ls ~/ran").unwrap();
     assert_says(&check, 0, &["zzz"]);
 }
 
-/// How an answer is made a lie.
+/// A name, and a function that makes a false answer from two real ones.
 type Lie = (&'static str, fn(&str, &str) -> Vec<u8>);
 
-/// Each makes something else of an answer. The second text is the answer to another question.
+/// Ways to falsify an answer. The first argument is the real answer, and the second is the answer to another
+/// query.
 const LIES: [Lie; 13] = [
     ("cut off", |truth, _| truth.as_bytes()[..truth.len() / 2].to_vec()),
     ("twice", |truth, _| truth.repeat(2).into()),
@@ -221,7 +224,8 @@ const LIES: [Lie; 13] = [
     ("a word", |_, _| b"ok\n2 hosts: 2 ok\n".to_vec()),
 ];
 
-/// Questions, the subcommand of the activator that answers each, and which one is asked in its place.
+/// The commands, the subcommand of the activator that answers each, and the subcommand whose answer is sent
+/// instead.
 const QUESTIONS: [(&str, &str, &str); 6] = [
     ("status", "status", "plan"),
     ("plan", "plan", "status"),
@@ -243,7 +247,7 @@ fn no_lie_is_taken_for_the_answer_to_a_question() {
     becomes(&lab, keeps);
     let files = web.files().unwrap();
     let ask = |command: &str| operator.types(&format!("nixfleet {command} --json --host web-1")).unwrap();
-    // Going back is only asked about.
+    // The rollback is only previewed, and declined at the prompt.
     let truths: BTreeMap<&str, String> = QUESTIONS
         .iter()
         .map(|(command, answered_by, _)| {
@@ -282,7 +286,7 @@ fn no_lie_is_taken_for_the_answer_to_a_question() {
     assert_eq!(generation(web), 2);
 }
 
-/// Reads what is sent, says that all of it is there already, and then that all went well.
+/// Claims that the store has all paths already, reads the rest of the input, and then reports success.
 const CLAIMS: &str = r#"
 sub number { read(STDIN, my $bytes, 8) == 8 or exit; unpack('Q<', $bytes) }
 sub text { my $length = number(); read(STDIN, my $bytes, $length + (-$length) % 8); substr($bytes, 0, $length) }
@@ -300,7 +304,7 @@ print qq({"schema":1,"host":"$ARGV[0]","outcome":"ok","before":null,"after":{"nu
   qq("kept":[],"problem":null,"recovered":null,"durationMs":5}\n);
 "#;
 
-/// Answers on some ports as no sshd does.
+/// Listens on several ports, and answers on each in a way that no sshd does.
 const DOORS: &str = r#"
 use IO::Socket::INET;
 my @doors = (
@@ -319,28 +323,25 @@ for my $door (0..$#doors) {
 open(F, '>', '/run/doors'); sleep 600;
 "#;
 
-/// What each of several hosts, which are one machine under several addresses, does where a closure comes and
-/// it is to change; and what is said of it.
+/// The behavior of several hosts when they receive a closure and must activate it, and the texts that the
+/// problem must contain. The hosts are one machine under several addresses.
 const STOPS: [(&str, &[&str]); 8] = [
-    // It never reads.
+    // This host never reads its input.
     ("change) exec sleep 600 ;;", &["NF-301", "did not answer in time"]),
     ("change) exec head -c 100000 /dev/urandom ;;", &["NF-306"]),
     ("change) exit 0 ;;", &["NF-306"]),
-    ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never asked for the confirmation"]),
+    ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never requested it"]),
     ("change) serves \"$@\"; printf '{\"schema\":1,\"host\"'; exec sleep 600 ;;", &["NF-301"]),
-    // The report of an earlier change is answered to who follows this one.
+    // This host sends the report of an earlier change when it is asked about the current one.
     (
         "change) serves \"$@\"; hangs_up ;; follow) report /nix/store/old; exit ;;",
         &["NF-307", "says /nix/store/old"],
     ),
     ("change) serves \"$@\"; hangs_up ;; follow) exec sleep 600 ;;", &["NF-307", "is not known"]),
-    (
-        "change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;",
-        &["NF-307", "never asked for the confirmation"],
-    ),
+    ("change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;", &["NF-307", "never requested it"]),
 ];
 
-/// In the place of `sudo` on all of them.
+/// Returns the program that replaces `sudo` on all of these hosts.
 fn stops() -> String {
     let case = |(number, (stops, _)): (usize, &(&str, _))| {
         format!("10.0.1.5{number}) name=liar-{number}; case $step in {stops} esac ;;\n")
@@ -371,8 +372,8 @@ exec /opt/sudo "$@"
     )
 }
 
-/// How long all of them together may take: the limits of the fleet for one, and for what they do one after
-/// the other.
+/// The time limit for all hosts together. It is the sum of the fleet's timeouts for the consecutive steps of
+/// one host.
 const LIMIT: Duration = Duration::from_secs(45);
 
 #[test]
@@ -433,7 +434,7 @@ fn hosts_that_stop_at_any_step_are_given_up_and_the_others_are_not() {
     }
 }
 
-/// What a user may have set for their own logins.
+/// Settings that a user may have for their own logins.
 const LENDS: &str = "Host *
   ForwardAgent yes
   ForwardX11 yes
@@ -470,7 +471,7 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
                 nixfleet apply --yes --host web-1 --events; nixfleet history show last; nixfleet history show last --json";
     let changed = types(&format!("{{ {line}; }} | tee -a ~/events"));
     assert_says(&changed, 0, &["/etc/secret"]);
-    // A change that the host refuses with the words of a tool that says all of it.
+    // The host refuses this change with the output of a validator that prints the whole file.
     let tells =
         "mode = \"0600\"; validate = [ \"/bin/sh\" \"-c\" \"cat $1; cat $1 >&2; exit 1\" \"sh\" \"%s\" ];";
     operator.edits("roles/web.nix", "mode = \"0600\";", tells).unwrap();
@@ -492,13 +493,14 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
     let found = found.unwrap().success().unwrap();
     assert_eq!(found.stdout, "");
 
-    // As another user of this machine, who may enter the home.
+    // Look as another user of this machine, who may enter the home directory.
     let looks = "touch /home/ada/open && chmod a+rx /home/ada /home/ada/.local /home/ada/.local/state && \
                  runuser -u nobody -- find /home/ada/open /home/ada/saved.json /home/ada/.local/state/nixfleet /tmp/nixfleet-* \
                  -readable 2>/dev/null || true";
     assert_eq!(operator.guest().ask(looks).unwrap(), "/home/ada/open");
 
-    // What it runs there has none of it, and the connection that is shared has none either.
+    // A command that `nixfleet run` starts on the host has no access to the agent, the display or a terminal.
+    // The shared connection has no forwarding either.
     let run = types(
         "nixfleet run --host web-1 -- sh -c 'env; tty; ls -d /tmp/ssh-*; ss -Hltn sport = :7777 sport = :6010; sleep 1'",
     );
@@ -509,8 +511,8 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
     assert_eq!(web.sh("ls -d /tmp/ssh-*; ss -Hltn sport = :7777").unwrap().stdout, "");
 }
 
-/// A line of ours, a link and a title for the terminal, characters that turn others around, that break lines
-/// for some, that cannot be seen.
+/// A text with a line that looks like NixFleet's output, a link and a title for the terminal, and characters
+/// that reverse text, break lines or are invisible.
 const HOSTILE: &str = "w\r2 hosts: 2 ok\u{1b}]8;;http://evil\u{1b}\\x\u{1b}]8;;\u{7}\u{9b}2J\u{202e}\u{2066}\u{2028}\u{e0041}\u{200b}\n2 hosts: 2 ok";
 
 #[test]
@@ -569,7 +571,7 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
     assert!(silent.len() < 2, "nobody is told of it: {silent:#?}");
 }
 
-/// A flake may ask Nix for settings (`nixConfig`). Nobody here has granted them.
+/// A flake may request settings of Nix (`nixConfig`). They are not granted here.
 #[test]
 fn no_setting_that_a_flake_asks_for_is_granted() {
     let lab = lone("web-1");

@@ -1,4 +1,4 @@
-//! The operator's side without the command line: a program of a few lines plans and applies a host.
+//! Tests the operator library without the command line: a small program plans and applies a host.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

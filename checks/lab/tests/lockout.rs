@@ -1,5 +1,5 @@
-//! A change that would lock out whoever applies it is refused before anything of the host has changed, unless
-//! it is forced; then the host still goes back where nobody comes in any more.
+//! Tests of changes that would lock out the operator. Such a change is refused before the host is changed,
+//! unless it is forced. A forced change is still rolled back if the host cannot be reached afterwards.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,7 +11,7 @@ use stage::{
     adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, lone, outcomes, outcomes_of,
 };
 
-/// web-1, converged.
+/// Returns a lab with web-1, to which the fleet is applied.
 fn web_1() -> Lab {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -24,7 +24,7 @@ fn sshd(text: &str) -> String {
     )
 }
 
-/// Somebody else's key in the place of the operator's.
+/// Returns a module that replaces the operator's key by another one.
 fn keys(owner: &str) -> String {
     format!(
         r#"nixfleet.files."/home/deploy/.ssh/authorized_keys" = {{
@@ -59,7 +59,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
     let lab = web_1();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
-        (NO_RULE.to_owned(), "cannot be root without a password"),
+        (NO_RULE.to_owned(), "can no longer become root without a password"),
         (keys("deploy"), "the key that opened the account"),
         (sshd("AllowUsers ada root"), "AllowUsers"),
         (sshd("DenyGroups deploy"), "DenyGroups"),
@@ -71,8 +71,8 @@ fn a_change_that_takes_the_way_in_is_refused() {
         (sshd("ChrootDirectory /srv"), "ChrootDirectory"),
         (absent("/home/deploy/.ssh/authorized_keys"), "the key that opened the account"),
         (absent("/home/deploy/.ssh"), "the key that opened the account"),
-        (absent("/etc/sudoers.d/deploy"), "cannot be root without a password"),
-        (absent("/etc/sudoers.d"), "cannot be root without a password"),
+        (absent("/etc/sudoers.d/deploy"), "can no longer become root without a password"),
+        (absent("/etc/sudoers.d"), "can no longer become root without a password"),
     ];
     for (nix, saying) in &cases {
         adds(&lab, nix);
@@ -80,7 +80,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
         operator.resets_fleet().unwrap();
     }
 
-    // The same for a fleet that logs in as root, or with an account that NixFleet made.
+    // The same applies to a fleet that logs in as root, or with an account that NixFleet created.
     let roots =
         "install -d -m 700 /root/.ssh && tee /root/.ssh/authorized_keys < /home/deploy/.ssh/authorized_keys";
     let key = web.ask(roots).unwrap();
@@ -102,7 +102,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
         adds(&lab, nix);
         assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 2, &["NF-416", user, saying]);
         assert_refuses(&lab, "apply", "NF-416", &[user, saying, "--force lockout"]);
-        // The host finds it again, if nobody looked at the plan.
+        // The host itself detects the problem if the plan was not validated.
         assert_apply_refuses(&lab, "apply --no-validate", "NF-416", &[user, saying]);
         operator.resets_fleet().unwrap();
     }
@@ -126,7 +126,7 @@ fn a_forced_change_that_locks_out_is_undone() {
 #[test]
 fn a_forced_change_after_which_the_host_is_still_reached_stays() {
     let lab = web_1();
-    // sshd is not told, so that it goes on listening where it does.
+    // sshd is not reloaded, so it still listens on the old port.
     adds(&lab, r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Port 2222\n";"#);
     assert_refuses(&lab, "apply", "NF-416", &["port 22"]);
     assert_eq!(applies(&lab, "--host web-1 --force lockout"), outcomes_of([("web-1", "ok")]));
@@ -149,7 +149,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
   };"#,
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // A directory beside it goes, and comes back, with owners, modes and names.
+    // An unrelated directory is removed and restored, with owners, modes and names.
     let stands = "mkdir -p /etc/ssh/spare && echo note > /etc/ssh/spare/note && chmod 711 /etc/ssh/spare &&
         ln /etc/ssh/spare/note /etc/ssh/spare/other && ln -s note /etc/ssh/spare/link";
     let looks = "find /etc/ssh/spare -printf '%i %p %m %U %T@ %l\\n'";
@@ -163,13 +163,13 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     assert!(!web.files().unwrap().exists("/etc/ssh/spare"));
-    // A package manager would put it there again.
+    // A package manager would create the directory again.
     web.ask("mkdir /etc/ssh/spare && echo again > /etc/ssh/spare/note").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     lab.operator().unwrap().types("nixfleet rollback --yes --host web-1").unwrap().success().unwrap();
     assert_eq!(web.ask(looks).unwrap(), before);
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // Where one of two ways goes, the other is left.
+    // If one of two keys is removed, the other one still works.
     web.ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
 }
@@ -183,7 +183,7 @@ fn a_rollback_that_takes_the_way_in_is_refused() {
         r#"nixfleet.files."/etc/sudoers.d/operators" = { text = "deploy ALL=(ALL) NOPASSWD: ALL\n"; mode = "0440"; };"#,
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // The rule from the time before NixFleet is cleared away; only the managed one is left.
+    // The sudo rule that existed before NixFleet is removed, so only the managed rule is left.
     web.ask("rm /etc/sudoers.d/deploy").unwrap();
-    assert_refuses(&lab, "rollback", "NF-416", &["cannot be root without a password"]);
+    assert_refuses(&lab, "rollback", "NF-416", &["can no longer become root without a password"]);
 }

@@ -1,5 +1,5 @@
-//! The login at the other end: shells that are unlike others, start-up files that talk or listen, `sudo` that
-//! refuses, and an sshd that counts who fails to get in.
+//! Tests of unusual logins on hosts: different shells, start-up files that print output or read input, a
+//! failing `sudo`, and an sshd that penalizes failed logins.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,19 +12,19 @@ use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 use stage::{adds, applies, assert_says, lone, outcomes, outcomes_of};
 
-/// `ada` types it over a connection of its own: sshd looks the account up at login.
+/// Runs a line as `ada` over a new connection, because sshd looks up the account at login.
 fn types(lab: &Lab, line: &str) -> Finished {
     let fresh = "for socket in /tmp/nixfleet-*/*; do ssh -O exit -S \"$socket\" x 2>/dev/null; done";
     lab.operator().unwrap().types(&format!("{fresh}\n{line}")).unwrap()
 }
 
-/// What becomes of web-1.
+/// Returns the result of web-1.
 fn host(finished: &Finished) -> Value {
     let mut document: Value = serde_json::from_str(&finished.stdout).expect(&finished.stdout);
     document["hosts"][0].take()
 }
 
-/// A plan for web-1 ends in this problem, which says each of these things.
+/// Asserts that a plan for web-1 fails with this code and these texts.
 #[track_caller]
 fn assert_no_plan(lab: &Lab, code: &str, sayings: &[&str]) {
     let finished = types(lab, "nixfleet plan --json --host web-1");
@@ -40,8 +40,8 @@ fn every_login_is_used_or_refused_with_its_cause() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
 
-    // Words arrive as they are in shells that quote like no other or forbid much, and everything else works
-    // in them too.
+    // Arguments arrive unchanged in shells with unusual quoting rules or restrictions, and everything else
+    // works in these shells too.
     web.ask("for file in .tcshrc .bashrc; do echo 'echo Welcome' > /home/deploy/$file; done").unwrap();
     let words =
         r#"run --json --host web-1 -- printf '<%s>' 'a b' "it's" '!x' 'a\\b' $'two\nlines' '$HOME' '' '%p'"#;
@@ -57,7 +57,7 @@ fn every_login_is_used_or_refused_with_its_cause() {
         assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]), "{shell}");
         assert_says(&types(&lab, "nixfleet status --host web-1"), 0, &["web-1"]);
     }
-    // A restricted shell that may run nothing but what its owner has chosen.
+    // A restricted shell may only run the programs that its owner has chosen.
     web.ask("echo 'PATH=/home/deploy/bin' > /home/deploy/.bashrc").unwrap();
     assert_no_plan(&lab, "NF-307", &["rbash", "sh: command not found", "usermod --shell /bin/bash deploy"]);
     web.ask("rm /home/deploy/.bashrc").unwrap();
@@ -68,7 +68,7 @@ fn every_login_is_used_or_refused_with_its_cause() {
     }
     web.ask("usermod --shell /bin/bash deploy").unwrap();
 
-    // A start-up file that talks disturbs nothing, and one that listens is named.
+    // A start-up file that prints output does no harm. One that reads input is reported.
     web.ask("printf '%s\\n' 'echo Welcome; printf \"no newline\"; echo oops >&2' > /home/deploy/.bashrc")
         .unwrap();
     let finished = types(&lab, "nixfleet run --json --host web-1 -- echo hi");
@@ -82,7 +82,7 @@ fn every_login_is_used_or_refused_with_its_cause() {
     assert_eq!(host(&finished)["problem"]["code"], "NF-307", "{finished}");
     web.ask("rm /home/deploy/.bashrc").unwrap();
 
-    // What sudo says is told with what helps against it.
+    // An error of sudo is reported with its correction.
     let rules = "/etc/sudoers.d/deploy";
     let whole = "deploy ALL=(ALL:ALL) NOPASSWD: ALL";
     let cases = [
@@ -102,13 +102,13 @@ fn every_login_is_used_or_refused_with_its_cause() {
         web.ask(&format!("{heals}; echo '{whole}' > {rules}; chmod 0440 {rules}")).unwrap();
     }
 
-    // It only grumbles about a host name that nobody knows.
+    // An unresolvable host name only causes a warning of sudo.
     web.ask("hostname nobody-knows").unwrap();
     let finished = types(&lab, "nixfleet plan --json --host web-1");
     assert_eq!(host(&finished)["outcome"], "unchanged", "{finished}");
 }
 
-/// A unit that keeps everybody but root out, for so many seconds.
+/// Returns a unit that blocks logins of all users except root for `seconds` seconds.
 fn shuts(version: u32, seconds: u32) -> String {
     let script = format!(
         "echo nobody comes in > /etc/nologin; : {version}; systemd-run --quiet --on-active={seconds} \
@@ -133,7 +133,7 @@ fn a_host_that_lets_nobody_in_for_a_moment_is_neither_lost_nor_provoked() {
     let penalties = "journalctl --unit ssh.service | grep -c 'activating penalty' || true";
     assert_eq!(web.ask(penalties).unwrap(), "0");
 
-    // Where it stays shut, the reason is what ssh heard last.
+    // If logins stay blocked, the reported cause is the last message that ssh received.
     lab.operator().unwrap().edits("roles/web.nix", &shuts(1, 4), &shuts(2, 60)).unwrap();
     let line = "nixfleet apply --yes --json --host web-1 --confirm-timeout 4";
     let (finished, document) = lab.operator().unwrap().types_for_json(line).unwrap();

@@ -1,4 +1,4 @@
-//! Commands that files name, to be run when they change.
+//! Tests of the commands that run when a file changes (`onChange`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, outcomes, outcomes_of};
 
-/// Makes a database of the aliases, unless one of them is wrong, and notes that it ran.
+/// Compiles the aliases, unless one of them is wrong, and records that it ran.
 const MAKE: &str = "#!/bin/sh
 set -eu
 echo ran >> /run/made
@@ -18,7 +18,7 @@ if grep --quiet wrong aliases; then echo 'aliases: line 1: wrong' >&2; exit 75; 
 cp --preserve=all aliases aliases.db
 ";
 
-/// A service that reads what was made of the file once, when it starts.
+/// Returns a service that reads the compiled file once, when it starts.
 fn mail() -> Value {
     json!({ "sections": {
         "Service": {
@@ -45,7 +45,7 @@ fn role(text: &str, more: &Value) -> Value {
     json!({ "files": files, "systemd": { "units": { "mail.service": mail() } } })
 }
 
-/// How often it ran since this was asked last.
+/// Returns how often the command has run since the last call.
 fn runs(stage: &Stage) -> usize {
     stage.web().ask("cat /run/made 2>/dev/null || true; rm -f /run/made").unwrap().lines().count()
 }
@@ -53,7 +53,7 @@ fn runs(stage: &Stage) -> usize {
 #[test]
 fn a_command_of_a_changed_file_runs_once_between_the_files_and_the_units() {
     let stage = Stage::set();
-    // It comes with the change that names it.
+    // The command is installed by the same change that uses it.
     stage.declares(&role("one\n", &json!({})));
     let plan = stage.types("nixfleet plan --host web-1");
     assert_says(
@@ -72,7 +72,7 @@ fn a_command_of_a_changed_file_runs_once_between_the_files_and_the_units() {
     stage.types("nixfleet rollback --yes --host web-1").success().unwrap();
     assert_eq!((runs(&stage), stage.web().ask("cat /run/mail/in-force").unwrap().as_str()), (1, "one"));
 
-    // Where what it is made of goes, so does what was made.
+    // If the source file is removed, so is the compiled file.
     stage.declares(&json!({
         "files": { "/usr/local/bin/make-aliases": { "text": MAKE, "mode": "0755" } },
     }));
@@ -88,7 +88,7 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
     stage.applies();
     runs(&stage);
 
-    // In the middle, with others that were fine.
+    // The command fails in the middle of a change, after another command that succeeded.
     let before = json!({ "/etc/before": { "text": "x", "onChange": ["/bin/true", "--first"] } });
     stage.declares(&role("wrong\n", &before));
     stage.fails(
@@ -98,15 +98,15 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
     );
     assert_eq!(runs(&stage), 2, "there and back");
 
-    // Fine by itself, and undone for what comes later.
+    // The command succeeds, and the change is undone because of a later failure.
     let mut unhealthy = role("two\n", &json!({}));
     unhealthy["healthChecks"] = json!({ "no": { "command": ["/bin/false"], "retries": 0 } });
     stage.declares(&unhealthy);
-    stage.fails("rolled-back", "NF-418", &["Health check no failed"]);
+    stage.fails("rolled-back", "NF-418", &["health check no failed"]);
     assert_eq!(runs(&stage), 2, "there and back");
     assert_eq!(stage.web().ask("cat /run/mail/in-force").unwrap(), "one");
 
-    // What cannot be made again keeps nobody from going back, and is told.
+    // A command that fails during the undo does not prevent it, and is reported.
     stage.declares(&role(
         "one\n",
         &json!({ "/etc/odd": { "text": "1", "onChange": ["/usr/bin/test", "-e", "/run/odd"] } }),
@@ -133,7 +133,7 @@ fn a_program_that_is_nowhere_is_known_before() {
     let cases = [
         ("/usr/sbin/newaliasess", json!({}), "No such file"),
         ("/etc", json!({}), "is not a file"),
-        ("/etc/passwd", json!({}), "nobody may execute it"),
+        ("/etc/passwd", json!({}), "is not executable"),
         ("/srv/make", json!({ "/srv/make": { "text": "#!/bin/sh\n" } }), "gets mode 0644"),
     ];
     for (program, more, saying) in cases {
@@ -143,22 +143,19 @@ fn a_program_that_is_nowhere_is_known_before() {
         assert_says(&plan, 2, &["NF-422", program, saying, option]);
         stage.fails("blocked", "NF-422", &[program]);
     }
-    // One that comes along is there in time. Where all goes together, it need not run.
+    // A program that is part of the change exists in time. If the program is removed with its file, the
+    // command need not run.
     named(&["/srv/make"], &json!({ "/srv/make": { "text": "#!/bin/sh\n", "mode": "0755" } }));
     stage.applies();
     named(&["/srv/make", "again"], &json!({}));
     stage.fails("blocked", "NF-422", &[]);
     stage.declares(&json!({}));
     let plan = stage.types("nixfleet plan --host web-1");
-    assert_says(
-        &plan,
-        0,
-        &["/etc/aliases: /srv/make is not run, since it cannot be: /srv/make goes with the change"],
-    );
+    assert_says(&plan, 0, &["/etc/aliases: /srv/make cannot be run: /srv/make is removed by the change"]);
     stage.applies();
 }
 
-/// Going back has to work when all else is broken.
+/// A rollback must work even if everything else is broken.
 #[test]
 fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     let stage = Stage::set();
@@ -179,7 +176,7 @@ fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     assert_eq!(stage.web().ask("cat /etc/odd").unwrap(), "1");
 }
 
-/// What it says goes to reports, histories and the logs of CI.
+/// The output of the command is shown in reports, in the history and in logs of CI.
 #[test]
 fn a_command_that_fails_tells_nobody_what_only_its_owner_may_read() {
     let stage = Stage::set();

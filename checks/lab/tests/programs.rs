@@ -1,4 +1,4 @@
-//! The programs are what users get: one small file each that runs on any host.
+//! Tests the released programs: each is one small file that runs on any host.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

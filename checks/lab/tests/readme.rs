@@ -1,4 +1,4 @@
-//! The documentation keeps its word: what it tells a reader to write and type works, in that order.
+//! Tests the documentation: its instructions work if they are followed in order.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,8 +10,8 @@ use nixfleet_lab::command::Program;
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::manual::{Instruction, instructions};
 
-/// All pages that tell a reader to do something. Those of a row are followed one behind the other in the same
-/// folder: the later ones go on with the fleet of the first.
+/// The pages with instructions. The pages of a row are followed one after the other in the same directory,
+/// because the later ones use the fleet of the first.
 const FOLLOWED: [&[&str]; 3] = [
     &[
         "README.md",
@@ -75,7 +75,7 @@ fn every_link_of_a_page_leads_somewhere() {
     }
 }
 
-/// What a link calls a heading: its letters in small, hyphens for spaces.
+/// Returns the anchor of a heading: its letters in lower case, with hyphens instead of spaces.
 fn anchor(line: &str) -> Option<String> {
     let heading = line.starts_with('#').then(|| line.trim_start_matches('#').trim().to_lowercase())?;
     let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
@@ -92,8 +92,8 @@ fn read(page: &str) -> String {
     fs::read_to_string(checkout::path(page)).unwrap()
 }
 
-/// Does what pages say, in a new folder on the operator's machine. Without a network, this checkout stands
-/// for what is published.
+/// Follows the instructions of pages in a new directory on the operator's machine. There is no network, so
+/// this checkout replaces the published repository.
 fn follow(pages: &[&str]) {
     let lab = Lab::boot(&Plan::of_test()).unwrap();
     let operator = lab.operator().unwrap();
@@ -120,7 +120,7 @@ fn follow(pages: &[&str]) {
     }
 }
 
-/// Has make say what it would do.
+/// Runs an instruction for a clone with `make --dry-run`.
 fn try_in_clone(page: &str, instruction: &Instruction) {
     let Instruction::TypeInClone(line) = instruction else { return };
     let dry = line.replacen("make ", "make --dry-run ", 1);

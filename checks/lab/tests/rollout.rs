@@ -1,5 +1,5 @@
-//! A change goes through sixteen hosts: in waves, stopped by a failure, resumed, taken back, and never more
-//! databases down at once than may be.
+//! Tests rollouts to sixteen hosts: waves, a stop after a failure, a resume, a rollback, and the limit of
+//! databases that may be down at once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,8 @@ use fleet16::{Fleet16, by_outcome, memory, waves};
 use nixfleet_lab::snapshot::Snapshot;
 use stage::{assert_says, outcomes, outcomes_of};
 
-/// The chapters follow each other on one set of hosts: booting sixteen takes longer than any of them.
+/// The parts of this test run in order on one set of hosts, because booting sixteen hosts takes longer than
+/// any part.
 #[test]
 fn a_change_goes_through_sixteen_hosts() {
     let fleet = Fleet16::boot();
@@ -40,8 +41,8 @@ fn everything_at_once(fleet: &Fleet16) {
     assert_eq!(document["rollout"]["end"], "complete");
 }
 
-/// First its page is wrong on every host, which only its health check notices, then its service ends with 1:
-/// each reaches one host.
+/// First the page is wrong on every host, which only the health check detects. Then the service exits with 1.
+/// Each mistake reaches only one host.
 fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
     fleet.releases("2");
     fleet.edits("page = \"ready\"", "page = \"out of order\"");
@@ -56,7 +57,7 @@ fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
     reaches_exactly_the_canary(fleet, "NF-406", &[]);
 }
 
-/// An apply changes nothing but the canary, which goes back.
+/// Asserts that an apply changes only the canary, which is then rolled back.
 fn reaches_exactly_the_canary(fleet: &Fleet16, code: &str, sayings: &[&str]) {
     let (web, db) = (fleet.host("web-02"), fleet.host("db-01"));
     let before = [web, db].map(|host| Snapshot::take(host).unwrap());
@@ -77,13 +78,13 @@ fn reaches_exactly_the_canary(fleet: &Fleet16, code: &str, sayings: &[&str]) {
     assert!(fleet.host("web-01").unit("app.service").unwrap().active == "active");
     for (host, before) in [web, db].into_iter().zip(before) {
         let difference = before.difference(&Snapshot::take(host).unwrap());
-        // Closures may be sent ahead.
+        // Closures may be copied in advance.
         let touched: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
         assert!(touched.is_empty(), "{} is not as it was:\n{}", host.name(), touched.join("\n"));
     }
 }
 
-/// The flake has changed since: that is for the next rollout.
+/// The flake has changed since the rollout was planned, and the change is not part of the resumed rollout.
 fn a_resumed_rollout_does_what_was_planned_then(fleet: &Fleet16) {
     fleet.edits("program = \"false\"", "program = \"httpd -f -p 5432 -h /etc/app\"");
     let (finished, document) = fleet.json("apply --yes --resume");
@@ -91,10 +92,10 @@ fn a_resumed_rollout_does_what_was_planned_then(fleet: &Fleet16) {
     assert_eq!(outcomes(&document)["web-01"], "rolled-back", "{finished}");
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
     let unknown = fleet.types("apply --yes --resume 20200101-000000-bbbb");
-    assert_says(&unknown, 1, &["NF-104", "the last ones that this machine remembers are"]);
+    assert_says(&unknown, 1, &["NF-104", "the last rollouts on this machine are"]);
 }
 
-/// One host of the second wave cannot start the service. Returns the rollout.
+/// One host of the second wave cannot start the service. Returns the id of the rollout.
 fn a_failure_in_the_second_wave_takes_that_wave_back(fleet: &Fleet16) -> String {
     fleet.releases("3");
     let (_, plan) = fleet.json("plan");
@@ -128,24 +129,24 @@ fn a_paused_rollout_goes_on_where_it_stopped(fleet: &Fleet16, rollout: &str) {
     assert_eq!(fleet.versions(), [("3".to_owned(), 16)]);
     assert_eq!(fleet.host("web-01").unit("app.service").unwrap(), canary, "the canary was done");
     let again = fleet.types(&format!("apply --yes --resume {rollout}"));
-    assert_says(&again, 1, &["NF-104", "nothing is left to do in the rollout", "it is complete"]);
+    assert_says(&again, 1, &["NF-104", "the rollout has nothing left to do", "it is complete"]);
 }
 
-/// One host has gone back before, by hand.
+/// One host has been rolled back individually before.
 fn a_whole_rollout_can_be_taken_back(fleet: &Fleet16, rollout: &str) {
     assert_says(&fleet.types("rollback --yes --host web-05"), 0, &["1 ok"]);
     let (finished, document) = fleet.json(&format!("rollback --yes --rollout {rollout}"));
     assert!(finished.ok(), "{finished}");
     assert_eq!(by_outcome(&document), [("ok".to_owned(), 15), ("unchanged".to_owned(), 1)]);
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
-    // Nothing is left to take back, nor to go on with.
+    // Nothing is left to roll back or to resume.
     for words in ["rollback --yes --rollout", "apply --yes --resume"] {
         let again = fleet.types(&format!("{words} {rollout}"));
         assert_says(&again, 1, &["NF-104"]);
     }
 }
 
-/// Somebody asks the real services all the while.
+/// The real services are queried during the whole rollout.
 fn never_are_two_databases_down_at_once(fleet: &Fleet16) {
     fleet.releases("4");
     let (finished, down) = fleet.watched(&["db-01", "db-02", "db-03", "db-04"], || {
@@ -161,8 +162,8 @@ fn never_are_two_databases_down_at_once(fleet: &Fleet16) {
     }
 }
 
-/// One database is changed, a second operator comes, and a third host loses power: what the rollout may do is
-/// decided by how many databases are down.
+/// While one database is changed, a second operator applies to it, and another database loses power. The
+/// number of databases that are down decides whether the rollout may continue.
 fn a_host_that_dies_uses_up_the_budget(fleet: &Fleet16) {
     fleet.releases("5");
     fleet.host("db-01").ask("touch /run/held").unwrap();

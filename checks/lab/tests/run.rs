@@ -1,4 +1,4 @@
-//! `nixfleet run`: what goes to the hosts, and what comes back.
+//! Tests of `nixfleet run`: the input that hosts receive, and the output that they return.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 use stage::assert_says;
 
-/// Two hosts.
+/// Boots a lab with two hosts.
 fn pair() -> Lab {
     Lab::boot(&Plan::of_test().without("db-1")).unwrap()
 }
@@ -21,7 +21,7 @@ fn types(lab: &Lab, line: &str) -> Finished {
     lab.operator().unwrap().types(line).unwrap()
 }
 
-/// What becomes of each host.
+/// Runs a line, and returns the result of each host.
 fn hosts(lab: &Lab, line: &str) -> Vec<Value> {
     let (_, mut document) = lab.operator().unwrap().types_for_json(line).unwrap();
     serde_json::from_value(document["hosts"].take()).unwrap()
@@ -46,7 +46,7 @@ fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
     for host in hosts(&lab, "seq 400000 | nixfleet run --stdin --tag web --json -- sha256sum") {
         assert_eq!(host["run"]["stdout"], sum.as_str());
     }
-    // One after the other: who comes later gets all of it too.
+    // The hosts run one after the other. The later ones receive the complete input too.
     for host in hosts(
         &lab,
         "seq 400000 > numbers; nixfleet run --stdin --tag web --json --parallel 1 -- sha256sum < numbers",
@@ -54,7 +54,8 @@ fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
         assert_eq!(host["run"]["stdout"], sum.as_str());
     }
 
-    // A command that reads nothing waits for nothing, and takes nothing from a loop.
+    // A command that does not read its input does not wait for it, and does not consume the input of a shell
+    // loop.
     let began = Instant::now();
     types(&lab, "nixfleet run --host web-1 -- true < <(exec sleep 100)").success().unwrap();
     types(&lab, "nixfleet run --tag web -- true < <(exec sleep 100)").success().unwrap();
@@ -77,7 +78,7 @@ fn a_command_that_takes_too_long_is_ended_and_failed() {
         assert_eq!(host["run"]["stdout"], "begun\n");
         assert_eq!(host["problem"]["code"], "NF-308", "{host:#}");
         assert!(
-            host["problem"]["why"].as_str().unwrap().contains("it was ended on the host"),
+            host["problem"]["why"].as_str().unwrap().contains("it was killed on the host"),
             "{flag} {host:#}"
         );
         gone(web);

@@ -1,4 +1,4 @@
-//! A change goes through many simulated hosts: the real command, the real scripts, the real activator.
+//! Tests rollouts to many simulated hosts, with the real command line, scripts and activator.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,11 +12,11 @@ use nixfleet_lab::simulation::{Noted, STATE, Simulation};
 use serde_json::Value;
 
 const HOSTS: usize = 120;
-/// What the fleet says of databases, and the default of hosts at once.
+/// The number of databases that the fleet allows to be down.
 const DATABASES_DOWN: usize = 2;
 const AT_ONCE: usize = 16;
 
-/// The chapters follow each other on one fleet.
+/// The parts of this test run in order on one fleet.
 #[test]
 fn a_change_goes_through_many_hosts() {
     let fleet = Simulation::boot(&Plan::new(format!("{}-scale", std::process::id()))).unwrap();
@@ -34,7 +34,7 @@ fn a_change_goes_through_many_hosts() {
 }
 
 fn nixfleet(fleet: &Simulation, words: &str) -> (Finished, Value) {
-    // Whoever runs the tests may have closed their own terminal.
+    // SIGHUP may be ignored if the tests run without a terminal.
     let line = format!("env --default-signal=HUP nixfleet {words} --json");
     let finished = fleet.script(&line).unwrap().run().unwrap();
     let document = serde_json::from_str(&finished.stdout);
@@ -55,12 +55,12 @@ fn outcomes(document: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The hosts that were applied to.
+/// Returns the hosts on which an apply started.
 fn begun_in(log: &[Noted]) -> BTreeSet<&str> {
     log.iter().filter(|noted| noted.what == "apply" && noted.began).map(|noted| noted.host.as_str()).collect()
 }
 
-/// The most hosts of these that were being applied to at once.
+/// Returns the maximum number of the given hosts on which an apply ran at once.
 fn most_at_once(log: &[Noted], counts: impl Fn(&str) -> bool) -> usize {
     let mut running = BTreeSet::new();
     let applies = log.iter().filter(|noted| noted.what == "apply" && counts(&noted.host));
@@ -75,7 +75,7 @@ fn most_at_once(log: &[Noted], counts: impl Fn(&str) -> bool) -> usize {
     counted.max().unwrap_or(0)
 }
 
-/// No host was applied to before all of earlier waves had ended.
+/// Asserts that no host was applied to before all hosts of the earlier waves had ended.
 fn assert_in_waves(log: &[Noted], waves: &[Vec<String>]) {
     let wave = |host: &str| waves.iter().position(|wave| wave.iter().any(|each| each == host)).unwrap();
     let mut ended = vec![0; waves.len()];
@@ -95,7 +95,7 @@ fn is_database(host: &str) -> bool {
     host.ends_with('0')
 }
 
-/// There are more hosts than one call of Nix builds.
+/// There are more hosts than one call of Nix builds, so hosts are planned while others are still built.
 fn hosts_are_asked_while_others_are_built(fleet: &Simulation) {
     let plan = fleet.script("nixfleet plan --events").unwrap().run().unwrap().success().unwrap();
     let events: Vec<Value> = plan.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -108,7 +108,7 @@ fn hosts_are_asked_while_others_are_built(fleet: &Simulation) {
     fleet.log().unwrap();
 }
 
-/// One of them does not answer at first.
+/// One host refuses its first two connections.
 fn waves_and_budgets_are_kept_among_many(fleet: &Simulation) {
     fleet.refuses("host-0042", 2).unwrap();
     let (finished, document) = nixfleet(fleet, "apply --yes --connect-retries 3");
@@ -128,7 +128,7 @@ fn waves_and_budgets_are_kept_among_many(fleet: &Simulation) {
     }
 }
 
-/// Far more than a login may have open at first.
+/// A plan of many hosts at once needs more open files than the soft limit of a login allows.
 fn many_hosts_at_once_are_not_too_many_files(fleet: &Simulation) {
     let plan = fleet.script("ulimit -Sn 64 && nixfleet plan --parallel 100").unwrap().run().unwrap();
     assert!(plan.ok() && plan.stdout.contains("Nothing to change."), "{plan}");
@@ -151,7 +151,8 @@ fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
     assert!(waves[..2].iter().flatten().all(|host| ended[host] == "ok"));
     assert!(waves[3].iter().all(|host| ended[host] == "deferred"));
     let begun = begun_in(&log);
-    // The command hears of it a moment after it has ended; whoever had begun by then ends by itself.
+    // The command receives the result a moment after the host has ended. Hosts that have started by then
+    // continue to their end.
     let end =
         log.iter().position(|noted| noted.what == "apply" && !noted.began && noted.host == *broken).unwrap();
     let after = begun_in(&log[end..]);
@@ -163,7 +164,7 @@ fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
     }
 
     fleet.remove(broken, "/etc/broken").unwrap();
-    // What is left to do outlives a collection of garbage on this machine.
+    // The closures of the remaining hosts survive a garbage collection on the operator's machine.
     let roots = format!("ls -d {STATE}/rollouts/*.roots");
     fleet.operator().unwrap().ask(&format!("{roots} && nix-store --gc --quiet")).unwrap();
     let (finished, document) = nixfleet(fleet, "apply --yes --resume");
@@ -173,8 +174,8 @@ fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
     assert!(!fleet.operator().unwrap().sh(&roots).unwrap().ok(), "the roots are still there");
 }
 
-/// As if the command had been killed when a host was changed and nobody had written it down yet: those lines
-/// are cut out.
+/// Simulates a command that was killed after a host had changed and before this was recorded, by deleting
+/// these lines from the record.
 fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
     fleet.releases(3).unwrap();
     let (finished, document) = nixfleet(fleet, "apply --yes --tag db --strategy all-at-once");
@@ -194,7 +195,7 @@ fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
     let asked: Vec<&str> = log.iter().filter(|noted| noted.began).map(|noted| noted.what.as_str()).collect();
     assert_eq!(asked, ["plan", "status"]);
 
-    // So it can be taken back with the others, and nothing is left to do then.
+    // So this host is rolled back with the others, and then nothing is left to do.
     let (finished, document) = nixfleet(fleet, &format!("rollback --yes --rollout {rollout}"));
     assert!(finished.ok(), "{}", finished.stderr);
     assert_eq!(outcomes(&document).len(), HOSTS / 10);
@@ -205,7 +206,7 @@ fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
     }
 }
 
-/// A rollout in which no host was touched is over: there is nothing to go on with, and nothing to take back.
+/// A rollout in which no host was changed is finished. It can be neither resumed nor rolled back.
 fn a_rollout_that_changed_nothing_is_over(fleet: &Simulation) {
     fleet.releases(4).unwrap();
     fleet.touch("host-0001", "/etc/broken").unwrap();
@@ -220,7 +221,7 @@ fn a_rollout_that_changed_nothing_is_over(fleet: &Simulation) {
     }
 }
 
-/// What a paused rollout would bring it is older than what it got since.
+/// The generation in a paused rollout is older than the one that the host received since.
 fn a_host_that_has_moved_on_is_not_put_back(fleet: &Simulation) {
     let both = "apply --yes --host host-0110 --host host-0111 --parallel 1";
     fleet.releases(4).unwrap();
@@ -242,10 +243,10 @@ fn a_host_that_has_moved_on_is_not_put_back(fleet: &Simulation) {
     assert_eq!(fleet.revision("host-0111").unwrap(), Some(5));
 }
 
-/// Hosts that are held up in the middle of a change.
+/// The number of hosts that are paused in the middle of a change.
 const HELD: usize = 4;
 
-/// Applies to many hosts, does something while the first few are held up, and lets those go on.
+/// Applies to many hosts, calls `act` while the first few are paused, and lets these continue.
 fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished, Value) {
     fleet.releases(revision).unwrap();
     let held: Vec<String> = (1..=HELD).map(|number| format!("host-{number:04}")).collect();
@@ -273,8 +274,8 @@ fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished
     typed
 }
 
-/// No host is begun any more, and those that have begun end. A terminal that is closed may tell the command
-/// more than once.
+/// No further host is started, and those that have started complete their change. A closed terminal may send
+/// the signal more than once.
 fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
     for (revision, signals) in [(4, ["INT"].as_slice()), (5, &["HUP"; 3])] {
         let (finished, document) = interrupted(fleet, revision, || {
@@ -291,13 +292,14 @@ fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
     }
 }
 
-/// The command leaves, and the hosts that were being changed end by themselves: an apply finds nothing in its
-/// way.
+/// The command ends at once. The hosts that were being changed complete the change on their own, and do not
+/// block the next apply.
 fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     let operator = fleet.operator().unwrap();
     let (finished, document) = interrupted(fleet, 6, || {
         let running = || Ok(operator.sh("pidof nixfleet")?.ok());
-        // The second one counts once the first was taken note of, which cannot be seen from outside.
+        // The second signal has an effect only after the command has handled the first, which cannot be
+        // observed from outside.
         let gone = || {
             operator.sh("kill -INT $(pidof nixfleet)")?;
             running().map(|running| !running)
@@ -320,8 +322,8 @@ fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     }
 }
 
-/// One host is still being changed when the command is gone: the rollout is not complete then, and what that
-/// host becomes is taken back with the others.
+/// One host is still being changed when the command is killed. The rollout is then not complete, and this
+/// host is rolled back with the others.
 fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
     fleet.releases(7).unwrap();
     fleet.touch("host-0002", "/etc/held").unwrap();
@@ -355,7 +357,7 @@ fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
     wait_until("it has changed", Duration::from_secs(60), || Ok(fleet.revision("host-0002")? == Some(7)))
         .unwrap();
     let returns = || {
-        // It may still be putting things away.
+        // The host may still be cleaning up.
         let (finished, document) = nixfleet(fleet, &back);
         Ok(finished.ok() && outcomes(&document)["host-0002"] == "ok")
     };

@@ -1,4 +1,4 @@
-//! What the package brings to the operator's shells: real bash, fish and zsh complete names of the fleet, and
+//! Tests of the package in the operator's shells: real bash, fish and zsh complete names of the fleet, and
 //! `man` shows a page for each command.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -10,20 +10,20 @@ use std::collections::BTreeSet;
 use nixfleet_lab::lab::Lab;
 use stage::{applies, lone, outcomes_of};
 
-/// Hosts, tags, groups and roles of the demo's fleet, as a selector takes them.
+/// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
-/// Every command that is not hidden.
+/// All commands that are not hidden.
 const COMMANDS: &str = "plan apply status check rollback run history hosts gc backups completions help";
 
-/// What `ada` types into a shell of bash that has the package, and what it prints.
+/// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {
     lab: &'a Lab,
-    /// Where the package is.
+    /// The store path of the package.
     package: String,
 }
 
 impl Ada<'_> {
-    /// Standard output; the line has to succeed, and to say nothing else.
+    /// Runs a line and returns its standard output. It must succeed, and print nothing to standard error.
     #[track_caller]
     fn types(&self, line: &str) -> String {
         let profile = format!(
@@ -36,14 +36,14 @@ impl Ada<'_> {
         finished.stdout
     }
 
-    /// What fish offers behind a line, without what it means.
+    /// Returns the completions that fish offers for a line, without their descriptions.
     fn fish(&self, line: &str) -> String {
         let said =
             self.types(&format!("fish --command {}", quoted(&format!("complete -C {}", quoted(line)))));
         words(said.lines().map(|line| line.split('\t').next().unwrap_or_default()))
     }
 
-    /// What zsh makes of a line at the tab key, and what it offers behind it.
+    /// Returns the line after zsh has completed it, and the completions that zsh offers for it.
     fn zsh(&self, line: &str) -> (String, String) {
         let script = "/srv/nixfleet/checks/lab/tests/shells/tab.zsh";
         let said = self.types(&format!("zsh -f {script} {}", quoted(line)));
@@ -51,7 +51,8 @@ impl Ada<'_> {
         (line.to_owned(), words(offered.lines()))
     }
 
-    /// What bash offers behind a line, once it has loaded what the package brings for this command.
+    /// Returns the completions that bash offers for a line, after it has loaded the package's completion
+    /// script.
     fn bash(&self, line: &str) -> String {
         let script = format!(
             ". /usr/share/bash-completion/bash_completion; _comp_load nixfleet; COMP_LINE={line}; \
@@ -62,7 +63,7 @@ impl Ada<'_> {
     }
 }
 
-/// For any of the shells; no line of ours has a quote of this kind in it.
+/// Quotes a word for any of the shells. No line in this test has a single quote.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
@@ -71,7 +72,7 @@ fn words<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// One host that has its first generation, and the package, made just as the flake says.
+/// Applies the first generation to a host, and builds the package as the flake defines it.
 fn installed(lab: &Lab) -> Ada<'_> {
     assert_eq!(applies(lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     let build = "nix build --no-link --print-out-paths --no-write-lock-file --override-input nixpkgs path:/srv/nixpkgs \
@@ -101,16 +102,16 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
         ("nixfleet rollback --rollout ", rollout),
         ("nixfleet apply --dry", "--dry-run"),
         ("nixfleet ", COMMANDS),
-        // These are hidden.
+        // These commands are hidden.
         ("nixfleet ma", ""),
         ("nixfleet doc", ""),
         ("nixfleet __", ""),
-        // What the program knows nothing of is a file.
+        // For other arguments, file names are completed.
         ("nixfleet apply --plan fleet", "fleet.nix"),
     ] {
         assert_eq!(ada.fish(line), offered, "fish: {line}");
         assert_eq!(ada.zsh(line).1, offered, "zsh: {line}");
-        // Files are bash's own matter.
+        // bash itself completes file names.
         if !line.contains("--plan") {
             assert_eq!(ada.bash(line), offered, "bash: {line}");
         }
@@ -139,7 +140,7 @@ fn what_is_typed_may_be_quoted(ada: &Ada<'_>) {
         assert_eq!(ada.zsh(line).1, "web-1 web-2", "zsh: {line}");
     }
     assert_eq!(ada.bash("~/bin/nixfleet plan web"), "web-1 web-2");
-    // What a shell reads from its start-up file, as the manual has it.
+    // A shell may read the completions in its start-up file, as the manual describes.
     let script = "zsh -f /srv/nixfleet/checks/lab/tests/shells/tab.zsh 'nixfleet rollback --to p'";
     let said = ada.types(&format!("unset FPATH; {script} 'source <(nixfleet completions zsh)'"));
     assert_eq!(said, "nixfleet rollback --to previous \nprevious\n");
@@ -148,7 +149,7 @@ fn what_is_typed_may_be_quoted(ada: &Ada<'_>) {
 fn every_command_has_a_page(ada: &Ada<'_>) {
     let pages = ada.types("ls ${PATH%%/bin:*}/share/man/man1");
     let pages: BTreeSet<&str> = pages.lines().filter_map(|page| page.strip_suffix(".1")).collect();
-    // `help` is no command of its own.
+    // `help` has no page.
     for command in COMMANDS.split(' ').filter(|command| *command != "help") {
         assert!(pages.contains(format!("nixfleet-{command}").as_str()), "{command}: {pages:?}");
     }
@@ -156,7 +157,7 @@ fn every_command_has_a_page(ada: &Ada<'_>) {
         assert!(pages.contains(page), "{page}: {pages:?}");
     }
     for page in pages {
-        // It is found by its name, and what groff has to say goes to standard error.
+        // The page is found by its name, and warnings of groff are printed to standard error.
         let shown = ada.types(&format!("MANWIDTH=100 LC_ALL=C.UTF-8 man --warnings=w {page} | cat"));
         for saying in ["NAME", "SYNOPSIS", page] {
             assert!(shown.contains(saying), "{page} has no `{saying}`:\n{shown}");

@@ -1,4 +1,4 @@
-//! The main job, from three fresh hosts to a rollback.
+//! Tests the main use of NixFleet, from three new hosts to a rollback.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,7 +10,7 @@ use stage::{
     applies, assert_as_before, assert_says, converged, fresh, generation, outcomes, outcomes_of, snapshots,
 };
 
-/// The web server's answer, asked for by the operator.
+/// Returns the page of a web server, requested from the operator's machine.
 fn page(lab: &nixfleet_lab::lab::Lab, host: &str) -> String {
     let asked = lab.operator().unwrap().types(&format!(
         "curl --silent --show-error --retry 5 --retry-connrefused --max-time 5 http://{host}:8080/"
@@ -236,7 +236,7 @@ fn a_service_that_keeps_ending_goes_back_and_its_correction_is_not_held_against_
     let right = "httpd -f -p ${toString port} -c /etc/web/httpd.conf\";";
     let wrong = "sh -c 'sleep 0.05; exit 1'\"; RestartSec = 0;";
 
-    // More often than systemd lets a unit be started in ten seconds.
+    // Repeat this more often than systemd allows a unit to be started in ten seconds.
     for _ in 0..6 {
         operator.edits("roles/web.nix", right, wrong).unwrap();
         let (finished, document) =

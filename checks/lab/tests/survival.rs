@@ -1,5 +1,5 @@
-//! Connections break, commands are killed, hosts lose power, and changes cut hosts off: each host ends in
-//! exactly the old or exactly the new generation by itself, and says what happened.
+//! Tests of broken connections, killed commands, power cuts, and changes that cut hosts off. Each host must
+//! end in exactly the old or exactly the new generation on its own, and report what happened.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,10 +15,10 @@ use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of};
 
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// web-1, converged, and how it stands.
+/// Returns a lab with web-1, to which the fleet is applied, and a snapshot of the host.
 fn converged() -> (Lab, Snapshot) {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -30,7 +30,7 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// A change of the web page, and a unit that does not start before somebody writes into a pipe.
+/// Adds a change of the web page, and a unit whose start waits for input from a pipe.
 fn adds_a_gate(lab: &Lab) {
     web(lab).ask("mkfifo /run/gate").unwrap();
     adds(
@@ -49,7 +49,7 @@ fn adds_a_gate(lab: &Lab) {
     lab.operator().unwrap().edits("roles/web.nix", "message = \"hello\"", "message = \"new\"").unwrap();
 }
 
-/// A unit that does one thing when it starts and the reverse when it stops.
+/// Adds a unit that runs one command when it starts and its reverse when it stops.
 fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
     adds(
         lab,
@@ -68,7 +68,7 @@ fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
     );
 }
 
-/// Takes port 22 from sshd.
+/// Adds a configuration with which sshd does not listen on port 22.
 fn adds_a_broken_sshd(lab: &Lab) {
     adds(
         lab,
@@ -84,7 +84,7 @@ fn apply(lab: &Lab, flags: &str) -> Finished {
     lab.operator().unwrap().types(&format!("nixfleet apply --yes --json --host web-1 {flags}")).unwrap()
 }
 
-/// Types an apply, does something to it once `ready`, and returns how it ended.
+/// Starts an apply, calls `act` when the script `ready` succeeds, and returns the result of the apply.
 fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finished {
     thread::scope(|scope| {
         let typed = scope.spawn(|| apply(lab, flags));
@@ -94,11 +94,12 @@ fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finishe
     })
 }
 
-/// That the gated unit is being started; that the run waits to be confirmed.
+/// A script that succeeds while the unit that waits for the pipe is starting. The next script succeeds while
+/// the run waits for the confirmation.
 const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 const IN_THE_WINDOW: &str = "grep -L outcome $(grep -l awaitingConfirm /run/nixfleet/*.jsonl) | grep .";
 
-/// A promise was kept; the row of the test in docs/internals/reliability.md says so.
+/// Records that a promise was kept. The row of the test in docs/internals/reliability.md must match.
 #[track_caller]
 fn kept(promise: &str, test: &str, tried: &str) {
     nixfleet_ledger::record(promise, &format!("survival::{test}"), tried, &[]).unwrap();
@@ -112,14 +113,14 @@ fn assert_went_back(finished: &Finished, code: &str) {
     assert_eq!(document["hosts"][0]["problem"]["code"], code, "{finished}");
 }
 
-/// The host is as it was, but for what its store has been sent, and takes new connections.
+/// Asserts that the host is unchanged except for its store, and that it accepts new connections.
 #[track_caller]
 fn assert_old(lab: &Lab, before: &Snapshot) {
     let difference = before.difference(&Snapshot::take(web(lab)).unwrap());
     let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
     assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
     let operator = lab.operator().unwrap();
-    // After refused logins sshd may take nobody from this address for some seconds.
+    // After failed logins, sshd may reject this address for some seconds.
     wait_until("the host takes new connections", LIMIT, || {
         Ok(operator.types("ssh -o ControlPath=none deploy@web-1 sudo -n true")?.ok())
     })
@@ -130,7 +131,7 @@ fn assert_old(lab: &Lab, before: &Snapshot) {
     assert_says(&status, 0, &["managed", "last run: apply by ada@operator", "rolled-back"]);
 }
 
-/// Kills programs of ada's on the operator's machine.
+/// Kills programs of `ada` on the operator's machine.
 fn kill(lab: &Lab, programs: &[&str]) {
     for program in programs {
         lab.operator().unwrap().guest().ask(&format!("pkill -KILL --exact {program}")).unwrap();

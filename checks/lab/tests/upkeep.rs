@@ -1,4 +1,4 @@
-//! What takes room on a host and is needed no more goes, and the way back stays.
+//! Tests that unneeded data on a host can be removed, and that rollbacks still work.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,7 +11,7 @@ use stage::{assert_says, outcomes, outcomes_of};
 
 const PATH: &str = "/etc/story.conf";
 
-/// A host with six generations, an original, and two hand edits.
+/// Returns a host with six generations, a backup of an original file, and backups of two hand edits.
 fn used() -> Stage {
     let stage = Stage::set();
     stage.web().sh(&format!("echo 'stood there' >{PATH}")).unwrap().success().unwrap();
@@ -20,7 +20,7 @@ fn used() -> Stage {
             stage.web().sh(&format!("echo 'by hand before {version}' >{PATH}")).unwrap().success().unwrap();
         }
         let conf = json!({ "text": format!("version {version}\n"), "onConflict": "backup" });
-        // What makes it worth while to collect the store.
+        // A large file makes the garbage collection of the store measurable.
         let ballast = json!({ "text": format!("{version}\n").repeat(500_000) });
         stage.declares(&json!({ "files": { PATH: conf, "/etc/ballast": ballast } }));
         stage.types("nixfleet apply --yes --host web-1").success().unwrap();
@@ -40,7 +40,7 @@ fn json_of(stage: &Stage, line: &str) -> Value {
     document["hosts"][0].clone()
 }
 
-/// The chapters follow each other on one host.
+/// The parts of this test run in order on one host.
 #[test]
 fn a_host_gets_rid_of_what_nobody_needs() {
     let stage = used();
@@ -62,7 +62,7 @@ fn generations_go_as_they_were_shown(stage: &Stage) {
     assert_says(
         &stage.types("nixfleet gc --host web-1 --keep 1"),
         1,
-        &["NF-101", "add --yes to this command", "with --dry-run in its place"],
+        &["NF-101", "add --yes to this command", "use --dry-run instead"],
     );
     let difference = before.difference(&Snapshot::take(stage.web()).unwrap());
     assert!(difference.is_empty(), "a plan changes nothing:\n{difference}");
@@ -78,7 +78,7 @@ fn generations_go_as_they_were_shown(stage: &Stage) {
     let again = stage.types("nixfleet gc --host web-1 --keep 1 --yes");
     assert_says(&again, 0, &["nothing", "1 unchanged"]);
 
-    // The way back and the pinned generation are whole.
+    // The previous and the pinned generation are complete.
     for to in ["previous", "2"] {
         stage.types(&format!("nixfleet rollback --host web-1 --to {to} --yes")).success().unwrap();
     }
@@ -96,7 +96,7 @@ fn backups_are_looked_at_and_dropped(stage: &Stage) {
     assert!(newest.stderr.contains("--generation 3") && newest.stderr.contains("--original"), "{newest}");
     assert_eq!(show("--generation 3").stdout, "by hand before 3\n");
     assert_eq!(show("--original").stdout, "stood there\n");
-    assert_says(&show("--generation 4"), 2, &["NF-405", "it has other backups of this path"]);
+    assert_says(&show("--generation 4"), 2, &["NF-405", "the host has other backups of this path"]);
 
     let drop = |flags: &str| stage.types(&format!("nixfleet backups drop --host web-1 {flags}"));
     assert_says(&drop(""), 1, &["--all", "--older-than"]);

@@ -1,5 +1,5 @@
-//! What a host refuses before anything of it has changed, though the plan looked right: it is the wrong host,
-//! or its own tools find a file or a unit wrong.
+//! Tests of changes that a host refuses before it is changed: the host is the wrong one, or its own tools
+//! reject a file or a unit.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use stage::{
     generation, lone, outcomes, outcomes_of, snapshots,
 };
 
-/// Two addresses are swapped in the inventory, so that each host is taken for the other.
+/// Swaps two addresses in the inventory, so that each of the two hosts is mistaken for the other.
 fn swaps_addresses(lab: &Lab) {
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "addr = \"web-1\";", "addr = \"web-?\";").unwrap();
@@ -39,24 +39,24 @@ fn a_host_is_not_taken_for_another_one() {
     }
     assert_as_before(&before);
 
-    // They were given each other's names on purpose.
+    // With `--force host-name`, the swap is accepted as intended.
     assert_eq!(applies(&lab, "--tag web --force host-name"), outcomes_of([("web-1", "ok"), ("web-2", "ok")]));
     assert_eq!(lab.guest("web-2").unwrap().ask("cat /etc/motd").unwrap(), "This is web-1, a web server.");
     assert_eq!(applies(&lab, "--tag web"), outcomes_of([("web-1", "unchanged"), ("web-2", "unchanged")]));
-    // The generation of the time before is this host's own.
+    // The previous generation has the host's own name.
     let (finished, _) = operator.types_for_json("nixfleet rollback --yes --json --tag web").unwrap();
     assert!(finished.ok(), "{finished}");
     assert_eq!(lab.guest("web-2").unwrap().ask("cat /etc/motd").unwrap(), "This is web-2, a web server.");
 }
 
-/// web-1, converged.
+/// Returns a lab with web-1, to which the fleet is applied.
 fn web_1() -> Lab {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     lab
 }
 
-/// Each addition by itself is refused with these words.
+/// Asserts that each addition to the role is refused with these texts.
 fn each_is_refused(cases: &[(&str, &[&str])]) {
     let lab = web_1();
     for (nix, sayings) in cases {
@@ -74,7 +74,7 @@ fn rules_that_sudo_cannot_read_are_refused() {
             r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL NOPASSWD: ALL\n"; mode = "0440"; };"#,
             &["sudo refused", "/etc/sudoers.d/web", "syntax error"],
         ),
-        // Right by itself, and wrong beside what stands there.
+        // This rule is valid, but its mode is not.
         (
             r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL) NOPASSWD: ALL\n"; mode = "0666"; };"#,
             &["sudo refused", "/etc/sudoers.d/web", "0440"],
@@ -126,7 +126,7 @@ fn a_unit_that_systemd_finds_wrong_is_refused() {
 fn what_is_right_passes_and_what_should_not_be_verified_too() {
     let lab = web_1();
     let web = lab.guest("web-1").unwrap();
-    // Somebody else's noise.
+    // Add an unmanaged unit with errors.
     web.ask("printf '[Service]\\nExecStart=/opt/gone\\nNonsense=1\\n' > /etc/systemd/system/noise.service")
         .unwrap();
     adds(
@@ -156,7 +156,7 @@ fn what_is_right_passes_and_what_should_not_be_verified_too() {
     let (finished, document) = operator.types_for_json("nixfleet apply --yes --json --host web-1").unwrap();
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
     assert_eq!(document["hosts"][0]["report"].get("notes"), None, "{finished}");
-    // Nothing of the preview stays.
+    // The preview is removed.
     assert_eq!(web.ask("grep -c nixfleet-preview /proc/self/mounts || true").unwrap(), "0");
 }
 
@@ -173,7 +173,7 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     let operator = lab.operator().unwrap();
     operator.resets_fleet().unwrap();
     adds(&lab, &file("web ALL=(ALL) NOPASSWD: /usr/bin/true"));
-    // A tool that is there and does not start is no tool that is not installed.
+    // A tool that exists but cannot be started must not be treated as missing.
     web.ask("chmod a-x /usr/sbin/visudo").unwrap();
     assert_refuses(&lab, "apply", "NF-408", &["sudo could not be asked", "visudo: Permission denied"]);
     web.ask("mv /usr/bin/unshare.away /usr/bin/unshare").unwrap();
@@ -187,7 +187,7 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     );
 }
 
-/// What a plan is to know: each with words of its refusal.
+/// The changes that a plan must refuse, each with the expected texts.
 const FORESEEN: [(&str, &[&str]); 5] = [
     (
         r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL NOPASSWD: ALL\n"; mode = "0440"; };"#,
@@ -203,9 +203,12 @@ const FORESEEN: [(&str, &[&str]); 5] = [
     ),
     (
         r#"nixfleet.files."/etc/app.conf" = { text = "v=1\n"; validate = [ "/bin/sh" "-c" "cat %s; exit 1" ]; };"#,
-        &["[NF-408] The command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
+        &["[NF-408] the command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
     ),
-    (r#"nixfleet.users.one.uid = 1;"#, &["[NF-407] The id 1 of `one` is taken", "`daemon` has it"]),
+    (
+        r#"nixfleet.users.one.uid = 1;"#,
+        &["[NF-407] the id 1 of `one` is already in use", "it is the id of `daemon`"],
+    ),
 ];
 
 #[test]
@@ -226,14 +229,14 @@ fn a_plan_says_what_an_apply_would_refuse() {
             ""
         );
     };
-    // It never saw NixFleet: the activator comes along, and goes.
+    // On a host that NixFleet has never changed, the plan uploads the activator and removes it again.
     refuses_each();
     assert_eq!(web.ask("ls -d /run/nixfleet || true").unwrap(), "");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // Its own activator is asked, and contents come along.
+    // On a managed host, the plan uses the host's own activator and uploads the contents of files.
     refuses_each();
 
-    // All of it at once, or nothing, where somebody is in a hurry.
+    // A plan reports all refusals at once, or none with `--no-validate`.
     for (nix, _) in &FORESEEN[..4] {
         adds(&lab, nix);
     }
@@ -272,7 +275,7 @@ fn what_others_may_not_read_is_in_no_plan() {
     adds(&lab, &file("password=hunter1", "0600"));
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     operator.resets_fleet().unwrap();
-    // What stood there counts as well as what is to stand there.
+    // The previous content is private even if the new content is not.
     shows("public", "0644");
     adds(&lab, &file("password=hunter2", "0600"));
     for line in ["--json", "--events", "--out /tmp/plan", "| cat"] {
@@ -283,7 +286,7 @@ fn what_others_may_not_read_is_in_no_plan() {
     assert_says(&operator.types(on_a_terminal).unwrap(), 0, &["password=hunter1", "password=hunter2"]);
     operator.resets_fleet().unwrap();
 
-    // Nor in the words of a command that refuses it.
+    // The content is not in the output of a validator that rejects it either.
     let said = r#"{ text = "password=wrong-hunter3\n"; mode = "0640"; validate = [ "/bin/sh" "-c" "cat %s >&2; exit 1" ]; }"#;
     adds(&lab, &format!(r#"nixfleet.files."/etc/web/secret.env" = {said};"#));
     for line in ["plan", "plan --json", "apply --yes --no-validate"] {
@@ -299,7 +302,8 @@ fn what_others_may_not_read_is_in_no_plan() {
     assert_eq!(web.ask("cat /etc/web/secret.env").unwrap(), "password=hunter1");
 }
 
-/// A user, and a file of its own that a script has to accept; it gets the file as `$1`.
+/// Returns a module with a user, and with a file of that user which a script must accept. The script receives
+/// the file as `$1`.
 fn newcomer(name: &str, script: &str) -> String {
     format!(
         r#"
@@ -326,9 +330,9 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
         assert!(!web.files().unwrap().exists("/var/lib/nixfleet/journal.json"));
         operator.resets_fleet().unwrap();
     };
-    refuses("one", "echo I will not >&2; exit 1", &["/etc/one.conf", "I will not", "nothing was touched"]);
+    refuses("one", "echo I will not >&2; exit 1", &["/etc/one.conf", "I will not", "nothing was changed"]);
 
-    // The command sees the account, which is not there yet.
+    // The command sees the account before it is created.
     let closed = r#"test $(stat -c %u:%g:%a $1) = 0:0:600 && grep -q for $1"#;
     adds(&lab, &newcomer("two", &format!("id -nG two | grep -qw adm && {closed}")));
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -337,7 +341,8 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
     assert_eq!(web.ask("grep -c nixfleet-preview /proc/self/mounts || true").unwrap(), "0");
     operator.resets_fleet().unwrap();
 
-    // Where it cannot be shown, that is said, be it the cause or not.
+    // If the command cannot see the new accounts, this is reported, whether it is the cause of a failure or
+    // not.
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
     let unseen = "did not see the new accounts";
     adds(&lab, &newcomer("three", "id three"));

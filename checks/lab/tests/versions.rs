@@ -1,5 +1,6 @@
-//! Versions of NixFleet mix: a host of the first one is brought under today's, goes back to what the first
-//! one made, is interrupted there, and goes on; the first one's command leaves a host of today's alone.
+//! Tests of hosts with different versions of NixFleet. A host of the first version is upgraded to the current
+//! version, rolled back to a generation of the first version, interrupted there, and changed again. The
+//! command line of the first version refuses to change a host of the current version.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,11 +22,11 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, generation, lone, outcomes, outcomes_of};
 
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(120);
 const LINK: &str = "/nix/var/nix/profiles/nixfleet/activator";
 
-/// One host, and an operator who has the first NixFleet and today's.
+/// One host, and an operator who has both the first and the current version of NixFleet.
 struct Story {
     lab: Lab,
 }
@@ -50,7 +51,7 @@ impl Story {
         story
     }
 
-    /// Runs a script on the operator's machine.
+    /// Runs a script on the operator's machine, with this standard input.
     fn gives(&self, script: &str, input: Vec<u8>) {
         let shell = self.operator().guest().program("sh").unwrap().args(["-ec", script]);
         shell.input(input).run().unwrap().success().unwrap();
@@ -64,7 +65,7 @@ impl Story {
         self.lab.guest("web-1").unwrap()
     }
 
-    /// The operator has the other version from now on.
+    /// Switches the operator to the other version.
     fn changes_version(&self) {
         let swap = "cd /srv && for name in nixfleet prebuilt; do
             mv $name other && mv first/$name $name && mv other first/$name; done; rm -f /home/ada/fleet/flake.lock";
@@ -79,7 +80,7 @@ impl Story {
         files.write("/home/ada/fleet/roles/web.nix", format!("{head}message = \"{message}\"{tail}")).unwrap();
     }
 
-    /// Adds a unit that does not start before somebody writes into a pipe.
+    /// Adds a unit whose start waits for input from a pipe.
     fn adds_a_gate(&self) -> Gate<'_> {
         let gate = r#"
   nixfleet.systemd.units."gate.service".sections = {
@@ -102,7 +103,7 @@ impl Story {
         document
     }
 
-    /// The host is in a generation, knows it, and is as it should be.
+    /// Asserts that the host is in this generation, reports it, and has no drift.
     #[track_caller]
     fn stands(&self, number: u64, message: &str) {
         assert_eq!(generation(self.web()), number);
@@ -114,7 +115,8 @@ impl Story {
         assert!(page.stdout.starts_with(&format!("{message} from web-1")), "{page}");
     }
 
-    /// The activator of the host is today's, and its unit for the boot goes through the link to it.
+    /// Asserts that the activator of the host is the current version, and that its recovery unit uses the
+    /// link to it.
     #[track_caller]
     fn has_todays_activator(&self) {
         let machine = self.operator().guest();
@@ -125,7 +127,7 @@ impl Story {
             .unwrap();
     }
 
-    /// Does something to a change that waits at the gate. The change ends in the old generation.
+    /// Calls `act` while a change waits at the gate, and asserts that the change ends in the old generation.
     #[track_caller]
     fn is_interrupted(&self, act: impl FnOnce()) {
         let before = Snapshot::take(self.web()).unwrap();
@@ -139,14 +141,14 @@ impl Story {
         });
         assert_says(&finished, 2, &["rolled-back", "NF-414"]);
         let difference = before.difference(&Snapshot::take(self.web()).unwrap());
-        // What puts a host right stays, also where the change that brought it did not come about.
+        // The recovery activator stays, even if the change that installed it was undone.
         let stays = |line: &&str| line.starts_with("+ store ") || line.starts_with(&format!("+ {LINK}: "));
         let difference: Vec<&str> = difference.lines().filter(|line| !stays(line)).collect();
         assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
     }
 }
 
-/// The unit that waits, in the role.
+/// The waiting unit in the role, which can be removed again.
 struct Gate<'s> {
     story: &'s Story,
     text: &'static str,
@@ -163,14 +165,14 @@ fn versions_of_nixfleet_mix() {
     let story = Story::begin();
     let web = story.web();
 
-    // The host is the first NixFleet's, with two generations.
+    // The first version applies two generations to the host.
     story.changes_version();
     story.says("one");
     story.ends("apply --yes", "ok");
     story.says("two");
     story.ends("apply --yes", "ok");
 
-    // Today's command works with it as it is.
+    // The current command line works with this host unchanged.
     story.changes_version();
     story.stands(2, "two");
     story.ends("plan", "ok");
@@ -178,7 +180,7 @@ fn versions_of_nixfleet_mix() {
     story.stands(1, "one");
     assert!(!web.files().unwrap().exists(LINK));
 
-    // An upgrade that is cut short ends where it began, and what puts the host right is today's already.
+    // An interrupted upgrade ends in the old generation. The recovery already uses the current activator.
     story.says("three");
     let gate = story.adds_a_gate();
     story.is_interrupted(|| kill_activator(web));
@@ -193,18 +195,19 @@ fn versions_of_nixfleet_mix() {
     story.stands(3, "three");
     story.has_todays_activator();
 
-    // Back across the update. The generation is the first NixFleet's, the activator stays today's.
+    // The rollback crosses the upgrade. The generation is one of the first version, and the activator stays
+    // the current one.
     story.ends("rollback --yes --to 2", "ok");
     story.stands(2, "two");
     story.has_todays_activator();
     assert_eq!(story.ends("plan", "ok")["hosts"][0]["plan"]["problems"], serde_json::json!([]));
 
-    // A garbage collection without any generation of today's leaves the activator there.
+    // The activator survives a garbage collection after all generations of the current version are deleted.
     web.ask("rm /nix/var/nix/profiles/nixfleet/system-3-link && nix-store --gc").unwrap();
     story.has_todays_activator();
     story.stands(2, "two");
 
-    // Interrupted from there, killed and without power.
+    // Changes from this generation are interrupted, by a kill and by a power cut.
     let gate = story.adds_a_gate();
     story.is_interrupted(|| kill_activator(web));
     story.is_interrupted(|| {
@@ -214,12 +217,12 @@ fn versions_of_nixfleet_mix() {
     gate.goes();
     story.stands(2, "two");
 
-    // Forward.
+    // The host is upgraded again.
     story.ends("apply --yes", "ok");
     story.stands(3, "three");
     story.has_todays_activator();
 
-    // The first NixFleet's command sees the host, and refuses to change it.
+    // The command line of the first version can read the host, and refuses to change it.
     story.changes_version();
     story.stands(3, "three");
     let before = Snapshot::take(web).unwrap();
@@ -233,7 +236,7 @@ fn versions_of_nixfleet_mix() {
     }
     let difference = before.difference(&Snapshot::take(web).unwrap());
     assert!(difference.lines().all(|line| line.starts_with("+ store ")), "{difference}");
-    // It goes back with the activator of the host.
+    // The rollback uses the activator of the host.
     story.ends("rollback --yes --to 2", "ok");
     story.changes_version();
     story.stands(2, "two");
@@ -242,7 +245,7 @@ fn versions_of_nixfleet_mix() {
     trees_of_the_first_are_read(web);
 }
 
-/// The link to the activator goes, or what it points to.
+/// Either the link to the activator is deleted, or its target is.
 #[test]
 fn a_host_that_lost_its_activator_goes_by_that_of_its_generation() {
     let stage = Stage::set();
@@ -267,7 +270,7 @@ fn kill_activator(host: &Guest) {
     host.ask(&format!("kill -KILL $(systemctl show --value -p MainPID {unit})")).unwrap();
 }
 
-/// Has a Python program say which things of a tree stand where, by inode: in another tree they have others.
+/// Replaces the inode numbers in a journal by those of the unpacked tree.
 const RENUMBER: &str = r#"
 import json, os
 path = "/var/tmp/first/var/lib/nixfleet/journal.json"
@@ -278,7 +281,7 @@ for facts, step in ((operation["facts"], operation["step"]) for operation in jou
 json.dump(journal, open(path, "w"))
 "#;
 
-/// A tree of files that was a host of the first NixFleet.
+/// A copy of the files of a host of the first version.
 struct Tree<'h>(&'h Guest);
 
 impl<'h> Tree<'h> {
@@ -307,7 +310,7 @@ impl<'h> Tree<'h> {
         assert_eq!(status["interrupted"], Value::Null, "{status:#}");
     }
 
-    /// Everything that somebody could have managed.
+    /// Returns a listing of all files that could be managed.
     fn files(&self) -> String {
         let list = "cd /var/tmp/first && find etc srv ! -name '*-' ! -path etc/walk/edited.conf -printf '%p %y %m %U %G %l ' \
             -a \\( -type f -exec sha256sum {} \\; -o -printf '\\n' \\) | sort";
@@ -315,7 +318,7 @@ impl<'h> Tree<'h> {
     }
 }
 
-/// Hosts of the first NixFleet as they were kept: their records are read, migrated, and undone.
+/// Tests saved copies of hosts of the first version: their recorded state is read, migrated, and rolled back.
 fn trees_of_the_first_are_read(host: &Guest) {
     let tree = Tree::unpack(host, "host");
     let before = tree.files();

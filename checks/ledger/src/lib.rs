@@ -1,5 +1,5 @@
-//! The table of docs/internals/reliability.md: each test that keeps a promise holds its row to what it really
-//! tried.
+//! The table in docs/internals/reliability.md. Each row is about a test of a promise, which compares the row
+//! with its actual measurements.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -7,18 +7,18 @@ use std::io::{Read as _, Seek as _, Write as _};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{FlockOperation, flock};
 
-/// The page with the table.
+/// The page that contains the table.
 pub const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/internals/reliability.md");
-/// What a row begins with that no hand wrote.
+/// The line above the first row of the table.
 pub const HEAD: &str = "| --- | --- | --- | --- |";
-/// Failures that are told; the others are only counted.
+/// Maximum number of failures that are listed. Further failures are only counted.
 const TOLD: usize = 20;
 
-/// Says what a test tried to break a promise, and what failed on the way. The row of the test must say the
-/// same; with the variable `UPDATE_EXPECT` it is made to.
+/// Records how often a test tried to break a promise, and the failures. The row of the test must contain the
+/// same values. If the environment variable `UPDATE_EXPECT` is set, the row is updated.
 ///
 /// # Errors
-/// Something failed, or the row says anything else; or the page cannot be read or written.
+/// A failure was recorded, the row has other values, or the page cannot be read or written.
 pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) -> Result<()> {
     ensure!(
         failures.is_empty(),
@@ -29,7 +29,7 @@ pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) -> Re
     let row = format!("| {promise} | `{test}` | {tried} | {} |", failures.len());
     let mut file =
         OpenOptions::new().read(true).write(true).open(TABLE).context("Failed to open the table")?;
-    // Tests run side by side.
+    // Tests run in parallel.
     flock(&file, FlockOperation::LockExclusive).context("Failed to lock the table")?;
     let document = read(&mut file)?;
     if document.lines().any(|line| line == row) {
@@ -46,7 +46,7 @@ pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) -> Re
     file.write_all(with_row(&document, test, &row)?.as_bytes()).context("Failed to write the table")
 }
 
-/// The page with another row for a test; rows are sorted.
+/// Returns the page with the row of a test replaced. Rows are sorted.
 fn with_row(document: &str, test: &str, row: &str) -> Result<String> {
     let (head, rows) = document.split_once(HEAD).context("the table has no head")?;
     let (rows, tail) = rows.trim_start().split_once("\n\n").unwrap_or((rows.trim(), ""));

@@ -1,4 +1,4 @@
-# Mistakes in what only the module system, or a function, can say.
+# Mistakes in values that only the module system can evaluate, and in functions.
 { lib, ... }:
 {
   assertions = [
@@ -44,7 +44,7 @@
         types = import ../../../lib/types/public.nix { inherit lib; };
       in
       {
-        # Neither example nor description.
+        # An option without an example and a description.
         options.own.port = lib.mkOption { type = types.port; };
         options.own.site = lib.mkOption {
           type = types.record {

@@ -1,4 +1,4 @@
-# Names that would be options of the programs that get them, and a name with a letter of another script.
+# Names that a called program would read as options, and a name with a letter of another script.
 {
   hosts."-web".addr = "web-1";
   hosts."wеb".addr = "web-2";

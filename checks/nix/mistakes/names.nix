@@ -1,4 +1,4 @@
-# Names that other tools have, names a level too high, and mistakes that would only follow from another.
+# Names that other tools use, names one level too high, and mistakes that are only consequences of others.
 {
   host.web-0.addr = "web-0";
   role.web = { };

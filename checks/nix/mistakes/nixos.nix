@@ -1,4 +1,4 @@
-# What belongs to NixOS, a level higher, or a level deeper.
+# Options of NixOS, and options that belong to a higher or lower level.
 {
   network.ssh.user = "deploy";
   nixfleet.files."/etc/a".text = "x";

@@ -1,5 +1,5 @@
 let
-  # As `toString ./app.sh` gives it.
+  # The path as `toString ./app.sh` returns it.
   script = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-source/app.sh";
 in
 {
@@ -9,11 +9,11 @@ in
       nixfleet.systemd.units = {
         "app.service".sections.Service.ExecStart = "${script} --verbose";
         "ssh.service".dropIns."10-limits.conf".text = "[Service]\nExecStartPre=${script}\n";
-        # Nothing of the store itself.
+        # This refers to the store directory, but to nothing in it.
         "other.service".sections.Unit.RequiresMountsFor = "/nix/store";
       };
       nixfleet.files."/etc/app.conf" = {
-        # A text may speak of the store.
+        # The content of a file may mention a store path.
         text = "see ${script}";
         validate = [
           script

@@ -1,7 +1,7 @@
-//! How old something is.
+//! Ages on the command line.
 
-/// Reads an age: a number and a unit. A bare number is refused, since nobody knows whether it means days or
-/// seconds.
+/// Parses an age, such as `30d`, into seconds. A number without a unit is refused, since it could mean days
+/// as well as seconds.
 pub fn age(text: &str) -> Result<u64, String> {
     let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (count, unit) = text.split_at(split);

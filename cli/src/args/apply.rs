@@ -1,14 +1,14 @@
-//! `nixfleet apply`.
+//! The arguments of `nixfleet apply`.
 
 use std::path::PathBuf;
 
 use super::{ExitArgs, ForceArgs, PlanningArgs, RolloutArgs, TargetArgs, WindowArgs};
 use nixfleet_operator::operation::resume::Resumed;
 
-/// What a plan that was made before has settled.
+/// Arguments that conflict with `--plan` and `--resume`, since the existing plan has fixed what they set.
 const FIXED: [&str; 9] = ["selector", "host", "tag", "role", "base", "on", "strategy", "wave", "canary"];
 
-/// Flags of `apply`.
+/// Arguments of `apply`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +42,7 @@ pub struct ApplyArgs {
     #[arg(short, long, help_heading = "Apply")]
     pub yes: bool,
 
-    /// Let each host fetch from its own binary caches what they have, and send it only the rest
+    /// Let hosts download store paths from their own binary caches, and send only the rest
     #[arg(long, help_heading = "Apply")]
     pub substitute_on_destination: bool,
 
@@ -50,12 +50,12 @@ pub struct ApplyArgs {
     #[arg(long, help_heading = "Apply", conflicts_with = "plan")]
     pub dry_run: bool,
 
-    /// Apply a plan saved by `plan --out`; refused where a host has changed since
+    /// Apply a plan that was saved by `plan --out`; refuse if a host has changed since
     #[arg(long, help_heading = "Apply", value_name = "FILE", conflicts_with_all = FIXED)]
     pub plan: Option<PathBuf>,
 
-    /// Go on with a rollout that was paused or interrupted, with exactly the closures that were planned then;
-    /// without a name, with the last one
+    /// Resume a paused or interrupted rollout with exactly the closures that were planned; without a name,
+    /// resume the last rollout
     #[arg(long, help_heading = "Apply", value_name = "ROLLOUT", num_args = 0..=1, conflicts_with_all = FIXED)]
     #[arg(default_missing_value = "last", conflicts_with_all = ["plan", "dry_run"])]
     pub resume: Option<Resumed>,

@@ -1,18 +1,18 @@
-//! `nixfleet backups`.
+//! The arguments of `nixfleet backups`.
 
 use clap::{Args, Subcommand};
 
 use super::age::age;
 use super::{FlakeArgs, TargetArgs};
 
-/// What `backups` is asked.
+/// Arguments of `backups`.
 #[derive(Clone, Debug, Args)]
 pub struct BackupsArgs {
     #[command(subcommand)]
     pub what: BackupsCommand,
 }
 
-/// What can be done with backups.
+/// Subcommands of `backups`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BackupsCommand {
     /// List the backups of hosts: hand edits and originals
@@ -23,7 +23,7 @@ pub enum BackupsCommand {
     Drop(BackupsDropArgs),
 }
 
-/// Flags of `backups list`.
+/// Arguments of `backups list`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,12 +33,13 @@ pub struct BackupsListArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
 
-    /// Only backups of this path or of what is below it; a pattern such as '/etc/*.conf' means several
+    /// List only backups of this path and of paths below it; a pattern such as '/etc/*.conf' selects several
+    /// paths
     #[arg(long, help_heading = "Backups", value_name = "PATH")]
     pub path: Vec<String>,
 }
 
-/// Flags of `backups show`.
+/// Arguments of `backups show`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -50,22 +51,22 @@ pub struct BackupsShowArgs {
     #[command(flatten)]
     pub flake: FlakeArgs,
 
-    /// The host
+    /// The host that has the backup
     pub host: String,
 
-    /// The path that it is a backup of, or where the backup stands on the host
+    /// The path that was backed up, or the path of the backup itself on the host
     pub path: String,
 
-    /// The backup that the change to this generation made
+    /// Show the backup that the change to this generation made
     #[arg(long, help_heading = "Backups", value_name = "N", conflicts_with = "original")]
     pub generation: Option<u64>,
 
-    /// What stood there before NixFleet managed the path
+    /// Show what was at the path before NixFleet managed it
     #[arg(long, help_heading = "Backups")]
     pub original: bool,
 }
 
-/// Flags of `backups drop`.
+/// Arguments of `backups drop`.
 #[derive(Clone, Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
 #[command(after_help = "\
@@ -80,23 +81,23 @@ pub struct BackupsDropArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
 
-    /// Backups of this path or of what is below it; a pattern such as '/etc/*.conf' means several
+    /// Drop backups of this path and of paths below it; a pattern such as '/etc/*.conf' selects several paths
     #[arg(long, help_heading = "Backups", value_name = "PATH", group = "which")]
     pub path: Vec<String>,
 
-    /// Of those, or of all, only backups that are older than this: 12h, 30d, 8w
+    /// Drop only backups that are older than this: 12h, 30d, 8w
     #[arg(long, help_heading = "Backups", value_name = "AGE", value_parser = age, group = "which")]
     pub older_than: Option<u64>,
 
-    /// All backups
+    /// Drop all backups
     #[arg(long, help_heading = "Backups", group = "which")]
     pub all: bool,
 
-    /// The original of this very path, although it would come back when management of the path ends
+    /// Drop the original of this path, although it would be restored when management of the path ends
     #[arg(long, help_heading = "Backups", value_name = "PATH", group = "which")]
     pub original: Vec<String>,
 
-    /// Show what would go, and change nothing
+    /// Show what would be dropped, and change nothing
     #[arg(long, help_heading = "Backups")]
     pub dry_run: bool,
 

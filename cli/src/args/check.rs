@@ -1,8 +1,8 @@
-//! `nixfleet check`.
+//! The arguments of `nixfleet check`.
 
 use super::TargetArgs;
 
-/// Flags of `check`.
+/// Arguments of `check`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,13 +1,13 @@
-//! Numbers from 1, with errors in the words of a reader.
+//! Positive numbers on the command line.
 
 use std::num::NonZeroUsize;
 
-/// Reads how many.
+/// Parses a positive number.
 pub fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "expected a number, from 1".to_owned())
 }
 
-/// Reads how many seconds. A unit is refused: other flags take units, so somebody may well write one.
+/// Parses a positive number of seconds. A unit is refused with an explanation, since other flags accept one.
 pub fn seconds(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(seconds) if seconds > 0 => Ok(seconds),

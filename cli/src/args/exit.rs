@@ -1,9 +1,9 @@
-//! What counts as a failure of a command that changes hosts.
+//! Arguments that affect the exit code of commands that change hosts.
 
-/// What counts as a failure.
+/// Arguments that affect the exit code.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct ExitArgs {
-    /// Exit with 2 also where hosts are deferred, or are partial without a failure
+    /// Exit with code 2 if hosts are deferred, or are partial without a failure
     #[arg(long, help_heading = "Rollout")]
     pub fail_deferred: bool,
 }

@@ -1,20 +1,20 @@
-//! Which flake, and what is passed through to Nix.
+//! Arguments for the flake and for Nix.
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_operator::operation::fleet::FleetRequest;
 
 use super::OutputArgs;
 
-/// Where the fleet is described.
+/// Arguments that name the flake, and arguments that are passed to Nix.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Flake")]
 pub struct FlakeArgs {
-    /// The flake that describes the fleet, in any form that Nix takes, such as '.?submodules=1' [default: the
-    /// nearest flake.nix upwards from here]
+    /// The flake that describes the fleet, in any form that Nix accepts, such as '.?submodules=1' [default:
+    /// the nearest flake.nix in this directory or a parent directory]
     #[arg(long, env = "NIXFLEET_FLAKE", value_name = "REF", hide_env_values = true)]
     pub flake: Option<String>,
 
-    /// Use another flake for an input, as in `nix build --override-input`
+    /// Replace an input of the flake with another flake, as in `nix build --override-input`
     #[arg(long, num_args = 2, value_names = ["INPUT", "FLAKE"], action = clap::ArgAction::Append)]
     pub override_input: Vec<String>,
 
@@ -24,7 +24,7 @@ pub struct FlakeArgs {
 }
 
 impl FlakeArgs {
-    /// The fleet that the flags describe.
+    /// Returns the request for the fleet that the flags describe.
     ///
     /// # Errors
     /// The current directory cannot be read.
@@ -36,7 +36,7 @@ impl FlakeArgs {
         Ok(FleetRequest { flake, directory, nix_flags, verbose: output.verbose() })
     }
 
-    /// The flags for Nix itself.
+    /// Returns the flags that are passed to Nix.
     fn passed_to_nix(&self) -> Vec<String> {
         let pairs = |flag: &str, values: &[String]| -> Vec<String> {
             values

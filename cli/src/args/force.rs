@@ -1,14 +1,14 @@
-//! Which objections of a host are overruled.
+//! The argument that overrules objections.
 
 use nixfleet_contract::force::Force;
 
-/// What to do in spite of an objection.
+/// The argument that overrules objections of hosts.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ForceArgs {
-    /// Go on in spite of an objection. lockout: the change would lock out the user who applies it. host-name:
-    /// the host was last applied as another one of the inventory. health-checks: the change is kept even
-    /// where they fail. A path: this path is left as it is on the host, with all that is managed below it,
-    /// and the rest is applied
+    /// Continue despite an objection. lockout: apply a change that would lock out the user who applies it.
+    /// host-name: apply to a host that was last applied as another host of the inventory. health-checks: keep
+    /// the change even if health checks fail. PATH: leave this path and everything managed below it
+    /// unchanged, and apply the rest
     #[arg(
         long,
         help_heading = "Objections",

@@ -1,4 +1,4 @@
-//! `nixfleet gc`.
+//! The arguments of `nixfleet gc`.
 
 use std::num::NonZeroUsize;
 
@@ -6,10 +6,10 @@ use super::TargetArgs;
 use super::age::age;
 use super::count::count;
 
-/// How many of the newest generations stay where nobody says.
+/// The default of `--keep`.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
-/// Flags of `gc`.
+/// Arguments of `gc`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,16 +28,16 @@ pub struct GcArgs {
     #[arg(value_parser = count, conflicts_with = "older_than")]
     pub keep: NonZeroUsize,
 
-    /// Drop the generations that are older than this: 12h, 30d, 8w
+    /// Drop all generations that are older than this: 12h, 30d, 8w
     #[arg(long, help_heading = "Garbage collection", value_name = "AGE", value_parser = age)]
     pub older_than: Option<u64>,
 
-    /// Then collect the Nix store of each host, which is what frees room. Nix removes whatever nothing refers
-    /// to, also what is not NixFleet's
+    /// Then collect garbage in the Nix store of each host, which frees disk space. Nix removes everything
+    /// that is not referenced, including store paths that do not belong to NixFleet
     #[arg(long, help_heading = "Garbage collection")]
     pub collect: bool,
 
-    /// Show what would go, and change nothing
+    /// Show what would be dropped, and change nothing
     #[arg(long, help_heading = "Garbage collection")]
     pub dry_run: bool,
 

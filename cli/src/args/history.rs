@@ -1,8 +1,8 @@
-//! `nixfleet history`.
+//! The arguments of `nixfleet history`.
 
 use clap::{Args, Subcommand};
 
-/// Flags of `history`.
+/// Arguments of `history`.
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
@@ -16,22 +16,23 @@ pub struct HistoryArgs {
     #[command(subcommand)]
     pub what: Option<HistoryCommand>,
 
-    /// Only commands that came to this host; a pattern such as 'web-*' means several
+    /// Show only commands that reached this host; a pattern such as 'web-*' selects several hosts
     #[arg(long, value_name = "NAME", help_heading = "History")]
     pub host: Option<String>,
 
-    /// How many commands to show, the newest
+    /// Show this many of the newest commands
     #[arg(long, value_name = "N", default_value = "20", help_heading = "History")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 }
 
-/// What else the history is asked.
+/// Subcommands of `history`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum HistoryCommand {
-    /// Show all that is remembered of one command, host by host
+    /// Show everything that is recorded about one command, host by host
     Show {
-        /// The name of the command or of the rollout that it began, the beginning or the end of it, or `last`
+        /// The name of the command or of the rollout that it started, the beginning or the end of this name,
+        /// or `last`
         id: String,
     },
 }

@@ -1,8 +1,8 @@
-//! `nixfleet hosts`.
+//! The arguments of `nixfleet hosts`.
 
 use super::{FlakeArgs, SelectionArgs};
 
-/// Flags of `hosts`.
+/// Arguments of `hosts`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand, its flags, its help and its examples.
+//! The definition of the command line, with one file per subcommand.
 
 mod age;
 mod apply;
@@ -74,35 +74,35 @@ Diagnostics on standard error, without secrets:
   NIXFLEET_LOG         what is told, in place of -vv: debug, or TARGET=LEVEL, such as nixfleet::ssh=trace
   NIXFLEET_LOG_FORMAT  text (the default), or json: an object a line";
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what would change on each host, and change nothing
     Plan(PlanArgs),
-    /// Bring hosts to what the flake describes
+    /// Change hosts to match the flake
     Apply(ApplyArgs),
-    /// Show how each host stands: generation, drift, units
+    /// Show the state of each host: generation, drift, units
     Status(StatusArgs),
-    /// Try the health checks of each host
+    /// Run the health checks of each host
     Check(CheckArgs),
-    /// Put hosts back to an earlier generation
+    /// Return hosts to an earlier generation
     Rollback(RollbackArgs),
     /// Run a command on hosts
     Run(RunArgs),
-    /// Show what was done from this machine: who, when, what, and what became of each host
+    /// Show the commands that were run from this machine: who, when, what, and the result for each host
     History(HistoryArgs),
     /// List the hosts of the inventory
     Hosts(HostsArgs),
     /// Drop generations that hosts no longer need
     Gc(GcArgs),
-    /// List, show or drop backups: what stood on hosts before NixFleet replaced or removed it
+    /// List, show or drop backups of what NixFleet replaced or removed on hosts
     Backups(BackupsArgs),
     /// Print a completion script for a shell
     Completions {
-        /// The shell to complete in
+        /// The shell to print the script for
         shell: clap_complete::Shell,
     },
-    /// Print what the last of some words can become; what completion scripts ask
+    /// Print the possible completions of the last word; used by completion scripts
     #[command(name = "__complete", hide = true)]
     Complete {
         /// The words after the program's own name, up to the cursor
@@ -112,19 +112,19 @@ pub enum Command {
     /// Write the manual pages
     #[command(hide = true)]
     Man {
-        /// The directory they go to
+        /// The directory to write to
         directory: std::path::PathBuf,
     },
     /// Write the reference pages of the command line, of the errors and of the events
     #[command(hide = true)]
     Docs {
-        /// The directory they go to
+        /// The directory to write to
         #[arg(default_value = "docs/reference")]
         directory: std::path::PathBuf,
     },
 }
 
-/// The definition of the command line without what is hidden: what completions and manual pages are made of.
+/// Returns the command line without its hidden subcommands, for completions and manual pages.
 pub fn visible() -> clap::Command {
     let whole = Cli::command();
     let shown: Vec<clap::Command> =
@@ -143,19 +143,21 @@ pub fn visible() -> clap::Command {
 }
 
 impl OutputArgs {
-    /// Whether standard output is for a program, which neither reads tables nor answers questions.
+    /// Returns whether standard output is read by a program. A program reads no tables and answers no
+    /// questions.
     pub const fn is_for_programs(self) -> bool {
         self.json || self.events
     }
 
-    /// Whether results are shown whole.
+    /// Returns whether results are shown in full.
     pub const fn verbose(self) -> bool {
         self.verbosity > 0
     }
 }
 
 impl Command {
-    /// Whether the history records it: everything that plans, changes or runs something on hosts.
+    /// Returns whether the history records the subcommand. It records everything that plans, changes or runs
+    /// something on hosts.
     pub const fn is_recorded(&self) -> bool {
         match self {
             Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) | Self::Gc(_) => true,
@@ -171,7 +173,7 @@ impl Command {
         }
     }
 
-    /// Whether hosts that wait, or of which something is still to be done, count as failures.
+    /// Returns whether deferred hosts, and hosts that are partial without a failure, count as failures.
     pub const fn fails_deferred(&self) -> bool {
         match self {
             Self::Apply(args) => args.exit.fail_deferred,
@@ -180,7 +182,7 @@ impl Command {
         }
     }
 
-    /// The subcommand as it is typed, and as the JSON document names it.
+    /// Returns the name of the subcommand, as typed and as in the JSON document.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Plan(_) => "plan",
@@ -201,21 +203,20 @@ impl Command {
     }
 }
 
-/// How results are shown, the same for every subcommand.
+/// Arguments for the output, common to all subcommands.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Print one JSON document on standard output, and nothing else there
+    /// Print one JSON document on standard output, and nothing else
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Print what happens as it happens, each event as a line of JSON on standard output, and nothing else
-    /// there
+    /// Print each event as a line of JSON on standard output when it happens, and nothing else
     #[arg(long, global = true, conflicts_with = "json")]
     pub events: bool,
 
-    /// Show more: whole diffs, whole traces of Nix, all generations and units. Twice: also each program,
-    /// connection and attempt, on standard error; three times: all that nixfleet can tell of itself
+    /// Show more: full diffs, full traces of Nix, all generations and units. Twice: also log each program,
+    /// connection and attempt on standard error. Three times: log everything
     #[arg(short, long = "verbose", global = true, action = clap::ArgAction::Count)]
     pub verbosity: u8,
 }

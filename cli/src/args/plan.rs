@@ -1,10 +1,10 @@
-//! `nixfleet plan`.
+//! The arguments of `nixfleet plan`.
 
 use std::path::PathBuf;
 
 use super::{ForceArgs, PlanningArgs, RolloutArgs, TargetArgs};
 
-/// Flags of `plan`.
+/// Arguments of `plan`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +26,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub planning: PlanningArgs,
 
-    /// Exit with 3 where the plan has changes
+    /// Exit with code 3 if the plan has changes
     #[arg(long, help_heading = "Plan")]
     pub exit_code: bool,
 

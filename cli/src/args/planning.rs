@@ -1,4 +1,4 @@
-//! What a plan says, and how much it costs.
+//! Arguments for planning.
 
 use std::io::IsTerminal;
 
@@ -7,26 +7,26 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::OutputArgs;
 use nixfleet_operator::remote::PlanOptions;
 
-/// How hosts plan.
+/// Arguments for planning on hosts.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct PlanningArgs {
-    /// Do not have each host's own tools (visudo, sshd, systemd-analyze, the commands of `validate`) look at
-    /// the change while it is planned. An apply has them look before it touches anything, all the same
+    /// Do not let tools on the host (visudo, sshd, systemd-analyze, `validate` commands) check the change
+    /// during planning. An apply still lets them check it before it touches anything
     #[arg(long, help_heading = "Plan")]
     pub no_validate: bool,
 
-    /// Show the content of files that others on the host may not read. Only on a terminal: it is neither
-    /// saved nor printed for programs
+    /// Show the content of files that not all users on the host may read. Works only on a terminal; such
+    /// content is neither saved nor printed for programs
     #[arg(long, help_heading = "Plan")]
     pub show_private: bool,
 }
 
 impl PlanningArgs {
-    /// Refuses to show private content to anybody but the person at the terminal. `saves`: whether the plan
-    /// is written to a file.
+    /// Checks that private content would only be shown on a terminal. `saves` tells whether the plan is
+    /// written to a file.
     ///
     /// # Errors
-    /// [`Code::Usage`].
+    /// [`Code::Usage`] if `--show-private` is given and the content would be shown elsewhere.
     pub fn check(self, output: OutputArgs, saves: bool) -> Result<(), Problem> {
         let why = if !self.show_private {
             return Ok(());
@@ -44,10 +44,13 @@ impl PlanningArgs {
             "--show-private works only on a terminal: it shows what others on a host may not read",
         )
         .because(why)
-        .help("leave out --show-private: the plan says that such a file changes, with its size and digest"))
+        .help(
+            "run the command without --show-private: the plan still shows that such a file changes, with \
+             its size and digest",
+        ))
     }
 
-    /// The options of a plan.
+    /// Returns the options for planning.
     pub const fn options(self) -> PlanOptions {
         PlanOptions { no_validate: self.no_validate, show_private: self.show_private }
     }

@@ -1,10 +1,10 @@
-//! `nixfleet rollback`.
+//! The arguments of `nixfleet rollback`.
 
 use super::{ExitArgs, ForceArgs, PlanningArgs, TargetArgs, WindowArgs};
 use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::remote::Destination;
 
-/// Flags of `rollback`.
+/// Arguments of `rollback`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -25,11 +25,11 @@ pub struct RollbackArgs {
     #[command(flatten)]
     pub planning: PlanningArgs,
 
-    /// The generation to go to: its number, or `previous`
+    /// The generation to return to: its number, or `previous`
     #[arg(long, help_heading = "Rollback", value_name = "N|previous", default_value = "previous")]
     pub to: Destination,
 
-    /// Take every host back that this rollout has changed and that still stands where it put it
+    /// Roll back every host that this rollout changed and that is still at the generation it was changed to
     #[arg(long, help_heading = "Rollback", value_name = "ROLLOUT")]
     #[arg(conflicts_with_all = ["to", "selector", "host", "tag", "role", "base", "on"])]
     pub rollout: Option<RolloutId>,

@@ -1,10 +1,10 @@
-//! How a change goes through the hosts, where the inventory should not decide.
+//! Arguments that override the rollout policy of the inventory.
 
 use clap::ValueEnum;
 use nixfleet_contract::policy::{Amount, Canary, OnFailure, PolicyOptions, Unreachable};
 use nixfleet_operator::operation::policy_request::{PolicyRequest, Strategy};
 
-/// What of the fleet's policy is overridden.
+/// Arguments that override the rollout policy.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Rollout")]
 pub struct RolloutArgs {
@@ -15,53 +15,52 @@ pub struct RolloutArgs {
     pub run: RunningArgs,
 }
 
-/// Which host is when. Fixed once a rollout is planned.
+/// Arguments that assign hosts to waves. They cannot be changed after a rollout is planned.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Rollout")]
 pub struct WaveArgs {
-    /// A way to go about it, in place of the waves that the fleet has: canary, rolling or all-at-once
+    /// Use a strategy instead of the waves of the inventory: canary, rolling or all-at-once
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<StrategyArg>,
 
-    /// How many hosts are done after each wave, such as 1,10%,50%; the last wave takes the rest
+    /// Set how many hosts are done after each wave, such as 1,10%,50%; the last wave takes the rest
     #[arg(long, value_name = "AMOUNT", value_delimiter = ',')]
     pub wave: Vec<Amount>,
 
-    /// The hosts that go first: an expression as for --on, or a number
+    /// Change these hosts first: an expression as for --on, or a number of hosts
     #[arg(long, value_name = "EXPRESSION|N")]
     pub canary: Vec<String>,
 }
 
-/// What stops it, and what follows. Can be said again when a rollout is resumed.
+/// Arguments for pauses and failures. They can be changed when a rollout is resumed.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Rollout")]
 pub struct RunningArgs {
-    /// How long a wave in which something changed is watched before the next one begins: 90s, 5m, 1h
+    /// Watch each wave that changed something for this long before the next wave starts: 90s, 5m, 1h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub soak: Option<u64>,
 
-    /// How many hosts may fail; when more have, no further host is begun: a number, or a percentage such as
-    /// 5%
+    /// Tolerate this many failed hosts, or a percentage such as 5%; if more fail, no further host is started
     #[arg(long, value_name = "AMOUNT")]
     pub max_failures: Option<Amount>,
 
-    /// What follows when more have failed: pause, rollback-wave or rollback-all
+    /// React to more failures than tolerated with: pause, rollback-wave or rollback-all
     #[arg(long, value_name = "WHAT", value_parser = word::<OnFailure>)]
     pub on_failure: Option<OnFailure>,
 
-    /// What a host counts as that does not answer: skip or fail
+    /// Treat hosts that do not answer as skipped or as failed: skip or fail
     #[arg(long, value_name = "skip|fail", value_parser = word::<Unreachable>)]
     pub unreachable: Option<Unreachable>,
 }
 
-/// Ways to go about a rollout.
+/// The strategies of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StrategyArg {
-    /// The fleet's canaries first, or one host; then all others.
+    /// First the canaries of the inventory, or one host; then all others.
     Canary,
-    /// The fleet's waves, or a quarter after the other.
+    /// The waves of the inventory, or a quarter of the hosts at a time.
     Rolling,
-    /// All in one wave, and no soak.
+    /// All hosts in one wave, without soak.
     AllAtOnce,
 }
 
@@ -76,7 +75,7 @@ impl From<StrategyArg> for Strategy {
 }
 
 impl RolloutArgs {
-    /// What the flags want of the policy.
+    /// Returns the changes to the policy that the flags request.
     pub fn request(&self) -> PolicyRequest {
         let WaveArgs { strategy, wave, canary } = &self.waves;
         let canary = match canary.as_slice() {
@@ -98,7 +97,7 @@ impl RolloutArgs {
     }
 }
 
-/// Reads a length of time, as the inventory writes it.
+/// Parses a duration into seconds, in the same format as the inventory.
 fn seconds(text: &str) -> Result<u64, String> {
     let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (count, unit) = text.split_at(split);
@@ -115,7 +114,7 @@ fn seconds(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a time up to 30d such as 90s, 5m, 1h or a number of seconds".to_owned())
 }
 
-/// Reads a word by the name that the inventory uses.
+/// Parses a value of an enum by its name in the inventory.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }
@@ -171,8 +170,8 @@ mod tests {
         assert_eq!(policy("x --strategy all-at-once", fleet), Policy::plain());
         let chosen = policy("x --canary @db --canary web-1", Policy::plain()).canary;
         assert_eq!(chosen, Canary::Chosen(vec!["@db".to_owned(), "web-1".to_owned()]));
-        // Such as an empty variable of a shell: it is refused where hosts are selected, and does not mean
-        // nobody.
+        // An empty value, such as an unset variable of a shell, is refused when hosts are selected. It does
+        // not mean that there are no canaries.
         assert_eq!(policy("x --canary=", Policy::plain()).canary, Canary::Chosen(vec![String::new()]));
     }
 

@@ -1,9 +1,9 @@
-//! `nixfleet run`.
+//! The arguments of `nixfleet run`.
 
 use super::TargetArgs;
 use super::count::seconds;
 
-/// Flags of `run`.
+/// Arguments of `run`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -18,24 +18,25 @@ pub struct RunArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
 
-    /// Run it as root, with `sudo -n`
+    /// Run the command as root, with `sudo -n`
     #[arg(long, help_heading = "Run")]
     pub sudo: bool,
 
-    /// Hand the one argument to `sh -c` on the host
+    /// Pass the only argument to `sh -c` on the host
     #[arg(long, help_heading = "Run")]
     pub shell: bool,
 
-    /// Give the whole standard input to each host. Without this flag only a single host reads it, and never
+    /// Send the whole standard input to each host. Without this flag, only a single host reads it, and never
     /// from a terminal
     #[arg(long, help_heading = "Run")]
     pub stdin: bool,
 
-    /// Show the output when all hosts are done, and equal output once, with the hosts that have it
+    /// Show output when all hosts are done, and show equal output only once, with the names of the hosts
     #[arg(long, help_heading = "Run")]
     pub fold: bool,
 
-    /// Seconds after which the command is ended; its host counts as failed, with exit code 124
+    /// Time limit in seconds. A command that exceeds it is ended, and its host counts as failed with exit
+    /// code 124
     #[arg(long, help_heading = "Run", value_name = "SECONDS", default_value = "3600")]
     #[arg(value_parser = seconds)]
     pub timeout: u64,

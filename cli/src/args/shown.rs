@@ -1,19 +1,19 @@
-//! The command line as it may be shown and remembered: without what may be secret.
+//! The command line in the form that is shown and recorded, without parts that may be secret.
 
 use std::ffi::OsString;
 
 use nixfleet_operator::flake::shown::{HIDDEN, reference};
 
-/// Flags whose value refers to a flake.
+/// Flags that take a flake reference.
 const FLAKES: [&str; 1] = ["--flake"];
-/// The words behind the subcommand. Of a command to run only the program stays: what follows may hold a
-/// password. The same goes for values of Nix options, such as access tokens, and for what flake references
-/// have of the kind.
+/// Returns the command line without the subcommand and without secrets. Of a command to run, only the program
+/// is included, since its arguments may contain a password. Values of Nix options, such as access tokens, and
+/// secrets in flake references are hidden too.
 pub fn shown(words: &[OsString]) -> Vec<String> {
     let mut words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
     let mut given: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     let behind: Vec<String> = words.collect();
-    // The subcommand is the first word that is no flag: those before it take no value.
+    // The subcommand is the first word that is not a flag, since the flags before it take no values.
     if let Some(subcommand) = given.iter().position(|word| !word.starts_with('-')) {
         given.remove(subcommand);
     }
@@ -23,7 +23,8 @@ pub fn shown(words: &[OsString]) -> Vec<String> {
     shown
 }
 
-/// Nix options are `--option NAME VALUE`, inputs are `--override-input INPUT FLAKE`.
+/// Hides secrets in flags. Nix options have the form `--option NAME VALUE`, inputs `--override-input INPUT
+/// FLAKE`.
 fn flags(given: Vec<String>) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     for word in given {
@@ -45,7 +46,7 @@ fn flags(given: Vec<String>) -> Vec<String> {
     shown
 }
 
-/// The program that is run, and that it had arguments.
+/// Returns the program of a command to run, followed by a placeholder if it has arguments.
 fn command(words: &[String], is_shell: bool) -> Vec<String> {
     let Some((program, rest)) = words.split_first() else { return Vec::new() };
     let mut shown = vec!["--".to_owned()];

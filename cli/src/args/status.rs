@@ -1,8 +1,8 @@
-//! `nixfleet status`.
+//! The arguments of `nixfleet status`.
 
 use super::TargetArgs;
 
-/// Flags of `status`.
+/// Arguments of `status`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

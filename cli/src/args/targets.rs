@@ -1,4 +1,4 @@
-//! Which hosts: the same flags for every subcommand.
+//! Arguments that select hosts, common to all subcommands.
 
 use std::num::NonZeroUsize;
 
@@ -10,39 +10,39 @@ use super::{FlakeArgs, OutputArgs};
 use nixfleet_operator::inventory::Selection;
 use nixfleet_operator::operation::{Connections, Targets};
 
-/// Selectors. Several of one kind add up; different kinds narrow each other down; none at all means every
-/// host.
+/// Selectors of hosts. A host must match one selector of each kind that is given; without selectors, every
+/// host is selected.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub struct SelectionArgs {
-    /// Hosts: an expression as for --on, such as web-1, 'web-*', @TAG or 'all and not @canary'
+    /// Select hosts by an expression as for --on, such as web-1, 'web-*', @TAG or 'all and not @canary'
     #[arg(value_name = "SELECTOR", help_heading = None::<&str>)]
     pub selector: Vec<String>,
 
-    /// A host by name, or several by a list or a pattern such as 'web-*'
+    /// Select hosts by name; a list or a pattern such as 'web-*' selects several hosts
     #[arg(long, value_name = "NAME")]
     pub host: Vec<String>,
 
-    /// Hosts that carry a tag; all, ubuntu and nixos are groups that exist always
+    /// Select hosts that carry a tag; the groups all, ubuntu and nixos always exist
     #[arg(long = "tag", visible_alias = "group", value_name = "TAG")]
     pub tag: Vec<String>,
 
-    /// Hosts that play a role
+    /// Select hosts that have a role
     #[arg(long, value_name = "ROLE")]
     pub role: Vec<String>,
 
-    /// Hosts that run this base
+    /// Select hosts that have a base
     #[arg(long, value_name = "BASE", value_parser = base, value_delimiter = ',')]
     pub base: Vec<Base>,
 
-    /// An expression: names, patterns or lists of them, @TAG, role:NAME, base:NAME, with and, or, not (or !)
-    /// and parentheses, for example 'web-* and @prod and not @canary'
+    /// Select hosts by an expression: names, patterns or lists of them, @TAG, role:NAME, base:NAME, with and,
+    /// or, not (or !) and parentheses, for example 'web-* and @prod and not @canary'
     #[arg(long, value_name = "EXPRESSION")]
     pub on: Vec<String>,
 }
 
 impl SelectionArgs {
-    /// The selection that the flags describe.
+    /// Returns the selection that the flags describe.
     pub fn selection(&self) -> Selection {
         Selection {
             hosts: self.host.clone(),
@@ -53,8 +53,9 @@ impl SelectionArgs {
         }
     }
 
-    /// The expressions that were written: those of `--on`, and the bare arguments. Bare arguments with a word
-    /// of the language among them are one expression, which the shell has cut.
+    /// Returns all expressions: those of `--on`, and the positional arguments. If a positional argument is an
+    /// operator such as `and`, the shell has split one expression, so all positional arguments are joined
+    /// again.
     fn expressions(&self) -> Vec<String> {
         let is_one = self.selector.iter().any(|word| matches!(word.as_str(), "and" | "or" | "not" | "!"));
         let bare = if is_one { vec![self.selector.join(" ")] } else { self.selector.clone() };
@@ -62,7 +63,7 @@ impl SelectionArgs {
     }
 }
 
-/// Hosts, and how many at once.
+/// Arguments that select hosts, and limits for connections to them.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArgs {
     #[command(flatten)]
@@ -71,24 +72,24 @@ pub struct TargetArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
-    /// How many hosts to work on at once [default: 16, or what the inventory says of rollouts]
+    /// Work on at most this many hosts at once [default: 16, or the limit that the inventory sets for
+    /// rollouts]
     #[arg(long, value_name = "N", help_heading = "Targets", value_parser = count)]
     pub parallel: Option<NonZeroUsize>,
 
-    /// Seconds to wait for a host to accept a connection. Without it, what the inventory says:
-    /// timeouts.connect
+    /// Time limit for a host to accept a connection, in seconds [default: timeouts.connect of the inventory]
     #[arg(long, value_name = "SECONDS", help_heading = "Targets")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub connect_timeout: Option<u64>,
 
-    /// How often a host that does not answer is tried again, after 1, 2, 4 … seconds
+    /// Retry a host that does not answer this many times, after 1, 2, 4 … seconds
     #[arg(long, value_name = "N", default_value = "0", help_heading = "Targets")]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=20))]
     pub connect_retries: u32,
 }
 
 impl TargetArgs {
-    /// The hosts that the flags describe.
+    /// Returns the hosts that the flags select, with the limits for connections.
     ///
     /// # Errors
     /// The current directory cannot be read.
@@ -105,7 +106,7 @@ impl TargetArgs {
     }
 }
 
-/// Reads a base by the word that the inventory uses.
+/// Parses a base by its name in the inventory.
 pub fn base(word: &str) -> Result<Base, String> {
     match word {
         "ubuntu" => Ok(Base::Ubuntu),

@@ -1,23 +1,23 @@
-//! Whether a change has to be confirmed over a new connection.
+//! Arguments for the confirmation of a change over a new connection.
 
 use nixfleet_operator::operation::Window;
 
-/// The window for it, where the inventory should not decide.
+/// Arguments that override the confirmation window of the inventory.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct WindowArgs {
-    /// Seconds within which a changed host must be reached over a new connection; otherwise it goes back by
-    /// itself. Without it, what the inventory says: rollout.confirmTimeout
+    /// Time limit for reaching a changed host over a new connection, in seconds; otherwise, the host rolls
+    /// back by itself [default: rollout.confirmTimeout of the inventory]
     #[arg(long, help_heading = "Confirmation", value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub confirm_timeout: Option<u64>,
 
-    /// Keep the change even where the host cannot be reached any more
+    /// Keep the change even if the host cannot be reached
     #[arg(long, help_heading = "Confirmation", conflicts_with = "confirm_timeout")]
     pub no_confirm: bool,
 }
 
 impl WindowArgs {
-    /// The window that the flags describe.
+    /// Returns the window that the flags describe.
     pub const fn window(self) -> Window {
         Window { confirm_timeout: self.confirm_timeout, no_confirm: self.no_confirm }
     }

@@ -1,4 +1,4 @@
-//! `nixfleet apply`.
+//! The subcommand `nixfleet apply`.
 
 use nixfleet_operator::operation::apply_request::{ApplyRequest, Source};
 use nixfleet_operator::stop::Stop;
@@ -7,10 +7,10 @@ use super::{Context, change, confirm, plan};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
 
-/// Plans, asks, and brings the hosts to what the flake describes.
+/// Plans the change, asks for confirmation, and changes the hosts to match the flake.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> {
     if args.dry_run {
         let (targets, force, rollout) = (args.targets.clone(), args.force.clone(), args.rollout.clone());

@@ -1,4 +1,5 @@
-//! Shows what would go, asks, and says what went. The end of `gc` and of `backups drop`.
+//! The common part of `gc` and `backups drop`: shows what would be dropped, asks for confirmation, drops it
+//! and reports the result.
 
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation::at_once::{AtOnce, AtOnceEnded};
@@ -10,21 +11,21 @@ use super::{Context, confirm};
 use crate::exit::Exit;
 use crate::render;
 
-/// How one of these commands speaks.
+/// The texts of a command that drops something.
 pub struct Words<O: Operation> {
-    /// What would go.
+    /// Describes what would be dropped.
     pub plans: fn(&[HostResult], bool) -> String,
-    /// The question before it goes.
+    /// Asks whether to drop it.
     pub question: fn(&AtOnce<O>) -> String,
-    /// What went.
+    /// Describes what was dropped.
     pub reports: fn(&[HostResult]) -> String,
 }
 
-/// Shows the plans, asks unless told not to, has them carried out, and says what became of each host.
-/// `yes`: nobody is asked.
+/// Shows the plans, asks for confirmation unless `yes` is set, carries the plans out, and reports the result
+/// of each host.
 ///
 /// # Errors
-/// Only a bug; what goes wrong on a host is in its result.
+/// Returns an error only for a bug. A problem on a host is part of the result of that host.
 pub async fn execute<O: Operation>(
     planned: AtOnce<O>,
     words: Words<O>,

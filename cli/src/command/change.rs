@@ -1,4 +1,5 @@
-//! Shows what would change, asks, and says what became of it. The end of `apply` and of `rollback`.
+//! The common part of `apply` and `rollback`: shows what would change, asks for confirmation, changes the
+//! hosts and reports the result.
 
 use nixfleet_operator::event::End;
 use nixfleet_operator::operation::planned_change::PlannedChange;
@@ -10,11 +11,11 @@ use super::{Context, confirm, plan};
 use crate::exit::Exit;
 use crate::render;
 
-/// Shows the plans, asks unless told not to, has them carried out, and says what became of each host.
-/// `what`: the first words of the question, such as `Apply to`.
+/// Shows the plans, asks for confirmation unless `rollout.yes` is set, carries the plans out, and reports the
+/// result of each host. `what` is the start of the question, such as `Apply to`.
 ///
 /// # Errors
-/// Only a bug; what goes wrong on a host is in its result.
+/// Returns an error only for a bug. A problem on a host is part of the result of that host.
 pub async fn execute<O, T>(rollout: Rollout<O>, what: &str, context: &Context) -> Result<Exit, Stop>
 where
     O: Operation<Plan = PlannedChange<T>>,
@@ -44,7 +45,7 @@ where
     }
 }
 
-/// Shows what is proposed, and asks.
+/// Shows the proposed change, and asks for confirmation.
 async fn ask<O, T>(proposal: &Proposal<'_, O>, what: &str, context: &Context) -> Result<bool, Stop>
 where
     O: Operation<Plan = PlannedChange<T>>,

@@ -1,4 +1,4 @@
-//! `nixfleet check`.
+//! The subcommand `nixfleet check`.
 
 use nixfleet_operator::operation::check::check;
 use nixfleet_operator::stop::Stop;
@@ -8,10 +8,10 @@ use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::render;
 
-/// Tries the health checks of the generation in force on each host, and those that are tried from here.
+/// Runs the health checks of the generation in force on each host, including those that run on this machine.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &CheckArgs, context: &Context) -> Result<Exit, Stop> {
     let results = check(&args.targets.targets(context.output)?, &context.operation).await?;
     context.show(&render::health(&results, context.output.verbose()));

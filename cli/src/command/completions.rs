@@ -1,4 +1,4 @@
-//! Completions for shells, and manual pages: all from the one definition of the command line.
+//! Completions for shells and manual pages, generated from the definition of the command line.
 
 use std::path::Path;
 
@@ -10,20 +10,21 @@ use crate::completion::{OnDisk, candidates, script};
 use crate::exit::Exit;
 use crate::render;
 
-/// Prints a completion script.
+/// Prints the completion script of a shell.
 pub fn completions(shell: clap_complete::Shell) -> Exit {
     if let Some(script) = script(shell) {
         render::out(script);
         return Exit::Good;
     }
-    // The others know flags and subcommands, and no names.
+    // The generated scripts for other shells complete flags and subcommands, but no names of hosts.
     let mut generated = Vec::new();
     clap_complete::generate(shell, &mut args::visible(), "nixfleet", &mut generated);
     render::out(&String::from_utf8_lossy(&generated));
     Exit::Good
 }
 
-/// Prints what the last of the words can become. Never fails: somebody is typing.
+/// Prints the possible completions of the last word. Errors are ignored, since a message would disturb the
+/// user who is typing.
 pub fn complete(words: &[String]) -> Exit {
     let here = std::env::current_dir().unwrap_or_default();
     let found = candidates(args::visible(), words, &OnDisk::of(words, &here));
@@ -32,7 +33,7 @@ pub fn complete(words: &[String]) -> Exit {
     Exit::Good
 }
 
-/// Writes a manual page for each subcommand.
+/// Writes one manual page for each subcommand.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -43,7 +44,7 @@ pub fn man(directory: &Path) -> Result<Exit, Stop> {
     Ok(Exit::Good)
 }
 
-/// Why pages are not written.
+/// Returns the problem for pages that cannot be written.
 pub fn unwritten(directory: &Path, error: &std::io::Error) -> Problem {
     Problem::new(Code::Usage, "the pages cannot be written").at(directory.display()).because(error)
 }

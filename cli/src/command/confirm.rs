@@ -1,4 +1,4 @@
-//! The question before hosts are changed.
+//! The confirmation before hosts are changed.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,20 +7,20 @@ use nixfleet_operator::stop::Stop;
 
 use super::Context;
 
-/// Whether a person can be asked, or need not be.
+/// Checks that the user can be asked for confirmation, or that `--yes` makes this unnecessary.
 ///
 /// # Errors
-/// Nobody can be asked, and `--yes` is missing.
+/// The user cannot be asked, and `--yes` is missing.
 pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     let refuse = |why: &str| {
-        // Not the command itself: without its selectors and flags it would be about other hosts, or do
-        // something else.
+        // The help does not repeat the command: without its selectors and flags, it would select other hosts
+        // or do something else.
         let look = match context.operation.command {
             "rollback" => "run it on a terminal, where it shows the plan and asks",
-            "apply" => "look first: nixfleet plan",
-            _ => "look first, with --dry-run in its place",
+            "apply" => "inspect the plan first: nixfleet plan",
+            _ => "inspect the plan first: use --dry-run instead",
         };
-        Err(Problem::new(Code::Usage, "the change has to be confirmed, and nobody can be asked")
+        Err(Problem::new(Code::Usage, "the change must be approved, but the command cannot ask")
             .because(why)
             .help(format!("add --yes to this command; or {look}")))
     };
@@ -35,12 +35,12 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     }
 }
 
-/// Asks. Anything but yes means no.
+/// Asks a question. Any answer other than yes counts as no.
 ///
 /// # Errors
-/// Standard input or error are broken.
+/// Standard input or standard error is broken.
 pub async fn ask(question: String) -> Result<bool, Stop> {
-    // Reading a terminal blocks; the runtime has but one thread, which must stay free for Ctrl-C.
+    // Reading from a terminal blocks, and the only thread of the runtime must stay free to handle Ctrl-C.
     let asked = tokio::task::spawn_blocking(move || -> io::Result<bool> {
         let mut terminal = anstream::stderr();
         write!(terminal, "{question} [y/N] ")?;

@@ -1,4 +1,4 @@
-//! `nixfleet gc`.
+//! The subcommand `nixfleet gc`.
 
 use nixfleet_contract::gc::Retention;
 use nixfleet_operator::operation::at_once::AtOnce;
@@ -13,10 +13,10 @@ use crate::args::GcArgs;
 use crate::exit::Exit;
 use crate::render;
 
-/// Drops generations that nobody needs from hosts, after it has shown which.
+/// Shows which generations are not needed on the hosts, asks for confirmation, and drops them.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &GcArgs, context: &Context) -> Result<Exit, Stop> {
     if !args.dry_run {
         confirm::check(args.yes, context)?;

@@ -1,4 +1,4 @@
-//! `nixfleet history`.
+//! The subcommand `nixfleet history`.
 
 use nixfleet_contract::SCHEMA;
 use serde::Serialize;
@@ -11,19 +11,19 @@ use nixfleet_operator::history::{CommandEntry, EntryFilter, Store};
 use nixfleet_operator::state::StateDir;
 use nixfleet_operator::stop::Stop;
 
-/// The JSON document.
+/// The JSON document of `history`.
 #[derive(Serialize)]
 struct HistoryDocument {
     schema: u32,
     command: &'static str,
-    /// The last one first.
+    /// The recorded commands, newest first.
     entries: Vec<CommandEntry>,
 }
 
-/// Shows what was done from this machine. Reaches no host.
+/// Shows the commands that were run from this machine. No host is reached.
 ///
 /// # Errors
-/// The history cannot be read, or does not know what was asked about.
+/// The history cannot be read, or it does not contain the requested command.
 pub fn execute(args: &HistoryArgs, context: &Context) -> Result<Exit, Stop> {
     let state = StateDir::find()?;
     let store = Store::look(&state)?;
@@ -56,7 +56,7 @@ fn document(entries: Vec<CommandEntry>, context: &Context) -> Result<Exit, Stop>
     Ok(Exit::Good)
 }
 
-/// What there is to say if nothing is recorded.
+/// Returns the message for an empty list of commands.
 fn nothing(host: Option<&str>, state: &StateDir) -> String {
     let place = state.path("");
     match host {

@@ -1,4 +1,4 @@
-//! `nixfleet hosts`.
+//! The subcommand `nixfleet hosts`.
 
 use nixfleet_contract::fleet::Host;
 use serde::Serialize;
@@ -12,7 +12,8 @@ use nixfleet_operator::operation::{Connections, Targets};
 use nixfleet_operator::rollout::{described, reason, today};
 use nixfleet_operator::stop::Stop;
 
-/// A host in the JSON document: the inventory's own words, under the key that every command has.
+/// A host in the JSON document: its entry in the inventory, with its name under the key that all commands
+/// use.
 #[derive(Serialize)]
 struct Listed {
     host: String,
@@ -20,10 +21,10 @@ struct Listed {
     inventory: Host,
 }
 
-/// Lists hosts of the inventory. No host is reached.
+/// Lists the selected hosts of the inventory. No host is reached.
 ///
 /// # Errors
-/// No inventory, or a selection that is wrong.
+/// The inventory cannot be read, or the selection is wrong.
 pub async fn execute(args: &HostsArgs, context: &Context) -> Result<Exit, Stop> {
     let targets = Targets {
         fleet: args.flake.request(context.output)?,
@@ -54,7 +55,8 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> Result<Exit, Stop> 
     Ok(Exit::Good)
 }
 
-/// Why an apply leaves a host out, if the inventory says something of the kind.
+/// Returns the reason why an apply excludes a host, if the inventory gives one. An expired pin is mentioned
+/// too.
 fn excluded(host: &Host, today: &str) -> String {
     let over = || host.pin.as_ref().map(|pin| format!("no longer {}", described(pin)));
     reason(host, today).or_else(over).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Standard input of the command line, on its way to what runs on hosts.
+//! Standard input of the program, which is forwarded to commands on hosts.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read as _, Seek as _, Write as _};
@@ -14,26 +14,25 @@ use rustix::io::ioctl_fionread;
 use nixfleet_operator::operation::run::CommandInput;
 use nixfleet_operator::ssh::FIRST_LINE;
 
-/// How much is read at once, in bytes.
+/// Size of the buffer for forwarding, in bytes.
 const PIECE: usize = 64 << 10;
 
-/// What commands on hosts read.
+/// The standard input of commands on hosts.
 #[derive(Debug)]
 pub enum Input {
-    /// Nothing.
+    /// No input.
     None,
-    /// All that comes, as it comes: for one host.
+    /// Input that is forwarded to one host as it arrives. The flag is set when a host has taken the input.
     Stream(Mutex<bool>),
-    /// All that came, to its end: for each of several hosts.
+    /// Input that was read to its end into a file. Each of several hosts reads the whole file.
     Whole(File),
 }
 
 impl Input {
-    /// What so many hosts read. `is_requested`: `--stdin` was given.
+    /// Determines the input for a number of hosts. `is_requested` tells whether `--stdin` was given.
     ///
     /// # Errors
-    /// There is something to read, and nobody has said that several hosts are to have it; or it cannot be
-    /// read.
+    /// There is input for several hosts although `--stdin` was not given, or the input cannot be read.
     pub fn of(is_requested: bool, hosts: usize) -> Result<Self, Problem> {
         let stdin = io::stdin();
         let unreadable =
@@ -42,17 +41,18 @@ impl Input {
             (true, 2..) => whole(stdin.lock()).map(Self::Whole).map_err(unreadable),
             (false, 2..) if waits() => Err(Problem::new(
                 Code::Usage,
-                format!("there is something on standard input, and {hosts} hosts that could read it"),
+                format!("the standard input has data, and {hosts} hosts could read it"),
             )
-            .help("give each of them all of it with --stdin, or nothing with < /dev/null")),
-            // Nobody at a terminal expects that what they type next goes to a host.
+            .help("send all of it to each host with --stdin, or send nothing with < /dev/null")),
+            // A terminal is excluded, since users do not expect that the next words they type are sent to a
+            // host.
             (false, 1) if !stdin.is_terminal() && is_open() => Ok(Self::Stream(Mutex::new(false))),
             (true, _) if is_open() => Ok(Self::Stream(Mutex::new(false))),
             _ => Ok(Self::None),
         }
     }
 
-    /// Whether something has come since that nobody has read.
+    /// Returns whether there is input that no host has read.
     pub fn is_left(&self) -> bool {
         matches!(self, Self::None) && waits()
     }
@@ -70,12 +70,12 @@ impl CommandInput for Input {
                     return Ok(None);
                 }
                 let (reads, feeds) = io::pipe()?;
-                // Whoever waits for input that never comes is not waited for: the thread ends with the
+                // The thread is not joined, since it may wait for input that never arrives. It ends with the
                 // process.
                 thread::Builder::new().spawn(move || stream(feeds.into()))?;
                 Ok(Some(OwnedFd::from(reads).into()))
             }
-            // Each opening has a place of its own in the file.
+            // Each opened file has its own read position.
             Self::Whole(file) => {
                 let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
                 Ok(Some(File::open(path)?.into()))
@@ -84,7 +84,7 @@ impl CommandInput for Input {
     }
 }
 
-/// Hands on what comes, until there is no more of it or nobody reads.
+/// Forwards standard input until it ends, or until the reading end is closed.
 fn stream(feeds: OwnedFd) {
     let (mut feeds, mut stdin) = (File::from(feeds), io::stdin().lock());
     let mut piece = vec![0; PIECE];
@@ -96,7 +96,7 @@ fn stream(feeds: OwnedFd) {
     }
 }
 
-/// All that comes, in a file that is gone when it is closed.
+/// Copies all input to a temporary file that is deleted when it is closed.
 fn whole(mut from: impl io::Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     file.write_all(FIRST_LINE)?;
@@ -105,14 +105,15 @@ fn whole(mut from: impl io::Read) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether there is a standard input that is more than `/dev/null`.
+/// Returns whether standard input is open and is not a device such as `/dev/null`. A terminal counts as open.
 fn is_open() -> bool {
     let stdin = io::stdin();
     let Ok(status) = fstat(stdin.as_fd()) else { return false };
     FileType::from_raw_mode(status.st_mode) != FileType::CharacterDevice || stdin.is_terminal()
 }
 
-/// Whether something can be read at once that was given to us: nothing of a terminal.
+/// Returns whether a file, pipe or socket on standard input has data that can be read at once. A terminal
+/// never does.
 fn waits() -> bool {
     let stdin = io::stdin();
     let Ok(status) = fstat(stdin.as_fd()) else { return false };

@@ -1,4 +1,4 @@
-//! One file per subcommand, and the steps they share.
+//! The subcommands, one file each, and the steps that they share.
 
 mod apply;
 mod at_once;
@@ -31,58 +31,60 @@ use nixfleet_operator::operation;
 use nixfleet_operator::operation::rollout_view::RolloutView;
 use nixfleet_operator::stop::Stop;
 
-/// What every subcommand works with.
+/// The context in which a subcommand runs.
 #[derive(Clone)]
 pub struct Context {
-    /// The operation that the subcommand is.
+    /// The context of the operation that the subcommand carries out.
     operation: operation::Context,
-    /// How results are shown.
+    /// Arguments for the output.
     output: OutputArgs,
-    /// Where progress is shown.
+    /// The display of progress.
     progress: Progress,
-    /// When the command began.
+    /// The time at which the command started.
     began: Instant,
-    /// Whether hosts that wait, or of which something is still to be done, count as failures.
+    /// Whether deferred hosts, and hosts that are partial without a failure, count as failures.
     strict: bool,
 }
 
 impl Context {
-    /// The context of one run of the program. `progress` hears its events.
+    /// Creates the context of one run of the program. `progress` must be subscribed to the events of
+    /// `operation`.
     pub fn new(operation: operation::Context, output: OutputArgs, progress: Progress) -> Self {
         Self { operation, output, progress, began: Instant::now(), strict: false }
     }
 
-    /// Where progress is shown.
+    /// Returns the display of progress.
     pub const fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// The same where hosts that wait, or of which something is still to be done, count as failures.
+    /// Sets whether deferred hosts, and hosts that are partial without a failure, count as failures.
     #[must_use]
     pub fn failing_deferred(self, strict: bool) -> Self {
         Self { strict, ..self }
     }
 
-    /// The exit code for these hosts.
+    /// Returns the exit code for the results of hosts.
     fn exit(&self, results: &[HostResult]) -> Exit {
         Exit::of(results, self.operation.interrupt.is_requested(), self.strict)
     }
 
-    /// Prints for people; a program that reads JSON gets nothing but its document.
+    /// Prints a text for people. With `--json` or `--events`, nothing is printed.
     fn show(&self, text: &str) {
         if !self.output.is_for_programs() {
             self.progress.suspend(|| render::out(text));
         }
     }
 
-    /// Ends a command that came as far as its hosts: prints the document, or the last line.
+    /// Ends a command that reached its hosts: prints the JSON document or the summary line, and returns the
+    /// exit code.
     fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<Exit, Stop> {
         let exit = self.exit(&results);
         self.print(results, rollout)?;
         Ok(exit)
     }
 
-    /// Ends a command that goes no further, with what each host has to do with it.
+    /// Ends a command that stops before it changes any host, and shows why for each host.
     fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> Result<Exit, Stop> {
         self.show(&render::results(&results));
         self.show(&render::after_blocked(self.operation.command, &results));
@@ -113,11 +115,11 @@ impl Context {
 /// Runs a subcommand.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(command: &Command, context: &Context) -> Result<Exit, Stop> {
     match subcommand(command, context).await {
         Err(Stop::Hosts(results)) => {
-            // A host that cannot be built is a mistake in the flake, and no host that failed.
+            // A closure that cannot be built is a mistake in the flake, not a failure of the host.
             let is_build = |result: &HostResult| {
                 result.problem.as_ref().is_some_and(|problem| problem.code == Code::Build)
             };

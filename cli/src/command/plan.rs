@@ -1,4 +1,4 @@
-//! `nixfleet plan`.
+//! The subcommand `nixfleet plan`.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +20,10 @@ use crate::args::PlanArgs;
 use crate::exit::Exit;
 use crate::render::{self, Totals};
 
-/// Shows what would change, and in which waves. Changes nothing.
+/// Shows what would change, and in which waves. Nothing is changed.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     args.planning.check(context.output, args.out.is_some())?;
     let request = ApplyRequest {
@@ -57,10 +57,10 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     }
 }
 
-/// Shows every plan.
+/// Shows the plans of all hosts, and returns their totals.
 ///
 /// # Errors
-/// Only a bug.
+/// Returns an error only for a bug.
 pub fn show<T>(plans: &[HostPlan<PlannedChange<T>>], context: &Context) -> Result<Totals, Stop> {
     if context.output.is_for_programs() {
         return Ok(Totals::default());
@@ -70,14 +70,14 @@ pub fn show<T>(plans: &[HostPlan<PlannedChange<T>>], context: &Context) -> Resul
     render::plans(shown.len(), read, context.output.verbose(), |text| context.show(text)).map_err(Stop::bug)
 }
 
-/// Shows what all plans come to, if they come to something.
+/// Shows the totals of all plans, if there are changes.
 pub fn show_totals(totals: Totals, context: &Context) {
     if !totals.is_empty() {
         context.show(&format!("To change: {totals}\n"));
     }
 }
 
-/// Shows the waves, where there is more to say than that all hosts are in one.
+/// Shows the waves and excluded hosts. Nothing is shown if all hosts are in one wave and none is excluded.
 pub fn show_waves<P: Planned>(
     outline: &Outline,
     plans: &[HostPlan<P>],
@@ -89,7 +89,7 @@ pub fn show_waves<P: Planned>(
     context.show(&render::waves(outline, &to_change, excluded));
 }
 
-/// Shows why some hosts have no plan.
+/// Shows why hosts have no plan, if there are such hosts.
 pub fn show_without<P: Planned>(plans: &[HostPlan<P>], context: &Context) {
     let without: Vec<HostResult> = plans
         .iter()

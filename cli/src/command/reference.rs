@@ -1,4 +1,4 @@
-//! The reference pages of the command line, of the errors and of the events, generated from their
+//! The reference pages of the command line, of the errors and of the events, which are generated from their
 //! definitions.
 
 use std::fmt::Write as _;
@@ -13,10 +13,10 @@ use crate::exit::Exit;
 use nixfleet_operator::event;
 use nixfleet_operator::stop::Stop;
 
-/// The command that writes the pages, as run from the root of the repository.
+/// The command that generates the pages, run in the root of the repository.
 const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";
 
-/// Writes every page.
+/// Writes all pages to a directory.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -29,7 +29,7 @@ pub fn write(directory: &Path) -> Result<Exit, Stop> {
     Ok(Exit::Good)
 }
 
-/// The pages by their names.
+/// Returns the file name and the text of each page.
 fn pages() -> anyhow::Result<[(&'static str, String); 4]> {
     Ok([
         ("cli.md", command_line()),
@@ -93,7 +93,7 @@ fn visible(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|argument| !argument.is_hide_set() && argument.get_id() != "help")
 }
 
-/// `-y, --yes`, `--tag, --group <TAG>`.
+/// Formats the names and values of an argument, such as `-y, --yes` or `--tag, --group <TAG>`.
 fn spelling(argument: &Arg) -> String {
     let short = argument.get_short().map(|letter| format!("-{letter}"));
     let long = argument.get_long_and_visible_aliases().unwrap_or_default();
@@ -134,7 +134,7 @@ fn errors() -> String {
 mod tests {
     use super::*;
 
-    /// The committed page, from the root of the repository.
+    /// Returns the text of a page in the repository.
     fn committed(page: &str) -> String {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference").join(page);
         std::fs::read_to_string(path).unwrap_or_default()

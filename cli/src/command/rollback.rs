@@ -1,4 +1,4 @@
-//! `nixfleet rollback`.
+//! The subcommand `nixfleet rollback`.
 
 use nixfleet_operator::operation::rollback::{BackTo, RollbackRequest};
 use nixfleet_operator::stop::Stop;
@@ -7,10 +7,10 @@ use super::{Context, change, confirm};
 use crate::args::RollbackArgs;
 use crate::exit::Exit;
 
-/// Asks the hosts what going back would change, then the user, and puts the hosts back.
+/// Plans the rollback on the hosts, asks for confirmation, and rolls the hosts back.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Stop> {
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;

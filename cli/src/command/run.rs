@@ -1,4 +1,4 @@
-//! `nixfleet run`.
+//! The subcommand `nixfleet run`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,17 +17,18 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::render::{self, HOST_COLOURS, paint};
 
-/// How many lines may wait to be printed before the hosts are slowed down: they may be long.
+/// Maximum number of events that may wait to be printed. If it is reached, hosts are slowed down, since lines
+/// may be long.
 const WAITING: usize = 128;
 
-/// What one more Ctrl-C would do.
+/// The warning after the first Ctrl-C.
 const INTERRUPTED: &str = "interrupted: the command is begun on no further host; waiting for those where it runs \
                            (again: leave now; it goes on there)";
 
-/// Runs a command on the hosts and shows what it says, as it says it.
+/// Runs a command on the hosts, and shows its output as it arrives.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &RunArgs, context: &Context) -> Result<Exit, Stop> {
     let for_people = !context.output.is_for_programs();
     let request = RunRequest {
@@ -62,7 +63,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> Result<Exit, Stop> {
     context.finish(results, None)
 }
 
-/// Waits for the work, and tells a user who interrupts it what for.
+/// Waits for the end of the work. If the user interrupts, a warning explains what is still awaited.
 async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
     tokio::pin!(work);
     tokio::select! {
@@ -79,13 +80,13 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
         (false, words) => Ok(words.to_vec()),
         (true, [script]) => Ok(vec!["sh".to_owned(), "-c".to_owned(), script.clone()]),
         (true, words) => Err(Problem::new(Code::Usage, "--shell takes one argument")
-            .because(format!("there are {}", words.len()))
-            .help(format!("quote it: nixfleet run --shell -- '{}'", words.join(" ")))),
+            .because(format!("{} were given", words.len()))
+            .help(format!("quote the command: nixfleet run --shell -- '{}'", words.join(" ")))),
     }
 }
 
-/// Tells what hosts tell, in the order in which it comes. Where lines are not wanted as events, they are
-/// printed.
+/// Handles the events of hosts in the order of their arrival. Output is printed, unless `--events` is given.
+/// All other events are passed on.
 async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Context) {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let colours: BTreeMap<&str, _> =
@@ -110,7 +111,7 @@ async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Conte
     }
 }
 
-/// Prints lines, all at once: what is live has to be drawn anew behind them.
+/// Prints all waiting lines together, since the live view must be redrawn below them each time.
 fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     if lines.is_empty() {
         return;
@@ -125,7 +126,7 @@ fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     });
 }
 
-/// Names the hosts by exit code, where some failed.
+/// Prints the names of the failed hosts for each exit code.
 fn summary(results: &[HostResult]) {
     let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
     for result in results {

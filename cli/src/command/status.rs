@@ -1,4 +1,4 @@
-//! `nixfleet status`.
+//! The subcommand `nixfleet status`.
 
 use nixfleet_operator::operation::status::status;
 use nixfleet_operator::stop::Stop;
@@ -8,10 +8,10 @@ use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::render;
 
-/// Shows how the hosts stand. Changes nothing.
+/// Shows the status of the hosts. Nothing is changed.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &StatusArgs, context: &Context) -> Result<Exit, Stop> {
     let results = status(&args.targets.targets(context.output)?, &context.operation).await?;
     context.show(&render::statuses(&results, context.output.verbose()));

@@ -1,31 +1,31 @@
-//! A word that a shell may offer.
+//! A possible completion of a word.
 
 use std::fmt;
 
 use nixfleet_operator::text::one_line;
 
-/// A word, and what it means.
+/// A possible completion of a word, with an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The whole word.
+    /// The completed word.
     pub value: String,
-    /// What it means, in one line; may be empty.
+    /// The explanation, in one line. It may be empty.
     pub help: String,
 }
 
 impl Candidate {
-    /// A word that needs no explanation.
+    /// Creates a candidate without an explanation.
     pub fn plain(value: impl Into<String>) -> Self {
         Self { value: value.into(), help: String::new() }
     }
 
-    /// A word, and what it means.
+    /// Creates a candidate with an explanation.
     pub fn new(value: impl Into<String>, help: impl Into<String>) -> Self {
         Self { value: value.into(), help: help.into() }
     }
 }
 
-/// As the scripts of the shells read it: the word, a tab, and what it means, in one line.
+/// Formats the candidate for the completion scripts: the word, a tab and the explanation, in one line.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |text: &str| one_line(text.lines().next().unwrap_or_default());

@@ -1,14 +1,15 @@
-//! What may stand where the cursor is.
+//! The search for completions of the word at the cursor.
 
 use clap::{Arg, Command};
 
 use super::line::CommandLine;
 use super::{Candidate, Known};
 
-/// The groups that exist always.
+/// The groups that always exist.
 const GROUPS: [&str; 3] = ["all", "ubuntu", "nixos"];
 
-/// What the last of the words, which may be empty, can become. `command` has nothing that is hidden.
+/// Returns the possible completions of the last word, which may be empty. `command` must not contain hidden
+/// subcommands.
 pub fn candidates(mut command: Command, words: &[String], known: &impl Known) -> Vec<Candidate> {
     command.build();
     let (current, before) = words.split_last().map_or(("", words), |(last, before)| (last.as_str(), before));
@@ -49,7 +50,7 @@ fn flags(command: &Command) -> impl Iterator<Item = Candidate> {
     })
 }
 
-/// What may stand where no flag does: a subcommand, or an argument.
+/// Returns the completions at a place where no flag or value of a flag is expected: subcommands or arguments.
 fn free(line: &CommandLine<'_>, current: &str, known: &impl Known) -> Vec<Candidate> {
     let subcommands = line.command.get_subcommands().filter(|each| line.free == 0 && !each.is_hide_set());
     let about = |each: &Command| each.get_about().map(ToString::to_string).unwrap_or_default();
@@ -62,7 +63,7 @@ fn free(line: &CommandLine<'_>, current: &str, known: &impl Known) -> Vec<Candid
     found
 }
 
-/// The values of a flag or an argument.
+/// Returns the values of a flag or an argument.
 fn values(arg: &Arg, current: &str, known: &impl Known) -> Vec<Candidate> {
     let plain = |words: Vec<String>| words.into_iter().map(Candidate::plain).collect();
     let groups = || GROUPS.map(String::from).to_vec();
@@ -87,7 +88,7 @@ fn values(arg: &Arg, current: &str, known: &impl Known) -> Vec<Candidate> {
     }
 }
 
-/// Every word of an expression.
+/// Returns all words that an expression can contain.
 fn selectors(known: &impl Known) -> Vec<Candidate> {
     let names = known.names();
     let tags = names.tags.iter().map(|tag| Candidate::new(format!("@{tag}"), "tag"));
@@ -97,7 +98,7 @@ fn selectors(known: &impl Known) -> Vec<Candidate> {
     hosts.chain([Candidate::new("all", "every host")]).chain(tags).chain(groups).chain(roles).collect()
 }
 
-/// The same behind what a list has already.
+/// Prepends the complete items of a list that is being typed to each candidate.
 fn in_list(current: &str, found: Vec<Candidate>) -> Vec<Candidate> {
     let Some((head, _)) = current.rsplit_once(',') else { return found };
     let behind = |found: Candidate| Candidate { value: format!("{head},{}", found.value), ..found };
@@ -134,7 +135,7 @@ mod tests {
         }
     }
 
-    /// What the last word of a line can become.
+    /// Returns the completions of the last word of a line.
     fn after(line: &str) -> String {
         let words: Vec<String> = line.split(' ').skip(1).map(str::to_owned).collect();
         let found = candidates(crate::args::visible(), &words, &Fleet);

@@ -1,4 +1,4 @@
-//! Names that earlier commands have left on this machine.
+//! Names that earlier commands have recorded on this machine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,22 +10,22 @@ use nixfleet_operator::inventory::InventoryNames;
 use nixfleet_operator::rollout::Record;
 use nixfleet_operator::state::StateDir;
 
-/// How many generations, rollouts and commands are offered.
+/// Maximum number of generations, rollouts and commands that are offered.
 const OFFERED: usize = 20;
 
-/// What is known without asking anybody.
+/// Names that are known without evaluating the flake or connecting to a host.
 pub trait Known {
-    /// The names of the inventory.
+    /// Returns the names in the inventory.
     fn names(&self) -> InventoryNames;
-    /// Generations of hosts, the newest first.
+    /// Returns generations of hosts, newest first.
     fn generations(&self) -> Vec<Candidate>;
-    /// Rollouts, the last one first.
+    /// Returns rollouts, newest first.
     fn rollouts(&self) -> Vec<Candidate>;
-    /// Commands of the history, the last one first.
+    /// Returns commands of the history, newest first.
     fn commands(&self) -> Vec<Candidate>;
 }
 
-/// What the state directory of this machine has.
+/// The names in the state directory of this machine.
 pub struct OnDisk {
     state: Option<StateDir>,
     flake: Option<Flake>,
@@ -33,7 +33,7 @@ pub struct OnDisk {
 }
 
 impl OnDisk {
-    /// For the flake and the host that a command line is about.
+    /// Creates the source of names for the flake and the host that a command line names.
     pub fn of(words: &[String], here: &Path) -> Self {
         let variable = std::env::var("NIXFLEET_FLAKE").ok().filter(|flake| !flake.is_empty());
         let flake = value_of("--flake", words).or(variable);
@@ -51,7 +51,7 @@ impl OnDisk {
     }
 }
 
-/// The last value that a line gives a flag.
+/// Returns the last value of a flag on a command line.
 fn value_of(flag: &str, words: &[String]) -> Option<String> {
     let given = words.windows(2).filter(|pair| pair[0] == flag).map(|pair| pair[1].clone());
     let joined =

@@ -1,30 +1,30 @@
-//! A command line that is being typed, as far as its words have been read.
+//! The state of an incomplete command line before the word at the cursor.
 
 use clap::{Arg, Command};
 
-/// What the words so far come to.
+/// The state of an incomplete command line, derived from the words before the cursor.
 pub struct CommandLine<'c> {
-    /// The command that they name.
+    /// The command or subcommand that the words name.
     pub command: &'c Command,
-    /// How many of its words are neither flags nor their values.
+    /// The number of positional arguments of this command so far.
     pub free: usize,
-    /// The flag whose value comes next.
+    /// The flag that expects a value next, if any.
     pub flag: Option<Flag<'c>>,
-    /// What follows is a command for hosts, no matter of ours.
+    /// Whether the words after `--` have started. They are a command for hosts, and are not completed.
     pub is_foreign: bool,
 }
 
-/// A flag that still takes values.
+/// A flag that expects more values.
 pub struct Flag<'c> {
     pub arg: &'c Arg,
-    /// How many at most.
+    /// Maximum number of values that are still expected.
     left: usize,
-    /// It may do without.
+    /// Whether the flag may be given without a value.
     pub is_optional: bool,
 }
 
 impl<'c> CommandLine<'c> {
-    /// Reads the words before the cursor. `command` is built.
+    /// Reads the words before the cursor. [`Command::build`] must have been called on `command`.
     pub fn read(command: &'c Command, words: &[String]) -> Self {
         let mut line = Self { command, free: 0, flag: None, is_foreign: false };
         for word in words {
@@ -57,7 +57,7 @@ impl<'c> CommandLine<'c> {
         }
     }
 
-    /// The flag of this name.
+    /// Returns the flag with a long name or alias.
     pub fn long(&self, name: &str) -> Option<&'c Arg> {
         let is_meant = |arg: &&Arg| {
             let aliases = arg.get_all_aliases().unwrap_or_default();
@@ -68,7 +68,7 @@ impl<'c> CommandLine<'c> {
 }
 
 impl<'c> Flag<'c> {
-    /// Nothing for one that takes no value.
+    /// Returns the state after a flag; `None` if the flag takes no values.
     fn of(arg: &'c Arg) -> Option<Self> {
         if !arg.get_action().takes_values() {
             return None;

@@ -1,5 +1,5 @@
-//! What a shell may complete a word to. It is asked while somebody types, so nothing is evaluated and no host
-//! is reached: names come from what earlier commands have left on this machine, and may be a little old.
+//! Completions of the word that is being typed in a shell. They must be fast, so no flake is evaluated and no
+//! host is reached. Names come from records of earlier commands on this machine, and may be out of date.
 
 mod candidate;
 mod engine;

@@ -1,8 +1,8 @@
-//! The scripts that shells read: each asks the program itself what a word can become.
+//! The completion scripts of shells, which call this program to complete a word.
 
 use clap_complete::Shell;
 
-/// The script of a shell, if there is one of ours.
+/// Returns the hand-written script for a shell, if there is one.
 pub const fn script(shell: Shell) -> Option<&'static str> {
     match shell {
         Shell::Bash => Some(include_str!("scripts/nixfleet.bash")),

@@ -1,4 +1,4 @@
-//! Hosts of which the same is to be said, so that it is said once.
+//! Groups of hosts with the same message, so that the message is printed only once.
 
 use std::net::IpAddr;
 
@@ -7,12 +7,12 @@ use nixfleet_contract::problem::Problem;
 
 use nixfleet_operator::host_result::HostResult;
 
-/// Stands for the host in words that are said of several.
+/// The replacement for the host's name and address in a message for several hosts.
 const HOST: &str = "…";
 
-/// The problem of a host in words that fit all hosts that stopped at the same one. Of hosts that cannot be
-/// reached, `ssh` names each in its words. `help` is what a person can type, so it stays as it is for one of
-/// them.
+/// Returns the problem of a host in words that fit all hosts with the same problem. The messages of `ssh` for
+/// unreachable hosts contain the host's name and address, which are replaced. If `with_help` is set, `help`
+/// is not changed, so that its command can be run for this host.
 pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
     let problem = Problem { location: None, ..result.problem.clone()? };
     if result.outcome != Outcome::Unreachable {
@@ -23,7 +23,8 @@ pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
     Some(Problem { why: without(problem.why.clone()), help, ..problem })
 }
 
-/// Gathers hosts of which the same is said. `said`: what is said of a host; nothing puts it in no group.
+/// Groups hosts with the same message. `said` returns the message of a host; a host without a message is in
+/// no group.
 pub fn groups(results: &[HostResult], said: impl Fn(&HostResult) -> Option<String>) -> Vec<Vec<&HostResult>> {
     let mut groups: Vec<(String, Vec<&HostResult>)> = Vec::new();
     let mut known = std::collections::BTreeMap::new();
@@ -38,7 +39,7 @@ pub fn groups(results: &[HostResult], said: impl Fn(&HostResult) -> Option<Strin
     groups.into_iter().map(|(_, members)| members).collect()
 }
 
-/// A text in which something stands for the host's name and for addresses.
+/// Replaces the name and the addresses of a host in a text.
 fn without_host(text: &str, host: &str) -> String {
     let word = |word: &str| {
         let place =

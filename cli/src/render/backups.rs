@@ -1,4 +1,4 @@
-//! Backups on hosts.
+//! The output of `nixfleet backups`.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::{indented, table};
 use nixfleet_operator::host_result::{BackupsView, HostResult};
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// All backups of all hosts.
+/// Formats the list of all backups of all hosts.
 #[must_use]
 pub fn backups(results: &[HostResult]) -> String {
     list(results, &TimeZone::system())
@@ -23,7 +23,7 @@ fn list(results: &[HostResult], zone: &TimeZone) -> String {
     format!("{text}{}", problems(results))
 }
 
-/// Backups that would go, and those that are spared.
+/// Formats the backups that would be dropped, and the originals that are kept.
 #[must_use]
 pub fn drops(results: &[HostResult]) -> String {
     going(results, &TimeZone::system())
@@ -42,7 +42,7 @@ fn going(results: &[HostResult], zone: &TimeZone) -> String {
     format!("{text}{}", problems(results))
 }
 
-/// What went from each host.
+/// Formats how many backups were dropped on each host.
 #[must_use]
 pub fn dropped(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
@@ -102,7 +102,7 @@ fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
     ]
 }
 
-/// Why a host has no backups to show, or kept them.
+/// Formats the problems of hosts, and what was recovered on them.
 fn problems(results: &[HostResult]) -> String {
     let mut text = String::new();
     for result in results {

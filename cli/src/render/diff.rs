@@ -7,14 +7,14 @@ use similar::{ChangeTag, TextDiff};
 use super::style::{DIM, GREEN, RED, paint};
 use nixfleet_operator::text::many_lines;
 
-/// How many lines of one diff are shown, unless all are asked for.
+/// Maximum number of lines of a diff that are shown, unless all lines are requested.
 const SHOWN: usize = 60;
 
-/// How long the shortest diff is searched for; then a longer one will do. Long texts that have little in
-/// common would take minutes, and a host chooses what it sends.
+/// Time limit for finding the shortest diff. After that, a longer diff is accepted. Without a limit, long
+/// texts with little in common would take minutes, and hosts determine the texts.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The lines of a unified diff, without file names, one string each.
+/// Returns the lines of a unified diff, without file names.
 pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();

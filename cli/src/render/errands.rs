@@ -1,11 +1,12 @@
-//! What this machine is to do for a fleet.
+//! Tasks that a fleet assigns to the operator's machine.
 
 use std::fmt::Write as _;
 
 use super::style::paint;
 use nixfleet_operator::text::one_line;
 
-/// What is new of it; nothing where nothing is. All of it, since one errand could hide behind many others.
+/// Formats the new tasks. They are never truncated, since a task could otherwise be hidden behind many
+/// others. The text is empty if there are none.
 pub fn errands(new: &[String]) -> String {
     let mut text = String::new();
     if new.is_empty() {

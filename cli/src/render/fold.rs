@@ -1,4 +1,4 @@
-//! What many hosts say, each text once, under the names of all that say it.
+//! The output of a command on many hosts. Equal output is shown once, with the names of its hosts.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::{err, out};
 use nixfleet_operator::host_result::{HostResult, Ran};
 use nixfleet_operator::text::many_lines;
 
-/// Hosts with the same output and the same end, in the order of the first of them.
+/// Hosts with the same output and the same exit code, in the order of the results.
 struct Fold<'a> {
     hosts: Vec<&'a str>,
     ran: &'a Ran,
@@ -36,7 +36,7 @@ impl Fold<'_> {
         head
     }
 
-    /// For standard output, and for standard error.
+    /// Returns the texts for standard output and for standard error.
     fn texts(&self) -> [String; 2] {
         let text = |lines: &str, head: &str| {
             lines.lines().fold(format!("{head}:\n"), |text, line| text + "  " + &many_lines(line) + "\n")
@@ -51,12 +51,12 @@ impl Fold<'_> {
     }
 }
 
-/// What commands said on standard output, and on standard error.
+/// Returns the texts for standard output and standard error of each group of hosts.
 pub(super) fn texts(results: &[HostResult]) -> Vec<[String; 2]> {
     folds(results).iter().map(Fold::texts).collect()
 }
 
-/// Prints what commands said.
+/// Prints the output of commands, with equal output printed once.
 pub fn folded(results: &[HostResult]) {
     for [stdout, stderr] in texts(results) {
         out(&stdout);

@@ -1,4 +1,4 @@
-//! Whole renderings of answers in which each text that a host may choose is hostile.
+//! Tests of complete renderings of answers in which every text that a host controls is hostile.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use nixfleet_operator::history;
 use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
 use nixfleet_operator::text::problem_text;
 
-/// Texts made of what forges a line, steers a terminal or hides. None begins a line with a blank, which would
-/// pass for an indent.
+/// Generates texts that could forge a line, control a terminal, or be invisible. No generated line starts
+/// with a space, since that would be mistaken for an indentation.
 fn hostile() -> impl Strategy<Value = String> {
     const PIECES: [&str; 24] = [
         "2 hosts: 2 ok",
@@ -50,13 +50,14 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 1..6).prop_map(|pieces| pieces.concat())
 }
 
-/// A document in which the texts are taken in turn, wherever its type lets a host choose.
+/// Replaces all strings in a document by the texts in turn. A string is not replaced if its type does not
+/// accept the text.
 fn forged<T: DeserializeOwned>(mut document: Value, texts: &[String]) -> T {
     let mut places = Vec::new();
     find(&document, &mut String::new(), &mut places);
     for (place, text) in places.iter().zip(texts.iter().cycle()) {
         let Some(value) = document.pointer_mut(place) else { continue };
-        // A path stays one.
+        // A replaced path is still a path.
         let path = value.as_str().is_some_and(|text| text.starts_with('/'));
         let before = value.clone();
         *value = if path { format!("/x/{text}").into() } else { text.as_str().into() };
@@ -69,12 +70,12 @@ fn forged<T: DeserializeOwned>(mut document: Value, texts: &[String]) -> T {
     serde_json::from_value(document).unwrap()
 }
 
-/// The places of all strings.
+/// Collects the JSON pointers of all strings.
 fn find(value: &Value, place: &mut String, places: &mut Vec<String>) {
     find_all(value, &Value::is_string, place, places);
 }
 
-/// The places of all values that are such.
+/// Collects the JSON pointers of all values for which `is_such` is true.
 fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String, places: &mut Vec<String>) {
     let mut enter = |key: String, value: &Value| {
         let end = place.len();
@@ -93,7 +94,8 @@ fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String,
     }
 }
 
-/// Documents in each of which one number, and then all, are as large as their type allows.
+/// Returns documents in which one number has an extreme value, and documents in which several or all numbers
+/// have one.
 fn enormous<T: DeserializeOwned>(document: &Value) -> Vec<T> {
     let mut places = Vec::new();
     find_all(document, &Value::is_number, &mut String::new(), &mut places);
@@ -211,7 +213,7 @@ fn backup() -> Value {
             "mode": "0644", "needed": true })
 }
 
-/// What each command may have to say of a host.
+/// Returns hostile results of each kind that commands show.
 fn answers(texts: &[String]) -> Vec<HostResult> {
     let of = |outcome| HostResult::new("web-1", outcome);
     let backup: nixfleet_contract::backup::Backup = forged(backup(), texts);
@@ -241,7 +243,7 @@ fn no_number_ends_the_command() {
     let statuses_of = statuses_of.map(|status| HostResult { status: Some(status), ..of(Outcome::Ok) });
     let gc = enormous(&gc_plan()).into_iter().map(|plan| GcView { plan, report: None });
     let gc = gc.map(|gc| HostResult { gc: Some(Box::new(gc)), ..of(Outcome::Ok) });
-    // Twice each, so that a sum is larger than all of them.
+    // Each backup is listed twice, so that the sum of the sizes overflows.
     let kept = enormous::<nixfleet_contract::backup::Backup>(&backup()).into_iter();
     let kept = kept.map(|one| BackupsView {
         list: vec![one.clone(), one.clone()],
@@ -294,7 +296,7 @@ proptest! {
 
     #[test]
     fn no_plan_forges_a_line(texts in prop::collection::vec(hostile(), 1..8)) {
-        // Its reader calls the host what we call it.
+        // The host of a plan has its name from the inventory, which the host does not control.
         let plan = Plan { host: "web-1".to_owned(), ..forged(plan(), &texts) };
         for verbose in [false, true] {
             let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);

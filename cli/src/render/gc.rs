@@ -1,4 +1,4 @@
-//! Generations that go and those that stay.
+//! The output of `nixfleet gc`.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::{indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{one_line, problem_text};
 
-/// What would go on each host; each generation by itself where more is asked for.
+/// Formats the generations that would be dropped on each host. With `verbose`, each generation is listed.
 #[must_use]
 pub fn gc_plans(results: &[HostResult], verbose: bool) -> String {
     plans(results, verbose, &TimeZone::system())
@@ -48,7 +48,7 @@ fn plans(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String {
     text
 }
 
-/// Numbers in a few words: `1–4, 6`.
+/// Formats numbers of generations as ranges, such as `1–4, 6`.
 fn ranges(generations: &[&Judged]) -> String {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for number in generations.iter().map(|judged| judged.info.generation.number) {
@@ -74,7 +74,7 @@ fn reasons(judged: &Judged) -> String {
     judged.needed.iter().map(|need| need.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Generations that stay for a reason that the user may not think of.
+/// Formats generations that are kept for a reason that users may not expect.
 fn remarkable(generations: &[Judged]) -> impl Iterator<Item = String> {
     let is_plain = |need: &Need| match need {
         Need::Current | Need::Previous | Need::LastChange | Need::Newest | Need::Young => true,
@@ -85,7 +85,7 @@ fn remarkable(generations: &[Judged]) -> impl Iterator<Item = String> {
         .map(|judged| format!("generation {} stays: {}", judged.info.generation.number, reasons(judged)))
 }
 
-/// What went on each host.
+/// Formats how many generations were dropped on each host.
 pub fn gc_reports(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
         let report = result.gc.as_ref().and_then(|gc| gc.report.as_ref());

@@ -1,4 +1,4 @@
-//! What came of health checks.
+//! The results of health checks.
 
 use nixfleet_contract::health::CheckResult;
 
@@ -7,8 +7,8 @@ use super::{results, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::one_line;
 
-/// A table of every check of every host, and below it why hosts are not healthy. With `verbose`, good checks
-/// say too what they found.
+/// Formats a table of all checks of all hosts, followed by the problems of hosts without results. With
+/// `verbose`, the details of passed checks are shown too.
 #[must_use]
 pub fn health(hosts: &[HostResult], verbose: bool) -> String {
     let rows = hosts.iter().flat_map(|host| rows(host, verbose));
@@ -51,7 +51,7 @@ fn took(result: &CheckResult) -> String {
     format!("{:.1} s", result.duration_ms as f64 / 1000.0)
 }
 
-/// One line for each check of a host that failed, or for each.
+/// Formats each failed check of a host as a line. With `verbose`, passed checks are included.
 pub fn lines(found: &[CheckResult], verbose: bool) -> Vec<String> {
     let told = found.iter().filter(|result| verbose || !result.passed);
     told.map(|result| {

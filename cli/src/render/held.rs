@@ -1,7 +1,8 @@
-//! What each rendering of what a host says is held to, by tests and by fuzzing. It knows nothing of how that
-//! is done.
+//! Requirements for the renderings of answers from hosts, for tests and fuzzing. The file is also compiled
+//! into the fuzz targets, so it uses nothing else from this crate.
 
-/// How a line may begin that is no continuation of another: with the name of the host, or with words of ours.
+/// The ways in which a line may start if it does not continue another line: the name of the host, or a fixed
+/// word of the program.
 const BEGINNINGS: [&str; 10] = [
     "web-1",
     "host ",
@@ -15,11 +16,11 @@ const BEGINNINGS: [&str; 10] = [
     "stays: web-1",
 ];
 
-/// Holds a rendering about the host `web-1` to this: each line begins with words of ours or stands further to
-/// the right, and no character steers the terminal or cannot be seen.
+/// Checks a rendering about the host `web-1`. Each line must be indented or start with a fixed word of the
+/// program, and no character may be invisible or control the terminal.
 ///
 /// # Panics
-/// It is not so.
+/// Panics if the rendering violates a requirement.
 pub fn hold(rendered: &str) {
     let plain = without_styles(rendered);
     assert!(!plain.chars().any(is_hidden), "{plain:?}");
@@ -32,7 +33,7 @@ pub fn hold(rendered: &str) {
     }
 }
 
-/// The text without the styles that ours are: bold, dim, and colours.
+/// Removes the styles that the program uses: bold, dim and colors.
 fn without_styles(rendered: &str) -> String {
     let mut parts = rendered.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -49,14 +50,15 @@ fn without_styles(rendered: &str) -> String {
     plain
 }
 
-/// A line that counts hosts or backups, `2 backups, 24 B, on 1 host`.
+/// Returns whether a line starts with a number of hosts or backups, such as `2 backups, 24 B, on 1 host`.
 fn is_count(line: &str) -> bool {
     let mut words = line.split(' ');
     words.next().is_some_and(|word| word.parse::<usize>().is_ok())
         && words.next().is_some_and(|word| matches!(word, "backup," | "backups," | "host:" | "hosts:"))
 }
 
-/// Controls but for line ends and tabs, and of what cannot be seen what is worth a forgery.
+/// Returns whether a character is a control character other than line end and tab, or an invisible character
+/// that could be used for a forgery.
 fn is_hidden(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(

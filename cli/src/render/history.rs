@@ -1,4 +1,4 @@
-//! What was done from this machine.
+//! The output of `nixfleet history`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,15 +15,16 @@ use nixfleet_operator::event::End;
 use nixfleet_operator::history::{CommandEntry, CommandState, HostEntry};
 use nixfleet_operator::text::one_line;
 
-/// The longest command line in a list, in characters.
+/// Maximum length of a command line in a list, in characters.
 const LINE: usize = 60;
 
-/// A list of commands. `of_hosts`: their hosts are shown one by one, since only few were asked about.
+/// Formats a list of commands. With `of_hosts`, there is a row for each host of a command instead of a
+/// summary.
 pub fn entries(entries: &[CommandEntry], of_hosts: bool) -> String {
     list(entries, of_hosts, &TimeZone::system())
 }
 
-/// All that is known of a command. `others`: those of the same rollout.
+/// Formats everything that is known about a command. `others` are the other commands of the same rollout.
 pub fn entry(entry: &CommandEntry, others: &[CommandEntry]) -> String {
     single(entry, others, &TimeZone::system())
 }
@@ -106,7 +107,7 @@ fn when(entry: &CommandEntry, zone: &TimeZone) -> String {
     }
 }
 
-/// How a command ended, in a few words.
+/// Summarizes how a command ended.
 fn result(entry: &CommandEntry) -> String {
     let word = match (entry.state, &entry.problem) {
         (CommandState::Running, _) => Some(paint(YELLOW, "running")),
@@ -158,7 +159,7 @@ fn generations(host: &HostEntry) -> String {
     }
 }
 
-/// The command line behind `nixfleet`.
+/// Returns the command line without the word `nixfleet`.
 fn line(entry: &CommandEntry) -> String {
     let quoted = entry.arguments.iter().map(|word| {
         let plain = shlex::try_quote(word).map(std::borrow::Cow::into_owned);

@@ -1,4 +1,4 @@
-//! What was done, as people see it.
+//! Tests of the output of `nixfleet history`.
 
 use jiff::SignedDuration;
 

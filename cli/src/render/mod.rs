@@ -1,4 +1,4 @@
-//! What people see. Results go to standard output, progress and questions to standard error.
+//! Output for people. Results are printed on standard output, progress and questions on standard error.
 
 mod alike;
 mod backups;
@@ -41,7 +41,7 @@ pub use table::table;
 pub use totals::Totals;
 pub use waves::{interrupted_after_all, time, waves, what_next};
 
-/// Text two columns further to the right, blank lines left blank.
+/// Indents a text by two columns. Blank lines stay blank.
 fn indented(text: &str) -> String {
     text.lines().flat_map(|line| [if line.is_empty() { "" } else { "  " }, line, "\n"]).collect()
 }

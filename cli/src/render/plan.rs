@@ -1,4 +1,4 @@
-//! Plans: per host what would change, in the words of the trade.
+//! Plans, as shown to people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,18 +18,18 @@ use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::totals::Totals;
 use nixfleet_operator::text::{one_line, problem_text};
 
-/// Hosts whose plans read the same.
+/// Hosts with plans that read the same.
 struct PlanGroup {
-    /// The place of the first of them.
+    /// The index of the first host of the group.
     first: usize,
     names: Vec<String>,
-    /// From where to where they go, once each.
+    /// The changes of generations, without consecutive repetitions.
     generations: Vec<String>,
-    /// In which directions.
+    /// The directions of these changes.
     directions: BTreeSet<Direction>,
 }
 
-/// In which direction a host goes through its generations.
+/// The direction in which a host changes its generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Direction {
     Nowhere,
@@ -37,9 +37,11 @@ enum Direction {
     Back,
 }
 
-/// Shows the plans of so many hosts, one after the other; hosts whose plans read the same are shown together.
-/// `read` gives the plan at a place: none is kept, since those of thousands of hosts are large, and each
-/// group's is read once more. Returns what all of them come to.
+/// Shows the plans of `count` hosts. Hosts with plans that read the same are shown together. Returns the
+/// totals of all plans.
+///
+/// `read` returns the plan with an index. Plans are not held in memory, since thousands of them are large.
+/// Therefore, the plan of each group is read a second time.
 ///
 /// # Errors
 /// Those of `read`.
@@ -100,7 +102,8 @@ fn heading(group: &PlanGroup) -> String {
     format!("{}  {}", group.names.join(", "), paint(DIM, generations))
 }
 
-/// Where the profile goes, if it does: from a generation, if there is one, to another.
+/// Returns the old generation, if any, and the new generation; `None` if the plan does not switch the
+/// profile.
 fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
     let step = plan.steps.iter().find_map(Step::as_profile);
     step.map(|ProfileStep::SwitchProfile(SwitchProfile { from, to })| (*from, *to))
@@ -126,7 +129,7 @@ fn generations(plan: &Plan) -> String {
     }
 }
 
-/// Everything below the heading, in sections.
+/// Formats everything below the heading of a plan, in sections.
 fn body(plan: &Plan, verbose: bool) -> String {
     let of = |place: Section| -> Vec<String> {
         let steps = plan.steps.iter().filter(|step| section(step) == place);
@@ -167,18 +170,18 @@ fn body(plan: &Plan, verbose: bool) -> String {
     text
 }
 
-/// Where a step stands in a plan, and what it counts as.
+/// The section of a plan that shows a step. Totals count steps by section as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Users,
     Files,
     Commands,
     Units,
-    /// The heading says it, or it goes without saying.
+    /// No section, since the heading shows the step or other steps imply it.
     Nowhere,
 }
 
-/// Where a step stands.
+/// Returns the section that shows a step.
 pub const fn section(step: &Step) -> Section {
     match step {
         Step::Account(_) | Step::Path(PathStep::CreateHome(_)) => Section::Users,
@@ -233,7 +236,7 @@ fn change(text: impl std::fmt::Display) -> String {
     format!("{} {text}", paint(YELLOW, "~"))
 }
 
-/// A step as one line, or as one line and a diff.
+/// Formats a step as one line, followed by a diff if the content of a file changes.
 fn lines(step: &Step, verbose: bool) -> Vec<String> {
     let head = line(&step.line());
     let diff = match step {
@@ -248,7 +251,7 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
     std::iter::once(head).chain(diff.into_iter().map(|line| format!("    {line}"))).collect()
 }
 
-/// A line in colours.
+/// Formats the line of a step in colors.
 fn line(line: &Line) -> String {
     let colour = match line.sign {
         Sign::Comes => GREEN,
@@ -265,9 +268,9 @@ fn line(line: &Line) -> String {
     format!("{} {}", paint(colour, line.sign.mark()), parts.concat())
 }
 
-/// How the content of a file changes; nothing where it does not.
+/// Returns the diff of the content of a file; empty if the content does not change.
 fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Vec<String> {
-    // Of something else that makes way there is no content to compare.
+    // There is no content to compare if something other than a file is removed or replaced.
     let other = before.filter(|view| view.sha256.is_none());
     if other.is_some() && after.is_none() {
         return Vec::new();
@@ -278,7 +281,7 @@ fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Ve
     {
         return Vec::new();
     }
-    // A side that is not there is empty; a side whose text is not known has no diff.
+    // A file that does not exist counts as empty. If the text of a file is not known, there is no diff.
     let text = |side: Option<&FileView>| side.map_or(Some(String::new()), |view| view.text.clone());
     match (text(before), text(after)) {
         (Some(before), Some(after)) => diff(&before, &after, all),
@@ -293,7 +296,7 @@ fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Ve
     }
 }
 
-/// Sizes, and enough of the digests to tell them apart.
+/// Describes the sizes, with digests shortened to 12 digits.
 fn digests(before: Option<&FileView>, after: Option<&FileView>) -> String {
     let known = |view: &FileView| {
         let digest = view.sha256.as_deref().and_then(|digest| digest.get(..12));

@@ -1,4 +1,5 @@
-//! The one way to print. A reader that went away, as `head` does, is no reason to leave hosts half done.
+//! The functions that print. A reader that closes standard output early, such as `head`, does not stop the
+//! command, since hosts would be left half done.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -7,28 +8,29 @@ use serde::Serialize;
 
 use nixfleet_operator::text::{json_line, steady};
 
-/// Why something could not be printed, the first time.
+/// The first error of standard output.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// Prints on standard output, without styles where they are not wanted.
+/// Prints a text on standard output. Styles are removed if the output does not support them.
 pub fn out(text: &str) {
     let mut out = anstream::stdout();
     note(out.write_all(steady(text).as_bytes()).and_then(|()| out.flush()));
 }
 
-/// Prints a line on standard error, without styles where they are not wanted.
+/// Prints a line on standard error. Styles are removed if the output does not support them.
 pub fn err(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{}", steady(&line.to_string()));
 }
 
-/// Prints a document of JSON on standard output.
+/// Prints a JSON document on standard output.
 ///
 /// # Errors
-/// Only a bug: it cannot be written as JSON.
+/// The document cannot be serialized, which is a bug.
 pub fn json<T: Serialize>(document: &T) -> serde_json::Result<()> {
     let out = io::stdout().lock();
     let is_terminal = out.is_terminal();
-    // Piece by piece: the document of thousands of hosts is large.
+    // The document is written through a buffer and not built in memory, since it is large for thousands of
+    // hosts.
     let mut out = BufWriter::new(out);
     let written = match json_line(&mut out, document, is_terminal) {
         Err(error) if !error.is_io() => return Err(error),
@@ -39,7 +41,7 @@ pub fn json<T: Serialize>(document: &T) -> serde_json::Result<()> {
     Ok(())
 }
 
-/// Why standard output has not got all that it should have, where it has a reader.
+/// Returns why standard output is incomplete. A reader that closed it early does not count.
 pub fn lost() -> Option<&'static io::Error> {
     LOST.get()
 }
@@ -48,7 +50,7 @@ fn note(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        // The first reason is the one to tell.
+        // Only the first error is stored.
         let _ = LOST.set(error);
     }
 }

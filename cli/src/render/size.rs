@@ -1,10 +1,10 @@
-//! Sizes and dates for people.
+//! Formats of sizes and times for people.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nixfleet_contract::gc::Disk;
 
-/// Bytes in the unit that fits, with at most one digit after the point.
+/// Formats a number of bytes in a suitable unit, with at most one decimal digit.
 pub fn size(bytes: u64) -> String {
     let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.into_iter().find(|(unit, _)| bytes >= *unit) {
@@ -13,12 +13,12 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// How much of a filesystem is free.
+/// Formats the free and total space of a filesystem.
 pub fn room(disk: Option<Disk>) -> String {
     disk.map_or_else(|| "-".to_owned(), |disk| format!("{} of {}", size(disk.free), size(disk.size)))
 }
 
-/// A moment that a host has said, to the minute: it may have said any number.
+/// Formats a time from a host, to the minute. A number that is not a valid time is shown as `-`.
 pub fn moment(seconds: u64, zone: &TimeZone) -> String {
     let at = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     at.map_or_else(|| "-".to_owned(), |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())

@@ -1,4 +1,4 @@
-//! How hosts stand.
+//! The output of `nixfleet status`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::{alike, health, indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// A table of all hosts, and below it whatever is not as it should be.
+/// Formats a table of all hosts, followed by everything that is not as it should be.
 #[must_use]
 pub fn statuses(results: &[HostResult], verbose: bool) -> String {
     statuses_in(results, verbose, &TimeZone::system())
@@ -57,12 +57,12 @@ fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String
     format!("{table}{}", details.collect::<String>())
 }
 
-/// The time, in seconds since 1970-01-01 UTC.
+/// Returns the current time, in seconds since 1970-01-01 UTC.
 fn now() -> u64 {
     Timestamp::now().as_second().try_into().unwrap_or_default()
 }
 
-/// The last line: how many hosts stand how, and how long it took to find out.
+/// Formats the last line: the number of hosts in each state, and the duration of the command.
 pub fn tally_of_statuses(results: &[HostResult], took: Duration) -> String {
     let mut counts: Vec<(Style, &str, usize)> = Vec::new();
     for result in results {
@@ -93,31 +93,32 @@ fn state(result: &HostResult) -> (Style, &str) {
     }
 }
 
-/// What the host was last applied as, where that is not its name in the inventory.
+/// Returns the name under which the host was last applied, if it is not its name in the inventory.
 fn other_name(result: &HostResult) -> Option<&str> {
     let name = result.status.as_ref()?.host.as_deref()?;
     (name != result.host).then_some(name)
 }
 
-/// The health checks of the generation in force, where some failed when they were last tried.
+/// Returns the health check results of the generation in force, if any of them failed.
 fn unhealthy(status: &Status) -> Option<&Checked> {
     let failed = |checked: &&Checked| checked.results.iter().any(|result| !result.passed);
     checked(status).filter(failed)
 }
 
-/// What is known of the health checks of the generation in force.
+/// Returns the health check results of the generation in force, if there are any.
 fn checked(status: &Status) -> Option<&Checked> {
     let checked = status.health_checks.as_ref();
     checked.filter(|checked| Some(&checked.generation) == status.current.as_ref())
 }
 
-/// What is not as the last run left it. While one is at work that is no news.
+/// Returns the differences between the host and the result of the last run. While a run is in progress,
+/// differences are expected and not shown.
 fn drift(status: &Status) -> &[Drift] {
     if status.locked_by.is_some() { &[] } else { &status.drift }
 }
 
-/// Managed units that have failed, or that do not run although they should: those the host names among what
-/// is not as the last run left it. A timer's service, say, is rightly inactive.
+/// Returns managed units that have failed, or that are not running although the host reports this as drift.
+/// Other inactive units are fine, such as the service of a timer.
 fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     let should_run = |unit: &UnitStatus| drift(status).iter().any(|drift| drift.subject == *unit.unit);
     let is_up = |unit: &UnitStatus| {
@@ -126,7 +127,7 @@ fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     status.units.iter().filter(move |unit| unit.active == "failed" || !is_up(unit) && should_run(unit))
 }
 
-/// What there is to say of a host below its name, with its problem in the words given.
+/// Formats the details of a host, with `problem` in place of the problem of the result.
 fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &TimeZone) -> Option<String> {
     let mut lines: Vec<String> = result.reason.iter().map(|reason| one_line(reason)).collect();
     if let Some(problem) = problem {
@@ -195,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// A managed host without a flaw, but for what is given.
+    /// Returns a managed host without any problem, modified by the fields in `given`.
     fn host(name: &str, given: &Value) -> HostResult {
         let mut status = json!({
             "schema": 1, "host": name, "current": { "number": 2, "closure": "/nix/store/b" },

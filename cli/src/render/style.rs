@@ -1,21 +1,21 @@
-//! The few styles of the output. Whoever prints drops them where they are not wanted: no terminal, or
-//! `NO_COLOR`.
+//! The styles of the output. The functions that print remove them if the output is not a terminal, or if
+//! `NO_COLOR` is set.
 
 use anstyle::{AnsiColor, Style};
 use nixfleet_contract::outcome::Outcome;
 
 /// Headings.
 pub const BOLD: Style = Style::new().bold();
-/// What matters less.
+/// Less important text.
 pub const DIM: Style = Style::new().dimmed();
-/// Something comes.
+/// Something is added, or is good.
 pub const GREEN: Style = AnsiColor::Green.on_default();
-/// Something goes, or is wrong.
+/// Something is removed, or is wrong.
 pub const RED: Style = AnsiColor::Red.on_default();
 /// Something changes, or needs attention.
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-/// Colours that tell hosts apart where their lines mix.
+/// Colors that distinguish hosts whose lines are mixed.
 pub const HOST_COLOURS: [Style; 6] = [
     AnsiColor::Cyan.on_default(),
     AnsiColor::Magenta.on_default(),
@@ -25,12 +25,12 @@ pub const HOST_COLOURS: [Style; 6] = [
     AnsiColor::BrightCyan.on_default(),
 ];
 
-/// Text in a style.
+/// Formats a text in a style.
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The style of an outcome: only what is good is green.
+/// Returns the style of an outcome. Only good outcomes are green.
 pub const fn outcome_style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::Ok | Outcome::Unchanged => GREEN,

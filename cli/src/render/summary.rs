@@ -1,4 +1,4 @@
-//! What became of the hosts.
+//! The summary of the results of hosts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use super::{alike, indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// A table of outcomes, then every problem in full, what shows more of it, and every backup.
+/// Formats a table of outcomes, followed by all problems in full, backups, and commands that show more.
 #[must_use]
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
@@ -45,7 +45,8 @@ pub fn results(results: &[HostResult]) -> String {
     text
 }
 
-/// What there is to say of a host beyond its outcome, with its problem in the words given.
+/// Returns the lines to show for a host in addition to its outcome, with `problem` in place of the problem of
+/// the result.
 fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
     let problem = problem.into_iter().map(problem_text);
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
@@ -60,15 +61,14 @@ fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
         .collect()
 }
 
-/// The command that asks those of the hosts that changed, or tried to, how they stand now.
+/// Returns the command that shows the status of the hosts on which a change failed, if there are any.
 fn more(results: &[&HostResult]) -> Option<String> {
     let tried = results.iter().filter(|result| result.report.is_some() && !result.outcome.is_good());
     let hosts: Vec<String> = tried.map(|result| one_line(&result.host)).collect();
     (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
 }
 
-/// What to do about hosts that were blocked; nothing where none was, or where its problem says all there is
-/// to do.
+/// Describes what to do about blocked hosts. Hosts whose problem explains this already are not included.
 pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
     let is_blocked = |result: &&HostResult| {
         let code = result.problem.as_ref().map(|problem| problem.code);
@@ -102,12 +102,12 @@ fn generations(result: &HostResult) -> String {
     }
 }
 
-/// Whether the host was changing when it was last heard of.
+/// Returns whether the host was being changed when the connection was lost, so that its state is unknown.
 fn is_unknown(result: &HostResult) -> bool {
     result.problem.as_ref().is_some_and(|problem| problem.code == Code::BadAnswer)
 }
 
-/// The last line: how many hosts ended how, and how long it took.
+/// Formats the last line: the number of hosts with each outcome, and the duration of the command.
 pub fn tally(results: &[HostResult], took: Duration) -> String {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for result in results {
@@ -121,7 +121,7 @@ pub fn tally(results: &[HostResult], took: Duration) -> String {
     format!("{}: {} {took}", hosts(results.len()), parts.join(", "))
 }
 
-/// The outcome, but for a host that was only asked what would change: nothing on it is done yet.
+/// Returns the outcome of a host. A host with changes that were only planned is `to change`.
 fn word(result: &HostResult) -> &'static str {
     match (result.outcome, &result.plan, &result.report) {
         (Outcome::Ok, Some(_), None) => "to change",

@@ -1,14 +1,14 @@
-//! The one table printer.
+//! Tables.
 
 use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
 
 use super::style::{BOLD, paint};
 
-/// A table with a heading row; the cells may carry styles.
+/// Formats a table with a heading row. Cells may contain styles.
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    // A style around nothing would count as a tail of the line.
+    // A styled empty cell would leave invisible characters at the end of the line.
     let styled = |word: &&str| if word.is_empty() { String::new() } else { paint(BOLD, word) };
     table.set_header(heading.iter().map(|word| Cell::new(styled(word))));
     table.add_rows(rows.into_iter().map(Row::from));

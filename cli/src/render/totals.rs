@@ -1,4 +1,4 @@
-//! What the plans of all hosts come to.
+//! Totals of the plans of all hosts.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use nixfleet_contract::step::{PathStep, Step};
 use super::plan::{Section, section};
 use nixfleet_operator::text::hosts;
 
-/// How much would change.
+/// The number of changes of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     hosts: usize,
@@ -20,7 +20,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds a plan, if it can be carried out.
+    /// Adds the changes of a plan, unless the plan has problems and cannot be carried out.
     pub fn add(&mut self, plan: &Plan) {
         if plan.steps.is_empty() || !plan.problems.is_empty() {
             return;
@@ -31,7 +31,7 @@ impl Totals {
         for step in &plan.steps {
             match section(step) {
                 Section::Users => self.accounts += 1,
-                // On the disk nothing changes.
+                // These steps change nothing on disk.
                 Section::Files if matches!(step, Step::Path(PathStep::Own(_) | PathStep::Release(_))) => {}
                 Section::Files => self.paths += 1,
                 Section::Commands => self.commands += 1,
@@ -41,7 +41,7 @@ impl Totals {
         }
     }
 
-    /// Whether there is something to change.
+    /// Returns whether there are no changes.
     pub const fn is_empty(self) -> bool {
         self.hosts == 0
     }

@@ -1,4 +1,4 @@
-//! The waves of a rollout, and what to do about one that has stopped.
+//! The waves of a rollout, and the next steps after a rollout has stopped.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,11 +12,11 @@ use nixfleet_operator::event::{End, ExcludedHost};
 use nixfleet_operator::rollout::Outline;
 use nixfleet_operator::text::one_line;
 
-/// How many names stand on a line.
+/// Maximum number of names on a line.
 const NAMES: usize = 8;
 
-/// The waves with their hosts, the policy, and the excluded hosts. Empty if there is one wave and no host is
-/// excluded. `to_change`: the hosts on which something would change.
+/// Formats the waves with their hosts, the policy, and the excluded hosts. The text is empty if there is only
+/// one wave and no host is excluded. `to_change` contains the hosts with changes.
 pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, excluded: &[ExcludedHost]) -> String {
     let mut text = String::new();
     if outline.waves.len() > 1 {
@@ -36,7 +36,7 @@ pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, excluded: &[Excluded
     text
 }
 
-/// The first names, and how many more there are.
+/// Formats the first names, and the number of further names.
 fn names(hosts: &[String]) -> String {
     let shown = hosts.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = hosts.len().saturating_sub(NAMES);
@@ -58,7 +58,7 @@ fn rules(outline: &Outline) -> String {
     format!("{soak}With more than {max_failures} failed {then}.{}", budgets.collect::<String>())
 }
 
-/// A time as the inventory writes it.
+/// Formats a duration as in the inventory.
 pub fn time(seconds: u64) -> String {
     let unit =
         [(86400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
@@ -66,12 +66,13 @@ pub fn time(seconds: u64) -> String {
     format!("{}{name}", seconds / unit)
 }
 
-/// What is said to a user who has interrupted a rollout of which nothing was left to do.
+/// Returns the message for a user who interrupted a rollout after its last host was done.
 pub fn interrupted_after_all() -> String {
     format!("\n{}\n", paint(YELLOW, "Interrupted when every host was done: nothing is left to go on with."))
 }
 
-/// How to go on with a rollout that has stopped, or back; nothing for one that is complete.
+/// Describes how to resume or roll back a stopped rollout. The text is empty if the rollout is complete or
+/// was declined.
 pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String {
     let back = format!("  go back:  nixfleet rollback --rollout {rollout}\n");
     let head = |word: &str| {

@@ -1,4 +1,4 @@
-//! A health check, as in a manifest.
+//! The declaration of a health check in a manifest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,45 +14,45 @@ use crate::values::{Invalid, Pattern, UnitName, Url, checked_string};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Its name, unique on the host.
+    /// The name of the check, unique on the host.
     pub name: CheckName,
-    /// What is probed.
+    /// The probe that the check runs.
     #[serde(flatten)]
     pub probe: Probe,
-    /// The longest pause between two attempts, in seconds. The first pauses are shorter.
+    /// The maximum pause between two attempts, in seconds. The first pauses are shorter.
     #[serde(deserialize_with = "seconds")]
     pub interval: u64,
-    /// How often a failed attempt is repeated.
+    /// The number of times that a failed attempt is repeated.
     pub retries: u32,
-    /// How long one attempt may take, in seconds.
+    /// Time limit for one attempt, in seconds.
     #[serde(deserialize_with = "seconds")]
     pub timeout: u64,
-    /// How long to wait before the first attempt, in seconds.
+    /// Time to wait before the first attempt, in seconds.
     #[serde(deserialize_with = "seconds")]
     pub start_delay: u64,
-    /// Where the check runs.
+    /// The place where the check runs.
     pub from: Side,
-    /// The effect of a failure.
+    /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
 }
 
 impl Check {
-    /// The upper limit for the total time of a check, and so for each of its settings.
+    /// Maximum total duration of a check, and therefore of each of its time settings.
     pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 
-    /// Reads the health checks of a manifest, and ignores everything else in it.
+    /// Reads the health checks of a manifest and ignores all its other fields.
     ///
     /// # Errors
-    /// [`Code::InvalidManifest`].
+    /// [`Code::InvalidManifest`] if the health checks cannot be read.
     pub fn of_manifest(manifest: &[u8]) -> Result<Vec<Self>, Problem> {
         let part: Part = serde_json::from_slice(manifest).map_err(|error| {
-            Problem::new(Code::InvalidManifest, "The health checks of the manifest cannot be read")
+            Problem::new(Code::InvalidManifest, "the health checks of the manifest cannot be read")
                 .because(error)
         })?;
         Ok(part.health_checks)
     }
 
-    /// The longest total time that it can take.
+    /// Returns the longest time that the check can take in total.
     #[must_use]
     pub const fn limit(&self) -> Duration {
         let attempts = (self.retries as u64).saturating_add(1);
@@ -61,7 +61,7 @@ impl Check {
         Duration::from_secs(self.start_delay.saturating_add(tried).saturating_add(paused))
     }
 
-    /// The longest time that one attempt can take.
+    /// Returns the longest time that one attempt can take.
     #[must_use]
     pub const fn attempt_limit(&self) -> Duration {
         let stable_for = match self.probe {
@@ -72,7 +72,7 @@ impl Check {
     }
 }
 
-/// The part of a manifest that holds the health checks.
+/// The part of a manifest that contains the health checks.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Part {
@@ -90,7 +90,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
     }
 }
 
-/// The name of a check: letters, digits, `.`, `_` and `-`; it starts with a letter or digit.
+/// The name of a check: up to 64 letters, digits, `.`, `_` and `-`, starting with a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CheckName(String);
@@ -106,42 +106,42 @@ impl CheckName {
         }
         let shown = text.escape_debug();
         Err(Invalid(format!(
-            "health check name `{shown}` is not valid: it is up to 64 letters, digits and any of `._-`, of which none comes \
-             first"
+            "health check name `{shown}` is not valid: use up to 64 letters, digits, `.`, `_` and `-`, and \
+             start with a letter or digit"
         )))
     }
 }
 
-/// What a check probes.
+/// The condition that a check tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Probe {
-    /// A unit is active, and has been for some time without a break.
+    /// A unit is active, and has been active for some time without interruption.
     Unit {
-        /// The unit.
+        /// The unit to check.
         unit: UnitName,
-        /// For how long, in seconds.
+        /// How long the unit must have been active, in seconds.
         #[serde(deserialize_with = "seconds")]
         stable_for: u64,
     },
-    /// A web server gives the expected answer.
+    /// A web server returns the expected response.
     Http(Box<Http>),
     /// A TCP port accepts connections.
     Tcp {
-        /// A name or an address.
+        /// The name or address of the server.
         host: String,
-        /// The port.
+        /// The TCP port to connect to.
         port: u16,
     },
     /// A command ends with exit code 0.
     Command {
-        /// Its words; the first is an absolute path.
+        /// The absolute path of a program, followed by its arguments.
         command: Vec<String>,
     },
 }
 
 impl Probe {
-    /// The kind in one word.
+    /// Returns the kind of the probe, as in JSON.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -153,7 +153,7 @@ impl Probe {
     }
 }
 
-/// The probe in words, for people.
+/// Formats the probe for people.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -165,27 +165,27 @@ impl fmt::Display for Probe {
     }
 }
 
-/// An HTTP request, and what its response must look like.
+/// An HTTP request, and the response that is expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Http {
-    /// The address to request.
+    /// The URL to request.
     pub url: Url,
     /// The request method.
     pub method: Method,
-    /// Headers to send.
+    /// HTTP headers to send with the request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub request_headers: BTreeMap<String, String>,
-    /// The expected status; any of 200 to 299 if `None`.
+    /// The expected status code; any code from 200 to 299 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Text that the body must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
-    /// A regular expression that must match some part of the body.
+    /// A regular expression that must match part of the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_matches: Option<Pattern>,
-    /// Required response headers, each with text that it must contain.
+    /// Response headers that must be present, each with a text that its value must contain.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub response_headers: BTreeMap<String, String>,
     /// Maximum number of redirects to follow.
@@ -195,7 +195,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// Whether the check reads the body.
+    /// Returns whether the check must read the body of the response.
     #[must_use]
     pub const fn wants_body(&self) -> bool {
         self.body_contains.is_some() || self.body_matches.is_some()
@@ -206,15 +206,15 @@ impl Http {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
-    /// `GET`: headers and body.
+    /// `GET`, which returns headers and body.
     #[default]
     Get,
-    /// `HEAD`: headers only.
+    /// `HEAD`, which returns only headers.
     Head,
 }
 
 impl Method {
-    /// The word in the request.
+    /// Returns the method as written in the request.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -224,19 +224,19 @@ impl Method {
     }
 }
 
-/// Where a check runs.
+/// The place where a check runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// On the host itself, by the activator.
+    /// On the host, by the activator.
     #[default]
     Host,
-    /// On the machine that runs the command line.
+    /// On the operator's machine.
     Operator,
 }
 
 impl Side {
-    /// The word in JSON.
+    /// Returns the value in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -250,9 +250,9 @@ impl Side {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnCheckFailure {
-    /// It is reported; the change stands, and a rollout goes on.
+    /// The failure is reported. The change is kept, and a rollout continues.
     Continue,
-    /// The change stands but counts as failed, and the rollout stops.
+    /// The change is kept but counts as failed, and the rollout stops.
     Stop,
     /// The change is undone.
     #[default]

@@ -1,8 +1,8 @@
 //! Health checks: conditions that a host must meet to count as healthy.
 //!
-//! - [`check`]: a check, as in a manifest
+//! - [`check`]: the declaration of a check in a manifest
 //! - [`result`]: the result of a check
-//! - [`verdict`]: what the results mean for a host
+//! - [`verdict`]: the verdict on a host
 
 pub mod check;
 pub mod result;

@@ -10,29 +10,29 @@ use crate::generation::Generation;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckResult {
-    /// The check's name.
+    /// The name of the check.
     pub name: CheckName,
-    /// `unit`, `http`, `tcp` or `command`.
+    /// The kind of the check: `unit`, `http`, `tcp` or `command`.
     pub kind: String,
-    /// Where it ran.
+    /// The place where the check ran.
     pub from: Side,
-    /// The effect of a failure.
+    /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
     /// Whether the last attempt succeeded.
     pub passed: bool,
-    /// Number of attempts.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Total duration, in milliseconds.
+    /// Total duration of the check, in milliseconds.
     pub duration_ms: u64,
-    /// What the last attempt found, in a few words.
+    /// A short description of what the last attempt found.
     pub detail: String,
 }
 
 impl CheckResult {
-    /// Maximum length of a detail, in characters.
+    /// Maximum length of [`CheckResult::detail`], in characters.
     const LONGEST: usize = 1000;
 
-    /// Builds a result; a long detail is cut.
+    /// Creates the result of a check. A detail that is too long is truncated.
     #[must_use]
     pub fn of(check: &Check, passed: bool, attempts: u32, duration_ms: u64, detail: &str) -> Self {
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
@@ -48,32 +48,32 @@ impl CheckResult {
         }
     }
 
-    /// The result of a check that could not be tried: it counts as failed.
+    /// Creates the result of a check that could not be tried. Such a check counts as failed.
     #[must_use]
     pub fn untried(check: &Check, why: &str) -> Self {
         Self::of(check, false, 0, 0, why)
     }
 }
 
-/// The results of the checks of the generation in force.
+/// The results of all checks of the generation in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
-    /// Always [`SCHEMA`].
+    /// The schema version, always [`SCHEMA`].
     pub schema: u32,
     /// The generation in force.
     pub generation: Generation,
-    /// When they were tried, in seconds since 1970-01-01 UTC.
+    /// The time at which the checks ran, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// The results of the checks that run on the host, by name.
+    /// The results of the checks that run on the host, sorted by name.
     pub results: Vec<CheckResult>,
-    /// The names of the checks that run elsewhere.
+    /// The names of the checks that do not run on the host.
     #[serde(default)]
     pub elsewhere: Vec<CheckName>,
 }
 
 impl Checked {
-    /// Results of checks tried at a time, in seconds since 1970-01-01 UTC.
+    /// Creates a document with the results of checks that ran at a time, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn at(
         at: u64,

@@ -1,21 +1,21 @@
-//! Judges the results of health checks for a host.
+//! The verdict on a host, computed from its health check results.
 
 use super::check::OnCheckFailure;
 use super::result::CheckResult;
 use crate::outcome::{Outcome, ReasonCode};
 use crate::problem::{Code, Problem};
 
-/// The verdict on a host, from the results of its health checks.
+/// The verdict on a host, computed from its health check results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthVerdict {
-    /// The most severe effect among the failed checks; `None` if all passed.
+    /// The most severe effect of the failed checks; `None` if all passed.
     worst: Option<OnCheckFailure>,
-    /// The problem to report.
+    /// The problem to report; `None` if all checks passed.
     problem: Option<Problem>,
 }
 
 impl HealthVerdict {
-    /// Judges some results.
+    /// Computes the verdict for the results of a host.
     #[must_use]
     pub fn on(results: &[CheckResult]) -> Self {
         let failed: Vec<&CheckResult> = results.iter().filter(|result| !result.passed).collect();
@@ -23,13 +23,13 @@ impl HealthVerdict {
         Self { worst, problem: worst.map(|_| problem(&failed)) }
     }
 
-    /// Whether the change must be undone.
+    /// Returns whether the change must be undone.
     #[must_use]
     pub fn is_to_undo(&self) -> bool {
         self.worst == Some(OnCheckFailure::Rollback)
     }
 
-    /// The outcome of a host on which nothing is undone. `good`: the outcome if all checks passed.
+    /// Returns the outcome of a host on which nothing is undone. `good` is the outcome if all checks passed.
     #[must_use]
     pub const fn outcome(&self, good: Outcome) -> Outcome {
         match self.worst {
@@ -39,7 +39,7 @@ impl HealthVerdict {
         }
     }
 
-    /// The reason for [`Outcome::Partial`], if [`Self::outcome`] says so.
+    /// Returns the reason code, if [`Self::outcome`] returns [`Outcome::Partial`].
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         match self.worst {
@@ -48,7 +48,7 @@ impl HealthVerdict {
         }
     }
 
-    /// The problem that tells which checks failed, and why.
+    /// Returns the problem that lists the failed checks and what each found.
     #[must_use]
     pub fn into_problem(self) -> Option<Problem> {
         self.problem
@@ -58,7 +58,7 @@ impl HealthVerdict {
 fn problem(failed: &[&CheckResult]) -> Problem {
     let names: Vec<&str> = failed.iter().map(|result| &*result.name).collect();
     let what = match names.as_slice() {
-        [only] => format!("Health check {only} failed"),
+        [only] => format!("health check {only} failed"),
         several => format!("{} health checks failed: {}", several.len(), several.join(", ")),
     };
     let why = |result: &&CheckResult| {
@@ -73,7 +73,7 @@ fn problem(failed: &[&CheckResult]) -> Problem {
     let why: Vec<String> = failed.iter().map(why).collect();
     Problem::new(Code::HealthCheck, what)
         .because(why.join("\n"))
-        .help("correct what is wrong, then apply again; see it as it is now: nixfleet check")
+        .help("run `nixfleet check` to show the present results, fix the cause, then apply again")
 }
 
 #[cfg(test)]
@@ -115,9 +115,9 @@ mod tests {
     fn the_problem_says_what_each_check_found() {
         let one = HealthVerdict::on(&[result("web", false, OnCheckFailure::Stop)]).into_problem().unwrap();
         expect_test::expect![[r#"
-            [NF-418] Health check web failed
+            [NF-418] health check web failed
               why: Connection refused (tcp from the host, 2 attempts)
-              help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
+              help: run `nixfleet check` to show the present results, fix the cause, then apply again"#]]
         .assert_eq(&one.to_string());
         let results =
             [result("web", false, OnCheckFailure::Stop), result("db", false, OnCheckFailure::Continue)];
@@ -125,7 +125,7 @@ mod tests {
             [NF-418] 2 health checks failed: web, db
               why: web: Connection refused (tcp from the host, 2 attempts)
                      db: Connection refused (tcp from the host, 2 attempts)
-              help: correct what is wrong, then apply again; see it as it is now: nixfleet check"#]]
+              help: run `nixfleet check` to show the present results, fix the cause, then apply again"#]]
         .assert_eq(&HealthVerdict::on(&results).into_problem().unwrap().to_string());
         assert_eq!(HealthVerdict::on(&[]).into_problem(), None);
     }

@@ -8,7 +8,7 @@ use super::text::{Line, Sign, Tone};
 use crate::manifest::{User, UserField};
 use crate::values::{AccountName, Owner};
 
-/// A change of an account.
+/// A step that creates or changes an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
@@ -17,68 +17,70 @@ pub enum AccountStep {
     CreateGroup(CreateGroup),
     /// Create a user.
     CreateUser(CreateUser),
-    /// Make an existing user match the manifest, or enable a disabled one again.
+    /// Make an existing user match the manifest, or enable a disabled user again.
     ModifyUser(ModifyUser),
-    /// Restore an account to what it was before it was managed.
+    /// Restore a user to its state before NixFleet managed it.
     ReleaseUser(ReleaseUser),
-    /// Lock the account, and remove its shell and memberships; the user and its id stay.
+    /// Lock a user, and remove its login shell and memberships. The account and its id are kept.
     DisableUser(DisableUser),
 }
 
-/// Creation of a group.
+/// The details of [`AccountStep::CreateGroup`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateGroup {
-    /// Name.
+    /// Name of the group.
     pub name: AccountName,
     /// Numeric id, if the manifest sets one.
     pub gid: Option<u32>,
 }
 
-/// Creation of a user.
+/// The details of [`AccountStep::CreateUser`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateUser {
-    /// The user.
+    /// The user to create.
     pub user: User,
 }
 
-/// Change of a user to match the manifest.
+/// The details of [`AccountStep::ModifyUser`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModifyUser {
-    /// The user in the manifest.
+    /// The user, as in the manifest.
     pub user: User,
-    /// The differences, each `field: old → new`.
+    /// The differences, each in the form `field: old → new`.
     pub changes: Vec<String>,
-    /// Fields of the account that return to their earlier values, or are left alone.
+    /// Fields that the manifest does not set. They are restored to their values before NixFleet managed them,
+    /// or left unchanged.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
 
-/// Return of a user to what it was before management.
+/// The details of [`AccountStep::ReleaseUser`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseUser {
-    /// Name.
+    /// Name of the user.
     pub name: Owner,
-    /// The differences, each `field: old → new`.
+    /// The differences, each in the form `field: old → new`.
     pub changes: Vec<String>,
 }
 
-/// Disabling of a user.
+/// The details of [`AccountStep::DisableUser`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DisableUser {
-    /// Name.
+    /// Name of the user.
     pub name: Owner,
-    /// Memberships that NixFleet granted, and that are removed.
+    /// The groups to remove the user from. NixFleet granted these memberships.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
 }
 
 impl AccountStep {
-    /// Whether it creates or changes a managed account: such steps come before any swap.
+    /// Returns whether the step creates or changes a managed account. Such steps are executed before any swap
+    /// of paths.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         match self {
@@ -87,7 +89,7 @@ impl AccountStep {
         }
     }
 
-    /// The step in words, for people.
+    /// Describes the step in one line, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {

@@ -1,4 +1,4 @@
-//! The step that runs a command of changed files.
+//! The step that runs the `onChange` command of changed files.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,22 @@ use crate::values::ManagedPath;
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum CommandStep {
-    /// Run a command that changed files name in `onChange`.
+    /// Run a command that changed files name as `onChange`.
     RunCommand(RunCommand),
 }
 
-/// A command that changed files name in `onChange`.
+/// The details of [`CommandStep::RunCommand`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunCommand {
-    /// The absolute path of the program, and its arguments.
+    /// The command: the absolute path of a program, followed by its arguments.
     pub command: Vec<String>,
-    /// The changed files that name it.
+    /// The changed files that name the command.
     pub paths: BTreeSet<ManagedPath>,
 }
 
 impl CommandStep {
-    /// The step in words, for people.
+    /// Describes the step in one line, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
@@ -39,7 +39,7 @@ impl CommandStep {
     }
 }
 
-/// A command as people would type it. Words that a shell would split are quoted.
+/// Formats a command line as it would be typed. Words that a shell would split are quoted.
 #[must_use]
 pub fn command_line(words: &[String]) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "-_./=:,@%+".contains(character);
@@ -49,7 +49,7 @@ pub fn command_line(words: &[String]) -> String {
     words.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// The reason for the command, for people: which files changed.
+/// Describes which changed files are the reason for the command.
 fn why_it_runs(paths: &BTreeSet<ManagedPath>) -> String {
     match (paths.first(), paths.len()) {
         (None, _) => String::new(),

@@ -1,4 +1,5 @@
-//! The steps of a plan, by family. A family is a kind of thing that a transaction can change and undo.
+//! The steps of a plan, grouped by family. A family is a kind of thing that a transaction can change and
+//! undo.
 
 pub mod accounts;
 pub mod commands;
@@ -21,20 +22,20 @@ pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;
 pub use view::FileView;
 
-/// One step of a plan: the smallest unit of work and of undo. In JSON, the field `step` names it, whatever
-/// its family.
+/// A step of a plan: the smallest unit that is executed and undone. In JSON, the field `step` contains the
+/// name of the step, without its family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Step {
-    /// Users and groups.
+    /// A change of a user or group.
     Account(AccountStep),
-    /// Files, links and directories.
+    /// A change of a file, link or directory.
     Path(PathStep),
-    /// The package profile and the generation.
+    /// A change of the package profile and the generation.
     Profile(ProfileStep),
-    /// Commands that changed files name.
+    /// A command that changed files name.
     Command(CommandStep),
-    /// Systemd's units.
+    /// A change of a systemd unit.
     Unit(UnitStep),
 }
 
@@ -45,49 +46,50 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 impl Step {
-    /// The step, if it is about an account.
+    /// Returns the step, if it is of the family of accounts.
     #[must_use]
     pub const fn as_account(&self) -> Option<&AccountStep> {
         if let Self::Account(step) = self { Some(step) } else { None }
     }
 
-    /// The step, if it is about a path.
+    /// Returns the step, if it is of the family of paths.
     #[must_use]
     pub const fn as_path(&self) -> Option<&PathStep> {
         if let Self::Path(step) = self { Some(step) } else { None }
     }
 
-    /// The step, if it is about the profile.
+    /// Returns the step, if it is of the family of the profile.
     #[must_use]
     pub const fn as_profile(&self) -> Option<&ProfileStep> {
         if let Self::Profile(step) = self { Some(step) } else { None }
     }
 
-    /// The step, if it is about a unit.
+    /// Returns the step, if it is of the family of units.
     #[must_use]
     pub const fn as_unit(&self) -> Option<&UnitStep> {
         if let Self::Unit(step) = self { Some(step) } else { None }
     }
 
-    /// Whether it creates or changes an account: such steps come before any swap.
+    /// Returns whether the step creates or changes an account. Such steps are executed before any swap of
+    /// paths.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         if let Self::Account(step) = self { step.makes_account() } else { false }
     }
 
-    /// The files before and after the step, if it shows any.
+    /// Returns the files before and after the step, if the step has them.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         if let Self::Path(step) = self { step.views_mut() } else { (None, None) }
     }
 
-    /// The path it is about, if it is about one.
+    /// Returns the path that the step changes, if it is of the family of paths.
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
         if let Self::Path(step) = self { Some(step.path()) } else { None }
     }
 
-    /// The step in words, for people.
+    /// Describes the step in one line, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {

@@ -7,169 +7,169 @@ use crate::manifest::{Access, OnConflict};
 use crate::step::FileView;
 use crate::values::ManagedPath;
 
-/// A change at a path.
+/// A step that changes a path, or its management.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum PathStep {
-    /// Create the home directory of a user, from `/etc/skel`.
+    /// Create the home directory of a user from `/etc/skel`.
     CreateHome(CreateHome),
-    /// Create a directory, also in place of a managed file or link.
+    /// Create a directory. It may replace a managed file or link.
     CreateDirectory(CreateDirectory),
-    /// Create a file or replace its content, mode and owner.
+    /// Create a file, or replace its content, mode and owner.
     WriteFile(WriteFile),
-    /// Create a link or point it elsewhere.
+    /// Create a link, or change its target.
     WriteLink(WriteLink),
-    /// Change only mode or owner.
+    /// Change only the mode or owner of a path.
     ChangeAccess(ChangeAccess),
-    /// Start to manage something that already matches the manifest. Only the state changes.
+    /// Start to manage a path that already matches the manifest. Only the recorded state changes.
     Own(Own),
-    /// Remove a managed file or link, or something at a path where nothing should be.
+    /// Remove a managed file or link, or remove something from a path that should not exist.
     Remove(Remove),
-    /// Restore what was at a path before it was managed.
+    /// Restore the content that was at a path before NixFleet managed it.
     Restore(Remove),
-    /// Move a directory where nothing should be into the backup, with its content.
+    /// Move a directory with its content into the backup, from a path that should not exist.
     MoveAway(MoveAway),
-    /// Move a directory out of the backup, to where it was before the path was managed.
+    /// Move a directory from the backup to the path where it was before NixFleet managed the path.
     MoveBack(Remove),
-    /// Remove a directory that NixFleet created; it stays if it is not empty.
+    /// Remove a directory that NixFleet created, unless it contains something.
     RemoveDirectory(RemoveDirectory),
-    /// Stop managing a path without touching it.
+    /// Stop managing a path without changing it.
     Release(Release),
 }
 
-/// Creation of a home directory.
+/// The details of [`PathStep::CreateHome`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateHome {
-    /// Path.
+    /// Path of the directory.
     pub path: ManagedPath,
-    /// Mode, owner, group.
+    /// Mode, owner and group.
     pub access: Access,
 }
 
-/// Creation of a directory.
+/// The details of [`PathStep::CreateDirectory`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateDirectory {
-    /// Path.
+    /// Path of the directory.
     pub path: ManagedPath,
-    /// Mode, owner, group.
+    /// Mode, owner and group.
     pub access: Access,
-    /// Not declared itself, but a parent of a managed path.
+    /// Whether the directory is not declared itself, but is a parent of a managed path.
     pub implicit: bool,
-    /// What is at the path now.
+    /// The file or link that the directory replaces, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<FileView>,
-    /// [`BackupKind::Copy`] if that was edited by hand.
+    /// [`BackupKind::Copy`] if the replaced file or link was edited by hand.
     #[serde(rename = "keep", default, skip_serializing_if = "BackupKind::is_nothing")]
     pub backup: BackupKind,
 }
 
-/// Creation or replacement of a file.
+/// The details of [`PathStep::WriteFile`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteFile {
-    /// Path.
+    /// Path of the file.
     pub path: ManagedPath,
-    /// What is at the path now.
+    /// The thing that is at the path before the step, if any.
     pub before: Option<FileView>,
     /// The new file.
     pub after: FileView,
-    /// What happens to content that NixFleet does not own.
+    /// The kind of backup that is made of the replaced content.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
 
-/// Creation or replacement of a link.
+/// The details of [`PathStep::WriteLink`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteLink {
-    /// Path.
+    /// Path of the link.
     pub path: ManagedPath,
-    /// The current target.
+    /// The target before the step, if a link is at the path.
     pub before: Option<String>,
-    /// What is at the path now, a link or something else.
+    /// The thing that is at the path before the step, if any: a link or something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<FileView>,
     /// The new target.
     pub target: String,
-    /// What happens to something that NixFleet does not own.
+    /// The kind of backup that is made of the replaced thing.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
 
-/// Change of mode or owner.
+/// The details of [`PathStep::ChangeAccess`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeAccess {
     /// Path.
     pub path: ManagedPath,
-    /// Current mode, owner and group.
+    /// Mode, owner and group before the step.
     pub before: Access,
-    /// New mode, owner and group.
+    /// Mode, owner and group after the step.
     pub after: Access,
 }
 
-/// Start of management without a change on disk.
+/// The details of [`PathStep::Own`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Own {
     /// Path.
     pub path: ManagedPath,
-    /// What happens to it when management ends.
+    /// The kind of backup that determines what happens to the thing at the path when management ends.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
 
-/// Removal of a file or link, or its replacement by the original.
+/// The details of [`PathStep::Remove`], [`PathStep::Restore`] and [`PathStep::MoveBack`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remove {
     /// Path.
     pub path: ManagedPath,
-    /// What is at the path now, if it is a file.
+    /// The thing that is at the path before the step, if any.
     pub before: Option<FileView>,
-    /// What happens to content that NixFleet does not own.
+    /// The kind of backup that is made of the removed or replaced content.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
 
-/// Move of a directory into the backup.
+/// The details of [`PathStep::MoveAway`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MoveAway {
-    /// Path.
+    /// Path of the directory.
     pub path: ManagedPath,
-    /// The directory.
+    /// The directory before the step.
     pub before: Option<FileView>,
-    /// It may hold something.
+    /// Whether the directory may contain something.
     pub with_content: bool,
-    /// Whether it comes back when management ends.
+    /// The kind of backup, which determines whether the directory is restored when management ends.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
 
-/// Removal of a managed directory.
+/// The details of [`PathStep::RemoveDirectory`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoveDirectory {
-    /// Path.
+    /// Path of the directory.
     pub path: ManagedPath,
 }
 
-/// End of management without a change on disk.
+/// The details of [`PathStep::Release`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
     /// Path.
     pub path: ManagedPath,
-    /// Why it is left alone, for people.
+    /// The reason why the path is left unchanged, for people.
     pub why: String,
 }
 
 impl PathStep {
-    /// The path it is about.
+    /// Returns the path that the step changes.
     #[must_use]
     pub const fn path(&self) -> &ManagedPath {
         match self {
@@ -186,7 +186,7 @@ impl PathStep {
         }
     }
 
-    /// The files before and after the step, if it shows any.
+    /// Returns the files before and after the step, if the step has them.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         match self {
@@ -205,7 +205,8 @@ impl PathStep {
         }
     }
 
-    /// The step in words, for people. The contents of a file are shown below it, if the plan shows them.
+    /// Describes the step in one line, for people. If the plan shows the content of a file, it is printed
+    /// below this line.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
@@ -226,7 +227,7 @@ impl PathStep {
             Self::WriteFile(WriteFile { path, before, after, backup }) => {
                 let line = match before {
                     None => Line::new(Sign::Comes, format!("{path}  {}", shown(&after.access))),
-                    // Only a file has content to compare.
+                    // Only files have content that can be compared.
                     Some(before) if before.sha256.is_none() => {
                         let was = thing(before);
                         let was = was.strip_prefix("a ").unwrap_or(&was);
@@ -289,7 +290,7 @@ fn shown(access: &Access) -> String {
     format!("{} {}:{}", access.mode, access.owner, access.group)
 }
 
-/// The differences between two accesses; empty if there are none.
+/// Describes the differences between two accesses. The text is empty if there are none.
 fn access_change(before: &Access, after: &Access) -> String {
     let mut parts = Vec::new();
     if before.mode != after.mode {
@@ -304,27 +305,28 @@ fn access_change(before: &Access, after: &Access) -> String {
     parts.join(", ")
 }
 
-/// The kind of thing at a path, in words.
+/// Describes the kind of thing at a path.
 fn thing(view: &FileView) -> String {
     match (&view.link, &view.sha256) {
         (Some(target), _) => format!("a link to {target}"),
         (None, Some(_)) => "a file".to_owned(),
         (None, None) if view.size == 0 => "a directory".to_owned(),
-        // An older NixFleet does not say where a link points.
+        // An older NixFleet does not report the target of a link.
         (None, None) => "a link".to_owned(),
     }
 }
 
-/// What happens to content that a step replaces or removes.
+/// The kind of backup of the content that a step replaces or removes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackupKind {
-    /// Nothing: NixFleet owns it, and it is unchanged since the last apply.
+    /// No backup, since NixFleet owns the content and it is unchanged since the last apply.
     #[default]
     Nothing,
-    /// A backup is made: it is a hand edit, or it was adopted.
+    /// A backup is made, since the content was edited by hand or adopted.
     Copy,
-    /// It is backed up, and restored when management ends: it is older than management.
+    /// A backup is made and restored when management ends, since the content was there before NixFleet
+    /// managed the path.
     Original,
 }
 
@@ -334,7 +336,7 @@ impl BackupKind {
         matches!(self, Self::Nothing)
     }
 
-    /// The remark about it in a plan.
+    /// Returns the remark about the backup that a plan shows.
     fn remark(self, before: Option<&FileView>) -> &'static str {
         match self {
             Self::Nothing => "",

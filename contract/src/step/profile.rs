@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{Line, Sign};
 
-/// A change of the profile.
+/// A step that changes the profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
@@ -13,18 +13,18 @@ pub enum ProfileStep {
     SwitchProfile(SwitchProfile),
 }
 
-/// The change from one generation to another.
+/// The details of [`ProfileStep::SwitchProfile`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SwitchProfile {
-    /// Current generation number.
+    /// Number of the current generation, if any.
     pub from: Option<u64>,
-    /// New generation number.
+    /// Number of the new generation.
     pub to: u64,
 }
 
 impl ProfileStep {
-    /// The step in words, for people.
+    /// Describes the step in one line, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {

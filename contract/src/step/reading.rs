@@ -1,4 +1,4 @@
-//! Reads a step; the field `step` selects its family.
+//! Deserialization of steps. The field `step` determines the family.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use strum::VariantNames;
 
 use super::{AccountStep, CommandStep, PathStep, ProfileStep, Step, UnitStep};
 
-/// The field that names the step.
+/// The field that contains the name of the step.
 const TAG: &str = "step";
 
-/// Reads a step of any family.
+/// Deserializes a step of any family.
 ///
 /// # Errors
-/// No family has a step of that name, or the fields do not match it.
+/// No family has a step of this name, or the fields do not match the step.
 pub fn step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Step, D::Error> {
     deserializer.deserialize_map(StepVisitor)
 }
@@ -40,7 +40,8 @@ impl<'de> Visitor<'de> for StepVisitor {
     }
 }
 
-/// Takes one type of input for all families: a generic function would be compiled once for each type.
+/// Deserializes a step of the family that has a step of this name. The function is not generic over the
+/// input, since it would then be compiled once for each input type.
 fn of_family(name: &str, fields: Value) -> Result<Step, serde_json::Error> {
     let is_of = |family: &[&str]| family.contains(&name);
     if is_of(PathStep::VARIANTS) {
@@ -75,7 +76,7 @@ mod tests {
         for text in samples {
             let step: Step = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&step).unwrap(), text);
-            // A `Value` sorts its fields, so `step` is not the first one.
+            // `Value` sorts its fields, so `step` is not the first field here.
             let value: Value = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::from_value::<Step>(value).unwrap(), step);
         }

@@ -1,22 +1,22 @@
-//! Steps in words: the activator prints them plainly, the command line in colours.
+//! Descriptions of steps, which the activator prints without colors and the command line with colors.
 
 use std::fmt;
 
-/// What happens to the subject of a line.
+/// The change of the subject of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
-    /// It is created.
+    /// The subject is created.
     Comes,
-    /// It is removed.
+    /// The subject is removed.
     Goes,
-    /// It changes.
+    /// The subject is changed.
     Changes,
-    /// It stays unchanged.
+    /// The subject is left unchanged.
     Stays,
 }
 
 impl Sign {
-    /// The character at the start of the line.
+    /// Returns the character at the start of the line.
     #[must_use]
     pub const fn mark(self) -> char {
         match self {
@@ -33,29 +33,30 @@ impl Sign {
 pub enum Tone {
     /// The subject of the line.
     Plain,
-    /// A remark.
+    /// A remark about the subject.
     Quiet,
-    /// Something that readers must not overlook.
+    /// A warning that readers must not overlook.
     Loud,
 }
 
-/// One line about a step. Its words may come from a host: escape them before you show them on a terminal.
+/// A line that describes a step. Its text may come from a host, so it must be escaped before it is shown on a
+/// terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What happens to the subject.
+    /// The change of the subject.
     pub sign: Sign,
-    /// The words, in order.
+    /// The parts of the text, in order.
     pub parts: Vec<(Tone, String)>,
 }
 
 impl Line {
-    /// A line that starts with its subject.
+    /// Creates a line that starts with its subject.
     #[must_use]
     pub fn new(sign: Sign, text: impl Into<String>) -> Self {
         Self { sign, parts: vec![(Tone::Plain, text.into())] }
     }
 
-    /// Appends words to the line.
+    /// Appends a part to the line. An empty part is ignored.
     #[must_use]
     pub fn and(mut self, tone: Tone, text: impl Into<String>) -> Self {
         let text = text.into();

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::text::{Line, Sign, Tone};
 use crate::values::UnitName;
 
-/// A step that changes running units.
+/// A step that changes the state of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum UnitStep {
-    /// Stop a unit that is no longer managed.
+    /// Stop a unit whose management ends.
     StopUnit(UnitJob),
-    /// Make systemd read its unit files again.
+    /// Make systemd reload its unit files.
     DaemonReload,
     /// Restart a unit.
     RestartUnit(UnitJob),
@@ -22,18 +22,18 @@ pub enum UnitStep {
     StartUnit(UnitJob),
 }
 
-/// A unit, and why the step concerns it.
+/// The unit that a step changes, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitJob {
-    /// Unit name.
+    /// Name of the unit.
     pub unit: UnitName,
-    /// The reason, for people.
+    /// The reason for the step, for people.
     pub why: String,
 }
 
 impl UnitStep {
-    /// The unit of the step, if it has one.
+    /// Returns the unit that the step changes, if any.
     #[must_use]
     pub const fn unit(&self) -> Option<&UnitName> {
         match self {
@@ -44,7 +44,7 @@ impl UnitStep {
         }
     }
 
-    /// The step in words, for people.
+    /// Describes the step in one line, for people.
     #[must_use]
     pub fn line(&self) -> Line {
         let (sign, verb, UnitJob { unit, why }) = match self {

@@ -1,38 +1,40 @@
-//! A file as a step shows it.
+//! A file, link or directory as a plan shows it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Access;
 
-/// A file as a plan shows it.
+/// A file, link or directory as a plan shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileView {
-    /// SHA-256 of the content, hexadecimal; `None` if it is not a regular file.
+    /// SHA-256 of the content in hexadecimal; `None` if this is not a regular file.
     pub sha256: Option<String>,
-    /// Length in bytes.
+    /// Length of the content, in bytes.
     pub size: u64,
-    /// Mode, owner, group.
+    /// Mode, owner and group.
     pub access: Access,
-    /// The target, if it is a link.
+    /// Target of the link; `None` if this is not a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// It was never managed, so an edit of it does not count as a hand edit.
+    /// Whether this was never managed. A change of it then does not count as a hand edit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
     /// The content, if it is text of at most [`FileView::TEXT_LIMIT`] bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Others on the host cannot read it. A plan shows its content only on request.
+    /// Whether some users on the host cannot read the file. A plan shows the content of such a file only on
+    /// request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }
 
 impl FileView {
-    /// Maximum size of a content that a plan carries, in bytes.
+    /// Maximum size of a content that a plan includes, in bytes.
     pub const TEXT_LIMIT: u64 = 256 * 1024;
 
-    /// Whether others on the host cannot read it. An older NixFleet does not mark such files.
+    /// Returns whether some users on the host cannot read the file. The mode is checked too, since an older
+    /// NixFleet does not set [`FileView::private`].
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.private || self.access.is_private()

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// The name of a user or group that `NixFleet` may create: a name that `useradd` of Debian and Ubuntu
-/// accepts.
+/// The name of a user or group that `NixFleet` may create. `useradd` of Debian and Ubuntu accepts such a
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountName(String);
@@ -18,19 +18,19 @@ impl AccountName {
         let starts = body.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
         let follows =
             body.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
-        // The limit of useradd, and the size of the field in utmp.
+        // 32 is the limit of useradd, and the size of the field in utmp.
         if starts && follows && text.len() <= 32 {
             return Ok(());
         }
         Err(Invalid(format!(
-            "`{}` is no name for a new account: it starts with a lower-case letter or `_`, goes on with lower-case \
-             letters, digits, `_` or `-`, and has at most 32 characters",
+            "`{}` is not a valid name for a new account: use at most 32 lower-case letters, digits, `_` \
+             and `-`, and start with a lower-case letter or `_`",
             text.escape_debug()
         )))
     }
 }
 
-/// The name of any account that may exist on a host, or a number for an id without a name.
+/// The name of any account that may exist on a host, or a number for an id that has no name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Owner(String);
@@ -38,26 +38,26 @@ pub struct Owner(String);
 checked_string!(Owner);
 
 impl Owner {
-    /// The superuser, or its group.
+    /// Returns the name of the superuser and its group.
     #[must_use]
     pub fn root() -> Self {
         Self("root".to_owned())
     }
 
-    /// The owner with the name of an account.
+    /// Returns the owner with the name of an account.
     #[must_use]
     pub fn of(name: &AccountName) -> Self {
         Self(name.0.clone())
     }
 
-    /// The owner with an id that has no name on the host.
+    /// Returns the owner with an id that has no name on the host.
     #[must_use]
     pub fn from_id(id: u32) -> Self {
         Self(id.to_string())
     }
 
-    /// The id, for an owner written as a number. The largest value is not an id: chown(2) reads it as "leave
-    /// unchanged".
+    /// Returns the id of an owner that is written as a number. The largest number is not an id, since
+    /// chown(2) interprets it as "leave unchanged".
     #[must_use]
     pub fn number(owner: &str) -> Option<u32> {
         owner.parse().ok().filter(|id| *id != u32::MAX)
@@ -71,8 +71,8 @@ impl Owner {
             return Ok(());
         }
         Err(Invalid(format!(
-            "`{}` is neither a number nor the name of an account: at most 32 letters, digits, `_`, `-` or `.`, of which \
-             `-` and `.` do not come first",
+            "`{}` is neither a number nor a valid account name: use at most 32 letters, digits, `_`, `-` \
+             and `.`, and do not start with `-` or `.`",
             text.escape_debug()
         )))
     }

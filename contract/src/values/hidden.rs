@@ -1,15 +1,16 @@
-//! Invisible characters, and characters that change how others read. No new path may contain one.
+//! Invisible characters, and characters that change how the text around them is displayed. No new path may
+//! contain such a character.
 //!
-//! The list is `hidden.json`, which the Nix library reads too, so that evaluation and build refuse the same
-//! paths. A path that was declared before its character was listed can still be read, rolled back to and
-//! released.
+//! The list is in `hidden.json`, which the Nix library reads too, so that evaluation and build refuse the
+//! same paths. A path that was declared before one of its characters was listed can still be read, rolled
+//! back to and released.
 
 use std::sync::LazyLock;
 
 static LIST: LazyLock<Vec<char>> =
     LazyLock::new(|| serde_json::from_str(include_str!("hidden.json")).unwrap_or_default());
 
-/// The first such character of a text.
+/// Returns the first invisible or misleading character of a text.
 #[must_use]
 pub fn hidden(text: &str) -> Option<char> {
     text.chars().find(|c| !c.is_ascii() && LIST.contains(c))

@@ -1,6 +1,6 @@
-//! Values that are checked once, when they are parsed, and never again.
+//! Types of values that are checked once, when they are parsed.
 //!
-//! Each is a string in JSON and dereferences to `str`.
+//! Each value is a string in JSON, and most types dereference to `str`.
 
 mod account;
 mod hidden;
@@ -24,13 +24,13 @@ pub use unit_name::UnitName;
 pub use url::Url;
 pub use word::Word;
 
-/// Why a string is not a valid value: one clause that names the string.
+/// The reason why a string is not a valid value: one clause that contains the string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub String);
 
-/// Implements everything that a tuple struct around a checked `String` needs. The type itself only provides
-/// `fn check(&str) -> Result<(), Invalid>`.
+/// Implements the conversions of a tuple struct around a checked `String`. The type itself only needs to
+/// provide `fn check(&str) -> Result<(), Invalid>`.
 macro_rules! checked_string {
     ($name:ident) => {
         impl TryFrom<String> for $name {

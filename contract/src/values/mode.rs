@@ -7,25 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// Permission bits including set-id and sticky, at most `0o7777`. Written as four octal digits.
+/// Permission bits including the set-user-ID, set-group-ID and sticky bits, at most `0o7777`. They are
+/// written as four octal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Mode(u32);
 
 impl Mode {
-    /// The mode of a directory that is only a parent of managed paths.
+    /// The mode of a directory that is managed only as a parent of managed paths.
     pub const DIRECTORY: Self = Self(0o755);
 
     /// The mode of a unit file.
     pub const FILE: Self = Self(0o644);
 
-    /// The permission bits of a `st_mode`.
+    /// Extracts the permission bits of an `st_mode`.
     #[must_use]
     pub const fn from_bits(st_mode: u32) -> Self {
         Self(st_mode & 0o7777)
     }
 
-    /// The bits, as `chmod` takes them.
+    /// Returns the bits in the format of chmod(2).
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.0

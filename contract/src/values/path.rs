@@ -20,7 +20,7 @@ impl AbsPath {
         if text.chars().any(char::is_control) {
             return invalid("contains a control character");
         }
-        // PATH_MAX and NAME_MAX of Linux.
+        // The limits are PATH_MAX and NAME_MAX of Linux.
         if text.len() > 4095 || relative.split('/').any(|component| component.len() > 255) {
             return invalid("is too long");
         }
@@ -31,7 +31,8 @@ impl AbsPath {
     }
 }
 
-/// An absolute path that `NixFleet` may manage: outside the trees of Nix, the kernel and `NixFleet` itself.
+/// An absolute path that `NixFleet` may manage. It is outside the trees of Nix, of the kernel and of
+/// `NixFleet` itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagedPath(String);
@@ -39,7 +40,7 @@ pub struct ManagedPath(String);
 checked_string!(ManagedPath);
 
 impl ManagedPath {
-    /// Trees in which nothing may be managed.
+    /// Trees in which no path may be managed.
     pub const FORBIDDEN: [&str; 6] = ["/nix", "/proc", "/sys", "/dev", "/var/lib/nixfleet", "/run/nixfleet"];
 
     fn check(text: &str) -> Result<(), Invalid> {
@@ -49,32 +50,30 @@ impl ManagedPath {
         }
         for tree in Self::FORBIDDEN {
             let inside = text.strip_prefix(tree).is_some_and(|rest| {
-                // `/run/nixfleet-secrets` belongs to NixFleet as `/run/nixfleet` does.
+                // Directories such as `/run/nixfleet-secrets` belong to NixFleet, like `/run/nixfleet`.
                 rest.is_empty() || rest.starts_with('/') || (tree == "/run/nixfleet" && rest.starts_with('-'))
             });
             if inside {
-                return Err(Invalid(format!(
-                    "path `{text}` lies under {tree}, where nothing may be managed"
-                )));
+                return Err(Invalid(format!("path `{text}` is below {tree}, where nothing can be managed")));
             }
         }
         Ok(())
     }
 
-    /// The last component.
+    /// Returns the last component.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The parent directory; `None` for a path directly under `/`.
+    /// Returns the parent directory; `None` for a path directly below `/`.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let (parent, _) = self.0.rsplit_once('/')?;
         (!parent.is_empty()).then(|| Self(parent.to_owned()))
     }
 
-    /// Every directory above it except `/`, outermost first.
+    /// Returns every directory above the path except `/`, outermost first.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> {
         self.0.match_indices('/').skip(1).map(|(at, _)| Self(self.0[..at].to_owned()))
     }

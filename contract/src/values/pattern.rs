@@ -8,7 +8,7 @@ use super::{Invalid, checked_string};
 /// Maximum size of a compiled regular expression in memory, in bytes.
 const SIZE: usize = 1024 * 1024;
 
-/// A regular expression that compiles.
+/// A valid regular expression.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern(String);
@@ -22,7 +22,7 @@ impl Pattern {
         compile(text).map(drop).map_err(invalid)
     }
 
-    /// Whether it matches some part of a text.
+    /// Returns whether the expression matches any part of a text.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         compile(&self.0).is_ok_and(|regex| regex.is_match(text))

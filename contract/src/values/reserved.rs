@@ -1,9 +1,9 @@
-//! Paths on a host that only tools may write, such as `/etc/passwd`.
+//! Paths on a host that only their own tools may write, such as `/etc/passwd`.
 //!
-//! The list is `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the same
-//! paths. It is in this crate because the crate is built alone. A path that was declared before it was listed
-//! can still be read, rolled back to and released: unlike [`super::ManagedPath::FORBIDDEN`], the list applies
-//! only to new paths.
+//! The list is in `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the
+//! same paths. The file is in this crate because the crate is built without the rest of the repository. A
+//! path that was declared before it was listed can still be read, rolled back to and released: unlike
+//! [`super::ManagedPath::FORBIDDEN`], the list applies only to new paths.
 
 use std::sync::LazyLock;
 
@@ -11,15 +11,15 @@ use serde::Deserialize;
 
 use crate::problem::{Code, Problem};
 
-/// Reserved paths that share one reason.
+/// A group of reserved paths that share one reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reserved {
-    /// The paths, each with everything below it. A `*` at the end matches the rest of a name.
+    /// The paths. Everything below them is reserved too. A `*` at the end matches the rest of a name.
     paths: Vec<String>,
-    /// Why nothing can be declared there, in one clause.
+    /// The reason why nothing can be declared at these paths, in one clause.
     pub why: String,
-    /// What to do instead.
+    /// Advice on what to do instead.
     pub help: String,
 }
 
@@ -27,20 +27,21 @@ static LIST: LazyLock<Vec<Reserved>> =
     LazyLock::new(|| serde_json::from_str(include_str!("reserved.json")).unwrap_or_default());
 
 impl Reserved {
-    /// The entry that reserves a path, if any. It applies to new declarations.
+    /// Returns the entry that reserves a path, if any. The entry applies to new declarations.
     #[must_use]
     pub fn at(path: &str) -> Option<&'static Self> {
         LIST.iter().find(|reserved| reserved.paths.iter().any(|place| covers(place, path)))
     }
 
-    /// A reserved place below a path, if any: a directory that holds one cannot be taken away.
+    /// Returns a reserved path below a path, if any. A directory that contains a reserved path cannot be
+    /// removed.
     #[must_use]
     pub fn below(path: &str) -> Option<&'static str> {
         let mut places = LIST.iter().flat_map(|reserved| &reserved.paths);
         places.find(|place| covers(path, place)).map(String::as_str)
     }
 
-    /// The problem for a new declaration at a path. The caller adds where it was declared.
+    /// Returns the problem of a new declaration at a path. The caller adds the place of the declaration.
     #[must_use]
     pub fn refuses(&self, path: &str) -> Problem {
         Problem::new(Code::InvalidManifest, format!("{path} cannot be managed"))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// A systemd unit name with its suffix, `web.service`, `web@.service` or `web@a.service`.
+/// A systemd unit name with its suffix, such as `web.service`, `web@.service` or `web@a.service`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UnitName(String);
@@ -12,7 +12,7 @@ pub struct UnitName(String);
 checked_string!(UnitName);
 
 impl UnitName {
-    /// The suffixes a unit file may have, from systemd.unit(5).
+    /// The suffixes that a unit name may have, see systemd.unit(5).
     pub const SUFFIXES: [&str; 10] =
         ["service", "socket", "timer", "target", "path", "mount", "automount", "swap", "slice", "device"];
 
@@ -24,7 +24,7 @@ impl UnitName {
         if !Self::SUFFIXES.contains(&suffix) {
             return invalid("has no suffix that systemd knows, such as .service or .timer");
         }
-        // UNIT_NAME_MAX of systemd.
+        // The limit is UNIT_NAME_MAX of systemd.
         if text.len() > 255 {
             return invalid("is longer than 255 characters");
         }
@@ -35,31 +35,32 @@ impl UnitName {
         Ok(())
     }
 
-    /// The suffix after the last dot, `service`.
+    /// Returns the suffix after the last dot, such as `service`.
     #[must_use]
     pub fn suffix(&self) -> &str {
         self.0.rsplit('.').next().unwrap_or_default()
     }
 
-    /// The part before the last dot.
+    /// Returns the part before the last dot.
     fn stem(&self) -> &str {
         self.0.rsplit_once('.').map_or("", |(stem, _)| stem)
     }
 
-    /// Whether it is a template, `web@.service`, which cannot run itself.
+    /// Returns whether the unit is a template, such as `web@.service`. A template cannot run itself.
     #[must_use]
     pub fn is_template(&self) -> bool {
         self.stem().ends_with('@')
     }
 
-    /// Whether it is a prefix that several units share, `web-.service`: its drop-ins apply to each of them.
+    /// Returns whether the name is a prefix of several units, such as `web-.service`. The drop-ins of a
+    /// prefix apply to each of these units.
     #[must_use]
     pub fn is_family(&self) -> bool {
         self.stem().trim_end_matches('@').ends_with('-')
     }
 
-    /// Whether a unit shares this prefix: `web-a.service` for `web-.service`, `web-a@b.service` for
-    /// `web-@.service`.
+    /// Returns whether a unit has this prefix, such as `web-a.service` with `web-.service`, or
+    /// `web-a@b.service` with `web-@.service`.
     #[must_use]
     pub fn has_member(&self, unit: &Self) -> bool {
         let prefix = self.stem().trim_end_matches('@');
@@ -71,8 +72,8 @@ impl UnitName {
             && name.starts_with(prefix)
     }
 
-    /// A pattern that matches every instance of a template, or every unit with this prefix; `None` for other
-    /// units.
+    /// Returns a pattern that matches every instance of a template, or every unit with this prefix; `None`
+    /// for other units.
     #[must_use]
     pub fn pattern(&self) -> Option<String> {
         match (self.is_template(), self.is_family()) {
@@ -82,22 +83,22 @@ impl UnitName {
         }
     }
 
-    /// The template of an instance: `web@.service` for `web@a.service`.
+    /// Returns the template of an instance, such as `web@.service` for `web@a.service`.
     #[must_use]
     pub fn template(&self) -> Option<Self> {
         let (prefix, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then(|| Self(format!("{prefix}@.{}", self.suffix())))
     }
 
-    /// The instance string, `a` of `web@a.service`.
+    /// Returns the instance string, such as `a` for `web@a.service`.
     #[must_use]
     pub fn instance_name(&self) -> Option<&str> {
         let (_, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then_some(instance)
     }
 
-    /// An instance of a template; `None` if this is not a template, or if the string is not allowed in a unit
-    /// name.
+    /// Returns the instance of a template with an instance string; `None` if this unit is not a template, or
+    /// if the string is not allowed in a unit name.
     #[must_use]
     pub fn instance(&self, instance: &str) -> Option<Self> {
         self.is_template().then(|| format!("{}{instance}.{}", self.stem(), self.suffix()).parse().ok())?

@@ -1,11 +1,11 @@
-//! Addresses of web pages.
+//! HTTP URLs.
 
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// An `http` or `https` URL with a host and without a password.
+/// An `http` or `https` URL with a host and without a user name or password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Url(String);
@@ -20,20 +20,20 @@ impl Url {
             return invalid("does not begin with http:// or https://");
         }
         match uri.authority() {
-            // Everybody can read a manifest, so it must not contain a password.
-            Some(authority) if authority.as_str().contains('@') => invalid("has a user name in it"),
-            // An invalid port would be read as the default one.
+            // A manifest is readable by everyone, so it must not contain a password.
+            Some(authority) if authority.as_str().contains('@') => invalid("contains a user name"),
+            // Without this check, an invalid port would be treated as the default port.
             Some(authority)
                 if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
             {
-                invalid("has a port that is none from 1 to 65535")
+                invalid("has a port that is not from 1 to 65535")
             }
             Some(authority) if !authority.host().is_empty() => Ok(()),
             _ => invalid("names no host"),
         }
     }
 
-    /// The host, an IPv6 address without its brackets, and the port.
+    /// Returns the host and the port. An IPv6 address is returned without its brackets.
     #[must_use]
     pub fn host_and_port(&self) -> Option<(String, u16)> {
         let uri = self.0.parse::<Uri>().ok()?;
@@ -42,7 +42,7 @@ impl Url {
         Some((host.to_owned(), uri.port_u16().unwrap_or(usual)))
     }
 
-    /// Whether it uses TLS.
+    /// Returns whether the URL uses TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.0.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https"))

@@ -1,26 +1,26 @@
-//! Names in the inventory. They are used in selectors and as arguments of commands, so none starts with a
-//! hyphen. People read them, so they are plain ASCII: no two look alike, and none is written from right to
-//! left.
+//! Names in the inventory. Names are used in selectors and as arguments of commands, so none may start with a
+//! hyphen. Names are also read by people, so they must be plain ASCII: then no two names look alike, and no
+//! name is written from right to left.
 
 use serde::{Deserialize, Deserializer};
 
 use super::Invalid;
 
-/// The kind of a name. `lib/types/named.nix` has the same rules, so that evaluation and the command line
-/// refuse the same names.
+/// The kind of a name. The rules of each kind are also in `lib/types/named.nix`, so that evaluation and the
+/// command line refuse the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// A host: `web-1`.
+    /// The name of a host, such as `web-1`.
     Host,
-    /// The name or address of a host for `ssh`. With a leading hyphen it would be an option of `ssh`.
+    /// The name or address of a host for `ssh`. A leading hyphen would turn it into an option of `ssh`.
     Address,
     /// The user that `ssh` logs in as.
     Login,
-    /// A Nix system: `x86_64-linux`.
+    /// A Nix system, such as `x86_64-linux`.
     System,
-    /// A role, a notification, or a dimension of tags.
+    /// The name of a role, of a notification, or of a dimension of tags.
     Label,
-    /// A label, or the value of a dimension: `rack:a`.
+    /// A tag: a label, or a dimension with a value, such as `rack:a`.
     Tag,
 }
 
@@ -40,12 +40,17 @@ impl Word {
             Self::Label => ("label", is_label(text)),
             Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
         };
-        // A letter of another script is escaped, since it may look like an ASCII letter.
-        if is_right { Ok(()) } else { Err(Invalid(format!("`{}` is no {noun}", text.escape_default()))) }
+        // Letters of other scripts are escaped, since they may look like ASCII letters.
+        if is_right {
+            Ok(())
+        } else {
+            Err(Invalid(format!("`{}` is not a valid {noun}", text.escape_default())))
+        }
     }
 }
 
-/// Whether a text consists of letters, digits, and the characters allowed first (`first`) and later (`rest`).
+/// Returns whether a text consists of letters, digits and certain other characters. `first` lists those
+/// allowed as the first character, `rest` those allowed after it.
 fn is_word(text: &str, first: &str, rest: &str) -> bool {
     let is = |c: char, others: &str| c.is_ascii_alphanumeric() || others.contains(c);
     let mut letters = text.chars();
@@ -68,7 +73,7 @@ fn is_architecture(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// Deserializers for fields with such names.
+/// Defines functions that deserialize and check such names.
 macro_rules! readers {
     ($($reader:ident: $word:ident),*) => { $(
         pub(crate) fn $reader<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -91,7 +96,7 @@ pub(crate) fn dimension<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     Option::deserialize(deserializer)?.map(|text| checked(Word::Label, text)).transpose()
 }
 
-/// The text, if it is a valid name of this kind.
+/// Returns the text if it is a valid name of this kind.
 pub(crate) fn checked<E: serde::de::Error>(word: Word, text: String) -> Result<String, E> {
     word.check(&text).map(|()| text).map_err(E::custom)
 }

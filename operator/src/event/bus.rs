@@ -1,4 +1,4 @@
-//! Hands every event to every listener.
+//! The bus that passes every event to all listeners.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,35 +8,36 @@ use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
 
-/// Somebody who wants to know what happens. It hears events in the order in which they happen, while
-/// everything else waits: who has to wait for something itself keeps what it hears for a task of its own. It
-/// must not say anything to the bus that it listens to.
+/// A listener to the events of a command. It receives the events in the order in which they occur, and
+/// everything else waits meanwhile. A listener that would block must therefore hand events over to a separate
+/// task. A listener must not publish events on the same bus while it handles an event.
 pub trait Listener: Send {
-    /// Its name, for people.
+    /// Returns the name of the listener, for messages to the user.
     fn name(&self) -> &'static str;
 
-    /// Takes notice of an event.
+    /// Handles an event.
     ///
     /// # Errors
-    /// It cannot. It then hears nothing more, and the command goes on.
+    /// Fails if the event cannot be handled. The listener then receives no further events, and the command
+    /// continues.
     fn hear(&mut self, event: &Event) -> anyhow::Result<()>;
 
-    /// What is still to be done before the command ends, while it can be said how that goes.
+    /// Returns the work to do before the command ends, while its failures can still be reported.
     fn settle(&mut self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         None
     }
 
-    /// Brings to an end what it has begun, when the command has ended.
+    /// Completes the work of the listener after the command has ended.
     ///
     /// # Errors
-    /// It cannot. The command has ended as it has.
+    /// Fails if the work cannot be completed. This does not change how the command ended.
     #[must_use]
     fn finish(self: Box<Self>) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> {
         Box::pin(async { Ok(()) })
     }
 }
 
-/// Where events are said. Clones share their listeners.
+/// A bus on which events are published. Clones share the same listeners.
 #[derive(Clone, Default)]
 pub struct Bus {
     listeners: Arc<Mutex<Vec<Box<dyn Listener>>>>,
@@ -44,18 +45,18 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// From now on this listener hears what happens.
+    /// Adds a listener, which receives all further events.
     pub fn subscribe(&self, listener: impl Listener + 'static) {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
-    /// The same bus for what happens in a rollout.
+    /// Returns a bus with the same listeners for the events of a rollout.
     #[must_use]
     pub fn of(&self, rollout: RolloutId) -> Self {
         Self { listeners: Arc::clone(&self.listeners), rollout: Some(rollout) }
     }
 
-    /// Says what happens now. The other listeners hear of one that fails.
+    /// Publishes an event. If a listener fails, the other listeners receive a warning.
     pub fn say(&self, kind: EventKind) {
         tell(&kind);
         let event = Event::now(self.rollout.clone(), kind);
@@ -74,19 +75,19 @@ impl Bus {
         }
     }
 
-    /// Lets every listener do what is still to be done before the command ends.
+    /// Waits for the work that listeners must do before the command ends.
     pub async fn settle(&self) {
         let settle = || {
             let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
             listeners.iter_mut().filter_map(|listener| listener.settle()).collect::<Vec<_>>()
         };
-        // Not while the listeners are held: they are to hear of it.
+        // The lock on the listeners must be released first, since this work may publish events.
         for rest in settle() {
             rest.await;
         }
     }
 
-    /// Lets every listener come to its end. Returns why some could not.
+    /// Completes the work of all listeners. Returns the messages of those that failed.
     pub async fn finish(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
@@ -100,7 +101,7 @@ impl Bus {
     }
 }
 
-/// Why a listener failed, for people.
+/// Returns the message to the user that a listener failed.
 fn failure(name: &str, error: &anyhow::Error) -> String {
     one_line(&format!("{name}: {error:#}"))
 }

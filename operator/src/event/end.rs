@@ -1,4 +1,4 @@
-//! How rollouts and hosts end.
+//! The ways in which rollouts and hosts end.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum End {
-    /// Every wave has had its turn. Hosts may have failed, as many as may.
+    /// Every wave had its turn. Some hosts may have failed, but not more than allowed.
     Complete,
-    /// It was paused, and can be resumed.
+    /// The rollout was paused, and can be resumed.
     Paused,
-    /// The user interrupted it, and it can be resumed.
+    /// The user interrupted the rollout, which can be resumed.
     Interrupted,
-    /// Hosts of the wave went back, and it can be resumed.
+    /// The hosts of the current wave were rolled back. The rollout can be resumed.
     WaveRolledBack,
-    /// All hosts that it had changed went back.
+    /// All hosts that the rollout had changed were rolled back.
     RolledBack,
-    /// It stopped before it had changed anything, so that nothing is left to go on with or to take back.
+    /// The rollout stopped before it changed anything, so there is nothing to resume or to roll back.
     NothingChanged,
-    /// The user was asked whether to begin, and said no.
+    /// The user was asked for confirmation, and declined.
     Declined,
 }
 
@@ -36,7 +36,7 @@ impl End {
         }
     }
 
-    /// For people.
+    /// Returns the end in words, for the user.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,32 +55,33 @@ impl End {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostEnd {
-    /// The host.
+    /// The name of the host.
     pub host: String,
-    /// How.
+    /// The outcome of the host.
     pub outcome: Outcome,
-    /// What is left of a host that is partial.
+    /// What is left to do on a partial host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
-    /// Why, if it did not end well.
+    /// Why the host did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// The generation before.
+    /// The generation before the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Generation>,
-    /// The generation now.
+    /// The generation after the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Generation>,
-    /// The exit code of what it ran: `nixfleet run`.
+    /// The exit code of the command that `nixfleet run` ran on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// How long it took, in milliseconds.
+    /// The duration of the work on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
 impl HostEnd {
-    /// Where a change has put the host, if it stands there: the generation before, if there was one, and the
-    /// one made. A change may stand although the host failed, for its health checks.
+    /// Returns the generation before a change, if there was one, and the generation that the change made, if
+    /// the host still has the latter. This may be the case even if the host failed, for example because of
+    /// its health checks.
     #[must_use]
     pub fn made(&self) -> Option<(Option<Generation>, Generation)> {
         let (before, after) = (self.before.as_ref(), self.after.as_ref()?);
@@ -93,13 +94,13 @@ impl HostEnd {
     }
 }
 
-/// A host that was selected and is left out.
+/// A selected host that does not take part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "LeftOut")]
 pub struct ExcludedHost {
-    /// The host.
+    /// The name of the host.
     pub host: String,
-    /// Why, in words.
+    /// Why the host is left out, in words.
     pub reason: String,
 }

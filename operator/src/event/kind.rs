@@ -1,4 +1,4 @@
-//! The events, as they are published.
+//! The events that a command publishes.
 
 use jiff::{Timestamp, Unit};
 use nixfleet_contract::SCHEMA;
@@ -12,26 +12,26 @@ use super::end::{End, ExcludedHost, HostEnd};
 use super::phase::{Phase, Stage};
 use crate::event::RolloutId;
 
-/// Something that happened, as `--events` prints it: one JSON object on a line. A reader should skip events
-/// and fields that it does not know; a change that would break it raises `schema`.
+/// Something that happened, as `--events` prints it: one JSON object per line. A reader should ignore unknown
+/// events and fields. Incompatible changes increase `schema`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Always 1.
     pub schema: u32,
-    /// When it happened, in RFC 3339, to the millisecond.
+    /// When the event occurred, in RFC 3339 format with milliseconds.
     #[schemars(with = "String")]
     pub time: Timestamp,
-    /// The rollout that it is part of.
+    /// The rollout to which the event belongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutId>,
-    /// What happened.
+    /// The kind of the event.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
 impl Event {
-    /// Something that happens now.
+    /// Creates an event that occurs at the current time.
     #[must_use]
     pub fn now(rollout: Option<RolloutId>, kind: EventKind) -> Self {
         let now = Timestamp::now();
@@ -39,169 +39,169 @@ impl Event {
     }
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
 pub enum EventKind {
-    /// A command began.
+    /// A command started.
     CommandBegan {
-        /// Its name; a rollout that it begins has the same.
+        /// The id of the command, and of the rollout that it starts.
         id: RolloutId,
-        /// The subcommand.
+        /// The name of the subcommand.
         command: String,
-        /// What was typed behind it, but for what may be secret: `…` stands for that.
+        /// The arguments of the subcommand, in which `…` replaces everything that may be secret.
         arguments: Vec<String>,
-        /// Who runs it, `user@machine`.
+        /// The user who runs the command, as `user@machine`.
         operator: String,
     },
-    /// A command ended; nothing follows.
+    /// A command ended. No event follows.
     CommandEnded {
-        /// The subcommand.
+        /// The name of the subcommand.
         command: String,
-        /// Its exit code.
+        /// The exit code of the command.
         exit_code: u8,
-        /// How long it took, in milliseconds.
+        /// The duration of the command, in milliseconds.
         duration_ms: u64,
-        /// Why it came to no host, if it came to none.
+        /// Why the command reached no host.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<Problem>,
     },
-    /// Work on the machine of the operator began.
+    /// A stage of work on the operator's machine started.
     StageBegan {
-        /// Which.
+        /// The stage.
         stage: Stage,
     },
-    /// Work on the machine of the operator ended.
+    /// A stage of work on the operator's machine ended.
     StageEnded {
-        /// Which.
+        /// The stage.
         stage: Stage,
-        /// How long it took, in milliseconds.
+        /// The duration of the stage, in milliseconds.
         duration_ms: u64,
-        /// Why it failed, if it did.
+        /// Why the stage failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<Problem>,
     },
-    /// It is known which fleet the command is about.
+    /// The flake that describes the fleet was determined.
     FleetKnown {
         /// The flake that describes the fleet.
         flake: String,
-        /// Its revision in Git, with `-dirty` where the tree has changes; nothing where it has none.
+        /// The Git revision of the flake, if there is one, with `-dirty` if the tree has changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<String>,
     },
-    /// The user was asked whether to change hosts, and said no. Nothing was changed.
+    /// The user was asked whether to change hosts, and declined. Nothing was changed.
     Declined,
-    /// Hosts are about to be changed.
+    /// A rollout started or was resumed. Hosts are about to be changed.
     RolloutBegan {
-        /// What is done: `apply` or `rollback`.
+        /// The name of the command: `apply` or `rollback`.
         command: String,
-        /// Who does it, `user@machine`.
+        /// The user who runs the command, as `user@machine`.
         operator: String,
         /// The flake that describes the fleet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         flake: Option<String>,
-        /// Its revision in Git when the rollout was planned, with `-dirty` where the tree had changes.
+        /// The Git revision of the flake when the rollout was planned, with `-dirty` if the tree had changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<String>,
-        /// Whether it was paused or interrupted before, and goes on now.
+        /// Whether the rollout was paused or interrupted before, and is being resumed.
         resumed: bool,
-        /// By which rules.
+        /// The policy of the rollout.
         policy: Policy,
         /// The hosts of each wave, in order.
         waves: Vec<Vec<String>>,
-        /// Hosts that were selected and are left out.
+        /// The selected hosts that are left out.
         #[serde(rename = "leftOut")]
         excluded: Vec<ExcludedHost>,
     },
     /// The hosts of a wave may be changed.
     WaveBegan {
-        /// Which, from 1.
+        /// The number of the wave, from 1.
         wave: usize,
-        /// How many there are.
+        /// The number of waves.
         of: usize,
-        /// Its hosts.
+        /// The hosts of the wave.
         hosts: Vec<String>,
     },
-    /// The hosts of a wave are done, and watched for a while.
+    /// All hosts of a wave have ended, and the soak of the wave starts.
     WaveSoaking {
-        /// Which, from 1.
+        /// The number of the wave, from 1.
         wave: usize,
-        /// How long, in seconds.
+        /// The duration of the soak, in seconds.
         seconds: u64,
     },
-    /// A wave is over.
+    /// A wave ended.
     WaveEnded {
-        /// Which, from 1.
+        /// The number of the wave, from 1.
         wave: usize,
-        /// How many there are.
+        /// The number of waves.
         of: usize,
-        /// How many of its hosts failed.
+        /// The number of hosts of the wave that failed.
         failed: usize,
     },
-    /// Something else is being done about a host.
+    /// The work on a host entered another phase.
     HostPhase {
-        /// The host.
+        /// The name of the host.
         host: String,
-        /// What.
+        /// The new phase.
         phase: Phase,
     },
-    /// A host has said what would change on it, or why it cannot.
+    /// A host made its plan, or could not make one.
     HostPlanned {
-        /// The host.
+        /// The name of the host.
         host: String,
-        /// How many steps there are; nothing where it has no plan.
+        /// The number of steps of the plan, if there is a plan.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<usize>,
-        /// The generation now.
+        /// The current generation of the host.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         current: Option<Generation>,
-        /// Why it would not be changed.
+        /// Why the host would not be changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<Problem>,
     },
-    /// Nothing more is done about a host.
+    /// The work on a host ended.
     HostEnded(HostEnd),
-    /// No further host is begun until somebody resumes the rollout.
+    /// The rollout paused. No further host is started until the rollout is resumed.
     RolloutPaused {
-        /// Why, in words.
+        /// Why the rollout paused, in words.
         reason: String,
     },
-    /// Hosts that the rollout has changed go back.
+    /// Hosts that the rollout has changed are being rolled back.
     RolloutReturning {
-        /// Which hosts.
+        /// The names of the hosts.
         hosts: Vec<String>,
     },
-    /// The user wants no further host to be begun.
+    /// The user interrupted the rollout. No further host is started.
     RolloutInterrupted,
-    /// Nothing more happens in a rollout by itself.
+    /// A rollout ended. Nothing more happens in it unless it is resumed.
     RolloutEnded {
-        /// How it ended.
+        /// How the rollout ended.
         end: End,
-        /// How long it took, in milliseconds.
+        /// The duration of the rollout, in milliseconds.
         duration_ms: u64,
     },
-    /// A host said something: `nixfleet run`.
+    /// A command of `nixfleet run` printed a line on a host.
     Output {
-        /// The host.
+        /// The name of the host.
         host: String,
-        /// Where it came from.
+        /// The stream on which the line was printed.
         stream: Stream,
-        /// The line.
+        /// The text of the line.
         text: String,
     },
-    /// Something worth a line.
+    /// A message for the user.
     Log {
-        /// How grave it is.
+        /// The severity of the message.
         level: Level,
-        /// The host it is about, if it is about one.
+        /// The host that the message is about, if it is about a single host.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         host: Option<String>,
-        /// The line.
+        /// The text of the message.
         text: String,
     },
 }
 
-/// Which stream a line of a host came from.
+/// The stream on which a command printed a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stream {
@@ -211,13 +211,13 @@ pub enum Stream {
     Stderr,
 }
 
-/// How grave a line is.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// Good to know.
+    /// For information only.
     Info,
-    /// Something should be looked at.
+    /// Something may need attention.
     Warning,
 }
 

@@ -1,17 +1,17 @@
-//! `--events`: each event as a line of JSON.
+//! The `--events` option: prints each event as a line of JSON.
 
 use std::io::Write;
 
 use super::{Event, Listener};
 
-/// Writes events as they come.
+/// A listener that writes each event as it occurs.
 pub struct Lines<W> {
     writer: W,
     is_terminal: bool,
 }
 
 impl<W: Write + Send> Lines<W> {
-    /// Writes them there.
+    /// Creates a listener that writes to `writer`.
     pub const fn new(writer: W, is_terminal: bool) -> Self {
         Self { writer, is_terminal }
     }
@@ -26,7 +26,7 @@ impl<W: Write + Send> Listener for Lines<W> {
         let mut line = Vec::new();
         crate::text::json_line(&mut line, event, self.is_terminal)?;
         self.writer.write_all(&line)?;
-        // Who reads along wants to know now.
+        // Flush, since readers of the output need each event at once.
         Ok(self.writer.flush()?)
     }
 }

@@ -1,5 +1,5 @@
-//! What a command does, told while it does it. Everything that shows, records or passes on what happens is a
-//! listener; whatever does something says so to the bus, and knows none of them.
+//! The events that a command publishes while it runs. Everything that shows, records or forwards events is a
+//! listener. The code that does the work publishes events on a bus, and knows none of the listeners.
 
 mod bus;
 mod end;

@@ -1,20 +1,21 @@
-//! What is being done, on the machine of the operator and about hosts.
+//! The stages of work on the operator's machine, and the phases of work on a host.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Work on the machine of the operator.
+/// A stage of work on the operator's machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
-    /// Nix evaluates the inventory, and of a whole fleet its closures.
+    /// Nix evaluates the inventory and, if all hosts are to be built, their closures.
     Evaluation,
-    /// Nix builds the closures of the hosts, of a part of the fleet after it has evaluated them.
+    /// Nix builds the closures of the hosts. If not all hosts are built, Nix also evaluates the closures in
+    /// this stage.
     Build,
 }
 
 impl Stage {
-    /// For people.
+    /// Returns the stage in words, for the user.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -24,36 +25,36 @@ impl Stage {
     }
 }
 
-/// What is being done about a host.
+/// A phase of work on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// The connection is being opened.
+    /// A connection to the host is being opened.
     Connecting,
-    /// The host says how it stands.
+    /// The host is being queried for its state.
     Looking,
-    /// The host says what would change.
+    /// The host is making its plan.
     Planning,
-    /// Its closure is being copied to it.
+    /// The closure is being copied to the host.
     Copying,
-    /// Its closure is there; its turn has not come.
+    /// The closure has been copied, and the host waits for its turn.
     Waiting,
-    /// It changes.
+    /// The host is being changed.
     Activating,
-    /// Its health is being checked.
+    /// The health checks of the host are being tried.
     Checking,
-    /// It is being reached over a new connection.
+    /// The change is being confirmed over a new connection to the host.
     Confirming,
-    /// It goes back to an earlier generation.
+    /// The host is being rolled back to an earlier generation.
     RollingBack,
-    /// It runs a command.
+    /// The host is running a command of the user.
     Running,
-    /// It drops what nobody needs any more.
+    /// The host is dropping generations or backups that are not needed.
     Cleaning,
 }
 
 impl Phase {
-    /// For people.
+    /// Returns the phase in words, for the user.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

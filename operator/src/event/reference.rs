@@ -1,4 +1,4 @@
-//! The reference of the events, made from their types.
+//! The reference page of events, which is generated from their types.
 
 use std::fmt::Write as _;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use super::Event;
 
-/// The JSON Schema of an event.
+/// Returns the JSON Schema of an event.
 ///
 /// # Errors
-/// Only a bug.
+/// Fails only because of a bug.
 pub fn schema() -> anyhow::Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(&schemars::schema_for!(Event))?))
 }
 
-/// The page about events. `written_by`: the command that writes it.
+/// Returns the reference page of events. `written_by` is the command that writes the page.
 ///
 /// # Errors
-/// Only a bug.
+/// Fails only because of a bug.
 pub fn page(written_by: &str) -> anyhow::Result<String> {
     let schema = serde_json::to_value(schemars::schema_for!(Event))?;
     let mut page = format!(
@@ -41,7 +41,7 @@ pub fn page(written_by: &str) -> anyhow::Result<String> {
     Ok(page)
 }
 
-/// What several events have in common: an enumeration, or a set of fields.
+/// Adds a definition that several events share: an enumeration, or a set of fields.
 fn definition(page: &mut String, name: &str, shape: &Value) {
     let _ = writeln!(page, "\n## {name}\n\n{}", paragraph(shape));
     let values: Vec<&Value> =
@@ -69,7 +69,7 @@ fn fields(page: &mut String, shape: &Value) {
     }
 }
 
-/// An event with the fields of the definition that it may refer to.
+/// Returns an event together with the fields of the definition that it refers to, if it refers to one.
 fn merged(event: &Value, schema: &Value) -> Map<String, Value> {
     let mut whole = event.as_object().cloned().unwrap_or_default();
     if let Some(referred) = referred(event, schema) {
@@ -84,7 +84,7 @@ fn merged(event: &Value, schema: &Value) -> Map<String, Value> {
     whole
 }
 
-/// What a shape says of itself, or else what it refers to says.
+/// Returns the description of a shape, or else the description of the definition that it refers to.
 fn said(shape: &Value, schema: &Value) -> String {
     let own = paragraph(shape);
     if own.is_empty() { referred(shape, schema).map(paragraph).unwrap_or_default() } else { own }
@@ -94,12 +94,12 @@ fn referred<'a>(shape: &Value, schema: &'a Value) -> Option<&'a Value> {
     reference(shape).and_then(|name| schema.get("$defs")?.get(name))
 }
 
-/// The name of what a shape refers to.
+/// Returns the name of the definition that a shape refers to.
 fn reference(shape: &Value) -> Option<&str> {
     shape.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
-/// The type of a value, in words.
+/// Returns the type of a value in words.
 fn kind(shape: &Value) -> String {
     if let Some(name) = reference(shape) {
         return format!("[{name}](#{})", name.to_lowercase());

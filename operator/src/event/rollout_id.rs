@@ -1,4 +1,4 @@
-//! The name of a rollout, and of the command that begins it.
+//! The id of a command, and of the rollout that it starts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
-/// Letters that are drawn: none looks like a digit or another letter, and no word comes of them.
+/// The letters that an id may contain. None looks like a digit or another letter, and without vowels they
+/// form no words.
 const LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxyz";
-/// How many are drawn.
+/// The number of random letters in an id.
 const DRAWN: usize = 4;
-/// `20261120-140322-`
+/// The length in bytes of the time in an id, such as `20261120-140322-`.
 const TIME: usize = 16;
 
-/// Names a command and the rollout that it begins: when it began, in UTC, and four drawn letters,
-/// `20261120-140322-kbzq`. Names sort by the second, and can be part of a path.
+/// The id of a command, and of the rollout that it starts: the start time in UTC and four random letters,
+/// such as `20261120-140322-kbzq`. Ids sort by second, and can be part of a path.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -23,13 +24,13 @@ const TIME: usize = 16;
 pub struct RolloutId(String);
 
 impl RolloutId {
-    /// Draws the name of a rollout that begins now.
+    /// Creates the id of a command that starts at the current time.
     #[must_use]
     pub fn draw() -> Self {
         let now = Timestamp::now();
         let mut bytes = [0; DRAWN];
         if getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
-            // No random numbers: fractions of a second tell the rollouts of one operator apart.
+            // Without random numbers, fractions of a second distinguish the rollouts of one operator.
             bytes = now.subsec_nanosecond().to_le_bytes();
         }
         let letters = bytes.map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
@@ -38,7 +39,7 @@ impl RolloutId {
 }
 
 impl RolloutId {
-    /// The second in which it began: those of one second are in no order.
+    /// Returns the second in which the command started. Ids of the same second are in no particular order.
     #[must_use]
     pub fn second(&self) -> &str {
         &self.0[..TIME]
@@ -58,7 +59,8 @@ impl FromStr for RolloutId {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "`{}` is not the name of a rollout, such as 20261120-140322-kbzq; see them: nixfleet history",
+            "`{}` is not the name of a rollout, such as 20261120-140322-kbzq; list the rollouts: nixfleet \
+             history",
             text.escape_debug()
         ))
     }

@@ -1,15 +1,15 @@
-//! What diagnostics tell of the events of a command: which, and about what. The words of hosts and the causes
-//! of problems are left to those who are to hear them.
+//! Logs events as diagnostics: which events are logged, and with which fields. The output of hosts and the
+//! causes of problems are omitted, since only the listeners should receive them.
 
 use nixfleet_contract::problem::Problem;
 use tracing::debug;
 
 use super::EventKind;
 
-/// The target of these events.
+/// The tracing target of the logged events.
 const STEP: &str = "nixfleet::step";
 
-/// Tells of an event that is a step of the work.
+/// Logs an event, if it is a step of the work.
 pub(super) fn tell(kind: &EventKind) {
     let code = |problem: &Option<Problem>| problem.as_ref().map(|problem| problem.code.to_string());
     match kind {

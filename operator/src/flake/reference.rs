@@ -1,4 +1,4 @@
-//! The parts of a flake reference.
+//! Flake references, split into their parts.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,35 +6,35 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// `place?parameter&parameter`, without a fragment.
+/// A flake reference of the form `place?parameter&parameter`, without a fragment.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// A path or a URL.
+    /// The path or URL before the parameters.
     pub place: String,
     parameters: Vec<String>,
 }
 
-/// What a reference names.
+/// The kind of place that a flake reference names.
 pub enum ReferenceKind {
-    /// A path.
+    /// A path that is not a URL.
     Path,
-    /// The path of a `path:` URL: Nix copies all that is there.
+    /// The path of a `path:` URL. Nix copies everything below it.
     PathUrl(PathBuf),
-    /// The path of a `git+file:` URL, the root of a checkout.
+    /// The path of a `git+file:` URL, which is the root of a checkout.
     GitUrl(PathBuf),
-    /// Anything else, which is left to Nix.
+    /// Any other place, which is left to Nix.
     Remote,
 }
 
 impl Reference {
-    /// Takes a reference apart.
+    /// Splits a reference into its place and its parameters.
     pub fn parse(text: &str) -> Self {
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
         Self { place: place.to_owned(), parameters: parameters.map(str::to_owned).collect() }
     }
 
-    /// What it names, where relative paths begin at `from`.
+    /// Returns the kind of place that this reference names. Relative paths start at `from`.
     pub fn kind(&self, from: &Path) -> ReferenceKind {
         if let Some(path) = self.place.strip_prefix("path:").and_then(path_of_url) {
             ReferenceKind::PathUrl(path)
@@ -47,25 +47,26 @@ impl Reference {
         }
     }
 
-    /// Nix would look up such a name in its registry.
+    /// Whether the place is an existing flake or directory below `from`. Nix itself would look up such a name
+    /// in its registry.
     fn is_in(&self, from: &Path) -> bool {
         let path = from.join(&self.place);
         !self.place.contains(':') && (path.is_dir() || (path.ends_with("flake.nix") && path.exists()))
     }
 
-    /// The value of a parameter.
+    /// Returns the decoded value of a parameter.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let value = self.parameters.iter().find_map(|each| each.strip_prefix(name)?.strip_prefix('='))?;
         Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     }
 
-    /// The same without a parameter.
+    /// Returns this reference without a parameter.
     pub fn without(&self, name: &str) -> Self {
         let others = self.parameters.iter().filter(|each| each.split('=').next() != Some(name));
         Self { place: self.place.clone(), parameters: others.cloned().collect() }
     }
 
-    /// The same with a parameter, unless its value is empty.
+    /// Returns this reference with a parameter set, or without that parameter if the value is empty.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut with = self.without(name);
         if !value.is_empty() {
@@ -74,7 +75,7 @@ impl Reference {
         with
     }
 
-    /// The same of another place.
+    /// Returns this reference with another place and the same parameters.
     pub fn at(&self, place: String) -> Self {
         Self { place, parameters: self.parameters.clone() }
     }
@@ -87,7 +88,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A path in a URL.
+/// Percent-encodes a path for use in a URL.
 pub fn encoded(path: &Path) -> Cow<'_, str> {
     match path.to_string_lossy() {
         Cow::Borrowed(text) => encode(text),
@@ -101,7 +102,7 @@ fn encode(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, ESCAPED).into()
 }
 
-/// The path of a URL behind its scheme; nothing where it names a machine.
+/// Returns the path in a URL, given the part after the scheme. Returns `None` if the URL names a machine.
 fn path_of_url(rest: &str) -> Option<PathBuf> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,

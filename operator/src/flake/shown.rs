@@ -1,8 +1,8 @@
-//! Flake references as they may be shown and recorded: without secrets.
+//! Flake references with secrets hidden, for display and for records.
 
-/// Stands for a secret.
+/// The text that replaces a secret.
 pub const HIDDEN: &str = "…";
-/// Parameters of a flake reference that are no secret.
+/// The parameters of a flake reference that contain no secrets.
 const PLAIN: [&str; 11] = [
     "ref",
     "rev",
@@ -17,7 +17,7 @@ const PLAIN: [&str; 11] = [
     "exportIgnore",
 ];
 
-/// A flake reference without a user, a password or a token in it.
+/// Returns a flake reference with the user, the password and tokens hidden.
 #[must_use]
 pub fn reference(text: &str) -> String {
     let (place, query) = text.split_once('?').map_or((text, None), |(place, query)| (place, Some(query)));
@@ -25,7 +25,7 @@ pub fn reference(text: &str) -> String {
         Some((scheme, rest)) => {
             let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
             match host.rsplit_once('@') {
-                // `git` in git+ssh://git@… says nothing.
+                // A plain SSH user is no secret, such as `git` in git+ssh://git@….
                 Some((user, _)) if scheme.ends_with("ssh") && !user.contains(':') => place.to_owned(),
                 Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
                 None => place.to_owned(),

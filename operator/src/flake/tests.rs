@@ -1,6 +1,7 @@
 use super::*;
 
-/// A Git checkout with a flake below it, and one that is not in Git.
+/// Creates a Git checkout `top` and a directory `plain` outside of Git. Each has one flake at its root and
+/// another one below.
 fn trees() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     for directory in ["top/.git", "top/sub/roles", "plain/sub/roles", "top/odd?#dir"] {
@@ -13,7 +14,8 @@ fn trees() -> (tempfile::TempDir, PathBuf) {
     (root, path)
 }
 
-/// The reference that Nix is given for what was typed in `from`, with the directories of `trees` as `~`.
+/// Returns the reference passed to Nix if the user types `named` in the directory `from`. The directory of
+/// `trees` is shown as `~`.
 fn given(root: &Path, from: &str, named: Option<&str>) -> String {
     let home = root.to_str().unwrap();
     let named = named.map(|named| named.replace('~', home));

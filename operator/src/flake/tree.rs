@@ -3,31 +3,33 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// A source tree as Nix takes it.
+/// The source tree of a local flake, as Nix reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
-    /// Everything that Nix looks at lies below: the Git checkout around the flake, or else its directory.
+    /// The root of all files that Nix reads: the Git checkout around the flake, or the directory that Nix
+    /// copies.
     pub root: PathBuf,
-    /// Where `flake.nix` stands.
+    /// The directory that contains `flake.nix`.
     pub directory: PathBuf,
-    /// Whether Nix sees only the files that Git knows.
+    /// Whether Nix reads only the files that Git tracks.
     pub git: bool,
 }
 
 impl Tree {
-    /// A tree with a flake in it.
+    /// Creates the tree at `root`, with the flake in `directory`.
     #[must_use]
     pub fn new(root: &Path, directory: &Path, git: bool) -> Self {
         Self { root: root.to_owned(), directory: directory.to_owned(), git }
     }
 
-    /// The Git checkout around a directory.
+    /// Returns the root of the Git checkout that contains a directory.
     #[must_use]
     pub fn checkout(directory: &Path) -> Option<&Path> {
         directory.ancestors().find(|each| each.join(".git").exists())
     }
 
-    /// A file, given relative to the root, as somebody in the flake's directory would name it.
+    /// Converts a path relative to the root into one relative to the flake's directory, for messages to the
+    /// user.
     #[must_use]
     pub fn shown(&self, file: &str) -> String {
         let file = self.root.join(file);
@@ -37,7 +39,7 @@ impl Tree {
         format!("{}{}", "../".repeat(up), below.display())
     }
 
-    /// The submodule that a file would be in.
+    /// Returns the path of the submodule that contains a file, according to `.gitmodules`.
     pub fn submodule_of(&self, file: &str) -> Option<String> {
         let modules = fs::read_to_string(self.root.join(".gitmodules")).ok()?;
         let mut paths = modules.lines().filter_map(|line| {
@@ -49,7 +51,7 @@ impl Tree {
     }
 }
 
-/// A path without `.` and `..`; nothing where it leads out of where it began.
+/// Resolves `.` and `..` in a path. Returns `None` if the path leads above its starting point.
 #[must_use]
 pub fn normal(path: &Path) -> Option<PathBuf> {
     let mut normal = PathBuf::new();

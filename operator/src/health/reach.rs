@@ -1,5 +1,5 @@
-//! Whether what is checked from here can be reached from here, seen before a change: a check that cannot pass
-//! would take a good change back.
+//! Finds health checks whose address this machine cannot reach, before a change begins. Such a check would
+//! fail after the change and roll back a good change.
 
 use std::time::Duration;
 
@@ -11,19 +11,20 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::{host_of, vantage};
 use crate::ssh::Session;
 
-/// How long an address may take to answer that is reached through another host by SSH.
+/// The time limit of a direct connection to a host that SSH reaches through another host.
 const DIRECT: Duration = Duration::from_secs(3);
-/// How long names may take to be looked up.
+/// The time limit for resolving a name.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
-/// Where a check goes from here.
+/// A health check that connects to the address of the host, and the port it connects to.
 struct Aim {
     check: Check,
     port: u16,
 }
 
-/// What is in the way of checks that look at the address of the host. Names that the inventory does not have
-/// are the user's own, and may even come with the change.
+/// Returns a problem for each health check that cannot reach the address of the host from this machine.
+/// Checks of other addresses are not tested: the user manages these addresses, and the change itself may
+/// create them.
 pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
     let addr = &session.host().addr;
     let aims: Vec<Aim> = checks
@@ -46,7 +47,7 @@ pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
-/// Why a port of the host cannot be reached from here, as far as that is sure.
+/// Returns why this machine cannot reach a port of the host. Returns `None` if the port may be reachable.
 fn obstacle(addr: &str, port: u16, through: Option<&str>, from: &Vantage) -> Option<String> {
     if let Err(why) = address::of(addr, port, from, LOOK_UP) {
         return Some(why);
@@ -54,10 +55,10 @@ fn obstacle(addr: &str, port: u16, through: Option<&str>, from: &Vantage) -> Opt
     let through = through?;
     match tcp::attempt(addr, port, from, DIRECT) {
         Ok(_) => None,
-        // The host itself has answered: what is to listen there may come with the change.
+        // The host refused the connection, so it can be reached. The change may start a service on this port.
         Err(why) if why.contains("refused") => None,
         Err(why) => {
-            Some(format!("ssh reaches the host through {through}, and directly it is not reached: {why}"))
+            Some(format!("ssh reaches the host through {through}, but a direct connection fails: {why}"))
         }
     }
 }
@@ -68,11 +69,12 @@ fn problem(host: &str, check: &Check, why: &str) -> Problem {
         Probe::Http(_) => format!("{option}.http.url = \"http://…\";"),
         _ => format!("{option}.tcp.host = \"…\";"),
     };
-    Problem::new(Code::HealthCheck, format!("Health check {} cannot be tried from this machine", check.name))
+    Problem::new(Code::HealthCheck, format!("health check {} cannot be tried from this machine", check.name))
         .at(format!("{host}: {option}.from"))
         .because(why)
         .help(format!(
-            "let the host try it: {option}.from = \"host\"; or name an address that this machine reaches without ssh: {instead}"
+            "let the host try the check: {option}.from = \"host\"; or set an address that this machine \
+             reaches without ssh: {instead}"
         ))
 }
 

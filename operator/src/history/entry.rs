@@ -1,4 +1,4 @@
-//! A command, as it is recorded.
+//! A command in the history.
 
 use jiff::Timestamp;
 use nixfleet_contract::generation::Generation;
@@ -9,95 +9,95 @@ use super::ProblemLine;
 use crate::event::End;
 use crate::event::RolloutId;
 
-/// A command.
+/// A command in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandEntry {
-    /// Its name, and that of the rollout that it began.
+    /// The id of the command, and of the rollout that it started.
     pub id: RolloutId,
-    /// The subcommand.
+    /// The name of the subcommand.
     pub command: String,
-    /// What was typed behind it, but for what may be secret.
+    /// The arguments of the subcommand, without those that may be secret.
     pub arguments: Vec<String>,
-    /// Who ran it, `user@machine`.
+    /// The user who ran the command, as `user@machine`.
     pub operator: String,
-    /// When it began.
+    /// When the command started.
     pub began: Timestamp,
-    /// When it ended, if it did so itself.
+    /// When the command ended, if it ended by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// Whether it did.
+    /// Whether the command is running, has ended or was interrupted.
     pub state: CommandState,
-    /// Its exit code.
+    /// The exit code of the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
     /// The flake that describes the fleet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flake: Option<String>,
-    /// Its revision in Git, with `-dirty` where the tree had changes.
+    /// The Git revision of the flake, with `-dirty` if the tree had changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// The rollout that it began or went on with.
+    /// The rollout that the command started or resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutId>,
-    /// How that ended.
+    /// How the rollout ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
-    /// Why that stopped before its end.
+    /// Why the rollout stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Why the command came to no host.
+    /// Why the command reached no host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemLine>,
-    /// The hosts that it came to, by name.
+    /// The hosts that the command worked on, by name.
     pub hosts: Vec<HostEntry>,
 }
 
-/// Whether a command came to its end.
+/// Whether a command has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CommandState {
-    /// It runs.
+    /// The command is running.
     Running,
-    /// It ended by itself.
+    /// The command ended by itself.
     Ended,
-    /// Its process is gone, and nothing says how it ended: it was killed, or the machine went down.
+    /// The process is gone without a record of its end: it was killed, or the machine went down.
     Interrupted,
 }
 
-/// What a command did to a host.
+/// The record of a command's work on one host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostEntry {
-    /// The host.
+    /// The name of the host.
     pub host: String,
-    /// How it ended; nothing where that is not known, or where it was only asked what would change.
+    /// How the host ended, or `None` if that is unknown or if the host was only queried for a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// How many steps were planned.
+    /// The number of planned steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Whether something was begun on it.
+    /// Whether a change or a command was started on the host.
     pub begun: bool,
-    /// The generation before.
+    /// The generation before the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Generation>,
-    /// The generation after.
+    /// The generation after the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Generation>,
-    /// How long it took, in milliseconds.
+    /// The duration of the work on the host, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// The exit code of what it ran: `nixfleet run`.
+    /// The exit code of the command that `nixfleet run` ran on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Why it did not end well, or why it was excluded.
+    /// Why the host did not succeed, or why it was excluded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemLine>,
 }
 
 impl HostEntry {
-    /// How it stands, in a word or two. `state`: that of its command.
+    /// Returns the state of the host in one or two words. `state` is the state of its command.
     #[must_use]
     pub fn word(&self, state: CommandState) -> &'static str {
         match (self.outcome, self.begun, state) {

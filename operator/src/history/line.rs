@@ -1,25 +1,25 @@
-//! Why something did not end well, in one line.
+//! A problem summarized in one line.
 
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Serialize;
 
-/// The longest line, in characters.
+/// The maximum length of a line, in characters.
 const LIMIT: usize = 400;
 
-/// One line, and the code of the problem it is about.
+/// A one-line summary of a problem, and its code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemLine {
-    /// The code, such as `NF-406`; none for an excluded host.
+    /// The code of the problem, such as `NF-406`, or `None` for an excluded host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened, and why if that can hold nothing secret.
+    /// What happened, and why if the cause cannot contain a secret.
     pub text: String,
 }
 
 impl ProblemLine {
-    /// The line of a problem. The cause is omitted where it can quote a file or a journal of a host, or, with
-    /// `is_run`, what a command said.
+    /// Creates the line of a problem. The cause is omitted if it may quote a file or the journal of a host.
+    /// With `is_run`, it is always omitted, since it may quote the output of a command.
     #[must_use]
     pub fn of(problem: &Problem, is_run: bool) -> Self {
         let place = problem.location.iter().map(|place| format!(" ({place})"));
@@ -32,7 +32,7 @@ impl ProblemLine {
         Self { code: Some(problem.code.as_str().to_owned()), text: short(&text) }
     }
 
-    /// The line of an excluded host.
+    /// Creates the line of an excluded host.
     #[must_use]
     pub fn excluded(reason: &str) -> Self {
         Self { code: None, text: short(reason) }
@@ -57,7 +57,7 @@ fn short(text: &str) -> String {
     short
 }
 
-/// Causes that come from this machine, or from what an activator says of itself.
+/// Whether the cause of a problem comes from this machine, or from what an activator reports about itself.
 const fn is_harmless(code: Code) -> bool {
     matches!(
         code,

@@ -1,4 +1,4 @@
-//! What was done from this machine: every command that plans or changes hosts, in a database below the state
+//! The history of this machine: a database of all commands that planned or changed hosts, below the state
 //! directory.
 
 mod entry;

@@ -1,5 +1,5 @@
-//! Shows others that a command is running: a file that it holds a lock on. The lock goes with the process,
-//! however that ends.
+//! Shows other commands that a command is running, by means of a locked file. The lock is released when the
+//! process ends, however it ends.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::event::RolloutId;
 use crate::state::unusable;
 
-/// The file of a command that runs.
+/// The locked file of a running command.
 #[derive(Debug)]
 pub struct Presence {
     path: PathBuf,
@@ -18,14 +18,14 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// From now on the command is seen.
+    /// Marks the command as running.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// Fails if the file cannot be created.
     pub fn begin(folder: &Path, id: &RolloutId) -> Result<Self, Problem> {
         let path = path_of(folder, id);
         let failed = |error: std::io::Error| unusable(&path, &error);
-        // Nobody may see the file before it is locked.
+        // The file must be locked before other commands can see it.
         let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| failed(error.into()))?;
@@ -41,16 +41,16 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // What stays is no longer locked, and taken away by the next command.
+        // If this fails, the file remains without a lock, and the next command removes it.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Takes away what killed commands have left.
+/// Removes the files of killed commands.
 pub fn clear(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        // Others have names of their own while they are being made.
+        // Files that are still being created have temporary names.
         let is_name = entry.file_name().to_str().is_some_and(|name| name.parse::<RolloutId>().is_ok());
         if is_name && !is_held(&path) {
             let _ = std::fs::remove_file(path);
@@ -76,7 +76,7 @@ mod tests {
         let (one, other) = (RolloutId::draw(), RolloutId::draw());
         let presence = Presence::begin(folder.path(), &one).unwrap();
         assert!(Presence::is_seen(folder.path(), &one) && !Presence::is_seen(folder.path(), &other));
-        // What a killed process leaves: the file without its lock.
+        // A killed process leaves its file behind, without a lock.
         std::fs::write(path_of(folder.path(), &other), "").unwrap();
         assert!(!Presence::is_seen(folder.path(), &other));
         clear(folder.path());

@@ -1,4 +1,4 @@
-//! What the database says.
+//! Reads commands from the history.
 
 use jiff::Timestamp;
 use nixfleet_contract::generation::Generation;
@@ -12,27 +12,28 @@ use super::presence::Presence;
 use super::{CommandEntry, CommandState, HostEntry, ProblemLine, Store};
 use crate::inventory::Natural;
 
-/// How many names a message shows.
+/// The maximum number of ids in a message.
 const SHOWN: usize = 5;
 const ENTRY: &str = "id, command, arguments, operator, began, ended, exit_code, flake, revision, rollout, \
                      rollout_end, reason, code, problem";
 const HOST: &str = "host, steps, begun, outcome, before_number, before_closure, after_number, after_closure, \
                     duration_ms, exit_code, code, problem";
 
-/// Selects commands of the history.
+/// A filter for commands of the history.
 #[derive(Clone, Debug)]
 pub struct EntryFilter {
-    /// Those that came to a host, by its name or a pattern, and of their hosts only those.
+    /// A host name or pattern. Only commands that worked on such a host are returned, and only with these
+    /// hosts.
     pub host: Option<String>,
-    /// How many, the newest.
+    /// The maximum number of commands. The newest are returned.
     pub limit: usize,
 }
 
 impl Store {
-    /// The newest commands, the last one first.
+    /// Returns the newest commands, newest first.
     ///
     /// # Errors
-    /// The database is damaged.
+    /// Fails if the database is damaged.
     pub fn list(&self, filter: &EntryFilter) -> Result<Vec<CommandEntry>, Problem> {
         let select = format!(
             "SELECT {ENTRY} FROM commands WHERE ?1 IS NULL \
@@ -48,10 +49,11 @@ impl Store {
         read().map_err(|error| self.problem(&error))
     }
 
-    /// The command of this name: all of it, its beginning or its end, or `last`.
+    /// Returns the command with this id. The start or the end of the id suffices, and `last` means the newest
+    /// command.
     ///
     /// # Errors
-    /// There is none, or more than one, or the database is damaged.
+    /// Fails if no command matches or several do, or if the database is damaged.
     pub fn find(&self, name: &str) -> Result<CommandEntry, Problem> {
         let ids = self.ids(name).map_err(|error| self.problem(&error))?;
         let [id] = ids.as_slice() else {
@@ -63,11 +65,10 @@ impl Store {
         found.and_then(|found| self.complete(found, None)).map_err(|error| self.problem(&error))
     }
 
-    /// Other commands that went on with the rollout of a command or took it back, or that began it; oldest
-    /// first.
+    /// Returns the other commands that started or resumed the rollout of a command, oldest first.
     ///
     /// # Errors
-    /// The database is damaged.
+    /// Fails if the database is damaged.
     pub fn same_rollout(&self, entry: &CommandEntry) -> Result<Vec<CommandEntry>, Problem> {
         let read = || {
             let rollout = entry.rollout.as_ref().map(ToString::to_string);
@@ -80,7 +81,7 @@ impl Store {
         read().map_err(|error| self.problem(&error))
     }
 
-    /// The names that a word means, the newest first; a few of many.
+    /// Returns the ids that a word matches, newest first, up to one more than [`SHOWN`].
     fn ids(&self, name: &str) -> rusqlite::Result<Vec<String>> {
         let list = |select: &str, word: &str| {
             let mut select = self.connection.prepare(select)?;
@@ -98,7 +99,7 @@ impl Store {
         list(select, name)
     }
 
-    /// With its hosts, and whether it is still running.
+    /// Adds the hosts of a command, and whether the command is still running.
     fn complete(&self, entry: CommandEntry, only: Option<&str>) -> rusqlite::Result<CommandEntry> {
         let select = format!("SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2)");
         let mut select = self.connection.prepare_cached(&select)?;
@@ -129,7 +130,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<CommandEntry> {
         flake: row.get("flake")?,
         revision: row.get("revision")?,
         rollout: word(row, "rollout")?,
-        // A later nixfleet may know ends that this one does not.
+        // A newer version may have written an end that this version does not know.
         end: word(row, "rollout_end").unwrap_or_default(),
         reason: row.get("reason")?,
         problem: line(row)?,
@@ -165,7 +166,7 @@ fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
-/// A value that is a word in JSON, or null.
+/// Reads a column that contains a word or null, and parses the word as a JSON string.
 fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     let word: Option<String> = row.get(column)?;
     json(row, column, &word.map_or(Value::Null, Value::String).to_string())
@@ -178,7 +179,7 @@ fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str, text: &str) -> rusqlit
 }
 
 impl Store {
-    /// A command that is not known. `known`: some that are.
+    /// Returns the problem that a command is not in the history. `known` lists some commands that are.
     #[must_use]
     pub fn unknown(name: &str, known: &[String]) -> Problem {
         unknown(name, known)
@@ -187,21 +188,21 @@ impl Store {
 
 fn unknown(name: &str, known: &[String]) -> Problem {
     let why = if known.is_empty() {
-        "no command is remembered yet".to_owned()
+        "the history has no commands yet".to_owned()
     } else {
-        format!("the last ones are {}", few(known))
+        format!("the last commands are {}", few(known))
     };
     Problem::new(Code::History, "this command is not in the history")
         .at(name.escape_debug())
         .because(why)
-        .help("list what is: nixfleet history --limit 100")
+        .help("list the commands: nixfleet history --limit 100")
 }
 
 fn ambiguous(name: &str, ids: &[String]) -> Problem {
     Problem::new(Code::History, "several commands in the history match this name")
         .at(name.escape_debug())
-        .because(format!("it could be {}", few(ids)))
-        .help("write more of the name; `last` means the newest command")
+        .because(format!("the matching commands are {}", few(ids)))
+        .help("write more of the name, or use `last` for the newest command")
 }
 
 fn few(ids: &[String]) -> String {

@@ -1,23 +1,23 @@
-//! How much is recorded.
+//! The limits on the size of the history.
 
 use rusqlite::Connection;
 
-/// How much of the history is kept. The newest command always is.
+/// The limits on the size of the history. The newest command is always kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The most commands.
+    /// The maximum number of commands.
     pub commands: usize,
-    /// How many hosts in all of them.
+    /// The maximum number of hosts over all commands.
     pub hosts: usize,
 }
 
-/// About 50 MiB. Also said in docs/how-to/history.md.
+/// The limits in use, which amount to about 50 MiB. They are repeated in docs/how-to/history.md.
 pub const BOUNDS: Bounds = Bounds { commands: 5000, hosts: 200_000 };
 
-/// Forgets the oldest commands beyond the bounds. The room they took is used again.
+/// Deletes the oldest commands beyond the limits. SQLite reuses the freed space.
 ///
 /// # Errors
-/// The database cannot be written.
+/// Fails if the database cannot be written.
 pub fn forget(connection: &Connection, bounds: Bounds) -> rusqlite::Result<usize> {
     connection.execute(include_str!("forget.sql"), (bounds.commands, bounds.hosts))
 }

@@ -1,26 +1,26 @@
-//! What the database looks like, and how an older one becomes that.
+//! The schema of the database, and the migration of older databases.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// One step for each version: the first makes version 1 of an empty database. A step that was released is
-/// never changed.
+/// The migration step for each version. The first step creates version 1 in an empty database. A step is
+/// never changed after its release.
 const STEPS: [&str; 1] = [include_str!("schema/1.sql")];
 
-/// The version that this nixfleet reads and writes.
+/// The schema version that this program reads and writes.
 pub const VERSION: usize = STEPS.len();
 
-/// The version of a database; 0 for one that is empty.
+/// Returns the schema version of a database, or 0 if the database is empty.
 ///
 /// # Errors
-/// It cannot be read.
+/// Fails if the version cannot be read.
 pub fn version(connection: &Connection) -> rusqlite::Result<usize> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Brings a database that is not newer to [`VERSION`], all or nothing.
+/// Migrates a database to [`VERSION`] in one transaction. The database must not have a newer version.
 ///
 /// # Errors
-/// It cannot be written.
+/// Fails if the database cannot be written.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     migrate_by(connection, &STEPS)
 }

@@ -1,4 +1,4 @@
-//! What tests of the history begin with: a place for it, and what happens in a command.
+//! Fixtures for tests of the history: a database in a temporary directory, and events of a command.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::outcome::Outcome;
@@ -9,7 +9,7 @@ use crate::event::RolloutId;
 use crate::event::{Event, EventKind, ExcludedHost, HostEnd, Phase};
 use crate::state::StateDir;
 
-/// A state directory of a test.
+/// A temporary state directory for a test.
 pub struct TestStore {
     pub state: StateDir,
     folder: tempfile::TempDir,
@@ -21,7 +21,7 @@ impl TestStore {
         Self { state: StateDir::at(folder.path()), folder }
     }
 
-    /// The file of the database, in a directory that is there.
+    /// Returns the path of the database, after creating its directory.
     pub fn database(&self) -> std::path::PathBuf {
         std::fs::create_dir_all(self.folder.path().join("history")).unwrap();
         self.folder.path().join("history/history.db")

@@ -1,4 +1,4 @@
-//! The database: where it is, how it is opened, and what is said where that fails.
+//! The database of the history: its location, how it is opened, and the problems that can occur.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,14 +12,14 @@ use rustix::fs::{FlockOperation, flock};
 use super::schema;
 use crate::state::StateDir;
 
-/// The directory of all that belongs to it.
+/// The directory of the history, below the state directory.
 const FOLDER: &str = "history";
-/// The directory of commands that run.
+/// The directory of the files that mark running commands.
 const RUNNING: &str = "history/running";
 /// How long to wait for other commands that are writing.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// The database of a state directory.
+/// An open database of the history.
 #[derive(Debug)]
 pub struct Store {
     pub(super) connection: Connection,
@@ -28,18 +28,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens it to write, and makes it first if there is none.
+    /// Opens the database for writing, and creates it if it does not exist.
     ///
     /// # Errors
-    /// It cannot be written, is damaged, or was written by a newer nixfleet.
+    /// Fails if the database cannot be written, is damaged, or was written by a newer version.
     pub fn open(state: &StateDir) -> Result<Self, Problem> {
         let (folder, running) = (state.folder(FOLDER)?, state.folder(RUNNING)?);
         let path = folder.join("history.db");
         let open = || {
-            // One at a time: two that make the database, or bring it up to date, do not go together.
+            // Only one process at a time may create the database or migrate it.
             let lock = File::open(&folder)?;
             flock(&lock, FlockOperation::LockExclusive)?;
-            // What is remembered names hosts and people. Files that SQLite puts beside it get the same mode.
+            // The history names hosts and people, so only its owner may read it. SQLite gives the files next
+            // to it the same mode.
             OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
             Ok(lock)
         };
@@ -52,10 +53,10 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens it to read; nothing where nothing was ever written.
+    /// Opens the database for reading. Returns `None` if nothing was ever written to it.
     ///
     /// # Errors
-    /// It cannot be read, is damaged, or was written by a newer nixfleet.
+    /// Fails if the database cannot be read, is damaged, or was written by a newer version.
     pub fn look(state: &StateDir) -> Result<Option<Self>, Problem> {
         let (path, running) = (state.path(FOLDER).join("history.db"), state.path(RUNNING));
         if std::fs::metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
@@ -63,7 +64,7 @@ impl Store {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, running, flags)?;
-        // A command that has just made it has written nothing yet.
+        // A command that has just created the database may not have written to it yet.
         let is_empty = schema::version(&store.connection).map_err(|error| store.problem(&error))? == 0;
         Ok(Some(store).filter(|_| !is_empty))
     }
@@ -76,31 +77,35 @@ impl Store {
             newer if newer > schema::VERSION => {
                 Err(Problem::new(Code::History, "the history cannot be used")
                     .at(store.path.display())
-                    .because(format!("it has schema {newer}, this nixfleet reads up to {}", schema::VERSION))
-                    .help("use the nixfleet that wrote it, or a newer one"))
+                    .because(format!(
+                        "its schema is {newer}, but this nixfleet reads up to {}",
+                        schema::VERSION
+                    ))
+                    .help("use the nixfleet that wrote the history, or a newer one"))
             }
             _ => Ok(store),
         }
     }
 
-    /// The directory of commands that run.
+    /// Returns the directory of the files that mark running commands.
     pub fn running(&self) -> &Path {
         &self.running
     }
 
-    /// What went wrong with the database.
+    /// Returns the problem for an error of the database.
     pub fn problem(&self, error: &rusqlite::Error) -> Problem {
         problem(&self.path, error)
     }
 }
 
-/// Brings it up to date. Writers wait for each other, readers for nobody.
+/// Configures the connection and migrates the database. With WAL, writers wait for each other, but readers
+/// never wait.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // Whatever becomes of this machine, the database stays whole; at worst the last lines are missing.
+    // The database stays intact even if this machine goes down. At worst, the last events are missing.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // What a long write has made of the log beside it does not stay.
+    // A long write makes the write-ahead log grow. The log is truncated to this size afterwards.
     connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
     if schema::version(connection)? < schema::VERSION { schema::migrate(connection) } else { Ok(()) }
 }
@@ -110,15 +115,15 @@ fn problem(path: &Path, error: &rusqlite::Error) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             let path = path.display();
-            problem.help(format!("move it away, and a new, empty one is begun: mv {path} {path}.damaged"))
+            problem
+                .help(format!("move the file away to start a new, empty history: mv {path} {path}.damaged"))
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            problem.help("another program is writing to it; try again when that has ended")
-        }
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            problem.help(format!("make it yours, or set {} to a directory of yours", crate::state::VARIABLE))
-        }
-        Some(ErrorCode::DiskFull) => problem.help("make room there"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => problem
+            .help("wait until the other program has finished writing to it, then run the command again"),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => problem.help(
+            format!("make yourself its owner, or set {} to a directory that you own", crate::state::VARIABLE),
+        ),
+        Some(ErrorCode::DiskFull) => problem.help("free disk space there"),
         _ => problem,
     }
 }

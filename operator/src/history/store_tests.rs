@@ -1,4 +1,4 @@
-//! What is remembered, and what is said where that cannot be.
+//! Tests of what the history stores and returns.
 
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
@@ -9,7 +9,7 @@ use super::{CommandState, EntryFilter, Store};
 use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, Phase};
 
-/// A rollout in which one host was changed, another could not be, and both went back.
+/// Returns the events of a rollout in which one host was changed, another failed, and both were rolled back.
 fn rolled_back(id: &RolloutId) -> Vec<EventKind> {
     let broken = Problem::new(Code::Unit, "web.service did not start").because("journal: hunter2");
     vec![
@@ -164,7 +164,8 @@ fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
     assert_eq!(words, ["ok", "unknown"]);
 }
 
-/// It had done its work when the command before was killed: the plan now begins where it ended.
+/// An earlier command was killed after the host had finished its change, so the new plan already finds the
+/// new generation. The outcome that the host reports still contains the generation before the change.
 #[test]
 fn a_host_knows_better_than_the_plan_where_it_stood() {
     let (place, id) = (TestStore::new(), id(1));
@@ -209,14 +210,14 @@ fn a_command_is_found_by_a_part_of_its_name() {
     expect_test::expect![[r#"
         [NF-105] several commands in the history match this name
           where: kbzq
-          why: it could be 20261120-140002-kbzq, 20261120-140001-kbzq
-          help: write more of the name; `last` means the newest command"#]]
+          why: the matching commands are 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: write more of the name, or use `last` for the newest command"#]]
     .assert_eq(&store.find("kbzq").unwrap_err().to_string());
     expect_test::expect![[r#"
         [NF-105] this command is not in the history
           where: 2020
-          why: the last ones are 20261121-090000-xxxx, 20261120-140002-kbzq, 20261120-140001-kbzq
-          help: list what is: nixfleet history --limit 100"#]]
+          why: the last commands are 20261121-090000-xxxx, 20261120-140002-kbzq, 20261120-140001-kbzq
+          help: list the commands: nixfleet history --limit 100"#]]
     .assert_eq(&store.find("2020").unwrap_err().to_string());
     assert!(store.find("").unwrap_err().to_string().contains("several"));
     assert_eq!(store.find("%").unwrap_err().code, Code::History);

@@ -1,4 +1,4 @@
-//! What is said, and what stays whole, where others write too or where the database is not what it should be.
+//! Tests of the history with concurrent writers, and with damaged or unusable databases.
 
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Code;
@@ -59,7 +59,7 @@ fn nothing_is_recorded_at_first() {
     assert!(Store::look(&TestStore::new().state).unwrap().is_none());
 }
 
-/// What is said of a database, to who writes and to who reads.
+/// Returns the problem with a database, which must be the same for writing and for reading.
 fn said_of(place: &TestStore) -> String {
     let both = [Store::open(&place.state).unwrap_err(), Store::look(&place.state).unwrap_err()];
     assert_eq!(both[0], both[1]);
@@ -74,7 +74,7 @@ fn a_damaged_database_is_named_with_its_repair() {
         [NF-105] the history cannot be used
           where: HISTORY
           why: file is not a database
-          help: move it away, and a new, empty one is begun: mv HISTORY HISTORY.damaged"#]]
+          help: move the file away to start a new, empty history: mv HISTORY HISTORY.damaged"#]]
     .assert_eq(&said_of(&place));
 }
 
@@ -106,8 +106,8 @@ fn a_database_of_a_newer_nixfleet_is_left_alone() {
     expect_test::expect![[r#"
         [NF-105] the history cannot be used
           where: HISTORY
-          why: it has schema 7, this nixfleet reads up to 1
-          help: use the nixfleet that wrote it, or a newer one"#]]
+          why: its schema is 7, but this nixfleet reads up to 1
+          help: use the nixfleet that wrote the history, or a newer one"#]]
     .assert_eq(&said_of(&place));
     assert_eq!(std::fs::read(place.database()).unwrap(), before);
 }

@@ -1,5 +1,5 @@
-//! Records what a command does, while it does it. A thread of its own writes, so that nothing waits for a
-//! disk or for other commands that are writing.
+//! Records a command while it runs. A separate thread writes, so that the command waits neither for the disk
+//! nor for other commands that are writing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,12 +16,12 @@ use crate::event::RolloutId;
 use crate::event::{Event, EventKind, Listener};
 use crate::state::StateDir;
 
-/// How long the end of a command may wait for what is still to be written.
+/// How long the end of a command may wait for events that are still to be written.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many events are written at once, at most.
+/// The maximum number of events to write at once.
 const BATCH: usize = 1000;
 
-/// Writes what it hears into the history.
+/// A listener that writes events to the history.
 #[derive(Debug)]
 pub struct Writer {
     events: Sender<Event>,
@@ -29,15 +29,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes into the history of this directory.
+    /// Starts a thread that writes to the history in this state directory.
     ///
     /// # Errors
-    /// There can be no thread.
+    /// Fails if the thread cannot be started.
     pub fn begin(state: StateDir) -> anyhow::Result<Self> {
         let (events, heard) = channel();
         let (said, result) = oneshot::channel();
         let work = move || {
-            // Nobody may want to know any more.
+            // Sending fails if the writer was dropped, so that nothing receives the result.
             let _ = said.send(write(&state, &heard));
         };
         std::thread::Builder::new().name("history".to_owned()).spawn(work)?;
@@ -54,7 +54,7 @@ impl Listener for Writer {
         if !writing::is_recorded(&event.kind) || self.events.send(event.clone()).is_ok() {
             return Ok(());
         }
-        // It stops hearing first and says why next.
+        // The thread first stops receiving events, and then sends the reason.
         let mut why = || match self.result.try_recv() {
             Ok(Err(why)) => Some(why),
             _ => None,
@@ -66,12 +66,12 @@ impl Listener for Writer {
         Box::pin(async move {
             drop(self.events);
             let written = tokio::time::timeout(PATIENCE, self.result).await;
-            written.context("it takes too long to write")?.context("the thread that writes has died")?
+            written.context("writing takes too long")?.context("the thread that writes it has ended")?
         })
     }
 }
 
-/// Writes events as they come, those together that have come meanwhile.
+/// Writes events as they arrive. Events that arrive during a write are written together.
 fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let Ok(first) = events.recv() else { return Ok(()) };
     let EventKind::CommandBegan { id, .. } = &first.kind else {
@@ -81,7 +81,7 @@ fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let (mut store, presence) = open(state, &id)?;
     let written = write_all(&mut store, &id, first, events);
     if written.is_err() {
-        // The command goes on, and is to be seen as long as it does.
+        // Keep the lock: the command continues, and must be shown as running until its process ends.
         std::mem::forget(presence);
     }
     Ok(written.map_err(|error| store.problem(&error))?)

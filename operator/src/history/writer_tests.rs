@@ -1,4 +1,4 @@
-//! A command is written down while it lasts, and goes on where it cannot be.
+//! Tests that a command is recorded while it runs, and continues if the history cannot be written.
 
 use nixfleet_contract::outcome::Outcome;
 
@@ -6,7 +6,7 @@ use super::stage::{TestStore, began, ended, host_ended, id, phase};
 use super::{CommandState, Writer};
 use crate::event::{Bus, Event, EventKind, Listener, Phase, Stream};
 
-/// Waits until the history says so.
+/// Waits until the history satisfies a condition.
 fn until(place: &TestStore, what: impl Fn(&[super::CommandEntry]) -> bool) {
     let begun = std::time::Instant::now();
     loop {
@@ -62,7 +62,7 @@ async fn a_history_that_cannot_be_written_is_told_and_the_command_goes_on() {
     let told = writer.finish().await.unwrap_err();
     assert!(format!("{told:#}").contains("NF-105"), "{told:#}");
 
-    // And while it lasts, as soon as it is known.
+    // The error is also reported while the command is still running.
     let mut writer = Writer::begin(place.state.clone()).unwrap();
     let begun = std::time::Instant::now();
     while let Ok(()) = hear(&mut writer, began(&id, "apply")) {

@@ -1,4 +1,4 @@
-//! Which parts of an event are recorded, and where.
+//! Records events in the database. Only some parts of an event are recorded.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::outcome::Outcome;
@@ -11,11 +11,11 @@ use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, ExcludedHost, HostEnd, Phase};
 use crate::host_result::outcome_of;
 
-/// The most that is written down of any number: all that read JSON take it for what it is, and sums of a few
-/// fit as well.
+/// The largest number that is recorded. All JSON parsers read it exactly, and sums of several such numbers do
+/// not overflow.
 const MOST: u64 = 1 << 53;
 
-/// Whether a part of an event is recorded. What a host says never is.
+/// Whether any part of an event is recorded. The output of hosts is never recorded.
 pub const fn is_recorded(kind: &EventKind) -> bool {
     match kind {
         EventKind::HostPhase { phase, .. } => begins(*phase),
@@ -32,16 +32,16 @@ pub const fn is_recorded(kind: &EventKind) -> bool {
     }
 }
 
-/// From this moment on a host may no longer be as it was.
+/// Whether the host may change from this phase on.
 const fn begins(phase: Phase) -> bool {
     matches!(phase, Phase::Activating | Phase::RollingBack | Phase::Running)
 }
 
 impl Store {
-    /// Takes in what happened in a command, all of it or nothing.
+    /// Records the events of a command in one transaction.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Fails if the database cannot be written.
     pub fn take_in(&mut self, id: &RolloutId, events: &[Event]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for event in events {
@@ -51,7 +51,7 @@ impl Store {
     }
 }
 
-/// Notes about one command.
+/// Records the events of one command.
 struct Note<'a> {
     to: &'a Connection,
     id: String,
@@ -111,7 +111,7 @@ impl Note<'_> {
         self.to.prepare_cached(&update)?.execute(values).map(drop)
     }
 
-    /// Adds a host, or what is new about it.
+    /// Inserts a host if it is missing, and updates its columns.
     fn host(&self, what: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<()> {
         let insert = "INSERT INTO hosts (command, host) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         self.to.prepare_cached(insert)?.execute(&values[..2])?;
@@ -140,7 +140,7 @@ impl Note<'_> {
         };
         let (code, line) = parts(problem.map(|problem| self.line(problem)).transpose()?);
         let (number, closure) = of(current);
-        // Nothing will be done to it, unless something else is said later.
+        // Unless a later event says otherwise, the host is not changed, so its generation stays the same.
         let (after, to) = of(current.filter(|_| outcome.is_some()));
         let outcome = outcome.map(Outcome::as_str);
         let steps = steps.map(|steps| steps as u64);
@@ -150,7 +150,7 @@ impl Note<'_> {
         self.host(what, values)
     }
 
-    /// What it was before counts no more.
+    /// Records that work on the host was started, which makes its planned outcome obsolete.
     fn begun(&self, host: &str) -> rusqlite::Result<()> {
         self.host(
             "begun = 1, outcome = NULL, after_number = NULL, after_closure = NULL",
@@ -158,8 +158,8 @@ impl Note<'_> {
         )
     }
 
-    /// A host that was changed and then taken back ends twice: it stood where it stood before the first, and
-    /// took as long as both.
+    /// Records the end of a host. A host that was changed and then rolled back ends twice. The generation
+    /// before the first end is kept, and the durations are added up.
     fn host_ended(&self, end: &HostEnd) -> rusqlite::Result<()> {
         let (code, line) = parts(end.problem.as_ref().map(|problem| self.line(problem)).transpose()?);
         let ((before, from), (after, to)) = (of(end.before.as_ref()), of(end.after.as_ref()));
@@ -189,7 +189,7 @@ fn of(generation: Option<&Generation>) -> (Option<u64>, Option<&str>) {
         .map_or((None, None), |generation| (Some(bounded(generation.number)), Some(&generation.closure)))
 }
 
-/// A number that a host has said, which may be any.
+/// Limits a number that a host has reported, since it can be arbitrarily large.
 fn bounded(number: u64) -> u64 {
     number.min(MOST)
 }

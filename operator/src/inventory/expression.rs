@@ -1,41 +1,41 @@
-//! The language of `--on`: `web-* and @prod and not (role:db or base:nixos)`.
+//! The expression language of `--on`, for example `web-* and @prod and not (role:db or base:nixos)`.
 //!
 //! A list such as `web-1,web-2` binds tightest, then `not` or `!`, then `and`, then `or`.
 
 use std::fmt;
 
-/// A parsed selection.
+/// A parsed expression that selects hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
-    /// Hosts of which one property matches.
+    /// Hosts that match one term.
     Term(Term),
-    /// Hosts that the inner expression leaves out.
+    /// Hosts that the inner expression does not select.
     Not(Box<Self>),
-    /// Hosts in both.
+    /// Hosts that both expressions select.
     And(Box<Self>, Box<Self>),
-    /// Hosts in either.
+    /// Hosts that at least one of the two expressions selects.
     Or(Box<Self>, Box<Self>),
 }
 
-/// One word of a selection.
+/// One word of an expression, which compares a property with a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// Which property is looked at.
+    /// The property to compare.
     pub kind: Property,
-    /// What it should be: a literal or a glob.
+    /// The literal or glob pattern that the property must match.
     pub pattern: String,
 }
 
-/// The properties that can be selected by.
+/// The properties of a host that an expression can select by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property {
-    /// The host's name.
+    /// The name of the host.
     Host,
-    /// One of its tags.
+    /// One of the tags of the host.
     Tag,
-    /// One of its roles.
+    /// One of the roles of the host.
     Role,
-    /// Its base.
+    /// The base of the host.
     Base,
 }
 
@@ -63,10 +63,10 @@ impl fmt::Display for Expression {
     }
 }
 
-/// How deep parentheses and `not` may nest, so that no input exhausts the stack.
+/// The maximum nesting depth of parentheses and `not`, so that no input exhausts the stack.
 const DEPTH_LIMIT: usize = 100;
 
-/// Reads an expression. The error says in words what stands where something else should.
+/// Parses an expression. The error message states which word was found and what was expected.
 pub fn parse(text: &str) -> Result<Expression, String> {
     let tokens = tokens(text);
     let mut parser = Parser { tokens: &tokens, depth: 0 };
@@ -77,11 +77,11 @@ pub fn parse(text: &str) -> Result<Expression, String> {
     }
 }
 
-/// Words, parentheses, commas between words, and the `!` before a word.
+/// Splits text into words, parentheses, commas between words, and the `!` before a word.
 fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
-    // Where the present word begins, and how many of its brackets are open: in them a pattern has commas of
-    // its own.
+    // The start of the current word, and the number of open brackets in it. Commas within brackets belong to
+    // the pattern.
     let (mut word, mut open) = (None, 0_usize);
     for (at, letter) in text.char_indices() {
         let is_mark = match letter {
@@ -107,7 +107,7 @@ fn tokens(text: &str) -> Vec<&str> {
     tokens
 }
 
-/// The parts of a list such as `web-1,web-{2,3}`: commas in brackets belong to a pattern.
+/// Splits a list such as `web-1,web-{2,3}` into its parts. Commas within brackets belong to a pattern.
 pub fn list(text: &str) -> Vec<&str> {
     let mut open = 0_usize;
     let is_comma = |letter: char| {
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
 
     fn not(&mut self) -> Result<Expression, String> {
         if self.depth >= DEPTH_LIMIT {
-            return Err(format!("it nests deeper than {DEPTH_LIMIT} levels"));
+            return Err(format!("it is nested deeper than {DEPTH_LIMIT} levels"));
         }
         self.depth += 1;
         let inner = if self.take("not") || self.take("!") {
@@ -179,7 +179,7 @@ impl<'a> Parser<'a> {
             }
             ["!" | "not" | "(", ..] => {
                 return Err(format!(
-                    "{}; a list has plain words, as in: web-1,@db and not web-2",
+                    "{}; a list contains only plain words, such as: web-1,@db and not web-2",
                     expected()
                 ));
             }
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
             (None, Some(("base", base))) => (Property::Base, base),
             (Some(tag), _) | (None, Some(("tag" | "group", tag))) => (Property::Tag, tag),
             (None, Some(("host", host))) => (Property::Host, host),
-            (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is none of role: and base:")),
+            (None, Some((unknown, _))) => return Err(format!("`{unknown}:` is not one of role: and base:")),
             (None, None) => (Property::Host, word),
         };
         if pattern.is_empty() {
@@ -254,9 +254,9 @@ mod tests {
         assert_eq!(shown("a,,b"), "error: expected a host before `,`");
         let list = "a list has plain words, as in: web-1,@db and not web-2";
         assert_eq!(shown("a,!b"), format!("error: {expected} `!`; {list}"));
-        assert_eq!(shown("env:prod"), "error: `env:` is none of role: and base:");
-        assert_eq!(shown(&"(".repeat(5000)), "error: it nests deeper than 100 levels");
-        assert_eq!(shown(&"not ".repeat(5000)), "error: it nests deeper than 100 levels");
+        assert_eq!(shown("env:prod"), "error: `env:` is not one of role: and base:");
+        assert_eq!(shown(&"(".repeat(5000)), "error: it is nested deeper than 100 levels");
+        assert_eq!(shown(&"not ".repeat(5000)), "error: it is nested deeper than 100 levels");
     }
 
     fn expressions() -> impl Strategy<Value = Expression> {

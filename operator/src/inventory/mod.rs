@@ -1,4 +1,4 @@
-//! The hosts of the fleet, and the words that select among them.
+//! The hosts of the fleet, and the selection of hosts by words on the command line.
 
 mod expression;
 mod names;

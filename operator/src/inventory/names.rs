@@ -1,4 +1,4 @@
-//! The names of an inventory, left on this machine for whoever completes a command line later.
+//! The names in an inventory, recorded on this machine for shell completion.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use super::Natural;
 use crate::flake::Flake;
 use crate::state::{StateDir, file_of};
 
-/// The directory of the inventories, one file for each flake.
+/// The state directory of recorded inventories, with one file for each flake.
 const FOLDER: &str = "inventories";
-/// How many flakes are recorded.
+/// The maximum number of flakes whose names are recorded.
 const FLAKES: usize = 32;
 
-/// The names of an inventory, as it was when it was last evaluated.
+/// The names in an inventory at its last evaluation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InventoryNames {
-    /// Its hosts.
+    /// The names of all hosts.
     pub hosts: Vec<String>,
-    /// The tags of its hosts.
+    /// All tags that hosts carry.
     pub tags: Vec<String>,
-    /// The roles of its hosts.
+    /// All roles that hosts play.
     pub roles: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ impl InventoryNames {
         Self { hosts, tags: all(|host| &host.tags), roles: all(|host| &host.roles) }
     }
 
-    /// Those that were recorded of a flake; none where nothing is known of it.
+    /// Reads the names that were recorded for a flake. The result is empty if there is no readable record.
     #[must_use]
     pub fn recorded(state: &StateDir, flake: &Flake) -> Self {
         let file = std::fs::read(state.path(FOLDER).join(file_of(&flake.reference)));
@@ -46,7 +46,8 @@ impl InventoryNames {
     }
 }
 
-/// Leaves the names of a fleet for later. That they cannot be kept is no reason for anything.
+/// Records the names of a fleet for shell completion. Errors are ignored, because no command depends on the
+/// record.
 pub fn record_names(state: &StateDir, flake: &Flake, fleet: &Fleet) {
     let write = || -> anyhow::Result<()> {
         let folder = state.folder(FOLDER)?;

@@ -1,16 +1,17 @@
-//! The order of names as people count: `app-2` before `app-10`.
+//! Natural order of names, which sorts `app-2` before `app-10`.
 
-/// A name, ordered naturally: runs of digits compare as numbers, everything else letter by letter.
+/// The sort key of a name in natural order. Runs of digits compare as numbers, all other text letter by
+/// letter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Natural {
     parts: Vec<Part>,
-    /// Decides between names that count the same, such as `app-1` and `app-01`.
+    /// The whole name, which decides between names with equal parts, such as `app-1` and `app-01`.
     name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
-    /// Digits without leading zeros: of two numbers the longer is the larger.
+    /// Digits without leading zeros. The longer of two numbers is the larger one.
     Number {
         length: usize,
         digits: String,
@@ -19,7 +20,7 @@ enum Part {
 }
 
 impl Natural {
-    /// The place of a name in the order.
+    /// Returns the sort key of a name.
     #[must_use]
     pub fn of(name: &str) -> Self {
         let mut parts = Vec::new();

@@ -1,33 +1,33 @@
-//! Which hosts a command works on.
+//! The selection of the hosts that a command works on.
 
 use nixfleet_contract::fleet::Base;
 use serde::{Deserialize, Serialize};
 
-/// A selection of hosts. Several words of one kind add up; different kinds narrow each other down; none at
-/// all means every host.
+/// A selection of hosts. A host must match at least one word of each kind that is given. An empty selection
+/// means every host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Selection {
-    /// Names of hosts, lists of them, or patterns such as `web-*`.
+    /// Host names, lists of host names, or patterns such as `web-*`.
     pub hosts: Vec<String>,
-    /// Tags; `all`, `ubuntu` and `nixos` are groups that exist always.
+    /// Tags. The groups `all`, `ubuntu` and `nixos` always exist.
     pub tags: Vec<String>,
-    /// Roles.
+    /// Roles of hosts.
     pub roles: Vec<String>,
-    /// Bases.
+    /// Bases of hosts.
     pub bases: Vec<Base>,
-    /// Expressions such as `web-* and @prod and not @canary`.
+    /// Selector expressions such as `web-* and @prod and not @canary`.
     pub expressions: Vec<String>,
 }
 
 impl Selection {
-    /// The host of this name.
+    /// Creates a selection of the host with this name.
     #[must_use]
     pub fn of_host(name: &str) -> Self {
         Self { hosts: vec![name.to_owned()], ..Self::default() }
     }
 
-    /// Whether it selects every host, because it says nothing.
+    /// Whether the selection is empty, which means every host.
     #[must_use]
     pub const fn is_everything(&self) -> bool {
         let Self { hosts, tags, roles, bases, expressions } = self;

@@ -1,4 +1,4 @@
-//! From selector flags to hosts.
+//! Resolves a selection to hosts of the fleet.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use super::expression::{Expression, Property, Term, list, parse};
 use super::suggestion::suggestion;
 use super::{Natural, Selection};
 
-/// The group of every host. It exists always, as those of the bases do.
+/// The name of the group of all hosts. Like the groups of the bases, it always exists.
 const ALL: &str = "all";
 
-/// The hosts that the flags select, by name. Several flags of one kind add up, different kinds narrow each
-/// other down, no flag at all selects every host.
+/// Returns the hosts that a selection matches, ordered by name. A host must match at least one word of each
+/// kind that is given. An empty selection means every host.
 ///
 /// # Errors
-/// A name, tag or role that the fleet does not have, a malformed pattern or expression, or an empty
-/// selection.
+/// The fleet does not have a given name, tag or role, a pattern or expression is malformed, or no host
+/// matches.
 pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem> {
     if fleet.hosts.is_empty() {
         return Err(Problem::new(Code::Selection, "the fleet has no hosts").at("nixfleet.fleet").help(
@@ -50,13 +50,14 @@ pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem
         return Err(Problem::new(Code::Selection, "the selection is empty")
             .at(written_out(&kinds))
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
-            .help("see all hosts with their tags and roles: nixfleet hosts"));
+            .help("list all hosts with their tags and roles: nixfleet hosts"));
     }
     selected.sort_by_cached_key(|host| Natural::of(&host.name));
     Ok(selected.into_iter().cloned().collect())
 }
 
-/// What was asked for, as one expression: those of one kind add up, different kinds narrow each other down.
+/// Formats a selection as one expression for error messages. Words of one kind are joined by `or`, and the
+/// kinds by `and`.
 fn written_out(kinds: &[Vec<Expression>]) -> String {
     let given: Vec<&Vec<Expression>> = kinds.iter().filter(|expressions| !expressions.is_empty()).collect();
     let kinds = given.iter().map(|expressions| {
@@ -66,11 +67,11 @@ fn written_out(kinds: &[Vec<Expression>]) -> String {
     kinds.collect::<Vec<_>>().join(" and ")
 }
 
-/// Those of these hosts that any of the expressions selects.
+/// Returns the names of those of the given hosts that at least one of the expressions selects.
 ///
 /// # Errors
-/// As for [`select`], where an expression selects no host of the whole fleet; none of these hosts is no
-/// error.
+/// As for [`select`]. An expression that selects no host of the whole fleet is an error, but one that selects
+/// none of the given hosts is not.
 pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result<BTreeSet<String>, Problem> {
     let matcher = |text: &String| {
         let expression = parse(text).map_err(|error| malformed(text, error))?;
@@ -78,10 +79,10 @@ pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result
         if fleet.hosts.values().any(|host| matcher.matches(host)) {
             return Ok(matcher);
         }
-        Err(Problem::new(Code::Selection, "an expression selects no host")
+        Err(Problem::new(Code::Selection, "the expression selects no host")
             .at(text)
             .because(format!("none of the {} hosts of the fleet matches", fleet.hosts.len()))
-            .help("see all hosts with their tags and roles: nixfleet hosts"))
+            .help("list all hosts with their tags and roles: nixfleet hosts"))
     };
     let matchers = expressions.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
     let matching = hosts.iter().filter(|host| matchers.iter().any(|matcher| matcher.matches(host)));
@@ -95,12 +96,12 @@ const fn base_word(base: Base) -> &'static str {
     }
 }
 
-/// The base that a word names.
+/// Returns the base that a word names.
 fn base_of(word: &str) -> Option<Base> {
     [Base::Ubuntu, Base::Nixos].into_iter().find(|base| base_word(*base) == word)
 }
 
-/// The words that a term of this kind is compared with.
+/// Returns the words of a host that a term of this kind is compared with.
 fn words(host: &Host, kind: Property) -> Vec<&str> {
     match kind {
         Property::Host => vec![&host.name],
@@ -110,7 +111,7 @@ fn words(host: &Host, kind: Property) -> Vec<&str> {
     }
 }
 
-/// An expression whose every word is known to mean something in this fleet.
+/// A compiled expression. Each of its words matches something in the fleet.
 enum Matcher {
     All,
     Base(Base),
@@ -134,8 +135,8 @@ impl Matcher {
         })
     }
 
-    /// The group that a term means, if it is one of those that exist always. A host may have the name of a
-    /// base.
+    /// Returns the predefined group that a term names, if it names one. A bare word that is the name of a
+    /// host means that host, even if a base has the same name.
     fn group(fleet: &Fleet, term: &Term) -> Result<Option<Self>, Problem> {
         let Term { kind, pattern } = term;
         let group = match base_of(pattern) {
@@ -148,12 +149,13 @@ impl Matcher {
             Property::Host if !fleet.hosts.contains_key(pattern) => {}
             Property::Host | Property::Role | Property::Base => return Ok(None),
         }
-        // The inventory refuses such a tag; one that an older NixFleet has evaluated may have it.
+        // The evaluation of a fleet refuses such a tag, but that of an older NixFleet may not have refused
+        // it.
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
             return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
                 .at(format!("hosts.{}.tags", host.name))
-                .because("a group of that name exists always, and may have other hosts")
-                .help("give the tag another name"));
+                .because("a group of this name always exists and may contain other hosts")
+                .help("rename the tag"));
         }
         Ok(Some(group))
     }
@@ -170,7 +172,8 @@ impl Matcher {
     }
 }
 
-/// Compiles the pattern of a term, and refuses one that matches nothing in the whole fleet.
+/// Compiles the pattern of a term. A pattern that matches nothing in the whole fleet is an error, unless it
+/// names a base.
 fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     let Term { kind, pattern } = term;
     let glob = Glob::new(pattern).map_err(|error| malformed(pattern, error.kind()))?.compile_matcher();
@@ -188,9 +191,9 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     };
     let group = || fleet.hosts.values().any(|host| host.tags.contains(pattern));
     let help = if *kind == Property::Host && group() {
-        format!("there is a tag of that name: @{pattern}")
+        format!("use the tag of this name: @{pattern}")
     } else if let Some(word) = pattern.strip_prefix('!') {
-        format!("to leave out what a word means, write an expression: --on 'not {word}'")
+        format!("exclude hosts with an expression: --on 'not {word}'")
     } else {
         suggestion(kind, pattern, &known)
     };
@@ -198,10 +201,10 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
 }
 
 fn malformed(text: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::Selection, "a selector cannot be read")
+    Problem::new(Code::Selection, "the selector is not valid")
         .at(text)
         .because(why)
-        .help("for example: --on 'web-* and @prod and not @canary'")
+        .help("write, for example: --on 'web-* and @prod and not @canary'")
 }
 
 #[cfg(test)]
@@ -237,7 +240,7 @@ mod tests {
         }
     }
 
-    /// Selects with flags written as on the command line.
+    /// Selects hosts by words such as `tag=prod`, each for a flag. Returns the host names or the error.
     fn on(line: &str) -> String {
         let mut selection = Selection::default();
         for word in shlex::split(line).unwrap() {
@@ -283,7 +286,7 @@ mod tests {
         assert_eq!(on("on=web-1 on=db-1"), "db-1 web-1");
         assert_eq!(on("on='web-* and @prod'"), "web-1 web-2");
         assert_eq!(on("on='@canary' on=db-1"), "db-1 web-1");
-        // Without quotes the shell makes several arguments of it.
+        // Without quotes, the shell splits an expression into several arguments.
         assert_eq!(on("on=web-1 on=role:backup tag=prod"), "db-1 web-1");
     }
 
@@ -296,7 +299,7 @@ mod tests {
         assert_eq!(on("on='!web-1,web-2'"), "db-1 web-3");
         expect_test::expect![[r"
             [NF-103] unknown host `!web-1`
-              help: to leave out what a word means, write an expression: --on 'not web-1'"]]
+              help: exclude hosts with an expression: --on 'not web-1'"]]
         .assert_eq(&on("host='!web-1'"));
     }
 
@@ -313,7 +316,7 @@ mod tests {
         assert!(on("tag='ubunt*'").contains("no tag matches `ubunt*`"));
         expect_test::expect![[r"
             [NF-103] unknown host `prod`
-              help: there is a tag of that name: @prod"]]
+              help: use the tag of this name: @prod"]]
         .assert_eq(&on("on=prod"));
 
         let mut fleet = fleet();
@@ -353,19 +356,19 @@ mod tests {
     fn an_unknown_word_is_refused_with_what_it_may_have_meant() {
         expect_test::expect![[r"
             [NF-103] unknown host `wbe-1`
-              help: did you mean web-1 or web-2 or web-3?"]]
+              help: check the name: did you mean web-1 or web-2 or web-3?"]]
         .assert_eq(&on("host=wbe-1"));
         expect_test::expect![[r"
             [NF-103] unknown tag `europe`
-              help: the fleet has: canary, prod, staging; see all: nixfleet hosts"]]
+              help: choose one of: canary, prod, staging; list them with: nixfleet hosts"]]
         .assert_eq(&on("on='web-* and not @europe'"));
         expect_test::expect![[r"
             [NF-103] no host matches `mail-*`
-              help: the fleet has: db-1, web-1, web-2, web-3; see all: nixfleet hosts"]]
+              help: choose one of: db-1, web-1, web-2, web-3; list them with: nixfleet hosts"]]
         .assert_eq(&on("host=web-1 host='mail-*'"));
         expect_test::expect![[r"
             [NF-103] unknown tag `rpod`
-              help: did you mean prod?"]]
+              help: check the name: did you mean prod?"]]
         .assert_eq(&on("tag=rpod"));
     }
 
@@ -375,19 +378,19 @@ mod tests {
             [NF-103] the selection is empty
               where: db-1 and @staging
               why: none of the 4 hosts of the fleet matches
-              help: see all hosts with their tags and roles: nixfleet hosts"]]
+              help: list all hosts with their tags and roles: nixfleet hosts"]]
         .assert_eq(&on("host=db-1 tag=staging"));
         expect_test::expect![[r"
-            [NF-103] a selector cannot be read
+            [NF-103] the selector is not valid
               where: web-1 and
               why: expected a host, @tag, role:NAME or base:NAME, found the end
-              help: for example: --on 'web-* and @prod and not @canary'"]]
+              help: write, for example: --on 'web-* and @prod and not @canary'"]]
         .assert_eq(&on("on='web-1 and'"));
         expect_test::expect![[r"
-            [NF-103] a selector cannot be read
+            [NF-103] the selector is not valid
               where: web-[1
               why: unclosed character class; missing ']'
-              help: for example: --on 'web-* and @prod and not @canary'"]]
+              help: write, for example: --on 'web-* and @prod and not @canary'"]]
         .assert_eq(&on("host='web-[1'"));
     }
 

@@ -1,5 +1,5 @@
-//! Store paths as Nix archives: one stream of bytes that holds all of a path that counts for Nix. The format
-//! is described in Nix's manual under "Nix Archive (NAR) Format".
+//! Writes store paths as Nix archives. An archive is one stream of bytes that contains everything about a
+//! path that is significant to Nix. The format is described in Nix's manual under "Nix Archive (NAR) Format".
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use super::wire;
 
-/// Bytes read from a file at once.
+/// The number of bytes read from a file at once.
 const PIECE: usize = 64 << 10;
 
-/// Why an archive is not written to its end.
+/// The reason why an archive could not be written completely.
 #[derive(Debug)]
 pub enum ArchiveFailure {
-    /// What it is made of cannot be read.
+    /// A file or directory at this path cannot be read.
     Read(PathBuf, io::Error),
-    /// Where it goes takes no more.
+    /// The output cannot be written.
     Write(io::Error),
 }
 
@@ -30,7 +30,7 @@ impl From<io::Error> for ArchiveFailure {
 /// Writes the archive of a path.
 ///
 /// # Errors
-/// The path cannot be read, or the archive not written.
+/// The path cannot be read, or the archive cannot be written.
 pub fn write(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     wire::string(out, "nix-archive-1")?;
     node(path, out)
@@ -58,7 +58,7 @@ fn node(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     Ok(())
 }
 
-/// Entries are in the order of the bytes of their names.
+/// Writes the entries of a directory, in the byte order of their names.
 fn directory(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     let unreadable = |error| ArchiveFailure::Read(path.to_owned(), error);
     let entries = fs::read_dir(path).map_err(unreadable)?;
@@ -75,8 +75,8 @@ fn directory(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     Ok(())
 }
 
-/// Where the filesystem does not tell cases apart, Nix puts this suffix and a number behind a name that it
-/// has already.
+/// Returns the name of a file in an archive. On a filesystem that ignores case, Nix appends this suffix and a
+/// number to a name that already exists.
 fn name_in_archive(name: &[u8]) -> &[u8] {
     const SUFFIX: &[u8] = b"~nix~case~hack~";
     if !cfg!(target_os = "macos") {
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// The digest is what `nix-store --dump` of Nix 2.26.3 gives for the same tree.
+    /// The digest is that of the output of `nix-store --dump` (Nix 2.26.3) for the same tree.
     #[test]
     fn an_archive_is_the_one_that_nix_makes() {
         let root = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The builds of a selection.
+//! Builds the closures of the selected hosts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,24 +9,24 @@ use serde::Deserialize;
 
 use super::{ClosureSender, Nix, failure, no_result, stored};
 
-/// How many closures are built in one call of Nix, whose time grows with the square of their number: on one
-/// busy machine with 2.26 a closure took 220 ms among a thousand and 35 to 55 among a hundred. What they
-/// share is built by the first call that needs it.
+/// The maximum number of closures built by one call of Nix. The time of a call grows with the square of this
+/// number: on a busy machine with Nix 2.26, each closure took 220 ms among a thousand and 35 to 55 ms among a
+/// hundred. A dependency that several closures share is built by the first call that needs it.
 const AT_ONCE: usize = 64;
 
 /// The built closure of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure {
-    /// Its store path.
+    /// The store path of the closure.
     pub path: String,
 }
 
-/// What became of a build: every host is in one of the two.
+/// The result of a build. Each host has either a closure or a problem.
 #[derive(Debug, Default)]
 pub struct Built {
-    /// Closures by host.
+    /// The built closures, by host.
     pub closures: BTreeMap<String, Closure>,
-    /// Why there is none, by host.
+    /// The reasons why closures could not be built, by host.
     pub failed: BTreeMap<String, Problem>,
 }
 
@@ -38,11 +38,11 @@ struct Realised {
 }
 
 impl Nix {
-    /// Builds the closures of these hosts, as far as they can be built. Each is sent to `sender` when it is
-    /// built, unless one before it could not be built.
+    /// Builds the closures of these hosts, as far as they can be built. Closures are sent to `sender` as soon
+    /// as they are built, until the first build fails.
     ///
     /// # Errors
-    /// The evaluation of a host fails, or a build fails in a way that belongs to no host.
+    /// The evaluation of a host fails, or a build fails for a reason that belongs to no host.
     pub async fn build(&self, hosts: &[Host], sender: &ClosureSender) -> Result<Built, Problem> {
         let mut derivations = self.derivations(hosts).await?;
         let mut built = Built::default();
@@ -60,7 +60,7 @@ impl Nix {
         Ok(built)
     }
 
-    /// Builds derivations by host in one call of Nix.
+    /// Builds derivations, given by host, in one call of Nix.
     async fn build_some(&self, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
         let installables =
             derivations.values().map(|path| format!("{path}^out")).collect::<Vec<_>>().join("\n");
@@ -73,7 +73,7 @@ impl Nix {
             return failure::attribute(&stderr, derivations);
         }
         let realised: Vec<Realised> = serde_json::from_slice(&output.stdout).map_err(|error| {
-            Problem::new(Code::Build, "`nix build` did not say what it built").because(error)
+            Problem::new(Code::Build, "`nix build` did not print what it built").because(error)
         })?;
         let outputs: BTreeMap<&str, &str> = realised
             .iter()
@@ -93,19 +93,20 @@ impl Nix {
 }
 
 impl Closure {
-    /// The manifest as the builder wrote it.
+    /// Reads the manifest of the closure, as its builder wrote it.
     ///
     /// # Errors
-    /// The closure is gone, or is none of ours.
+    /// The closure was removed from the store, or was not made by NixFleet.
     pub fn manifest(&self) -> Result<Vec<u8>, Problem> {
         let path = PathBuf::from(&self.path).join("manifest.json");
         stored::read(&path).map_err(|error| self.unreadable(&path, &error))
     }
 
-    /// The activator that the host runs: its path, equal here and there.
+    /// Returns the path of the activator that the host runs. The path is the same on the host and on this
+    /// machine.
     ///
     /// # Errors
-    /// The closure is gone, or is none of ours.
+    /// The closure was removed from the store, or was not made by NixFleet.
     pub fn activator(&self) -> Result<PathBuf, Problem> {
         let path = PathBuf::from(&self.path).join("activate");
         std::fs::read_link(&path).map_err(|error| self.unreadable(&path, &error))
@@ -115,6 +116,6 @@ impl Closure {
         Problem::new(Code::Build, "the host closure cannot be read on this machine")
             .at(path.display())
             .because(error)
-            .help(format!("build it again: nix-store --realise {}", self.path))
+            .help(format!("build the closure again: nix-store --realise {}", self.path))
     }
 }

@@ -1,4 +1,4 @@
-//! What the store of this machine knows about the closures of hosts: asked once for all of them.
+//! Metadata of closures from the store of this machine, queried once for all closures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,35 +11,35 @@ use tokio::sync::OnceCell;
 use super::no_result;
 use crate::process::Invocation;
 
-/// How long Nix may take to say it.
+/// The time limit of the query.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A path of the store, with what another store needs to know to take it.
+/// A store path, with the metadata that another store needs to import it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StorePath {
-    /// The path.
+    /// The store path itself.
     #[serde(default)]
     pub path: String,
-    /// The digest of its archive, with its algorithm: `sha256-…`.
+    /// The digest of the archive, with its algorithm, as in `sha256-…`.
     pub nar_hash: String,
-    /// The size of its archive, in bytes.
+    /// The size of the archive, in bytes.
     pub nar_size: u64,
-    /// The paths it refers to; itself may be among them.
+    /// The store paths that this path refers to, which may include the path itself.
     pub references: Vec<String>,
-    /// What it was built from, if that is known.
+    /// The derivation that the path was built from, if it is known.
     #[serde(default)]
     pub deriver: Option<String>,
-    /// Who vouches for it.
+    /// The signatures of the path.
     #[serde(default)]
     pub signatures: Vec<String>,
-    /// How its name follows from its content, if it does.
+    /// The content address of the path, if its name is derived from its content.
     #[serde(default)]
     pub ca: Option<String>,
 }
 
-/// What `nix path-info --json` writes: a list up to Nix 2.18 and in Lix, else an object by path, with `null`
-/// for what is not valid.
+/// The output of `nix path-info --json`. Lix and Nix up to 2.18 write a list. Later versions write an object
+/// by path, with `null` for invalid paths.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum PathInfo {
@@ -49,7 +49,7 @@ enum PathInfo {
 
 type Paths = BTreeMap<String, Arc<StorePath>>;
 
-/// Closures, and what the store knows about their paths once that was asked.
+/// Closures, and the metadata of their paths, which is queried when it is first needed.
 #[derive(Debug, Default)]
 pub struct ClosurePaths {
     closures: BTreeSet<String>,
@@ -57,15 +57,15 @@ pub struct ClosurePaths {
 }
 
 impl ClosurePaths {
-    /// Of these closures. Nothing is asked before the first of them is wanted.
+    /// Creates a set of closures. The store is not queried before the first closure is requested.
     pub fn of(closures: impl IntoIterator<Item = String>) -> Self {
         Self { closures: closures.into_iter().collect(), paths: OnceCell::new() }
     }
 
-    /// All paths of a closure, each behind those it refers to.
+    /// Returns all paths of a closure, each after the paths that it refers to.
     ///
     /// # Errors
-    /// The closure, or one of the others, is no longer in the store.
+    /// This closure, or another closure of the set, is missing from the store.
     pub async fn closure(&self, path: &str) -> Result<Vec<Arc<StorePath>>, Problem> {
         let paths = self.paths.get_or_init(|| ask(&self.closures)).await;
         in_order(paths.as_ref().map_err(Clone::clone)?, path)
@@ -84,12 +84,12 @@ async fn ask(closures: &BTreeSet<String>) -> Result<Paths, Problem> {
     if !output.status.success() {
         let stderr = output.stderr_text();
         let why = stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(stderr.trim());
-        return Err(Problem::new(Code::Build, "a closure is gone from the store of this machine")
+        return Err(Problem::new(Code::Build, "a closure is no longer in the store of this machine")
             .because(why)
-            .help("apply again: that builds it again"));
+            .help("apply again to rebuild the closure"));
     }
     read(&output.stdout).map_err(|error| {
-        Problem::new(Code::Build, "`nix path-info` did not say what a closure consists of").because(error)
+        Problem::new(Code::Build, "`nix path-info` did not list the paths of the closure").because(error)
     })
 }
 
@@ -103,7 +103,8 @@ fn read(json: &[u8]) -> serde_json::Result<Paths> {
     })
 }
 
-/// The paths of a closure, each behind those it refers to. Not recursive: chains of references may be long.
+/// Returns the paths of a closure, each after the paths that it refers to. The traversal is not recursive,
+/// because chains of references may be long.
 fn in_order(paths: &Paths, closure: &str) -> Result<Vec<Arc<StorePath>>, Problem> {
     let gone = |path: &str| Problem::new(Code::Build, "Nix does not know a path of the closure").at(path);
     let find = |path: &str| paths.get(path).ok_or_else(|| gone(path));

@@ -1,4 +1,4 @@
-//! A channel for closures: hosts use each as soon as it is built.
+//! A channel for closures, so that work on a host can start as soon as its closure is built.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use tokio::sync::watch::{Receiver, Sender, channel};
 
 use super::Closure;
 
-/// Sends closures. When it is dropped, no further one comes.
+/// The sending side of the channel. After it is dropped, receivers get no further closures.
 #[derive(Debug)]
 pub struct ClosureSender(Sender<BTreeMap<String, Closure>>);
 
-/// Receives closures. Clones receive the same ones.
+/// The receiving side of the channel. All clones receive the same closures.
 #[derive(Clone, Debug)]
 pub struct ClosureReceiver(Receiver<BTreeMap<String, Closure>>);
 
-/// A new channel, without closures.
+/// Creates a channel that has no closures yet.
 #[must_use]
 pub fn closures_channel() -> (ClosureSender, ClosureReceiver) {
     let (sender, receiver) = channel(BTreeMap::new());
@@ -22,7 +22,7 @@ pub fn closures_channel() -> (ClosureSender, ClosureReceiver) {
 }
 
 impl ClosureSender {
-    /// Sends closures, by host.
+    /// Sends closures, given by host.
     pub fn add(&self, closures: &BTreeMap<String, Closure>) {
         let copies = closures.iter().map(|(host, closure)| (host.clone(), closure.clone()));
         self.0.send_modify(|all| all.extend(copies));
@@ -30,13 +30,13 @@ impl ClosureSender {
 }
 
 impl ClosureReceiver {
-    /// Of closures that are all there.
+    /// Creates a receiver of closures that are all built already.
     #[must_use]
     pub fn of(closures: BTreeMap<String, Closure>) -> Self {
         Self(channel(closures).1)
     }
 
-    /// Waits for the closure of a host; nothing where none comes.
+    /// Waits for the closure of a host. Returns `None` if the sender is dropped without sending it.
     pub async fn closure(&mut self, host: &str) -> Option<Closure> {
         let closures = self.0.wait_for(|closures| closures.contains_key(host)).await.ok()?;
         closures.get(host).cloned()

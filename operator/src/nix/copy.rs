@@ -1,7 +1,7 @@
-//! Brings the closure of a host into its store, over a conversation with `nix-store --serve` there.
+//! Copies the closure of a host into the store of the host, through `nix-store --serve` there.
 //!
-//! Archives go straight from the store of this machine into the connection: they take neither memory nor
-//! disk, and no host waits for another.
+//! Archives are streamed from the store of this machine into the connection. They are buffered neither in
+//! memory nor on disk, and no host waits for another one.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
@@ -15,28 +15,28 @@ use super::archive;
 use super::closure_paths::StorePath;
 use super::serve::Serve;
 
-/// Bytes that are collected before they are sent.
+/// The number of bytes collected before they are sent.
 const BUFFER: usize = 64 << 10;
 
-/// What a host is to have.
+/// The closure that a host must receive.
 #[derive(Clone, Debug)]
 pub struct Transfer {
-    /// All paths of its closure, each behind those it refers to.
+    /// All paths of the closure, each after the paths that it refers to.
     pub paths: Vec<Arc<StorePath>>,
-    /// The host fetches what its own binary caches have.
+    /// Whether the host fetches paths from its own binary caches if they have them.
     pub substitute: bool,
 }
 
-/// Why a closure did not arrive.
+/// The reason why a closure did not arrive.
 #[derive(Debug)]
 pub enum CopyFailure {
-    /// It is not as it should be on this machine.
+    /// A path of the closure is damaged on this machine.
     Here(Problem),
-    /// The host, or the way to it.
+    /// The host or the connection to it failed.
     There {
-        /// What the streams say.
+        /// The error of the stream.
         error: io::Error,
-        /// The host may have all of the closure by now.
+        /// Whether the whole closure was sent, so that the host may have all of it.
         all_sent: bool,
     },
 }
@@ -47,11 +47,12 @@ impl From<io::Error> for CopyFailure {
     }
 }
 
-/// Sends what the host lacks. When this returns, the host has said that the closure is valid in its store,
-/// and keeps it alive until it is told that nothing more comes.
+/// Sends the paths of a closure that the host lacks. When this function returns, the host has confirmed that
+/// the closure is valid in its store. The host protects the closure from garbage collection until the end of
+/// the conversation.
 ///
 /// # Errors
-/// The closure did not arrive. What did is found there the next time.
+/// The closure did not arrive completely. The next attempt reuses the paths that did arrive.
 pub fn copy(transfer: &Transfer, input: &mut dyn Read, output: &mut dyn Write) -> Result<(), CopyFailure> {
     let mut serve = Serve::greet(input, BufWriter::with_capacity(BUFFER, output))?;
     let names = transfer.paths.iter().map(|path| path.path.as_str());
@@ -74,23 +75,26 @@ fn wait_until_valid(
     sent: usize,
 ) -> io::Result<()> {
     serve.taken(sent)?;
-    // Locked once more now that it is valid: a collection that began meanwhile hears of it, and a later one
-    // finds the root that was laid before.
+    // The closure is locked once more, because only now it is valid. A garbage collection that began in the
+    // meantime learns of this lock. A later one finds the root that was created before the copy.
     let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not have what it took")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the closure is not valid in its store after the copy",
+        )),
     }
 }
 
-/// Sends the archive of a path. It has to be as long as announced, or the host would take its end for
-/// something else.
+/// Sends the archive of a path. The archive must be as long as announced, otherwise the host would misread
+/// the data after it.
 fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     let mut counted = Counted { out, left: path.nar_size };
     let written = archive::write(Path::new(&path.path), &mut counted);
     let changed = |why: &str| {
         let problem = Problem::new(Code::Build, "a path in the store of this machine has been modified");
-        let help = format!("have Nix repair it, then apply again: nix-store --repair-path {}", path.path);
+        let help = format!("repair the path, then apply again: nix-store --repair-path {}", path.path);
         CopyFailure::Here(problem.at(&path.path).because(why).help(help))
     };
     match written {
@@ -106,7 +110,7 @@ fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     }
 }
 
-/// Takes so many bytes and no more.
+/// A writer that accepts `left` more bytes and refuses anything beyond.
 struct Counted<W> {
     out: W,
     left: u64,
@@ -132,7 +136,8 @@ mod tests {
     use super::super::wire;
     use super::*;
 
-    /// What a host says decides which paths of its closure are sent, and never names another one.
+    /// The answer of a host determines which paths of its closure are sent. It cannot name paths outside of
+    /// the closure.
     #[test]
     fn a_host_gets_nothing_but_its_closure_whatever_it_claims_to_have() {
         let store = tempfile::tempdir().unwrap();

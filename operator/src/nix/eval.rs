@@ -1,4 +1,4 @@
-//! Evaluation: the inventory, and the derivations of the selected hosts.
+//! Evaluates the inventory and the derivations of the selected hosts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,37 +12,38 @@ use serde_json::value::RawValue;
 use super::{Nix, no_result, stored, trace};
 
 impl Nix {
-    /// The inventory. Touches no package, so it is cheap.
+    /// Evaluates the inventory. This evaluates no package, so it is fast.
     ///
     /// # Errors
-    /// The flake cannot be evaluated, has no `nixfleet` output, or one of another schema.
+    /// The flake cannot be evaluated, has no `nixfleet` output, or has one with another schema.
     pub async fn fleet(&self) -> Result<Fleet, Problem> {
         read_fleet(&self.evaluate("nixfleet.fleet", None).await?)
     }
 
-    /// The inventory, for a command that builds the closures of all of it: those of all hosts that take part
-    /// for sure are evaluated with it, which saves a start of Nix and its look at the flake. What is wrong
-    /// with a closure is told when it is built, in the words of this evaluation.
+    /// Evaluates the inventory for a command that builds the closures of all hosts. The same evaluation
+    /// yields the derivations of all hosts that certainly take part, which saves one start of Nix and one
+    /// check of the flake. If a closure cannot be evaluated, its build reports the problem that this
+    /// evaluation found.
     ///
     /// # Errors
     /// As for [`Self::fleet`].
     pub async fn fleet_to_build(&mut self) -> Result<Fleet, Problem> {
-        // Of `nixfleet` alone, Nix would make the package of that name that a flake may have.
+        // Nix would resolve the name `nixfleet` alone to a package of that name, if the flake has one.
         let (fleet, derived) = match self.evaluate("nixfleet.whole", Some(&fleet_and_derivations())).await {
             Ok(json) => {
                 let Both { fleet, derivations } = serde_json::from_slice(&json).map_err(unreadable)?;
                 (read_fleet(fleet.get().as_bytes())?, only_derivations(derivations))
             }
-            // The inventory may be sound, and is told of first.
+            // The inventory alone may be valid. If it is not, its own problem is reported instead.
             Err(problem) => (self.fleet().await?, Err(problem)),
         };
         self.derived = Arc::new(derived);
         Ok(fleet)
     }
 
-    /// The derivations of the closures of these hosts that are not known yet, all in one evaluation, as far
-    /// as their names fit into one: separate installables would each evaluate the flake again where the Git
-    /// tree is dirty.
+    /// Returns the derivations of the closures of these hosts. Derivations that are not known yet are
+    /// evaluated together, as far as the host names fit into one argument. Separate installables would each
+    /// evaluate the flake again if the Git tree is dirty.
     ///
     /// # Errors
     /// A host cannot be evaluated.
@@ -76,13 +77,13 @@ impl Nix {
     }
 }
 
-/// What the flake says is built may be any text, and Nix would fetch it: a directory of the user into the
-/// store, say.
+/// Checks that all paths are derivations in the store. The flake can return any text here, and Nix would
+/// fetch whatever the text names. For example, Nix would copy a directory of the user into the store.
 fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
     match derivations.iter().find(|(_, path)| !path.strip_suffix(".drv").is_some_and(stored::is_path)) {
         None => Ok(derivations),
         Some((host, path)) => {
-            Err(Problem::new(Code::Evaluation, "what the flake gives as a closure is no derivation")
+            Err(Problem::new(Code::Evaluation, "the closure of a host in the flake is not a derivation")
                 .at(format!("nixfleet.hosts.{host}"))
                 .because(path))
         }
@@ -90,10 +91,10 @@ fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<St
 }
 
 fn unreadable(error: serde_json::Error) -> Problem {
-    Problem::new(Code::Evaluation, "Nix named no derivations").at("nixfleet.hosts").because(error)
+    Problem::new(Code::Evaluation, "Nix printed no derivations").at("nixfleet.hosts").because(error)
 }
 
-/// The inventory and derivations by host.
+/// The inventory, and the derivations of closures by host.
 #[derive(Deserialize)]
 struct Both {
     fleet: Box<RawValue>,
@@ -102,17 +103,17 @@ struct Both {
 
 fn read_fleet(json: &[u8]) -> Result<Fleet, Problem> {
     let read = |why: serde_json::Error| {
-        Problem::new(Code::Evaluation, "the inventory is not what this nixfleet reads")
+        Problem::new(Code::Evaluation, "this nixfleet cannot read the inventory of the flake")
             .at("nixfleet.fleet")
             .because(why)
-            .help("use the nixfleet of the flake's own input: nix run .#plan")
+            .help("use the nixfleet from the inputs of the flake: nix run .#plan")
     };
     let Schema { schema } = serde_json::from_slice(json).map_err(read)?;
     if schema != SCHEMA {
-        return Err(Problem::new(Code::Evaluation, "the inventory has another schema")
+        return Err(Problem::new(Code::Evaluation, "the inventory has a different schema")
             .at("nixfleet.fleet")
-            .because(format!("the flake writes schema {schema}, this nixfleet reads {SCHEMA}"))
-            .help("use the nixfleet of the flake's own input: nix run .#plan"));
+            .because(format!("the flake writes schema {schema}, but this nixfleet reads {SCHEMA}"))
+            .help("use the nixfleet from the inputs of the flake: nix run .#plan"));
     }
     serde_json::from_slice(json).map_err(read)
 }
@@ -122,11 +123,13 @@ struct Schema {
     schema: u32,
 }
 
-/// The longest list of names, in bytes. It is part of one argument of a program, which Linux limits to 128
-/// KiB: enough for ten thousand hosts, or two thousand with the longest names that there are.
+/// The maximum length of a list of host names, in bytes. The list is part of one program argument, which
+/// Linux limits to 128 KiB. This is enough for ten thousand hosts, or for two thousand with names of the
+/// maximum length.
 const NAMES: usize = 120 << 10;
 
-/// Hosts in their order, in as few parts as possible whose names make no longer list than that.
+/// Splits hosts, in order, into as few parts as possible such that the list of names of each part is at most
+/// `NAMES` bytes long.
 fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Host]> {
     let length = |host: &&Host| nix_string(&host.name).len() + 1;
     let mut taken = hosts.first().map_or(0, length);
@@ -138,8 +141,9 @@ fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Host]> 
     })
 }
 
-/// The function that Nix applies to `nixfleet.hosts`. A manifest is the same on every machine, so one for a
-/// foreign system is built by this machine's own builder. It says each name once.
+/// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. A manifest is the same on
+/// every machine, so the builder of this machine builds those for other systems, too. The text contains each
+/// host name only once.
 fn derivations_of(hosts: &[&Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {
@@ -155,8 +159,8 @@ fn derivations_of(hosts: &[&Host]) -> String {
     )
 }
 
-/// The function that Nix applies to `nixfleet.whole`. Hosts that an apply leaves out are left out: they may
-/// not even evaluate.
+/// Returns the function that Nix applies to `nixfleet.whole` to obtain the inventory and the derivations.
+/// Hosts that an apply excludes are left out, because they may not even evaluate.
 fn fleet_and_derivations() -> String {
     format!(
         "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
@@ -170,7 +174,7 @@ fn fleet_and_derivations() -> String {
     )
 }
 
-/// The Nix system of this machine.
+/// Returns the Nix system of this machine, such as `x86_64-linux`.
 fn local_system() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
@@ -179,7 +183,7 @@ fn local_system() -> String {
     format!("{}-{os}", std::env::consts::ARCH)
 }
 
-/// A string literal of the Nix language.
+/// Formats text as a string literal of the Nix language.
 fn nix_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${"))
 }
@@ -248,7 +252,7 @@ mod tests {
                 assert!(problem.why.is_some_and(|why| why.is_ascii()), "{place}");
             }
         }
-        // A host is called what it stands under.
+        // The name of a host must equal the key of its entry.
         assert!(fleet("/hosts/web-1/name", "web-2").is_err());
     }
 }

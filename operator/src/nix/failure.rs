@@ -1,4 +1,4 @@
-//! Which hosts a failed build belongs to, and the words of the builder.
+//! Attributes a failed build to hosts, and extracts the messages of the builder.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::{Built, Closure};
 
-/// How many lines of a builder's log are shown.
+/// The maximum number of lines shown from the log of a builder.
 const LOG_LINES: usize = 15;
 
-/// Splits the hosts into those whose derivation Nix names in an error, and the others.
+/// Splits hosts into those whose derivation is named in an error of Nix, and all others.
 ///
 /// # Errors
-/// No host is named: the failure is not one of a host.
+/// No error names the derivation of a host, so the failure belongs to no host.
 pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
     let errors = errors(stderr);
     let is_of_a_host = |error: &&NixFailure| derivations.values().any(|path| error.names(path));
@@ -22,12 +22,13 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
     for (host, derivation) in derivations {
         let named: Vec<&NixFailure> = errors.iter().filter(|error| error.names(derivation)).collect();
         if named.is_empty() {
-            // Nix does not say what it finished; the next build will find it in the store.
+            // Nix does not report the closures that it finished. The next build will find this one in the
+            // store.
             built.closures.insert(host.clone(), Closure { path: String::new() });
             continue;
         }
         let own: Vec<&NixFailure> = named.iter().copied().filter(|error| error.is_cause()).collect();
-        // Its last error sums all others up.
+        // The last error of Nix only summarises the others.
         let single = named.iter().copied().filter(|error| !error.head.starts_with("build of ")).collect();
         let shown = [&own, &shared].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
         built.failed.insert(host.clone(), problem(derivation, shown));
@@ -36,7 +37,9 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
         let why = causes.first().map_or(stderr.trim().to_owned(), |error| error.text());
         return Err(Problem::new(Code::Build, "Nix could not build the host closures")
             .because(why)
-            .help(help(&causes).unwrap_or_else(|| "see all that Nix says with -v".to_owned())));
+            .help(help(&causes).unwrap_or_else(|| {
+                "run the command again with -v to see the whole output of Nix".to_owned()
+            })));
     }
     Ok(built)
 }
@@ -58,34 +61,31 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         } else {
             why.join("\n")
         })
-        .help(help(errors).unwrap_or_else(|| format!("see the whole log: nix log {log_of}")))
+        .help(help(errors).unwrap_or_else(|| format!("show the whole log: nix log {log_of}")))
 }
 
-/// What to do where no log would say it.
+/// Returns what to do about an error without a builder's log.
 fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
     if says("is required to build") || says("platform mismatch") || says("missing system features") {
         Some(
-            "give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"
+            "configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"
                 .to_owned(),
         )
     } else if says("hash mismatch") {
-        Some(
-            "write the hash that Nix got into the package, if its source is meant to be the new one"
-                .to_owned(),
-        )
+        Some("if the new source is correct, write the hash that Nix got into the package".to_owned())
     } else {
         None
     }
 }
 
-/// The first thing in single quotes.
+/// Returns the first text in single quotes.
 fn quoted(text: &str) -> Option<&str> {
     text.split('\'').nth(1)
 }
 
-/// One error of Nix: its first line, what it says of it below, and the lines of the builder's log.
+/// An error of Nix: its first line, the details below, and the lines of the builder's log.
 #[derive(Debug, Default)]
 struct NixFailure {
     head: String,
@@ -94,14 +94,14 @@ struct NixFailure {
 }
 
 impl NixFailure {
-    /// Whether it says that of this derivation.
+    /// Whether the error is about this derivation.
     fn names(&self, derivation: &str) -> bool {
         self.head.contains(derivation)
     }
 
-    /// Whether it is more than a consequence of other errors.
+    /// Whether the error is more than a consequence of other errors.
     fn is_cause(&self) -> bool {
-        // Nix 2.26 says the first, Nix 2.34 the others.
+        // Nix 2.26 writes the first phrase, Nix 2.34 the other two.
         let of_others = self.head.contains("dependencies of derivation")
             || self
                 .details
@@ -110,7 +110,7 @@ impl NixFailure {
         !of_others && !self.head.starts_with("build of ")
     }
 
-    /// All but the log.
+    /// Returns the error without the builder's log.
     fn text(&self) -> String {
         let mut text = self.head.clone();
         for line in &self.details {
@@ -148,7 +148,7 @@ fn errors(stderr: &str) -> Vec<NixFailure> {
     errors
 }
 
-/// What Nix says around a log, and of outputs that there are not.
+/// Whether a line only introduces a log or lists outputs that were not built.
 fn is_about_the_log(line: &str) -> bool {
     line.ends_with("log lines:")
         || line == "For full logs, run:"
@@ -161,7 +161,8 @@ fn is_about_the_log(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What Nix 2.26.3 says to `nix build --keep-going` where one host fails by itself, one by a dependency.
+    /// The standard error of `nix build --keep-going` (Nix 2.26.3) for two hosts: one fails to build, and the
+    /// other has a dependency that fails to build.
     const TWO_FAIL: &str = include_str!("../../tests/nix/build-two-fail.txt");
 
     fn derivations() -> BTreeMap<String, String> {
@@ -181,19 +182,19 @@ mod tests {
               where: /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv
               why: builder for '/nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv' failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv"]]
+              help: show the whole log: nix log /nix/store/b1j3fhwbpy1mhpr345iaygabxg8v60ic-nixfleet-a.drv"]]
         .assert_eq(&built.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
               where: /nix/store/fdlhj3zsni6h20cc2s5bcyf1dg82y2qz-nixfleet-c.drv
               why: builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: see the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
+              help: show the whole log: nix log /nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv"#]]
         .assert_eq(&built.failed["c"].to_string());
     }
 
-    /// What both versions of Nix say to five hosts: `a` fails, `b` does not, `c` and `l` need what fails, `h`
-    /// needs what has another hash.
+    /// The standard error of both versions of Nix for five hosts: `a` fails, `b` is built, `c` and `l` need a
+    /// failed derivation, and `h` needs a source whose hash differs.
     const FIVE: [&str; 2] =
         [include_str!("../../tests/nix/2.26/build.txt"), include_str!("../../tests/nix/2.34/build.txt")];
 
@@ -219,7 +220,7 @@ mod tests {
               where: /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv
               why: Cannot build '/nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv': builder failed with exit code 3
                      > bad
-              help: see the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
+              help: show the whole log: nix log /nix/store/0jgz7dc5b9jrqcv5788h2qcddrvdvzfl-nixfleet-a.drv"#]]
         .assert_eq(&newer.failed["a"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
@@ -229,7 +230,7 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      Cannot build '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv': builder failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+              help: if the new source is correct, write the hash that Nix got into the package"#]]
         .assert_eq(&newer.failed["c"].to_string());
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closure
@@ -239,7 +240,7 @@ mod tests {
                      got:    sha256-w33sRkpMEJwC/1RRAbM0DAA3IkknutTj/QGFZ8rJi4U=
                      builder for '/nix/store/lin73lw2ad4103541j3mvl2v4fg5ak86-hello-1.0.drv' failed with exit code 1
                      > no such file
-              help: write the hash that Nix got into the package, if its source is meant to be the new one"#]]
+              help: if the new source is correct, write the hash that Nix got into the package"#]]
         .assert_eq(&older.failed["c"].to_string());
     }
 
@@ -254,13 +255,13 @@ mod tests {
               why: Cannot build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv': platform mismatch
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
-              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
-        // This one ends the whole build at once, and names no host.
+              help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
+        // This error ends the whole build at once and names no host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
               why: a 'aarch64-linux' with features {} is required to build '/nix/store/m7msj3w6v1mq8a4y8x04n46b1lfsvcyz-foreign-1.0.drv', but I am a 'x86_64-linux' with features {benchmark, big-parallel, kvm, nixos-test, uid-range}
-              help: give Nix a builder of that system: builders in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
+              help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&older.to_string());
     }
 
     #[test]
@@ -278,7 +279,7 @@ mod tests {
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures
               why: opening pseudoterminal master: No such device
-              help: see all that Nix says with -v"#]]
+              help: run the command again with -v to see the whole output of Nix"#]]
         .assert_eq(&problem.to_string());
     }
 }

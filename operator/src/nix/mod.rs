@@ -1,5 +1,4 @@
-//! Nix: the evaluation of the fleet, the build of its closures, their copy to a host, and what Nix says about
-//! errors.
+//! Runs Nix to evaluate the fleet, build its closures and copy them to hosts, and explains the errors of Nix.
 
 mod archive;
 mod build;
@@ -30,36 +29,36 @@ pub use closures_channel::{ClosureReceiver, ClosureSender, closures_channel};
 pub use copy::{CopyFailure, Transfer, copy};
 pub use roots::RolloutRoots;
 
-/// How long an evaluation or a build may take.
+/// The time limit of an evaluation or a build.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
-/// Takes a line for the user.
+/// A callback that shows a line to the user.
 pub type Show = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Nix, as the user wants it called for one flake.
+/// The configuration for running Nix on one flake.
 #[derive(Clone)]
 pub struct Nix {
-    /// The flake of the fleet.
+    /// The flake that describes the fleet.
     pub flake: Flake,
-    /// Flags passed through: overridden inputs, options.
+    /// Flags passed to Nix unchanged, such as overridden inputs and options.
     passed: Vec<String>,
-    /// Show whatever Nix says.
+    /// Whether to show everything that Nix prints.
     verbose: bool,
-    /// Takes the lines of Nix that the user should see.
+    /// The callback for lines of Nix that the user should see.
     show: Show,
-    /// Derivations that are known already, by host; or why all hosts that take part cannot be evaluated.
+    /// The derivations that are already known, by host, or the reason why the hosts cannot be evaluated.
     derived: Arc<Result<BTreeMap<String, String>, Problem>>,
 }
 
 impl Nix {
-    /// Nix for this flake. `passed`: flags for Nix itself, such as `--option`; `verbose`: show all that Nix
-    /// says.
+    /// Creates the configuration for a flake. `passed` contains flags for Nix itself, such as `--option`.
+    /// `verbose` shows everything that Nix prints.
     #[must_use]
     pub fn new(flake: Flake, passed: Vec<String>, verbose: bool, show: Show) -> Self {
         Self { flake, passed, verbose, show, derived: Arc::new(Ok(BTreeMap::new())) }
     }
 
-    /// A subcommand of `nix` with the flags that every one needs.
+    /// Returns an invocation of a `nix` subcommand, with the flags that all subcommands need.
     fn invocation(&self, subcommand: &[&str]) -> Invocation {
         let mut invocation = Invocation::new("nix", LIMIT)
             .args(["--extra-experimental-features", "nix-command flakes", "--no-warn-dirty"])
@@ -75,7 +74,7 @@ impl Nix {
         format!("{}#{attribute}", self.flake.reference)
     }
 
-    /// Runs it, and passes on all that Nix says, if all is asked for.
+    /// Runs an invocation. In verbose mode, shows each line of standard error as it arrives.
     async fn run(&self, invocation: Invocation) -> Result<Output, process::Failure> {
         if !self.verbose {
             return invocation.run().await;
@@ -90,8 +89,8 @@ impl Nix {
         tokio::join!(invocation.run(), show).0
     }
 
-    /// Passes on what the user's own code and Nix want to be seen even where all went well, if not all was
-    /// passed on already.
+    /// Shows the warnings and traces in the output of a successful evaluation. Does nothing in verbose mode,
+    /// which has already shown all lines.
     fn show_warnings(&self, stderr: &str) {
         for line in stderr.lines().filter(|line| !self.verbose && is_for_the_user(line)) {
             self.show(line);
@@ -110,13 +109,13 @@ fn is_for_the_user(line: &str) -> bool {
     line.starts_with("trace: ") || line.starts_with("warning: ") || line.starts_with("evaluation warning: ")
 }
 
-/// Why Nix gave no result at all.
+/// Returns the problem to report if Nix gave no result at all.
 fn no_result(code: Code, failure: &process::Failure) -> Problem {
     match failure {
         process::Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Problem::new(Code::Usage, "this machine has no `nix`")
-                .help("install it: https://nixos.org/download")
+                .help("install Nix: https://nixos.org/download")
         }
-        failure => Problem::new(code, "`nix` did not come to an end").because(failure),
+        failure => Problem::new(code, "`nix` did not end").because(failure),
     }
 }

@@ -1,4 +1,4 @@
-//! Roots that keep closures from being collected as garbage on this machine.
+//! Garbage collection roots that protect closures in the store of this machine.
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;
@@ -13,14 +13,14 @@ use tokio::time::sleep;
 use super::no_result;
 use crate::process::Invocation;
 
-/// How long Nix may take to lay them.
+/// The time limit of Nix for creating the roots.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// How long a rollout lasts before its closures are kept even should the command be killed: of most, nothing
-/// is left to do by then, and Nix need not be asked.
+/// The delay after which the closures of a rollout are protected even if the command is killed. Most rollouts
+/// end earlier, so Nix need not be called for them.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Keeps the closures of a rollout as long as something may be left to do.
+/// The garbage collection roots of a rollout, which protect its closures as long as work may remain.
 #[derive(Debug)]
 pub struct RolloutRoots {
     directory: PathBuf,
@@ -29,7 +29,7 @@ pub struct RolloutRoots {
 }
 
 impl RolloutRoots {
-    /// Of a rollout that begins.
+    /// Schedules the creation of roots for a rollout that begins.
     #[must_use]
     pub fn lay(directory: PathBuf, closures: BTreeSet<String>) -> Self {
         let (place, needed) = (directory.clone(), closures.clone());
@@ -40,8 +40,8 @@ impl RolloutRoots {
         Self { directory, closures, laid }
     }
 
-    /// Of a rollout that goes no further. What is left to do is kept; else nothing lays roots any more, and
-    /// the directory can be removed.
+    /// Finishes the roots of a rollout that ends. With `is_final`, no further roots are created, and the
+    /// directory can be removed. Otherwise work remains, so all closures stay protected.
     ///
     /// # Errors
     /// As for [`lay_roots`].
@@ -52,24 +52,24 @@ impl RolloutRoots {
             }
         } else {
             self.laid.abort();
-            // It has been dropped, and Nix with it.
+            // When this wait ends, the task and its Nix process have been dropped.
             let _ = self.laid.await;
         }
         if is_final { Ok(()) } else { lay_roots(&self.directory, &self.closures).await }
     }
 }
 
-/// Lays a root for each of these closures: links in a directory of ours, of which Nix knows. They hold until
-/// the directory is removed.
+/// Creates a garbage collection root for each of these closures. The roots are links in a directory that
+/// NixFleet owns, and are registered with Nix. They are valid until the directory is removed.
 ///
 /// # Errors
-/// The directory cannot be made, or Nix does not lay them.
+/// The directory cannot be created, or Nix cannot create the roots.
 async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
     if closures.is_empty() {
         return Ok(());
     }
     let failed = || {
-        Problem::new(Code::Build, "closures are not kept from being collected as garbage")
+        Problem::new(Code::Build, "the closures cannot be protected from garbage collection")
             .at(directory.display())
     };
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);

@@ -1,24 +1,24 @@
-//! Our side of `nix-store --serve`: the protocol over which `nix-copy-closure` and remote builds have worked
-//! since Nix 2.0.
+//! The client side of the protocol of `nix-store --serve`, which `nix-copy-closure` and remote builds have
+//! used since Nix 2.0.
 //!
-//! The host answers in the order in which it is asked, so several paths can be under way at once. While the
-//! program runs, whatever it was asked to lock is safe from garbage collection on the host.
+//! The host answers requests in order, so several paths can be in transit at once. While the program runs on
+//! the host, all paths that it was asked to lock are protected from garbage collection.
 
 use std::io::{self, Read, Write};
 
 use super::closure_paths::StorePath;
 use super::wire;
 
-/// What either side says first.
+/// The number that the client sends first. The host answers with `THEIR_GREETING`.
 const OUR_GREETING: u64 = 0x390c_9deb;
 const THEIR_GREETING: u64 = 0x5452_eecb;
-/// Version 2.5, of Nix 2.0: the first that takes paths as [`Serve::announce`] sends them.
+/// Version 2.5, of Nix 2.0, the first version that accepts paths in the form that [`Serve::announce`] sends.
 const VERSION: u64 = 0x205;
-/// The commands.
+/// The protocol numbers of the commands.
 const QUERY_VALID_PATHS: u64 = 1;
 const ADD_TO_STORE: u64 = 9;
 
-/// A conversation with `nix-store --serve --write`.
+/// A conversation with `nix-store --serve --write` on a host.
 #[derive(Debug)]
 pub struct Serve<R, W> {
     input: R,
@@ -26,10 +26,10 @@ pub struct Serve<R, W> {
 }
 
 impl<R: Read, W: Write> Serve<R, W> {
-    /// Greets.
+    /// Starts the conversation: exchanges greetings and versions.
     ///
     /// # Errors
-    /// The other side does not speak the protocol, or speaks too old a version.
+    /// The other side does not speak the protocol, or its version is too old.
     pub fn greet(input: R, output: W) -> io::Result<Self> {
         let mut serve = Self { input, output };
         wire::number(&mut serve.output, OUR_GREETING)?;
@@ -44,11 +44,12 @@ impl<R: Read, W: Write> Serve<R, W> {
         Ok(serve)
     }
 
-    /// Asks which of these paths the host has, and keeps them, those to come too, from being collected. With
-    /// `substitute` the host first fetches what its binary caches have.
+    /// Queries which of these paths the host has, and protects all of them from garbage collection, including
+    /// those that are sent later. With `substitute`, the host first fetches the paths that its binary caches
+    /// have.
     ///
     /// # Errors
-    /// Those of the streams.
+    /// A stream cannot be read or written.
     pub fn lock<'a>(
         &mut self,
         paths: impl ExactSizeIterator<Item = &'a str>,
@@ -61,14 +62,15 @@ impl<R: Read, W: Write> Serve<R, W> {
         wire::number(&mut self.output, substitute.into())?;
         wire::strings(&mut self.output, paths)?;
         self.output.flush()?;
-        // It answers with some of these paths: with no more of them, and none that is longer.
+        // The answer is a subset of these paths, which limits the number and the length of its paths.
         wire::read_strings(&mut self.input, count, longest)
     }
 
-    /// Announces a path. Its archive has to follow in what this returns, then [`Self::taken`].
+    /// Announces a path. The caller must write the archive of the path to the returned writer and then call
+    /// [`Self::taken`].
     ///
     /// # Errors
-    /// Those of the streams.
+    /// The stream cannot be written.
     pub fn announce(&mut self, path: &StorePath) -> io::Result<&mut W> {
         let out = &mut self.output;
         wire::number(out, ADD_TO_STORE)?;
@@ -76,7 +78,8 @@ impl<R: Read, W: Write> Serve<R, W> {
         wire::string(out, path.deriver.as_deref().unwrap_or_default())?;
         wire::string(out, &path.nar_hash)?;
         wire::strings(out, path.references.iter())?;
-        // The host notes its own time, and did not build it itself.
+        // The two zeros are the registration time, which the host sets itself, and the flag for a path that
+        // the host built itself.
         wire::number(out, 0)?;
         wire::number(out, path.nar_size)?;
         wire::number(out, 0)?;
@@ -85,10 +88,10 @@ impl<R: Read, W: Write> Serve<R, W> {
         Ok(out)
     }
 
-    /// Waits until the host has taken so many announced paths.
+    /// Waits until the host has accepted `count` announced paths.
     ///
     /// # Errors
-    /// Those of the streams; also where the host says anything else.
+    /// A stream cannot be read or written, or the host answers anything but an acceptance.
     pub fn taken(&mut self, count: usize) -> io::Result<()> {
         self.output.flush()?;
         for _ in 0..count {

@@ -1,16 +1,17 @@
-//! Files of closures and of flakes, as they stand on this machine.
+//! Safe access to files of closures and flakes on this machine.
 //!
-//! The repository of a fleet makes both. A link in one may lead to any file of the user, and a manifest may
-//! name any path: followed from here, that file would be shown, saved and sent to a host.
+//! The repository of a fleet determines the content of both. A link in them may point to any file of the
+//! user, and a manifest may name any path. If such paths were followed, that file would be shown, stored and
+//! sent to a host.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Where closures are.
+/// The directory that contains all closures.
 pub const STORE: &str = "/nix/store";
 
-/// Whether a text is a path directly below the store, and no reference that Nix would fetch or build.
+/// Whether a text is a path directly below the store, rather than a reference that Nix would fetch or build.
 #[must_use]
 pub fn is_path(text: &str) -> bool {
     let name = text.strip_prefix(STORE).and_then(|rest| rest.strip_prefix('/'));
@@ -18,15 +19,15 @@ pub fn is_path(text: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain))
 }
 
-/// Reads a file of the store. Links are followed as far as they stay in the store.
+/// Reads a file in the store. Links are followed only within the store.
 ///
 /// # Errors
-/// It cannot be read, is no regular file, or a link leads out of the store.
+/// The file cannot be read, is not a regular file, or a link leads out of the store.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_below(Path::new(STORE), path)
 }
 
-/// Reads a file below a directory. Links are followed as far as they stay there.
+/// Reads a file below a directory. Links are followed only within that directory.
 ///
 /// # Errors
 /// As for [`read`].
@@ -35,11 +36,11 @@ pub fn read_below(directory: &Path, path: &Path) -> io::Result<Vec<u8>> {
     // The directory itself may be reached through a link, such as `/nix`.
     let real = path.canonicalize()?;
     if !real.starts_with(directory.canonicalize()?) {
-        return refused(format!("it leads out of {}, to {}", directory.display(), real.display()));
+        return refused(format!("it points outside {}, to {}", directory.display(), real.display()));
     }
-    // What the repository of a fleet has made does not change between these two.
+    // The repository of a fleet cannot replace the file between this check and the read.
     if !fs::symlink_metadata(&real)?.is_file() {
-        return refused("it is no regular file".to_owned());
+        return refused("it is not a regular file".to_owned());
     }
     fs::read(real)
 }

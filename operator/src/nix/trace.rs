@@ -1,5 +1,5 @@
-//! What a person needs of an evaluation error of Nix: the message, and the place, option and host that led to
-//! it.
+//! Reduces an evaluation error of Nix to what the user needs: the message, and the place, the option and the
+//! host that led to it.
 
 mod missing;
 mod nix_error;
@@ -12,11 +12,11 @@ use place::{FlakeSource, UserLocation};
 
 use crate::flake::Flake;
 
-/// The beginning of the message in which `mkFleet` reports all mistakes of a fleet, each with its place and
-/// its correction.
+/// The beginning of the message in which `mkFleet` reports all mistakes of a fleet, each with its place and a
+/// correction.
 const MISTAKES: &str = "[NF-201] ";
 
-/// Turns what Nix wrote on standard error into a problem.
+/// Converts the standard error of Nix into a problem.
 pub fn distil(stderr: &str, flake: &Flake) -> Problem {
     let nix_error = NixError::parse(stderr);
     let source = FlakeSource::new(flake, nix_error.root());
@@ -25,7 +25,7 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
             .at(flake.shown())
             .because(message)
-            .help("let its outputs come from nixfleet.lib.mkFleet { … }");
+            .help("create its outputs with nixfleet.lib.mkFleet { … }");
     }
     if let Some(mistakes) = message.strip_prefix(MISTAKES) {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
@@ -46,21 +46,21 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         let given = if nix_error.host().is_some() { of_a_host } else { "config, inputs, lib and options" };
         return Problem::new(
             Code::Evaluation,
-            format!("a module takes the argument `{argument}`, which modules are not passed"),
+            format!("a module has the argument `{argument}`, which NixFleet does not pass to modules"),
         )
-        .because(with_excerpt(&format!("modules are passed {given}"), place.as_ref()))
+        .because(with_excerpt(&format!("NixFleet passes the arguments {given}"), place.as_ref()))
         .at(location(place, &nix_error, &source))
         .help(format!(
             "remove `{argument}` from the arguments of the module; for values of the flake, use `inputs`"
         ));
     }
     let help = if message.starts_with("infinite recursion") {
-        "a value must not depend on itself: `config` may be read in what an option is set to, not in `imports` or in what \
-         decides which options are set"
+        "remove the dependency of the value on itself: use `config` in the values of options, not in \
+         `imports` or in conditions that decide which options are set"
     } else if message.contains("forbidden in pure evaluation mode") {
-        "keep the file in the flake: Nix reads nothing outside of it"
+        "move the file into the flake: Nix reads no files outside it"
     } else {
-        "see the whole trace of Nix with -v"
+        "run the command again with -v to see the whole trace of Nix"
     };
     Problem::new(Code::Evaluation, "Nix could not evaluate the fleet")
         .because(with_excerpt(&message, place.as_ref()))
@@ -75,7 +75,7 @@ fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
     }
 }
 
-/// File and line, option, host: as much of it as Nix says.
+/// Returns the file and line, the option and the host of an error, as far as Nix names them.
 fn location(place: Option<UserLocation>, nix_error: &NixError, source: &FlakeSource) -> String {
     let place = place.map(|place| place.location);
     let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));

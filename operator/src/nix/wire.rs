@@ -1,12 +1,13 @@
-//! How Nix writes numbers and strings into streams: 64 bits little-endian; the length, the bytes, zeros up to
-//! the next multiple of eight. Archives and its protocols are made of nothing else.
+//! The encoding of numbers and strings in the streams of Nix. A number is 64 bits, little-endian. A string is
+//! its length, its bytes, and zeros up to the next multiple of eight. Archives and the protocols of Nix
+//! consist only of these.
 
 use std::io::{self, Read, Write};
 
 /// Writes a number.
 ///
 /// # Errors
-/// Those of the stream.
+/// The stream cannot be written.
 pub fn number(out: &mut impl Write, number: u64) -> io::Result<()> {
     out.write_all(&number.to_le_bytes())
 }
@@ -14,7 +15,7 @@ pub fn number(out: &mut impl Write, number: u64) -> io::Result<()> {
 /// Writes a string.
 ///
 /// # Errors
-/// Those of the stream.
+/// The stream cannot be written.
 pub fn string(out: &mut impl Write, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     let bytes = bytes.as_ref();
     number(out, bytes.len() as u64)?;
@@ -25,7 +26,7 @@ pub fn string(out: &mut impl Write, bytes: impl AsRef<[u8]>) -> io::Result<()> {
 /// Writes a list of strings.
 ///
 /// # Errors
-/// Those of the stream.
+/// The stream cannot be written.
 pub fn strings(out: &mut impl Write, strings: impl ExactSizeIterator<Item: AsRef<[u8]>>) -> io::Result<()> {
     number(out, strings.len() as u64)?;
     for each in strings {
@@ -34,16 +35,16 @@ pub fn strings(out: &mut impl Write, strings: impl ExactSizeIterator<Item: AsRef
     Ok(())
 }
 
-/// Writes the zeros behind so many bytes.
+/// Writes the zeros that must follow `length` bytes.
 ///
 /// # Errors
-/// Those of the stream.
+/// The stream cannot be written.
 pub fn padding(out: &mut impl Write, length: u64) -> io::Result<()> {
     let zeros = [0; 8];
     out.write_all(zeros.get(..missing(length)).unwrap_or_default())
 }
 
-/// How many bytes are missing to the next multiple of eight.
+/// Returns the number of bytes up to the next multiple of eight.
 const fn missing(length: u64) -> usize {
     (length.wrapping_neg() % 8) as usize
 }
@@ -51,7 +52,7 @@ const fn missing(length: u64) -> usize {
 /// Reads a number.
 ///
 /// # Errors
-/// Those of the stream.
+/// The stream cannot be read.
 pub fn read_number(input: &mut impl Read) -> io::Result<u64> {
     let mut bytes = [0; 8];
     input.read_exact(&mut bytes)?;
@@ -61,7 +62,7 @@ pub fn read_number(input: &mut impl Read) -> io::Result<u64> {
 /// Reads a string of at most `longest` bytes.
 ///
 /// # Errors
-/// Those of the stream, or it is longer or no UTF-8.
+/// The stream cannot be read, or the string is longer or is not UTF-8.
 pub fn read_string(input: &mut impl Read, longest: usize) -> io::Result<String> {
     let length = read_number(input)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= longest).ok_or_else(invalid)?;
@@ -74,7 +75,7 @@ pub fn read_string(input: &mut impl Read, longest: usize) -> io::Result<String> 
 /// Reads a list of at most `most` strings.
 ///
 /// # Errors
-/// As for [`read_string`], or there are more.
+/// As for [`read_string`], or the list is longer.
 pub fn read_strings(input: &mut impl Read, most: usize, longest: usize) -> io::Result<Vec<String>> {
     let count = read_number(input)?;
     if count > most as u64 {

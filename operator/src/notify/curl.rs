@@ -1,5 +1,5 @@
-//! The user's own `curl`: it knows their proxies and authorities. Everything secret reaches it on standard
-//! input, never as an argument.
+//! Sends requests with the user's own `curl`, which knows their proxies and certificate authorities. Secrets
+//! are passed on standard input, never as arguments.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::request::HttpRequest;
 use crate::process::{Failure, Invocation};
 
-/// How much longer the process may take than it was told to.
+/// How much longer the process may run than the time limit that it is given.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Sends a request.
 ///
 /// # Errors
-/// It is not taken in time. The message quotes neither the address nor the token.
+/// Fails if the server does not accept the request in time. The message quotes neither the address nor the
+/// token.
 pub async fn post(
     request: &HttpRequest,
     url: &str,
@@ -26,7 +27,7 @@ pub async fn post(
         .stdin(vec![config.into_bytes().into()]);
     let output = invocation.run().await.map_err(|failure| match failure {
         Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            "this machine has no `curl`, which sends it".to_owned()
+            "this machine has no `curl`, which sends notifications".to_owned()
         }
         failure => format!("curl: {failure}"),
     })?;
@@ -61,7 +62,7 @@ fn config(request: &HttpRequest, url: &str, token: Option<&str>, limit: Duration
     config
 }
 
-/// A value as curl reads it in a file of options.
+/// Quotes a value for a config file of curl.
 fn quoted(value: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in value.chars() {

@@ -1,4 +1,4 @@
-//! Brings a message to one recipient.
+//! Delivers a message to one recipient.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::process::Invocation;
 /// Delivers a message.
 ///
 /// # Errors
-/// It does not arrive in time: why, for people, without any secret.
+/// Fails if the message does not arrive in time. The error explains why to the user, without any secret.
 pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String> {
     let limit = Duration::from_secs(to.timeout);
     let Some(request) = HttpRequest::new(to.kind, message) else { return command(to, message, limit).await };
-    // Aside, since all hosts would wait for a disk that does not answer.
+    // Another thread reads the files, since a disk that does not answer would block the work on all hosts.
     let to = to.clone();
     let reading = tokio::task::spawn_blocking(move || address(&to));
     let Ok(read) = tokio::time::timeout(limit, reading).await else {
@@ -27,7 +27,7 @@ pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String>
     curl::post(&request, &url, token.as_deref(), limit).await
 }
 
-/// Its address, and the token that it wants.
+/// Returns the address of a recipient, and its token if it needs one.
 fn address(to: &Notification) -> Result<(String, Option<String>), String> {
     let url = SecretPlace {
         plain: to.url.as_deref(),
@@ -49,10 +49,10 @@ async fn command(to: &Notification, message: &Message, limit: Duration) -> Resul
         return Err("it has no command".to_owned());
     };
     let mut json = serde_json::to_vec(message).map_err(|error| error.to_string())?;
-    // A line each, for programs that write them down.
+    // A newline ends the message, so that programs can append one message per line to a file.
     json.push(b'\n');
     let invocation = Invocation::new(program.clone(), limit).args(arguments).stdin(vec![json.into()]);
-    // What it leaves running, to show a message say, holds nobody up.
+    // Processes that the program leaves running, for example to show a message, are not waited for.
     let output = invocation.detach().await.map_err(|failure| format!("{program}: {failure}"))?;
     if output.status.success() {
         return Ok(());

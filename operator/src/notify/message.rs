@@ -1,4 +1,4 @@
-//! What is told of a rollout, put together from its events.
+//! The messages about a rollout, created from its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,72 +13,72 @@ use crate::event::{End, Event, EventKind, HostEnd};
 use crate::history::ProblemLine;
 use crate::inventory::Natural;
 
-/// How many hosts that did not end well are named.
+/// The maximum number of failed hosts that a message names.
 const NAMED: usize = 20;
 
-/// What is sent: the JSON document of a webhook and of a command. It holds no secret: of a failure only what
-/// the history keeps of it.
+/// A message about a rollout, which webhooks and commands receive as a JSON document. It contains no secrets:
+/// of a problem, it includes only what the history would record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// The moment, in a word.
+    /// The moment that the message is about.
     pub event: Moment,
-    /// When.
+    /// When the moment occurred.
     pub time: Timestamp,
-    /// The rollout.
+    /// The id of the rollout.
     pub rollout: RolloutId,
-    /// `apply` or `rollback`.
+    /// The name of the command: `apply` or `rollback`.
     pub command: String,
-    /// Who runs it, `user@machine`.
+    /// The user who runs the command, as `user@machine`.
     pub operator: String,
     /// The flake that describes the fleet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flake: Option<String>,
-    /// Its revision in Git, with `-dirty` where the tree had changes.
+    /// The Git revision of the flake, with `-dirty` if the tree had changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Whether it was paused or interrupted before.
+    /// Whether the rollout was paused or interrupted before.
     pub resumed: bool,
-    /// How many hosts take part.
+    /// The number of hosts that take part.
     pub hosts: usize,
-    /// In how many waves.
+    /// The number of waves.
     pub waves: usize,
-    /// How many hosts have ended how.
+    /// The number of hosts with each outcome.
     pub outcomes: BTreeMap<&'static str, usize>,
-    /// Hosts that did not end well, a few of many.
+    /// The hosts that did not succeed, up to a limit.
     pub failed: Vec<Failed>,
-    /// Why it stopped before its end.
+    /// Why the rollout stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How it ended.
+    /// How the rollout ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
-    /// How long it took, in milliseconds.
+    /// The duration of the rollout, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// What to type next, if something is to be done.
+    /// The commands that the user may want to run next.
     pub next: Vec<String>,
 }
 
-/// A host that did not end well.
+/// A host that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failed {
-    /// The host.
+    /// The name of the host.
     pub host: String,
-    /// How it ended.
+    /// The outcome of the host.
     pub outcome: Outcome,
-    /// Why, in one line.
+    /// The problem, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemLine>,
 }
 
-/// A message, and the moments that it is about: who wants any of them gets it, once.
+/// A message, and the moments that it is about. A recipient of several of these moments receives it once.
 pub type MomentsMessage = (BTreeSet<Moment>, Message);
 
-/// What is known of a rollout so far.
+/// The state of a rollout, as known from its events.
 #[derive(Debug, Default)]
 pub struct Story {
     message: Option<Message>,
@@ -86,7 +86,7 @@ pub struct Story {
 }
 
 impl Story {
-    /// Takes an event of the rollout in, and says what is to be told now.
+    /// Updates the state with an event of the rollout, and returns the message to send, if there is one.
     pub fn hear(&mut self, event: &Event) -> Option<MomentsMessage> {
         match &event.kind {
             EventKind::RolloutBegan { .. } => {
@@ -171,7 +171,7 @@ const fn is_bad(outcome: Outcome) -> bool {
     !matches!(outcome, Outcome::Ok | Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred)
 }
 
-/// A rollback has nothing to go on with.
+/// Returns the commands that the user may want to run next. A rollback cannot be resumed.
 fn next(message: &Message, end: End) -> Vec<String> {
     let Message { rollout, command, .. } = message;
     match end {

@@ -1,4 +1,4 @@
-//! What is told of a rollout, and how each kind of service gets it.
+//! Tests of the messages about a rollout, and of their formats for each kind of service.
 
 use nixfleet_contract::notification::{MessageFormat, Moment};
 use nixfleet_contract::outcome::Outcome;
@@ -46,7 +46,8 @@ fn ended(end: End) -> EventKind {
     EventKind::RolloutEnded { end, duration_ms: 41_500 }
 }
 
-/// A rollout that stopped at a host whose name calls everybody.
+/// Returns the events of a rollout that paused because of a problem whose text mentions everyone in a
+/// channel.
 pub fn paused() -> Vec<EventKind> {
     let broken =
         Problem::new(Code::Unit, "<@everyone> \"web\" & co did not start").because("journal: hunter2");

@@ -1,4 +1,4 @@
-//! Tells others how a rollout goes, as the fleet wants it: `notifications`.
+//! Sends notifications about a rollout to the recipients that the fleet declares in `notifications`.
 
 mod curl;
 mod delivery;

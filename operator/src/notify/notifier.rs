@@ -1,5 +1,5 @@
-//! Hears a rollout, and tells others of it. Each recipient has a task of its own, so that none waits for
-//! another, and the rollout for none of them.
+//! Listens to the events of a rollout, and notifies recipients. Each recipient has its own task, so that
+//! neither other recipients nor the rollout wait for it.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -16,11 +16,11 @@ use super::message::{MomentsMessage, Story};
 use crate::event::RolloutId;
 use crate::event::{Bus, Event, EventKind, Level, Listener};
 
-/// How much longer than it may take the end of a command waits for a message. Also said where `timeout` is
-/// described.
+/// How long the end of a command waits for a notification beyond its timeout. The documentation of `timeout`
+/// repeats this value.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Tells everybody who wants to know.
+/// A listener that notifies all recipients of a rollout.
 pub struct Notifier {
     rollout: RolloutId,
     story: Story,
@@ -36,7 +36,8 @@ struct Recipient {
 }
 
 impl Notifier {
-    /// Tells of a rollout, and says on the bus what could not be told. It needs a runtime.
+    /// Creates a notifier for a rollout. The notifier reports failed deliveries on `events`. It must be
+    /// created within a Tokio runtime; without one, it has no recipients.
     #[must_use]
     pub fn new(rollout: RolloutId, notifications: &BTreeMap<String, Notification>, events: &Bus) -> Self {
         let recipient = |(name, notification): (&String, &Notification)| {
@@ -65,7 +66,7 @@ impl Listener for Notifier {
         {
             let told = Arc::new(told);
             for recipient in &self.recipients {
-                // A task that has died is seen in the end.
+                // Sending fails only if the task of the recipient has died.
                 let _ = recipient.queue.send(Arc::clone(&told));
             }
         }
@@ -76,7 +77,7 @@ impl Listener for Notifier {
         let (recipients, events) = (std::mem::take(&mut self.recipients), self.events.clone());
         Some(Box::pin(async move {
             let begun = tokio::time::Instant::now();
-            // Nothing more comes: a task ends with what it has.
+            // Dropping the queue ends the task after its last message.
             let close = |Recipient { name, patience, queue: _, task }| (name, patience, task);
             let closed: Vec<_> = recipients.into_iter().map(close).collect();
             for (name, patience, mut task) in closed {
@@ -89,7 +90,7 @@ impl Listener for Notifier {
     }
 }
 
-/// Delivers one message after the other.
+/// Delivers messages to a recipient, one after another.
 async fn tell(
     name: String,
     notification: Notification,

@@ -1,4 +1,4 @@
-//! Recipients that do as they should, and those that do not: none of them holds a rollout up.
+//! Tests with recipients that work and recipients that fail. None of them may delay a rollout.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -13,7 +13,7 @@ use super::Notifier;
 use super::message_tests::{id, paused};
 use crate::event::{Bus, Event, EventKind, Listener};
 
-/// How a server treats who asks it.
+/// The way in which a server responds to requests.
 #[derive(Clone, Copy)]
 enum ServerBehavior {
     Answers(&'static str),
@@ -21,7 +21,7 @@ enum ServerBehavior {
     Hangs,
 }
 
-/// A server on this machine, and what it was sent.
+/// Starts a server on this machine. Returns its address, and the requests that it receives.
 fn server(behavior: ServerBehavior) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hunter2", listener.local_addr().unwrap());
@@ -47,7 +47,7 @@ fn server(behavior: ServerBehavior) -> (String, Receiver<String>) {
     (url, requests)
 }
 
-/// Reads one request to its end.
+/// Reads one complete request.
 fn request(stream: &mut TcpStream) -> String {
     let (mut text, mut buffer) = (String::new(), [0; 4096]);
     loop {
@@ -65,7 +65,7 @@ fn request(stream: &mut TcpStream) -> String {
     }
 }
 
-/// How long one that hangs is waited for, in seconds.
+/// The timeout for recipients that hang, in seconds.
 const HANGING: u64 = 3;
 
 fn to(kind: MessageFormat, url: Option<String>) -> Notification {
@@ -82,7 +82,8 @@ fn to(kind: MessageFormat, url: Option<String>) -> Notification {
     }
 }
 
-/// The same of one that hangs: its time is used up. The others have as much as a busy machine may need.
+/// Shortens the timeout of a recipient that hangs, since the test waits for all of it. The other recipients
+/// have enough time even on a busy machine.
 fn hangs(notification: Notification) -> Notification {
     Notification { timeout: HANGING, ..notification }
 }
@@ -103,7 +104,8 @@ impl Listener for Warnings {
     }
 }
 
-/// Lets a rollout happen. Returns how long saying so took, how long its end took, and the warnings.
+/// Plays the events of a rollout. Returns the time taken to publish them, the total time until all deliveries
+/// have ended, and the warnings.
 async fn play(
     recipients: &[(&str, Notification)],
     kinds: Vec<EventKind>,
@@ -163,7 +165,7 @@ async fn who_refuses_fails_or_hangs_is_a_warning_and_delays_nothing_but_the_end(
     let (failing, _f) = server(ServerBehavior::Answers("500 Oh"));
     let (hanging, _h) = server(ServerBehavior::Hangs);
     let (slow, requests) = server(ServerBehavior::AnswersAfter(Duration::from_millis(300)));
-    // A port on which nobody listens any more.
+    // Nothing listens on this port, so connections are refused.
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let webhook = |url: String| to(MessageFormat::Webhook, Some(url));
     let recipients = [
@@ -232,7 +234,8 @@ async fn a_command_may_leave_something_running() {
     assert!(took < Duration::from_secs(50), "{took:?}");
 }
 
-/// As with a file on a disk that does not answer: nobody ever writes into this one.
+/// The file is a named pipe without a writer. Reading it blocks, as with a file on a disk that does not
+/// answer.
 #[test]
 fn a_file_that_cannot_be_read_in_time_holds_no_rollout_up() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A message as the request that each kind of service understands.
+//! Formats a message as an HTTP request for each kind of service.
 
 use nixfleet_contract::notification::{MessageFormat, Moment};
 use serde_json::json;
@@ -6,20 +6,20 @@ use serde_json::json;
 use super::message::Message;
 use super::text;
 
-/// The most characters that Discord takes; the others take more.
+/// The maximum length of a Discord message, in characters. The other services accept more.
 const LIMIT: usize = 2000;
 
-/// What is sent by POST.
+/// A POST request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Headers, without the one that authorises.
+    /// The headers, without the `Authorization` header.
     pub headers: Vec<String>,
-    /// The body.
+    /// The body of the request.
     pub body: String,
 }
 
 impl HttpRequest {
-    /// A message for a kind of service; nothing for a command, which needs no request.
+    /// Creates the request for a kind of service. Returns `None` for a command, which needs no request.
     pub fn new(kind: MessageFormat, message: &Message) -> Option<Self> {
         let json = |body: serde_json::Value| Self {
             headers: vec!["Content-Type: application/json".to_owned()],
@@ -27,7 +27,7 @@ impl HttpRequest {
         };
         match kind {
             MessageFormat::Webhook => Some(json(serde_json::to_value(message).unwrap_or_default())),
-            // Whatever a host is called, nobody is called by it.
+            // Mentions are disabled, since the name of a host or the text of a problem could contain one.
             MessageFormat::Discord => {
                 Some(json(json!({ "content": plain(message), "allowed_mentions": { "parse": [] } })))
             }
@@ -49,7 +49,7 @@ fn shortened(text: &str) -> String {
     text.chars().take(LIMIT - 1).chain(['…']).collect()
 }
 
-/// Slack reads `<…>` as a command and `&` as the beginning of a character.
+/// Escapes a text for Slack, which interprets `<…>` as markup and `&` as the start of an entity.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -61,7 +61,7 @@ fn ntfy(message: &Message) -> HttpRequest {
         Moment::Pause => ("high", "pause_button"),
         Moment::Failure => ("high", "rotating_light"),
     };
-    // Headers are ASCII, to be safe; names of commands are.
+    // Only ASCII is safe in headers. The names of commands are ASCII anyway.
     let title: String =
         text::title(message).chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect();
     HttpRequest {

@@ -1,30 +1,30 @@
-//! Addresses and tokens that are not in the Nix store, but in an environment variable or a file on this
-//! machine.
+//! Reads addresses and tokens from an environment variable or a file on this machine, so that they do not
+//! have to be in the Nix store.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-/// The longest one, in bytes.
+/// The maximum length of a secret, in bytes.
 const LIMIT: u64 = 8 << 10;
 
-/// The place of a secret value.
+/// The possible places of a secret value. The first one that is set is used.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretPlace<'a> {
-    /// In the fleet itself: no secret.
+    /// The value itself, which the fleet contains and which is therefore not secret.
     pub plain: Option<&'a str>,
-    /// In a file.
+    /// The path of the file that contains the value.
     pub file: Option<&'a str>,
-    /// In a variable.
+    /// The name of the environment variable that contains the value.
     pub variable: Option<&'a str>,
 }
 
 impl SecretPlace<'_> {
-    /// The value, without white space around it; nothing where nothing says where it is. It may take for
-    /// ever: a file may be on a disk that does not answer.
+    /// Returns the value without surrounding white space, or `None` if no place is set. This can block
+    /// forever if the file is on a disk that does not answer.
     ///
     /// # Errors
-    /// It is not there, or no line of text. The message does not quote it.
+    /// Fails if the value is missing or is not a single line of text. The message does not quote it.
     pub fn read(self) -> Result<Option<String>, String> {
         let value = match self {
             Self { plain: Some(plain), .. } => plain.to_owned(),
@@ -45,14 +45,14 @@ impl SecretPlace<'_> {
     }
 }
 
-/// No more of a file than shows that it is too long.
+/// Reads a file, but no more than it takes to see that the file is too long.
 fn text(path: PathBuf) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LIMIT + 1).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// A path, where `~/` is the home of the user.
+/// Returns a path in which a leading `~/` is replaced by the home directory of the user.
 fn path(file: &str) -> Result<PathBuf, String> {
     let Some(below) = file.strip_prefix("~/") else { return Ok(PathBuf::from(file)) };
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());

@@ -1,4 +1,4 @@
-//! A message for people.
+//! Formats a message as plain text.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use nixfleet_contract::notification::Moment;
 use super::message::Message;
 use crate::event::End;
 
-/// How many hosts a text names.
+/// The maximum number of hosts that a text names.
 const NAMED: usize = 5;
 
-/// A headline, in ASCII but for names.
+/// Returns the headline, which is ASCII except for names.
 pub fn title(message: &Message) -> String {
     let command = &message.command;
     let word = match (message.event, message.end) {
@@ -25,7 +25,7 @@ pub fn title(message: &Message) -> String {
     crate::text::one_line(&format!("{command} to {hosts}: {word}"))
 }
 
-/// What there is to say beyond the headline, in lines.
+/// Returns the text below the headline, in lines.
 pub fn body(message: &Message) -> String {
     let mut lines = Vec::new();
     let rest: Vec<&str> = message.flake.iter().chain(&message.revision).map(String::as_str).collect();

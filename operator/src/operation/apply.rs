@@ -1,4 +1,4 @@
-//! Apply: brings a host to the closure that the flake describes.
+//! Apply: activates on each host the closure that the flake describes.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -21,28 +21,28 @@ use crate::nix::{Closure, ClosurePaths, ClosureReceiver, StorePath};
 use crate::remote::{self, Activators, HostTarget, PlanOptions, PlanTerms};
 use crate::ssh::Session;
 
-/// How hosts are asked.
+/// How hosts are queried for their plans.
 #[derive(Clone, Debug)]
 pub struct Asking {
-    /// What they look at, and show.
+    /// The options with which each host plans.
     pub options: PlanOptions,
-    /// How many at once.
+    /// The maximum number of hosts queried at once.
     pub parallel: NonZeroUsize,
-    /// Whether those on which nothing is to change try their health checks.
+    /// The health checks to try on hosts without changes, or `None` to try none.
     pub trying: Option<Trying>,
 }
 
-/// Which health checks are tried from here before anybody was asked.
+/// The operator-side health checks that may be tried before the user has confirmed anything.
 #[derive(Clone, Debug)]
 pub enum Trying {
-    /// All: nobody will be asked.
+    /// All health checks, since the user will not be asked.
     All,
-    /// Those of which it was shown before that hosts of this fleet have this machine try them.
+    /// The health checks that the user has already been shown on this machine, as part of these errands.
     Known(Errands),
 }
 
 impl Trying {
-    /// `yes`: nobody will be asked.
+    /// Returns all health checks if `yes` is set, and otherwise those already shown for this flake.
     #[must_use]
     pub fn of(yes: bool, flake: &str) -> Self {
         if yes { Self::All } else { Self::Known(Errands::shown_here(flake)) }
@@ -55,7 +55,7 @@ impl Trying {
         }
     }
 
-    /// Those of the health checks of a host that are tried. Of the others it is told that they are not.
+    /// Returns the checks of a host that may be tried, and warns about the remaining checks.
     fn among(&self, host: &str, checks: &[Check], events: &Bus) -> Vec<Check> {
         let (tried, left): (Vec<Check>, Vec<Check>) =
             checks.iter().cloned().partition(|check| self.has(host, check));
@@ -69,33 +69,33 @@ impl Trying {
     }
 }
 
-/// An apply of closures.
+/// An operation that applies closures to hosts.
 pub struct Apply {
-    /// The flake, as its errands are recorded.
+    /// The flake reference under which the actions that the user was shown are recorded.
     pub flake: String,
-    /// On which terms hosts are changed.
+    /// The terms on which hosts are changed.
     pub terms: ChangeTerms,
-    /// How hosts are asked.
+    /// How hosts are queried for their plans.
     pub asking: Asking,
-    /// The closures, as they come.
+    /// The closures to apply, received as they are built.
     pub closures: ClosureReceiver,
-    /// The activators that are known to be on hosts.
+    /// The activator programs that were read for upload to hosts.
     pub activators: Activators,
-    /// What is copied to the hosts, once all have a plan.
+    /// The store paths to copy to hosts, set once every host has a plan.
     paths: OnceLock<ClosurePaths>,
-    /// What the fleet has this machine do, as it was shown.
+    /// The health checks and notifications of this fleet that the user has been shown on this machine.
     known: OnceLock<Errands>,
 }
 
 impl Apply {
-    /// Of the closures of hosts.
+    /// Creates an apply of the closures that `closures` receives.
     #[must_use]
     pub fn new(flake: String, terms: ChangeTerms, asking: Asking, closures: ClosureReceiver) -> Self {
         let activators = Activators::default();
         Self { flake, terms, asking, closures, activators, paths: OnceLock::new(), known: OnceLock::new() }
     }
 
-    /// What is copied to a host.
+    /// Returns the store paths to copy to a host with this closure.
     async fn paths(&self, closure: &Closure) -> Result<Vec<Arc<StorePath>>, Problem> {
         self.paths.get_or_init(|| ClosurePaths::of([closure.path.clone()])).closure(&closure.path).await
     }
@@ -119,7 +119,7 @@ impl Operation for Apply {
             let tried = trying.among(name, &checks, events);
             found.extend(health::attempt(session, &tried).await);
         }
-        // A plan that changes nothing tries none of them behind it.
+        // Without steps nothing changes, and no health checks follow that could be blocked.
         if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
             plan.problems.extend(health::obstacles(session, &checks).await);
         }
@@ -161,7 +161,8 @@ impl Operation for Apply {
     }
 }
 
-/// That health checks are not tried which a fleet has this machine try for the first time.
+/// Returns the warning that health checks were not tried, since this machine would try them for the first
+/// time.
 fn not_tried(host: &str, checks: &[Check]) -> EventKind {
     let names = checks.iter().map(|check| &*check.name).collect::<Vec<_>>().join(", ");
     let text = format!(
@@ -172,5 +173,5 @@ fn not_tried(host: &str, checks: &[Check]) -> EventKind {
 }
 
 fn not_built(host: &str) -> Problem {
-    Problem::new(Code::Build, "its closure is not there").at(host).because("a build failed before it")
+    Problem::new(Code::Build, "its closure does not exist").at(host).because("a build failed before it")
 }

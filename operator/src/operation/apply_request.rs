@@ -1,4 +1,4 @@
-//! What of a fleet is applied, and how that is planned.
+//! The request to apply hosts of a fleet, and how the request is planned.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,48 +28,50 @@ use crate::remote::PlanOptions;
 use crate::rollout::{Outline, RolloutTarget};
 use crate::stop::Stop;
 
-/// A wish to apply.
+/// A request to apply a flake, a saved plan or the rest of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ApplyRequest {
-    /// Of which hosts. Where something planned before is applied, only how they are connected counts.
+    /// The hosts to change. For a saved plan or a resumed rollout, only the connection settings are used.
     pub targets: Targets,
-    /// What is applied.
+    /// The source of the closures to apply.
     pub source: Source,
-    /// What of the fleet's policy is overridden.
+    /// The overrides of the fleet's rollout policy.
     pub policy: PolicyRequest,
-    /// How hosts plan.
+    /// The options with which each host plans.
     pub options: PlanOptions,
-    /// In spite of which objections.
+    /// The objections to overrule.
     pub force: Vec<Force>,
-    /// Whether each host has to be reached over a new connection.
+    /// The window within which each change must be confirmed over a new connection.
     pub window: Window,
-    /// Whether hosts fetch from their own binary caches what those have.
+    /// Whether hosts fetch store paths from their own binary caches, if available there, instead of receiving
+    /// copies.
     pub substitute: bool,
-    /// Nobody is asked before hosts change.
+    /// Whether to change hosts without asking the user.
     pub yes: bool,
-    /// It is only planned: health checks of hosts without changes are not tried.
+    /// Whether to plan only. Health checks of hosts without changes are then not tried.
     pub dry_run: bool,
 }
 
-/// What is applied.
+/// The source of the closures to apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// What the flake describes now.
+    /// The flake, which is evaluated and built for this request.
     #[default]
     Flake,
-    /// A plan that was saved in this file, or nothing.
+    /// The plan saved in this file. Nothing is applied if any host has changed since the plan was saved.
     Plan(PathBuf),
-    /// What is left of a rollout.
+    /// The unfinished part of a rollout.
     Rollout(Resumed),
 }
 
 impl ApplyRequest {
-    /// Plans it.
+    /// Plans the request.
     ///
     /// # Errors
-    /// It cannot be evaluated, built or read; or hosts are not as a saved plan found them.
+    /// Fails if the fleet cannot be evaluated or built, if the plan or the rollout cannot be read, or if a
+    /// host has changed since a plan was saved.
     pub async fn plan(&self, context: &Context) -> Result<Rollout<Apply>, Stop> {
         match &self.source {
             Source::Flake => self.plan_flake(context).await,
@@ -78,7 +80,7 @@ impl ApplyRequest {
         }
     }
 
-    /// The apply of these closures.
+    /// Returns the operation that applies these closures.
     #[must_use]
     pub fn apply(&self, flake: &str, revision: Option<String>, closures: ClosureReceiver) -> Arc<Apply> {
         let (window, force, substitute) = (self.window, self.force.clone(), self.substitute);
@@ -124,14 +126,14 @@ impl ApplyRequest {
     }
 }
 
-/// How an apply of these closures is resumed.
+/// Returns the resume state of an apply of these closures.
 fn resumable(closures: BTreeMap<String, Closure>) -> ResumeState {
     let target =
         |(host, closure): (String, Closure)| (host, RolloutTarget::Closure { closure: closure.path });
     ResumeState::New { targets: closures.into_iter().map(target).collect() }
 }
 
-/// The result of a host of a saved plan that is not applied because something differs.
+/// Returns the result of a host whose saved plan is not applied, because at least one host has changed.
 fn refused(plan: &HostPlan<PlannedChange<Closure>>, saved: &SavedPlan) -> HostResult {
     let Some(now) = plan.known() else { return plan.result() };
     match saved.objection(plan.name(), &now.plan) {

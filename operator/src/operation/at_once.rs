@@ -1,5 +1,4 @@
-//! An operation on all hosts at once: without waves, and without a word on how one of them ended for the
-//! others.
+//! An operation that works on hosts without waves. The failure of one host does not affect the others.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,34 +17,35 @@ use crate::inventory::Natural;
 use crate::orchestrate::each;
 use crate::stop::Stop;
 
-/// An operation that was planned.
+/// An operation that has been planned on all its hosts.
 pub struct AtOnce<O: Operation> {
-    /// What is done.
+    /// The operation to carry out.
     pub operation: Arc<O>,
     /// The plans of the hosts that take part.
     pub plans: Vec<HostPlan<O::Plan>>,
-    /// Those that do not.
+    /// The results of the hosts that are left out because they are in maintenance.
     pub resting: Vec<HostResult>,
-    /// It is only proposed.
+    /// Whether to propose the operation without ever carrying it out.
     pub dry_run: bool,
     parallel: NonZeroUsize,
 }
 
-/// How it ended.
+/// How a planned operation ended.
 pub enum AtOnceEnded {
     /// The user declined.
     Declined,
-    /// Nothing was to be done, or it was only planned.
+    /// Nothing was done, because no host had changes or because this was a dry run.
     NothingDone(Vec<HostResult>),
-    /// It was carried out.
+    /// The operation was carried out.
     Done(Vec<HostResult>),
 }
 
 impl<O: Operation> AtOnce<O> {
-    /// Asks the hosts of a fleet, except those in maintenance. `dry_run`: it is only going to be proposed.
+    /// Plans an operation on the selected hosts of a fleet, except those in maintenance. With `dry_run`, the
+    /// operation will only be proposed.
     ///
     /// # Errors
-    /// The fleet cannot be evaluated, or there is no place for connections.
+    /// Fails if the fleet cannot be evaluated, or if there is no private directory for SSH sockets.
     pub async fn plan(
         targets: &Targets,
         operation: O,
@@ -60,16 +60,17 @@ impl<O: Operation> AtOnce<O> {
         Ok(Self { operation, plans, resting, dry_run, parallel })
     }
 
-    /// How many hosts would change.
+    /// Returns the number of hosts that would change.
     #[must_use]
     pub fn to_change(&self) -> usize {
         self.plans.iter().filter(|plan| plan.is_to_change()).count()
     }
 
-    /// Proposes it, and carries it out if the answer is yes and it is no dry run.
+    /// Proposes the operation, and carries it out if the user agrees, a host has changes, and this is not a
+    /// dry run.
     ///
     /// # Errors
-    /// Those of the proposal, or a bug.
+    /// Fails with the error of `ask`, or because of a bug.
     pub async fn propose(
         self,
         ask: impl AsyncFnOnce(&Self) -> Result<bool, Stop>,
@@ -119,7 +120,7 @@ fn by_name(mut results: Vec<HostResult>) -> Vec<HostResult> {
     results
 }
 
-/// Hosts in maintenance are left alone.
+/// Separates the hosts in maintenance. Returns the other hosts, and the results of those in maintenance.
 fn resting(hosts: Vec<Host>) -> (Vec<Host>, Vec<HostResult>) {
     let (resting, others): (Vec<Host>, Vec<Host>) =
         hosts.into_iter().partition(|host| host.maintenance.is_some());

@@ -1,5 +1,5 @@
-//! Builds the closures of the selected hosts, while connections are opened and each host is asked what would
-//! change as soon as its closure is there.
+//! Builds the closures of the selected hosts. Meanwhile, connections are opened, and each host is queried for
+//! its plan as soon as its closure is built.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -19,18 +19,18 @@ use crate::orchestrate::each;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// How many rounds of hosts are connected while the build runs.
+/// The number of hosts connected during the build, as a multiple of the number of hosts queried at once.
 const WARM: usize = 4;
 
-/// Closures by host, and the plans of all hosts.
+/// The closures by host name, and the plans of all hosts.
 pub type Built = (BTreeMap<String, Closure>, Vec<HostPlan<PlannedChange<Closure>>>);
 
-/// Builds, while the connections are being opened and hosts whose closures are there are asked. `sender`:
-/// where the closures go that the apply waits for.
+/// Builds the closures, and queries each host for its plan as soon as its closure is built. `sender` passes
+/// the closures on to `apply`.
 ///
 /// # Errors
-/// The evaluation or a build fails. Where builds of hosts fail, no host has more than looked at itself, and
-/// no further one is asked.
+/// Fails if the evaluation or a build fails. In that case some hosts may have made a plan, but no host has
+/// changed, and no further host is queried.
 pub async fn build_and_ask(
     nix: &Nix,
     sessions: Vec<Arc<Session>>,
@@ -43,7 +43,7 @@ pub async fn build_and_ask(
     tokio::try_join!(building, ask(apply, sessions.clone(), parallel, context))
 }
 
-/// Builds, while the connections are being opened.
+/// Builds the closures, and opens connections to hosts meanwhile.
 async fn build(
     nix: &Nix,
     sessions: &[Arc<Session>],
@@ -55,8 +55,8 @@ async fn build(
         return Ok(BTreeMap::new());
     }
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
-    // What is wrong with a connection is told when the host is asked for its plan. Of a large fleet only
-    // those are connected early that are asked soon.
+    // A failed connection is reported when the host is queried for its plan. In a large fleet, only the hosts
+    // that will be queried soon are connected early.
     let soon = parallel.get().saturating_mul(WARM);
     let connecting = tokio::spawn({
         let (sessions, interrupt) =

@@ -1,4 +1,4 @@
-//! Check: tries the health checks of hosts as they stand.
+//! Check: tries the health checks of hosts in their current state.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,11 +18,11 @@ use crate::ssh::Session;
 use crate::stop::Stop;
 use crate::{health, remote};
 
-/// Tries the health checks of the generation in force on each host, and those that are tried from here.
+/// Tries the health checks of each host's current generation, on the host and on the operator's machine.
 /// Changes nothing.
 ///
 /// # Errors
-/// The fleet cannot be evaluated.
+/// Fails if the fleet cannot be evaluated.
 pub async fn check(targets: &Targets, context: &Context) -> Result<Vec<HostResult>, Stop> {
     let (evaluated, sessions) = targets.connect(context).await?;
     let known = Arc::new(Errands::shown_here(&evaluated.origin.flake));
@@ -60,19 +60,24 @@ async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Pro
     Ok(found)
 }
 
-/// Why checks are not tried that run a program here of which nobody has been told: the host says which
-/// closure is in force, and may name any that is in the store of this machine.
+/// Returns a problem if checks would run programs on this machine that the user has not been shown. Such
+/// checks are not tried: the host itself reports which closure is current, and could name any closure in the
+/// store of this machine.
 fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
     let runs = |check: &&Check| matches!(check.probe, Probe::Command { .. });
     let new = checks.iter().filter(runs).filter(|check| !known.have(host, check));
     let names: Vec<&str> = new.map(|check| &*check.name).collect();
     (!names.is_empty()).then(|| {
         let names = names.join(", ");
-        Problem::new(Code::HealthCheck, format!("new or changed health checks would run programs on this machine: {names}"))
-            .at(host)
-            .because("this flake was not applied from this machine since they were added or changed")
-            .help(format!(
-                "see what they run: nixfleet plan --host {host}; if you trust them: nixfleet apply --yes --host {host}"
-            ))
+        Problem::new(
+            Code::HealthCheck,
+            format!("new or changed health checks would run programs on this machine: {names}"),
+        )
+        .at(host)
+        .because("this flake was not applied from this machine since they were added or changed")
+        .help(format!(
+            "show what they run: nixfleet plan --host {host}; if you trust them, run: nixfleet apply \
+             --yes --host {host}"
+        ))
     })
 }

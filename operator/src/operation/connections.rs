@@ -1,4 +1,4 @@
-//! How hosts are connected.
+//! The connection settings of a request.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::ssh::{Session, Sockets};
 
-/// The connections of an operation. What is missing is as the inventory says.
+/// The connection settings of a request. The inventory or a default supplies the values that are not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Connections {
-    /// How many hosts are worked on at once.
+    /// The maximum number of hosts to work on at once.
     pub parallel: Option<NonZeroUsize>,
-    /// How long a host may take to accept a connection, in seconds.
+    /// The time limit for a host to accept a connection, in seconds.
     pub connect_timeout: Option<u64>,
-    /// How often a host that does not answer is tried again, after 1, 2, 4 … seconds.
+    /// How often to retry a host that does not answer, after 1, 2, 4 … seconds.
     pub connect_retries: u32,
 }
 
 impl Connections {
-    /// How many hosts are asked at once.
+    /// Returns the maximum number of hosts to query at once.
     #[must_use]
     pub fn at_once(self) -> NonZeroUsize {
         self.parallel.unwrap_or(Policy::PARALLEL)
     }
 
-    /// A session for each host; nothing is sent yet.
+    /// Creates a session for each host. Nothing is sent yet.
     ///
     /// # Errors
-    /// There is no private place for sockets, or a pinned host key is none.
+    /// Fails if there is no private directory for sockets, or if a pinned host key is malformed.
     pub fn sessions(self, hosts: Vec<Host>) -> Result<Vec<Arc<Session>>, Problem> {
         let sockets = Sockets::open()?;
         let count = hosts.len();

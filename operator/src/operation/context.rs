@@ -1,4 +1,4 @@
-//! What each operation works with.
+//! The context in which an operation runs.
 
 use std::time::Instant;
 
@@ -9,26 +9,26 @@ use crate::event::{Bus, EventKind, Level, RolloutId, Stage};
 use crate::interrupt::Interrupt;
 use crate::nix::Show;
 
-/// One operation: its name, whom it tells what happens, and whether to stop.
+/// The context of one operation: its id, its events, and whether the user wants to stop it.
 #[derive(Clone)]
 pub struct Context {
-    /// The id of the operation. If it begins a rollout, the rollout has the same one.
+    /// The id of the operation. If the operation starts a rollout, the rollout has the same id.
     pub id: RolloutId,
-    /// The command, as the history names it: `apply`.
+    /// The name of the command in the history, such as `apply`.
     pub command: &'static str,
-    /// The user's wish to stop.
+    /// The user's request to stop.
     pub interrupt: Interrupt,
-    /// Listeners hear of everything here.
+    /// The bus that passes events to all listeners.
     pub events: Bus,
-    /// Who is shown what Nix says while it works, line by line.
+    /// The callback that receives each line that Nix prints while it works.
     pub show: Show,
 }
 
 impl Context {
-    /// Does the work of a stage, and tells when it begins and ends.
+    /// Runs the work of a stage, and reports its start and its end.
     ///
     /// # Errors
-    /// Those of the work.
+    /// Fails with the error of the work.
     pub async fn stage<T>(
         &self,
         stage: Stage,
@@ -42,14 +42,14 @@ impl Context {
         result
     }
 
-    /// Warns of something about a host, or about the whole.
+    /// Warns about a host, or about the operation as a whole.
     pub fn warn(&self, host: Option<&str>, text: &str) {
         let (host, text) = (host.map(str::to_owned), text.to_owned());
         self.events.say(EventKind::Log { level: Level::Warning, host, text });
     }
 }
 
-/// The time since then in milliseconds.
+/// Returns the time elapsed since an instant, in milliseconds.
 #[must_use]
 pub fn milliseconds(since: Instant) -> u64 {
     diagnostics::milliseconds(since.elapsed())

@@ -1,4 +1,4 @@
-//! The fleet of a flake, and which of its hosts take part in a rollout.
+//! The fleet of a flake, and the hosts that take part in a rollout.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -15,34 +15,35 @@ use crate::flake::Flake;
 use crate::nix::Nix;
 use crate::rollout::{Outline, RolloutOrigin, check_growth, part, policy_for, today, without_canaries};
 
-/// A fleet to evaluate.
+/// A request to evaluate a fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FleetRequest {
-    /// The flake, in any form that Nix takes; the nearest one upwards if missing.
+    /// The flake, in any form that Nix accepts. If `None`, the nearest flake in `directory` or its parents.
     pub flake: Option<String>,
-    /// Where a flake is looked for, upwards from there, and what a path in its name begins with.
+    /// The directory in which the search for a flake starts, and to which relative flake paths refer.
     pub directory: PathBuf,
-    /// Flags for Nix itself, such as `--option` and its two values.
+    /// Extra flags for Nix, such as `--option` and its two values.
     pub nix_flags: Vec<String>,
-    /// Show all that Nix says.
+    /// Whether to show everything that Nix prints.
     pub verbose: bool,
 }
 
-/// An evaluated fleet.
+/// A fleet that has been evaluated.
 pub struct Evaluated {
-    /// Where it comes from.
+    /// The flake that describes the fleet, and its revision.
     pub origin: RolloutOrigin,
-    /// Nix, for the flake of the fleet.
+    /// The Nix commands for the flake of the fleet.
     pub nix: Nix,
     /// The whole inventory.
     pub fleet: Fleet,
 }
 
-/// Evaluates the inventory. `all`: the closures of all hosts are going to be built.
+/// Evaluates the inventory. With `all`, the closures of all hosts are evaluated too, because they will be
+/// built.
 ///
 /// # Errors
-/// There is no flake, or no inventory in it.
+/// Fails if there is no flake, or if the flake has no valid inventory.
 pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> Result<Evaluated, Problem> {
     let found = Flake::find(request.flake.as_deref(), &request.directory)?;
     let mut nix = Nix::new(found, request.nix_flags.clone(), request.verbose, Arc::clone(&context.show));
@@ -57,22 +58,22 @@ pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> R
     Ok(Evaluated { origin, nix, fleet })
 }
 
-/// The hosts of a rollout, and what it goes by.
+/// The hosts that take part in a rollout, and the outline of the rollout.
 pub struct Participants {
     /// The hosts that take part.
     pub hosts: Vec<Host>,
-    /// The selected hosts that do not.
+    /// The selected hosts that do not take part.
     pub excluded: Vec<ExcludedHost>,
-    /// What the rollout goes by.
+    /// The rules and waves of the rollout.
     pub outline: Outline,
 }
 
 impl Participants {
-    /// Of the selected hosts of a fleet. `request` changes the policy of the fleet; `parallel` is how many
-    /// hosts change at once.
+    /// Determines which of the selected hosts take part. `request` overrides the policy of the fleet, and
+    /// `parallel` overrides how many hosts change at once.
     ///
     /// # Errors
-    /// The policy names something unknown, or asks for something impossible.
+    /// Fails if the policy names something unknown, or if it cannot be fulfilled.
     pub fn of(
         fleet: &Fleet,
         selected: Vec<Host>,

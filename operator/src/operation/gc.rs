@@ -1,4 +1,4 @@
-//! Garbage collection: drops generations of hosts that nobody needs.
+//! Garbage collection: drops generations of hosts that are not needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,44 +21,44 @@ use crate::ssh::Session;
 use crate::state::StateDir;
 use crate::stop::Stop;
 
-/// A wish to collect garbage.
+/// A request to collect garbage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GcRequest {
-    /// Of which hosts.
+    /// The hosts to clean up.
     pub targets: Targets,
-    /// What stays.
+    /// The rule that decides which generations are kept.
     pub retention: Retention,
-    /// Whether the store of each host is collected then.
+    /// Whether to collect garbage in the Nix store of each host afterwards.
     pub collect: bool,
-    /// It is only planned.
+    /// Whether to plan only.
     pub dry_run: bool,
 }
 
-/// A garbage collection.
+/// An operation that drops generations.
 pub struct Gc {
     retention: Retention,
-    /// Whether the store of each host is collected then.
+    /// Whether to collect garbage in the Nix store of each host afterwards.
     pub collect: bool,
-    /// What rollouts still refer to, by host.
+    /// The generation changes of unfinished rollouts, which must be kept, by host name.
     rollouts: BTreeMap<String, BTreeSet<Passage>>,
-    /// The day, as pins write it.
+    /// The current date in the format of pins, such as `2027-01-31`.
     today: String,
 }
 
-/// What would go from a host.
+/// The plan of a garbage collection on one host.
 pub struct PlannedGc {
     request: Request,
-    /// What it says would go; nothing where it is not managed.
+    /// The plan that the host made, or `None` if the host is not managed.
     plan: Option<GcPlan>,
     collect: bool,
 }
 
 impl GcRequest {
-    /// Asks each host what would go.
+    /// Queries each host for the generations that it would drop.
     ///
     /// # Errors
-    /// The fleet cannot be evaluated, or it is not known what rollouts refer to.
+    /// Fails if the fleet cannot be evaluated, or if the records of rollouts cannot be read.
     pub async fn plan(&self, context: &Context) -> Result<AtOnce<Gc>, Stop> {
         let rollouts = open_passages(&StateDir::find()?)?;
         let (retention, collect) = (self.retention, self.collect);
@@ -68,7 +68,7 @@ impl GcRequest {
 }
 
 impl Gc {
-    /// What is asked of a host.
+    /// Returns the request to send to a host.
     fn request(&self, host: &Host) -> Request {
         let pin = pin(host, &self.today);
         Request {
@@ -108,7 +108,7 @@ impl Operation for Gc {
 }
 
 impl PlannedGc {
-    /// How many generations go.
+    /// Returns the number of generations to drop.
     #[must_use]
     pub fn going(&self) -> usize {
         let generations = self.plan.as_ref().map(|plan| plan.generations.as_slice()).unwrap_or_default();

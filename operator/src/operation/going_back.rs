@@ -1,4 +1,4 @@
-//! Taking one host back to an earlier generation.
+//! Rolls one host back to an earlier generation.
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::generation::Generation;
@@ -18,29 +18,30 @@ use crate::host_result::HostResult;
 use crate::remote::{self, Destination, PlanOptions, Terms};
 use crate::ssh::Session;
 
-/// A generation that is on the host.
+/// The target of a rollback: a generation that the host has.
 pub struct TargetGeneration {
-    /// Which.
+    /// The generation to roll back to.
     pub to: Destination,
-    /// The activator on the host that has planned it.
+    /// The activator on the host that made the plan.
     pub activator: String,
 }
 
-/// On which terms hosts are changed.
+/// The terms on which hosts are changed.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeTerms {
-    /// Whether each host has to be reached over a new connection.
+    /// The window within which each change must be confirmed over a new connection.
     pub window: Window,
-    /// The revision of the flake, for the hosts to remember.
+    /// The revision of the flake, which hosts record.
     pub revision: Option<String>,
-    /// In spite of which objections.
+    /// The objections to overrule.
     pub force: Vec<Force>,
-    /// Whether hosts fetch from their own binary caches what those have.
+    /// Whether hosts fetch store paths from their own binary caches, if available there, instead of receiving
+    /// copies.
     pub substitute: bool,
 }
 
 impl ChangeTerms {
-    /// As one host is told them.
+    /// Returns the terms for one host.
     pub fn of<'a>(
         &'a self,
         session: &Session,
@@ -57,7 +58,7 @@ impl ChangeTerms {
         }
     }
 
-    /// Takes a host back as planned.
+    /// Rolls a host back as planned.
     pub async fn go_back(
         &self,
         session: &Session,
@@ -77,8 +78,8 @@ impl ChangeTerms {
         result(host, planned, report)
     }
 
-    /// Takes a host back behind a change. Of health checks that are tried from here only `known` ones are:
-    /// the host says which generation it goes back to, and with it which checks these are.
+    /// Undoes a change by rolling the host back. Of the operator-side health checks, only `known` ones are
+    /// tried, because the host itself reports the generation to roll back to, which determines the checks.
     pub async fn go_back_behind(
         &self,
         session: &Session,
@@ -104,14 +105,14 @@ impl ChangeTerms {
                 reason: Some("rolled back with others".to_owned()),
                 ..gone
             },
-            // It went back from going back: it stands where the rollout put it.
+            // The rollback was undone, so the host still has the generation that the rollout made.
             Outcome::RolledBack => HostResult { outcome: Outcome::Failed, ..gone },
             _ => gone,
         }
     }
 }
 
-/// What became of a host whose plan was carried out.
+/// Returns the result of a host after its plan was carried out.
 pub fn result<T>(host: &str, planned: &PlannedChange<T>, report: Result<Report, Problem>) -> HostResult {
     let plan = Some(planned.plan.clone());
     match report {
@@ -120,10 +121,10 @@ pub fn result<T>(host: &str, planned: &PlannedChange<T>, report: Result<Report, 
     }
 }
 
-/// Asks what going back to a generation would change.
+/// Queries a host for what a rollback to a generation would change.
 ///
 /// # Errors
-/// The host cannot be reached, has no such generation, or refuses.
+/// Fails if the host cannot be reached, has no such generation, or refuses.
 pub async fn plan_to(
     session: &Session,
     to: Destination,
@@ -140,8 +141,8 @@ pub async fn plan_to(
     PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
 }
 
-/// Why a host may not be the one that is meant. It goes back to what was its own once, whatever that was
-/// called; only it has to be this one.
+/// Returns a problem if the host was last applied under another name, because it may be the wrong machine.
+/// The name under which the earlier generation was applied does not matter.
 fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     let (name, addr) = (&session.host().name, &session.host().addr);
     let last = applied_as.filter(|last| last != name)?;
@@ -149,15 +150,16 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
         Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {name}"))
             .at(format!("{name} ({addr})"))
             .because("the addresses of two hosts may have been swapped in the inventory")
-            .help(format!("correct hosts.{name}.addr; where the host has a new name: --force host-name")),
+            .help(format!("correct hosts.{name}.addr; or, if the host was renamed, add --force host-name")),
     )
 }
 
-/// Asks what going back behind a change would change, where the host still stands as that change left it:
-/// nothing where it has gone back already.
+/// Queries a host for what undoing a change would do. The plan has no steps if the host was already rolled
+/// back.
 ///
 /// # Errors
-/// It stands elsewhere, there was nothing before, or the host refuses.
+/// Fails if the host has neither the generation before the change nor the one after it, if there was no
+/// generation before the change, or if the host refuses.
 pub async fn plan_behind(
     session: &Session,
     before: Option<&Generation>,
@@ -166,7 +168,7 @@ pub async fn plan_behind(
 ) -> Result<PlannedChange<TargetGeneration>, Problem> {
     let name = &session.host().name;
     let Some(before) = before else {
-        return Err(Problem::new(Code::NoGeneration, "there is nothing to go back to")
+        return Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
             .at(name)
             .because("the host was not managed before the rollout"));
     };
@@ -174,14 +176,18 @@ pub async fn plan_behind(
     let (mut plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
     plan.overrule(force);
     if plan.current.as_ref() == Some(before) {
-        // By hand, or for a command that was killed. What is not as that left it is not what is asked about.
+        // The host was rolled back by hand or by a command that was killed. Any drift since then is not part
+        // of the change to undo.
         plan.steps.clear();
     } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
         let now = plan.current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
-        return Err(Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout put it")
-            .at(name)
-            .because(format!("it is at generation {now}, the rollout made {}", made.number))
-            .help(format!("look at it: nixfleet status --host {name}")));
+        return Err(Problem::new(
+            Code::PlanOutdated,
+            "the host is no longer at the generation of the rollout",
+        )
+        .at(name)
+        .because(format!("it is at generation {now}, but the rollout made generation {}", made.number))
+        .help(format!("check the state of the host: nixfleet status --host {name}")));
     }
     let checks = health::of_closure(&plan.target);
     PlannedChange::of(plan, TargetGeneration { to, activator }, checks)

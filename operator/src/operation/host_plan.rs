@@ -1,4 +1,4 @@
-//! A host and its plan: what is shown to the user, and what is then carried out.
+//! A host and its plan, which is first shown to the user and then carried out.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::orchestrate::each;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// A host, and what is to be done on it.
+/// A host, and its planned change.
 pub struct HostPlan<P> {
-    /// How to talk to it.
+    /// The session with the host.
     pub session: Arc<Session>,
-    /// What is to be done; nothing where the user interrupted before the host was asked.
+    /// The planned change, or why there is none. `None` if the host was not queried.
     pub planned: Option<Result<P, Problem>>,
 }
 
 impl<P> HostPlan<P> {
-    /// The host's name.
+    /// Returns the name of the host.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.session.host().name
     }
 
-    /// What is to be done, where that is known.
+    /// Returns the planned change, if there is one.
     #[must_use]
     pub fn known(&self) -> Option<&P> {
         self.planned.as_ref()?.as_ref().ok()
@@ -36,7 +36,7 @@ impl<P> HostPlan<P> {
 }
 
 impl<P: Planned> HostPlan<P> {
-    /// How the host stands if it goes no further than this.
+    /// Returns the result of the host if nothing further is done to it.
     #[must_use]
     pub fn result(&self) -> HostResult {
         match &self.planned {
@@ -46,16 +46,16 @@ impl<P: Planned> HostPlan<P> {
         }
     }
 
-    /// Whether carrying it out would change something.
+    /// Whether carrying out the plan would change something.
     pub fn is_to_change(&self) -> bool {
         self.known().is_some_and(Planned::is_to_change)
     }
 }
 
-/// Asks every host for its plan, so many at once.
+/// Queries every host for its plan, at most `parallel` hosts at once.
 ///
 /// # Errors
-/// Only a bug; what goes wrong on a host is in its plan.
+/// Fails only because of a bug. The failure of a single host is in its plan.
 pub async fn ask<O: Operation>(
     operation: &Arc<O>,
     sessions: Vec<Arc<Session>>,

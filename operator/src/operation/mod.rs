@@ -1,13 +1,13 @@
-//! What can be done with a fleet. A request says what is wanted, of which hosts, and on which terms; it is a
-//! plain value, whoever writes it: the command line, a page, a timer, a test.
+//! The operations on a fleet. A request is a plain value that states the operation, its hosts and its terms.
+//! It may come from the command line, a web page, a timer or a test.
 //!
-//! - [`verb`]: what an operation is; [`apply`], [`rollback`], [`gc`] and [`backups`] are some
-//! - [`rollout`], [`at_once`]: two ways for an operation through many hosts: wave by wave, or all at once
-//! - [`status`], [`check`], [`run`]: what looks at hosts, or runs a command of the user
-//! - [`targets`], [`fleet`], [`connections`], [`policy_request`], [`window`]: the parts of requests
-//! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: what an apply is planned from
-//! - [`host_plan`], [`planned_change`]: the plan of a host
-//! - [`going_back`], [`post_change_checks`], [`reconcile`]: what is done with one host around a change
+//! - [`verb`]: the trait of operations, such as [`apply`], [`rollback`], [`gc`] and [`backups`]
+//! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
+//! - [`status`], [`check`], [`run`]: commands that inspect hosts, or run a command of the user
+//! - [`targets`], [`fleet`], [`connections`], [`policy_request`], [`window`]: the parts of a request
+//! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the sources of an apply
+//! - [`host_plan`], [`planned_change`]: the plan of one host
+//! - [`going_back`], [`post_change_checks`], [`reconcile`]: rollback, health checks and recovery of one host
 
 pub mod apply;
 pub mod apply_request;

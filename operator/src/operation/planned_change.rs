@@ -1,4 +1,4 @@
-//! What an apply or a rollback is to change on a host.
+//! The change that an apply or a rollback would make on a host.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{Check, CheckResult};
@@ -12,32 +12,32 @@ use crate::event::EventKind;
 use crate::host_result::HostResult;
 use crate::plan_text::PlanText;
 
-/// What would change, and `T`: where the host would stand then.
+/// The planned change of a host, which leads to the target `T`.
 pub struct PlannedChange<T> {
-    /// What would change.
+    /// The plan that the host made.
     pub plan: PlanText,
-    /// Where the host would stand.
+    /// The closure or generation that the host would have after the change.
     pub target: T,
-    /// The health checks that are tried from here; nothing where they are not known.
+    /// The health checks to try from the operator's machine, or `None` if they are not known.
     pub checks: Option<Vec<Check>>,
-    /// What health checks found where nothing is to change.
+    /// The results of health checks that were tried during planning, because the host has no changes.
     pub found: Vec<CheckResult>,
 }
 
 impl<T> PlannedChange<T> {
-    /// Of the plan that a host made.
+    /// Creates a planned change from the plan that a host made.
     ///
     /// # Errors
-    /// Only a bug.
+    /// Fails only because of a bug.
     pub fn of(plan: Plan, target: T, checks: Option<Vec<Check>>) -> Result<Self, Problem> {
         let host = plan.host.clone();
         let plan = PlanText::of(plan).map_err(|error| {
-            Problem::new(Code::BadAnswer, "the plan cannot be kept").at(host).because(error)
+            Problem::new(Code::BadAnswer, "the plan cannot be stored").at(host).because(error)
         })?;
         Ok(Self { plan, target, checks, found: Vec::new() })
     }
 
-    /// Leaves out the health checks from here of which nobody has been told.
+    /// Removes the operator-side health checks that the user has not been shown.
     pub fn try_only(&mut self, host: &str, known: &Errands) {
         if let Some(checks) = &mut self.checks {
             checks.retain(|check| known.have(host, check));

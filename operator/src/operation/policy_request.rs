@@ -1,17 +1,17 @@
-//! How a request wants the policy of the fleet changed.
+//! The overrides of the fleet's rollout policy.
 
 use nixfleet_contract::policy::{Amount, Canary, Policy, PolicyOptions};
 use serde::{Deserialize, Serialize};
 
-/// Ways to go about a rollout.
+/// A strategy for a rollout, in place of the waves of the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// The fleet's canaries first, or one host; then all others.
+    /// The canaries of the fleet, or one host if it has none, and then all other hosts.
     Canary,
-    /// The fleet's waves, or a quarter after the other.
+    /// The waves of the fleet, or one quarter of the hosts after another if it has none.
     Rolling,
-    /// All in one wave, and no soak.
+    /// All hosts in one wave, without a soak.
     AllAtOnce,
 }
 
@@ -32,18 +32,18 @@ impl Strategy {
     }
 }
 
-/// What of the fleet's policy is overridden.
+/// The overrides of the fleet's rollout policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyRequest {
-    /// A way to go about it, in place of the waves that the fleet has.
+    /// The strategy that replaces the waves of the fleet.
     pub strategy: Option<Strategy>,
-    /// Single options; they have the last word.
+    /// The values of single options, which take precedence over the strategy.
     pub options: PolicyOptions,
 }
 
 impl PolicyRequest {
-    /// The policy, where the request says nothing else.
+    /// Returns the policy with the overrides applied.
     #[must_use]
     pub fn of(&self, policy: Policy) -> Policy {
         let policy = match self.strategy {
@@ -53,7 +53,8 @@ impl PolicyRequest {
         policy.with(self.options.clone())
     }
 
-    /// The policy of a rollout that is already planned: which host is when stays as it is.
+    /// Returns the policy of a planned rollout with the overrides applied, except those that would change the
+    /// order of the hosts.
     #[must_use]
     pub fn of_planned(&self, policy: Policy) -> Policy {
         let PolicyOptions { soak, max_failures, on_failure, unreachable, .. } = self.options;

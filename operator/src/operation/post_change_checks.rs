@@ -1,4 +1,4 @@
-//! Health checks that are tried from here behind a change that nobody had to confirm.
+//! Operator-side health checks after a change that needed no confirmation.
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::HealthVerdict;
@@ -13,8 +13,9 @@ use crate::remote::{Destination, PlanOptions};
 use crate::ssh::Session;
 use crate::{health, remote};
 
-/// Tries them, and takes the host back where that is what a failure means: it has committed the change and
-/// will not do so by itself. `may_undo`: the change is one that going back undoes.
+/// Tries the operator-side health checks, and rolls the host back if a failure requires it. The host has
+/// already committed the change, so it does not roll back by itself. `may_undo` states whether a rollback
+/// would undo the change.
 pub async fn attempt(session: &Session, terms: Terms<'_>, mut report: Report, may_undo: bool) -> Report {
     if report.left_to_others.is_empty() {
         return report;
@@ -54,18 +55,19 @@ fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
     let problem = problem?;
     let Some(second) = second else { return Some(problem) };
     let why = problem.why.clone().unwrap_or_default();
-    Some(problem.because(format!("{why}\nand then the host could not be taken back: {second}")))
+    Some(problem.because(format!("{why}\nand the host could not be rolled back: {second}")))
 }
 
-/// That these checks cannot be tried from here.
+/// Returns the problem that the named checks cannot be tried from this machine.
 #[must_use]
 pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
     let name = &session.host().name;
     let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
-    Problem::new(Code::HealthCheck, format!("health checks that are tried from here are not known: {names}"))
+    Problem::new(Code::HealthCheck, format!("health checks of this machine are unknown: {names}"))
         .at(name)
         .because("the closure of the host is not in the store of this machine")
         .help(format!(
-            "check from where the host was applied, or build its closure: nixfleet plan --host {name}"
+            "run the check on the machine that applied the host, or build its closure here: nixfleet plan \
+             --host {name}"
         ))
 }

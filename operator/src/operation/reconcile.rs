@@ -1,5 +1,5 @@
-//! Hosts that have what a rollout brings, although nobody has written down that they were changed: the
-//! command was killed in between. They know themselves how they came to it.
+//! Determines whether a rollout has changed hosts even though its record does not say so, because the command
+//! was killed. The hosts themselves record how they reached their current generation.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -17,11 +17,12 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// How each of these hosts came to the closure it should have. Whoever stands elsewhere, or does not say it,
-/// has nothing; who cannot be asked has a problem.
+/// Queries each host for the run that activated its intended closure. The result is `None` if the host has
+/// another closure or does not report such a run. It is a problem if the host cannot be queried or is still
+/// being changed.
 ///
 /// # Errors
-/// Only a bug.
+/// Fails only because of a bug.
 pub async fn ask(
     sessions: Vec<Arc<Session>>,
     closures: &BTreeMap<String, String>,
@@ -44,10 +45,10 @@ pub async fn ask(
 }
 
 fn busy(host: &str, holder: &str) -> Problem {
-    Problem::new(Code::Locked, "the host is still being changed")
+    Problem::new(Code::Locked, "another run is still changing the host")
         .at(host)
         .because(holder)
-        .help("wait until that has ended, then say it again")
+        .help("wait until that run has ended, then run the command again")
 }
 
 fn of(host: &str, target: &str, status: Status) -> Option<HostEnd> {

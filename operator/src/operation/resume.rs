@@ -1,4 +1,4 @@
-//! Goes on with a rollout that was paused, interrupted or killed.
+//! Resumes a rollout that was paused, interrupted or killed.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -27,13 +27,13 @@ use crate::rollout::{Outline, Record, RolloutHead, RolloutTarget};
 use crate::state::StateDir;
 use crate::stop::Stop;
 
-/// A rollout to go on with.
+/// The rollout to resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Resumed {
-    /// The last one that was begun on this machine.
+    /// The last rollout that was started on this machine.
     Last,
-    /// One by its name.
+    /// The rollout with this id.
     Named(RolloutId),
 }
 
@@ -45,11 +45,11 @@ impl FromStr for Resumed {
     }
 }
 
-/// Plans the rest of a rollout: hosts that are done stay as they are, all others are asked again what would
-/// change.
+/// Plans the rest of a rollout. Hosts that are done stay as they are, and all other hosts are queried for a
+/// new plan.
 ///
 /// # Errors
-/// There is nothing to go on with, or nothing to do it with.
+/// Fails if there is no such rollout, if nothing is left to do, or if a closure is missing from the store.
 pub async fn plan(
     resumed: &Resumed,
     request: &ApplyRequest,
@@ -108,8 +108,8 @@ pub async fn plan(
     })
 }
 
-/// Why a host is left alone: somebody has changed it since it was planned, and what was planned then is
-/// older.
+/// Returns a problem if a host was changed after the rollout was planned. Such a host is left alone, because
+/// the planned closure is older than the state of the host.
 fn moved_on(
     plan: &HostPlan<PlannedChange<Closure>>,
     head: &RolloutHead,
@@ -126,15 +126,18 @@ fn moved_on(
     let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
     let name = plan.name();
     Some(
-        Problem::new(Code::PlanOutdated, "the host no longer stands where the rollout found it")
-            .at(name)
-            .because(format!("it was at generation {}, and is at {now}", before.number))
-            .help(format!("to apply what the flake describes now: nixfleet apply --host {name}")),
+        Problem::new(
+            Code::PlanOutdated,
+            "the host is no longer at the generation that it had before the rollout",
+        )
+        .at(name)
+        .because(format!("it was at generation {}, but is now at {now}", before.number))
+        .help(format!("apply the present flake: nixfleet apply --host {name}")),
     )
 }
 
-/// Of hosts on which nothing is to change any more, those that the rollout has changed although nobody wrote
-/// it down. Whoever does not say so is left as nothing but unchanged.
+/// Returns the outcomes of hosts that the rollout has changed without recording it. Only hosts without
+/// changes are queried. A host that does not report such a change counts as unchanged.
 async fn untold(
     plans: &[HostPlan<PlannedChange<Closure>>],
     closures: &BTreeMap<String, Closure>,
@@ -148,7 +151,7 @@ async fn untold(
     Ok(asked.into_iter().filter_map(|(_, end)| end.ok().flatten()).collect())
 }
 
-/// The closures of the hosts that are not done.
+/// Returns the closures of the hosts that are not done.
 fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String, Closure>, Problem> {
     let closure = |target: &RolloutTarget| match target {
         RolloutTarget::Closure { closure } => Closure { path: closure.clone() },
@@ -158,20 +161,20 @@ fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String
     match closures.values().find(|closure| !Path::new(&closure.path).exists()) {
         None => Ok(closures),
         Some(gone) => {
-            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is gone from the store")
+            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is no longer in the store")
                 .at(&gone.path)
-                .because("it was collected as garbage since the rollout was planned")
-                .help("begin anew: nixfleet apply"))
+                .because("it was collected as garbage after the rollout was planned")
+                .help("start a new rollout: nixfleet apply"))
         }
     }
 }
 
-/// The last rollout, if it can go on.
+/// Returns the last rollout, if it can be resumed.
 fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let all = Record::all(state)?;
-    let nothing = |why: String| Problem::new(Code::NoRollout, "nothing is paused").because(why);
+    let nothing = |why: String| Problem::new(Code::NoRollout, "no rollout is paused").because(why);
     let Some(last) = all.first() else {
-        return Err(nothing("no rollout was begun on this machine".to_owned()));
+        return Err(nothing("no rollout was started on this machine".to_owned()));
     };
     let progress = Record::look(state, last)?.1;
     if progress.can_go_on() {
@@ -180,16 +183,16 @@ fn last(state: &StateDir) -> Result<RolloutId, Problem> {
     let can_go_on = |id: &&RolloutId| Record::look(state, id).is_ok_and(|(_, progress)| progress.can_go_on());
     let problem = nothing(format!("the last rollout, {last}, is {}", word(progress.end)));
     Err(match all.iter().skip(1).find(can_go_on) {
-        Some(older) => problem.help(format!("an older one is: nixfleet apply --resume {older}")),
+        Some(older) => problem.help(format!("resume an older rollout: nixfleet apply --resume {older}")),
         None => problem,
     })
 }
 
 fn over(id: &RolloutId, end: Option<End>) -> Problem {
-    Problem::new(Code::NoRollout, "nothing is left to do in the rollout")
+    Problem::new(Code::NoRollout, "the rollout has nothing left to do")
         .at(id)
         .because(format!("it is {}", word(end)))
-        .help("to apply what the flake describes now: nixfleet apply")
+        .help("apply the present flake: nixfleet apply")
 }
 
 fn word(end: Option<End>) -> &'static str {

@@ -1,5 +1,5 @@
-//! The resume state of a rollout: what is recorded, so that it can go on after a pause, an interrupt, or the
-//! death of the command.
+//! The resume state of a rollout: the record from which it resumes after a pause, an interrupt, or the death
+//! of its process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,49 +21,49 @@ use crate::state::StateDir;
 
 /// The resume state of a rollout.
 pub enum ResumeState {
-    /// Nothing: it is not to be resumed.
+    /// No state, because the rollout cannot be resumed.
     Nothing,
-    /// It is to be resumed with these targets, if it must be.
+    /// The state of a new rollout.
     New {
-        /// What hosts are to become, by name.
+        /// The target of each host, by host name.
         targets: BTreeMap<String, RolloutTarget>,
     },
-    /// It goes on.
+    /// The state of a resumed rollout.
     Old {
-        /// What it has written so far.
+        /// The record of the rollout so far.
         record: Record,
-        /// What the hosts are to become that are not done, by name.
+        /// The targets of the hosts that are not done, by host name.
         targets: BTreeMap<String, RolloutTarget>,
-        /// How hosts ended that are done.
+        /// The outcomes of the hosts that are done, by host name.
         done: BTreeMap<String, HostEnd>,
-        /// What it has made of hosts.
+        /// The changes that the rollout has made, by host name.
         changed: BTreeMap<String, Changed>,
-        /// How hosts ended of which nothing was written down.
+        /// The outcomes that were not recorded, but learned by querying the hosts.
         found: Vec<HostEnd>,
     },
-    /// It takes another one back.
+    /// The state of a rollout that undoes another one.
     Undone {
-        /// What that one has written.
+        /// The record of the rollout to undo.
         record: Record,
-        /// The hosts that it has changed.
+        /// The hosts that the rollout to undo has changed.
         hosts: BTreeSet<String>,
     },
 }
 
 impl ResumeState {
-    /// Whether there is something to be written down even where no host is to be changed.
+    /// Whether something must be recorded even if no host has changes.
     #[must_use]
     pub const fn goes_on(&self) -> bool {
         matches!(self, Self::Old { .. } | Self::Undone { .. })
     }
 
-    /// Whether it was begun by an earlier command.
+    /// Whether the rollout was started by an earlier command.
     #[must_use]
     pub const fn is_resumed(&self) -> bool {
         matches!(self, Self::Old { .. })
     }
 
-    /// Starts to record. A rollout that cannot be recorded changes hosts all the same.
+    /// Starts recording the rollout. If this fails, the user is warned, and hosts are changed nevertheless.
     #[must_use]
     pub fn open<P: Planned>(
         self,
@@ -112,14 +112,14 @@ impl ResumeState {
     }
 }
 
-/// The hosts on which nothing is to be done.
+/// Returns the hosts that already have their target.
 fn at_target<P: Planned>(plans: &[HostPlan<P>]) -> BTreeSet<&str> {
     let is_at_target = |plan: &&HostPlan<P>| !plan.is_to_change() && plan.result().outcome.is_good();
     plans.iter().filter(is_at_target).map(HostPlan::name).collect()
 }
 
-/// The closures of the hosts that are not done, whether they have a plan now or not: they may have one when
-/// it is resumed.
+/// Returns the closures of the hosts that are not done. This includes hosts without a plan, since they may
+/// have one when the rollout is resumed.
 fn left_to_do(targets: BTreeMap<String, RolloutTarget>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let closure = |(_, target)| match target {
         RolloutTarget::Closure { closure } => closure,
@@ -127,24 +127,25 @@ fn left_to_do(targets: BTreeMap<String, RolloutTarget>, is_done: impl Fn(&str) -
     targets.into_iter().filter(|(name, _)| !is_done(name)).map(closure).collect()
 }
 
-/// What a rollout has done before this command.
+/// The progress that a rollout made before this command.
 #[derive(Default)]
 pub struct PriorProgress {
-    /// How hosts ended that are done.
+    /// The outcomes of the hosts that are done, by host name.
     pub done: BTreeMap<String, HostEnd>,
-    /// What it has made of hosts.
+    /// The changes that the rollout has made, by host name.
     pub changed: BTreeMap<String, Changed>,
-    /// Whether what happens from now on is recorded.
+    /// Whether the further progress of the rollout is recorded.
     pub is_recorded: bool,
     found: Vec<HostEnd>,
-    /// Where roots of its closures belong.
+    /// The directory for the garbage collection roots of the closures.
     roots: Option<PathBuf>,
-    /// The closures that it needs to go on.
+    /// The closures that the rollout needs to resume.
     left: BTreeSet<String>,
 }
 
 impl PriorProgress {
-    /// Where each host stands before the rollout begins or goes on. `goes_back`: it takes hosts back.
+    /// Returns the state of each host before the rollout starts or resumes. `goes_back` states whether the
+    /// rollout rolls hosts back.
     #[must_use]
     pub fn hosts<P: Planned>(&self, outline: &Outline, plans: &[HostPlan<P>], goes_back: bool) -> Hosts {
         let by_name: BTreeMap<&str, &HostPlan<P>> = plans.iter().map(|plan| (plan.name(), plan)).collect();
@@ -159,7 +160,7 @@ impl PriorProgress {
         hosts
     }
 
-    /// Tells how hosts have ended to which nothing will be done: as they stand, or as they were found.
+    /// Reports the outcomes of hosts on which nothing further will be done.
     pub fn tell(&mut self, settled: &[HostResult], events: &Bus) {
         for end in self.found.drain(..) {
             events.say(EventKind::HostEnded(end));
@@ -171,15 +172,15 @@ impl PriorProgress {
         }
     }
 
-    /// Keeps the closures that are needed to go on.
+    /// Protects the closures that the rollout needs to resume from garbage collection.
     #[must_use]
     pub fn lay_roots(&self) -> Option<RolloutRoots> {
         self.roots.as_ref().map(|roots| RolloutRoots::lay(roots.clone(), self.left.clone()))
     }
 }
 
-/// Where a host stands before the rollout begins or goes on. `at_first`: where one does on which something is
-/// to be done.
+/// Returns the state of a host before the rollout starts or resumes. `at_first` is the state of a host that
+/// has changes.
 fn stands<P: Planned>(plan: Option<&HostPlan<P>>, done: Option<&HostEnd>, at_first: HostState) -> HostState {
     match (done, plan) {
         (Some(end), _) => HostState::Ended(end.outcome),

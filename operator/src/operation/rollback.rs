@@ -1,4 +1,4 @@
-//! Rollback: takes hosts back to an earlier generation, or to where they stood before a rollout.
+//! Rollback: returns hosts to an earlier generation, or to their state before a rollout.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,50 +30,50 @@ use crate::ssh::Session;
 use crate::state::StateDir;
 use crate::stop::Stop;
 
-/// A wish to take hosts back.
+/// A request to roll hosts back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackRequest {
-    /// Which hosts. Where a rollout is taken back, only how they are connected counts.
+    /// The hosts to roll back. To undo a rollout, only the connection settings are used.
     pub targets: Targets,
-    /// How far.
+    /// The state to roll back to.
     pub to: BackTo,
-    /// How hosts plan.
+    /// The options with which each host plans.
     pub options: PlanOptions,
-    /// In spite of which objections.
+    /// The objections to overrule.
     pub force: Vec<Force>,
-    /// Whether each host has to be reached over a new connection.
+    /// The window within which each change must be confirmed over a new connection.
     pub window: Window,
-    /// Nobody is asked before hosts change.
+    /// Whether to change hosts without asking the user.
     pub yes: bool,
 }
 
-/// How far hosts go back.
+/// The state to which hosts are rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BackTo {
-    /// To a generation.
+    /// The given generation.
     Generation(Destination),
-    /// To where they stood before a rollout, those that still stand where it put them.
+    /// The generation before a rollout, on hosts that still have the generation that the rollout made.
     BeforeRollout(RolloutId),
 }
 
-/// How far one host goes back.
+/// The state to which one host is rolled back.
 enum Back {
-    /// To this generation.
+    /// The given generation.
     To(Destination),
-    /// To where it stood before a change, if it still stands as that left it.
+    /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
-    /// Nowhere: it may stand where a rollout has put it, and could not be asked.
+    /// No state, because the rollout may have changed the host, but the host could not be queried.
     Unknown(Problem),
 }
 
-/// Hosts, and how far each goes back.
+/// Hosts, and the state to which each is rolled back.
 type WaysBack = Vec<(Host, Back)>;
 
-/// A rollback.
+/// An operation that rolls hosts back.
 pub struct Rollback {
-    /// How far each host goes back, by name.
+    /// The state to which each host is rolled back, by host name.
     backs: BTreeMap<String, Back>,
     options: PlanOptions,
     terms: ChangeTerms,
@@ -93,7 +93,10 @@ impl Operation for Rollback {
                 plan_behind(session, before.as_ref(), made, &self.terms.force).await
             }
             Some(Back::Unknown(problem)) => Err(problem.clone()),
-            None => Err(Problem::new(Code::NoGeneration, "there is nothing to go back to").at(host)),
+            None => {
+                Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
+                    .at(host))
+            }
         }
     }
 
@@ -103,11 +106,11 @@ impl Operation for Rollback {
 }
 
 impl RollbackRequest {
-    /// Plans it. Nothing if no host stands where the rollout put it and that could have gone on: then it has
-    /// ended.
+    /// Plans the rollback. Returns `None` if an unfinished rollout has left no host to roll back. The rollout
+    /// is then marked as ended.
     ///
     /// # Errors
-    /// The fleet cannot be evaluated; nothing is known of the rollout, or nothing is left to take back.
+    /// Fails if the fleet cannot be evaluated, if the rollout is unknown, or if no host is left to roll back.
     pub async fn plan(&self, context: &Context) -> Result<Option<Rollout<Rollback>>, Stop> {
         match &self.to {
             BackTo::Generation(to) => self.of_hosts(*to, context).await.map(Some),
@@ -137,7 +140,7 @@ impl RollbackRequest {
         self.rollout((origin, outline), backs, resume_state, context).await.map(Some)
     }
 
-    /// All at once, as far as the budgets of their tags let it.
+    /// Plans a rollout that rolls all hosts back in one wave, within the budgets of their tags.
     async fn rollout(
         &self,
         (origin, outline): (RolloutOrigin, Outline),
@@ -157,8 +160,8 @@ impl RollbackRequest {
     }
 }
 
-/// The ways back of the hosts that a rollout has changed. Where nobody wrote down how a host ended, it is
-/// asked itself.
+/// Returns the hosts that a rollout has changed, and the state to which each is rolled back. If the outcome
+/// of a host was not recorded, the host is queried.
 async fn ways_back(
     head: &RolloutHead,
     progress: &RolloutProgress,
@@ -185,7 +188,7 @@ async fn ways_back(
     Ok(backs)
 }
 
-/// The hosts that a rollout has changed, to where they stood before.
+/// Plans how the hosts that a rollout has changed are rolled back, in one wave.
 fn plan_backs(
     head: RolloutHead,
     mut backs: BTreeMap<String, Back>,
@@ -196,9 +199,9 @@ fn plan_backs(
     let mut hosts: WaysBack = hosts.collect();
     hosts.sort_by_cached_key(|(host, _)| Natural::of(&host.name));
     if hosts.is_empty() {
-        return Err(Problem::new(Code::NoRollout, "there is nothing to take back")
+        return Err(Problem::new(Code::NoRollout, "there is nothing to roll back")
             .at(head.rollout)
-            .because("no host stands where this rollout put it"));
+            .because("no host is at the generation of this rollout"));
     }
     let names: BTreeSet<&str> = hosts.iter().map(|(host, _)| host.name.as_str()).collect();
     let wave = hosts.iter().map(|(host, _)| host.name.clone()).collect();
@@ -216,7 +219,7 @@ fn plan_backs(
     Ok((head.origin, outline, hosts))
 }
 
-/// Going back stops for nobody's failure.
+/// Returns the policy of a rollback, which does not stop when hosts fail.
 fn policy(connections: Connections) -> Policy {
     Policy { max_parallel: connections.at_once(), ..Policy::plain() }
 }

@@ -1,4 +1,4 @@
-//! An operation that was planned for many hosts, and goes through them wave by wave.
+//! An operation that is planned on many hosts and carried out wave by wave.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,31 +25,31 @@ use crate::stop::Stop;
 
 /// A rollout that has been planned.
 pub struct Rollout<O: Operation> {
-    /// Its name.
+    /// The id of the rollout.
     pub id: RolloutId,
-    /// Where it comes from.
+    /// The fleet for which the rollout was planned.
     pub origin: RolloutOrigin,
-    /// What it goes by.
+    /// The rules and waves of the rollout.
     pub outline: Outline,
-    /// What is done to its hosts.
+    /// The operation to carry out on each host.
     pub operation: Arc<O>,
-    /// The plans of all its hosts, in any order.
+    /// The plans of all hosts that take part, in any order.
     pub plans: Vec<HostPlan<O::Plan>>,
-    /// Selected hosts that do not take part.
+    /// The selected hosts that do not take part.
     pub excluded: Vec<ExcludedHost>,
-    /// How it can be resumed.
+    /// The state from which the rollout can be resumed.
     pub resume_state: ResumeState,
-    /// Nobody is asked before hosts change.
+    /// Whether to change hosts without asking the user.
     pub yes: bool,
 }
 
-/// What a user is asked to agree to.
+/// A rollout that the user is asked to confirm.
 pub struct Proposal<'a, O: Operation> {
-    /// What would be done.
+    /// The rollout to confirm.
     pub rollout: &'a Rollout<O>,
-    /// What the fleet has this machine do that it did not do before.
+    /// The programs, messages and health checks that are new on this machine, one line each.
     pub new_errands: &'a [String],
-    /// How many hosts would change. Where none would, there is nothing to ask.
+    /// The number of hosts that would change. If it is 0, there is nothing to confirm.
     pub to_change: usize,
 }
 
@@ -57,24 +57,25 @@ pub struct Proposal<'a, O: Operation> {
 pub enum Ended {
     /// The user declined.
     Declined,
-    /// Nothing was to be done.
+    /// No host had changes.
     NothingToDo(Vec<HostResult>),
-    /// It was carried out.
+    /// The rollout was carried out.
     Done {
-        /// What became of every host.
+        /// The result of every host.
         results: Vec<HostResult>,
-        /// What became of the whole.
+        /// The summary of the rollout.
         view: Box<RolloutView>,
-        /// Whether it is recorded, and so can be resumed.
+        /// Whether the rollout is recorded, and can therefore be resumed.
         is_recorded: bool,
     },
 }
 
 impl<O: Operation> Rollout<O> {
-    /// Proposes it, and carries it out if `ask` answers yes. The proposal is made even if nobody is asked.
+    /// Proposes the rollout, and carries it out if `ask` returns `true`. `ask` is always called, even if the
+    /// user need not confirm.
     ///
     /// # Errors
-    /// Those of the proposal, or a bug; what goes wrong on a host is in its result.
+    /// Fails with the error of `ask`, or because of a bug. The failure of a single host is in its result.
     pub async fn propose(
         self,
         ask: impl AsyncFnOnce(Proposal<'_, O>) -> Result<bool, Stop>,
@@ -89,7 +90,8 @@ impl<O: Operation> Rollout<O> {
             return Ok(Ended::Declined);
         }
         let is_done = to_change == 0 && !self.resume_state.goes_on();
-        // What nobody was asked about has not been agreed to. If it cannot be recorded, it is shown again.
+        // If nothing is done and `yes` is not set, the user has not agreed to the errands, so they are not
+        // recorded. If recording fails, they are shown again next time.
         if (!is_done || self.yes)
             && let Ok(state) = StateDir::find()
             && let Err(problem) = errands.record(&state, &self.origin.flake)
@@ -104,10 +106,11 @@ impl<O: Operation> Rollout<O> {
         Ok(Ended::Done { results, view: Box::new(RolloutView { new_errands, ..view }), is_recorded })
     }
 
-    /// Carries it out. Returns what became of every host, of the whole, and whether it is recorded.
+    /// Carries out the rollout. Returns the result of every host, the summary, and whether the rollout is
+    /// recorded.
     ///
     /// # Errors
-    /// Only a bug; what goes wrong on a host is in its result.
+    /// Fails only because of a bug. The failure of a single host is in its result.
     async fn carry_out(self, context: &Context) -> Result<(Vec<HostResult>, RolloutView, bool), Stop> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
         let (told, is_resumed) = (self.began(context), self.resume_state.is_resumed());
@@ -153,7 +156,7 @@ impl<O: Operation> Rollout<O> {
         Ok((results, view, prior.is_recorded))
     }
 
-    /// What is told when it begins.
+    /// Returns the event that reports the start of the rollout.
     fn began(&self, context: &Context) -> EventKind {
         EventKind::RolloutBegan {
             command: context.command.to_owned(),
@@ -168,8 +171,8 @@ impl<O: Operation> Rollout<O> {
     }
 }
 
-/// The plans in the order of the waves, one for each host: what is meant for one host must not be done to
-/// another.
+/// Returns the plans in the order of the waves, exactly one for each host. A plan is looked up by the
+/// position of its host, so a missing plan would lead to changes on the wrong host.
 fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPlan<P>>, Stop> {
     let mut by_name: BTreeMap<String, HostPlan<P>> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
@@ -178,8 +181,8 @@ fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPla
     outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
 }
 
-/// Nothing is complete while another run is at a host: it may be one of this very rollout, whose command was
-/// killed.
+/// Turns a complete rollout into a paused one if another run is still changing a host. That run may even
+/// belong to this rollout, if an earlier command was killed.
 fn unless_busy(
     verdict: Verdict,
     results: &[HostResult],
@@ -198,7 +201,8 @@ fn unless_busy(
     Verdict::Paused(pause)
 }
 
-/// How every host ended: just now, in an earlier part of the rollout, or not at all.
+/// Updates every result with the outcome of the host in this command or in an earlier part of the rollout. A
+/// host whose turn did not come is deferred.
 fn settle(
     results: &mut [HostResult],
     mut ended: BTreeMap<String, HostResult>,
@@ -218,7 +222,7 @@ fn settle(
     }
 }
 
-/// Every selected host as it stands if it goes no further than this, by name.
+/// Returns the result of every selected host if nothing further is done, sorted by name.
 #[must_use]
 pub fn results<P: Planned>(plans: &[HostPlan<P>], excluded: &[ExcludedHost]) -> Vec<HostResult> {
     let excluded = excluded.iter().map(|each| HostResult {
@@ -230,7 +234,8 @@ pub fn results<P: Planned>(plans: &[HostPlan<P>], excluded: &[ExcludedHost]) -> 
     results
 }
 
-/// What a rollout has this machine do.
+/// Returns the errands of a rollout: the programs, messages and health checks that the fleet has this machine
+/// run.
 #[must_use]
 pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Errands {
     let planned = plans.iter().filter_map(|plan| Some((plan.name(), plan.known()?.checks()?)));
@@ -238,7 +243,7 @@ pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Err
     Errands::of(&origin.notifications, checks)
 }
 
-/// What of that is new on this machine. All of it may be where that is not known.
+/// Returns the errands that are new on this machine, or all of them if the known ones cannot be read.
 #[must_use]
 pub fn new_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
     StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)).unwrap_or_else(|problem| {

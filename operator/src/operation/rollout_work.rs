@@ -1,4 +1,4 @@
-//! An operation, as a rollout carries it out: which host is meant, and what was made of it.
+//! Carries out an operation on the hosts of a rollout, and remembers what it changed on each host.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,15 +12,15 @@ use crate::event::Bus;
 use crate::host_result::HostResult;
 use crate::rollout::Work;
 
-/// The plans of the hosts, in the order of the waves, and how they are carried out.
+/// An operation, and the plans of the hosts in the order of the waves.
 pub struct RolloutWork<O: Operation> {
-    /// What is done.
+    /// The operation to carry out.
     pub operation: Arc<O>,
-    /// The hosts.
+    /// The plans of the hosts, in the order of the waves.
     pub plans: Vec<HostPlan<O::Plan>>,
-    /// Where it is told what is done.
+    /// The bus to which progress is reported.
     pub events: Bus,
-    /// What became of hosts that were changed, by name.
+    /// The changes that were made, by host name.
     pub changed: Mutex<BTreeMap<String, Changed>>,
 }
 

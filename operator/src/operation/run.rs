@@ -1,4 +1,4 @@
-//! Run: a command of the user on hosts.
+//! Run: runs a command of the user on hosts.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -20,43 +20,43 @@ use crate::remote::{self, Finished, RemoteCommand};
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// A wish to run a command.
+/// A request to run a command on hosts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRequest {
-    /// On which hosts.
+    /// The hosts on which the command runs.
     pub targets: Targets,
-    /// Its words, which arrive on the host exactly as given.
+    /// The words of the command, which reach the host exactly as given.
     pub words: Vec<String>,
-    /// Whether it runs as root.
+    /// Whether the command runs as root.
     pub sudo: bool,
-    /// How long it may take, in seconds.
+    /// The time limit of the command, in seconds.
     pub timeout: u64,
-    /// Whether its output is kept in the result, in place of being told line by line.
+    /// Whether the output is stored in the result instead of being reported line by line.
     pub keep: bool,
 }
 
-/// A command, and the hosts that it is for.
+/// A command, and the hosts on which it runs.
 pub struct Run {
     command: RemoteCommand,
     sessions: Vec<Arc<Session>>,
     parallel: NonZeroUsize,
 }
 
-/// What commands on hosts read.
+/// The standard input of commands on hosts.
 pub trait CommandInput: Send + Sync + 'static {
-    /// The end from which the command of one more host reads, if it reads anything.
+    /// Opens the standard input for the command on one more host. Returns `None` if it reads nothing.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// Fails if the input cannot be opened.
     fn open(&self) -> io::Result<Option<Stdio>>;
 }
 
 impl RunRequest {
-    /// Finds the hosts.
+    /// Selects the hosts and prepares the command.
     ///
     /// # Errors
-    /// The fleet cannot be evaluated.
+    /// Fails if the fleet cannot be evaluated.
     pub async fn prepare(&self, context: &Context) -> Result<Run, Stop> {
         let (_, sessions) = self.targets.connect(context).await?;
         let command = RemoteCommand {
@@ -70,17 +70,17 @@ impl RunRequest {
 }
 
 impl Run {
-    /// The names of the hosts.
+    /// Returns the names of the hosts.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
         self.sessions.iter().map(|session| session.host().name.clone()).collect()
     }
 
-    /// Runs it. `told`: who is told each line of output, and each host that has ended, in the order in which
-    /// that comes.
+    /// Runs the command on all hosts. `told` receives each line of output and the outcome of each host, in
+    /// the order in which they occur.
     ///
     /// # Errors
-    /// Only a bug.
+    /// Fails only because of a bug.
     pub async fn carry_out(
         self,
         input: Arc<impl CommandInput>,
@@ -97,7 +97,8 @@ impl Run {
                 let began = Instant::now();
                 events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Running });
                 let result = result(&host, one(&session, &command, &*input, &told).await);
-                // After the lines that still wait to be told. Whoever listens does so to the end.
+                // Sent on `told` and not on the bus, so that the outcome of the host follows the output lines
+                // that are still queued. The receiver reads until the last sender is dropped.
                 let _ = told.send(EventKind::HostEnded(result.end(began.elapsed()))).await;
                 result
             }
@@ -114,7 +115,7 @@ async fn one(
     told: &Sender<EventKind>,
 ) -> Result<Finished, Problem> {
     let input = input.open().map_err(|error| {
-        Problem::new(Code::Usage, "the standard input cannot be handed on").because(error)
+        Problem::new(Code::Usage, "the standard input cannot be passed to the hosts").because(error)
     })?;
     remote::run(session, command, input, told).await
 }

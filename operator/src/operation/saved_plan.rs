@@ -1,4 +1,4 @@
-//! A saved plan: the closures and what each host said, so that exactly this can be applied later.
+//! A saved plan: the closure and the plan of each host, so that exactly these changes can be applied later.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,19 +17,19 @@ use crate::nix::{Closure, stored};
 use crate::plan_text::PlanText;
 use crate::rollout::{Outline, RolloutOrigin};
 
-/// What `plan --out` writes and `apply --plan` reads.
+/// The content of the file that `plan --out` writes and `apply --plan` reads.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SavedPlan {
     schema: u32,
-    /// Where it comes from.
+    /// The fleet for which the plan was made.
     pub origin: RolloutOrigin,
-    /// How the hosts are gone through.
+    /// The rules and waves of the rollout.
     pub outline: Outline,
     hosts: Vec<SavedHost>,
 }
 
-/// One host of a saved plan.
+/// A host in a saved plan.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedHost {
@@ -38,7 +38,7 @@ struct SavedHost {
     plan: SavedText,
 }
 
-/// The plan of a host: written as it was shown; read, only what tells it from another one is kept.
+/// The plan of a host. A saved file contains the whole plan, but reading the file keeps only the fingerprint.
 #[derive(Debug)]
 enum SavedText {
     Shown(PlanText),
@@ -72,10 +72,10 @@ impl SavedText {
 }
 
 impl SavedPlan {
-    /// The plan of all hosts.
+    /// Creates a saved plan from the plans of all hosts.
     ///
     /// # Errors
-    /// A host has no plan: what is not known cannot be applied exactly.
+    /// Fails if a host has no plan, since an unknown change cannot be applied exactly.
     pub fn of(
         plans: &[HostPlan<PlannedChange<Closure>>],
         origin: RolloutOrigin,
@@ -90,26 +90,26 @@ impl SavedPlan {
             None => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")
-                .help("leave the host out with --on, or mend it first")),
+                .help("exclude the host with --on, or fix the host first")),
         });
         Ok(Self { schema: SCHEMA, origin, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }
 
-    /// Writes it.
+    /// Writes the plan to a file.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Problem> {
         let failed = |why: String| {
             Problem::new(Code::Usage, "the plan cannot be saved").at(path.display()).because(why)
         };
-        // What is no file, such as a pipe or a device, stays what it is.
+        // An existing pipe or device is written to, and is not replaced by a regular file.
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             let opened = File::options().write(true).open(path);
             return opened.and_then(|file| self.write_to(file)).map_err(|error| failed(error.to_string()));
         }
-        // A plan says much of a host, if not the content of files that others there may not read: it is for
-        // its owner.
+        // A plan reveals much about a host, even without the content of private files. The new file is
+        // therefore readable only by its owner.
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file =
@@ -124,57 +124,57 @@ impl SavedPlan {
         out.flush()
     }
 
-    /// Reads one.
+    /// Reads a saved plan.
     ///
     /// # Errors
-    /// The file is no plan of this nixfleet, or a closure is no longer in the store.
+    /// Fails if the file is not a plan that this version can read, or if a closure is missing from the store.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let failed = |why: String| {
             Problem::new(Code::Usage, "the saved plan cannot be read")
                 .at(path.display())
                 .because(why)
-                .help("make a new one: nixfleet plan --out FILE")
+                .help("create a new plan: nixfleet plan --out FILE")
         };
         let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
         if saved.schema != SCHEMA {
-            return Err(failed(format!("it has schema {}, this nixfleet reads {SCHEMA}", saved.schema)));
+            return Err(failed(format!("its schema is {}, but this nixfleet reads {SCHEMA}", saved.schema)));
         }
         if let Some(host) = saved.hosts.iter().find(|host| !stored::is_path(&host.closure)) {
-            return Err(failed(format!("the closure of {} is no path of the store", host.host.name)));
+            return Err(failed(format!("the closure of {} is not a store path", host.host.name)));
         }
         match saved.hosts.iter().find(|host| !Path::new(&host.closure).exists()) {
             Some(gone) => {
-                Err(Problem::new(Code::PlanOutdated, "a closure of the saved plan is gone from the store")
+                Err(Problem::new(Code::PlanOutdated, "a closure of the saved plan is no longer in the store")
                     .at(&gone.closure)
-                    .help("make a new one: nixfleet plan --out FILE"))
+                    .help("create a new plan: nixfleet plan --out FILE"))
             }
             None => Ok(saved),
         }
     }
 
-    /// The hosts of the plan.
+    /// Returns the hosts of the plan.
     #[must_use]
     pub fn hosts(&self) -> Vec<Host> {
         self.hosts.iter().map(|saved| saved.host.clone()).collect()
     }
 
-    /// Their closures.
+    /// Returns the closures of the plan, by host name.
     #[must_use]
     pub fn closures(&self) -> BTreeMap<String, Closure> {
         let closure = |saved: &SavedHost| (saved.host.name.clone(), Closure { path: saved.closure.clone() });
         self.hosts.iter().map(closure).collect()
     }
 
-    /// Why a host's present plan is not the saved one.
+    /// Returns a problem if the current plan of a host differs from the saved one.
     #[must_use]
     pub fn objection(&self, host: &str, now: &PlanText) -> Option<Problem> {
         let saved = self.hosts.iter().find(|saved| saved.host.name == host)?;
         (saved.plan.fingerprint() != now.fingerprint).then(|| {
-            Problem::new(Code::PlanOutdated, "the host has changed since the plan was saved")
+            Problem::new(Code::PlanOutdated, "the host changed after the plan was saved")
                 .at(host)
-                .because("its plan now is another one than the saved one")
-                .help("look at the difference and save a new one: nixfleet plan --out FILE")
+                .because("its present plan differs from the saved plan")
+                .help("inspect the difference and save a new plan: nixfleet plan --out FILE")
         })
     }
 }

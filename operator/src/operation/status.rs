@@ -1,4 +1,4 @@
-//! Status: how hosts stand.
+//! Status: reports the current state of hosts.
 
 use std::time::Instant;
 
@@ -16,10 +16,10 @@ use crate::remote;
 use crate::rollout::{reason, reason_at, today};
 use crate::stop::Stop;
 
-/// Asks hosts how they stand. Changes nothing.
+/// Queries hosts for their status. Changes nothing.
 ///
 /// # Errors
-/// The fleet cannot be evaluated.
+/// Fails if the fleet cannot be evaluated.
 pub async fn status(targets: &Targets, context: &Context) -> Result<Vec<HostResult>, Stop> {
     let (_, sessions) = targets.connect(context).await?;
     let found = each(sessions.clone(), targets.at_once(), &context.interrupt, |session| {
@@ -37,7 +37,7 @@ pub async fn status(targets: &Targets, context: &Context) -> Result<Vec<HostResu
     Ok(found.map(|(session, found)| result(session.host(), found, &today)).collect())
 }
 
-/// What was found of a host, beside what the inventory says of it.
+/// Returns the result of a host, with the reason why an apply would exclude it.
 fn result(host: &Host, found: Option<Result<Option<Status>, Problem>>, today: &str) -> HostResult {
     let at = |status: &Option<Status>| Some(status.as_ref()?.current.as_ref()?.number);
     let name = host.name.as_str();

@@ -1,4 +1,4 @@
-//! Which hosts of which fleet, and how they are connected: a part of every request.
+//! The targets of a request: the hosts of a fleet, and the connection settings.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,45 +14,45 @@ use crate::inventory::{self, Selection};
 use crate::ssh::Session;
 use crate::state::StateDir;
 
-/// Hosts of a fleet.
+/// The hosts of a fleet on which a request works.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Targets {
-    /// The fleet.
+    /// The fleet of the hosts.
     pub fleet: FleetRequest,
-    /// Which of its hosts.
+    /// The selection of hosts.
     pub selection: Selection,
-    /// How they are connected.
+    /// The connection settings.
     pub connections: Connections,
 }
 
 impl Targets {
-    /// Evaluates the inventory and selects from it. The hosts are in the order of their names.
+    /// Evaluates the inventory, and returns the selected hosts, sorted by name.
     ///
     /// # Errors
-    /// No flake, no inventory, or a selection that is wrong.
+    /// Fails if there is no flake or no inventory, or if the selection is invalid.
     pub async fn select(&self, context: &Context) -> Result<(Evaluated, Vec<Host>), Problem> {
         self.evaluate(false, context).await
     }
 
-    /// The same where the closures of the selection are built next.
+    /// Does the same as [`Self::select`] for hosts whose closures are built next.
     ///
     /// # Errors
-    /// As for [`Self::select`].
+    /// Fails like [`Self::select`].
     pub async fn select_to_build(&self, context: &Context) -> Result<(Evaluated, Vec<Host>), Problem> {
         self.evaluate(self.selection.is_everything(), context).await
     }
 
-    /// The selected hosts, ready to be talked to.
+    /// Selects the hosts, and creates a session for each.
     ///
     /// # Errors
-    /// As for [`Self::select`]; or there is no place for connections.
+    /// Fails like [`Self::select`], or if there is no private directory for SSH sockets.
     pub async fn connect(&self, context: &Context) -> Result<(Evaluated, Vec<Arc<Session>>), Problem> {
         let (evaluated, hosts) = self.select(context).await?;
         Ok((evaluated, self.connections.sessions(hosts)?))
     }
 
-    /// How many hosts are worked on at once.
+    /// Returns the maximum number of hosts to work on at once.
     #[must_use]
     pub fn at_once(&self) -> NonZeroUsize {
         self.connections.at_once()

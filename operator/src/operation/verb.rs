@@ -1,4 +1,4 @@
-//! What an operation is: a verb that goes through hosts.
+//! The trait that all operations on hosts implement.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use crate::event::{Bus, EventKind};
 use crate::host_result::HostResult;
 use crate::ssh::Session;
 
-/// What a change made of a host: the generation before, if there was one, and the one that it made.
+/// The generation before a change, if there was one, and the generation that the change made.
 pub type Changed = (Option<Generation>, Generation);
 
-/// A verb that goes through hosts, such as apply. Each host is planned, prepared, performed on and, where the
-/// operation can do that, taken back. When each host has its turn is no matter of the operation: a rollout or
+/// An operation on hosts, such as apply. Each host is planned, prepared, changed and, if the operation
+/// supports it, rolled back. The operation does not decide when each host has its turn. A rollout or
 /// [`at_once`](super::at_once) decides that.
 pub trait Operation: Send + Sync + 'static {
-    /// What is to be done on a host, and what that would change.
+    /// The planned change of a host.
     type Plan: Planned;
 
-    /// Whether it is itself a way back. It then goes through all hosts at once, and stops for nobody's
-    /// failure.
+    /// Whether the operation is itself a rollback. If so, it works on all hosts at once, and does not stop
+    /// when hosts fail.
     const GOES_BACK: bool = false;
 
-    /// Asks a host what would change. Changes nothing there.
+    /// Queries a host for what would change. Changes nothing on the host.
     ///
     /// # Errors
-    /// The host cannot be reached, or refuses.
+    /// Fails if the host cannot be reached, or refuses.
     fn plan(
         &self,
         session: &Arc<Session>,
         events: &Bus,
     ) -> impl Future<Output = Result<Self::Plan, Problem>> + Send;
 
-    /// Takes in the plans of all hosts before anything is done to the first.
+    /// Receives the plans of all hosts before anything is done to the first host.
     fn begin(&self, _plans: &[HostPlan<Self::Plan>]) {}
 
-    /// Does ahead of a host's turn what does not change it, such as copying.
+    /// Does the work that can be done ahead of a host's turn without changing the host, such as copying.
     ///
     /// # Errors
-    /// It cannot be done. The host is then not performed on.
+    /// Fails if the work cannot be done. The host is then not changed.
     fn prepare(
         &self,
         _session: &Session,
@@ -50,7 +50,7 @@ pub trait Operation: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Does it to a host.
+    /// Carries out the plan on a host.
     fn perform(
         &self,
         session: &Session,
@@ -58,7 +58,7 @@ pub trait Operation: Send + Sync + 'static {
         events: &Bus,
     ) -> impl Future<Output = HostResult> + Send;
 
-    /// Takes a host back to where it stood before.
+    /// Rolls a host back to its state before the change.
     fn undo(
         &self,
         session: &Session,
@@ -67,31 +67,31 @@ pub trait Operation: Send + Sync + 'static {
     ) -> impl Future<Output = HostResult> + Send {
         let name = session.host().name.clone();
         async move {
-            let problem = Problem::new(Code::NoGeneration, "this cannot be taken back").at(&name);
+            let problem = Problem::new(Code::NoGeneration, "this change cannot be rolled back").at(&name);
             HostResult::failed(name, problem)
         }
     }
 }
 
-/// What an operation is to do on a host.
+/// The planned change of a host.
 pub trait Planned: Send + Sync + Sized + 'static {
-    /// Whether doing it would change something.
+    /// Whether carrying out the plan would change something.
     fn is_to_change(&self) -> bool;
 
-    /// How the host stands if it goes no further than this.
+    /// Returns the result of the host if nothing further is done to it.
     fn result(&self, host: &str) -> HostResult;
 
-    /// The generation that is in force on the host, if that is known.
+    /// Returns the current generation of the host, if it is known.
     fn current(&self) -> Option<&Generation> {
         None
     }
 
-    /// The health checks that are tried from here, where they are known.
+    /// Returns the health checks to try from the operator's machine, if they are known.
     fn checks(&self) -> Option<&[Check]> {
         None
     }
 
-    /// What is told of a host that was asked for its plan.
+    /// Returns the event that reports the plan of a host, if there is one.
     fn told(_host: &str, _planned: &Result<Self, Problem>) -> Option<EventKind> {
         None
     }

@@ -1,21 +1,21 @@
-//! Whether a change has to be confirmed over a new connection.
+//! The window within which a change must be confirmed over a new connection.
 
 use nixfleet_contract::fleet::Host;
 use serde::{Deserialize, Serialize};
 
-/// The time within which a changed host has to be reached over a new connection. Otherwise it goes back by
-/// itself.
+/// The window within which a changed host must be reached over a new connection. If it is not reached, the
+/// host rolls back by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Window {
-    /// Seconds, in place of what the inventory says.
+    /// The window in seconds, in place of the one in the inventory.
     pub confirm_timeout: Option<u64>,
-    /// Nobody has to confirm the change.
+    /// Whether changes need no confirmation.
     pub no_confirm: bool,
 }
 
 impl Window {
-    /// The seconds within which a change of a host has to be confirmed, if it has to.
+    /// Returns the window for a host in seconds, or `None` if changes need no confirmation.
     #[must_use]
     pub fn seconds(self, host: &Host) -> Option<u64> {
         if self.no_confirm { None } else { self.confirm_timeout.or(host.rollout.confirm_timeout) }

@@ -1,7 +1,7 @@
-//! A command as diagnostics may show it: without what could be secret.
+//! Formats a command for diagnostics, with everything hidden that could be secret.
 //!
-//! Only `nix` and `ssh` are shown with arguments, since NixFleet itself makes those. All others are programs
-//! that the fleet or the user names, and of those every argument could be a password. The environment and
+//! Only `nix` and `ssh` are shown with arguments, because NixFleet itself composes these. All other programs
+//! are named by the fleet or the user, and each of their arguments could be a password. The environment and
 //! standard input are never shown.
 
 use std::borrow::Cow;
@@ -10,17 +10,18 @@ use std::fmt;
 
 use crate::flake::shown::{HIDDEN, reference};
 
-/// The longest word that is shown, in characters: expressions of Nix are longer, and say nothing to a reader.
+/// The length of the longest word that is shown, in characters. Nix expressions are longer, and do not help a
+/// reader.
 const LONGEST: usize = 200;
-/// Flags of Nix after which the name of a setting and its value follow: access tokens, say.
+/// The flag of Nix that is followed by the name and the value of a setting, such as access tokens.
 const SETTING: &str = "--option";
 
-/// A command to show.
+/// A command to format.
 #[derive(Clone, Copy, Debug)]
 pub struct Argv<'a> {
-    /// The program.
+    /// The name of the program.
     pub program: &'a str,
-    /// Its arguments.
+    /// The arguments of the program.
     pub arguments: &'a [OsString],
 }
 
@@ -37,7 +38,8 @@ impl fmt::Display for Argv<'_> {
     }
 }
 
-/// Values of settings are hidden, and what flake references and other addresses have of users and tokens.
+/// Formats the arguments of `nix`. Hides the values of settings, and the users and tokens in flake references
+/// and other URLs.
 fn nix(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     let show = |place: usize| {
         let before = |distance: usize| place.checked_sub(distance).map(|at| arguments[at].to_string_lossy());
@@ -56,8 +58,8 @@ fn nix(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     (0..arguments.len()).map(show).collect()
 }
 
-/// After the destination comes a script with its arguments, among them the words of the user for `nixfleet
-/// run`.
+/// Formats the arguments of `ssh`. Hides the script after the destination and its arguments, which include
+/// the words of the user for `nixfleet run`.
 fn ssh(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     let options = arguments.iter().take_while(|argument| *argument != "--").count();
     let destination = arguments.len().min(options + 2);
@@ -65,13 +67,13 @@ fn ssh(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     shown.chain((destination < arguments.len()).then_some(HIDDEN.into())).collect()
 }
 
-/// A word in quotes, if its ends could not be seen without.
+/// Quotes a word whose beginning and end would otherwise not be visible.
 fn quoted<'a>(word: &'a Cow<'a, str>) -> Cow<'a, str> {
     let is_plain = |letter: char| !letter.is_whitespace() && !matches!(letter, '\'' | '"' | '\\');
     if !word.is_empty() && word.chars().all(is_plain) {
         return Cow::Borrowed(word);
     }
-    // A word with a NUL byte is no argument.
+    // A word with a NUL byte cannot be an argument.
     shlex::try_quote(word).unwrap_or(HIDDEN.into())
 }
 

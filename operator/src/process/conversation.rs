@@ -1,4 +1,4 @@
-//! Something that is talked with before it goes on by itself.
+//! Conversations with a running program, after which the rest of its output is read.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -12,21 +12,22 @@ use tracing::Span;
 use super::reading::Taken;
 use super::{Failure, Invocation, LastLine, Output, Running, within};
 
-/// Its two ends, both blocking.
+/// Our ends of the program's standard streams, both in blocking mode.
 #[derive(Debug)]
 pub struct Ends {
-    /// What it says.
+    /// The standard output of the program.
     pub output: BufReader<File>,
-    /// What it hears.
+    /// The standard input of the program.
     pub input: File,
 }
 
 impl Invocation {
-    /// Lets `talk` talk with what runs, on a thread of its own. When that returns, its input ends, and what
-    /// it says from then on is read as by [`Self::run`].
+    /// Runs `talk` on a separate thread, connected to the running program. When `talk` returns, the input of
+    /// the program is closed, and the rest of its output is read as by [`Self::run`].
     ///
     /// # Errors
-    /// As for [`Self::run`]. What `talk` says comes along in any other case.
+    /// As for [`Self::run`]. In all other cases the result includes the value that `talk` returned, even if
+    /// it is an error.
     pub async fn converse<T: Send + 'static>(
         self,
         running: Running,
@@ -48,7 +49,7 @@ impl Invocation {
             let (said, output) = talking.await.map_err(|error| Failure::Start(error.into()))?;
             let buffered = output.buffer().to_vec();
             let pipe = Receiver::from_owned_fd(OwnedFd::from(output.into_inner())).map_err(Failure::Start)?;
-            // What has come already may hold a notice.
+            // The bytes that are buffered already may contain a notice.
             let stdout = hears.clone().output(buffered.as_slice().chain(pipe)).await?;
             Ok::<_, Failure>((said, stdout))
         };

@@ -1,4 +1,4 @@
-//! Answers that are large: a few at a time, and only so much of all together.
+//! Limits on large answers: only a few are read at a time, and their total size is bounded.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Failure, limits};
 
-/// The places of this command.
+/// The places for large answers, which all hosts of this command share.
 pub static LARGE: Large = Large::of(limits::LARGE, limits::GRACE);
-/// What this command may keep.
+/// The memory that this command may use for large answers.
 pub static HELD: Held = Held::of(limits::HELD);
 
-/// Places for hosts that say more than is small.
+/// A limited number of places for hosts with large answers.
 #[derive(Debug)]
 pub struct Large {
     free: Semaphore,
@@ -22,7 +22,8 @@ pub struct Large {
     grace: Duration,
 }
 
-/// What one host may say. It takes a place as soon as that is large, and gives it back when dropped.
+/// A reader that limits the answer of one host. It takes a place when the answer becomes large, and returns
+/// the place when it is dropped.
 #[derive(Debug)]
 pub struct Intake<'a> {
     large: &'a Large,
@@ -30,7 +31,7 @@ pub struct Intake<'a> {
 }
 
 impl Large {
-    /// So many places, each for this long in any case.
+    /// Creates places for this number of hosts. Each host may occupy its place for at least `grace`.
     pub(super) const fn of(places: usize, grace: Duration) -> Self {
         Self { free: Semaphore::const_new(places), waiting: AtomicUsize::new(0), grace }
     }
@@ -39,7 +40,7 @@ impl Large {
         Intake { large: self, place: None }
     }
 
-    /// Waits for a place.
+    /// Waits for a free place.
     async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
         struct Waits<'a>(&'a AtomicUsize);
         impl Drop for Waits<'_> {
@@ -58,10 +59,11 @@ impl Large {
 }
 
 impl Intake<'_> {
-    /// The next bytes, where `come` came before and `buffered` of them are kept; none at the end.
+    /// Returns the next bytes of the stream, or an empty slice at its end. `come` is the number of bytes that
+    /// were read before, and `buffered` is how many of them are in memory.
     ///
     /// # Errors
-    /// Those of the stream, or the place is wanted by others and the host too slow.
+    /// The stream cannot be read, or the host is too slow while others wait for its place.
     pub(super) async fn next<'s, R: AsyncBufRead + Unpin>(
         &mut self,
         stream: &'s mut R,
@@ -80,7 +82,7 @@ impl Intake<'_> {
                     ready.map_err(Failure::Start)?;
                     break;
                 }
-                // Where nobody waits, a slow host is let be for as long as it may take at all.
+                // If no other host waits, a slow host may go on up to its time limit.
                 () = sleep_until(ends.max(Instant::now() + self.large.grace / 8)) => {
                     if Instant::now() >= ends && self.large.is_waited_for() {
                         return Err(Failure::TooSlow);
@@ -92,7 +94,7 @@ impl Intake<'_> {
     }
 }
 
-/// What may still be kept of what hosts say.
+/// The memory that is still available for large answers, in bytes.
 #[derive(Debug)]
 pub struct Held(AtomicUsize);
 
@@ -101,13 +103,13 @@ impl Held {
         Self(AtomicUsize::new(bytes))
     }
 
-    /// Keeps so many bytes to the end of the command, if there is room for them. What is small always has
-    /// room.
+    /// Reserves memory for an answer until the command ends. Returns whether the memory was available. A
+    /// small answer is always accepted.
     pub fn keep(&self, bytes: usize) -> bool {
         bytes <= limits::SMALL || self.take(bytes)
     }
 
-    /// The same for a part of something.
+    /// Reserves memory for a part of an answer, however small. Returns whether the memory was available.
     pub fn take(&self, bytes: usize) -> bool {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }

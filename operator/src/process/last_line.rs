@@ -1,8 +1,8 @@
-//! The last line of standard error so far, for a program that is given up before it has ended.
+//! The last line of standard error so far, to report if a program exceeds its time limit.
 
 use std::sync::Mutex;
 
-/// How many bytes of it are kept: the end of a longer line says enough.
+/// The maximum number of bytes stored. The end of a longer line is informative enough.
 const MOST: usize = 256;
 
 /// The last bytes of standard error so far.
@@ -10,7 +10,7 @@ const MOST: usize = 256;
 pub(super) struct LastLine(Mutex<Vec<u8>>);
 
 impl LastLine {
-    /// Takes what comes.
+    /// Appends a piece of standard error.
     pub(super) fn push(&self, piece: &[u8]) {
         let Ok(mut kept) = self.0.lock() else { return };
         kept.extend_from_slice(&piece[piece.len().saturating_sub(MOST)..]);
@@ -18,7 +18,7 @@ impl LastLine {
         kept.drain(..surplus);
     }
 
-    /// The last line that is not blank.
+    /// Returns the last line that is not blank.
     pub(super) fn text(&self) -> Option<String> {
         let kept = self.0.lock().ok()?;
         let text = String::from_utf8_lossy(&kept);

@@ -1,63 +1,68 @@
-//! How much is read of what a host says, and how much of that is kept: every such number stands here.
+//! All limits on how much of a host's output is read, and how much of it is kept in memory.
 //!
-//! A host is not trusted, and many may be hostile at once. So nothing is buffered beyond these limits, what
-//! is large is read of a few hosts at a time, and all that is kept shares [`HELD`].
+//! A host is not trusted, and many hosts may be hostile at once. Nothing is buffered beyond these limits.
+//! Large answers are read from a few hosts at a time, and those kept in memory share the budget [`HELD`].
 
 use std::time::Duration;
 
-/// The most that is read of one kind of thing.
+/// The maximum size of one kind of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Of what: `more than 1 MiB of …`.
+    /// The name of the output in the message `more than 1 MiB of …`.
     pub of: &'static str,
-    /// In bytes.
+    /// The maximum size, in bytes.
     pub bytes: usize,
 }
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// What a program of this machine says on one stream: it is trusted, but a bug may make it talk for ever.
+/// The limit for the output of a local program on one stream. The program is trusted, but a bug may make it
+/// write endlessly.
 pub const OURS: Limit = Limit { of: "output", bytes: 64 * MIB };
-/// One document: a plan, a status, a list of backups. Plans are the largest. They carry up to 16 MiB of
-/// texts, a fifth more once those are quoted, and some 250 bytes for each of up to 150,000 steps.
+/// The limit for one document: a plan, a status, or a list of backups. Plans are the largest. They carry up
+/// to 16 MiB of texts, which quoting enlarges by a fifth, and some 250 bytes for each of up to 150,000 steps.
 pub const DOCUMENT: Limit = Limit { of: "an answer", bytes: 64 * MIB };
-/// One line of a run. The longest is its report, with the path of each copy that was made: some 100 bytes
-/// each.
+/// The limit for one line in the output of a run. The longest line is the report, with some 100 bytes for the
+/// path of each backup that was made.
 pub const LINE: Limit = Limit { of: "one line", bytes: 32 * MIB };
-/// All lines of a run: its report, and a few notices and whatever the login shell has to say before.
+/// The limit for the whole output of a run: the report, a few notices, and any output of the login shell
+/// before them.
 pub const RUN: Limit = Limit { of: "the answer of a change", bytes: LINE.bytes + 4 * MIB };
-/// How much is kept of the lines of a run that come before the last one.
+/// The number of bytes kept from the lines of a run before the last one.
 pub const BEFORE: usize = MIB;
-/// A notice: the name of a run and a number.
+/// The maximum size of a notice, in bytes. A notice contains the name of a run and a number.
 pub const NOTICE: usize = 4 * KIB;
-/// How many notices may wait to be heard. A run has two; more are not heard.
+/// The maximum number of notices in the queue. A run sends two, and any further ones are dropped.
 pub const NOTICES: usize = 16;
-/// What a login shell says before a script of ours begins.
-pub const NOISE: Limit = Limit { of: "noise of the login shell", bytes: MIB };
-/// What is read of standard error. Only both ends of it are kept.
+/// The limit for the output of a login shell before a script of NixFleet starts.
+pub const NOISE: Limit = Limit { of: "output of the login shell", bytes: MIB };
+/// The limit for the standard error of a host. Only its beginning and its end are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
-/// How many bytes are kept of the beginning of standard error, and as many of its end. The beginning has the
-/// errors of `ssh` and `sudo`; at the end, programs say why they failed.
+/// The number of bytes kept from the beginning of standard error, and also from its end. The beginning
+/// contains the errors of `ssh` and `sudo`. At the end, programs report why they failed.
 pub const END_OF_ERRORS: usize = 32 * KIB;
-/// Each text of a problem that a host describes. It is shown, told to others, and written into the history.
+/// The maximum size of each text in a problem that a host reports, in bytes. Such texts are shown, sent in
+/// notifications, and written into the history.
 pub const TEXT: usize = 8 * KIB;
-/// What a command of the user says, where that is kept.
+/// The limit for the output of a user's command, if the output is stored.
 pub const COMMAND: Limit = Limit { of: "output", bytes: 64 * MIB };
 
-/// What every host may say at any time, in bytes: a thousand hosts take a gigabyte at most.
+/// The size up to which the answer of a host is small, in bytes. All hosts may send small answers at once, so
+/// a thousand hosts take at most a gigabyte.
 pub const SMALL: usize = MIB;
-/// How many hosts may say more than that at the same time.
+/// The number of hosts that may send larger answers at the same time.
 pub const LARGE: usize = 4;
-/// How long one of them may take in any case, where others wait for it.
+/// The time that a host always has for a large answer, even if other hosts wait.
 pub const GRACE: Duration = Duration::from_secs(30);
-/// How many bytes a second it has to send beyond that: a slow link.
+/// The rate at which a host must send a large answer beyond that time, in bytes per second. A slow link
+/// reaches it.
 pub const RATE: usize = 512 * KIB;
-/// What a command keeps of all that is not small, of all hosts together, in bytes.
+/// The memory that a command may use for all large answers of all hosts, in bytes.
 pub const HELD: usize = 512 * MIB;
 
-/// How many JSON objects a document may have. The largest plans that fit into [`DOCUMENT`] have three for
-/// each step; an object of a few bytes may take several hundred in memory.
+/// The maximum number of JSON objects in a document. The largest plans that fit into [`DOCUMENT`] have three
+/// objects for each step. An object of a few bytes may take several hundred bytes in memory.
 pub const OBJECTS: usize = 750_000;
-/// How many JSON values it may have: one of two bytes may take 32 in memory.
+/// The maximum number of JSON values in a document. A value of two bytes may take 32 bytes in memory.
 pub const VALUES: usize = 4_000_000;

@@ -1,20 +1,20 @@
-//! What a program left behind.
+//! The result of a program.
 
 use std::process::ExitStatus;
 
-/// What a program left.
+/// The exit status and the output of a program.
 #[derive(Debug)]
 pub struct Output {
-    /// How it ended.
+    /// The exit status of the program.
     pub status: ExitStatus,
-    /// What it wrote on standard output.
+    /// The standard output of the program.
     pub stdout: Vec<u8>,
-    /// What it wrote on standard error.
+    /// The standard error of the program.
     pub stderr: Vec<u8>,
 }
 
 impl Output {
-    /// Standard error as text.
+    /// Returns standard error as text, with invalid UTF-8 replaced.
     pub(crate) fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }

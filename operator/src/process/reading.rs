@@ -1,4 +1,4 @@
-//! Reads what something says, as far as that may go.
+//! Reads the output of a running program, up to its limits.
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::sync::mpsc::{Sender, UnboundedSender};
@@ -7,31 +7,31 @@ use super::large::{Intake, Large};
 use super::limits::{self, Limit};
 use super::{Failure, LARGE, LastLine};
 
-/// Bytes read at once.
+/// The number of bytes read at once.
 const PIECE: usize = 64 << 10;
 
-/// What is read of something that runs.
+/// The kind of output to read from a running program.
 #[derive(Clone, Debug)]
 pub enum Hears {
-    /// All that a program of this machine says, on both streams.
+    /// All output of a local program, on both streams.
     Ours,
-    /// One document of a host, and both ends of its standard error.
+    /// One document from a host, and both ends of its standard error.
     Document(Limit),
-    /// The lines of a run on a host. Short ones that may be notices are handed on as they come, as far as
-    /// somebody takes them. Of the others the first are kept, and the last.
+    /// The lines of a run on a host. Short lines that may be notices are sent to this channel as they arrive,
+    /// and are dropped if the channel is full. The first lines and the last line are kept.
     Lines(Sender<Vec<u8>>),
 }
 
-/// What was read. Where it is large, it takes up a place until it is dropped.
+/// The output that was read. A large output occupies its place until this value is dropped.
 #[derive(Debug)]
 pub struct Taken {
-    /// What is kept.
+    /// The bytes of the output that are kept.
     pub bytes: Vec<u8>,
     _intake: Option<Intake<'static>>,
 }
 
 impl Hears {
-    /// Standard output.
+    /// Reads standard output.
     pub(super) async fn output(self, stream: impl AsyncRead + Unpin) -> Result<Taken, Failure> {
         match self {
             Self::Ours => Ok(Taken { bytes: ours(stream, None).await?, _intake: None }),
@@ -46,8 +46,8 @@ impl Hears {
         }
     }
 
-    /// Standard error. `lines`: gets each line of a program of this machine. `last`: gets what a host writes
-    /// as it comes.
+    /// Reads standard error. `lines` receives each line of a local program. `last` receives the output of a
+    /// host as it arrives.
     pub(super) async fn errors(
         &self,
         stream: impl AsyncRead + Unpin,
@@ -79,7 +79,7 @@ async fn ours(
         if bytes.len() > limits::OURS.bytes {
             return Err(Failure::TooMuch(limits::OURS));
         }
-        // Nobody may be interested any more; the whole is still wanted.
+        // The receiver may have been dropped, but the whole output is still needed.
         let _ = lines.as_ref().map(|lines| lines.send(bytes[begin..].to_vec()));
     }
 }
@@ -136,13 +136,13 @@ async fn lines<'a>(
         line.extend_from_slice(&piece[..length]);
         reader.consume(length);
         if line.ends_with(b"\n") && line.starts_with(b"{") && line.len() <= limits::NOTICE {
-            // A host that has more to say than anybody hears is not waited for.
+            // If the channel is full, the notice is dropped, because a host may send any number of notices.
             let _ = notices.try_send(line.clone());
         }
     }
 }
 
-/// Both ends of what comes.
+/// Reads a stream, and returns its beginning and its end.
 async fn ends(stream: impl AsyncRead + Unpin, last: &LastLine) -> Result<Vec<u8>, Failure> {
     let mut reader = BufReader::with_capacity(PIECE, stream);
     let (mut kept, mut read, mut lacks) = (Vec::new(), 0, false);
@@ -159,7 +159,7 @@ async fn ends(stream: impl AsyncRead + Unpin, last: &LastLine) -> Result<Vec<u8>
         kept.extend_from_slice(piece);
         last.push(piece);
         reader.consume(length);
-        // The middle goes now and then, not with each piece.
+        // The middle is removed from time to time rather than after each piece.
         if kept.len() > 8 * limits::END_OF_ERRORS {
             shorten(&mut kept);
             lacks = true;

@@ -1,4 +1,4 @@
-//! Hosts that say more than is read, each a shell script.
+//! Tests with hosts that send more than is read. Each host is a shell script.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::process::{Invocation, Output};
 
-/// Far longer than anything here takes.
+/// A time limit that no test reaches.
 const LIMIT: Duration = Duration::from_secs(60);
 
 async fn hears(hears: Hears, script: &str) -> Result<Output, Failure> {

@@ -1,4 +1,4 @@
-//! Something that runs: a program here, or a command on a host over a connection that is open already.
+//! A running program on this machine, or a running command on a host over an open connection.
 
 use std::io;
 use std::pin::Pin;
@@ -12,28 +12,29 @@ use super::Failure;
 use super::streams::{Ours, Theirs, streams};
 use super::told::Told;
 
-/// How it ends. Dropped before that, it is given up.
+/// A future that resolves to the exit status. Dropping it earlier abandons the program.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
-/// Comes when all that something has to say was read. Whoever asks for its end before that may cut off its
-/// last words.
+/// Resolves when all output of a program has been read. If the exit status is requested earlier, the last
+/// output may be lost.
 pub type Drained = oneshot::Receiver<()>;
 
-/// Something that runs, or is about to.
+/// A program or command that is running or about to start.
 pub struct Running {
-    /// Our ends of its streams.
+    /// Our ends of its standard streams.
     pub(super) ours: Ours,
-    /// To be dropped when nothing more is read.
+    /// The sender to drop when no more output will be read.
     pub(super) draining: oneshot::Sender<()>,
-    /// How it ends.
+    /// The future that resolves to its exit status.
     pub(super) end: End,
 }
 
 impl Running {
-    /// Starts something that is given these streams. Without `input` it reads nothing.
+    /// Starts a program or command with `start`, which receives the other ends of the streams. Without
+    /// `input`, the standard input is empty.
     ///
     /// # Errors
-    /// There are no streams to be had, or `start` fails.
+    /// The streams cannot be created, or `start` fails.
     pub fn start<E>(
         input: bool,
         start: impl FnOnce(Theirs, Drained) -> io::Result<E>,
@@ -48,8 +49,8 @@ impl Running {
     }
 }
 
-/// A program of ours. Dropped before it ends, it is killed, and with it whatever it has started that has not
-/// gone its own way.
+/// A program that this process started. If this value is dropped before the program ends, the program is
+/// killed, and with it all processes that have stayed in its process group.
 #[derive(Debug)]
 pub struct OwnedProcess {
     child: Child,
@@ -58,16 +59,16 @@ pub struct OwnedProcess {
 }
 
 impl OwnedProcess {
-    /// Of the leader of a process group.
+    /// Takes ownership of a child that leads a process group.
     pub(super) fn new(child: Child, told: Told) -> Self {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Self { child, group, told: Some(told) }
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the program.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel reports an error.
     pub(super) async fn end(mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.group = None;
@@ -77,12 +78,13 @@ impl OwnedProcess {
         status
     }
 
-    /// Waits for its end once all that it says was read: until then what it has started can be ended with it.
+    /// Waits until all output has been read, and then for the end of the program. Until then, dropping the
+    /// future also kills the processes that the program has started.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel reports an error.
     pub async fn end_behind(self, drained: Drained) -> io::Result<ExitStatus> {
-        // It is dropped, not sent.
+        // The sender is dropped without sending a value.
         let _ = drained.await;
         self.end().await
     }
@@ -90,7 +92,7 @@ impl OwnedProcess {
 
 impl Drop for OwnedProcess {
     fn drop(&mut self) {
-        // They may have ended by now.
+        // The processes may have ended already.
         let _ = self.group.map(|group| kill_process_group(group, Signal::KILL));
     }
 }

@@ -1,40 +1,40 @@
-//! The streams of something that runs: the ends that it gets, and the ends that stay here.
+//! The standard streams of a program: the ends that the program receives, and the ends that stay here.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-/// Its ends.
+/// The program's ends of its standard streams.
 #[derive(Debug)]
 pub struct Theirs {
-    /// What it reads.
+    /// The standard input, which the program reads.
     pub stdin: OwnedFd,
-    /// What it writes.
+    /// The standard output, which the program writes.
     pub stdout: OwnedFd,
-    /// What it complains on.
+    /// The standard error, which the program writes.
     pub stderr: OwnedFd,
 }
 
-/// Our ends, all blocking.
+/// Our ends of the program's standard streams, all in blocking mode.
 #[derive(Debug)]
 pub(super) struct Ours {
-    /// Into what it reads; nothing where it reads nothing.
+    /// The end that writes to standard input, or `None` if the program has no input.
     pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
 }
 
 impl Theirs {
-    /// Their numbers, in the order of the numbers that they will have there.
+    /// Returns the file descriptors in the order of standard input, output and error.
     pub fn raw(&self) -> [RawFd; 3] {
         [&self.stdin, &self.stdout, &self.stderr].map(AsRawFd::as_raw_fd)
     }
 }
 
-/// Makes both. Without `input` there is nothing to read.
+/// Creates both ends of the streams. Without `input`, the program reads `/dev/null`.
 ///
 /// # Errors
-/// This process has too many files open.
+/// This process has too many open files.
 pub(super) fn streams(input: bool) -> io::Result<(Theirs, Ours)> {
     let (stdin, feeds): (OwnedFd, Option<OwnedFd>) = if input {
         let (reads, feeds) = io::pipe()?;

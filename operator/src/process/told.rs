@@ -1,4 +1,4 @@
-//! What diagnostics tell of a program: how it ended, or that it was given up.
+//! Diagnostic events about programs, which log how a program ended or that it was abandoned.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,30 +13,31 @@ use crate::diagnostics::milliseconds;
 /// The target of these events.
 const PROCESS: &str = "nixfleet::process";
 
-/// A program that was started. If it is dropped, it was given up.
+/// The diagnostic record of a program that was started. Dropping it logs that the program was abandoned.
 #[derive(Debug)]
 pub struct Told {
-    /// The command; nothing where nobody listens, or its end was told.
+    /// The formatted command. `None` if these events are disabled, or if the end was already logged.
     command: Option<String>,
-    /// Who started it may be gone when it ends.
+    /// The span in which the program was started. The code that started the program may have finished before
+    /// it ends.
     span: Span,
     began: Instant,
 }
 
 impl Told {
-    /// Of a program that is being started.
+    /// Creates the record of a program that is being started.
     pub(super) fn begin(argv: Argv<'_>) -> Self {
         let command = enabled!(target: PROCESS, Level::DEBUG).then(|| argv.to_string());
         Self { command, span: Span::current(), began: Instant::now() }
     }
 
-    /// Tells that it could not be started.
+    /// Logs that the program could not be started.
     pub(super) fn failed(mut self, error: &io::Error) {
         let Some(command) = self.command.take() else { return };
         self.span.in_scope(|| debug!(target: PROCESS, command, %error, "process not started"));
     }
 
-    /// Tells how it ended.
+    /// Logs how the program ended.
     pub fn ended(mut self, status: ExitStatus) {
         let Some(command) = self.command.take() else { return };
         let duration_ms = milliseconds(self.began.elapsed());

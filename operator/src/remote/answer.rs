@@ -1,4 +1,5 @@
-//! What a host answers. It is not trusted: bounded by the runner, parsed here, escaped where it is shown.
+//! Answers of hosts, which are not trusted. The runner limits their size, this module parses them, and they
+//! are escaped when they are shown.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::fleet::Host;
@@ -12,12 +13,12 @@ use super::login_shell::ran_nothing;
 use super::{shape, sudo, typed};
 use crate::process::{HELD, Output, limits};
 
-/// The start of the line of facts.
+/// The prefix of the line of facts, which each script prints before the document.
 pub const FACTS: &str = "@nixfleet ";
-/// How many bytes of an error text are shown.
+/// The number of bytes shown of an error text.
 const EXCERPT: usize = 2000;
 
-/// The answer to one of our scripts.
+/// The answer of a host to a script of NixFleet.
 #[derive(Debug)]
 pub struct Answer {
     host: Host,
@@ -25,7 +26,7 @@ pub struct Answer {
     pub(super) activator: Option<String>,
     /// Whether the host has Nix.
     pub(super) has_nix: bool,
-    /// What followed the facts.
+    /// The output after the line of facts.
     document: Vec<u8>,
     stderr: String,
     exit: Option<i32>,
@@ -37,22 +38,22 @@ struct Schema {
 }
 
 impl Answer {
-    /// Reads the facts, and keeps the rest for [`Self::document`].
+    /// Reads the line of facts, and stores the rest for [`Self::document`].
     ///
     /// # Errors
-    /// There are no facts: whatever ran on the host was not our script.
+    /// The line of facts is missing, so the host did not run the script.
     pub fn read(host: &Host, output: Output) -> Result<Self, Problem> {
         let stderr = output.stderr_text();
         let Output { status, stdout: mut document, .. } = output;
         let Some((begin, end)) = facts(&document) else {
-            // Of a login shell nobody shows more.
+            // Only the end of a login shell's output is shown.
             let said = String::from_utf8_lossy(&document[document.len().saturating_sub(EXCERPT)..]);
             let said = if stderr.trim().is_empty() { &said } else { stderr.as_str() };
             return Err(ran_nothing(host, said, status.code()));
         };
         let facts = String::from_utf8_lossy(&document[begin..end]).into_owned();
         let (activator, store) = facts.split_once(' ').unwrap_or((&facts, "none"));
-        // It may be large: it is moved, not copied.
+        // The document may be large, so it is moved rather than copied.
         document.drain(..=end);
         Ok(Self {
             host: host.clone(),
@@ -64,21 +65,21 @@ impl Answer {
         })
     }
 
-    /// Whether the script ended with 0.
+    /// Whether the script ended with exit code 0.
     pub(super) fn succeeded(&self) -> bool {
         self.exit == Some(0)
     }
 
-    /// Reads the document behind the facts.
+    /// Parses the document after the line of facts.
     ///
     /// # Errors
-    /// The host says why it refuses, `sudo` does, or the document cannot be read.
+    /// The host or `sudo` refuses, the document cannot be parsed, or there is no memory left for it.
     pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let document = self.document.trim_ascii();
         if document.is_empty() {
             return Err(self.refusal());
         }
-        let unreadable = |why: &str| bad_answer(&self.host, "the host answered something unexpected", why);
+        let unreadable = |why: &str| bad_answer(&self.host, "the host sent an unexpected answer", why);
         shape::check(document).map_err(|why| unreadable(&why))?;
         let schema = serde_json::from_slice(document).map(|Schema { schema }| schema);
         let why = match serde_json::from_slice(document) {
@@ -92,8 +93,8 @@ impl Answer {
         }
         match (schema, why) {
             (Ok(schema), _) if schema != SCHEMA => {
-                Err(unreadable(&format!("schema {schema}, where this nixfleet reads {SCHEMA}"))
-                    .help("another nixfleet manages this host; use that one, or apply with this one"))
+                Err(unreadable(&format!("its schema is {schema}, but this nixfleet reads {SCHEMA}"))
+                    .help("use the nixfleet version that manages this host, or apply with this one"))
             }
             (Ok(_), Some(why)) => Err(unreadable(&why.to_string())),
             (Ok(_), None) => Err(unreadable("")),
@@ -104,15 +105,14 @@ impl Answer {
         }
     }
 
-    /// Others have said so much already.
+    /// Returns the problem to report if the answers of other hosts use up the memory for large answers.
     fn no_room(&self) -> Problem {
-        let why =
-            format!("the large answers of all hosts together have more than {} MiB", limits::HELD >> 20);
-        let help = "name fewer hosts at a time: --on, --host";
-        bad_answer(&self.host, "there is no room for the answer of the host", &why).help(help)
+        let why = format!("the large answers of all hosts together exceed {} MiB", limits::HELD >> 20);
+        let help = "select fewer hosts at a time: --on, --host";
+        bad_answer(&self.host, "the answer of the host does not fit in memory", &why).help(help)
     }
 
-    /// Reads the report behind whatever a run has said before it.
+    /// Parses the report, which is the last line in the output of a run.
     ///
     /// # Errors
     /// As for [`Self::document`].
@@ -120,12 +120,13 @@ impl Answer {
         let answer = self.document.trim_ascii_end();
         let begin = answer.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.document.drain(..begin);
-        // Telling a notice takes many times the memory of what is none.
+        // Only a short line can be a notice. Parsing a long report as a notice would take many times its size
+        // in memory.
         let is_short = self.document.len() <= limits::NOTICE;
         match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
-            // The activator went away in the middle, and with it the rest; the run has not.
+            // The activator that forwards the output of the run ended early. The run itself continues.
             Some(Ok(_)) => {
-                Err(Problem::new(Code::Unreachable, "the host stopped talking while it was changing")
+                Err(Problem::new(Code::Unreachable, "the host stopped answering during the change")
                     .at(&self.host.name)
                     .because(excerpt(&self.stderr)))
             }
@@ -133,7 +134,7 @@ impl Answer {
         }
     }
 
-    /// Why there is no document.
+    /// Returns the problem to report if there is no document.
     pub(super) fn refusal(&self) -> Problem {
         let host = &self.host;
         if let Some(problem) = sudo::refused(&self.stderr, host) {
@@ -143,18 +144,21 @@ impl Answer {
             return Problem::new(Code::DiskFull, "the disk of the host is full")
                 .at(&host.name)
                 .because(excerpt(&self.stderr))
-                .help(format!("see what fills it: nixfleet run --host {} -- df -h", host.name));
+                .help(format!(
+                    "free space on the host; show its filesystems with: nixfleet run --host {} -- df -h",
+                    host.name
+                ));
         }
         if self.stderr.contains("unrecognized subcommand") {
             return bad_answer(host, "the NixFleet on the host is older than this command", &self.stderr)
-                .help(format!("bring it up to date: nixfleet apply --host {}", host.name));
+                .help(format!("update it: nixfleet apply --host {}", host.name));
         }
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-        bad_answer(host, &format!("the host gave no answer, but {exit}"), &self.stderr)
+        bad_answer(host, &format!("the host ended with {exit} and sent no answer"), &self.stderr)
     }
 }
 
-/// Where the facts stand, up to the end of their line.
+/// Returns the range of the facts, up to the end of their line.
 fn facts(answer: &[u8]) -> Option<(usize, usize)> {
     let head = format!("\n{FACTS}");
     let begin = answer.windows(head.len()).position(|window| window == head.as_bytes())? + head.len();
@@ -167,7 +171,7 @@ fn bad_answer(host: &Host, what: &str, why: &str) -> Problem {
     if why.trim().is_empty() { problem } else { problem.because(excerpt(why)) }
 }
 
-/// The end of a text, where programs say what went wrong.
+/// Returns the end of a text, where programs report what went wrong.
 pub(super) fn excerpt(text: &str) -> String {
     let text = text.trim();
     match text.char_indices().rev().nth(EXCERPT) {
@@ -186,7 +190,7 @@ pub mod tests {
     use super::*;
     use crate::sample;
 
-    /// The host of these tests.
+    /// The host that the tests use.
     pub fn host() -> Host {
         sample::host("web-1")
     }

@@ -1,4 +1,4 @@
-//! Brings a closure to a host and activates it.
+//! Copies a closure to a host and activates it.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::identity::operator;
 use crate::nix::{Closure, StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies what the host lacks of a closure and activates it, if the plan still has this fingerprint: in one
-/// SSH exec. `paths`: all paths of the closure, each behind those it refers to; `arrived` is called when the
-/// host has them all.
+/// Copies the missing paths of a closure to a host and activates the closure, if the plan still has this
+/// fingerprint. Takes one SSH exec. `paths` contains all paths of the closure, each after the paths that it
+/// refers to. `arrived` is called when the host has all of them.
 ///
 /// # Errors
-/// There is no report: the closure did not arrive, the host refused before it began, or it is not to be found
-/// any more.
+/// There is no report, because the closure did not arrive, the host refused before the change began, or the
+/// report can no longer be found.
 pub async fn apply(
     session: &Session,
     closure: &Closure,

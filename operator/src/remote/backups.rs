@@ -1,4 +1,4 @@
-//! What a host kept before it was replaced or removed.
+//! Lists, shows and drops the backups on a host.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::backup::{Backup, Backups, Content, DropReport, DropRequest};
@@ -12,10 +12,10 @@ use crate::ssh::Session;
 
 const SCRIPT: &str = include_str!("scripts/backups.sh");
 
-/// Lists the backups of a host; nothing where it is not managed. One SSH exec.
+/// Lists the backups of a host, or returns `None` if the host is not managed. Takes one SSH exec.
 ///
 /// # Errors
-/// The host cannot be reached, gives no root, or its activator refuses.
+/// The host cannot be reached, the SSH user cannot become root, or the activator refuses.
 pub async fn backups(session: &Session) -> Result<Option<Backups>, Problem> {
     let answer = ask(session, SCRIPT, &["list", "--json"], Vec::new(), session.to_answer()).await?;
     match answer.activator {
@@ -27,10 +27,10 @@ pub async fn backups(session: &Session) -> Result<Option<Backups>, Problem> {
     }
 }
 
-/// Drops backups, if all of them are still as they were listed. One SSH exec.
+/// Drops backups, if none of them has changed since it was listed. Takes one SSH exec.
 ///
 /// # Errors
-/// There is no report: the host cannot be reached, or its activator refuses.
+/// There is no report, because the host cannot be reached or its activator refuses.
 pub async fn drop_backups(session: &Session, backups: Vec<Backup>) -> Result<DropReport, Problem> {
     let request = serde_json::to_vec(&DropRequest { schema: SCHEMA, backups })
         .map_err(|error| Problem::new(Code::Usage, "the request cannot be written").because(error))?;
@@ -41,22 +41,22 @@ pub async fn drop_backups(session: &Session, backups: Vec<Backup>) -> Result<Dro
     Ok(DropReport { problem: report.problem.map(short), ..report })
 }
 
-/// Which backup of a host is shown.
+/// The backup to show.
 #[derive(Clone, Debug)]
 pub struct Shown<'a> {
-    /// Of which path, or at which place.
+    /// The path that was backed up, or the path of the backup itself.
     pub path: &'a str,
-    /// The one that the change to this generation made.
+    /// The generation whose change made the backup.
     pub generation: Option<u64>,
-    /// What stood there before the path was managed.
+    /// Whether to show the original, which is what existed before the path was managed.
     pub original: bool,
 }
 
-/// The content of a backup, byte for byte, and what it is. One SSH exec.
+/// Reads the description and the exact content of a backup. Takes one SSH exec.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, has no such backup, or sends another number of bytes than it
-/// says.
+/// announces.
 pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content, Vec<u8>), Problem> {
     let generation = shown.generation.map(|number| format!("--generation={number}"));
     let path = format!("--path={}", shown.path);
@@ -77,12 +77,12 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
     if head.bytes == length {
         return Ok((head, bytes));
     }
-    Err(Problem::new(Code::BadAnswer, "the backup did not arrive as it is")
+    Err(Problem::new(Code::BadAnswer, "the backup arrived incomplete")
         .at(name)
-        .because(format!("it has {} bytes, and {length} came", head.bytes)))
+        .because(format!("it has {} bytes, but {length} arrived", head.bytes)))
 }
 
-/// Takes what stands after the document out of an answer: it need not be text.
+/// Removes the bytes after the document from an answer, and returns them. They need not be text.
 fn split(output: &mut Output) -> Vec<u8> {
     let head = format!("\n{HEAD}");
     let found = output.stdout.windows(head.len()).position(|window| window == head.as_bytes());

@@ -1,4 +1,4 @@
-//! Carries a change out on a host and follows it to its end, whatever becomes of the connection.
+//! Carries out a change on a host and follows it to its end, even if the connection is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,48 +25,49 @@ use crate::process::Output;
 use crate::process::limits::NOTICES;
 use crate::ssh::{Session, failure};
 
-/// The pause between two attempts to confirm: sshd may just be restarting.
+/// The pause between two attempts to confirm, because sshd may be restarting.
 const AGAIN: Duration = Duration::from_millis(250);
-/// Within how much time an attempt to confirm may not come to an end.
+/// The time limit up to which an attempt to confirm counts as cut short.
 const CUT_SHORT: Duration = Duration::from_secs(2);
-/// The longest pause between two attempts to find a host again.
+/// The longest pause between two attempts to reconnect to a host.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long before the end of the window the last attempt to confirm begins, also where sshd wants longer
-/// pauses.
+/// The time before the end of the confirmation window at which the last attempt starts, even if sshd requires
+/// longer pauses.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
-/// The longest time for which a change may wait to be confirmed: nobody can ask for more, and what a host
-/// says is not trusted.
+/// The longest confirmation window. No operator can request a longer one, and values from a host are not
+/// trusted.
 const WINDOW: Duration = Duration::from_secs(3600);
-/// How often a host may refuse to hear a confirmation. Each time is a login; a host that restarts something
+/// The number of confirmations that a host may refuse. Each one is a login. A host that restarts a service
 /// needs a few.
 const REFUSALS: u32 = 20;
-/// How often a host may say that it knows nothing of a run: what was sent to it may not have begun yet.
+/// The number of times that a host may report the run as unknown, because the script may not have started the
+/// run yet.
 const UNKNOWN: u32 = 3;
 
-/// A change under way.
+/// A change in progress on a host.
 pub struct Change<'a> {
-    /// How to talk to the host.
+    /// The connection to the host.
     session: &'a Session,
-    /// The activator on the host that knows of the run.
+    /// The activator on the host that manages the run.
     program: &'a str,
-    /// The run.
+    /// The name of the run.
     run: &'a RunId,
-    /// On which terms.
+    /// The terms of the change.
     terms: Terms<'a>,
-    /// What it has to come to.
+    /// The result that the report must show.
     expected: Expected<'a>,
-    /// The host has asked for the confirmation.
+    /// Whether the host has asked for the confirmation.
     asked: AtomicBool,
-    /// It has heard it.
+    /// Whether the host has accepted the confirmation.
     heard: AtomicBool,
-    /// How often it has refused to.
+    /// The number of confirmations that the host has refused.
     refusals: AtomicU32,
-    /// Why it could not be confirmed, the last time.
+    /// Why the last attempt to confirm failed.
     unheard: Mutex<Option<String>>,
 }
 
 impl<'a> Change<'a> {
-    /// A change that has not begun. `program`: the activator on the host that knows of the run.
+    /// Creates a change that has not started. `program` is the activator on the host that manages the run.
     pub const fn new(
         session: &'a Session,
         program: &'a str,
@@ -87,16 +88,17 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Sends the script that begins the change, and follows it to its report.
+    /// Sends the script that starts the change, and follows the run to its report.
     ///
     /// # Errors
-    /// There is no report: the host refused before it began, or it is not to be found any more.
+    /// There is no report, because the host refused before the change began, or the report can no longer be
+    /// found.
     pub async fn carry_out(&self, script: &str, arguments: &[&str]) -> Result<Report, Problem> {
         self.end(self.attend(script, arguments).await).await
     }
 
-    /// The same with a script that takes a closure before it begins the change. `arrived` is called in
-    /// between.
+    /// Sends a script that receives a closure and then starts the change, and follows the run to its report.
+    /// `arrived` is called when the closure has arrived.
     ///
     /// # Errors
     /// As for [`Self::carry_out`], or the closure did not arrive.
@@ -120,7 +122,8 @@ impl<'a> Change<'a> {
         Answer::read(self.session.host(), output)
     }
 
-    /// Takes the report from an answer, or finds the host again where the answer was cut off.
+    /// Extracts the report from an answer. If the connection broke, reconnects to the host to obtain the
+    /// report.
     async fn end(&self, answer: Result<Answer, Problem>) -> Result<Report, Problem> {
         let report = match answer {
             Err(problem) if is_broken(&problem) => self.rejoin(problem).await,
@@ -133,7 +136,7 @@ impl<'a> Change<'a> {
         Ok(self.explained(report))
     }
 
-    /// The host knows that nobody confirmed; here it is known why.
+    /// Adds to the report of an unconfirmed change why this side could not confirm it.
     fn explained(&self, mut report: Report) -> Report {
         let unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some(unheard), Some(problem)) = (unheard, &mut report.problem)
@@ -145,7 +148,7 @@ impl<'a> Change<'a> {
         report
     }
 
-    /// Runs a script, and confirms the run as soon as it asks for that.
+    /// Runs a script that starts or follows the run, and confirms the run as soon as the host asks for it.
     async fn attend(&self, script: &str, arguments: &[&str]) -> Result<Answer, Problem> {
         let (sender, notices) = channel(NOTICES);
         let script = format!("{PRELUDE}\n{script}");
@@ -156,13 +159,14 @@ impl<'a> Change<'a> {
         self.read(output)
     }
 
-    /// Never ends: what counts is how the run ends. What a host says again does nothing; only where the
-    /// connection broke it has to be asked again, since an attempt to confirm may have ended with it.
+    /// Handles notices of the run, and confirms the run when the host asks for it. The future never
+    /// completes, because only the end of the run counts. Repeated notices are ignored. After a broken
+    /// connection a new call handles them again, because an attempt to confirm may have been lost.
     async fn confirm_when_asked<T>(&self, mut notices: Receiver<Vec<u8>>) -> T {
         let (mut asked, mut checking) = (false, false);
         while let Some(line) = notices.recv().await {
             match serde_json::from_slice(&line).map(|Notice { news, .. }| news) {
-                // Nobody confirms what nobody wanted to be confirmed.
+                // The run is confirmed only if the operator set a confirmation window.
                 Ok(News::AwaitingConfirm(awaited)) if awaited.run == *self.run && !asked => {
                     asked = true;
                     self.asked.store(true, Ordering::Relaxed);
@@ -180,7 +184,7 @@ impl<'a> Change<'a> {
         std::future::pending().await
     }
 
-    /// Tries, over connections made since, until the host has heard it or goes back.
+    /// Sends the confirmation over new connections until the host accepts it or the window ends.
     async fn confirm(&self, window: Duration) {
         let is_over =
             || self.heard.load(Ordering::Relaxed) || self.refusals.load(Ordering::Relaxed) >= REFUSALS;
@@ -189,10 +193,10 @@ impl<'a> Change<'a> {
         }
         let said = self.found_from_here().await;
         (self.terms.phase)(Phase::Confirming);
-        // Numbers and texts are always JSON.
+        // Numbers and strings can always be serialised.
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
         let deadline = Instant::now() + window;
-        // Refusals are spread over the time that there is.
+        // Attempts that the host refuses are spread over the whole window.
         let mut backoff = Backoff::new(AGAIN * 2, PATIENCE.max(window / (REFUSALS / 2)));
         let (mut pause, mut attempt) = (AGAIN, 0);
         let script = format!("{PRELUDE}\n{}", include_str!("scripts/confirm.sh"));
@@ -202,7 +206,8 @@ impl<'a> Change<'a> {
             let mut output =
                 self.session.script_afresh(&script, &arguments, vec![Arc::clone(&said)], limit).await;
             if output.as_ref().is_err_and(failure::is_turned_away) {
-                // Somebody may keep its sshd busy, to no end but this: a new login it is all the same.
+                // Another client may keep sshd busy in order to prevent the confirmation. A login through the
+                // open connection is a new login all the same.
                 let door = format!("{PRELUDE}\n{}", include_str!("scripts/inside.sh"));
                 let limit = deadline.saturating_duration_since(Instant::now());
                 let said = vec![Arc::clone(&said)];
@@ -213,7 +218,7 @@ impl<'a> Change<'a> {
             }
             let problem = match output {
                 Ok(output) if output.status.success() => return self.heard.store(true, Ordering::Relaxed),
-                // Whoever can log in but not become root has not reached the host either.
+                // A login that cannot become root does not prove that the host can still be managed.
                 Ok(output) => {
                     self.refusals.fetch_add(1, Ordering::Relaxed);
                     pause = backoff.pause();
@@ -231,19 +236,19 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Notes why an attempt to confirm that could take so long was not heard.
+    /// Stores why an attempt to confirm failed. `limit` is the time limit of the attempt.
     fn note(&self, problem: &Problem, limit: Duration) {
         let words = [Some(&problem.what), problem.why.as_ref()];
         let words = words.into_iter().flatten().map(|words| words.trim()).filter(|words| !words.is_empty());
         let why = words.collect::<Vec<_>>().join(": ");
         let mut last = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        // An attempt that was cut short says less than the one before.
+        // An attempt that was cut short is less informative than the one before it.
         if last.is_none() || limit > CUT_SHORT {
             *last = Some(why);
         }
     }
 
-    /// Tries what is tried from here.
+    /// Runs the health checks that this machine performs, and returns the confirmation with their results.
     async fn found_from_here(&self) -> Confirmation {
         match self.terms.checks {
             None => Confirmation::without(health::UNKNOWN),
@@ -255,7 +260,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Finds the host again after the connection broke, and follows the run from where it is.
+    /// Reconnects to the host after the connection broke, and follows the run from its current state.
     async fn rejoin(&self, broke: Problem) -> Result<Report, Problem> {
         let longest = self.terms.checks.into_iter().flatten().map(Check::limit).max().unwrap_or_default();
         let rejoin = self.session.to_rejoin();
@@ -275,7 +280,7 @@ impl<'a> Change<'a> {
             match found.and_then(Answer::report) {
                 Ok(report) => return Ok(report),
                 Err(problem) if problem.code == Code::NoRun && unknown < UNKNOWN => unknown += 1,
-                // The connection broke before anything began.
+                // The connection broke before the run began.
                 Err(problem) if problem.code == Code::NoRun => return Err(broke),
                 Err(problem) if is_broken(&problem) || problem.code == Code::NoSudo => last = problem,
                 Err(problem) => return Err(problem),
@@ -289,26 +294,28 @@ impl<'a> Change<'a> {
         Err(self.unknown_truth(last))
     }
 
-    /// A host that is lost while it changes leaves its truth unknown, which is more than being unreachable.
+    /// Returns the problem for a host that was lost during a change. Its state is unknown, which is more
+    /// serious than an unreachable host.
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);
-        let what = "the connection broke while the host was changing; how it ended is not known";
+        let what = "the connection broke during the change, and its outcome is unknown";
         let goes_back = match self.terms.confirm {
-            Some(_) => "; a host that was cut off goes back by itself",
-            None => "; nobody had to confirm the change, so it may stand",
+            Some(_) => "; an unreachable host rolls back by itself",
+            None => "; the change needed no confirmation, so it may be in force",
         };
-        let help = format!("see how it stands: nixfleet status --host {name}{goes_back}");
+        let help = format!("check the state of the host: nixfleet status --host {name}{goes_back}");
         Problem::new(Code::BadAnswer, what).at(name).because(why).help(help)
     }
 }
 
-/// Whether a problem is one of the way to the host, which may open again: also by the host's going back.
+/// Whether a problem concerns the connection to the host, which may recover, for example because the host
+/// rolls back.
 fn is_broken(problem: &Problem) -> bool {
     matches!(problem.code, Code::Unreachable | Code::SshAuth)
 }
 
-/// How long a change waits to be confirmed, of which so many seconds were said.
+/// Returns the confirmation window for a number of seconds, limited to `WINDOW`.
 fn window(seconds: u64) -> Duration {
     Duration::from_secs(seconds).min(WINDOW)
 }

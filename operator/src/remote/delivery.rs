@@ -1,4 +1,4 @@
-//! The part of a script in which a closure is copied to the host, seen from here.
+//! The operator's side of copying a closure to a host, within a script on the host.
 
 use std::io::{self, BufRead, Read as _};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::process::limits::NOISE;
 use crate::process::{Ends, Output};
 use crate::ssh::{Session, failure};
 
-/// Sends a script that takes a closure before it does anything else, lets it have all of the transfer, and
-/// hands on what it says from then on. `arrived` is called in between. What the script ends with comes back,
-/// or how the connection broke on its way.
+/// Sends a script that receives a closure before it does anything else, copies the closure, and forwards the
+/// notices of the script. `arrived` is called when the closure has arrived. Returns the output of the script,
+/// or the problem with the connection if it broke after the whole closure was sent.
 ///
 /// # Errors
-/// The closure did not arrive, so the rest of the script has not begun.
+/// The closure did not arrive, so the rest of the script did not run.
 pub async fn deliver(
     session: &Session,
     script: &str,
@@ -44,7 +44,7 @@ pub async fn deliver(
     match (copied, session.judge(output)) {
         (Err(CopyFailure::Here(problem)), _) => Err(problem),
         (Err(CopyFailure::There { error, .. }), _) if is_noise(&error) => {
-            Err(failure::bad_size(session.host(), "the host does not stop talking", &error.to_string()))
+            Err(failure::bad_size(session.host(), "the host sends too much output", &error.to_string()))
         }
         (Err(CopyFailure::There { error, .. }), Ok(output)) => Err(refused(session, output, &error)),
         (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
@@ -52,12 +52,12 @@ pub async fn deliver(
     }
 }
 
-/// Whether the login shell did not stop talking.
+/// Whether a copy failed because the login shell printed too much.
 fn is_noise(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::FileTooLarge
 }
 
-/// Reads as far as the line of facts.
+/// Reads up to and including the line of facts.
 fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let begin = facts.len();
@@ -75,7 +75,8 @@ fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// Why the closure did not arrive, where the connection holds: in the words of the host, if it has any.
+/// Returns why the closure did not arrive although the connection works. The reason is in the words of the
+/// host, if it printed any.
 fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
     let said = output.stderr_text();
     let said = said.trim();
@@ -88,9 +89,9 @@ fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
     }
     let name = &session.host().name;
     let help = if said.contains("No space left on device") {
-        format!("make room: nixfleet run --sudo --host {name} -- nix-collect-garbage")
+        format!("free space on the host: nixfleet run --sudo --host {name} -- nix-collect-garbage")
     } else {
-        format!("try the host's Nix: nixfleet run --sudo --host {name} -- nix-store --verify")
+        format!("check the Nix store of the host: nixfleet run --sudo --host {name} -- nix-store --verify")
     };
     let problem = Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).help(help);
     if said.is_empty() { problem.because(error) } else { problem.because(said) }

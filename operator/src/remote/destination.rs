@@ -1,17 +1,17 @@
-//! Where a rollback goes.
+//! The generation that a rollback leads to.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The generation that a host goes back to.
+/// The generation that a host is rolled back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Destination {
-    /// The newest generation that is older than the present one.
+    /// The newest generation that is older than the current one.
     Previous,
-    /// A generation by its number.
+    /// The generation with this number.
     Number(u64),
 }
 

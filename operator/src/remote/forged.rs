@@ -1,28 +1,29 @@
-//! Whether a report is one of the change that was ordered. What a host says of itself cannot be proved from
-//! here; but a report that is not about this change must not count as its success.
+//! Checks that a report belongs to the change that was ordered. The statements of a host about itself cannot
+//! be verified from here, but a report about another change must not count as a success.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
-/// What a change has to come to.
+/// The result that the report of a change must show.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// The closure in force afterwards.
+    /// The closure that the host must run after the change.
     pub closure: &'a str,
-    /// The number of its generation, where that is known before.
+    /// The number of the generation after the change, if it is known in advance.
     pub number: Option<u64>,
-    /// Whether the closure was made for the host by its name: an earlier generation may be of another one.
+    /// Whether the closure was made for the current name of the host. An earlier generation may have been
+    /// made for another name.
     pub is_named: bool,
 }
 
 impl Expected<'_> {
-    /// Looks at a report that tells of a success. `is_confirmed`: the host had to ask for a confirmation, and
-    /// has; or nobody wanted one.
+    /// Checks a report that claims a success. `is_confirmed` is whether the host asked for the confirmation,
+    /// or needed none.
     ///
     /// # Errors
-    /// It cannot be the report of this change.
+    /// The report cannot belong to this change.
     pub fn check(self, report: &Report, host: &Host, is_confirmed: bool) -> Result<(), Problem> {
         let is_good = match report.outcome {
             Outcome::Ok | Outcome::Partial | Outcome::Unchanged => true,
@@ -37,26 +38,26 @@ impl Expected<'_> {
             return Ok(());
         };
         let name = &host.name;
-        Err(Problem::new(Code::BadAnswer, "the host reports another change than the one that was ordered")
+        Err(Problem::new(Code::BadAnswer, "the host reports a different change than the requested one")
             .at(name)
             .because(why)
-            .help(format!("see how it stands: nixfleet status --host {name}")))
+            .help(format!("check the state of the host: nixfleet status --host {name}")))
     }
 
     fn objection(self, report: &Report, host: &Host, is_confirmed: bool) -> Option<String> {
         if self.is_named && report.host != host.name {
-            return Some(format!("the report is one of {}", report.host));
+            return Some(format!("the report is about {}", report.host));
         }
         let Some(after) = &report.after else { return Some("it names no generation".to_owned()) };
         if after.closure != self.closure {
-            return Some(format!("it should be at {}, and says {}", self.closure, after.closure));
+            return Some(format!("it should be at {}, but reports {}", self.closure, after.closure));
         }
         if let Some(number) = self.number.filter(|number| *number != after.number) {
-            return Some(format!("it should be at generation {number}, and says {}", after.number));
+            return Some(format!("it should be at generation {number}, but reports {}", after.number));
         }
         let is_changed = report.outcome.has_changed() && report.steps_done > 0;
         (is_changed && !is_confirmed)
-            .then(|| "it had to be confirmed, and never asked for the confirmation".to_owned())
+            .then(|| "the change required a confirmation, but the host never requested it".to_owned())
     }
 }
 

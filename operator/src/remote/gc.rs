@@ -1,4 +1,4 @@
-//! Drops generations of a host that nobody needs.
+//! Drops generations of a host that are not needed.
 
 use nixfleet_contract::gc::{GcPlan, GcReport, Request, Retention};
 use nixfleet_contract::problem::Problem;
@@ -7,10 +7,11 @@ use super::{ask, short};
 use crate::identity::operator;
 use crate::ssh::Session;
 
-/// Asks which generations would go; nothing where the host is not managed. One SSH exec.
+/// Asks a host which generations a garbage collection would drop. Returns `None` if the host is not managed.
+/// Takes one SSH exec.
 ///
 /// # Errors
-/// The host cannot be reached, gives no root, or its activator refuses.
+/// The host cannot be reached, the SSH user cannot become root, or the activator refuses.
 pub async fn plan_gc(session: &Session, request: &Request) -> Result<Option<GcPlan>, Problem> {
     let flags = flags(request);
     let arguments: Vec<&str> =
@@ -26,10 +27,11 @@ pub async fn plan_gc(session: &Session, request: &Request) -> Result<Option<GcPl
     }
 }
 
-/// Drops the generations that a plan named, and has the store collected where that is wanted. One SSH exec.
+/// Drops the generations that a plan names. With `collect`, also collects garbage in the store of the host.
+/// Takes one SSH exec.
 ///
 /// # Errors
-/// There is no report: the host cannot be reached, or its activator refuses.
+/// There is no report, because the host cannot be reached or its activator refuses.
 pub async fn gc(
     session: &Session,
     request: &Request,
@@ -46,7 +48,7 @@ pub async fn gc(
     Ok(GcReport { problem: report.problem.map(short), ..report })
 }
 
-/// The request, as the activator takes it.
+/// Returns the request as flags of the activator.
 fn flags(request: &Request) -> Vec<String> {
     let retention = match request.retention {
         Retention::Newest(count) => format!("--keep={count}"),

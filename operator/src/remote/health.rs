@@ -1,4 +1,4 @@
-//! Has a host try its health checks.
+//! Runs the health checks that a host runs itself.
 
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::problem::{Code, Problem};
@@ -6,10 +6,11 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::ask;
 use crate::ssh::Session;
 
-/// What came of the checks of the generation in force. One SSH exec.
+/// Runs the health checks of the current generation on the host, and returns their results. Takes one SSH
+/// exec.
 ///
 /// # Errors
-/// The host cannot be reached, is not managed, gives no root, or its activator refuses.
+/// The host cannot be reached, is not managed, the SSH user cannot become root, or the activator refuses.
 pub async fn health(session: &Session) -> Result<Checked, Problem> {
     let answer =
         ask(session, include_str!("scripts/health.sh"), &[], Vec::new(), session.to_change()).await?;
@@ -19,5 +20,5 @@ pub async fn health(session: &Session) -> Result<Checked, Problem> {
     let name = &session.host().name;
     Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
         .at(name)
-        .help(format!("bring it under management: nixfleet apply --host {name}")))
+        .help(format!("apply to the host first: nixfleet apply --host {name}")))
 }

@@ -1,38 +1,40 @@
-//! Why a host did not run the script it was sent: what `sshd` starts is the login shell of the user, and that
-//! may run nothing.
+//! Explains why a host did not run a script. `sshd` starts the login shell of the user, which may refuse to
+//! run commands.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::excerpt;
 
-/// Says so, with what came in the place of an answer.
+/// Returns the problem to report, given the output and the exit code in place of an answer.
 pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
     let user = &host.ssh.user;
     let has = |word: &str| said.contains(word);
     let exit = exit.map_or_else(|| "was killed".to_owned(), |code| format!("ended with exit code {code}"));
     let shell = format!(
-        "see its login shell: getent passwd {user}; on the host, as root: usermod --shell /bin/bash {user}"
+        "check its login shell: getent passwd {user}; to set another one, run on the host as root: usermod \
+         --shell /bin/bash {user}"
     );
     let (why, help) = if said.trim().is_empty() {
-        let why = format!("it said nothing and {exit}, as a login shell such as /bin/false does");
+        let why = format!("it printed nothing and {exit}, like the login shell /bin/false");
         (why, shell)
     } else if has("currently not available") {
-        (excerpt(said), format!("this is what /usr/sbin/nologin says; {shell}"))
+        (excerpt(said), format!("replace the login shell, which is /usr/sbin/nologin; {shell}"))
     } else if has("restricted") || has("rbash") {
-        (excerpt(said), format!("a restricted shell must be able to run sh; {shell}"))
+        (excerpt(said), format!("allow the restricted shell to run sh; {shell}"))
     } else if has("sftp connections only") {
-        let help =
-            format!("let {user} run commands: ForceCommand in /etc/ssh/sshd_config allows it files alone");
+        let help = format!(
+            "let {user} run commands: ForceCommand in /etc/ssh/sshd_config allows only file transfers"
+        );
         (excerpt(said), help)
     } else {
         let help = format!(
-            "the login shell of {user} must be able to run sh -c, and no ForceCommand of sshd or command= of the key \
-             may run in its place; {shell}"
+            "let the login shell of {user} run sh -c, and remove any ForceCommand of sshd or command= of \
+             the key; {shell}"
         );
         (excerpt(said), help)
     };
-    Problem::new(Code::BadAnswer, "the host did not run the script it was sent")
+    Problem::new(Code::BadAnswer, "the host did not run the script of nixfleet")
         .at(format!("{} (user {user})", host.name))
         .because(why)
         .help(help)

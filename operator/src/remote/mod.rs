@@ -1,4 +1,4 @@
-//! What is done on a host, one step per file: each is one SSH exec of a small fixed script.
+//! Actions on a host, one per file. Each one runs small fixed scripts over SSH, usually a single one.
 
 mod answer;
 mod apply;
@@ -47,7 +47,7 @@ use typed::{short, typed};
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");
 
-/// Runs one of the scripts that look, behind the prelude and the facts.
+/// Runs a script, preceded by the prelude and the script that prints the facts, and reads the answer.
 async fn ask(
     session: &Session,
     script: &str,

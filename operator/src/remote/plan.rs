@@ -1,4 +1,4 @@
-//! Asks a host what would change. Nothing on it changes by that, not even its store.
+//! Asks a host what a change would do. Planning changes nothing on the host, not even its store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,28 +17,28 @@ use super::typed;
 use crate::nix::{Closure, stored};
 use crate::ssh::Session;
 
-/// The target of a host.
+/// The closure that a host is planned to run, with the parts that are sent to the host.
 #[derive(Debug)]
 pub struct HostTarget {
     /// The closure, in the store of this machine.
     pub closure: Closure,
-    /// The activator in it: a path in the store, the same on both sides.
+    /// The activator of the closure, at a store path that is the same on both machines.
     pub activator: PathBuf,
-    /// Its manifest.
+    /// The manifest of the closure.
     pub manifest: Arc<[u8]>,
 }
 
 impl HostTarget {
-    /// Reads what is sent to the host.
+    /// Reads the parts of a closure that are sent to the host.
     ///
     /// # Errors
-    /// The closure cannot be read here.
+    /// The closure cannot be read on this machine.
     pub fn read(closure: Closure) -> Result<Self, Problem> {
         Ok(Self { activator: closure.activator()?, manifest: closure.manifest()?.into(), closure })
     }
 }
 
-/// Activators read for upload, each once for all hosts.
+/// Activators to upload, each of which is read once for all hosts.
 #[derive(Debug, Default)]
 pub struct Activators(Mutex<BTreeMap<PathBuf, Arc<[u8]>>>);
 
@@ -60,14 +60,14 @@ impl Activators {
     }
 }
 
-/// On which terms a host plans.
+/// The terms on which a host plans a change.
 #[derive(Clone, Copy)]
 pub struct PlanTerms<'a> {
-    /// In spite of which objections.
+    /// The objections to overrule.
     pub force: &'a [Force],
-    /// What it looks at, and shows.
+    /// The options of the plan.
     pub options: PlanOptions,
-    /// Where nothing is to change, it tries its health checks, which may take so long.
+    /// The time limit of the health checks that the host runs if nothing would change, or `None` to run none.
     pub trying: Option<Duration>,
 }
 
@@ -77,7 +77,7 @@ impl PlanTerms<'_> {
         force_flags(self.force).chain(self.options.flags()).chain(trying).collect()
     }
 
-    /// How long a host may take to answer.
+    /// Returns the time limit for the host's answer.
     fn limit(self, session: &Session, manifest: &[u8]) -> Duration {
         let tools = if self.options.no_validate {
             Duration::ZERO
@@ -88,13 +88,14 @@ impl PlanTerms<'_> {
     }
 }
 
-/// Asks for a plan. Where the host already runs the activator of the target closure this is one SSH exec;
-/// else the activator is sent along in a second one, and removed again. So are contents that the host's own
-/// tools have to look at: with the activator those that may change, otherwise, in one more exec, those that
-/// the host asks for.
+/// Asks a host for a plan. This takes one SSH exec if the host already runs the activator of the target
+/// closure. Otherwise a second exec uploads the activator, which is removed again after planning.
+///
+/// The host's own tools may have to inspect the contents of files. With the activator, all contents that may
+/// change are uploaded. Otherwise one more exec uploads those that the host asks for.
 ///
 /// # Errors
-/// The host cannot be reached, has no Nix, gives no root, or its activator refuses.
+/// The host cannot be reached, has no Nix, the SSH user cannot become root, or the activator refuses.
 pub async fn plan(
     session: &Session,
     target: &HostTarget,
@@ -110,7 +111,7 @@ pub async fn plan(
         let pieces = [vec![Arc::clone(&target.manifest)], contents].concat();
         super::ask(session, include_str!("scripts/plan.sh"), &arguments, pieces, limit).await
     };
-    // No tool of the host looks at anything yet.
+    // In this exec the host's own tools do not inspect anything yet.
     let at_once = session.to_answer().saturating_add(terms.trying.unwrap_or_default());
     let answer = ask("--name-lacking", Vec::new(), at_once).await?;
     if !answer.has_nix {
@@ -139,8 +140,8 @@ pub async fn plan(
 }
 
 impl HostTarget {
-    /// Contents of files that the host's own tools may look at, each once, as far as they are not too long.
-    /// What cannot be read here is missed there, which the plan says.
+    /// Returns contents of files that the host's own tools may inspect, each once and within the limits on
+    /// size. A content that cannot be read here is left out, which the plan reports.
     fn contents(&self, session: &Session, is_asked_for: impl Fn(&FileEntry) -> bool) -> Vec<Arc<[u8]>> {
         let Ok(manifest) = Manifest::parse(&self.manifest) else { return Vec::new() };
         let closure = Path::new(&self.closure.path);
@@ -158,25 +159,29 @@ impl HostTarget {
         contents.collect()
     }
 
-    /// How long the manifest is, and each of these contents behind it.
+    /// Returns the flag with the lengths of the manifest and of each of these contents after it.
     fn parts(&self, contents: &[Arc<[u8]>]) -> String {
         let lengths: Vec<String> = contents.iter().map(|content| format!(",{}", content.len())).collect();
         format!("--parts={}{}", self.manifest.len(), lengths.concat())
     }
 }
 
-/// Refuses a plan for another closure: what is shown must be what is applied. The host is called what we call
-/// it.
+/// Checks that a plan is about the target closure, because the plan that is shown must be the plan that is
+/// applied. Sets the name of the host to its name in the inventory.
 fn ours(plan: Plan, session: &Session, target: &HostTarget) -> Result<Plan, Problem> {
     let name = &session.host().name;
     if plan.target == target.closure.path {
         return Ok(named(plan, session));
     }
-    let why = format!("asked about {}, it answered about {}", target.closure.path, plan.target);
-    Err(Problem::new(Code::BadAnswer, "the host answered with another plan").at(name).because(why))
+    let why = format!(
+        "the plan for {} was requested, but the answer is about {}",
+        target.closure.path, plan.target
+    );
+    Err(Problem::new(Code::BadAnswer, "the host sent the plan of a different closure").at(name).because(why))
 }
 
-/// A plan as this side tells it: with the name that the host has here, and commands that are typed here.
+/// Adapts a plan to this machine: sets the name of the host to its name in the inventory, and rewrites
+/// commands in problems so that the user can type them here.
 pub fn named(mut plan: Plan, session: &Session) -> Plan {
     let host = session.host();
     plan.problems = plan.problems.into_iter().map(|problem| typed(problem, host)).collect();
@@ -187,5 +192,5 @@ fn no_nix(session: &Session) -> Problem {
     Problem::new(Code::NoNix, "the host has no Nix")
         .at(&session.host().name)
         .because("there is no nix-store in PATH or in /nix/var/nix/profiles/default/bin")
-        .help("install it: apt-get install nix-setup-systemd, or https://nixos.org/download")
+        .help("install Nix: apt-get install nix-setup-systemd, or https://nixos.org/download")
 }

@@ -1,4 +1,4 @@
-//! Puts a host back to an earlier generation.
+//! Rolls a host back to an earlier generation.
 
 use nixfleet_contract::inspected;
 use nixfleet_contract::plan::Plan;
@@ -15,10 +15,11 @@ use super::{Terms, ask};
 use crate::identity::operator;
 use crate::ssh::Session;
 
-/// How many commands that files name may take as long as they can before a host counts as silent.
+/// The number of file checks that may each take their full time before a host counts as silent.
 const FEW: usize = 5;
 
-/// Asks what going back would change, and which activator says so. Nothing on the host changes by that.
+/// Asks a host what a rollback would change. Returns the plan and the activator that made it. Planning
+/// changes nothing on the host.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, has no such generation, or its activator refuses.
@@ -32,14 +33,14 @@ pub async fn plan_rollback(
     let flags: Vec<String> = options.flags().collect();
     let arguments: Vec<&str> =
         [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
-    // How many files of the generation name commands is not known here; a few may.
+    // The number of file checks in that generation is not known here, so the limit allows for a few.
     let limit = session.to_answer().saturating_add(inspected::patience(FEW));
     let answer = ask(session, script, &arguments, Vec::new(), limit).await?;
     let Some(activator) = answer.activator.clone() else {
         let name = &session.host().name;
         return Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
             .at(name)
-            .help(format!("bring it under management: nixfleet apply --host {name}")));
+            .help(format!("apply to the host first: nixfleet apply --host {name}")));
     };
     let mut plan: Plan = answer.document()?;
     if !options.show_private {
@@ -48,11 +49,12 @@ pub async fn plan_rollback(
     Ok((named(plan, session), activator))
 }
 
-/// Goes back to the closure `target`, if the plan still has this fingerprint. `activator` is the one that
-/// planned it.
+/// Rolls back to the closure `target`, if the plan still has this fingerprint. `activator` is the activator
+/// that made the plan.
 ///
 /// # Errors
-/// There is no report: the host refused before it began, or it is not to be found any more.
+/// There is no report, because the host refused before the rollback began, or the report can no longer be
+/// found.
 pub async fn rollback(
     session: &Session,
     to: Destination,

@@ -1,4 +1,4 @@
-//! Runs a command of the user on a host and hands on its output as it comes.
+//! Runs a command of the user on a host and forwards its output as it arrives.
 
 use std::io;
 use std::process::Stdio;
@@ -17,41 +17,41 @@ use crate::process::HELD;
 use crate::process::limits::{COMMAND, HELD as HELD_BYTES, NOISE, SMALL};
 use crate::ssh::{SSH_FAILED, Session, failure};
 
-/// The longest piece that is handed on as one line, in bytes.
+/// The longest piece of output that is forwarded as one line, in bytes.
 const LINE_LIMIT: u64 = 64 << 10;
-/// Begins the line that comes before the output.
+/// The prefix of the line that precedes the output of the command.
 const MARK: &[u8] = b"@nixfleet";
-/// The exit code of a command that was given up, as `timeout` has it.
+/// The exit code of a command that exceeded its time limit, the same as that of `timeout`.
 const GIVEN_UP: i32 = 124;
-/// How long it may take to end one.
+/// The time limit for ending such a command on the host.
 const TO_END: Duration = Duration::from_secs(10);
 
-/// A command to run.
+/// A command to run on a host.
 #[derive(Clone, Debug)]
 pub struct RemoteCommand {
-    /// Its words, which arrive on the host exactly as given.
+    /// The words of the command, which reach the host exactly as given.
     pub words: Vec<String>,
-    /// Whether it runs as root.
+    /// Whether the command runs as root.
     pub sudo: bool,
-    /// How long it may take.
+    /// The time limit of the command.
     pub limit: Duration,
-    /// Whether its output is kept, as one whole, in place of being told line by line.
+    /// Whether the output is stored as a whole instead of being forwarded line by line.
     pub keep: bool,
 }
 
-/// How a command ended.
+/// The result of a command on a host.
 #[derive(Clone, Debug, Default)]
 pub struct Finished {
-    /// Its exit code; 128 and the signal where a signal ended it, as shells have it.
+    /// The exit code. After a signal it is 128 plus the number of the signal, as in shells.
     pub exit: i32,
-    /// What it wrote on standard output and error, where that is kept.
+    /// Standard output and standard error, if they are stored.
     pub output: [Vec<u8>; 2],
-    /// Why it did not come to its own end.
+    /// The reason why the command was ended early.
     pub problem: Option<Problem>,
 }
 
-/// Runs a command, and tells each line of its output, without its end, as the host sends it. `input`: what it
-/// reads.
+/// Runs a command, and sends each line of its output as an event as soon as it arrives, without the line
+/// break. `input` is the standard input of the command.
 ///
 /// # Errors
 /// The host cannot be reached, the command was not started there, or its output cannot be read.
@@ -83,14 +83,14 @@ async fn run_there(
     }
     let told = invocation.told();
     let mut child = process.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
-    // The other side of the input is to see when the command reads no more.
+    // This closes our copy of the input, so that its writer notices when the command stops reading.
     drop(process);
     let streams = [Stream::Stdout, Stream::Stderr];
     let [mut out, mut errors] =
         streams.map(|stream| StreamReader::new(&host.name, stream, command.keep, events));
     let finish = async {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        // A host that does not stop talking on one of them is not waited for on the other.
+        // A host that exceeds the limit on one stream is not waited for on the other.
         tokio::try_join!(out.listen(stdout), errors.listen(stderr))?;
         child.wait().await
     };
@@ -116,7 +116,7 @@ async fn run_there(
     Ok(Finished { exit, output: [out.kept, errors.kept], problem: None })
 }
 
-/// Ends a command that takes too long, also on the host.
+/// Ends a command that exceeded its time limit, on this machine and on the host.
 async fn give_up(
     session: &Session,
     child: &mut Child,
@@ -132,18 +132,18 @@ async fn give_up(
         }
         None => false,
     };
-    // With its connection here it loses its input and output.
+    // Killing `ssh` closes the input and the output of the command.
     let _ = child.start_kill();
     let seconds = limit.as_secs();
     let s = if seconds == 1 { "" } else { "s" };
-    let fate = if ended { "it was ended on the host" } else { "it may still be running on the host" };
+    let fate = if ended { "it was killed on the host" } else { "it may still run on the host" };
     Problem::new(Code::TimedOut, "the command did not end in time")
         .at(&session.host().name)
-        .because(format!("{seconds} second{s} are over; {fate}"))
-        .help("allow it more with --timeout SECONDS")
+        .because(format!("the limit is {seconds} second{s}; {fate}"))
+        .help("allow more time: --timeout SECONDS")
 }
 
-/// Why the command was not started.
+/// Returns the reason why the command was not started.
 fn not_begun(session: &Session, out: &[u8], errors: &[u8], exit: i32) -> Problem {
     let host = session.host();
     let [out, errors] = [out, errors].map(|noise| String::from_utf8_lossy(noise).into_owned());
@@ -157,7 +157,7 @@ fn not_begun(session: &Session, out: &[u8], errors: &[u8], exit: i32) -> Problem
     sudo::refused(&errors, host).unwrap_or_else(|| ran_nothing(host, said, Some(exit)))
 }
 
-/// Reads one stream of a command.
+/// A reader for one output stream of a command.
 struct StreamReader<'a> {
     host: &'a str,
     stream: Stream,
@@ -165,11 +165,11 @@ struct StreamReader<'a> {
     events: &'a Sender<EventKind>,
     /// Whether the output of the command has begun.
     begun: bool,
-    /// What came before that, with the line that ends it.
+    /// The output before that of the command, including the `MARK` line that ends it.
     noise: Vec<u8>,
-    /// The output, where it is kept.
+    /// The output of the command, if it is stored.
     kept: Vec<u8>,
-    /// The last line, where `ssh` says why it failed.
+    /// The last line, in which `ssh` reports why it failed.
     last: String,
 }
 
@@ -179,7 +179,7 @@ impl<'a> StreamReader<'a> {
         Self { host, stream, keep, events, begun: false, noise, kept, last }
     }
 
-    /// The process on the host that the first line names.
+    /// Returns the ID of the process on the host, which the `MARK` line contains.
     fn process(&self) -> Option<String> {
         let noise = self.noise.trim_ascii_end();
         let line = noise.rsplit(|byte| *byte == b'\n').next().filter(|_| self.begun)?;
@@ -188,7 +188,7 @@ impl<'a> StreamReader<'a> {
         (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())).then_some(process)
     }
 
-    /// Listens to the end.
+    /// Reads the stream to its end.
     async fn listen(&mut self, stream: Option<impl AsyncRead + Unpin>) -> io::Result<()> {
         let Some(stream) = stream else { return Ok(()) };
         let mut reader = BufReader::new(stream);
@@ -202,7 +202,7 @@ impl<'a> StreamReader<'a> {
         }
     }
 
-    /// A line, or a piece of a long one.
+    /// Processes one line, or a piece of a long line.
     async fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.begun {
             if self.noise.len() > NOISE.bytes {
@@ -221,7 +221,8 @@ impl<'a> StreamReader<'a> {
         self.events.send(line).await.map_err(io::Error::other)
     }
 
-    /// Keeps output. What is not small takes a part of the room that all hosts have together, piece by piece.
+    /// Stores output. Beyond the size of small output, memory is taken piece by piece from the budget that
+    /// all hosts share.
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
         let before = self.kept.len();
         self.kept.extend(bytes);

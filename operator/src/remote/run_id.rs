@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use nixfleet_contract::run_id::RunId;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// The name of a new run.
+/// Creates the name of a new run.
 pub fn new_run() -> RunId {
     let mut bytes = [0; 16];
     if getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
-        // No random numbers: time and process tell the runs of one machine apart.
+        // Without random numbers, the time and the process ID distinguish the runs of one machine.
         let now = Timestamp::now().as_nanosecond().cast_unsigned();
         return RunId::of(now ^ (u128::from(std::process::id()) << 96));
     }

@@ -1,4 +1,4 @@
-//! Brings a closure to a host ahead of its turn.
+//! Copies a closure to a host before the host's turn in a rollout.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::delivery::deliver;
 use crate::nix::{StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies what the host lacks of a closure. No root protects it there: if it is collected as garbage before
-/// the host has its turn, it is sent again.
+/// Copies the missing paths of a closure to a host. No garbage collection root protects the paths there. If
+/// they are collected before the host's turn, they are sent again.
 ///
 /// # Errors
 /// The closure was not copied completely.

@@ -1,11 +1,11 @@
-//! Whether reading a document takes no more memory than its length lets expect.
+//! Limits the memory that parsing a document takes, which may be many times its length.
 
 use crate::process::limits::{OBJECTS, VALUES};
 
-/// Counts its objects and values. What is no JSON is for the parser to say.
+/// Counts the objects and values in a JSON document. Invalid JSON is left for the parser to report.
 ///
 /// # Errors
-/// There are more than [`OBJECTS`] or [`VALUES`].
+/// There are more than [`OBJECTS`] objects or more than [`VALUES`] values.
 pub fn check(document: &[u8]) -> Result<(), String> {
     let (mut objects, mut values, mut is_text, mut is_escaped) = (0, 0, false, false);
     for byte in document {

@@ -1,4 +1,4 @@
-//! Asks a host how it stands.
+//! Queries the status of a host.
 
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::status::Status;
@@ -6,10 +6,10 @@ use nixfleet_contract::status::Status;
 use super::ask;
 use crate::ssh::Session;
 
-/// The status of a host, or nothing where it is not managed. One SSH exec.
+/// Returns the status of a host, or `None` if the host is not managed. Takes one SSH exec.
 ///
 /// # Errors
-/// The host cannot be reached, gives no root, or its activator refuses.
+/// The host cannot be reached, the SSH user cannot become root, or the activator refuses.
 pub async fn status(session: &Session) -> Result<Option<Status>, Problem> {
     let answer =
         ask(session, include_str!("scripts/status.sh"), &[], Vec::new(), session.to_answer()).await?;

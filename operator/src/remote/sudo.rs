@@ -1,28 +1,31 @@
-//! Why the SSH user did not become root, as `sudo` says it, and what to type against it.
+//! Explains why the SSH user could not become root, from the messages of `sudo`, and suggests what to type to
+//! correct it.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 
-/// A cause that `sudo` has words for.
+/// A cause that the messages of `sudo` reveal.
 #[derive(Clone, Copy)]
 enum Cause {
-    /// There is no `sudo`.
+    /// `sudo` is not installed.
     Missing,
-    /// It wants a terminal: `requiretty`.
+    /// `sudo` requires a terminal, because of the setting `requiretty`.
     Terminal,
-    /// It does not read a file of rules that others may write to.
+    /// `sudo` does not read a file of rules that other users may write to.
     OpenFile,
-    /// It does not understand a file of rules.
+    /// `sudo` finds a syntax error in a file of rules.
     Syntax,
-    /// Its own file gives no rights, or those are taken from it.
+    /// The program `sudo` lacks the privileges of root, because of its file mode or of the environment in
+    /// which it runs.
     Powerless,
     /// The account is locked or has expired.
     Account,
-    /// There is no rule for the user, or one that asks for a password or allows something else.
+    /// There is no rule for the user, or the rule asks for a password or allows only other commands.
     Rule,
 }
 
-/// The causes with the words of `sudo` and of sudo-rs. One that comes first explains those behind it.
+/// The causes and their messages in `sudo` and sudo-rs. If several causes match, the first one explains the
+/// others.
 const CAUSES: [(Cause, &[&str]); 7] = [
     (Cause::Missing, &["sudo: not found", ": sudo: command not found"]),
     (Cause::OpenFile, &["is world writable", "is writable by", "is owned by uid", "is owned by gid"]),
@@ -44,11 +47,11 @@ const CAUSES: [(Cause, &[&str]); 7] = [
     ),
 ];
 
-/// Words of `sudo` that accompany what it does all the same.
+/// Messages of `sudo` that do not prevent it from running a command.
 const NOISE: [&str; 4] =
     ["unable to resolve host", "setrlimit", "unable to send audit message", "unable to get time of day"];
 
-/// The problem that these words describe, if `sudo` has refused.
+/// Returns the problem that the messages in `stderr` describe, if `sudo` refused.
 pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     let user = &host.ssh.user;
     let said: Vec<&str> = stderr
@@ -62,12 +65,12 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     let (line, help) = if let Some((cause, line)) = known.filter(|_| of_sudo) {
         (line, help(cause, line, host))
     } else {
-        // Where a program is not found, sudo did its own work.
+        // If a program is not found, `sudo` itself succeeded.
         let line = said.iter().find(|line| line.starts_with("sudo: ") && !line.ends_with("not found"))?;
-        (*line, format!("try it: ssh {user}@{} sudo -n true", host.addr))
+        (*line, format!("test the access: ssh {user}@{} sudo -n true", host.addr))
     };
     Some(
-        Problem::new(Code::NoSudo, "the SSH user may not become root")
+        Problem::new(Code::NoSudo, "the SSH user cannot become root")
             .at(format!("{} (user {user})", host.name))
             .because(line)
             .help(help),
@@ -76,7 +79,7 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
 
 fn help(cause: Cause, line: &str, host: &Host) -> String {
     let user = &host.ssh.user;
-    let root = "on the host, as root: ";
+    let root = "run on the host, as root: ";
     match cause {
         Cause::Missing => format!(
             "{root}apt-get install sudo; or let NixFleet log in as root: hosts.{}.ssh.user = \"root\";",
@@ -84,28 +87,34 @@ fn help(cause: Cause, line: &str, host: &Host) -> String {
         ),
         Cause::Terminal => format!("{root}echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/nixfleet-tty"),
         Cause::OpenFile => {
-            // sudo 1.9.16 leaves the name of an included file out.
+            // sudo 1.9.16 omits the name of an included file.
             let named = line.split_whitespace().find(|word| word.starts_with('/')).map(str::to_owned);
             let files = named.unwrap_or_else(|| "/etc/sudoers /etc/sudoers.d/*".to_owned());
             format!(
-                "sudo reads no rules that others may write; {root}chown root:root {files} && chmod 0440 {files}"
+                "{root}chown root:root {files} && chmod 0440 {files}; sudo ignores rules that other users \
+                 can write"
             )
         }
         Cause::Syntax => format!("{root}visudo -c"),
         Cause::Powerless if line.contains("no new privileges") => {
             format!(
-                "sshd runs with NoNewPrivileges=; {root}systemctl show --property NoNewPrivileges ssh.service"
+                "remove NoNewPrivileges= from the unit of sshd; to check it, {root}systemctl show \
+                 --property NoNewPrivileges ssh.service"
             )
         }
         Cause::Powerless => format!(
-            "{root}chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; its file system may not be mounted with nosuid"
+            "{root}chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; mount its filesystem without \
+             nosuid"
         ),
         Cause::Account => {
-            format!("see what has expired; {root}chage --list {user} && passwd --status {user}")
+            format!(
+                "check whether the account or its password has expired; {root}chage --list {user} && \
+                 passwd --status {user}"
+            )
         }
         Cause::Rule => format!(
-            "{root}echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of several rules the last \
-             counts: sudo -l -U {user}"
+            "{root}echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; if several rules \
+             match, the last one applies: sudo -l -U {user}"
         ),
     }
 }
@@ -121,8 +130,9 @@ mod tests {
             refused(stderr, &host())
                 .map_or_else(|| "not refused".to_owned(), |problem| problem.help.unwrap_or_default())
         };
-        let rule = "on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of \
-                    several rules the last counts: sudo -l -U deploy";
+        let rule = "run on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > \
+                    /etc/sudoers.d/nixfleet; if several rules match, the last one applies: sudo -l -U \
+                    deploy";
         let cases = [
             ("sudo: a password is required", rule),
             ("sudo: interactive authentication is required", rule),
@@ -130,32 +140,33 @@ mod tests {
             ("Sorry, user deploy is not allowed to execute '/bin/true' as root on web-1.\nsudo: x", rule),
             (
                 "sudo: sorry, you must have a tty to run sudo",
-                "on the host, as root: echo 'Defaults:deploy !requiretty' > /etc/sudoers.d/nixfleet-tty",
+                "run on the host, as root: echo 'Defaults:deploy !requiretty' > /etc/sudoers.d/nixfleet-tty",
             ),
             (
                 "nixfleet: 12: eval: sudo: not found",
-                "on the host, as root: apt-get install sudo; or let NixFleet log in as root: hosts.web-1.ssh.user = \"root\";",
+                "run on the host, as root: apt-get install sudo; or let NixFleet log in as root: \
+                 hosts.web-1.ssh.user = \"root\";",
             ),
             (
                 "sudo: /etc/sudoers.d/deploy is world writable\nsudo: a password is required",
-                "sudo reads no rules that others may write; on the host, as root: chown root:root \
-                 /etc/sudoers.d/deploy && chmod 0440 /etc/sudoers.d/deploy",
+                "run on the host, as root: chown root:root /etc/sudoers.d/deploy && \
+                 chmod 0440 /etc/sudoers.d/deploy; sudo ignores rules that other users can write",
             ),
             (
                 "sudo:  is world writable",
-                "sudo reads no rules that others may write; on the host, as root: chown root:root /etc/sudoers \
-                 /etc/sudoers.d/* && chmod 0440 /etc/sudoers /etc/sudoers.d/*",
+                "run on the host, as root: chown root:root /etc/sudoers /etc/sudoers.d/* && \
+                 chmod 0440 /etc/sudoers /etc/sudoers.d/*; sudo ignores rules that other users can write",
             ),
             (
                 "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set",
-                "on the host, as root: chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; its file system may \
-                 not be mounted with nosuid",
+                "run on the host, as root: chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo; \
+                 mount its filesystem without nosuid",
             ),
             (
                 "/etc/sudoers.d/x:1:7: syntax error\nsudo: a password is required",
-                "on the host, as root: visudo -c",
+                "run on the host, as root: visudo -c",
             ),
-            ("sudo: something new", "try it: ssh deploy@10.0.1.11 sudo -n true"),
+            ("sudo: something new", "test the access: ssh deploy@10.0.1.11 sudo -n true"),
         ];
         for (stderr, help) in cases {
             assert_eq!(told(stderr), help, "{stderr}");

@@ -1,29 +1,30 @@
-//! On which terms a host is changed.
+//! The terms on which a host is changed.
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
 
 use crate::event::Phase;
 
-/// What a host is told beside the target.
+/// The terms of a change on a host, apart from its target.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
-    /// Within how many seconds the change has to be confirmed over a new connection, if it has to.
+    /// The time within which the change must be confirmed over a new connection, in seconds, or `None` if it
+    /// need not be.
     pub confirm: Option<u64>,
-    /// The revision of the flake that is applied, for the host to remember.
+    /// The revision of the flake that is applied, which the host records.
     pub revision: Option<&'a str>,
-    /// In spite of which objections.
+    /// The objections to overrule.
     pub force: &'a [Force],
-    /// Whether it fetches from its own binary caches what those have.
+    /// Whether the host fetches paths from its own binary caches if they have them.
     pub substitute: bool,
-    /// The health checks that are tried from here before it is confirmed; nothing where they are not known.
+    /// The health checks that run on this machine before the confirmation, or `None` if they are not known.
     pub checks: Option<&'a [Check]>,
-    /// Called when something else is done about it.
+    /// The callback for each new phase of the work on the host.
     pub phase: &'a (dyn Fn(Phase) + Send + Sync),
 }
 
 impl Terms<'_> {
-    /// As the activator takes them.
+    /// Returns the terms as flags of the activator.
     #[must_use]
     pub fn flags(&self) -> Vec<String> {
         let window = self.confirm.map(|seconds| format!("--confirm-timeout={seconds}"));
@@ -31,7 +32,7 @@ impl Terms<'_> {
     }
 }
 
-/// Overruled objections as the activator takes them.
+/// Returns overruled objections as flags of the activator.
 pub fn force_flags(force: &[Force]) -> impl Iterator<Item = String> {
     force.iter().map(|force| format!("--force={force}"))
 }

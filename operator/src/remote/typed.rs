@@ -1,17 +1,18 @@
-//! Commands that an activator wants to be typed on its host, as they are typed here.
+//! Rewrites commands that an activator suggests for its host, so that the user can type them on this machine.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::Problem;
 
 use crate::process::limits::TEXT;
 
-/// Stands behind such a command in a help text.
+/// The text that follows such a command in a help text.
 const ON_THE_HOST: &str = "` on the host";
-/// What only a shell understands.
+/// The characters that have a meaning only in a shell.
 const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];
 
-/// The problem with commands that can be typed here, and no longer than people read. An activator does not
-/// know by which name and user it is reached.
+/// Returns a problem whose suggested commands can be typed on this machine, and whose texts are shortened. An
+/// activator cannot write such commands, because it does not know the name and user by which its host is
+/// reached.
 #[must_use]
 pub fn typed(problem: Problem, host: &Host) -> Problem {
     let problem = short(problem);
@@ -38,8 +39,8 @@ pub fn typed(problem: Problem, host: &Host) -> Problem {
     Problem { help: Some(written), ..problem }
 }
 
-/// The problem with texts of at most [`TEXT`] bytes: a host may say anything, and its problems go into the
-/// history of this machine.
+/// Shortens the texts of a problem to at most [`TEXT`] bytes. A host may send any text, and its problems are
+/// written into the history of this machine.
 #[must_use]
 pub fn short(problem: Problem) -> Problem {
     let short = |mut text: String| {

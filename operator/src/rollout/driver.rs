@@ -1,5 +1,5 @@
-//! Carries a rollout out: does what the schedule says, tells the schedule what became of it, and everybody
-//! else too.
+//! Carries out a rollout: performs the actions of the schedule, and reports their results to the schedule and
+//! on the event bus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,24 +18,24 @@ use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
-/// What is done to hosts, which are meant by their place in the waves, counted through.
+/// The work on hosts. A host is identified by its index in the sequence of all waves.
 pub trait Work: Send + Sync + 'static {
-    /// Does what can be done for a host ahead of its turn.
+    /// Does the work that can be done ahead of a host's turn without changing the host.
     fn prepare(&self, host: usize) -> impl Future<Output = Result<(), Problem>> + Send;
-    /// Does it to a host.
+    /// Changes a host.
     fn perform(&self, host: usize) -> impl Future<Output = HostResult> + Send;
-    /// Takes a host back to where it stood before.
+    /// Rolls a host back to its state before the change.
     fn undo(&self, host: usize) -> impl Future<Output = HostResult> + Send;
 }
 
-/// What became of a task.
+/// The result of a task.
 enum TaskEnd {
     Copied,
     NotCopied(Problem),
     Ended(Box<HostResult>, Duration),
 }
 
-/// A rollout being carried out.
+/// A rollout that is being carried out.
 pub struct Driver<'a, W> {
     names: Vec<String>,
     outline: &'a Outline,
@@ -47,7 +47,7 @@ pub struct Driver<'a, W> {
 }
 
 impl<'a, W: Work> Driver<'a, W> {
-    /// For hosts that stand like this.
+    /// Creates a driver for hosts in the given states. `back` states whether the rollout rolls hosts back.
     pub fn new(outline: &'a Outline, hosts: Hosts, back: bool, work: W, events: &'a Bus) -> Self {
         let policy = outline.policy.clone();
         Self {
@@ -61,10 +61,11 @@ impl<'a, W: Work> Driver<'a, W> {
         }
     }
 
-    /// Goes on until nothing more happens. Returns how it ended, and how each host did that was begun.
+    /// Carries out the rollout until nothing more happens. Returns the verdict, and the result of each host
+    /// on which work was started.
     ///
     /// # Errors
-    /// The work on a host panicked.
+    /// Fails if the work on a host panicked.
     pub async fn drive(
         mut self,
         interrupt: &Interrupt,
@@ -82,7 +83,7 @@ impl<'a, W: Work> Driver<'a, W> {
             }
             if let Some(verdict) = self.schedule.verdict() {
                 let verdict = verdict.clone();
-                // Copies for hosts that are not begun any more.
+                // Stop copying to hosts that will not be changed.
                 self.tasks.abort_all();
                 return Ok((verdict, self.results));
             }

@@ -1,4 +1,4 @@
-//! Rollouts over hosts that are tasks of this process.
+//! Tests of rollouts over simulated hosts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::event::{Bus, Event, EventKind, Listener};
 use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 
-/// Hosts of which some fail, and of which the first is slow.
+/// Simulated work on hosts: one host can fail, and the first host can be slow.
 struct Hands {
     names: Vec<String>,
     fails: &'static str,
@@ -49,7 +49,7 @@ impl Work for Hands {
     }
 }
 
-/// The report of a host whose change stands although its health checks fail.
+/// Returns the report of a host that keeps its change although its health checks fail.
 fn unhealthy(name: &str) -> Report {
     serde_json::from_value(serde_json::json!({
         "schema": 1, "host": name, "outcome": "failed", "before": null,
@@ -59,7 +59,7 @@ fn unhealthy(name: &str) -> Report {
     .unwrap()
 }
 
-/// Writes down what happens to hosts and waves.
+/// A listener that records what happens to hosts and waves, one line per event.
 struct Diary {
     lines: Arc<Mutex<Vec<String>>>,
     slow: Arc<Notify>,
@@ -79,7 +79,7 @@ impl Listener for Diary {
             EventKind::RolloutInterrupted => "interrupted".to_owned(),
             _ => return Ok(()),
         };
-        // The slow one ends when all others of its wave have.
+        // The slow host ends after all other hosts of its wave.
         if line == "c ok" {
             self.slow.notify_one();
         }

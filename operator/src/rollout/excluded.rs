@@ -1,4 +1,4 @@
-//! The selected hosts that an apply excludes: those in maintenance, those with a pin that holds, and those of a
+//! The selected hosts that an apply excludes: hosts in maintenance, hosts with a pin in force, and hosts of a
 //! base that NixFleet cannot change yet.
 
 use jiff::Timestamp;
@@ -9,24 +9,24 @@ use nixfleet_contract::problem::Problem;
 use crate::event::ExcludedHost;
 use crate::inventory::{self, Natural};
 
-/// The hosts that take part, those that do not, and what a person should know about them.
+/// The selected hosts, separated into those that take part and those that are excluded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parted {
-    /// Who takes part.
+    /// The hosts that take part.
     pub hosts: Vec<Host>,
-    /// Who does not, and why.
+    /// The excluded hosts, and why each is excluded.
     pub excluded: Vec<ExcludedHost>,
-    /// Hosts with something to be said about them.
+    /// Warnings about hosts: the name of the host, and the text.
     pub warnings: Vec<(String, String)>,
 }
 
-/// Today, in UTC, as pins write it.
+/// Returns the current date in UTC, in the format of pins, such as `2027-01-31`.
 #[must_use]
 pub fn today() -> String {
     Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-/// Parts the selected hosts. `today`: `2027-01-31`.
+/// Separates the selected hosts. `today` is the current date, such as `2027-01-31`.
 #[must_use]
 pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
     let mut parted = Parted::default();
@@ -44,7 +44,7 @@ pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
     parted
 }
 
-/// Why an apply excludes a host, if it does.
+/// Returns why an apply excludes a host, if it does.
 #[must_use]
 pub fn reason(host: &Host, today: &str) -> Option<String> {
     let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
@@ -61,13 +61,14 @@ const fn unsupported(base: Base) -> Option<&'static str> {
     }
 }
 
-/// The pin of a host, as long as it holds.
+/// Returns the pin of a host, unless the pin has expired.
 #[must_use]
 pub fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
     host.pin.as_ref().filter(|pin| !has_expired(pin, today))
 }
 
-/// Why a host is excluded that stands at this generation, and that it does not stand where it is pinned.
+/// Returns why an apply excludes a host, and mentions if the host is not at the generation that it is pinned
+/// to.
 #[must_use]
 pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<String> {
     let pinned = pin(host, today).and_then(|pin| pin.generation);
@@ -76,11 +77,10 @@ pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<St
     reason(host, today).map(|reason| reason + &beside.unwrap_or_default())
 }
 
-/// What a person should know where the hosts that were chosen to go first are all excluded: the next wave is
-/// the first.
+/// Returns a warning if the chosen canaries are all excluded, so that the next wave goes first.
 ///
 /// # Errors
-/// An expression cannot be read, or selects no host of the fleet.
+/// Fails if a canary expression is malformed, or selects no host of the fleet.
 pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Result<Option<String>, Problem> {
     let (Canary::Chosen(expressions), false) = (canary, parted.hosts.is_empty()) else { return Ok(None) };
     let excluded: Vec<Host> =
@@ -94,7 +94,7 @@ pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Resu
     Ok(Some(format!("no canary goes first, since all are left out: {}", names.join(", "))))
 }
 
-/// A pin in words: `pinned to generation 12 until 2027-01-31: a regression`.
+/// Returns a pin in words: `pinned to generation 12 until 2027-01-31: a regression`.
 #[must_use]
 pub fn described(pin: &Pin) -> String {
     let generation = pin.generation.map(|number| format!("generation {number}"));
@@ -103,7 +103,7 @@ pub fn described(pin: &Pin) -> String {
     format!("pinned to {to}{until}: {}", pin.reason)
 }
 
-/// Dates written like this sort as they follow each other.
+/// Whether a pin has expired. Dates in this format sort chronologically.
 fn has_expired(pin: &Pin, today: &str) -> bool {
     pin.until.as_deref().is_some_and(|until| until < today)
 }

@@ -1,4 +1,4 @@
-//! Where each host of a rollout stands, and which of them may be next.
+//! The states of all hosts of a rollout, and the choice of the hosts that may be next.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,25 +11,25 @@ use super::{HostState, Outline};
 #[derive(Clone, Debug)]
 struct Member {
     state: HostState,
-    /// Something was begun on it since this schedule was made.
+    /// Whether work on the host was started since this schedule was created.
     fresh: bool,
-    /// It stands where the rollout has put it.
+    /// Whether the host has the generation that the rollout made.
     changed: bool,
     wave: usize,
 }
 
-/// The hosts of a rollout, by their place in the waves, counted through.
+/// The hosts of a rollout, identified by their index in the sequence of all waves.
 #[derive(Clone, Debug)]
 pub struct Hosts {
     members: Vec<Member>,
     waves: Vec<Range<usize>>,
     left: Vec<usize>,
     limits: Limits,
-    /// Those whose turn has not come, and that wait for no copy.
+    /// The hosts whose turn has not come, except those that are being copied to.
     open: BTreeSet<usize>,
-    /// Those of them to which nothing was copied yet.
+    /// The hosts in `open` to which nothing has been copied yet.
     waiting: BTreeSet<usize>,
-    /// Those that could not begin when there was room for them.
+    /// The hosts that could not be started although there was room, because a limit held them back.
     held: Vec<usize>,
     to_return: BTreeSet<usize>,
     copying: usize,
@@ -37,7 +37,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The hosts of an outline, each as it stands at first.
+    /// Creates the hosts of an outline in their initial states.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();
@@ -72,55 +72,55 @@ impl Hosts {
         hosts
     }
 
-    /// How many hosts there are.
+    /// Returns the number of hosts.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.members.len()
     }
 
-    /// How many waves there are.
+    /// Returns the number of waves.
     #[must_use]
     pub const fn waves(&self) -> usize {
         self.waves.len()
     }
 
-    /// How many hosts are being changed or go back.
+    /// Returns the number of hosts that are being changed or rolled back.
     #[must_use]
     pub const fn changing(&self) -> usize {
         self.changing
     }
 
-    /// To how many hosts something is being copied.
+    /// Returns the number of hosts that are being copied to.
     #[must_use]
     pub const fn copying(&self) -> usize {
         self.copying
     }
 
-    /// How many hosts of a wave have not ended.
+    /// Returns the number of hosts of a wave that have not ended.
     #[must_use]
     pub fn left(&self, wave: usize) -> usize {
         self.left[wave]
     }
 
-    /// Whether no host is left to be begun or waited for.
+    /// Whether all hosts have ended.
     #[must_use]
     pub fn all_ended(&self) -> bool {
         self.left.iter().all(|left| *left == 0)
     }
 
-    /// Where a host stands.
+    /// Returns the state of a host.
     #[must_use]
     pub fn state(&self, host: usize) -> HostState {
         self.members[host].state
     }
 
-    /// The wave of a host.
+    /// Returns the index of the wave of a host.
     #[must_use]
     pub fn wave(&self, host: usize) -> usize {
         self.members[host].wave
     }
 
-    /// Notes where a host stands from now on.
+    /// Sets the state of a host.
     pub fn put(&mut self, host: usize, state: HostState) {
         let old = std::mem::replace(&mut self.members[host].state, state);
         let member = &mut self.members[host];
@@ -137,12 +137,12 @@ impl Hosts {
         hold(&mut self.to_return, host, state == HostState::ToReturn);
     }
 
-    /// Notes that a host stands where the rollout has put it, however it ended.
+    /// Notes that a host has the generation that the rollout made, however the host ended.
     pub fn stands_changed(&mut self, host: usize) {
         self.members[host].changed = true;
     }
 
-    /// Begins to change hosts of a wave, at most so many.
+    /// Starts changing at most `room` hosts of a wave, and returns them.
     pub fn begin(&mut self, wave: usize, room: usize) -> Vec<usize> {
         let mut begun = Vec::new();
         let Range { mut start, end } = self.waves[wave].clone();
@@ -163,8 +163,8 @@ impl Hosts {
         begun
     }
 
-    /// Begins to take back at most `room` hosts, and returns them. A host that is down does not count against
-    /// a budget here: going back may bring it up.
+    /// Starts rolling back at most `room` hosts, and returns them. Hosts that are already down do not count
+    /// against a budget here, since a rollback may bring them up.
     pub fn begin_return(&mut self, room: usize) -> Vec<usize> {
         let mut begun = Vec::new();
         for host in self.to_return.clone() {
@@ -179,8 +179,9 @@ impl Hosts {
         begun
     }
 
-    /// Begins to copy to hosts whose turn will come: those of this wave that wait for others, and those of
-    /// the next one. Who waits for nothing but room needs no copy beforehand.
+    /// Starts copying to at most `room` hosts whose turn will come, and returns them. These are the hosts of
+    /// this wave that limits hold back, and the hosts of the next wave. Hosts that wait only for room need no
+    /// copy in advance.
     pub fn begin_copy(&mut self, wave: usize, room: usize) -> Vec<usize> {
         if room == 0 {
             return Vec::new();
@@ -194,8 +195,8 @@ impl Hosts {
         begun
     }
 
-    /// The tag whose budget is used up by hosts that are down, where all hosts that a wave has left wait for
-    /// it.
+    /// Returns the tag whose budget is used up by hosts that are down, if that blocks all remaining hosts of
+    /// a wave.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
             return None;
@@ -207,13 +208,13 @@ impl Hosts {
         waiting.into_iter().find_map(|host| self.limits.used_up(host)).map(str::to_owned)
     }
 
-    /// Whether hosts are still to go back.
+    /// Whether some hosts still have to be rolled back.
     #[must_use]
     pub fn any_to_return(&self) -> bool {
         !self.to_return.is_empty()
     }
 
-    /// The hosts of a wave that have ended: whether something was begun on each, and how it ended.
+    /// Returns the hosts of a wave that have ended: whether work on each was started, and its outcome.
     pub fn ended(&self, wave: usize) -> impl Iterator<Item = (bool, Outcome)> {
         self.of(wave).filter_map(|member| match member.state {
             HostState::Ended(outcome) => Some((member.fresh, outcome)),
@@ -221,27 +222,28 @@ impl Hosts {
         })
     }
 
-    /// How many hosts of a wave are not as they should be.
+    /// Returns the number of hosts of a wave that have ended without success.
     #[must_use]
     pub fn bad(&self, wave: usize) -> usize {
         let bad = |member: &&Member| matches!(member.state, HostState::Ended(outcome) if !outcome.is_good());
         self.of(wave).filter(bad).count()
     }
 
-    /// Whether any host of a wave is as it should be.
+    /// Whether at least one host of a wave has succeeded or has kept its change.
     #[must_use]
     pub fn any_good(&self, wave: usize) -> bool {
         let is_good = |outcome: Outcome| outcome.is_good() || outcome.has_changed();
         self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if is_good(outcome)))
     }
 
-    /// Whether any host of a wave was changed just now.
+    /// Whether this schedule has changed any host of a wave.
     #[must_use]
     pub fn any_changed(&self, wave: usize) -> bool {
         self.of(wave).any(|member| member.fresh && member.changed)
     }
 
-    /// The hosts that are done and stand where the rollout has put them, of a wave or of all.
+    /// Returns the hosts that have ended with the generation that the rollout made, of one wave or of all
+    /// waves.
     #[must_use]
     pub fn changed(&self, wave: Option<usize>) -> Vec<usize> {
         let members = self.members.iter().enumerate();
@@ -255,7 +257,7 @@ impl Hosts {
     }
 }
 
-/// Keeps a host in a set or out of it.
+/// Adds a host to a set, or removes it.
 fn hold(set: &mut BTreeSet<usize>, host: usize, is_in: bool) {
     if is_in {
         set.insert(host);

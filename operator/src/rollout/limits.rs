@@ -1,11 +1,11 @@
-//! What the hosts of a rollout have to mind of each other: how many with a tag may be down, and who waits for
-//! whom.
+//! The constraints between hosts of a rollout: how many hosts with a tag may be down, and which hosts wait
+//! for which others.
 
 use std::collections::BTreeMap;
 
 use super::{HostState, Outline};
 
-/// What concerns one host.
+/// The constraints that apply to one host.
 #[derive(Clone, Debug, Default)]
 struct Ties {
     wave: usize,
@@ -24,12 +24,12 @@ struct TagBudget {
 #[derive(Clone, Debug)]
 struct LimitGroup {
     after: Vec<usize>,
-    /// How many of its hosts have not ended, by wave.
+    /// The number of hosts of the group that have not ended, by wave.
     left: Vec<usize>,
 }
 
-/// The budgets and groups of a rollout, and how far they are used up. Hosts are meant by their place in the
-/// waves.
+/// The budgets and groups of a rollout, and how far they are used up. Hosts are identified by their index in
+/// the sequence of all waves.
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
@@ -38,7 +38,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those of an outline whose hosts all wait.
+    /// Creates the limits of an outline whose hosts are all waiting.
     pub fn of(outline: &Outline) -> Self {
         let places: BTreeMap<&str, usize> =
             outline.hosts().enumerate().map(|(place, (_, name))| (name, place)).collect();
@@ -66,7 +66,7 @@ impl Limits {
         Self { ties, budgets: outline.budgets.iter().map(budget).collect(), groups }
     }
 
-    /// Notes that a host stands elsewhere now.
+    /// Notes that the state of a host has changed.
     pub fn note(&mut self, host: usize, old: HostState, new: HostState) {
         let ties = &self.ties[host];
         for budget in &ties.budgets {
@@ -79,23 +79,23 @@ impl Limits {
         }
     }
 
-    /// Whether a host may begin to change.
+    /// Whether the change of a host may start.
     pub fn let_change(&self, host: usize) -> bool {
         let ties = &self.ties[host];
-        // Hosts of earlier waves have all ended.
+        // Hosts of earlier waves have all ended, so only the current wave is checked.
         let is_due = |group: &usize| self.groups[*group].left[ties.wave] == 0;
         let mut budgets = self.budgets(host);
         ties.group.is_none_or(|group| self.groups[group].after.iter().all(is_due))
             && budgets.all(|budget| budget.changing + budget.down < budget.most)
     }
 
-    /// Whether a host may begin to go back. Who is down already counts for nothing here: going back is the
-    /// way up.
+    /// Whether the rollback of a host may start. Hosts that are already down do not count, since a rollback
+    /// may bring them up.
     pub fn let_return(&self, host: usize) -> bool {
         self.budgets(host).all(|budget| budget.changing < budget.most)
     }
 
-    /// The tag of a host of which as many hosts are down as may be.
+    /// Returns the first tag of a host whose budget is used up by hosts that are down.
     pub fn used_up(&self, host: usize) -> Option<&str> {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }
@@ -105,7 +105,7 @@ impl Limits {
     }
 }
 
-/// Counts one more or one less where a property came or went.
+/// Adjusts a count of hosts with a property when a host gains or loses it.
 pub const fn shift(count: &mut usize, before: bool, after: bool) {
     if !before && after {
         *count += 1;

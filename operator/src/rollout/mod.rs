@@ -1,4 +1,4 @@
-//! How a change goes through the fleet: who is when, what stops it, and what is known of it afterwards.
+//! The course of a rollout: the order of its hosts, the reasons to stop it, and the record of its progress.
 
 mod driver;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which hosts wait for which others: what the fleet says of tags, `before`, as an order of groups of hosts.
+//! The order of groups of hosts, derived from the `before` option of tags in the fleet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,25 +6,26 @@ use nixfleet_contract::fleet::{Host, Tag};
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
-/// Hosts that carry the same of the tags that have an order.
+/// A group of hosts that have the same set of ordered tags, which are tags that come before or after another
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostGroup {
-    /// Those tags.
+    /// The ordered tags that all hosts of the group have.
     pub tags: BTreeSet<String>,
-    /// The hosts.
+    /// The names of the hosts.
     pub hosts: Vec<String>,
-    /// The groups that come before it, by their place in the list.
+    /// The indices of the groups that must end before this group starts.
     pub after: Vec<usize>,
 }
 
-/// Tags with all tags that come after them, directly or through others.
+/// For each tag, all tags that come after it, directly or through other tags.
 type Later = BTreeMap<String, BTreeSet<String>>;
 
-/// The groups of these hosts; none where no order concerns them.
+/// Returns the groups of these hosts. Hosts without ordered tags belong to no group.
 ///
 /// # Errors
-/// There is no order that keeps what is said.
+/// Fails if the order of the tags or of the groups contains a cycle.
 pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<HostGroup>, Problem> {
     let later = later(tags);
     if let Some((tag, _)) = later.iter().find(|(tag, later)| later.contains(*tag)) {
@@ -51,12 +52,13 @@ pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<HostGr
         None => Ok(groups),
         Some(stuck) => {
             let hosts = groups[stuck].hosts.join(", ");
-            Err(circle(&format!("hosts carry both ends of several orders, among them {hosts}")))
+            Err(circle(&format!("several orders contradict each other for the hosts {hosts}")))
         }
     }
 }
 
-/// How many groups at least have their turn before each host's; hosts in no group are not among them.
+/// Returns the rank of each host: the length of the longest chain of groups that precede its own. Hosts
+/// without a group are omitted.
 pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
     let of_group = |(group, level): (&HostGroup, Option<usize>)| {
         let level = level.unwrap_or_default();
@@ -65,8 +67,8 @@ pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
     groups.iter().zip(levels(groups)).flat_map(of_group).collect()
 }
 
-/// The longest way to each group from one that has none before it; nothing for groups in a circle or behind
-/// one.
+/// Returns, for each group, the length of the longest chain of groups that precede it, or `None` if the group
+/// is in a cycle or follows one.
 fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
     loop {
@@ -82,7 +84,8 @@ fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     }
 }
 
-/// Hosts that carry both ends of an order are not before themselves, nor before others that do as well.
+/// Whether a group with the tags `one` comes before a group with the tags `other`. If each would come before
+/// the other, because hosts have tags from both ends of an order, neither does.
 fn comes_before(later: &Later, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
     let any = |before: &BTreeSet<String>, after: &BTreeSet<String>| {
         before.iter().any(|tag| later.get(tag).is_some_and(|later| !later.is_disjoint(after)))
@@ -111,8 +114,8 @@ fn later(tags: &BTreeMap<String, Tag>) -> Later {
 }
 
 fn circle(why: &str) -> Problem {
-    Problem::new(Code::Selection, "the order of the tags is a circle")
+    Problem::new(Code::Selection, "the order of the tags is a cycle")
         .at("tags.<tag>.before")
         .because(why)
-        .help("take one of the orders away, or one of the tags from a host")
+        .help("remove one of the orders, or remove one of the tags from a host")
 }

@@ -1,4 +1,4 @@
-//! Where a rollout comes from.
+//! The origin of a rollout.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::EventKind;
 
-/// The fleet that a rollout was planned for, as it was then.
+/// The fleet for which a rollout was planned, as it was at that time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutOrigin {
-    /// The flake that describes it, as it may be shown.
+    /// The flake that describes the fleet, without secrets.
     pub flake: String,
-    /// Its revision in Git, with `-dirty` where the tree had changes.
+    /// The Git revision of the flake, with `-dirty` if the tree had changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Who is told how the rollout goes, by name.
+    /// The notifications to send about the rollout, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notifications: BTreeMap<String, Notification>,
 }
 
 impl RolloutOrigin {
-    /// What is told when it is known.
+    /// Returns the event that reports the origin.
     #[must_use]
     pub fn known(&self) -> EventKind {
         EventKind::FleetKnown { flake: self.flake.clone(), revision: self.revision.clone() }

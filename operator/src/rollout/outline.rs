@@ -1,6 +1,5 @@
-//! What a rollout goes by: its rules, its waves, and what its hosts have to mind of each other. All of it
-//! follows from the inventory, the selection and the flags alone, so that it can be shown beforehand and kept
-//! for later.
+//! The outline of a rollout: its rules, its waves, and the constraints between its hosts. The outline depends
+//! only on the inventory, the selection and the flags, so it can be shown in advance and stored for later.
 
 use std::collections::BTreeMap;
 
@@ -13,38 +12,38 @@ use super::order::{self, HostGroup};
 use super::waves;
 use crate::inventory;
 
-/// What a rollout goes by.
+/// The rules and waves of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outline {
-    /// Its rules.
+    /// The policy of the rollout.
     pub policy: Policy,
-    /// The hosts of each wave, in the order in which they are begun.
+    /// The hosts of each wave, in the order in which they are started.
     pub waves: Vec<Vec<String>>,
-    /// How many of which hosts may be down at once.
+    /// The limits on how many hosts with a tag may be down at once.
     pub budgets: Vec<Budget>,
-    /// Which hosts wait for which others.
+    /// The groups of hosts that wait for each other.
     pub groups: Vec<HostGroup>,
 }
 
-/// How many hosts with a tag may be down or changing at once.
+/// The limit on how many hosts with a tag may be down or changing at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Budget {
-    /// The tag.
+    /// The name of the tag.
     pub tag: String,
-    /// How many, at least one.
+    /// The maximum number of hosts, at least 1.
     pub most: usize,
-    /// Those of them that take part.
+    /// The hosts with the tag that take part.
     pub hosts: Vec<String>,
 }
 
 impl Outline {
-    /// The outline of a rollout over these hosts of a fleet.
+    /// Creates the outline of a rollout over these hosts of a fleet.
     ///
     /// # Errors
-    /// A canary cannot be read or does not exist, no host has a value to spread over, or the order of tags is
-    /// a circle.
+    /// Fails if a canary expression is malformed or selects no host, if no host has a value for the spread
+    /// dimension, or if the order of tags contains a cycle.
     pub fn of(fleet: &Fleet, hosts: &[Host], policy: Policy) -> Result<Self, Problem> {
         if let Some(dimension) = &policy.spread {
             waves::check_spread(fleet, dimension)?;
@@ -61,7 +60,7 @@ impl Outline {
         Ok(Self { policy, waves, budgets: budgets(fleet, hosts), groups })
     }
 
-    /// Every host with its wave, in order.
+    /// Returns every host with the index of its wave, in order.
     pub fn hosts(&self) -> impl Iterator<Item = (usize, &str)> {
         let waves = self.waves.iter().enumerate();
         waves.flat_map(|(wave, hosts)| hosts.iter().map(move |host| (wave, host.as_str())))
@@ -72,7 +71,7 @@ fn budgets(fleet: &Fleet, hosts: &[Host]) -> Vec<Budget> {
     let budget = |(tag, said): (&String, &Tag)| {
         let carries = |host: &&Host| host.tags.contains(tag);
         let hosts: Vec<String> = hosts.iter().filter(carries).map(|host| host.name.clone()).collect();
-        // A part is one of all hosts that do the work, whether they were selected or not.
+        // A percentage refers to all hosts with the tag, selected or not, since they share the work.
         let all = fleet.hosts.values().filter(carries).count();
         let most = said.max_down?.of_rounded_down(all).max(1);
         (!hosts.is_empty()).then(|| Budget { tag: tag.clone(), most, hosts })
@@ -80,8 +79,8 @@ fn budgets(fleet: &Fleet, hosts: &[Host]) -> Vec<Budget> {
     fleet.tags.iter().filter_map(budget).collect()
 }
 
-/// The policy for these hosts: the fleet's, with what it says for tags that every one of them carries, in the
-/// order of the tags' names.
+/// Returns the policy for these hosts: the policy of the fleet, overridden by the policy of each tag that all
+/// hosts have, in alphabetical order of the tags.
 #[must_use]
 pub fn policy_for(fleet: &Fleet, hosts: &[Host]) -> Policy {
     let tags: &BTreeMap<String, Tag> = &fleet.tags;

@@ -1,4 +1,4 @@
-//! A rollout in a test, without hosts and without time.
+//! A simulated rollout for tests, without hosts and without waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::schedule::{Action, Schedule};
 use super::state::HostState;
 use super::verdict::Verdict;
 
-/// A rollout carried out by nobody: each host ends as foretold, one after the other, and time passes only in
+/// A simulated rollout. Each host ends with a given outcome, one after the other, and time passes only in
 /// soaks.
 pub struct Play {
-    /// The hosts, by their place in the waves.
+    /// The names of the hosts, in the order of the waves.
     pub names: Vec<String>,
-    /// The schedule that it goes by.
+    /// The schedule of the rollout.
     pub schedule: Schedule,
-    /// How hosts end that are changed; ok where nothing is said.
+    /// The outcomes of hosts that are changed. The default is [`Outcome::Ok`].
     pub ends: BTreeMap<String, Outcome>,
-    /// Hosts to which nothing can be copied.
+    /// The hosts to which copying fails.
     pub uncopied: BTreeSet<String>,
-    /// Hosts that do not go back.
+    /// The hosts whose rollback fails.
     pub stubborn: BTreeSet<String>,
-    /// The time.
+    /// The simulated time since the start of the rollout.
     pub now: Duration,
     said: Vec<String>,
-    /// The hosts that are being changed, and whether they go back.
+    /// The hosts that are being changed, and whether each is being rolled back.
     pub running: Vec<(usize, bool)>,
 }
 
@@ -48,7 +48,7 @@ impl Play {
         }
     }
 
-    /// Takes in what is to be done now. Copies take no time.
+    /// Performs all actions that the schedule allows. Copies end at once.
     pub fn ask(&mut self) {
         while self.take_in() {}
     }
@@ -82,7 +82,7 @@ impl Play {
         any
     }
 
-    /// Lets one of those that run end.
+    /// Ends the work on one of the running hosts.
     pub fn end(&mut self, which: usize) {
         let (host, back) = self.running.remove(which);
         let foretold = self.ends.get(&self.names[host]).copied().unwrap_or(Outcome::Ok);

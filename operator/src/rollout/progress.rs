@@ -1,4 +1,4 @@
-//! What is known of a rollout from its events.
+//! The progress of a rollout, derived from its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,16 @@ use crate::event::{End, Event, EventKind, HostEnd};
 /// The progress of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RolloutProgress {
-    /// How each host ended last, and where it stood before the rollout came to it.
+    /// The last outcome of each host, with the generation of the host before the rollout.
     pub hosts: BTreeMap<String, HostEnd>,
-    /// How it ended; nothing where the command was killed.
+    /// How the rollout ended, or `None` if the command was killed.
     pub end: Option<End>,
-    /// The hosts that have ended since it was begun or resumed.
+    /// The hosts whose work has ended since the rollout was last started or resumed.
     heard: BTreeSet<String>,
 }
 
 impl RolloutProgress {
-    /// Takes an event in.
+    /// Updates the progress with an event.
     pub fn hear(&mut self, event: Event) {
         match event.kind {
             EventKind::RolloutBegan { .. } => {
@@ -32,7 +32,8 @@ impl RolloutProgress {
         }
     }
 
-    /// A host that was not changed this time stands where it stood.
+    /// Updates the outcome of a host. If the host was not changed this time, its recorded generations are
+    /// kept.
     fn ended(&mut self, mut end: HostEnd) {
         if let Some(old) = self.hosts.get_mut(&end.host)
             && (end.after.is_none() || end.after == old.after)
@@ -43,7 +44,7 @@ impl RolloutProgress {
         self.hosts.insert(end.host.clone(), end);
     }
 
-    /// Whether there is something to go on with.
+    /// Whether the rollout can be resumed.
     #[must_use]
     pub const fn can_go_on(&self) -> bool {
         match self.end {
@@ -52,15 +53,16 @@ impl RolloutProgress {
         }
     }
 
-    /// The hosts that are as the rollout wants them.
+    /// Returns the hosts that have reached their target.
     #[must_use]
     pub fn done(&self) -> BTreeMap<String, HostEnd> {
         let done = self.hosts.iter().filter(|(_, end)| end.outcome.is_good());
         done.map(|(host, end)| (host.clone(), end.clone())).collect()
     }
 
-    /// Whether nobody knows if it has changed this host: the command was killed, the host was lost while it
-    /// changed, or another run was at it, which may have been one of this rollout.
+    /// Whether it is unknown if the rollout has changed this host. This is the case if the command was
+    /// killed, if the host was lost during its change, or if another run was changing the host, since that
+    /// run may belong to this rollout.
     #[must_use]
     pub fn is_unknown(&self, host: &str) -> bool {
         let untold = self.end.is_none() && !self.heard.contains(host);
@@ -72,7 +74,8 @@ impl RolloutProgress {
         }
     }
 
-    /// The hosts that it has changed, with the generation before, if there was one, and the one that it made.
+    /// Returns the changed hosts, each with the generation before the rollout, if there was one, and the
+    /// generation that the rollout made.
     #[must_use]
     pub fn changed(&self) -> BTreeMap<String, (Option<Generation>, Generation)> {
         self.hosts.iter().filter_map(|(host, end)| Some((host.clone(), end.made()?))).collect()
@@ -89,7 +92,8 @@ mod tests {
         Generation { number, closure: format!("/nix/store/{number}") }
     }
 
-    /// What is known of the host `a` behind these ends, each with the generations before and after.
+    /// Returns the progress after the host `a` has ended as given: its outcome, and the generations before
+    /// and after.
     fn progress(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> RolloutProgress {
         let mut progress = RolloutProgress::default();
         for (outcome, before, after) in ends {
@@ -120,7 +124,7 @@ mod tests {
         assert!(is_unknown(&[]), "the command was killed");
         assert!(!RolloutProgress { end: Some(End::Paused), ..RolloutProgress::default() }.is_unknown("a"));
         assert!(is_unknown(&[(Outcome::Unreachable, Some(1), None)]));
-        // It did not answer when the rollout went on either.
+        // The host did not answer after the rollout was resumed either.
         assert!(is_unknown(&[(Outcome::Failed, Some(1), None), (Outcome::Unreachable, None, None)]));
         for known in [
             (Outcome::Ok, Some(1), Some(2)),
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
         assert_eq!(made(&[(Outcome::Failed, Some(1), Some(1))]), None);
         assert_eq!(made(&[(Outcome::RolledBack, Some(1), Some(1))]), None);
-        // Asked once more when the rollout went on.
+        // The host was queried again after the rollout was resumed.
         for again in [
             (Outcome::Unchanged, None, None),
             (Outcome::Unchanged, Some(2), Some(2)),

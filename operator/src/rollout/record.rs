@@ -1,6 +1,5 @@
-//! What the operator's machine records of a rollout: one file, whose first line says what was planned, and
-//! each further line is an event. Lines are only ever added, so a command that is killed loses at most the
-//! last one.
+//! The record of a rollout on the operator's machine: a file whose first line contains the plan, and whose
+//! other lines are events. Lines are only appended, so a command that is killed loses at most the last line.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -22,63 +21,62 @@ use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, Listener};
 use crate::state::{StateDir, unusable};
 
-/// What was planned.
+/// The first line of a record, which contains the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutHead {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// The rollout.
+    /// The id of the rollout.
     pub rollout: RolloutId,
-    /// When it began.
+    /// When the rollout started.
     pub began: Timestamp,
-    /// Who began it, `user@machine`.
+    /// The user who started the rollout, as `user@machine`.
     pub operator: String,
-    /// The operation, as its command is called. Records of the first nixfleet, which do not say it, are of
-    /// `apply`.
+    /// The name of the command, such as `apply`. Records of the first version lack it, and belong to `apply`.
     #[serde(default = "apply")]
     pub command: String,
-    /// Where it comes from.
+    /// The fleet for which the rollout was planned.
     #[serde(flatten)]
     pub origin: RolloutOrigin,
-    /// What it goes by.
+    /// The rules and waves of the rollout.
     pub outline: Outline,
-    /// Its hosts by name.
+    /// The hosts of the rollout, by name.
     pub hosts: BTreeMap<String, PlannedHost>,
 }
 
-/// A host, and what it is to become.
+/// A host, and its target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedHost {
-    /// The host.
+    /// The host as in the inventory.
     pub host: Host,
-    /// What it is to become.
+    /// The target of the host.
     #[serde(flatten)]
     pub target: RolloutTarget,
-    /// Where it stood then, if it was managed and could be asked.
+    /// The generation of the host before the rollout, if the host was managed and could be queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Generation>,
 }
 
-/// What a host is to become: what an operation has to know to go on with it later.
+/// The target of a host: everything that an operation needs to resume its work on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RolloutTarget {
-    /// `apply`: what a closure describes.
+    /// The target of an `apply`.
     Closure {
-        /// Its path in the store of this machine.
+        /// The path of the closure in the Nix store of this machine.
         closure: String,
     },
 }
 
-/// The operation of records that name none.
+/// Returns the command of records that do not name one.
 fn apply() -> String {
     "apply".to_owned()
 }
 
 impl RolloutHead {
-    /// What is planned now. `command`: the operation, as its command is called.
+    /// Creates the head of a new rollout. `command` is the name of its command.
     #[must_use]
     pub fn new(
         (rollout, command): (RolloutId, &str),
@@ -92,7 +90,7 @@ impl RolloutHead {
     }
 }
 
-/// A record that is being written. While it is, nobody else may.
+/// A record that is open for writing. A lock on the file keeps other commands from writing to it.
 pub struct Record {
     file: File,
     rollout: RolloutId,
@@ -100,10 +98,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// Begins a record.
+    /// Creates a record.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Fails if the record cannot be written.
     pub fn begin(state: &StateDir, head: &RolloutHead) -> Result<Self, Problem> {
         let folder = folder(state)?;
         let path = path_of(&folder, &head.rollout);
@@ -120,10 +118,10 @@ impl Record {
         Ok(Self { file, rollout: head.rollout.clone(), roots: roots_of(&folder, &head.rollout) })
     }
 
-    /// Reads a record, to write on.
+    /// Opens a record to append to it, and reads it.
     ///
     /// # Errors
-    /// There is none of this name, it cannot be read, or another command is writing it.
+    /// Fails if there is no such record, if it cannot be read, or if another command is writing to it.
     pub fn resume(
         state: &StateDir,
         rollout: &RolloutId,
@@ -133,10 +131,10 @@ impl Record {
         let opened = OpenOptions::new().read(true).append(true).open(&path);
         let mut file = opened.map_err(|error| missing(state, rollout, &error))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            Problem::new(Code::Usage, "the rollout is being carried out")
+            Problem::new(Code::Usage, "the rollout is still running")
                 .at(rollout)
-                .because("another nixfleet on this machine is at it")
-                .help("wait for it to end, or interrupt it there")
+                .because("another nixfleet on this machine runs it")
+                .help("wait until it has ended, or interrupt the other nixfleet")
         })?;
         let (head, progress, is_torn) = read(&path, &mut file)?;
         if is_torn {
@@ -148,17 +146,17 @@ impl Record {
     /// Reads a record.
     ///
     /// # Errors
-    /// There is none of this name, or it cannot be read.
+    /// Fails if there is no such record, or if it cannot be read.
     pub fn look(state: &StateDir, rollout: &RolloutId) -> Result<(RolloutHead, RolloutProgress), Problem> {
         let path = path_of(&folder(state)?, rollout);
         let mut file = File::open(&path).map_err(|error| missing(state, rollout, &error))?;
         read(&path, &mut file).map(|(head, progress, _)| (head, progress))
     }
 
-    /// All rollouts that are recorded, the last one first.
+    /// Returns all recorded rollouts, newest first.
     ///
     /// # Errors
-    /// The directory cannot be read.
+    /// Fails if the directory cannot be read.
     pub fn all(state: &StateDir) -> Result<Vec<RolloutId>, Problem> {
         let folder = folder(state)?;
         let mut names = names(&folder).map_err(|error| unusable(&folder, &error))?;
@@ -172,16 +170,17 @@ impl Record {
         Ok(names)
     }
 
-    /// The directory with the roots of its closures. They are of no use once nothing is left to do.
+    /// Returns the directory for the garbage collection roots of the closures. The roots are not needed once
+    /// nothing is left to do.
     #[must_use]
     pub fn roots(&self) -> &Path {
         &self.roots
     }
 
-    /// Ends the rollout: nothing is left of it, and nobody goes on with it any more.
+    /// Marks the rollout as rolled back, so that it cannot be resumed.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Fails if the record cannot be written.
     pub fn close(mut self) -> Result<(), Problem> {
         let written = self.write(EventKind::RolloutEnded { end: End::RolledBack, duration_ms: 0 });
         written.map_err(|error| {
@@ -191,7 +190,7 @@ impl Record {
         })
     }
 
-    /// Adds what happened.
+    /// Appends an event to the record.
     pub(super) fn write(&mut self, kind: EventKind) -> anyhow::Result<()> {
         self.add(&Event::now(Some(self.rollout.clone()), kind))
     }
@@ -203,7 +202,8 @@ impl Record {
         if let EventKind::RolloutEnded { end, .. } = event.kind {
             self.file.sync_data()?;
             if end.is_final() {
-                // Where they cannot be removed, closures stay in the store; a later rollout tries again.
+                // If the roots cannot be removed, the closures stay in the store, and a later rollout tries
+                // again.
                 let _ = std::fs::remove_dir_all(&self.roots);
             }
         }
@@ -231,7 +231,7 @@ impl Listener for Record {
     }
 }
 
-/// What was planned, what became of it, and whether the last line was never finished.
+/// Reads the plan and the progress of a rollout, and whether the last line of the file is incomplete.
 fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, bool), Problem> {
     let unreadable = |why: String| {
         Problem::new(Code::Usage, "the record of the rollout cannot be read").at(path.display()).because(why)
@@ -242,12 +242,13 @@ fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, b
     let first = lines.next().unwrap_or_default();
     let head: RolloutHead = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
     if head.schema != SCHEMA {
-        let why = format!("it has schema {}, this nixfleet reads {SCHEMA}", head.schema);
-        return Err(unreadable(why)
-            .help("go on with the nixfleet that began the rollout, or begin a new one: nixfleet apply"));
+        let why = format!("its schema is {}, but this nixfleet reads {SCHEMA}", head.schema);
+        return Err(unreadable(why).help(
+            "resume with the nixfleet that started the rollout, or start a new rollout: nixfleet apply",
+        ));
     }
     let mut progress = RolloutProgress::default();
-    // A line that was cut off, or that a later nixfleet wrote, says nothing.
+    // Lines that were cut off, or that only a newer version can read, are ignored.
     for event in lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()) {
         progress.hear(event);
     }

@@ -1,4 +1,4 @@
-//! Where the records of rollouts are kept, and beside each the roots of its closures.
+//! The files of rollout records, and the garbage collection roots of each rollout.
 
 use std::path::{Path, PathBuf};
 
@@ -8,33 +8,33 @@ use super::Record;
 use crate::event::RolloutId;
 use crate::state::StateDir;
 
-/// The directory of the records.
+/// The directory of the records, below the state directory.
 const FOLDER: &str = "rollouts";
-/// How many records are kept at least.
+/// The minimum number of records to keep.
 const LIMIT: usize = 200;
 
-/// The directory, made if it is missing.
+/// Returns the directory of the records, after creating it if it is missing.
 ///
 /// # Errors
-/// It cannot be made.
+/// Fails if the directory cannot be created.
 pub fn folder(state: &StateDir) -> Result<PathBuf, Problem> {
     state.folder(FOLDER)
 }
 
-/// The record of a rollout.
+/// Returns the path of the record of a rollout.
 pub fn path_of(folder: &Path, rollout: &RolloutId) -> PathBuf {
     folder.join(format!("{rollout}.jsonl"))
 }
 
-/// The directory with the roots that keep its closures.
+/// Returns the directory for the garbage collection roots of a rollout.
 pub fn roots_of(folder: &Path, rollout: &RolloutId) -> PathBuf {
     folder.join(format!("{rollout}.roots"))
 }
 
-/// All rollouts, those of a later second first.
+/// Returns all recorded rollouts, sorted by the second in which they started, newest first.
 ///
 /// # Errors
-/// The directory cannot be read.
+/// Fails if the directory cannot be read.
 pub fn names(folder: &Path) -> std::io::Result<Vec<RolloutId>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -45,7 +45,7 @@ pub fn names(folder: &Path) -> std::io::Result<Vec<RolloutId>> {
     Ok(names)
 }
 
-/// Old records are of no more use; that they stay is no harm.
+/// Deletes old records. Errors are ignored, since a leftover record does no harm.
 pub fn forget_old(folder: &Path) {
     for old in names(folder).unwrap_or_default().iter().skip(LIMIT) {
         let _ = std::fs::remove_file(path_of(folder, old));
@@ -53,9 +53,9 @@ pub fn forget_old(folder: &Path) {
     }
 }
 
-/// That there is no such record.
+/// Returns the problem that the record of a rollout cannot be opened.
 pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) -> Problem {
-    let problem = Problem::new(Code::NoRollout, "nothing is known of this rollout").at(rollout);
+    let problem = Problem::new(Code::NoRollout, "this machine has no record of this rollout").at(rollout);
     if error.kind() != std::io::ErrorKind::NotFound {
         return problem.because(error);
     }
@@ -63,9 +63,12 @@ pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) ->
     let known: Vec<String> = known.iter().take(5).map(ToString::to_string).collect();
     problem
         .because(if known.is_empty() {
-            "this machine remembers none".to_owned()
+            "this machine has no record of any rollout".to_owned()
         } else {
-            format!("the last ones that this machine remembers are {}", known.join(", "))
+            format!("the last rollouts on this machine are {}", known.join(", "))
         })
-        .help("it is known where it was begun; see the name that apply printed there")
+        .help(
+            "run the command on the machine that started the rollout, with the name that `nixfleet \
+             apply` printed there",
+        )
 }

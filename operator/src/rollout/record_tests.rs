@@ -1,4 +1,4 @@
-//! What a record keeps.
+//! Tests of the record of a rollout.
 
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::Policy;
@@ -40,7 +40,7 @@ fn a_record_says_what_was_planned_and_what_became_of_it() {
     bus.subscribe(Record::begin(&state, &planned).unwrap());
     bus.of(id.clone()).say(ended("a", Outcome::Ok));
     bus.of(RolloutId::draw()).say(ended("b", Outcome::Ok));
-    assert_eq!(Record::resume(&state, &id).err().unwrap().what, "the rollout is being carried out");
+    assert_eq!(Record::resume(&state, &id).err().unwrap().what, "the rollout is still running");
     bus.of(id.clone()).say(EventKind::RolloutEnded { end: End::Paused, duration_ms: 1 });
     drop(bus);
     let (head, progress, _) = Record::resume(&state, &id).unwrap();
@@ -118,7 +118,7 @@ fn a_rollout_that_is_not_known_says_which_are() {
     let (state, id) = (StateDir::at(directory.path()), RolloutId::draw());
     Record::begin(&state, &head(&id)).unwrap();
     let problem = Record::look(&state, &"20200101-000000-bbbb".parse().unwrap()).unwrap_err();
-    assert_eq!(problem.why, Some(format!("the last ones that this machine remembers are {id}")));
+    assert_eq!(problem.why, Some(format!("the last rollouts on this machine are {id}")));
 }
 
 #[test]

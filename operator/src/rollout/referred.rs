@@ -1,4 +1,4 @@
-//! What rollouts made of hosts that have not ended.
+//! The generations that unfinished rollouts still refer to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use nixfleet_contract::problem::Problem;
 use super::Record;
 use crate::state::StateDir;
 
-/// From where to where rollouts that can go on, or go back, took each host. A record that cannot be read is
-/// no reason to drop what it may refer to. A host of which a killed command did not write down how it ended
-/// remembers that itself, as its last change.
+/// Returns, by host name, the generation changes of rollouts that can still be resumed or rolled back. An
+/// unreadable record is an error, so that the generations it may refer to are not dropped. If a command was
+/// killed before it recorded the outcome of a host, the host itself remembers the change as its last one.
 ///
 /// # Errors
-/// The records cannot be read.
+/// Fails if a record cannot be read.
 pub fn open_passages(state: &StateDir) -> Result<BTreeMap<String, BTreeSet<Passage>>, Problem> {
     let mut passages: BTreeMap<String, BTreeSet<Passage>> = BTreeMap::new();
     for rollout in Record::all(state)? {

@@ -1,5 +1,5 @@
-//! What may happen next in a rollout. It has neither a clock nor a connection: it is asked at a time, and
-//! told what became of what it asked for.
+//! The schedule of a rollout, which decides what may happen next. It has neither a clock nor a connection:
+//! the caller passes in the time and the results of actions.
 
 use std::time::Duration;
 
@@ -10,41 +10,42 @@ use super::hosts::Hosts;
 use super::state::HostState;
 use super::verdict::{Pause, Verdict};
 
-/// What to do, or to tell. Hosts are meant by their place in the waves, counted through.
+/// An action to perform, or an event to report. Hosts are identified by their index in the sequence of all
+/// waves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Copy the closure of a host to it, whose turn is yet to come.
+    /// Copy the closure of a host to it, ahead of its turn.
     Copy(usize),
-    /// Change a host, and copy to it what it lacks.
+    /// Change a host. This includes copying what the host lacks.
     Change(usize),
-    /// Take a host back to where it stood before.
+    /// Roll a host back to its state before the change.
     GoBack(usize),
-    /// Tell that the hosts of a wave may be changed.
+    /// Report that the hosts of a wave may be changed.
     WaveBegan(usize),
-    /// Tell that a wave is watched from now on.
+    /// Report that the soak of a wave starts.
     WaveSoaks(usize),
-    /// Tell that a wave is over, and how many of its hosts failed.
+    /// Report that a wave has ended, with the number of its hosts that failed.
     WaveEnded(usize, usize),
-    /// Tell that no further host is begun.
+    /// Report that no further host will be started.
     Stopped(Pause),
-    /// Tell that these hosts go back.
+    /// Report that these hosts will be rolled back.
     Returning(Vec<usize>),
 }
 
-/// Where a rollout stands.
+/// The phase that a rollout is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SchedulePhase {
-    /// The present wave has not been told of yet.
+    /// The current wave has not been reported yet.
     Between,
-    /// Hosts of the present wave are changed.
+    /// The hosts of the current wave are being changed.
     Running,
-    /// The present wave is watched until then.
+    /// The current wave soaks until the given time.
     Soaking(Duration),
-    /// No further host is begun; some are still being changed.
+    /// No further host is started, but some are still being changed.
     Stopping(Pause),
-    /// Hosts go back: because the rollout stopped, or because that is what it is for.
+    /// Hosts are being rolled back, because the rollout has stopped or because rolling back is its purpose.
     Returning(Option<Pause>),
-    /// Nothing more happens.
+    /// The rollout has ended.
     Over(Verdict),
 }
 
@@ -60,18 +61,18 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A rollout that has not begun.
+    /// Creates the schedule of a rollout that has not started.
     pub const fn new(policy: Policy, hosts: Hosts) -> Self {
         Self { policy, hosts, wave: 0, phase: SchedulePhase::Between, failures: 0, interrupted: false }
     }
 
-    /// A rollout that takes all its hosts back, at once and whatever becomes of any of them.
+    /// Creates the schedule of a rollout that rolls all its hosts back in one go, regardless of failures.
     pub fn back(policy: Policy, hosts: Hosts) -> Self {
         Self { phase: SchedulePhase::Returning(None), ..Self::new(policy, hosts) }
     }
 
-    /// What is to be done at this time, counted from any fixed moment. To be asked again whenever something
-    /// has ended and at [`Self::wakes`].
+    /// Returns the actions for the time `now`, which is counted from any fixed moment. Call this again
+    /// whenever an action has ended, and at [`Self::wakes`].
     pub fn next(&mut self, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.step(now, &mut actions) {}
@@ -79,7 +80,7 @@ impl Schedule {
         actions
     }
 
-    /// When to ask again although nothing has ended.
+    /// Returns when to call [`Self::next`] again even if no action has ended by then.
     pub const fn wakes(&self) -> Option<Duration> {
         match self.phase {
             SchedulePhase::Soaking(until) => Some(until),
@@ -87,7 +88,7 @@ impl Schedule {
         }
     }
 
-    /// How the rollout ended, once it has.
+    /// Returns how the rollout ended, once it has ended.
     pub const fn verdict(&self) -> Option<&Verdict> {
         match &self.phase {
             SchedulePhase::Over(verdict) => Some(verdict),
@@ -95,33 +96,33 @@ impl Schedule {
         }
     }
 
-    /// The closure of a host has come to it.
+    /// Notes that the closure of a host has been copied to it.
     pub fn copied(&mut self, host: usize) {
         self.hosts.put(host, HostState::Copied);
     }
 
-    /// A host has ended: its change, its return, or already its copy.
+    /// Notes that a host has ended: its change, its rollback, or a copy that failed.
     pub fn ended(&mut self, host: usize, outcome: Outcome) {
         let returning = self.hosts.state(host) == HostState::Returning;
         self.hosts.put(host, HostState::Ended(outcome));
-        // Who could not be copied to ahead of its turn is no fault of the present wave, and counts when its
-        // own begins.
+        // A copy that failed ahead of a host's turn does not count in the current wave. It counts when the
+        // wave of the host starts.
         if !returning && self.counts(outcome) && self.hosts.wave(host) <= self.wave {
             self.failures += 1;
         }
     }
 
-    /// A host has ended, and stands where the rollout has put it, although it failed.
+    /// Notes that a host has the generation that the rollout made, even if the host failed.
     pub fn stands_changed(&mut self, host: usize) {
         self.hosts.stands_changed(host);
     }
 
-    /// The user wants no further host to be begun.
+    /// Notes that the user wants no further host to be started.
     pub const fn interrupt(&mut self) {
         self.interrupted = true;
     }
 
-    /// Whether a host that began and ended like this has failed.
+    /// Whether this outcome counts as a failure of a host on which work was started.
     fn counts(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Failed | Outcome::RolledBack | Outcome::Blocked => true,
@@ -136,7 +137,7 @@ impl Schedule {
         self.failures > self.policy.max_failures.of_rounded_down(self.hosts.count())
     }
 
-    /// Goes one step on, if one can be gone.
+    /// Advances the rollout by one step, if possible, and returns whether it did.
     fn step(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
         if let SchedulePhase::Between | SchedulePhase::Running | SchedulePhase::Soaking(_) = self.phase
             && let Some(pause) = self.wants_stop()
@@ -173,8 +174,8 @@ impl Schedule {
             return true;
         }
         actions.push(Action::WaveBegan(self.wave));
-        // Who could not be copied to, or did not even answer when it was asked for its plan, never begins:
-        // its turn is now.
+        // Hosts to which copying failed, and hosts that did not answer the query for a plan, are never
+        // started. Their failures therefore count at the start of their wave.
         let failed = |begun, outcome| (begun || outcome == Outcome::Unreachable) && self.counts(outcome);
         self.failures +=
             self.hosts.ended(self.wave).filter(|(begun, outcome)| failed(*begun, *outcome)).count();
@@ -182,14 +183,14 @@ impl Schedule {
         true
     }
 
-    /// Begins what may begin in the present wave, or ends the wave.
+    /// Starts hosts of the current wave, or ends the wave. Returns whether the phase has changed.
     fn run(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
         let room = self.policy.max_parallel.get().saturating_sub(self.hosts.changing());
         actions.extend(self.hosts.begin(self.wave, room).into_iter().map(Action::Change));
         if self.hosts.left(self.wave) == 0 {
             return self.wave_is_through(now, actions);
         }
-        // Nobody moves, and nobody will.
+        // No host is being changed, and all remaining hosts are blocked, so the rollout cannot continue.
         match self.hosts.exhausted(self.wave) {
             Some(tag) => self.stop(Pause::Budget { tag }, actions),
             None => false,
@@ -234,7 +235,8 @@ impl Schedule {
         true
     }
 
-    /// The hosts that stand where the rollout has put them, as far as they go back behind a failure.
+    /// Returns the hosts to roll back after a failure: those with the generation that the rollout made, as
+    /// far as the policy demands.
     fn to_take_back(&self) -> Vec<usize> {
         match self.policy.on_failure {
             OnFailure::Pause => Vec::new(),
@@ -262,7 +264,7 @@ impl Schedule {
         true
     }
 
-    /// Copies ahead, so that less is left to do for a host when its turn comes.
+    /// Starts copying closures to hosts ahead of their turn, so that less work is left when it comes.
     fn copy_ahead(&mut self, actions: &mut Vec<Action>) {
         if !matches!(self.phase, SchedulePhase::Running | SchedulePhase::Soaking(_)) {
             return;

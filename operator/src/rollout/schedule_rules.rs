@@ -1,4 +1,4 @@
-//! What holds in every rollout, whatever happens.
+//! Properties that every rollout must have, tested with random fleets and outcomes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -48,7 +48,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         })
 }
 
-/// A random fleet: hosts with tags by the bits of a number, and how each ends.
+/// Generates random hosts and their outcomes. The bits of a number determine the tags of each host.
 fn fleets() -> impl Strategy<Value = (Vec<Host>, Vec<Outcome>)> {
     proptest::collection::vec((0u8..8, outcomes()), 1..24).prop_map(|hosts| {
         let host = |(number, (bits, _)): (usize, &(u8, Outcome))| {
@@ -113,8 +113,8 @@ proptest! {
                 for (name, other) in &wave_of {
                     prop_assert!(*other >= wave || ended.contains_key(&place(name)), "a wave was overtaken");
                 }
-                // db before cache before web; who carries both ends of an order, and who is a canary, is
-                // free.
+                // db must come before cache, and cache before web. Canaries, and hosts with several of these
+                // tags, are exempt.
                 for (other, of_other) in tags.iter().enumerate() {
                     let earlier = of_other.contains("db") && of_other.len() == 1;
                     let later = tags[host].len() == 1 && !tags[host].contains("db");

@@ -1,46 +1,46 @@
-//! Where a host of a rollout stands.
+//! The state of a host in a rollout.
 
 use nixfleet_contract::outcome::Outcome;
 
 /// The state of a host in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostState {
-    /// Its turn has not come; what it lacks is copied when it is changed.
+    /// The turn of the host has not come. Its closure will be copied when the host is changed.
     Waiting,
-    /// Its turn has not come, and its closure is being copied to it meanwhile.
+    /// The turn of the host has not come. Its closure is being copied to it in advance.
     Copying,
-    /// Its turn has not come, and its closure is there.
+    /// The turn of the host has not come. Its closure has been copied to it.
     Copied,
-    /// It is being changed.
+    /// The host is being changed.
     Changing,
-    /// It is done.
+    /// The host has ended.
     Ended(Outcome),
-    /// It is to go back.
+    /// The host is waiting to be rolled back.
     ToReturn,
-    /// It goes back.
+    /// The host is being rolled back.
     Returning,
 }
 
 impl HostState {
-    /// Whether its turn is yet to come, and nothing is being done about it.
+    /// Whether the turn of the host has not come, and nothing is being done on it.
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Waiting | Self::Copied)
     }
 
-    /// Whether something on it is being changed.
+    /// Whether the host is being changed or rolled back.
     #[must_use]
     pub const fn is_changing(self) -> bool {
         matches!(self, Self::Changing | Self::Returning)
     }
 
-    /// Whether it is done.
+    /// Whether the host has ended.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Ended(_))
     }
 
-    /// Whether nobody can count on the host's services.
+    /// Whether the services of the host must be assumed to be down.
     #[must_use]
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Ended(Outcome::Failed | Outcome::Unreachable))

@@ -1,4 +1,5 @@
-//! Writes into the record of a rollout that its hosts go back, so that nobody takes them for done any more.
+//! Records that the hosts of a rollout were rolled back by another rollout, so that they do not count as
+//! done.
 
 use std::collections::BTreeSet;
 use std::mem::take;
@@ -9,16 +10,16 @@ use super::Record;
 use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, HostEnd, Listener};
 
-/// A rollout that is being taken back by another one.
+/// A listener that updates the record of a rollout while another rollout undoes it.
 pub struct Undone {
     record: Record,
     by: RolloutId,
-    /// The hosts that have not gone back.
+    /// The hosts that have not been rolled back yet.
     left: BTreeSet<String>,
 }
 
 impl Undone {
-    /// `hosts`: all that the rollout has changed.
+    /// Creates the listener. `hosts` are all hosts that the rollout to undo has changed.
     #[must_use]
     pub const fn new(record: Record, by: RolloutId, hosts: BTreeSet<String>) -> Self {
         Self { record, by, left: hosts }

@@ -1,4 +1,4 @@
-//! How a rollout ends.
+//! The verdict on a rollout.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use crate::event::End;
 /// How a rollout ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every wave has had its turn.
+    /// Every wave had its turn.
     Complete,
-    /// It stopped, and can be resumed.
+    /// The rollout stopped, and can be resumed.
     Paused(Pause),
-    /// It stopped, and the hosts that it had changed went back, every one of them.
+    /// The rollout stopped, and all hosts that had to be rolled back were rolled back.
     Returned {
-        /// Why it stopped.
+        /// Why the rollout stopped.
         pause: Pause,
-        /// All of them, and not only those of the wave.
+        /// Whether all changed hosts were rolled back, and not only those of the wave.
         all: bool,
     },
 }
 
 impl Verdict {
-    /// The same as it is told, and why it stopped, if it did.
+    /// Returns the end of the rollout as it is reported, and why it stopped early, if it did.
     #[must_use]
     pub fn end(&self) -> (End, Option<String>) {
         match self {
@@ -39,35 +39,35 @@ impl Verdict {
 /// Why a rollout stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// The user wanted it.
+    /// The user interrupted the rollout.
     Interrupted,
     /// Too many hosts failed.
     Failures {
-        /// How many.
+        /// The number of hosts that failed.
         failures: usize,
-        /// How many may.
+        /// The number or percentage of hosts that may fail.
         allowed: Amount,
     },
-    /// No host of a wave is as it should be, so the wave shows nothing about the next one.
+    /// No host of a wave succeeded, so the wave says nothing about whether the next one would.
     NothingShown {
-        /// Which, from 1.
+        /// The number of the wave, from 1.
         wave: usize,
     },
-    /// Other runs are at work on hosts that were to be changed.
+    /// Other runs are changing hosts of this rollout.
     Busy {
-        /// Which hosts.
+        /// The names of the hosts.
         hosts: Vec<String>,
     },
-    /// As many hosts with a tag are down as may be.
+    /// The budget of a tag is used up by hosts that are down.
     Budget {
-        /// The tag.
+        /// The name of the tag.
         tag: String,
     },
-    /// Hosts were to go back, and some stand where the rollout has put them.
+    /// Hosts were to be rolled back, but some still have the generation that the rollout made.
     Stayed {
-        /// Why they were to go back.
+        /// Why the hosts were to be rolled back.
         why: Box<Self>,
-        /// How many stand there.
+        /// The number of hosts that were not rolled back.
         hosts: usize,
     },
 }

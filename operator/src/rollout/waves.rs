@@ -1,4 +1,4 @@
-//! Which host is in which wave. The same fleet and the same policy make the same waves.
+//! The assignment of hosts to waves. The same fleet and the same policy always result in the same waves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::inventory::{Natural, suggestion};
 
-/// All hosts in the order in which they are taken: first by rank, hosts without one having 0; then so that
-/// each value of the dimension that is spread over comes as often as its share; then as the policy says.
+/// Returns all hosts in the order in which they are started. Hosts are sorted by rank, where a host without a
+/// rank has 0. Within a rank, each value of the spread dimension appears in proportion to its share.
+/// Remaining ties follow the order of the policy.
 pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy) -> Vec<String> {
     let rank = |host: &Host| ranks.get(&host.name).copied().unwrap_or(0);
     let value = |host: &Host| policy.spread.as_deref().map(|dimension| value(host, dimension).to_owned());
@@ -36,7 +37,7 @@ pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy
     keyed.into_iter().map(|(_, host)| host.name.clone()).collect()
 }
 
-/// How far through its group a host stands: the middle of its part, (place + ½) / of.
+/// The relative position of a host in its group: the middle of its part, (place + ½) / of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Share {
     place: usize,
@@ -55,17 +56,18 @@ impl PartialOrd for Share {
     }
 }
 
-/// The value of a host in a dimension of tags: `a` of `rack:a`; empty where it has none.
+/// Returns the value of a host in a dimension of tags, such as `a` for `rack:a`, or the empty string if it
+/// has none.
 fn value<'a>(host: &'a Host, dimension: &str) -> &'a str {
     let values = host.tags.iter().filter_map(|tag| tag.split_once(':'));
     values.filter(|(of, _)| *of == dimension).map(|(_, value)| value).next().unwrap_or_default()
 }
 
-/// Refuses a dimension in which no host of the fleet has a value: spread over it, waves would be as if nobody
-/// had asked.
+/// Refuses a dimension for which no host of the fleet has a value, since spreading over it would have no
+/// effect.
 ///
 /// # Errors
-/// There is none.
+/// Fails if no host has a value in the dimension.
 pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
     let tags = fleet.hosts.values().flat_map(|host| &host.tags);
     let known: BTreeSet<&str> = tags.filter_map(|tag| tag.split_once(':')).map(|(of, _)| of).collect();
@@ -78,12 +80,12 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
         .help(suggestion("dimension of tags", dimension, &known)))
 }
 
-/// Refuses amounts that do not grow: all hosts that a wave without any was meant to leave would go in the
-/// last one. How many a part comes to depends on the selection, so numbers are compared with numbers, and
-/// parts with parts.
+/// Refuses wave amounts that do not increase. Such an amount adds no host to its wave, and the hosts that it
+/// was meant to hold back would all be in the last wave. The number of hosts in a percentage depends on the
+/// selection, so counts are compared only with counts, and percentages only with percentages.
 ///
 /// # Errors
-/// They do not grow.
+/// Fails if the amounts do not increase.
 pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
     let (mut counted, mut part) = (0, 0);
     for (place, amount) in amounts.iter().enumerate() {
@@ -93,18 +95,21 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
         };
         if !grows || place > 0 && amounts[place - 1] == Amount::Percent(100) {
             let shown: Vec<String> = amounts.iter().map(ToString::to_string).collect();
-            return Err(Problem::new(Code::Usage, format!("The wave {amount} would have no hosts"))
+            return Err(Problem::new(Code::Usage, format!("the wave {amount} would have no hosts"))
                 .at(format!("rollout.waves: {}", shown.join(",")))
                 .because(
-                    "amounts count from the first host on, so each has to be larger than the one before it",
+                    "each amount counts from the first host, so it must be larger than the amount before it",
                 )
-                .help("1,2,3 is one host after the other, then all others"));
+                .help(
+                    "write increasing amounts: 1,2,3 means three waves of one host each, then all other \
+                     hosts",
+                ));
         }
     }
     Ok(())
 }
 
-/// Where a host stands among its like.
+/// Returns the sort key of a host among hosts of the same rank and share.
 fn own_key(name: &str, order: Order) -> (Vec<u8>, Natural) {
     let drawn = match order {
         Order::Name => Vec::new(),
@@ -113,9 +118,9 @@ fn own_key(name: &str, order: Order) -> (Vec<u8>, Natural) {
     (drawn, Natural::of(name))
 }
 
-/// Cuts a sequence into waves: the canaries first, then as many as make the next amount complete, counted
-/// from the very first host. What an amount would add nothing to makes no wave; the last wave takes all that
-/// are left.
+/// Divides a sequence of hosts into waves. The canaries come first. Each further wave takes as many hosts as
+/// needed to reach the next amount, counted from the very first host. An amount that adds no host makes no
+/// wave. The last wave takes all remaining hosts.
 pub fn waves(sequence: Vec<String>, canaries: &BTreeSet<String>, amounts: &[Amount]) -> Vec<Vec<String>> {
     let count = sequence.len();
     let (first, rest): (Vec<String>, Vec<String>) =

@@ -1,4 +1,4 @@
-//! Who is in which wave.
+//! Tests of the assignment of hosts to waves.
 
 use crate::sample;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,10 +68,10 @@ fn amounts_that_do_not_grow_are_refused() {
         assert!(check_growth(&amounts(bad)).is_err(), "{bad}");
     }
     expect_test::expect![[r"
-        [NF-101] The wave 1 would have no hosts
+        [NF-101] the wave 1 would have no hosts
           where: rollout.waves: 1,1,1
-          why: amounts count from the first host on, so each has to be larger than the one before it
-          help: 1,2,3 is one host after the other, then all others"]]
+          why: each amount counts from the first host, so it must be larger than the amount before it
+          help: write increasing amounts: 1,2,3 means three waves of one host each, then all other hosts"]]
     .assert_eq(&check_growth(&amounts("1 1 1")).unwrap_err().to_string());
 }
 
@@ -89,7 +89,7 @@ fn canaries_go_first_and_count_as_done() {
     assert_eq!(without.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
     let unknown = Policy { canary: Canary::Chosen(vec!["@cannary".to_owned()]), ..policy };
     let problem = Outline::of(&fleet(&hosts, &[]), &hosts, unknown).unwrap_err();
-    assert_eq!(problem.help.as_deref(), Some("did you mean canary?"));
+    assert_eq!(problem.help.as_deref(), Some("check the name: did you mean canary?"));
     assert_eq!(problem.location.as_deref(), Some("rollout.canary: @cannary"));
     let nobody = Policy { canary: Canary::Chosen(vec!["@canary and web-001".to_owned()]), ..Policy::plain() };
     assert!(Outline::of(&fleet(&hosts, &[]), &hosts, nobody).is_err(), "it would go to all at once");
@@ -114,11 +114,11 @@ fn an_order_that_cannot_be_kept_is_refused() {
     let tags = [("db", before(&["web"])), ("web", before(&["db"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
     assert_eq!(problem.why.as_deref(), Some("the tag db comes before itself"));
-    // No circle of tags, but one of hosts.
+    // The order of the tags has no cycle, but the order of the hosts has one.
     let hosts = [host("a", &["x2", "y1"]), host("b", &["y2", "z1"]), host("c", &["z2", "x1"])];
     let tags = [("x1", before(&["x2"])), ("y1", before(&["y2"])), ("z1", before(&["z2"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
-    assert!(problem.why.unwrap().contains("both ends of several orders"));
+    assert!(problem.why.unwrap().contains("contradict each other"));
 }
 
 #[test]
@@ -157,11 +157,11 @@ fn a_dimension_that_no_host_has_is_refused() {
     expect_test::expect![[r#"
         [NF-103] unknown dimension `rak`
           where: rollout.spread
-          why: no host of the fleet has a tag such as rak:a
-          help: did you mean rack?"#]]
+          why: add a tag such as rak:a to a host: no host of the fleet has one
+          help: check the name: did you mean rack?"#]]
     .assert_eq(&over("rak").unwrap_err().to_string());
     let help = over("web").unwrap_err().help.unwrap();
-    assert_eq!(help, "the fleet has: rack, zone; see all: nixfleet hosts");
+    assert_eq!(help, "choose one of: rack, zone; list them with: nixfleet hosts");
 }
 
 proptest! {
@@ -210,7 +210,7 @@ proptest! {
             for (rack, count) in counts.iter().enumerate() {
                 let share = (taken + 1) * count;
                 let of_rack = seen.get(&rack).copied().unwrap_or(0) * all;
-                // No rack is ahead of its share or behind it by more than one host and half a host for each
+                // No rack is ahead of its share or behind it by more than one host, plus half a host for each
                 // rack.
                 let slack = all + all * counts.len() / 2;
                 prop_assert!(of_rack <= share + slack && share <= of_rack + slack);

@@ -1,29 +1,30 @@
-//! A script of ours as one line that every login shell hands to `sh` as it is.
+//! Encodes a script as a single line that every login shell passes to `sh` unchanged.
 //!
-//! What `sshd` starts is the shell of the user, and shells quote differently: csh takes no line break in
-//! quotes and replaces `!` in all of them, fish replaces `\` in single ones. So the line has none of these,
-//! but letters that stand for them.
+//! `sshd` passes the line to the login shell of the user, and shells quote differently. csh accepts no line
+//! break in quotes and replaces `!` in all quotes. fish replaces `\` in single quotes. The line therefore
+//! contains none of these characters in quotes, but letters that represent them.
 
 use nixfleet_contract::problem::{Code, Problem};
 
-/// Puts the letters back, and runs the text. Starts no program, not even another shell: a host is asked so
-/// often that this would be felt. `$1` to `$3` are the characters that cannot be written in quotes
-/// everywhere, `$4` is the text.
+/// The shell code that decodes the text and runs it. It starts no other program, not even another shell,
+/// because hosts are queried so often that this would be noticeable. `$1` to `$3` are the characters that not
+/// all shells accept in quotes, and `$4` is the text.
 const LOADER: &str = r#"_n=${IFS#??} _i=$IFS IFS=% _s=; set -f; for _w in $4; do case $_w in n*) _c=$_n;; q*) _c=$1;; e*) _c=$2;; b*) _c=$3;; p*) _c=%;; *) _c=;; esac; _s=$_s$_c${_w#?}; done; IFS=$_i; set +f; eval "$_s""#;
-/// `'`, `!` and `\`, as all shells read them outside of quotes.
+/// The characters `'`, `!` and `\`, escaped so that all shells read them outside of quotes.
 const CHARACTERS: &str = r"\' \! \\";
-/// The first line of what a script of ours reads, if it reads anything.
+/// The first line of the standard input of a script, if the script reads any input.
 pub const FIRST_LINE: &[u8] = b"@nixfleet\n";
-/// Reads it. Where it is not there, a start-up file of the login shell has read it, and more may be missing.
-/// As a part of a script this is one line.
+/// The shell code that reads [`FIRST_LINE`]. If that line is missing, a start-up file of the login shell has
+/// read it, and perhaps more of the input. In a script this must be a single line.
 const TAKE_INPUT: &str = r#"read -r _w && [ "$_w" = @nixfleet ] || { echo "nixfleet: the standard input was read before" >&2; exit 74; }"#;
-/// The words by which that is known here.
+/// The message of a script whose input was read before it started.
 pub const INPUT_READ: &str = "nixfleet: the standard input was read before";
 
-/// The line. With `input`, standard input has to begin with [`FIRST_LINE`].
+/// Encodes a script and its arguments as a line for the login shell. With `input`, standard input must begin
+/// with [`FIRST_LINE`].
 ///
 /// # Errors
-/// An argument holds a NUL byte.
+/// An argument contains a NUL byte.
 pub fn call(script: &str, arguments: &[&str], input: bool) -> Result<String, Problem> {
     let arguments = shlex::try_join(arguments.iter().copied()).map_err(|error| {
         Problem::new(Code::Usage, "the command cannot be sent to the host").because(error)
@@ -33,7 +34,7 @@ pub fn call(script: &str, arguments: &[&str], input: bool) -> Result<String, Pro
         text.push_str(TAKE_INPUT);
         text.push('\n');
     }
-    // Comments are for those who read the scripts here.
+    // Comments help only readers of the source, so they are not sent.
     for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
         text.push_str(line);
         text.push('\n');
@@ -41,8 +42,8 @@ pub fn call(script: &str, arguments: &[&str], input: bool) -> Result<String, Pro
     Ok(format!("sh -c '{LOADER}' nixfleet {CHARACTERS} '{}'", written(&text)))
 }
 
-/// The text as the loader takes it: pieces behind `%`, each with a letter for the character that it begins
-/// with, or `s` for none.
+/// Encodes a text for the loader as a sequence of pieces. Each piece consists of `%`, a letter for the
+/// special character at its beginning (`s` for none), and plain text.
 fn written(text: &str) -> String {
     let mut written = String::from("%s");
     for character in text.chars() {
@@ -65,12 +66,12 @@ mod tests {
 
     use super::*;
 
-    /// Runs a line in a shell, as `sshd` does, and returns what it says and its exit code.
+    /// Runs a line in a shell, as `sshd` does, and returns its output and exit code.
     fn run(shell: &str, line: &str, input: &[u8]) -> (String, Option<i32>) {
         let mut command = Command::new(shell);
         command.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A script that reads nothing may have ended.
+        // A script that reads no input may have ended already.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();

@@ -1,4 +1,4 @@
-//! What `ssh` says when it cannot do its work, sorted into what a person can do about it.
+//! Classifies the error messages of `ssh` by what the user can do about them.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
@@ -6,13 +6,13 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::call::INPUT_READ;
 use super::options::USUAL_PORT;
 
-/// Words of OpenSSH that mean the host key is not the one expected.
+/// Messages of OpenSSH if the host key is not the expected one.
 const HOST_KEY: [&str; 3] =
     ["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED", "host key is known for"];
-/// Words of OpenSSH that mean the host refuses us.
+/// Messages of OpenSSH if the host refuses the user or the key.
 const AUTH: [&str; 3] =
     ["Permission denied (", "Too many authentication failures", "no mutual signature algorithm"];
-/// Words of OpenSSH that mean there is no connection, or no longer one.
+/// Messages of OpenSSH if a connection cannot be opened, or has broken.
 const GONE: [&str; 16] = [
     "ssh: connect to host",
     "ssh: Could not resolve hostname",
@@ -32,7 +32,7 @@ const GONE: [&str; 16] = [
     "Unable to negotiate",
 ];
 
-/// Words of OpenSSH that mean the host has ended the connection before anything was said.
+/// Messages of OpenSSH if the host closed the connection before the login.
 const TURNED_AWAY: [&str; 5] = [
     "kex_exchange_identification:",
     "ssh_exchange_identification:",
@@ -41,7 +41,7 @@ const TURNED_AWAY: [&str; 5] = [
     "Exceeded MaxStartups",
 ];
 
-/// The problem that these words of `ssh` describe, if they are words of `ssh`.
+/// Returns the problem that the messages in `stderr` describe, if they are messages of `ssh`.
 pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
     let line_with = |words: &[&str]| {
         stderr.lines().map(str::trim).find(|line| words.iter().any(|word| line.contains(word)))
@@ -54,11 +54,14 @@ pub fn classify(stderr: &str, host: &Host) -> Option<Problem> {
             Problem::new(Code::SshAuth, "the host refused the SSH user or key")
                 .at(&host.name)
                 .because(line)
-                .help(format!("try it: {}; is the key loaded (ssh-add -l)?", attempt(host))),
+                .help(format!(
+                    "check that the key is loaded (ssh-add -l), then test the connection: {}",
+                    attempt(host)
+                )),
         );
     }
     let line = line_with(&GONE)?;
-    // Before it hangs up, a host may say why: in /etc/nologin, say.
+    // Before a host closes the connection, it may print the reason, such as the text of /etc/nologin.
     let before: Vec<&str> = stderr.lines().map(str::trim).take_while(|said| *said != line).collect();
     let said = before.into_iter().rfind(|said| !said.is_empty());
     match said.filter(|_| line.starts_with("Connection closed by")) {
@@ -74,82 +77,83 @@ fn host_key(stderr: &str, host: &Host) -> Problem {
     let changed = line_with("IDENTIFICATION HAS CHANGED").is_some();
     let (what, help) = match (changed, host.ssh.host_key.is_some()) {
         (true, true) => (
-            "the host shows another key than the pinned one",
-            format!("only if the host was installed anew, pin its new key in {option}: {scan}"),
+            "the key of the host differs from the pinned key",
+            format!("only if the host was reinstalled, pin its new key in {option}: {scan}"),
         ),
         (true, false) => (
-            "the host shows another key than the one in known_hosts",
-            format!("only if the host was installed anew, forget the old key: ssh-keygen -R {}", host.addr),
+            "the key of the host differs from the key in known_hosts",
+            format!("only if the host was reinstalled, remove the old key: ssh-keygen -R {}", host.addr),
         ),
         (false, _) => (
-            "the host key is not known",
-            format!("compare it with the key of the host itself, then pin it in {option}: {scan}"),
+            "the host key is unknown",
+            format!("compare the key with the one on the host itself, then pin it in {option}: {scan}"),
         ),
     };
     let shown = line_with("SHA256:")
         .filter(|_| changed)
-        .map(|line| format!("it shows {}", line.trim_end_matches('.')));
+        .map(|line| format!("the host offers {}", line.trim_end_matches('.')));
     let why = shown.or_else(|| line_with("host key is known for").map(ToOwned::to_owned));
     let problem = Problem::new(Code::HostKey, what).at(&host.name).help(help);
     problem.because(why.unwrap_or_else(|| "Host key verification failed.".to_owned()))
 }
 
-/// The host does not answer.
+/// Returns the problem to report for a host that does not answer.
 #[must_use]
 pub fn unreachable(host: &Host, why: &str) -> Problem {
     Problem::new(Code::Unreachable, "the host cannot be reached")
         .at(format!("{} ({} port {})", host.name, host.addr, host.ssh.port))
         .because(why.trim())
-        .help(format!("try it: {}", attempt(host)))
+        .help(format!("test the connection: {}", attempt(host)))
 }
 
-/// Whether the host took a connection and ended it before it knew who was there: so does an sshd that has too
-/// many of them.
+/// Whether the host accepted a connection and closed it before the login. This is how an sshd with too many
+/// connections behaves.
 #[must_use]
 pub fn is_turned_away(problem: &Problem) -> bool {
     let why = problem.why.as_deref().unwrap_or_default();
     problem.code == Code::Unreachable && TURNED_AWAY.iter().any(|words| why.contains(words))
 }
 
-/// The connection ended in the middle of something.
+/// Returns the problem to report for a connection that ended in the middle of its work.
 #[must_use]
 pub fn broken(host: &Host, why: &str) -> Problem {
     let why = why.trim();
     Problem::new(Code::Unreachable, "the connection to the host broke")
         .at(&host.name)
         .because(if why.is_empty() { "ssh gave no reason" } else { why })
-        .help(format!("see how it stands: nixfleet status --host {}", host.name))
+        .help(format!("check the state of the host: nixfleet status --host {}", host.name))
 }
 
-/// The host says more than is read of it, or says much and too slowly.
+/// Returns the problem to report for a host that sends too much, or a large answer too slowly.
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
-        "no command of NixFleet says as much; see what the host runs in its place: {}, and its start-up files",
+        "check what the host runs instead of the commands of NixFleet: {}, and the start-up files of the \
+         shell",
         attempt(host)
     ))
 }
 
-/// Whether a script says that its input was read before it.
+/// Whether a script reports that its input was read before it started.
 #[must_use]
 pub fn is_input_read(stderr: &str) -> bool {
     stderr.contains(INPUT_READ)
 }
 
-/// Less arrived on the standard input of a script than was sent to it.
+/// Returns the problem to report if the input of a script did not arrive completely.
 #[must_use]
 pub fn input_read(host: &Host) -> Problem {
     let user = &host.ssh.user;
-    Problem::new(Code::BadAnswer, "a start-up file of the login shell read what was sent to the host")
+    Problem::new(Code::BadAnswer, "a start-up file of the login shell read the input of the command")
         .at(format!("{} (user {user})", host.name))
-        .because("the beginning of the input is missing: a command such as `read` takes it, even if nobody types there")
+        .because("the start of the input is missing: a command such as `read` in that file consumes it")
         .help(format!(
-            "on the host, end the start-up file of {user} early for such shells; for bash, by this first line of ~/.bashrc: \
-             case $- in *i*) ;; *) return;; esac"
+            "end the start-up file of {user} on the host early in non-interactive shells; for bash, with \
+             this first line of ~/.bashrc: case $- in *i*) ;; *) return;; esac"
         ))
 }
 
-/// The command with which a person sees for themselves.
+/// Returns the command with which the user can try the connection.
 fn attempt(host: &Host) -> String {
     let Host { ssh, addr, .. } = host;
     let port = if ssh.port == USUAL_PORT { String::new() } else { format!("-p {} ", ssh.port) };

@@ -21,7 +21,7 @@ fn a_host_that_does_not_answer_is_unreachable() {
         [NF-301] the host cannot be reached
           where: web-1 (10.0.1.11 port 22)
           why: ssh: connect to host 10.0.1.11 port 22: Connection refused
-          help: try it: ssh deploy@10.0.1.11 true"#]]
+          help: test the connection: ssh deploy@10.0.1.11 true"#]]
     .assert_eq(&told("ssh: connect to host 10.0.1.11 port 22: Connection refused\r\n"));
     for line in [
         "ssh: connect to host 10.0.1.11 port 22: No route to host",
@@ -60,13 +60,13 @@ fn a_host_that_refuses_the_key_is_told_apart() {
         [NF-302] the host refused the SSH user or key
           where: web-1
           why: deploy@10.0.1.11: Permission denied (publickey,password).
-          help: try it: ssh deploy@10.0.1.11 true; is the key loaded (ssh-add -l)?"#]]
+          help: check that the key is loaded (ssh-add -l), then test the connection: ssh deploy@10.0.1.11 true"#]]
     .assert_eq(&told("Debian 13\ndeploy@10.0.1.11: Permission denied (publickey,password).\r\n"));
     let line = "Received disconnect from 10.0.1.11 port 22:2: Too many authentication failures";
     assert_eq!(classify(line, &host(None)).unwrap().code, Code::SshAuth);
 }
 
-/// What OpenSSH 10.0 writes where the key in `known_hosts` is another one.
+/// The output of OpenSSH 10.0 if the host key differs from the one in `known_hosts`.
 const CHANGED: &str = "\
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r
@@ -88,25 +88,25 @@ Host key verification failed.\r
 #[test]
 fn a_changed_host_key_is_told_with_the_key_it_shows() {
     expect![[r#"
-        [NF-303] the host shows another key than the one in known_hosts
+        [NF-303] the key of the host differs from the key in known_hosts
           where: web-1
           why: it shows SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
-          help: only if the host was installed anew, forget the old key: ssh-keygen -R 10.0.1.11"#]]
+          help: only if the host was reinstalled, remove the old key: ssh-keygen -R 10.0.1.11"#]]
     .assert_eq(&told(CHANGED));
     expect![[r#"
-        [NF-303] the host shows another key than the pinned one
+        [NF-303] the key of the host differs from the pinned key
           where: web-1
           why: it shows SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
-          help: only if the host was installed anew, pin its new key in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&classify(CHANGED, &host(Some("ssh-ed25519 AAAA"))).unwrap().to_string());
+          help: only if the host was reinstalled, pin its new key in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&classify(CHANGED, &host(Some("ssh-ed25519 AAAA"))).unwrap().to_string());
 }
 
 #[test]
 fn an_unknown_host_key_is_told_with_the_way_to_pin_it() {
     expect![[r#"
-        [NF-303] the host key is not known
+        [NF-303] the host key is unknown
           where: web-1
           why: No ED25519 host key is known for 10.0.1.11 and you have requested strict checking.
-          help: compare it with the key of the host itself, then pin it in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&told(
+          help: compare the key with the one on the host itself, then pin it in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&told(
         "No ED25519 host key is known for 10.0.1.11 and you have requested strict checking.\r\n\
          Host key verification failed.\r\n",
     ));

@@ -1,9 +1,9 @@
-//! Hosts behind a jump host that drops connections.
+//! Opens connections to hosts behind a jump host that drops connections.
 //!
-//! sshd drops some when too many are about to log in (`MaxStartups`, ten as it comes), and each host behind a
-//! jump host needs a login of its own there. `ssh` does not let the jump host's words through when it opens a
-//! shared connection, so that the reason is found out by one more attempt: one host at a time, in a line for
-//! each jump host.
+//! sshd drops connections if too many logins are in progress (`MaxStartups`, ten by default), and each host
+//! behind a jump host needs a separate login there. `ssh` does not show the messages of the jump host when it
+//! opens a shared connection, so one more attempt over a separate connection determines the reason. Each jump
+//! host has a queue in which one host at a time makes this attempt.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,40 +15,40 @@ use tokio::time::{Instant, sleep};
 use super::{Resolved, Session};
 use crate::diagnostics::retried;
 
-/// What `ssh` says of a host that it reaches through another program, when that ends.
+/// The message of `ssh` if the program through which it reaches a host ends.
 const THROUGH_ANOTHER: &str = "UNKNOWN port 65535";
-/// How often the first of a line tries to be let in.
+/// The number of attempts of the host at the head of a queue.
 const TRIES: u32 = 6;
-/// The pause between two tries: sshd counts a second for a connection without a login.
+/// The pause between two attempts. sshd imposes a penalty of one second for a connection without a login.
 const PAUSE: Duration = Duration::from_millis(1250);
 
-/// Of how many hosts the same has to be heard before a jump host counts as one that lets in nobody. What
-/// `ssh` prints of one may be the words of the host behind it.
+/// The number of hosts that must be refused before a jump host counts as one that refuses all logins. One
+/// host is not enough, because the messages that `ssh` prints may come from the host behind the jump host.
 const WITNESSES: usize = 2;
 
-/// What is known of a jump host.
+/// The known state of a jump host.
 #[derive(Debug, Default)]
 struct Gate {
-    /// By host: why it was not let in.
+    /// The reason of each refusal, by host.
     shut: BTreeMap<String, String>,
-    /// Somebody came in who had to wait in line.
+    /// Whether a host from the queue was let in.
     is_open: bool,
 }
 
 impl Gate {
-    /// Notes why a host was not let in, if it has words for that.
+    /// Stores the reason why a host was refused, if the problem states one.
     fn note(&mut self, host: &str, problem: &Problem) {
         self.shut.extend(problem.why.clone().map(|why| (host.to_owned(), why)));
     }
 
-    /// Why it lets in nobody, once that is known.
+    /// Returns the reason why the jump host refuses all logins, once that is known.
     fn verdict(&self) -> Option<&str> {
         let is_known = !self.is_open && self.shut.len() >= WITNESSES;
         self.shut.values().next_back().filter(|_| is_known).map(String::as_str)
     }
 }
 
-/// By jump host: those that it did not let in at once.
+/// The state of each jump host that dropped a connection. The lock of a state is the queue of the hosts.
 #[derive(Clone, Debug, Default)]
 pub struct Lines(Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Gate>>>>>);
 
@@ -59,19 +59,19 @@ impl Lines {
     }
 }
 
-/// A jump host, or one behind it, hung up, and `ssh` did not say why.
+/// Whether a jump host or a host behind it closed the connection and `ssh` did not report why.
 fn is_unexplained(problem: &Problem) -> bool {
     problem.why.as_deref().is_some_and(|why| why.contains(THROUGH_ANOTHER))
 }
 
-/// sshd hung up before the login: it may let us in a moment later.
+/// Whether sshd closed the connection before the login. It may accept another attempt a moment later.
 fn is_dropped(problem: &Problem) -> bool {
     let why = problem.why.as_deref().unwrap_or_default();
     let words = ["exchange_identification:", "banner", "Connection closed by", "Connection reset by"];
     problem.code == Code::Unreachable && words.iter().any(|word| why.contains(word))
 }
 
-/// Whether the words are about the jump host: they name it.
+/// Whether the message of a problem is about the jump host, whose name it then contains.
 fn is_about(problem: &Problem, resolved: &Resolved) -> bool {
     let gate = resolved.gate();
     let host = gate.rsplit_once('@').map_or(gate, |(_, host)| host);
@@ -79,7 +79,7 @@ fn is_about(problem: &Problem, resolved: &Resolved) -> bool {
 }
 
 impl Session {
-    /// Opens the shared connection. Where a jump host drops it, this waits in line and tries again.
+    /// Opens the shared connection. If a jump host drops it, waits in the queue and tries again.
     pub(super) async fn open_in_line(&self) -> Result<(), Problem> {
         let first = match self.open_master().await {
             Err(problem) if is_unexplained(&problem) => problem,
@@ -92,7 +92,7 @@ impl Session {
             return Err(first.because(why));
         }
         let (name, mut last) = (&self.host().name, first);
-        // The others wait meanwhile.
+        // The time is limited, because the other hosts in the queue must wait.
         let until = Instant::now() + self.to_connect() + self.to_be_silent();
         for attempt in 1..=TRIES {
             last = match self.open_aloud().await {
@@ -116,7 +116,7 @@ impl Session {
         Err(last)
     }
 
-    /// Opens it after a connection of its own has shown what is in the way.
+    /// Opens the shared connection, after a separate connection has shown any obstacle.
     async fn open_aloud(&self) -> Result<(), Problem> {
         self.script_afresh(":", &[], Vec::new(), self.to_connect() + self.to_be_silent()).await?;
         self.open_master().await

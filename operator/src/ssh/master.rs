@@ -1,4 +1,4 @@
-//! Opening the connection that everything shares.
+//! Opens the shared connection to a host.
 
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
@@ -13,16 +13,17 @@ use super::{Session, Shared, failure, sockets};
 use crate::diagnostics::{milliseconds, retried};
 use crate::process::Invocation;
 
-/// The pause before a host that did not answer is tried again; each one is twice as long as the one before.
+/// The pause before another attempt to reach a host that did not answer. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest such pause.
+/// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Opens the shared connection, unless it is open already. Whoever asks later gets the same answer.
+    /// Opens the shared connection, unless it is already open. Further calls return the same result.
     ///
     /// # Errors
-    /// The host cannot be reached, does not take our key, or shows another one.
+    /// The host cannot be reached, does not accept the key of the user, or shows another host key than
+    /// expected.
     pub async fn connect(&self) -> Result<(), Problem> {
         self.connected.get_or_init(|| self.within(self.open_patiently())).await.clone()
     }
@@ -43,15 +44,15 @@ impl Session {
     }
 
     pub(super) async fn open_master(&self) -> Result<(), Problem> {
-        // Who holds the lock is opening this very connection; without it, a second `ssh -M` would find the
-        // socket taken and stay behind as a connection that nobody uses or ends.
+        // While another process holds the lock, it opens this very connection. Without the lock, a second
+        // `ssh -M` would find the socket in use and remain as a connection that no process uses or ends.
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
         if UnixStream::connect(&self.socket).is_ok() {
             self.inherited.store(true, Ordering::Relaxed);
             debug!(target: SSH, "connection of an earlier command used");
             return Ok(());
         }
-        // A master that was killed leaves its socket behind; `ssh` would not put a new one in its place.
+        // A master process that was killed leaves its socket behind, and `ssh` would not replace that socket.
         let _ = std::fs::remove_file(&self.socket);
         let patience = self.to_connect() + self.to_be_silent();
         let invocation = Invocation::new("ssh", patience)
@@ -74,7 +75,7 @@ impl Session {
         Err(problem)
     }
 
-    /// Opens the shared connection anew, after it broke.
+    /// Opens the shared connection again after it broke.
     ///
     /// # Errors
     /// As for [`Self::connect`].
@@ -83,7 +84,7 @@ impl Session {
         self.within(self.open_master()).await
     }
 
-    /// Makes sure of a connection that something can be sent through that must not be sent twice.
+    /// Ensures that the shared connection works, before something is sent that must not be sent twice.
     ///
     /// # Errors
     /// As for [`Self::connect`].

@@ -1,7 +1,7 @@
-//! The user's own `ssh`, with one shared connection per host.
+//! Runs the user's own `ssh`, with one shared connection per host.
 //!
-//! A master connection is opened once and kept for a minute, so that every further step on a host, and the
-//! next command, costs no new handshake. All other settings are the user's.
+//! A master connection is opened once and stays open for a minute, so that neither further steps on the host
+//! nor the next command need a new handshake. All other settings are those of the user.
 
 mod call;
 pub mod failure;
@@ -36,23 +36,23 @@ pub use call::FIRST_LINE;
 pub use resolved::Resolved;
 pub use sockets::Sockets;
 
-/// Seconds an idle master connection is kept, so that the next command finds it open.
+/// The time that an idle master connection stays open for the next command, in seconds.
 const PERSIST: u64 = 60;
-/// The same in a large fleet, where so many idle connections would weigh on this machine.
+/// The same time in a large fleet, whose many idle connections would burden this machine, in seconds.
 const PERSIST_OF_MANY: u64 = 5;
-/// From how many hosts on a fleet is large.
+/// The number of hosts above which a fleet is large.
 const MANY: usize = 64;
-/// How `ssh` ends when the connection, not the command, has failed.
+/// The exit code of `ssh` if the connection failed, rather than the command.
 pub const SSH_FAILED: i32 = 255;
 
-/// Whether a command goes through the shared connection.
+/// Whether a command uses the shared connection.
 #[derive(Clone, Copy)]
 enum Shared {
     Yes,
     No,
 }
 
-/// A host, and how to talk to it.
+/// A host and the connection to it.
 #[derive(Debug)]
 pub struct Session {
     host: Host,
@@ -61,20 +61,20 @@ pub struct Session {
     retries: u32,
     persist: u64,
     connected: OnceCell<Result<(), Problem>>,
-    /// The connection was opened by an earlier command; it may be dead without anybody having noticed.
+    /// Whether an earlier command opened the connection, which may be broken without `ssh` having noticed.
     inherited: AtomicBool,
-    /// What `ssh` makes of the address, once somebody wants to know.
+    /// The destination that `ssh` resolves the address to, once it is needed.
     resolved: OnceCell<Resolved>,
     turns: Turns,
     lines: Lines,
 }
 
 impl Session {
-    /// Prepares a session, one of `hosts` that the command has; nothing is sent yet. `retries`: how often a
-    /// host that does not answer is tried again.
+    /// Creates a session without connecting. `hosts` is the number of hosts in the command. `retries` is the
+    /// number of further attempts to reach a host that does not answer.
     ///
     /// # Errors
-    /// The pinned host key is no key, or cannot be stored.
+    /// The pinned host key is invalid, or cannot be stored.
     pub fn new(host: Host, sockets: &Sockets, hosts: usize, retries: u32) -> Result<Self, Problem> {
         let socket = sockets.socket(&host);
         let options = options::of(&host, sockets)?;
@@ -92,17 +92,17 @@ impl Session {
         })
     }
 
-    /// The host of this session.
+    /// Returns the host of this session.
     pub const fn host(&self) -> &Host {
         &self.host
     }
 
-    /// Runs a shell script of ours on the host, with arguments and standard input. Where a connection of an
-    /// earlier command turns out to be dead, a new one is opened and the script is sent again: only the first
-    /// script of a command can meet that, and it changes nothing.
+    /// Runs a shell script of NixFleet on the host, with arguments and standard input. If the connection of
+    /// an earlier command turns out to be broken, opens a new one and sends the script again. Only the first
+    /// script of a command can find a broken connection, and that script changes nothing.
     ///
     /// # Errors
-    /// The connection fails or a limit is exceeded. What the script itself says is in the output.
+    /// The connection fails, or a limit is exceeded. Errors of the script itself are part of the output.
     pub async fn script(
         &self,
         script: &str,
@@ -128,7 +128,8 @@ impl Session {
         }
     }
 
-    /// Runs a script once that carries out a run, and hands on its notices as they come: [`Hears::Lines`].
+    /// Runs a script that carries out a run, and forwards its notices as they arrive, as described at
+    /// [`Hears::Lines`]. The script is never sent twice.
     ///
     /// # Errors
     /// As for [`Self::script`].
@@ -145,11 +146,13 @@ impl Session {
         self.run(script, call, invocation).await
     }
 
-    /// Runs a script once, and lets `talk` talk with it before it goes on by itself; then as
-    /// [`Self::attend`]. What `talk` says comes back beside the output of the script behind it.
+    /// Runs a script in a conversation with `talk`, and continues as [`Self::attend`] when `talk` returns.
+    /// The script is never sent twice. Returns the output of the script after the conversation, and the value
+    /// that `talk` returned.
     ///
     /// # Errors
-    /// The connection cannot be used, or a limit is exceeded. That it broke is for [`Self::judge`] to see.
+    /// The connection cannot be used, or a limit is exceeded. A connection that broke is detected by
+    /// [`Self::judge`].
     pub async fn converse<T: Send + 'static>(
         &self,
         script: &str,
@@ -158,7 +161,7 @@ impl Session {
         notices: Sender<Vec<u8>>,
         talk: impl FnOnce(&mut Ends) -> T + Send + 'static,
     ) -> Result<(Output, T), Problem> {
-        // What a start-up file of the login shell would read is not there yet: the host speaks first.
+        // The host speaks first, so there is no input yet that a start-up file of the login shell could read.
         let call = call::call(script, arguments, false)?;
         let invocation =
             Invocation { hears: Hears::Lines(notices), ..self.invocation(&call, limit, Shared::No) };
@@ -175,7 +178,7 @@ impl Session {
         self.within(work).await
     }
 
-    /// Runs a script over a connection of its own, made for it alone.
+    /// Runs a script over a new connection that is used for nothing else.
     ///
     /// # Errors
     /// As for [`Self::script`].
@@ -191,7 +194,7 @@ impl Session {
         self.alone(script, Over::Own, invocation).await
     }
 
-    /// Runs a script that has a connection of its own.
+    /// Runs a script with an invocation of `ssh` that has a separate connection.
     async fn alone(&self, script: &str, over: Over, invocation: Invocation) -> Result<Output, Problem> {
         let work = async {
             let told = Told::begin(script, over, length(&invocation.stdin));
@@ -215,8 +218,8 @@ impl Session {
         self.run(script, call, invocation).await
     }
 
-    /// Runs a command through the shared connection. `invocation` is the same command over a connection
-    /// of its own.
+    /// Runs a command through the shared connection. `invocation` is the same command over a separate
+    /// connection.
     async fn run(&self, script: &str, call: String, invocation: Invocation) -> Result<Output, Problem> {
         let work = async {
             let told = Told::begin(script, Over::Shared, length(&invocation.stdin));
@@ -238,12 +241,12 @@ impl Session {
         Running::start(input, |streams, drained| Ok(shared::run(socket, call, streams, drained, ssh)))
     }
 
-    /// Tells what `ssh` says from what the host does.
+    /// Separates the failures of `ssh` from the results of the script.
     ///
     /// # Errors
-    /// `ssh` has failed or was killed, or the input of the script did not arrive.
+    /// `ssh` failed or was killed, or the input of the script did not arrive.
     pub fn judge(&self, output: Output) -> Result<Output, Problem> {
-        // Where a signal ended it, that was a signal to `ssh` here.
+        // If a signal ended the process, the signal was sent to `ssh` on this machine.
         if output.status.code().is_none_or(|code| code == SSH_FAILED) {
             let stderr = output.stderr_text();
             return Err(failure::classify(&stderr, &self.host)
@@ -256,11 +259,11 @@ impl Session {
         Ok(output)
     }
 
-    /// A script of ours with its arguments, as `ssh` runs it. With `input`, its standard input begins with
-    /// [`FIRST_LINE`].
+    /// Returns the invocation of `ssh` for a script with arguments. With `input`, its standard input must
+    /// begin with [`FIRST_LINE`].
     ///
     /// # Errors
-    /// An argument holds a NUL byte.
+    /// An argument contains a NUL byte.
     pub fn command(
         &self,
         script: &str,
@@ -301,22 +304,23 @@ impl Session {
                 .at(&self.host.name)
                 .because(why)
                 .help(format!(
-                    "look at the host: ssh {}; where it is only slow, allow it more: hosts.{}.timeouts in the inventory",
+                    "inspect the host: ssh {}; if it is only slow, increase hosts.{}.timeouts in the \
+                     inventory",
                     self.destination(),
                     self.host.name
                 )),
-            Failure::TooMuch(_) => failure::bad_size(&self.host, "the host does not stop talking", &why),
+            Failure::TooMuch(_) => failure::bad_size(&self.host, "the host sends too much output", &why),
             Failure::TooSlow => failure::bad_size(&self.host, "the host answers too slowly", &why),
         }
     }
 }
 
-/// How many bytes the pieces have.
+/// Returns the total number of bytes in the pieces.
 fn length(pieces: &[Arc<[u8]>]) -> usize {
     pieces.iter().map(|piece| piece.len()).sum()
 }
 
-/// Input as a script of ours takes it.
+/// Adds the first line that a script of NixFleet expects to its input, if there is any.
 fn marked(mut stdin: Vec<Arc<[u8]>>) -> Vec<Arc<[u8]>> {
     if !stdin.is_empty() {
         stdin.insert(0, FIRST_LINE.into());

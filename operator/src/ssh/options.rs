@@ -1,20 +1,20 @@
-//! What `ssh` is told beside the host: all other settings are the user's.
+//! The options of `ssh` for a host. All other settings are those of the user.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::Problem;
 
 use super::Sockets;
 
-/// How often a host that says nothing is asked whether it is still there before it is given up.
+/// The number of unanswered keep-alive messages after which a connection counts as broken.
 const ALIVE_COUNT: u64 = 3;
-/// The port that `ssh` takes where nobody says another. The inventory says it of every host for which its
-/// author wrote none, so it is no wish, and what the user's configuration says of the host has its way.
+/// The default port of `ssh`. The inventory contains this port for every host that sets none. It is therefore
+/// not passed to `ssh`, so that the port in the user's configuration applies.
 pub const USUAL_PORT: u16 = 22;
 
-/// The options for a host, each as it follows `-o`.
+/// Returns the options for a host, each in the form that follows `-o`.
 ///
 /// # Errors
-/// The pinned host key is no key, or cannot be stored.
+/// The pinned host key is invalid, or cannot be stored.
 pub fn of(host: &Host, sockets: &Sockets) -> Result<Vec<String>, Problem> {
     let mut options = vec![
         "BatchMode=yes".to_owned(),
@@ -23,9 +23,9 @@ pub fn of(host: &Host, sockets: &Sockets) -> Result<Vec<String>, Problem> {
         format!("ServerAliveInterval={}", host.timeouts.silence.div_ceil(ALIVE_COUNT)),
         format!("ServerAliveCountMax={ALIVE_COUNT}"),
         "LogLevel=INFO".to_owned(),
-        // What a user may have set for their own logins has no place in ours.
+        // The user may have set a remote command for other logins, which would replace the script.
         "RemoteCommand=none".to_owned(),
-        // A terminal in between would change the bytes of a copy.
+        // A terminal would change the bytes of a copy.
         "RequestTTY=no".to_owned(),
         "ClearAllForwardings=yes".to_owned(),
         "ForwardAgent=no".to_owned(),

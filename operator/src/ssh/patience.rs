@@ -1,41 +1,41 @@
-//! How long is waited for a host, as the inventory says.
+//! The time limits of work on a host, which the inventory sets.
 
 use std::time::Duration;
 
 use super::Session;
 
-/// The most that the inventory allows, in seconds: a week. Files with a host in them are read back, and may
-/// say anything.
+/// The longest time limit that the inventory allows, in seconds (a week). Hosts are also read from files of
+/// earlier commands, which may contain any number.
 const MOST: u64 = 7 * 24 * 3600;
 
 impl Session {
-    /// How long the host may take to accept a connection.
+    /// Returns how long the host may take to accept a connection.
     pub fn to_connect(&self) -> Duration {
         bounded(self.host.timeouts.connect)
     }
 
-    /// How long it may say nothing before a connection counts as broken.
+    /// Returns how long the host may be silent before its connection counts as broken.
     pub fn to_be_silent(&self) -> Duration {
         bounded(self.host.timeouts.silence)
     }
 
-    /// How long it may take to say how it stands, or what would change.
+    /// Returns how long the host may take to report its status or a plan.
     pub fn to_answer(&self) -> Duration {
         bounded(self.host.timeouts.answer)
     }
 
-    /// How long a closure may take to arrive there.
+    /// Returns how long copying a closure to the host may take.
     pub fn to_copy(&self) -> Duration {
         bounded(self.host.timeouts.copy)
     }
 
-    /// How long it may take to change, or to try its health checks.
+    /// Returns how long the host may take for a change, or for its health checks.
     pub fn to_change(&self) -> Duration {
         bounded(self.host.timeouts.change)
     }
 
-    /// How long it is looked for where the connection broke while it changed, beyond the time in which it
-    /// goes back by itself.
+    /// Returns how long to try to reconnect if the connection broke during a change. This time begins when
+    /// the host would have rolled back by itself.
     pub fn to_rejoin(&self) -> Duration {
         bounded(self.host.timeouts.rejoin)
     }

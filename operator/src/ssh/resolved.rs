@@ -1,23 +1,23 @@
-//! What the user's `ssh` makes of the address of a host.
+//! The destination that the user's `ssh` resolves the address of a host to.
 
 use std::time::Duration;
 
 use super::{Session, Shared};
 
-/// How long that may take: `Match exec` and names to make canonical are looked up.
+/// The time limit of the query, because `ssh` may run commands (`Match exec`) and look up names.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Where a connection goes.
+/// The destination of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// The name or address that stands behind the one in the inventory: `HostName`.
+    /// The name or address that `ssh` uses for the one in the inventory (`HostName`).
     pub hostname: String,
-    /// The host or command that the connection goes through: `ProxyJump`, `ProxyCommand`.
+    /// The host or command through which the connection is made (`ProxyJump`, `ProxyCommand`).
     pub through: Option<String>,
 }
 
 impl Resolved {
-    /// Reads what `ssh -G` prints.
+    /// Parses the output of `ssh -G`.
     fn parse(settings: &str) -> Self {
         let of = |key: &str| {
             let mut values = settings.lines().filter_map(|line| line.split_once(' '));
@@ -30,7 +30,7 @@ impl Resolved {
         }
     }
 
-    /// The first host that a connection is made to, as far as it has a name.
+    /// Returns the first host that a connection is made to, or the command through which it is made.
     #[must_use]
     pub fn gate(&self) -> &str {
         let first = self.through.as_deref().unwrap_or(&self.hostname);
@@ -39,7 +39,7 @@ impl Resolved {
 }
 
 impl Session {
-    /// Asks `ssh`, once.
+    /// Returns the destination of this host. `ssh` is queried only once.
     pub async fn resolved(&self) -> &Resolved {
         let ask = || async {
             let arguments = self.arguments("ControlMaster=no", Shared::No);

@@ -1,7 +1,7 @@
-//! A command over the shared connection, by its own protocol: starting `ssh` for each command would cost this
-//! machine several times as much.
+//! Runs commands over the shared connection by means of its protocol. Starting `ssh` for each command would
+//! cost this machine several times as much.
 //!
-//! The protocol is OpenSSH's, `PROTOCOL.mux` in its source.
+//! The protocol is that of OpenSSH, described in `PROTOCOL.mux` of its source.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,12 +15,12 @@ use openssh_mux_client::{Connection, Error, NonZeroByteSlice, Session, SessionSt
 use super::SSH_FAILED;
 use crate::process::{Drained, Invocation, Theirs};
 
-/// Runs a command and waits for its end. Where no connection listens at `socket`, or it takes no further
-/// command, `ssh` runs it over one of its own. Where the connection breaks, this ends as `ssh` does, and says
-/// why in its place.
+/// Runs a command and waits for its end. If no master listens at `socket`, or if it accepts no further
+/// command, `ssh` runs the command over a separate connection. If the shared connection breaks, the exit
+/// status is that of a failed `ssh`, and the reason is written to standard error.
 ///
 /// # Errors
-/// `ssh` was needed and cannot be started.
+/// `ssh` is needed and cannot be started.
 pub async fn run(
     socket: PathBuf,
     command: String,
@@ -36,19 +36,23 @@ pub async fn run(
     let session = Session::builder().term(Cow::Borrowed(term)).cmd(Cow::Borrowed(words)).build();
     let opened = match connection.open_new_session(&session, &streams.raw()).await {
         Ok(opened) => opened,
-        // The host has not heard of it: sshd lets one connection carry only so many commands at once.
+        // The host has not received the command: sshd limits the number of concurrent commands in a
+        // connection.
         Err(Error::RequestFailure(_) | Error::PermissionDenied(_)) => {
             return ssh.spawn(streams)?.end_behind(drained).await;
         }
-        // The host may have heard of it. `ssh` would send it once more, which not every command bears.
+        // The host may have received the command. `ssh` would send it again, which is not safe for every
+        // command.
         Err(error) => {
             let _ = writeln!(File::from(streams.stderr), "the shared connection: {error}");
             return Ok(ended(None));
         }
     };
-    // The other side has them now, and when it closes them they are to end.
+    // The master has its own copies of the streams. Ours must be closed, so that the streams end when the
+    // master closes its copies.
     drop(streams);
-    // The code of a command may overtake what it has said, and who takes it goes away and gets no more.
+    // The exit code may arrive before the last output. Receiving it closes the session, so the rest of the
+    // output would be lost.
     let _ = drained.await;
     Ok(match opened.wait().await {
         Ok(SessionStatus::Exited { exit_value }) => ended(exit_value),
@@ -56,7 +60,7 @@ pub async fn run(
     })
 }
 
-/// The end of a command, of which the exit code came over, if it did.
+/// Returns the exit status for the exit code of a command, or that of a failed `ssh` if no exit code arrived.
 fn ended(code: Option<u32>) -> ExitStatus {
     let code = code.and_then(|code| u8::try_from(code).ok()).map_or(SSH_FAILED, i32::from);
     ExitStatus::from_raw(code << 8)

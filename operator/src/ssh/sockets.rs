@@ -1,4 +1,4 @@
-//! The private directory where control sockets and pinned host keys live.
+//! The private directory for control sockets and pinned host keys.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
@@ -15,11 +15,12 @@ use sha2::{Digest, Sha256};
 use super::line::Lines;
 use super::turns::Turns;
 
-/// The longest directory in which `ssh` can still bind its sockets: 108 bytes of a socket address with its
-/// final zero, less a slash, our 32 digits, and the dot with 16 characters that `ssh` appends while it binds.
+/// The length of the longest directory in which `ssh` can bind its sockets, in bytes. A socket address has
+/// 108 bytes, including its final zero. A slash, our 32 digits, and the dot with 16 characters that `ssh`
+/// appends while it binds must also fit.
 const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 
-/// The directory, known to be ours alone.
+/// The private directory, to which only its owner has access.
 #[derive(Clone, Debug)]
 pub struct Sockets {
     directory: PathBuf,
@@ -28,10 +29,11 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` where that is missing or too long.
+    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` if that variable is not set or its
+    /// directory is missing or unsuitable.
     ///
     /// # Errors
-    /// It cannot be made, or belongs to somebody else.
+    /// The directory cannot be created, or is not private to the user.
     pub fn open() -> Result<Self, Problem> {
         let uid = rustix::process::geteuid().as_raw();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("nixfleet"));
@@ -42,10 +44,10 @@ impl Sockets {
         Self::at(directory, uid)
     }
 
-    /// Uses a directory that the caller chooses, and makes it if it is missing.
+    /// Opens a directory that the caller chooses, and creates it if it is missing.
     ///
     /// # Errors
-    /// It cannot be made, or belongs to somebody else.
+    /// The directory cannot be created, or is not private to the user.
     pub fn within(directory: PathBuf) -> Result<Self, Problem> {
         Self::at(directory, rustix::process::geteuid().as_raw())
     }
@@ -55,7 +57,7 @@ impl Sockets {
             Problem::new(Code::Usage, "there is no private directory for SSH connections")
                 .at(directory.display())
                 .because(why)
-                .help("remove it, or set XDG_RUNTIME_DIR to a directory that is yours alone")
+                .help("remove it, or set XDG_RUNTIME_DIR to a directory that only you can access")
         };
         match DirBuilder::new().mode(0o700).create(&directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -65,25 +67,23 @@ impl Sockets {
         }
         let metadata = fs::symlink_metadata(&directory).map_err(|error| refuse(error.to_string()))?;
         if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
-            return Err(refuse(
-                "it is no directory of yours that is closed to others (mode 0700)".to_owned(),
-            ));
+            return Err(refuse("it is not a directory that you own with mode 0700".to_owned()));
         }
         Ok(Self { directory, turns: Turns::default(), lines: Lines::default() })
     }
 
-    /// When the hosts whose connections are here may be tried again.
+    /// Returns the schedule of repeated attempts to log in, which all sessions share.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
     }
 
-    /// The lines before jump hosts, which all sessions share.
+    /// Returns the queues at jump hosts, which all sessions share.
     pub(super) fn lines(&self) -> Lines {
         self.lines.clone()
     }
 
-    /// The control socket of a host. Another user, address or pinned key means another connection, so a
-    /// connection that was made under other terms is never reused.
+    /// Returns the path of the control socket for a host. It depends on the user, address, port and pinned
+    /// key, so a connection that was opened with other settings is never reused.
     #[must_use]
     pub fn socket(&self, host: &Host) -> PathBuf {
         let key = host.ssh.host_key.as_deref().unwrap_or_default();
@@ -91,14 +91,15 @@ impl Sockets {
         self.directory.join(short_digest(&identity))
     }
 
-    /// Writes the pinned key of a host as a file of known hosts. Returns it and the name the key has in it.
+    /// Writes the pinned key of a host as a file of known hosts. Returns the path of the file, and the name
+    /// of the host in it.
     pub(super) fn pin(&self, host: &Host, key: &str) -> Result<(PathBuf, String), Problem> {
         let words: Vec<&str> = key.split_whitespace().collect();
         if key.lines().count() != 1 || words.len() < 2 || key.starts_with(['#', '@', '|']) {
-            return Err(Problem::new(Code::HostKey, "the pinned host key is not one")
+            return Err(Problem::new(Code::HostKey, "the pinned host key is not valid")
                 .at(format!("hosts.{}.ssh.hostKey", host.name))
                 .because("expected a type and a key, as in `ssh-ed25519 AAAA…`")
-                .help(format!("print it: ssh-keyscan -t ed25519 {}", host.addr)));
+                .help(format!("print the key of the host: ssh-keyscan -t ed25519 {}", host.addr)));
         }
         let alias = format!("nixfleet-{}", host.name);
         let line = format!("{alias} {} {}\n", words[0], words[1]);
@@ -117,13 +118,13 @@ impl Sockets {
     }
 }
 
-/// Whether sockets in the directory can be bound, and named in `NIX_SSHOPTS`.
+/// Whether `ssh` can bind sockets in the directory, and `NIX_SSHOPTS` can name them.
 fn fits(directory: &Path) -> bool {
     let text = directory.as_os_str().as_encoded_bytes();
     text.len() <= LONGEST && !text.iter().any(u8::is_ascii_whitespace) && !text.contains(&b'%')
 }
 
-/// The first 128 bits of SHA-256, hexadecimal.
+/// Returns the first 128 bits of the SHA-256 digest, in hexadecimal.
 fn short_digest(text: &str) -> String {
     Sha256::digest(text).iter().take(16).fold(String::new(), |mut digits, byte| {
         let _ = write!(digits, "{byte:02x}");
@@ -131,8 +132,9 @@ fn short_digest(text: &str) -> String {
     })
 }
 
-/// Waits until nobody else opens this connection, and keeps others from it while the lock is held. Nothing
-/// where locks do not work; then the worst is a connection that is not shared.
+/// Waits for the lock of a connection, which keeps other processes from opening the connection. Returns
+/// `None` if locks do not work or the wait takes too long. In the worst case the connection is then not
+/// shared.
 pub(super) async fn lock(socket: &Path) -> Option<File> {
     let file = File::create(socket.with_extension("lock")).ok()?;
     for _ in 0..600 {

@@ -1,5 +1,5 @@
-//! What diagnostics tell of scripts on a host: never the script or its input, since both may hold words of
-//! the user.
+//! Diagnostic events about scripts on a host. They never contain the script or its input, because both may
+//! contain words of the user.
 
 use std::time::Instant;
 
@@ -10,21 +10,21 @@ use super::Session;
 use crate::diagnostics::{milliseconds, of_host};
 use crate::process::Output;
 
-/// The target of events about connections, and about what runs over them.
+/// The target of events about connections and about scripts that run over them.
 pub(super) const SSH: &str = "nixfleet::ssh";
 
-/// What a script runs over.
+/// The kind of connection that a script uses.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Over {
     /// The shared connection.
     Shared,
-    /// A connection of its own.
+    /// A separate connection for this script.
     Own,
-    /// A login inside the shared connection.
+    /// A login through the shared connection.
     Inside,
 }
 
-/// A script that was sent, with this many bytes of input.
+/// The diagnostic record of a script that was sent. `sent` is the length of its input in bytes.
 pub(super) struct Told<'a> {
     script: &'a str,
     over: Over,
@@ -37,7 +37,7 @@ impl<'a> Told<'a> {
         Self { script, over, sent, began: Instant::now() }
     }
 
-    /// Tells how it ended.
+    /// Logs how the script ended.
     pub(super) fn ended(&self, ended: Result<&Output, &Problem>) {
         let duration_ms = milliseconds(self.began.elapsed());
         let (activator, over, sent) = (subcommand(self.script), self.over, self.sent);
@@ -56,14 +56,14 @@ impl<'a> Told<'a> {
 }
 
 impl Session {
-    /// Works within the span of this host.
+    /// Runs a future within the span of this host.
     pub(super) fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         of_host(&self.host.name, work)
     }
 }
 
-/// The subcommand of the activator that a script runs, if it runs one: the word between the program and its
-/// flags.
+/// Returns the subcommand of the activator that a script runs, if there is one. It is the word between the
+/// program and its flags.
 fn subcommand(script: &str) -> Option<&str> {
     script.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split("\" ").skip(1)).find_map(
         |rest| {

@@ -1,8 +1,9 @@
-//! When a host may be tried again, so that trying does not shut us out.
+//! Schedules repeated attempts to log in to a host, so that sshd does not block this machine.
 //!
-//! Since 9.8 sshd counts against an address each login that comes to nothing (`PerSourcePenalties`): a few
-//! seconds each, and after 15 of them it drops whatever comes from there until the time is over. The host
-//! that counts is the first that a connection is made to, which may be one jump host for many.
+//! Since version 9.8, sshd imposes a penalty of a few seconds on an address for each failed login
+//! (`PerSourcePenalties`). If the penalties of an address add up to 15 seconds, sshd drops all its
+//! connections until the time has passed. The attempts are scheduled for the first host that a connection is
+//! made to, here called the gate. One jump host may be the gate of many hosts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,24 +15,24 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Session;
 
-/// What sshd counts for a login that it refuses (`authfail:5s`), and a little more.
+/// The penalty of sshd for a login that it refuses (`authfail:5s`), with a small margin.
 const REFUSED: Duration = Duration::from_millis(5250);
-/// What it counts for a connection without a login (`noauth:1s`), and a little more.
+/// The penalty of sshd for a connection without a login (`noauth:1s`), with a small margin.
 const CUT_OFF: Duration = Duration::from_millis(1250);
 
-/// By the first host of connections: when the next of those that it refused may come.
+/// The time of the next attempt at each gate that refused a login.
 #[derive(Clone, Debug, Default)]
 pub struct Turns(Arc<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
     next: Mutex<BTreeMap<String, Instant>>,
-    /// Somebody was let in.
+    /// Notifies waiting hosts that a gate has accepted a login.
     open: Notify,
 }
 
 impl Turns {
-    /// Takes the next turn at a gate that refused us for so long.
+    /// Reserves the next attempt at a gate that imposed this penalty.
     fn take(&self, gate: &str, penalty: Duration) -> Instant {
         let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = next.get(gate).copied().unwrap_or_else(Instant::now).max(Instant::now() + penalty);
@@ -39,7 +40,7 @@ impl Turns {
         turn
     }
 
-    /// The gate lets us in: those that wait for their turn need not wait any more.
+    /// Records that the gate accepts logins, and wakes the hosts that wait for their turn.
     fn open(&self, gate: &str) {
         let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
         if next.remove(gate).is_some() {
@@ -51,7 +52,7 @@ impl Turns {
         self.0.next.lock().unwrap_or_else(PoisonError::into_inner).contains_key(gate)
     }
 
-    /// Waits for a turn, or until the gate is open.
+    /// Waits for the time `turn`, or until the gate accepts logins.
     async fn wait(&self, gate: &str, turn: Instant) {
         loop {
             let opened = self.0.open.notified();
@@ -68,23 +69,23 @@ impl Turns {
     }
 }
 
-/// What sshd counts against us for this.
+/// Returns the penalty that sshd imposes for a failed attempt.
 fn penalty(problem: &Problem) -> Duration {
     let why = problem.why.as_deref().unwrap_or_default();
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     match problem.code {
         Code::SshAuth => REFUSED,
-        // It drops us already, or is just being started.
+        // sshd already drops our connections, or is just starting.
         Code::Unreachable if says(&["exchange_identification:", "banner"]) => CUT_OFF,
-        // It let us come as far as the login, such as with /etc/nologin.
+        // sshd closed the connection only at the login, for example because of /etc/nologin.
         Code::Unreachable if says(&["Connection closed by", "Connection reset by"]) => REFUSED,
         _ => Duration::ZERO,
     }
 }
 
 impl Session {
-    /// Waits after an attempt that failed like this until the next one is not counted against us: at least so
-    /// long. A host where nothing listens is never waited for any longer.
+    /// Waits after a failed attempt until the next one incurs no penalty, but at least for `least`. The wait
+    /// is not longer if sshd imposes no penalty, for example if nothing listens on the host.
     pub async fn pause(&self, problem: &Problem, least: Duration) {
         let penalty = penalty(problem);
         if penalty.is_zero() {
@@ -95,17 +96,17 @@ impl Session {
         tokio::join!(self.turns.wait(gate, turn), sleep(least));
     }
 
-    /// The same within a time in which an attempt has to succeed: the last one begins this long before its
-    /// end.
+    /// Waits as [`Self::pause`] does, but leaves time for another attempt within `left`. The last attempt
+    /// begins `reserve` before the end of that time.
     pub async fn pause_within(&self, problem: &Problem, least: Duration, left: Duration, reserve: Duration) {
         let longest = left.saturating_sub(reserve).max(least);
-        // A turn that is not waited for to its end is one attempt too early, which sshd bears.
+        // If the wait is cut short, one attempt is made too early, which sshd tolerates.
         let _ = timeout(longest, self.pause(problem, least)).await;
     }
 
-    /// The host has let us in.
+    /// Records that the host has accepted a login.
     pub(super) fn let_in(&self) {
-        // Without an answer of `ssh` nobody waits for this host.
+        // If `ssh` was never queried for the destination, no attempt waits for this gate.
         if let Some(resolved) = self.resolved.get() {
             self.turns.open(resolved.gate());
         }
@@ -155,7 +156,7 @@ mod tests {
         tokio::task::yield_now().await;
         turns.open("gate");
         timeout(Duration::from_secs(60), waits).await.unwrap().unwrap();
-        // Nobody has been refused since.
+        // No login was refused in the meantime.
         timeout(Duration::from_secs(60), turns.wait("gate", turn)).await.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! JSON as a line, safe to read on a terminal.
+//! Writes JSON lines that are safe to show on a terminal.
 
 use std::io::{self, Write};
 
@@ -8,11 +8,11 @@ use serde_json::ser::Formatter;
 
 use super::is_visible;
 
-/// Writes a value as a line of JSON. For a terminal, what cannot be seen is written as `\u202e`, which reads
-/// the same.
+/// Writes a value as a line of JSON. For a terminal, invisible characters are escaped, as in `\u202e`, which
+/// JSON parsers read as the same character.
 ///
 /// # Errors
-/// Those of the writer, or it cannot be written as JSON.
+/// The writer fails, or the value cannot be written as JSON.
 pub fn json_line<T: Serialize>(mut to: impl Write, value: &T, is_terminal: bool) -> serde_json::Result<()> {
     if is_terminal {
         value.serialize(&mut Serializer::with_formatter(&mut to, Visible))?;
@@ -22,7 +22,8 @@ pub fn json_line<T: Serialize>(mut to: impl Write, value: &T, is_terminal: bool)
     to.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
-/// JSON without characters that cannot be seen. All that JSON has outside of its strings can.
+/// A JSON formatter that escapes invisible characters in strings. JSON has only visible characters outside of
+/// strings.
 struct Visible;
 
 impl Formatter for Visible {

@@ -1,9 +1,9 @@
-//! Keeps text of others from steering the terminal, from looking like words of ours, and from reading as
-//! something else.
+//! Escapes untrusted text, so that it can neither control the terminal nor imitate messages of NixFleet nor
+//! hide what it contains.
 //!
-//! Which characters can be seen is the standard library's knowledge, in the Unicode version of the compiler:
-//! its `escape_debug` leaves no control character alone, none that formats, no blank but the space, no line
-//! or paragraph end, nothing private and nothing unassigned.
+//! The standard library determines which characters are visible, in the Unicode version of the compiler. Its
+//! `escape_debug` escapes control characters, format characters, all blanks except the space, line and
+//! paragraph separators, and private and unassigned characters.
 
 mod json;
 
@@ -11,10 +11,10 @@ use nixfleet_contract::problem::Problem;
 
 pub use json::json_line;
 
-/// How many characters may stand on top of one that they combine with: pointed Hebrew has so many.
+/// The maximum number of combining marks on one character. Pointed Hebrew has this many.
 const MARKS: usize = 4;
 
-/// What stays as it is although it cannot be seen.
+/// The invisible characters that are not escaped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     Nothing,
@@ -22,26 +22,27 @@ enum Keep {
     LinesAndStyles,
 }
 
-/// Text of others as a part of one line: what cannot be seen is escaped, a line end too.
+/// Escapes untrusted text for use within one line. All invisible characters are escaped, including line ends.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     escaped(text, Keep::Nothing)
 }
 
-/// The same, but line ends and tabs stay: for text of which each line is then put behind something of ours.
+/// Escapes untrusted text, except line ends and tabs. The caller must put a prefix or an indentation before
+/// each line.
 #[must_use]
 pub fn many_lines(text: &str) -> String {
     escaped(text, Keep::Lines)
 }
 
-/// A problem, of which only the first line begins at the first column.
+/// Formats and escapes a problem. Only its first line begins at the first column.
 #[must_use]
 pub fn problem_text(problem: &Problem) -> String {
     many_lines(&problem.to_string())
 }
 
-/// A whole rendering on its way to the terminal. Only line ends, tabs and styles like ours may steer it,
-/// whatever was forgotten before.
+/// Escapes a complete rendering before it is written to the terminal. Only line ends, tabs and style
+/// sequences are left as they are. This is a safeguard for text that was not escaped earlier.
 #[must_use]
 pub fn steady(rendered: &str) -> String {
     escaped(rendered, Keep::LinesAndStyles)
@@ -49,7 +50,7 @@ pub fn steady(rendered: &str) -> String {
 
 fn escaped(text: &str, keep: Keep) -> String {
     let mut escaped = String::with_capacity(text.len());
-    // At the beginning a mark would change a character of ours.
+    // At the beginning of the text, a mark would combine with the character printed before the text.
     let mut marks = MARKS;
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -81,7 +82,7 @@ fn escaped(text: &str, keep: Keep) -> String {
     escaped
 }
 
-/// The length of the sequence with which a text begins, if that sets a style and does nothing else.
+/// Returns the length of the escape sequence at the beginning of a text, if it only sets a style.
 fn style(text: &str) -> Option<usize> {
     let (digits, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
     let is_style = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
@@ -90,19 +91,19 @@ fn style(text: &str) -> Option<usize> {
 
 fn push_escaped(text: &mut String, c: char) {
     match c {
-        // The block of control pictures mirrors the control characters.
+        // The Unicode block of control pictures mirrors the control characters.
         '\0'..='\u{1f}' => text.extend(char::from_u32(0x2400 + u32::from(c))),
         '\u{7f}' => text.push('\u{2421}'),
         c => text.extend(c.escape_unicode()),
     }
 }
 
-/// Whether somebody who reads a text sees that the character is there.
+/// Whether a reader can see that the character is there.
 fn is_visible(c: char) -> bool {
     match c {
         ' '..='~' => true,
-        // Of Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt those that are letters and
-        // marks, and a pattern of Braille without a dot.
+        // The letters and marks with the property Default_Ignorable_Code_Point in Unicode's
+        // DerivedCoreProperties.txt, and the Braille pattern without dots.
         '\u{34f}'
         | '\u{115f}'..='\u{1160}'
         | '\u{17b4}'..='\u{17b5}'
@@ -113,7 +114,7 @@ fn is_visible(c: char) -> bool {
         | '\u{ffa0}'
         | '\u{e0000}'..='\u{e0fff}' => false,
         c => {
-            // Behind another character, `escape_debug` leaves those alone that only combine with it.
+            // After another character, `escape_debug` leaves characters unescaped that only combine with it.
             let mut bytes = [b'x'; 5];
             let end = 1 + c.encode_utf8(&mut bytes[1..]).len();
             str::from_utf8(&bytes[..end]).is_ok_and(|text| text.escape_debug().nth(1) == Some(c))
@@ -121,12 +122,12 @@ fn is_visible(c: char) -> bool {
     }
 }
 
-/// Whether a visible character stands on top of the one before it.
+/// Whether a visible character is a mark that combines with the one before it.
 fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.escape_debug().len() > 1
 }
 
-/// A number of hosts in words.
+/// Formats a number of hosts, as in `1 host` or `2 hosts`.
 #[must_use]
 pub fn hosts(count: usize) -> String {
     if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }

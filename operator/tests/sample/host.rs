@@ -1,8 +1,8 @@
-//! A host for unit tests.
+//! A sample host for unit tests.
 
 use nixfleet_contract::fleet::{Base, Host, Rollout, Ssh, Timeouts};
 
-/// A host of this name with nothing special. Its address is 10.0.1.11.
+/// Returns a host with this name, the address 10.0.1.11 and default values otherwise.
 pub fn host(name: &str) -> Host {
     Host {
         name: name.into(),

@@ -1,11 +1,11 @@
-# What a web server has. The arguments are there when you ask for them: `pkgs`, `lib`, `config`, this host's
-# `name` and `host`, and `hosts`, with which one host can speak of another: `hosts.web-1.addr`.
+# The configuration of a web server. A module receives the arguments that it names: `pkgs`, `lib`, `config`,
+# `name` and `host` (this host), and `hosts`, to refer to other hosts, such as `hosts.web-1.addr`.
 { name, pkgs, ... }:
 {
   # A system user, with a group of the same name.
   nixfleet.users.web = { };
 
-  # A file with exactly this content, mode and owner. When it changes, this unit restarts, and no other.
+  # A file with exactly this content, mode and owner. A change of the file restarts this unit and no other.
   nixfleet.files."/etc/web/index.html" = {
     text = "hello from ${name}\n";
     mode = "0640";
@@ -13,7 +13,7 @@
     restartUnits = [ "web.service" ];
   };
 
-  # A unit, with systemd's own names. A program that it names comes to the host with it.
+  # A unit, with systemd's own names. The packages that it refers to are copied to the host.
   nixfleet.systemd.units."web.service".sections = {
     Unit.Description = "The web server";
     Service = {

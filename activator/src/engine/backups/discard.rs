@@ -1,8 +1,8 @@
 //! Drops backups, under the lock of the host.
 //!
-//! First those that nothing refers to, each by one removal. Then the state forgets the originals that were
-//! named although they would come back, and only then do these go: stopped anywhere, each original that the
-//! state names is there.
+//! Backups that nothing refers to are removed first, one by one. For originals that would be put back when
+//! management ends, the reference is removed from the state first, and only then the original itself. So each
+//! original that the state names exists, even if the run is interrupted at any point.
 
 use std::fs;
 use std::io;
@@ -24,7 +24,7 @@ use crate::engine::transaction::recover;
 use crate::host::lock::Lock;
 use crate::host::{HOME, Host, disk, host_file, mounts};
 
-/// Drops these backups, if all of them are still as they were listed. An interrupted run is recovered first.
+/// Drops backups, if all of them are still as they were listed. Recovers an interrupted run first.
 #[must_use]
 pub fn discard(host: &Host, request: &DropRequest, holder: &Holder) -> DropReport {
     let started = Instant::now();
@@ -45,7 +45,8 @@ pub fn discard(host: &Host, request: &DropRequest, holder: &Holder) -> DropRepor
     report
 }
 
-/// The outcome in the report is `blocked` until something is known to be better or worse.
+/// Drops backups, and sets the outcome in the report. The outcome stays `blocked` until it is known to be
+/// better or worse.
 fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropReport) -> Result<(), Problem> {
     let _lock = Lock::take_on_full_disk(host, holder)?;
     match recover::recover(host) {
@@ -57,10 +58,10 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
     }
     let standing = found(host)?;
     if let Some(other) = request.backups.iter().find(|requested| !standing.contains(requested)) {
-        return Err(Problem::new(Code::PlanOutdated, "A backup changed since it was shown")
+        return Err(Problem::new(Code::PlanOutdated, "the backup changed after it was listed")
             .at(&other.place)
-            .because("it is gone, it is another one, or it is needed now and was not then")
-            .help("list the backups again, then run the command again"));
+            .because("it was deleted or replaced, or it is needed now but was not needed then")
+            .help("run `nixfleet backups list`, then run the command again"));
     }
     report.outcome = Outcome::Failed;
     let (needed, free): (Vec<&Backup>, Vec<&Backup>) =
@@ -85,16 +86,20 @@ fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
     let file = host.path(&backup.place);
     let failed = |error: &io::Error| host_file("remove the backup", &backup.place, error);
     if let Some(mount) = mounts::mounted_below(&file) {
-        return Err(Problem::new(Code::HostFile, "A backup cannot be dropped: something is mounted in it")
-            .at(mount.display())
-            .help("unmount it, then run the command again"));
+        return Err(Problem::new(
+            Code::HostFile,
+            "the backup cannot be dropped: a filesystem is mounted in it",
+        )
+        .at(mount.display())
+        .help("unmount the filesystem, then run the command again"));
     }
     let removed = if backup.directory { disk::remove_tree(&file) } else { unlink(&file) };
     removed.map_err(|error| failed(&error))?;
     match backup.kind {
         BackupReason::Original => {
             let directory = file.parent().unwrap_or(&file);
-            // What it was comes last, so that it can be named as long as it is there.
+            // Remove the metadata after the content, so that an original can be identified as long as it
+            // exists.
             unlink(&directory.join(META)).map_err(|error| failed(&error))?;
             disk::remove_tree(directory).map_err(|error| failed(&error))
         }
@@ -109,8 +114,8 @@ fn unlink(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Has the state forget originals: their paths count as created by us from now on, and go when management
-/// ends.
+/// Removes originals from the state. Their paths count as created by NixFleet from then on, and are removed
+/// when management ends.
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {
@@ -123,7 +128,7 @@ fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     host.write_record(state::RECORD, &state)
 }
 
-/// Removes directories in which nothing is left, also those that an earlier run did not come to remove.
+/// Removes empty directories of backups, including those that an interrupted run left.
 fn tidy(host: &Host) -> Result<(), Problem> {
     let home = host.path(HOME);
     let copies = || -> io::Result<()> {
@@ -132,7 +137,7 @@ fn tidy(host: &Host) -> Result<(), Problem> {
         }
         Ok(())
     };
-    copies().map_err(|error| host_file("tidy", format!("{HOME}/{BACKUPS}"), &error))?;
+    copies().map_err(|error| host_file("clean up", format!("{HOME}/{BACKUPS}"), &error))?;
     let referred = State::read(host)?.0;
     let is_needed = |place: &str| {
         let mut origins = referred.paths.values().map(|owned| &owned.origin);
@@ -149,10 +154,10 @@ fn tidy(host: &Host) -> Result<(), Problem> {
         }
         Ok(())
     };
-    originals().map_err(|error| host_file("tidy", format!("{HOME}/{ORIGINALS}"), &error))
+    originals().map_err(|error| host_file("clean up", format!("{HOME}/{ORIGINALS}"), &error))
 }
 
-/// Removes a directory, and those in it, where no file is left.
+/// Removes a directory and its subdirectories, except those that contain files.
 fn prune(directory: &Path) -> io::Result<()> {
     for entry in entries(directory)? {
         if is_ours(&entry.symlink_metadata()?) {

@@ -1,4 +1,4 @@
-//! The backups of a host, as they stand below [`HOME`].
+//! Finds the backups of a host below [`HOME`].
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -19,18 +19,18 @@ use crate::host::lock::Lock;
 use crate::host::record::read_limited;
 use crate::host::{HOME, Host, clock, host_file};
 
-/// Stands beside an original and says which path it came from.
+/// The name of the file beside an original that records which path the original came from.
 pub(in crate::engine) const META: &str = "meta.json";
-/// Begins the name of a directory with what an interrupted run left.
+/// The prefix of a directory with files that an interrupted run left.
 const LEFT: &str = "left-";
 
-/// As much of it as is read.
+/// The part of [`META`] that is read.
 #[derive(Deserialize)]
 struct Meta {
     path: String,
 }
 
-/// Lists the backups of a host. Changes nothing.
+/// Lists the backups of a host, without changing anything.
 ///
 /// # Errors
 /// The state or a directory cannot be read.
@@ -41,13 +41,13 @@ pub fn list(host: &Host) -> Result<Backups, Problem> {
         at: clock::seconds(),
         backups: found(host)?,
         disk: crate::engine::gc::disk_of(host, HOME),
-        // It runs, so nothing interrupted it.
+        // The open transaction belongs to the run that holds the lock, so it is not interrupted.
         interrupted: journal::interrupted(host).filter(|_| objection.is_none()),
         problem: objection,
     })
 }
 
-/// All backups, by path, those of one path by age, oldest first.
+/// Returns all backups, sorted by path. Backups of the same path are sorted by age, oldest first.
 pub(in crate::engine) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
     let (state, _) = State::read(host)?;
     let mut backups = Vec::new();
@@ -60,7 +60,7 @@ pub(in crate::engine) fn found(host: &Host) -> Result<Vec<Backup>, Problem> {
     Ok(backups)
 }
 
-/// What stands in a directory; nothing where there is none.
+/// Returns the paths of the entries of a directory; empty if the directory does not exist.
 pub(in crate::engine) fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(directory) {
         Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
@@ -73,7 +73,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Copies of hand edits, each below the number of the generation whose change made it.
+/// Adds the backups of hand edits and leftovers. A directory of hand edits is named after the number of the
+/// generation whose change made them.
 fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     for directory in entries(&host.path(HOME).join(BACKUPS))? {
         let name = name_of(&directory);
@@ -87,9 +88,9 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a directory in which only root changes anything. A directory of somebody else may have
-/// been moved into the backups while a process was in it, which can still exchange what it holds: it is one
-/// backup, and not looked into.
+/// Whether this is a directory that only root can change. A directory of another user may have been moved
+/// into the backups while a process was in it, and this process can still replace its content. So it counts
+/// as one backup, and its content is not listed.
 pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
     metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }
@@ -130,7 +131,7 @@ fn originals(host: &Host, state: &State, backups: &mut Vec<Backup>) -> io::Resul
     Ok(())
 }
 
-/// The path that an original came from, as it is written beside it.
+/// Returns the path that an original came from, as recorded in [`META`].
 fn said(directory: &Path) -> Option<String> {
     let bytes = read_limited(&directory.join(META)).ok()??;
     serde_json::from_slice(&bytes).ok().map(|meta: Meta| meta.path)
@@ -142,8 +143,7 @@ fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) 
         path,
         place,
         generation: None,
-        // It got its place, and perhaps its second name, when it was made a backup, and the time of change
-        // with that.
+        // Making a backup moves or links the file to its place, which sets the time of change.
         since: u64::try_from(metadata.ctime()).unwrap_or_default(),
         size: if metadata.is_dir() { 0 } else { metadata.len() },
         mode: Mode::from_bits(metadata.mode()),

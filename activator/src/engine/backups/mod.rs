@@ -1,4 +1,4 @@
-//! Backups: listed, shown, and dropped under the lock of the host.
+//! Lists, shows and drops backups.
 
 mod discard;
 mod list;

@@ -1,4 +1,4 @@
-//! The content of one backup.
+//! Reads the content of one backup.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -12,24 +12,24 @@ use rustix::fs::{Mode, OFlags};
 use crate::engine::backups::list::found;
 use crate::host::{Host, host_file};
 
-/// The largest content that is shown, in bytes.
+/// The maximum size of the content that is shown, in bytes.
 const LIMIT: u64 = 48 << 20;
 
-/// Selects one backup.
+/// The criteria that select a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupSelector {
-    /// The path that it is a backup of, or its place on the host.
+    /// The path that was backed up, or the path of the backup itself.
     pub path: String,
-    /// The generation whose change made it.
+    /// The generation whose change made the backup; `None` for any.
     pub generation: Option<u64>,
-    /// What stood there before the path was managed.
+    /// Whether only an original is selected.
     pub original: bool,
 }
 
-/// Reads the newest backup that is meant.
+/// Reads the newest backup that matches a selector.
 ///
 /// # Errors
-/// There is none, it cannot be read, or it is larger than 48 MiB.
+/// There is none, it is a directory, it cannot be read, or it is larger than 48 MiB.
 pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>), Problem> {
     let all = found(host)?;
     let of_path: Vec<&Backup> =
@@ -43,20 +43,20 @@ pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>)
     let backup = meant.pop().ok_or_else(|| none(selector, !of_path.is_empty()))?;
     meant.reverse();
     if backup.directory {
-        return Err(Problem::new(Code::HostFile, "The backup is a directory, which cannot be shown")
+        return Err(Problem::new(Code::HostFile, "the backup is a directory, which cannot be shown")
             .at(&backup.place)
             .help(format!(
-                "look at it as root: nixfleet run --host HOST --sudo -- ls -la {}",
+                "list the directory as root: nixfleet run --host HOST --sudo -- ls -la {}",
                 backup.place
             )));
     }
     let bytes = read(host, &backup).map_err(|error| host_file("read the backup", &backup.place, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > LIMIT {
-        return Err(Problem::new(Code::HostFile, "The backup is too large to be shown")
+        return Err(Problem::new(Code::HostFile, "the backup is too large to be shown")
             .at(&backup.place)
-            .because(format!("it has more than {} MiB", LIMIT >> 20))
-            .help("copy it from the host, as root: nixfleet run --sudo, or scp"));
+            .because(format!("it is larger than {} MiB", LIMIT >> 20))
+            .help("copy it from the host as root, with `nixfleet run --sudo` or scp"));
     }
     Ok((Content { schema: SCHEMA, backup, others: meant, bytes: length }, bytes))
 }
@@ -66,7 +66,7 @@ fn read(host: &Host, backup: &Backup) -> io::Result<Vec<u8>> {
     if backup.link {
         return Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec());
     }
-    // A pipe or a device that somebody put there would never end.
+    // Do not block if somebody put a pipe or a device there.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
@@ -78,11 +78,11 @@ fn read(host: &Host, backup: &Backup) -> io::Result<Vec<u8>> {
 }
 
 fn none(selector: &BackupSelector, has_others: bool) -> Problem {
-    let problem = Problem::new(Code::HostFile, "The host has no such backup").at(&selector.path);
+    let problem = Problem::new(Code::HostFile, "the host has no such backup").at(&selector.path);
     let problem = if has_others {
-        problem.because("it has other backups of this path")
+        problem.because("the host has other backups of this path")
     } else {
-        problem.because("it has none of this path")
+        problem.because("the host has no backup of this path")
     };
-    problem.help("see which there are: nixfleet backups list")
+    problem.help("list the backups: nixfleet backups list")
 }

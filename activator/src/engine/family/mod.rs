@@ -1,13 +1,14 @@
-//! Families: the kinds of things that a transaction can change and undo. Each folder holds all engine code
-//! for its kind; the steps themselves belong to the plan, see [`nixfleet_contract::step`].
+//! Step families: the kinds of things that a transaction can change and undo. The folder of a family contains
+//! the engine code for its steps. The step types are part of the plan and are defined in
+//! [`nixfleet_contract::step`].
 //!
 //! - [`accounts`]: users and groups
 //! - [`paths`]: files, links and directories
-//! - [`profile`]: which generation is in force
-//! - [`commands`]: commands that changed files name
-//! - [`units`]: systemd's units
+//! - [`profile`]: the active generation and its package profile
+//! - [`commands`]: commands that run when files change
+//! - [`units`]: systemd units
 
-// A new kind of step does not compile until every match handles it.
+// With this lint, a new kind of step does not compile until every match handles it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod accounts;
@@ -27,48 +28,48 @@ use self::profile::entry::ProfileEntry;
 use self::units::entry::UnitEntry;
 use super::transaction::journal::written::{Mismatch, WrittenEntry};
 
-/// A step, with what its undo needs.
+/// A journal entry: a step, together with the information that is needed to undo it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WrittenEntry", into = "WrittenEntry")]
 pub enum JournalEntry {
-    /// Users and groups.
+    /// A step on a user or group.
     Account(AccountEntry),
-    /// Files, links and directories.
+    /// A step on a file, link or directory.
     Path(PathEntry),
-    /// The package profile and the generation.
+    /// The step that activates a generation and its package profile.
     Profile(ProfileEntry),
-    /// Commands that changed files name.
+    /// The step that runs a command because files changed.
     Command(CommandEntry),
-    /// Systemd's units.
+    /// A step on a systemd unit.
     Unit(UnitEntry),
 }
 
 impl JournalEntry {
-    /// The entry, if it is about an account.
+    /// Returns the account entry, or `None` if the step is of another family.
     #[must_use]
     pub const fn as_account(&self) -> Option<&AccountEntry> {
         if let Self::Account(entry) = self { Some(entry) } else { None }
     }
 
-    /// The entry, if it is about a path.
+    /// Returns the path entry, or `None` if the step is of another family.
     #[must_use]
     pub const fn as_path(&self) -> Option<&PathEntry> {
         if let Self::Path(entry) = self { Some(entry) } else { None }
     }
 
-    /// The entry, mutable, if it is about a path.
+    /// Returns the path entry mutably, or `None` if the step is of another family.
     #[must_use]
     pub const fn as_path_mut(&mut self) -> Option<&mut PathEntry> {
         if let Self::Path(entry) = self { Some(entry) } else { None }
     }
 
-    /// The entry, if it runs a command.
+    /// Returns the command entry, or `None` if the step is of another family.
     #[must_use]
     pub const fn as_command(&self) -> Option<&CommandEntry> {
         if let Self::Command(entry) = self { Some(entry) } else { None }
     }
 
-    /// The entry, if it is about a unit.
+    /// Returns the unit entry, or `None` if the step is of another family.
     #[must_use]
     pub const fn as_unit(&self) -> Option<&UnitEntry> {
         if let Self::Unit(entry) = self { Some(entry) } else { None }

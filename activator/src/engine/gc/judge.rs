@@ -1,4 +1,5 @@
-//! Which generations stay, and why. Pure, so that it can be tried with every profile.
+//! Decides which generations are kept, and why. The decision is pure, so that tests can try it with any
+//! profile.
 
 use std::collections::BTreeSet;
 
@@ -12,27 +13,27 @@ use crate::engine::transaction::journal::Journal;
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
 
-/// Ends the revision of a tree that had changes.
+/// The suffix of the revision of a tree with uncommitted changes.
 const DIRTY: &str = "-dirty";
-/// How many characters Git leaves of a revision at least. Fewer could be those of another one.
+/// The minimum length of an abbreviated revision in Git. A shorter one could match another revision.
 const SHORTEST: usize = 7;
 
 /// The generations that something on the host refers to, by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
-    /// Those in force: as the profile says, and as the state does.
+    /// Generations in force, according to the profile and according to the state.
     pub current: BTreeSet<u64>,
-    /// Those that an interrupted change goes back or forward to.
+    /// Generations before and after an interrupted change.
     pub open: BTreeSet<u64>,
-    /// Those that the last change came from and led to.
+    /// Generations before and after the last change.
     pub last: BTreeSet<u64>,
 }
 
 impl References {
-    /// Reads what refers to generations.
+    /// Reads which generations a host refers to.
     ///
     /// # Errors
-    /// The state or the journal cannot be read, or nothing says which generation is in force.
+    /// The state or the journal cannot be read, or there are generations but none is known to be in force.
     pub fn read(host: &Host, profile: &Profile) -> Result<Self, Problem> {
         let (state, _) = State::read(host)?;
         let journal = Journal::read(host)?;
@@ -40,10 +41,10 @@ impl References {
         let in_force = profile.current.iter().map(|generation| generation.number);
         let current: BTreeSet<u64> = in_force.chain(state.generation).collect();
         if current.is_empty() && journal.is_none() && !profile.generations.is_empty() {
-            return Err(Problem::new(Code::NoGeneration, "No generation is in force on the host")
+            return Err(Problem::new(Code::NoGeneration, "no generation is in force on the host")
                 .at(profile::DIRECTORY)
-                .because("so nothing says which of them are needed")
-                .help("apply first"));
+                .because("without one, NixFleet cannot tell which generations are needed")
+                .help("apply a generation first: nixfleet apply"));
         }
         let open = journal.iter().flat_map(|journal| journal.before.iter().chain([&journal.after]));
         let last = last.iter().flat_map(|report| report.before.iter().chain(&report.after));
@@ -55,8 +56,8 @@ impl References {
     }
 }
 
-/// Says of each generation why it stays. `generations`: oldest first. `at`: the moment from which ages are
-/// counted, in seconds since 1970-01-01 UTC.
+/// Decides for each generation why it is kept. `generations`: oldest first. `at`: the time from which ages
+/// are counted, in seconds since 1970-01-01 UTC.
 #[must_use]
 pub fn judge(
     generations: &[GenerationInfo],
@@ -69,7 +70,7 @@ pub fn judge(
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
     let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
     let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
-    // The newest stays in any case: the next generation gets the number after it, and no number may come
+    // Always keep the newest generation. The next one gets the number after it, and no number may be used
     // twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
@@ -84,8 +85,8 @@ pub fn judge(
         let revision = request.pinned_revision.as_deref();
         revision.is_some_and(|revision| is_of(info, revision))
     };
-    // Where no generation is known to be of the revision, each may be: one that an older NixFleet made, or
-    // one that was the same as that of an earlier revision, so that none was made.
+    // If no generation is known to have the pinned revision, each may have it. An older NixFleet recorded no
+    // revisions, and a revision with the same closure as an earlier one makes no new generation.
     let may_be_pinned = request.pinned_revision.is_some() && !generations.iter().any(is_pinned);
     let judged = generations.iter().enumerate().map(|(index, info)| {
         let number = info.generation.number;
@@ -106,7 +107,7 @@ pub fn judge(
     judged.collect()
 }
 
-/// Whether a generation was made from a revision, which may be shortened as Git shortens it.
+/// Whether a generation was made from a revision, which may be abbreviated as in Git.
 fn is_of(info: &GenerationInfo, revision: &str) -> bool {
     let made = info.made.revision.as_deref().filter(|made| !made.ends_with(DIRTY));
     revision.len() >= SHORTEST && made.is_some_and(|made| made.starts_with(revision))
@@ -149,7 +150,8 @@ mod tests {
         let all: Vec<_> = (1..=9).map(|number| generation(number, 10 - number)).collect();
         let judged = judge(&all, &at(9), &request(Retention::Newest(3)), NOW);
         assert_eq!(going(&judged), [1, 2, 3, 4, 5, 6]);
-        // After going back from 9 to 4, 3 is the way back and 9 the way forward.
+        // After a rollback from 9 to 4, generation 3 is the next to roll back to, and 9 is part of the last
+        // change.
         let last = BTreeSet::from([9, 4]);
         let judged = judge(&all, &References { last, ..at(4) }, &request(Retention::Newest(1)), NOW);
         assert_eq!(going(&judged), [1, 2, 5, 6, 7, 8]);
@@ -235,14 +237,14 @@ mod tests {
                 let stands = references.current.contains(before) || references.current.contains(after);
                 prop_assert!(!stands || (!gone.contains(before) && !gone.contains(after)));
             }
-            // The way back leads where it led.
+            // A rollback still leads to the same generation.
             for current in &references.current {
                 let back = |all: &[GenerationInfo]| {
                     all.iter().map(|info| info.generation.number).rfind(|number| number < current)
                 };
                 prop_assert_eq!(back(&all), back(&stay));
             }
-            // No number comes twice.
+            // The newest generation is kept, so that its number is not used again.
             prop_assert_eq!(all.last(), stay.last());
             match retention {
                 Retention::Newest(count) => {
@@ -255,9 +257,9 @@ mod tests {
                     prop_assert!(young.all(|info| !gone.contains(&info.generation.number)));
                 }
             }
-            // Once it is done there is nothing left to do.
+            // A second collection drops nothing.
             prop_assert!(going(&judge(&stay, &references, &asked, NOW)).is_empty());
-            // What stays is what has a reason, and what goes is old or beyond the number.
+            // Every generation gets a verdict.
             prop_assert_eq!(judged.len(), all.len());
         }
     }

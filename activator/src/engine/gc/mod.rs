@@ -1,7 +1,7 @@
-//! Drops generations of a host that nobody needs any more, and then what only they kept in the store.
+//! Drops generations of a host that nothing needs, and collects the garbage in the Nix store afterwards.
 //!
-//! Each generation goes by the removal of one link, oldest first: stopped anywhere, the host has fewer
-//! generations, each of them whole.
+//! Each generation is dropped by removing one link, oldest first. So if the run is interrupted, the host has
+//! fewer generations, but each of them is complete.
 
 mod judge;
 mod store;
@@ -25,20 +25,20 @@ use crate::host::profile::{self, Profile};
 
 pub use judge::{References, judge};
 
-/// How garbage is collected.
+/// The options of a garbage collection.
 #[derive(Clone, Copy, Debug)]
 pub struct GcOptions<'a> {
-    /// What is asked.
+    /// The rules for which generations to keep.
     pub request: &'a Request,
-    /// The moment from which ages are counted, in seconds since 1970-01-01 UTC.
+    /// The time from which ages are counted, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// The fingerprint of the plan that somebody agreed to; another plan is refused.
+    /// The fingerprint of the approved plan; another plan is refused.
     pub expect: Option<&'a str>,
-    /// The `nix-store` with which the store is collected afterwards.
+    /// The `nix-store` program to collect the store with afterwards; `None` to leave the store as it is.
     pub collect: Option<&'a str>,
 }
 
-/// What a garbage collection would do. Changes nothing.
+/// Plans a garbage collection, without changing anything.
 ///
 /// # Errors
 /// The profile, the state or the journal cannot be read.
@@ -50,14 +50,15 @@ pub fn plan(host: &Host, request: &Request, at: u64) -> Result<GcPlan, Problem> 
         fingerprint: fingerprint(&generations),
         at,
         generations,
-        // It runs, so nothing interrupted it.
+        // The open transaction belongs to the run that holds the lock, so it is not interrupted.
         interrupted: journal::interrupted(host).filter(|_| objection.is_none()),
         disk: disk(host),
         problem: objection,
     })
 }
 
-/// Drops what nobody needs, under the lock of the host. An interrupted run is recovered first.
+/// Drops generations that nothing needs, under the lock of the host, then collects the store. Recovers an
+/// interrupted run first.
 #[must_use]
 pub fn collect(host: &Host, options: GcOptions<'_>, holder: &Holder) -> GcReport {
     let started = Instant::now();
@@ -71,7 +72,8 @@ pub fn collect(host: &Host, options: GcOptions<'_>, holder: &Holder) -> GcReport
         problem: None,
         duration_ms: 0,
     };
-    // The lock goes before the store is collected: that may take long, and Nix lets an apply go on meanwhile.
+    // The lock is released before the store is collected. A collection may take long, and Nix allows an apply
+    // at the same time.
     let dropped = drop_generations(host, options, holder, &mut report);
     let collected = dropped.and_then(|()| {
         let Some(program) = options.collect else { return Ok(()) };
@@ -106,9 +108,9 @@ fn drop_generations(
     }
     let generations = judged(host, options.request, options.at)?;
     if options.expect.is_some_and(|expect| expect != fingerprint(&generations)) {
-        return Err(Problem::new(Code::PlanOutdated, "The generations changed since they were shown")
-            .because("others would be deleted now")
-            .help("look at the new plan, then run the command again"));
+        return Err(Problem::new(Code::PlanOutdated, "the generations changed after they were listed")
+            .because("the command would now delete different generations")
+            .help("inspect the new list (`nixfleet gc --dry-run`), then run the command again"));
     }
     report.outcome = Outcome::Unchanged;
     for Judged { info, .. } in generations.into_iter().filter(Judged::goes) {
@@ -136,12 +138,13 @@ fn fingerprint(generations: &[Judged]) -> String {
     digest::of(going.map(|judged| named(&judged.info)).collect::<String>().as_bytes())
 }
 
-/// The room where the store stands.
+/// Returns the size and the free space of the filesystem of the Nix store.
 fn disk(host: &Host) -> Option<Disk> {
     disk_of(host, "/nix/store")
 }
 
-/// The room where a path stands; nothing where the filesystem does not say it.
+/// Returns the size and the free space of the filesystem of a path, or of the root if the path does not
+/// exist; `None` if neither can be queried.
 pub(in crate::engine) fn disk_of(host: &Host, path: &str) -> Option<Disk> {
     let found = [path, "/"].into_iter().find_map(|path| rustix::fs::statvfs(host.path(path)).ok())?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);

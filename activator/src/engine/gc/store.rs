@@ -1,4 +1,4 @@
-//! The garbage collection of the host's Nix store.
+//! Garbage collection of the host's Nix store.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use crate::host::command;
 
-/// How long a collection may take: a large store on a slow disk takes hours.
+/// The time limit of a collection. A large store on a slow disk takes hours.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Has Nix remove whatever nothing refers to. `program`: the host's `nix-store`.
+/// Removes all store paths that nothing refers to. `program`: the host's `nix-store`.
 ///
 /// # Errors
-/// [`Code::HostFile`] where Nix cannot be started, or fails.
+/// [`Code::HostFile`] if Nix cannot be started or fails.
 pub fn collect(program: &str) -> Result<Collected, Problem> {
     let failed = |why: String| {
-        Problem::new(Code::HostFile, "The store could not be collected")
+        Problem::new(Code::HostFile, "the garbage in the Nix store could not be collected")
             .at(program)
             .because(why)
-            .help("the generations are dropped; run nix-store --gc on the host")
+            .help("run `nix-store --gc` on the host; the generations are already dropped")
     };
     let finished = command::run(&[program, "--gc"], LIMIT).map_err(|error| failed(error.to_string()))?;
     if !finished.success() {
         return Err(failed(finished.why()));
     }
-    // Where Nix says it in other words, it has done its work all the same.
+    // If Nix prints its result in another format, the collection still succeeded.
     Ok(finished.stdout.lines().rev().find_map(read).unwrap_or(Collected { paths: 0, freed: 0 }))
 }
 
-/// Reads `12 store paths deleted, 3.45 MiB freed`.
+/// Parses a line such as `12 store paths deleted, 3.45 MiB freed`.
 fn read(line: &str) -> Option<Collected> {
     let (paths, freed) = line.trim().split_once(" store paths deleted, ")?;
     let (number, unit) = freed.strip_suffix(" freed")?.split_once(' ')?;

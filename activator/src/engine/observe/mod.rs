@@ -1,4 +1,4 @@
-//! Reads everything of a host that a plan depends on, and changes nothing.
+//! Reads everything on a host that a plan depends on, without changing anything.
 
 pub mod reading;
 pub mod special;
@@ -22,29 +22,30 @@ use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
 
-/// A host as it stands.
+/// The observed state of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// What stands at each owned and each wanted path, and at the directories above wanted ones.
+    /// The state of each owned path, of each declared path, and of the directories above declared paths.
     pub paths: BTreeMap<ManagedPath, Found>,
     /// Users and groups.
     pub accounts: Accounts,
-    /// Homes of users.
+    /// The home directories of users.
     pub homes: Homes,
-    /// What runs, by user id, where a home may change.
+    /// Running processes by user id; only read if a home directory may change.
     pub processes: BTreeMap<u32, Vec<Process>>,
-    /// Units that are owned, wanted or named by files; nothing where no systemd runs.
+    /// Units that are owned, declared or named by files; `None` if systemd does not run.
     pub units: Option<Units>,
-    /// Units that links of wanted units hang on, and that the host does not have.
+    /// Units that the links of enabled units refer to, and templates that get only drop-ins, if the host does
+    /// not have them.
     pub absent: BTreeSet<UnitName>,
-    /// Generations.
+    /// The generations of the host.
     pub profile: Profile,
 }
 
 /// Units by name.
 type Units = BTreeMap<UnitName, UnitState>;
 
-/// What stands at a path.
+/// The state of a path on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Nothing.
@@ -62,23 +63,23 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of what stands in it. Only looked up where it would go, or should have another mode or
-        /// owner.
+        /// The names of its entries; only read if the directory would be removed, or would get another mode
+        /// or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.
     Link {
-        /// What it points at.
+        /// The path that it points at.
         target: String,
     },
     /// A device, socket or pipe.
     Other(Special),
-    /// It cannot be looked at safely.
+    /// A path that cannot be read safely.
     Unreachable(Problem),
 }
 
 impl Found {
-    /// Whether this is what the last transaction left.
+    /// Whether this is the thing that the last transaction left.
     #[must_use]
     pub fn is(&self, thing: &Thing) -> bool {
         match (self, thing) {
@@ -92,7 +93,7 @@ impl Found {
         }
     }
 
-    /// How a plan shows it, if something stands there.
+    /// Returns the view of it that a plan shows; `None` unless it is a file, a directory or a link.
     #[must_use]
     pub fn view(&self) -> Option<FileView> {
         let view = |sha256: Option<&String>, size: u64, access: &Access| {
@@ -119,7 +120,7 @@ impl Found {
 }
 
 impl Observed {
-    /// What stands at a path that was observed.
+    /// Returns the observed state of a path.
     #[must_use]
     pub fn found(&self, path: &ManagedPath) -> &Found {
         self.paths.get(path).unwrap_or(&Found::Missing)
@@ -129,15 +130,15 @@ impl Observed {
 /// Observes a host.
 ///
 /// # Errors
-/// Where something that everything depends on cannot be read: the accounts, systemd, the profile, a file's
-/// content.
+/// The accounts, systemd or the profile cannot be read. A path that cannot be read is [`Found::Unreachable`]
+/// instead.
 pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
     let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
     let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    // A file above a path where nothing may stand tells that nothing does.
+    // Observe the directories above absent paths too: a file there shows that nothing is at the path.
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
@@ -162,7 +163,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
 }
 
-/// Whether an account may get another home than it has.
+/// Whether an account may get another home directory.
 fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> bool {
     let differs =
         |user: &User| accounts.users.get(&*user.name).is_some_and(|account| *account.home != *user.home);
@@ -170,10 +171,10 @@ fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> 
     manifest.users.iter().any(differs) || state.users.values().any(comes_back)
 }
 
-/// Every unit that a plan may touch as it stands, and those that wanted units name in vain.
+/// Returns the state of every unit that a plan may touch, and [`Observed::absent`].
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+/// [`nixfleet_contract::problem::Code::Unit`] if systemd does not answer.
 pub fn observe_units(
     host: &Host,
     state: &State,
@@ -183,10 +184,10 @@ pub fn observe_units(
     let units = systemd.show(&units_of(state, manifest))?;
     let enabled = manifest.units.values().filter(|unit| unit.enabled == Some(true));
     let brought = |name: &UnitName| manifest.units.get(name).is_some_and(|unit| unit.enabled.is_some());
-    // Of templates systemd shows no more than the instances that run.
+    // systemd shows only the running instances of a template, so search for the template itself.
     let templates = manifest.units.keys().filter(|name| name.is_template() && !name.is_family()).cloned();
     let wanted = enabled.flat_map(Unit::wanted_by).chain(templates).filter(|name| !brought(name)).collect();
-    // Files of units that are about to go do not count.
+    // Ignore unit files that the change removes.
     let ours = |file: &str| {
         let name = file.strip_prefix(UNITS).and_then(|name| name.parse::<UnitName>().ok());
         name.is_some_and(|name| state.units.get(&name).is_some_and(|unit| unit.enabled.is_some()))
@@ -194,11 +195,11 @@ pub fn observe_units(
     Ok((Some(units), systemd.absent(wanted, ours)?))
 }
 
-/// Every directory above paths, each once.
+/// Returns every directory above the paths.
 pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BTreeSet<ManagedPath> {
     let mut directories = BTreeSet::new();
     for path in paths {
-        // The nearest first: where one is known already, so are those above it.
+        // Start with the nearest directory. If it is in the set already, so are those above it.
         let mut above = path.parent();
         while let Some(directory) = above.take_if(|directory| !directories.contains(directory)) {
             above = directory.parent();
@@ -208,7 +209,8 @@ pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BT
     directories
 }
 
-/// Where originals are to be put back, and what is above directories that get back their mode and owner.
+/// Returns the directories into which originals will be put back, and those above directories that will get
+/// back their mode and owner.
 fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPath> {
     let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
     let directories = ended.flat_map(|(path, owned)| match owned.origin {
@@ -219,7 +221,7 @@ fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPa
     directories.collect()
 }
 
-/// Every unit that a plan may touch.
+/// Returns every unit that a plan may touch.
 #[must_use]
 pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitName> {
     let owned = state.paths.values().flat_map(|owned| owned.restart_units.iter().chain(&owned.reload_units));
@@ -227,19 +229,19 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
         manifest.entries.values().flat_map(|entry| entry.restart_units().iter().chain(entry.reload_units()));
     let units = state.units.iter().chain(&manifest.units);
     let managed = units.flat_map(|(name, unit)| [Some(name), unit.instance.as_ref()]).flatten();
-    // Systemd does not know yet what a new socket starts.
+    // systemd does not yet know which service a new socket starts, but the manifest does.
     let known = |name: &UnitName| state.units.get(name).and_then(|unit| unit.handling.activates.as_ref());
     let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
     let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
     managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Observes paths, each once.
+/// Reads the state of paths.
 struct PathObserver<'a> {
     accounts: &'a Accounts,
     state: &'a State,
     manifest: &'a Manifest,
-    /// Directories above wanted paths.
+    /// Directories above declared paths.
     needed: &'a BTreeSet<ManagedPath>,
 }
 
@@ -270,7 +272,7 @@ impl PathObserver<'_> {
         })
     }
 
-    /// A file whose content has to be read.
+    /// Reads a file to compute its digest.
     fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> Found {
         let wanted = match self.manifest.entries.get(path) {
             Some(Entry::File(file)) => Some(file.size),
@@ -297,8 +299,8 @@ impl PathObserver<'_> {
         }
     }
 
-    /// Mode, owner and group. An id goes by the name it is known by here: it may have several, and a number
-    /// is one, too.
+    /// Returns mode, owner and group. An id can have several names, and its number is also one. The recorded
+    /// or declared name is preferred, if it is a name of the id.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
         let wanted = self.manifest.entries.get(path).and_then(Entry::access);
@@ -320,7 +322,7 @@ impl PathObserver<'_> {
         }
     }
 
-    /// The digest the state remembers, where the file cannot have changed since.
+    /// Returns the recorded digest of a file, unless the file may have changed since.
     fn recorded_digest(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
         match &self.state.paths.get(path)?.thing {
             Thing::File { sha256, stat: Some(known), .. } if *known == FileStat::of(stat) => {
@@ -332,7 +334,7 @@ impl PathObserver<'_> {
 }
 
 impl FileStat {
-    /// What identifies a file without reading it.
+    /// Returns metadata that identifies the content of a file without reading it.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let nanoseconds =
@@ -345,7 +347,7 @@ impl FileStat {
         }
     }
 
-    /// The same from another call of the kernel.
+    /// Returns the same metadata from the result of statx(2).
     #[must_use]
     pub fn known(found: &Statx) -> Self {
         let nanoseconds = |time: &StatxTimestamp| {
@@ -360,13 +362,14 @@ impl FileStat {
     }
 }
 
-/// How many names of a directory are read: no directory of ours that could make way holds as many.
+/// The maximum number of directory entries that are read. No directory that NixFleet could remove has that
+/// many.
 const MANY_NAMES: usize = 10_000;
 
-/// The names of what stands in a directory, the first ten thousand.
+/// Returns the names of the first 10,000 entries of a directory.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;

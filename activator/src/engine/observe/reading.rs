@@ -1,4 +1,4 @@
-//! Reads files that others on the host may hold, exchange, make large, or write to while they are read.
+//! Reads files that other users on the host may lease, replace, enlarge, or write to at the same time.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -13,23 +13,23 @@ use crate::engine::state::FileStat;
 use crate::host::accounts::Accounts;
 use crate::host::walk::{Directory, has_list};
 
-/// How large a file of somebody else than root may be to be read, in bytes, unless a manifest says otherwise:
-/// read in less than a second, and far more than what people configure.
+/// The default size limit of a file that a user other than root owns or could replace, in bytes. A file of
+/// this size is read in less than a second, and configuration files are far smaller.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// How often a file that changes meanwhile is read again.
+/// How often to read a file that changes while it is read.
 const ATTEMPTS: usize = 3;
 
-/// Why a file is not read.
+/// The reason why a file was not read.
 #[derive(Debug)]
 pub enum Obstacle {
-    /// It is longer than may be read, in bytes.
+    /// The file is larger than this limit, in bytes.
     Large(u64),
-    /// It was another one, or had another content, each time that it had been read.
+    /// The file was replaced or modified during every attempt.
     Changing,
-    /// A process holds a lease on it: fcntl(2), `F_SETLEASE`.
+    /// A process holds a lease on the file; see `F_SETLEASE` in fcntl(2).
     Leased,
-    /// The kernel refuses.
+    /// The kernel refused to open or read the file.
     Refused(io::Error),
 }
 
@@ -40,49 +40,53 @@ impl From<Errno> for Obstacle {
 }
 
 impl Obstacle {
-    /// What to say of it. `stat`: the file as it was seen last.
+    /// Returns the problem to report. `stat`: the file's metadata when it was last inspected.
     #[must_use]
     pub fn problem(&self, path: &str, stat: &Stat, accounts: &Accounts) -> Problem {
         let owner = accounts.user_of(stat.st_uid);
         let problem = |what: &str| Problem::new(Code::HostFile, what).at(path);
-        let exclude = format!("or leave it as it is for this once: --force {path}");
+        let exclude = format!("or apply the rest without it: --force {path}");
         match self {
-            Self::Large(limit) => problem("A file is too large to be looked into")
+            Self::Large(limit) => problem("the file is too large to be read")
                 .because(format!(
-                    "it belongs to `{owner}` and has {} bytes, {} on the disk; of a file that is not root's, or that somebody \
-                     else could put there, no more than {limit} are read",
+                    "it belongs to `{owner}` and has {} bytes, {} on the disk; NixFleet reads at most \
+                     {limit} bytes of a file that does not belong to root or that other users could replace",
                     stat.st_size,
                     stat.st_blocks * 512
                 ))
                 .help(format!(
-                    "move it away; where it is what it should be, raise nixfleet.maxFileSize; {exclude}"
+                    "move it away; or, if its size is correct, increase nixfleet.maxFileSize; {exclude}"
                 )),
-            Self::Changing => problem("A file changes all the time")
-                .because(format!("it belongs to `{owner}`, and changed while it was read, {ATTEMPTS} times"))
-                .help(format!("find out who writes to it (`fuser -v {path}`) and end that, {exclude}")),
-            Self::Leased => problem("A process keeps a file from being opened")
-                .because(format!("it belongs to `{owner}`, and {}", holder(stat)))
-                .help(format!("end that process, {exclude}")),
-            Self::Refused(error) => problem("Failed to read").because(error),
+            Self::Changing => problem("the file changed each time it was read")
+                .because(format!(
+                    "it belongs to `{owner}` and changed during each of {ATTEMPTS} attempts to read it"
+                ))
+                .help(format!(
+                    "stop the process that writes to it (find it with `fuser -v {path}`), {exclude}"
+                )),
+            Self::Leased => problem("a process prevents the file from being opened")
+                .because(format!("it belongs to `{owner}` and {}", holder(stat)))
+                .help(format!("stop that process, {exclude}")),
+            Self::Refused(error) => problem(&format!("failed to read {path}")).because(error),
         }
     }
 }
 
-/// A file as it was at one moment.
+/// The digest and the metadata of a file, both from the same moment.
 #[derive(Debug)]
 pub struct FileContent {
     /// SHA-256 of its content.
     pub sha256: String,
-    /// What the filesystem says of it.
+    /// Its metadata.
     pub stat: Stat,
-    /// It has an access control list.
+    /// Whether it has an access control list.
     pub list: bool,
 }
 
-/// Reads a regular file.
+/// Computes the digest of a regular file. `largest`: the size limit for a file with the given metadata.
 ///
 /// # Errors
-/// Why it is not read.
+/// The reason why the file was not read.
 pub fn digest(
     directory: Directory<'_>,
     name: &str,
@@ -107,19 +111,19 @@ pub fn digest(
     Err(Obstacle::Changing)
 }
 
-/// Opens something for reading. Never waits for a writer, should a pipe have taken the place of a file.
+/// Opens a file for reading. If a pipe has replaced the file, does not wait for a writer.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::openat(directory.fd, name, flags, Bits::empty()).map(File::from)
 }
 
-/// Who holds a lease on a file, for people. In `/proc/locks`, see `proc_locks(5)`, files go by their inode
-/// numbers.
+/// Describes the process that holds a lease on a file, for people. `/proc/locks` identifies a file by its
+/// inode number; see proc_locks(5).
 fn holder(stat: &Stat) -> String {
-    let unknown = || "some process holds a lease on it".to_owned();
+    let unknown = || "a process holds a lease on it".to_owned();
     let Ok(locks) = fs::read_to_string("/proc/locks") else { return unknown() };
     let pid = locks.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();

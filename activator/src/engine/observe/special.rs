@@ -1,4 +1,4 @@
-//! Devices, sockets and pipes: NixFleet neither creates nor removes them.
+//! Devices, sockets and pipes, which NixFleet neither creates nor removes.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub struct Special {
     pub owner: Owner,
 }
 
-/// For people, such as "a pipe of `ada`".
+/// Formats the file for people, such as "a pipe of `ada`".
 impl fmt::Display for Special {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of `{}`", name_of(self.kind), self.owner)

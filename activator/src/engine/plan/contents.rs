@@ -1,4 +1,5 @@
-//! Contents of files that came with a manifest, held in memory: the closure may not be on this machine yet.
+//! File contents that were sent with a manifest, in memory. They are needed if the closure is not on this
+//! machine yet.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,13 +13,13 @@ use crate::digest;
 use crate::engine::recovery_unit;
 use crate::host::disk::Writer;
 
-/// Contents by their SHA-256. Each is a file without a name, gone with this process.
+/// File contents by their SHA-256. Each is in an anonymous file, which exists as long as this process.
 #[derive(Debug, Default)]
 pub struct Contents(BTreeMap<String, File>);
 
 impl Contents {
-    /// Holds those of NixFleet's own files too, which no closure has to bring. Where the machine has no
-    /// memory for them, they are missing like any other.
+    /// Adds the contents of NixFleet's own files, which a closure need not contain. If the machine has no
+    /// memory for them, they are missing like any other content.
     #[must_use]
     pub fn with_own(mut self) -> Self {
         let own = Self::hold(recovery_unit::contents());
@@ -26,7 +27,7 @@ impl Contents {
         self
     }
 
-    /// Holds these.
+    /// Stores contents in anonymous files.
     ///
     /// # Errors
     /// The machine has no memory for them.
@@ -39,7 +40,7 @@ impl Contents {
         held.collect::<io::Result<_>>().map(Self)
     }
 
-    /// Where a content can be read, by this process and by those that it starts.
+    /// Returns a path at which this process and its children can read the content with a digest.
     #[must_use]
     pub fn path(&self, sha256: &str) -> Option<PathBuf> {
         let file = self.0.get(sha256)?;

@@ -1,8 +1,8 @@
-//! The fast path: tells whether a host is as a manifest wants it, which is what most runs find.
+//! The fast path: checks quickly whether a host matches a manifest, as it does in most runs.
 //!
-//! The digest of the manifest tells whether it is the one in force. Then what was recorded of each path is
-//! what is declared there, and the manifest's own entries need not be read. Whatever does not fit is left to
-//! the full comparison.
+//! If the digest of the manifest is the recorded one, the manifest is in force. Then the recorded paths are
+//! the declared ones, and the entries of the manifest need not be read. In every other case, the full
+//! comparison decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -29,7 +29,7 @@ use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
 use crate::host::walk::{self, Directory, Walk};
 
-/// The plan of a host on which nothing is to be done, if that can be told without a full comparison.
+/// Returns the plan of a host that needs no change; `None` if only a full comparison can decide that.
 #[must_use]
 pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let bytes = host.read_record(RECORD).ok()??;
@@ -41,7 +41,8 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
-    // Of what was left as it was, that was recorded, and not what is declared.
+    // The record of an excluded path contains what was on the host, not what is declared, so it proves
+    // nothing.
     if !same || !state.excluded.is_empty() || planner::home_objection(host).is_some() {
         return None;
     }
@@ -60,7 +61,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         comparer.stands(directory, name, recorded).ok().filter(|stands| *stands)?;
     }
     let manifest = outline.manifest();
-    // In the order of their names.
+    // The paths are sorted by name, so a binary search finds them.
     let is_managed = |home: &str| {
         let found = paths.binary_search_by(|(path, _)| (*path.0).cmp(home));
         found.is_ok_and(|index| !paths[index].1.implicit)
@@ -97,7 +98,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     })
 }
 
-/// What is to be seen of a host beside its paths.
+/// Observes everything on a host except its paths.
 fn observe_the_rest(
     host: &Host,
     state: &State,
@@ -109,7 +110,7 @@ fn observe_the_rest(
     Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
 }
 
-/// A manifest of which only the paths of the entries are read.
+/// A manifest whose entries are not read, except for their paths.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestOutline<'m> {
@@ -126,8 +127,7 @@ struct ManifestOutline<'m> {
 }
 
 impl ManifestOutline<'_> {
-    /// Whether the paths of the entries are those that are recorded, but for directories nobody asked for by
-    /// itself.
+    /// Whether the declared paths are the recorded ones, except for implicit directories.
     fn names_the_same(&self, recorded: &[(Text<'_>, RecordedPath<'_>)]) -> bool {
         let recorded = recorded.iter().filter(|(_, recorded)| !recorded.implicit).map(|(path, _)| path);
         self.entries.iter().map(|(path, _)| path).eq(recorded)
@@ -150,13 +150,13 @@ impl ManifestOutline<'_> {
     }
 }
 
-/// Compares paths with what was recorded of them.
+/// Compares paths on a host with their records.
 struct PathComparer<'a> {
     accounts: &'a Accounts,
 }
 
 impl PathComparer<'_> {
-    /// Whether what stands at a path is what was recorded.
+    /// Whether the state of a path is the recorded one.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
         let Some(found) = walk::known(directory, name)? else {
             return Ok(recorded.kind == PathKind::Absent);
@@ -186,8 +186,7 @@ impl PathComparer<'_> {
     }
 }
 
-/// Whether a file has the content that was recorded; it is only read where the filesystem does not say that
-/// itself.
+/// Whether a file has the recorded content. The file is read only if its metadata does not answer this.
 fn has_content(directory: Directory<'_>, name: &str, found: &Statx, recorded: &RecordedPath<'_>) -> bool {
     if recorded.stat == Some(FileStat::known(found)) {
         return true;

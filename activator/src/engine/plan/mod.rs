@@ -1,9 +1,9 @@
-//! State, host and what it should become → a plan.
+//! Plans: the steps that bring a host from its current state to a target.
 //!
-//! - [`target`], [`contents`]: what it should become
-//! - [`mod@diff`]: what would be done, without touching anything
-//! - [`planner`], [`preflight`], [`programs`], [`texts`]: puts a plan together
-//! - [`fast_path`]: tells in a fraction of the time that nothing is to be done
+//! - [`target`], [`contents`]: the target of a plan, and the file contents that were sent with it
+//! - [`mod@diff`]: the computation of the steps, without touching anything
+//! - [`planner`], [`preflight`], [`programs`], [`texts`]: the parts of a complete plan
+//! - [`fast_path`]: a quick check for hosts that need no change
 
 pub mod contents;
 pub mod diff;

@@ -1,4 +1,4 @@
-//! Reads everything and puts a plan together. Changes nothing.
+//! Reads everything that a plan depends on and makes the plan, without changing anything.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::GenerationInfo;
@@ -18,21 +18,22 @@ use crate::engine::plan::target::Target;
 use crate::engine::state::State;
 use crate::host::{HOME, Host, transcript};
 
-/// A plan and what it was made of.
+/// A plan, and the data that it was made from.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// What is owned.
+    /// The recorded state.
     pub state: State,
-    /// The host as it was seen.
+    /// The observed host.
     pub observed: Observed,
 }
 
-/// Plans the way of a host to a target. File contents are left out, see [`crate::engine::plan::texts`].
+/// Plans the steps that bring a host to a target. Leaves out file contents; see
+/// [`crate::engine::plan::texts`].
 ///
 /// # Errors
-/// Where the state or the host cannot be read at all.
+/// The state or the host cannot be read.
 pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
@@ -71,34 +72,35 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     Ok(Planned { plan, state, observed })
 }
 
-/// What is known of a generation of the host.
+/// Returns the recorded facts about a generation of the host.
 fn back_to(number: u64, state: &State, observed: &Observed) -> Option<GenerationInfo> {
     let mut generations = observed.profile.generations.iter();
     let info = generations.find(|info| info.generation.number == number)?;
     Some(GenerationInfo { made: state.made(number), ..info.clone() })
 }
 
-/// Why a host may not be the one that is meant: two addresses of an inventory may have been swapped. A
-/// generation that was in force here once is this host's own.
+/// Returns a problem if the host was last applied under another name, since the addresses of two hosts may
+/// have been swapped in the inventory. A rollback is exempt: its target is a generation of this very host.
 fn other_host(state: &State, target: &Target) -> Option<Problem> {
     let (last, now) = (&state.host, &target.manifest.host);
     if target.number.is_some() || last.is_empty() || last == now {
         return None;
     }
     Some(
-        Problem::new(Code::OtherHost, format!("This host was last applied as {last}, not as {now}"))
+        Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {now}"))
             .at(format!("{HOME}/state.json"))
             .because("the addresses of two hosts may have been swapped in the inventory")
-            .help(format!("correct hosts.{now}.addr; where the host has a new name: --force host-name")),
+            .help(format!("correct hosts.{now}.addr; or, if the host was renamed, add --force host-name")),
     )
 }
 
-/// Why what a transaction needs could not be kept safely, or its run not be followed and confirmed, if so.
+/// Returns a problem if users other than root could write to the directory of the state or that of
+/// transcripts.
 pub(in crate::engine) fn home_objection(host: &Host) -> Option<Problem> {
     [HOME, transcript::DIRECTORY].into_iter().find_map(|directory| host.is_of_root_alone(directory).err())
 }
 
-/// The plan of a host that cannot even be looked at: nothing would be done, and why.
+/// Returns a plan without steps for a host that cannot be read. `problem`: the reason.
 #[must_use]
 pub fn refused(target: &Target, problem: Problem) -> Plan {
     Plan {
@@ -121,14 +123,15 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
     }
 }
 
-/// Identifies a plan: the manifest, the state and what is to be done. Contents count through their digests.
+/// Computes the fingerprint of a plan from the digest of its manifest, the state and the steps. The steps
+/// contain the digests of file contents.
 pub(in crate::engine) fn fingerprint(
     manifest: &str,
     state: &[u8],
     steps: &[Step],
 ) -> Result<String, Problem> {
     let steps = serde_json::to_vec(steps).map_err(|error| {
-        Problem::new(Code::BadAnswer, "The plan cannot be written as JSON").because(error)
+        Problem::new(Code::BadAnswer, "the plan cannot be written as JSON").because(error)
     })?;
     let mut hasher = Sha256::new();
     for part in [manifest.as_bytes(), state, &steps] {

@@ -1,5 +1,5 @@
-//! What would keep a step from being done, and shows nowhere but in the attempt: attributes of files that
-//! forbid every change, mounts, and filesystems that are read-only.
+//! Finds obstacles that would otherwise show only when a step is carried out: file attributes that forbid
+//! every change, mounts, and read-only filesystems.
 
 use std::os::fd::AsFd as _;
 
@@ -13,7 +13,7 @@ use crate::engine::family::paths::slots::SLOTS;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file, mounts, profile};
 
-/// Looks for obstacles to steps. What cannot be looked at is left to others to say.
+/// Returns the obstacles to steps. A path that cannot be inspected is skipped, since other checks report it.
 #[must_use]
 pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     let mut preflight = Preflight {
@@ -32,12 +32,13 @@ pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     preflight.found
 }
 
-/// Where the steps write besides to managed paths: account files, generations, roots of Nix.
+/// Returns the directories that the steps write to besides managed paths: those of account files, of
+/// generations, and of the garbage collector roots of Nix.
 fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str> {
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
     let accounts = any(|step| matches!(step, Step::Account(_)));
     let switches = any(|step| matches!(step, Step::Profile(ProfileStep::SwitchProfile(_))));
-    // Without Nix there are no roots, and none are made.
+    // Without Nix there are no garbage collector roots, and none are created.
     let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
     let places = [(accounts, "/etc"), (switches, profile::DIRECTORY), (pins, profile::ROOTS)];
     places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
@@ -45,7 +46,7 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
 
 struct Preflight<'h> {
     walk: Walk<'h>,
-    /// The one that was looked at last: most steps are about one where the step before was.
+    /// The directory that was checked last. Most steps are in the same directory as the step before.
     directory: String,
     read_only: ReadOnly,
     found: Vec<Problem>,
@@ -70,7 +71,7 @@ impl Preflight<'_> {
                 self.found.push(frozen(shown));
             }
         }
-        // Something else may be mounted right there.
+        // The directory itself may be the mount point of another filesystem.
         if in_place && let Ok(file) = rustix::fs::openat(directory.fd, path.name(), LOOK, Mode::empty()) {
             self.found.extend(self.read_only.problem(Directory::of(file.as_fd()), path));
         }
@@ -88,7 +89,8 @@ impl Preflight<'_> {
         }
     }
 
-    /// A directory that is moved into the backup or out of it. Only what is on one filesystem can be moved.
+    /// Checks a directory that is moved into the backup or out of it. A move is possible only within one
+    /// filesystem, and only if nothing is mounted in the directory.
     fn moved(&mut self, host: &Host, step: &Step) {
         let Step::Path(PathStep::MoveAway(MoveAway { path, .. }) | PathStep::MoveBack(Remove { path, .. })) =
             step
@@ -100,11 +102,13 @@ impl Preflight<'_> {
         if here.is_some() && home.is_some() && here != home {
             self.found.push(immovable(path, &format!("it is not on the filesystem of {HOME}")));
         } else if let Some(mount) = mounts::mounted_below(&host.path(path)) {
-            self.found.push(immovable(path, &format!("something is mounted in it, at {}", mount.display())));
+            self.found
+                .push(immovable(path, &format!("a filesystem is mounted in it, at {}", mount.display())));
         }
     }
 
-    /// A directory of ours, or the nearest above that exists: what is missing would be made there.
+    /// Checks a directory that NixFleet writes to. If it does not exist, checks the nearest existing
+    /// directory above, where it would be created.
     fn own_place(&mut self, host: &Host, place: &str) {
         let path = host.path(place);
         let mut existing = path
@@ -116,15 +120,15 @@ impl Preflight<'_> {
     }
 }
 
-/// Opens nothing for reading or writing, and follows no link.
+/// Flags that open a path without reading or writing it, and without following a link.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Filesystems that are read-only, each named once.
+/// The read-only filesystems that were reported; each is reported once.
 #[derive(Default)]
 struct ReadOnly(Vec<MountPoint>);
 
 impl ReadOnly {
-    /// Why nothing can be written where a directory or file stands. `path`: what to call that.
+    /// Returns a problem if a directory or file is on a read-only filesystem. `path`: the path to report.
     fn problem(&mut self, there: Directory<'_>, path: &str) -> Option<Problem> {
         let flags = rustix::fs::fstatvfs(there.fd).ok()?.f_flag;
         if !flags.contains(StatVfsMountFlags::RDONLY) {
@@ -136,12 +140,12 @@ impl ReadOnly {
         }
         self.0.push(place);
         Some(
-            Problem::new(Code::HostFile, "The change would write to a filesystem that is read-only")
+            Problem::new(Code::HostFile, format!("{path} is on a read-only filesystem"))
                 .at(path)
-                .because("Read-only file system: the kernel lets nobody write there, nor root")
+                .because("Read-only file system: the kernel refuses all writes, also those of root")
                 .help(format!(
-                    "`findmnt --target {path}` shows which it is. Mounted so on purpose: `mount -o remount,rw` it for \
-                     the change. If not, its disk may be failing: see `dmesg`"
+                    "find the filesystem with `findmnt --target {path}` and remount it with `mount -o \
+                     remount,rw`; if it should be writable already, check `dmesg` for errors of its disk"
                 )),
         )
     }
@@ -152,7 +156,7 @@ fn is_directory(directory: Directory<'_>, name: &str) -> bool {
     found.is_some_and(|stat| stat.st_mode & 0o170_000 == 0o040_000)
 }
 
-/// Whether nothing stands there yet.
+/// Whether the step creates something at a path where nothing exists.
 const fn is_new(step: &Step) -> bool {
     matches!(
         step,
@@ -175,27 +179,30 @@ fn is_frozen(attributes: StatxAttributes) -> bool {
 }
 
 fn frozen(path: &str) -> Problem {
-    Problem::new(Code::HostFile, "An attribute forbids any change of a file or directory")
+    Problem::new(Code::HostFile, format!("{path} has an attribute that forbids changes"))
         .at(path)
-        .because("it is immutable or can only be appended to; somebody set that on purpose")
-        .help(format!("`lsattr -d {path}` shows the attribute, `chattr -i -a {path}` takes it away"))
+        .because("it is immutable or append-only")
+        .help(format!(
+            "check the attributes with `lsattr -d {path}`, then remove them with `chattr -i -a {path}`"
+        ))
 }
 
 fn mounted(path: &str) -> Problem {
-    Problem::new(Code::HostFile, "Something is mounted right where a file should be replaced")
+    Problem::new(Code::HostFile, format!("{path} is a mount point, which cannot be replaced"))
         .at(path)
-        .because("what is mounted cannot be exchanged for something else")
-        .help(format!("`findmnt {path}` shows what it is: unmount it, or manage another path"))
+        .because("the kernel does not let a mount point be replaced")
+        .help(format!("inspect the mount with `findmnt {path}`, then unmount it, or manage another path"))
 }
 
 fn immovable(path: &str, why: &str) -> Problem {
-    Problem::new(Code::HostFile, "A directory cannot be moved into the backup, or out of it")
+    Problem::new(Code::HostFile, format!("{path} cannot be moved into the backup, or out of it"))
         .at(path)
         .because(why)
-        .help(format!("move it by hand; to apply the rest without it: --force {path}"))
+        .help(format!("move it by hand, or apply the rest without it: --force {path}"))
 }
 
-/// Why something could not be changed, with what to do about it.
+/// Returns the problem for an error of the kernel, with advice for known causes. `verb`: the failed
+/// operation.
 #[must_use]
 pub fn refused(verb: &str, path: &str, errno: Errno) -> Problem {
     match errno {

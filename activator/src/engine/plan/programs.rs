@@ -1,4 +1,4 @@
-//! Programs that a change counts on: what it runs, and the shells of users.
+//! Checks the programs that a change depends on: the commands that it runs, and the shells of users.
 
 use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use nixfleet_contract::step::{AccountStep, PathStep, Step};
 
 use crate::host::{Host, profile};
 
-/// Users whose shell is nowhere: they could not log in.
+/// Returns warnings for users whose shell does not exist, since they could not log in.
 #[must_use]
 pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Warning> {
     let warning = |step: &Step| {
@@ -30,10 +30,11 @@ pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<W
     if host.is_machine() { steps.iter().filter_map(warning).collect() } else { Vec::new() }
 }
 
-/// Why a program could not be run once the files of a change stand, as far as that is known before.
+/// Returns why a program could not be run after the files of a change are in place, as far as that is known
+/// in advance.
 #[must_use]
 pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) -> Option<String> {
-    // What stands in the store or in the profile comes with the closure.
+    // Programs in the store and in the profile come with the closure.
     if program.starts_with("/nix/store/") || program.starts_with(profile::DIRECTORY) {
         return None;
     }
@@ -56,12 +57,12 @@ pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) ->
     match manifest.entries.iter().find(|(path, _)| ***path == *program).map(|(_, entry)| entry) {
         Some(Entry::File(file)) if file.access.mode.bits() & 0o111 != 0 => None,
         Some(Entry::File(file)) => {
-            Some(format!("{program} gets mode {}: nobody may execute it", file.access.mode))
+            Some(format!("{program} gets mode {}, so it cannot be executed", file.access.mode))
         }
         Some(Entry::Link(_)) => None,
         Some(Entry::Directory(_)) => Some(format!("{program} is a directory")),
-        Some(Entry::Absent(_)) => Some(format!("{program} goes with the change")),
-        None if steps.iter().any(goes) => Some(format!("{program} goes with the change")),
+        Some(Entry::Absent(_)) => Some(format!("{program} is removed by the change")),
+        None if steps.iter().any(goes) => Some(format!("{program} is removed by the change")),
         None => not_there(&host.path(program), program),
     }
 }
@@ -70,7 +71,7 @@ fn not_there(at: &Path, program: &str) -> Option<String> {
     match at.metadata() {
         Err(error) => Some(format!("{program}: {error}")),
         Ok(found) if !found.is_file() => Some(format!("{program} is not a file")),
-        Ok(found) if !is_executable(&found) => Some(format!("{program}: nobody may execute it")),
+        Ok(found) if !is_executable(&found) => Some(format!("{program} is not executable")),
         Ok(_) => None,
     }
 }

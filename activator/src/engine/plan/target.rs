@@ -1,4 +1,4 @@
-//! What a host should converge to: a manifest and the closure it belongs to.
+//! The target of a plan: a manifest and the closure that it belongs to.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,37 +19,37 @@ use crate::engine::recovery_unit;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
 
-/// A manifest, its bytes, and its closure.
+/// A target, with its manifest parsed.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The manifest.
     pub manifest: Manifest,
     /// SHA-256 of the manifest as it was read.
     pub digest: String,
-    /// The closure.
+    /// The store path of the closure.
     pub closure: String,
-    /// The number of the generation, if the target is a generation that exists.
+    /// The number of the generation, if the target is an existing generation of the host.
     pub number: Option<u64>,
-    /// Contents of its files that came with it.
+    /// File contents that were sent with the manifest.
     pub contents: Arc<Contents>,
-    /// Paths that are left as they are, with all that is managed below them.
+    /// Paths to leave as they are, with everything that is managed below them.
     pub exclude: BTreeSet<ManagedPath>,
 }
 
-/// A closure that a host could converge to. Its manifest is not looked into yet.
+/// A target whose manifest is not parsed yet.
 #[derive(Clone, Debug)]
 pub struct TargetClosure {
-    /// The manifest as it was read.
+    /// The bytes of the manifest.
     pub manifest: Vec<u8>,
-    /// Its SHA-256.
+    /// SHA-256 of the manifest.
     pub digest: String,
-    /// The closure.
+    /// The store path of the closure.
     pub closure: String,
-    /// The number of the generation, if the target is a generation that exists.
+    /// The number of the generation, if the target is an existing generation of the host.
     pub number: Option<u64>,
-    /// Where the manifest was read, if it was in the closure.
+    /// The path of the manifest, if it was read from the closure.
     location: Option<PathBuf>,
-    /// Contents of its files that came with it.
+    /// File contents that were sent with the manifest.
     contents: Arc<Contents>,
 }
 
@@ -57,28 +57,29 @@ impl TargetClosure {
     /// Reads the manifest of a closure that is on this machine.
     ///
     /// # Errors
-    /// [`Code::InvalidManifest`].
+    /// [`Code::InvalidManifest`] if it cannot be read; [`Code::Usage`] if the closure is not an absolute
+    /// path.
     pub fn of_closure(closure: &str) -> Result<Self, Problem> {
         check_absolute(closure)?;
         let path = Path::new(closure).join("manifest.json");
         let absent = |why: String| {
-            Problem::new(Code::InvalidManifest, "The closure has no manifest that can be read")
+            Problem::new(Code::InvalidManifest, "the manifest of the closure cannot be read")
                 .at(path.display())
                 .because(why)
-                .help("copy the closure to the host first, `nixfleet apply` does")
+                .help("run `nixfleet apply`, which copies the closure to the host")
         };
         match read_limited(&path) {
             Ok(Some(bytes)) => Self::of_manifest(bytes, closure)
                 .map(|target_closure| Self { location: Some(path), ..target_closure }),
-            Ok(None) => Err(absent("there is no such file".to_owned())),
+            Ok(None) => Err(absent("the file does not exist".to_owned())),
             Err(error) => Err(absent(error.to_string())),
         }
     }
 
-    /// Takes a manifest whose closure may be elsewhere.
+    /// Creates a target from a manifest whose closure may be on another machine.
     ///
     /// # Errors
-    /// [`Code::Usage`] where the closure is not named by an absolute path.
+    /// [`Code::Usage`] if the closure is not an absolute path.
     pub fn of_manifest(manifest: Vec<u8>, closure: &str) -> Result<Self, Problem> {
         check_absolute(closure)?;
         let digest = digest::of(&manifest);
@@ -86,16 +87,17 @@ impl TargetClosure {
         Ok(Self { manifest, digest, closure: closure.to_owned(), number: None, location: None, contents })
     }
 
-    /// The same with contents of its files.
+    /// Adds file contents that were sent with the manifest.
     #[must_use]
     pub fn with(self, contents: Contents) -> Self {
         Self { contents: Arc::new(contents.with_own()), ..self }
     }
 
-    /// Reads a generation of the host again.
+    /// Reads the manifest of a generation of the host.
     ///
     /// # Errors
-    /// [`Code::NoGeneration`] where it does not exist, listing those that do; [`Code::InvalidManifest`].
+    /// [`Code::NoGeneration`] if the generation does not exist, with a list of those that do.
+    /// [`Code::InvalidManifest`] if its manifest cannot be read.
     pub fn of_generation(profile: &Profile, reference: GenerationRef) -> Result<Self, Problem> {
         let current = profile.current.as_ref().map_or(u64::MAX, |generation| generation.number);
         let mut generations = profile.generations.iter().map(|info| &info.generation);
@@ -107,7 +109,7 @@ impl TargetClosure {
         Ok(Self { number: Some(generation.number), ..Self::of_closure(&generation.closure)? })
     }
 
-    /// Looks into the manifest.
+    /// Parses the manifest.
     ///
     /// # Errors
     /// [`Code::InvalidManifest`].
@@ -123,23 +125,23 @@ impl TargetClosure {
 }
 
 impl Target {
-    /// As the pure part of the engine takes it.
+    /// Returns the parts of the target that the diff compares.
     #[must_use]
     pub fn view(&self) -> TargetView<'_> {
         let Self { manifest, closure, number, exclude, .. } = self;
         TargetView { manifest, closure, number: *number, exclude }
     }
 
-    /// The same, but for what is to be left as it is.
+    /// Excludes the paths that the operator wants to leave as they are.
     #[must_use]
     pub fn without(self, force: &[Force]) -> Self {
         Self { exclude: force.iter().filter_map(Force::path).cloned().collect(), ..self }
     }
 
-    /// The content of a file.
+    /// Opens the content of a file.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn content(&self, path: &ManagedPath, file: &FileEntry) -> io::Result<Box<dyn Read>> {
         match recovery_unit::content(path, &file.sha256) {
             Some(own) => Ok(Box::new(own)),
@@ -147,8 +149,8 @@ impl Target {
         }
     }
 
-    /// Where the content of a file can be read now, in its closure or beside its manifest; nothing where it
-    /// is not on this machine.
+    /// Returns a path at which the content of a file can be read: in the closure, or among the contents that
+    /// were sent with the manifest. `None` if the content is not on this machine.
     #[must_use]
     pub fn place(&self, path: &ManagedPath, file: &FileEntry) -> Option<PathBuf> {
         let source = self.source(&file.source);
@@ -156,35 +158,36 @@ impl Target {
         if own.is_none() && source.is_file() { Some(source) } else { self.contents.path(&file.sha256) }
     }
 
-    /// Whether its closure is on this machine.
+    /// Whether the closure is on this machine.
     #[must_use]
     pub fn is_here(&self) -> bool {
         Path::new(&self.closure).exists()
     }
 
-    /// Where the content of a file stands once the closure is here, by the source its manifest entry names.
+    /// Returns the path of a file content in the closure, which need not be on this machine yet. `source`:
+    /// the source in the manifest entry.
     #[must_use]
     pub fn source(&self, source: &str) -> PathBuf {
         Path::new(&self.closure).join(source)
     }
 }
 
-/// The profile will point at the closure, wherever this process runs.
+/// Checks that a closure is an absolute path, because the profile will link to it.
 fn check_absolute(closure: &str) -> Result<(), Problem> {
     match closure.parse::<AbsPath>() {
         Ok(_) => Ok(()),
         Err(invalid) => {
-            Err(Problem::new(Code::Usage, "The closure is not named by its store path").because(invalid))
+            Err(Problem::new(Code::Usage, "the closure must be given as a store path").because(invalid))
         }
     }
 }
 
-/// A generation to go back to.
+/// A generation to roll back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GenerationRef {
-    /// By number.
+    /// The generation with this number.
     Number(u64),
-    /// The one before the one in force.
+    /// The generation before the one in force.
     Previous,
 }
 
@@ -195,7 +198,7 @@ impl std::str::FromStr for GenerationRef {
         match text {
             "previous" => Ok(Self::Previous),
             number => {
-                number.parse().map(Self::Number).map_err(|_| "a number or `previous` is expected".to_owned())
+                number.parse().map(Self::Number).map_err(|_| "expected a number or `previous`".to_owned())
             }
         }
     }
@@ -205,13 +208,13 @@ fn no_generation(profile: &Profile, reference: GenerationRef) -> Problem {
     let numbers: Vec<String> =
         profile.generations.iter().map(|info| info.generation.number.to_string()).collect();
     let what = match reference {
-        GenerationRef::Number(number) => format!("Generation {number} does not exist on the host"),
-        GenerationRef::Previous => "There is no generation before the one in force".to_owned(),
+        GenerationRef::Number(number) => format!("generation {number} does not exist on the host"),
+        GenerationRef::Previous => "there is no generation before the one in force".to_owned(),
     };
     let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
     match numbers.as_slice() {
-        [] => problem.help("apply a first generation"),
-        [only] => problem.help(format!("generation {only} is the only one: there is nothing to go back to")),
-        several => problem.help(format!("name one that exists: {}", several.join(", "))),
+        [] => problem.help("apply a first generation: nixfleet apply"),
+        [only] => problem.help(format!("apply another generation first: generation {only} is the only one")),
+        several => problem.help(format!("choose an existing generation: {}", several.join(", "))),
     }
 }

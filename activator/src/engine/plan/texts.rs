@@ -1,4 +1,4 @@
-//! The contents of files that a plan shows: texts that are not too long, and that others on the host may
+//! The file contents that a plan shows: texts that are not too long, and that other users on the host can
 //! read.
 
 use std::fs::File;
@@ -16,11 +16,11 @@ use crate::engine::plan::target::Target;
 use crate::host::Host;
 use crate::host::walk::Walk;
 
-/// How much file content all steps of a plan may carry together, in bytes: a plan travels over the network.
+/// The maximum size of all file contents in a plan, in bytes: a plan is sent over the network.
 const BUDGET: u64 = 16 * 1024 * 1024;
 
-/// Adds the contents that people want to compare. Where others may not read what a file is or was, neither
-/// content is added unless it is asked for.
+/// Adds the old and new contents of files, for people to compare. If other users cannot read the old or the
+/// new file, neither content is added, unless `show_private` is set.
 pub fn add(plan: &mut Plan, host: &Host, target: &Target, show_private: bool) {
     let mut reader = TextReader { host, target, walk: Walk::new(host), budget: BUDGET, show_private };
     for step in &mut plan.steps {
@@ -60,7 +60,7 @@ impl TextReader<'_> {
         }
     }
 
-    /// Whether others cannot enter a directory that a path is in, as the host stands.
+    /// Whether other users currently cannot enter a directory above a path.
     fn is_below_closed(&self, path: &ManagedPath) -> bool {
         let is_closed = |above: ManagedPath| {
             self.host.path(&above).metadata().is_ok_and(|found| found.is_dir() && found.mode() & 0o001 == 0)
@@ -72,7 +72,7 @@ impl TextReader<'_> {
         size <= FileView::TEXT_LIMIT.min(self.budget)
     }
 
-    /// What stands there now.
+    /// Returns the current content of a path.
     fn standing(&mut self, path: &ManagedPath, size: u64) -> Option<String> {
         let directory = self.is_short(size).then(|| self.walk.parent(path))?.ok()??;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -80,14 +80,14 @@ impl TextReader<'_> {
         self.text(File::from(file), size)
     }
 
-    /// What will stand there, where that is on this machine.
+    /// Returns the future content of a path, if it is on this machine.
     fn coming(&mut self, path: &ManagedPath, size: u64) -> Option<String> {
         let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return None };
         let content = self.is_short(size).then(|| self.target.place(path, file))??;
         self.text(File::open(content).ok()?, size)
     }
 
-    /// The content of a file if it is text of the expected length.
+    /// Reads a file; `None` unless it is text of the expected length.
     fn text(&mut self, file: File, size: u64) -> Option<String> {
         let mut bytes = Vec::new();
         file.take(size + 1).read_to_end(&mut bytes).ok()?;

@@ -1,40 +1,42 @@
-//! The unit that puts a host right at boot after an interrupted change, and the drop-in that makes every boot
-//! start it.
+//! The unit that recovers a host at boot after an interrupted change, and the drop-in that starts it at every
+//! boot.
 //!
-//! Both are in the manifest of each generation, so that they are shown, kept and removed like other files.
-//! Their content belongs to the activator of the host, which is never older than what it has to recover: a
-//! generation that an older NixFleet made gets the content of this one.
+//! Both files are in the manifest of each generation, so that they are shown, installed and removed like
+//! other files. Their content always comes from the activator of the host, because that activator is never
+//! older than the change to recover. So a generation that an older NixFleet made gets the content of the
+//! current activator.
 
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::ManagedPath;
 
 use crate::digest;
 
-/// The files with their content. `backends/ubuntu/recovery.nix` reads the same two.
+/// The paths and contents of the two files. `backends/ubuntu/recovery.nix` reads the same two files.
 const FILES: [(&str, &str); 2] = [
     ("/etc/systemd/system/nixfleet-recover.service", include_str!("nixfleet-recover.service")),
     ("/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf", include_str!("nixfleet-recover.conf")),
 ];
 
-/// Whether a path is one of them.
+/// Whether a path is one of the two files.
 #[must_use]
 pub fn has(path: &str) -> bool {
     FILES.iter().any(|(own, _)| *own == path)
 }
 
-/// The content of one of them, where it is the one that a manifest wants.
+/// Returns the content of a path, if it is one of the two files and the digest of its content is `sha256`.
 #[must_use]
 pub fn content(path: &ManagedPath, sha256: &str) -> Option<&'static [u8]> {
     let content = FILES.iter().find(|(own, _)| *own == &**path)?.1.as_bytes();
     (digest::of(content) == sha256).then_some(content)
 }
 
-/// The contents of all of them.
+/// The contents of the two files.
 pub fn contents() -> impl Iterator<Item = &'static [u8]> {
     FILES.iter().map(|(_, content)| content.as_bytes())
 }
 
-/// Gives the files of a manifest the content of this activator. A manifest without them stays without them.
+/// Sets the digests and sizes of the two files in a manifest to those of this activator. A manifest without
+/// the files is left as it is.
 pub fn take_over(manifest: &mut Manifest) {
     for (path, content) in FILES {
         let Ok(path) = path.parse::<ManagedPath>() else { continue };
@@ -65,7 +67,7 @@ mod tests {
                 &**path
             })
             .collect();
-        // The drop-in has always said the same.
+        // The drop-in already has the same content in the old manifest.
         assert_eq!(changed, [FILES[0].0]);
     }
 }

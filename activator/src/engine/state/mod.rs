@@ -1,6 +1,6 @@
-//! What `NixFleet` owns on a host and how the last transaction left it: `state.json`.
+//! The record of what `NixFleet` owns on a host, and how the last transaction left it: `state.json`.
 //!
-//! Its replacement is the commit point of a transaction.
+//! The replacement of this file is the commit point of a transaction.
 
 pub(in crate::engine) mod recorded;
 
@@ -17,42 +17,43 @@ use crate::host::accounts::Accounts;
 use crate::host::activator::Version;
 use crate::host::{HOME, Host};
 
-/// The name of the state under [`HOME`].
+/// The file name of the state under [`HOME`].
 pub const RECORD: &str = "state.json";
 
-/// What is owned on a host. How it is read is the concern of [`Recorded`].
+/// Everything that is owned on a host. It is read through [`Recorded`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// [`State::SCHEMA`] as it is written; older ones are read.
+    /// [`State::SCHEMA`] when written; older schemas can be read.
     pub schema: u32,
-    /// The newest activator that committed a transaction; nothing where that was one of schema 1.
+    /// The newest activator that committed a transaction; `None` if only activators that wrote schema 1 did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activator: Option<Version>,
-    /// The transaction that wrote it, from 1; tells a recovery on which side of the commit point a run ended.
+    /// The number of the transaction that wrote this state, from 1. A recovery compares it with the journal
+    /// to find out whether the run was interrupted before or after its commit point.
     pub transaction: u64,
     /// The host's name, from the manifest.
     pub host: String,
-    /// The generation in force; nothing before the first.
+    /// The generation in force; `None` before the first.
     pub generation: Option<u64>,
-    /// Its closure.
+    /// The closure of the generation in force.
     pub closure: Option<String>,
-    /// SHA-256 of its manifest as it stands in the closure.
+    /// SHA-256 of the manifest in that closure.
     pub manifest: Option<String>,
-    /// Packages of its profile.
+    /// The packages of the profile.
     pub packages: Vec<Package>,
-    /// Every path that is owned, implicit directories too.
+    /// Owned paths, including implicit directories.
     pub paths: BTreeMap<ManagedPath, Owned>,
-    /// Groups that were created.
+    /// Groups that NixFleet created.
     pub groups: BTreeSet<AccountName>,
-    /// Users that are managed or were created.
+    /// Users that NixFleet manages or created.
     pub users: BTreeMap<Owner, OwnedUser>,
-    /// Units that are managed.
+    /// Managed units.
     pub units: BTreeMap<UnitName, Unit>,
-    /// Who made each generation that is there, and from what.
+    /// Who made each existing generation, and from which revision.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
-    /// Paths that the last transaction left as they were, since somebody said so.
+    /// Paths that the last transaction left as they were, because the operator excluded them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", rename = "leftOut")]
     pub excluded: BTreeSet<ManagedPath>,
 }
@@ -78,36 +79,36 @@ impl Default for State {
     }
 }
 
-/// A path that is owned.
+/// An owned path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owned {
-    /// How the last transaction left it.
+    /// The path as the last transaction left it.
     #[serde(flatten)]
     pub thing: Thing,
-    /// What becomes of it when management ends.
+    /// The state of the path before it was managed, which decides what happens when management ends.
     #[serde(skip_serializing_if = "Origin::is_created")]
     pub origin: Origin,
-    /// Units to restart when it goes.
+    /// Units to restart when the path is removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restart_units: Vec<UnitName>,
-    /// Units to reload when it goes.
+    /// Units to reload when the path is removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// The command to run when it goes; empty for none.
+    /// The command to run when the path is removed; empty for none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
 }
 
 impl Owned {
-    /// Something of which nobody hears when it goes.
+    /// Creates an owned path with no units to restart or reload and no command to run.
     #[must_use]
     pub const fn without_hooks(thing: Thing, origin: Origin) -> Self {
         Self { thing, origin, restart_units: Vec::new(), reload_units: Vec::new(), on_change: Vec::new() }
     }
 }
 
-/// What stands at an owned path.
+/// The state of an owned path, as the last transaction left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Thing {
@@ -115,7 +116,7 @@ pub enum Thing {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// Only there because something managed stands in it.
+        /// Whether the directory was created only because managed paths are in it.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         implicit: bool,
     },
@@ -125,21 +126,21 @@ pub enum Thing {
         sha256: String,
         /// Mode, owner, group.
         access: Access,
-        /// What the filesystem says about a file with that content.
+        /// The metadata of the file when it had this content.
         #[serde(skip_serializing_if = "Option::is_none")]
         stat: Option<FileStat>,
     },
     /// A symbolic link.
     Link {
-        /// What it points at.
+        /// The path that it points at.
         target: String,
     },
-    /// Nothing, because nothing may stand there.
+    /// Nothing, because the path is declared absent.
     Absent,
 }
 
 impl Thing {
-    /// Mode, owner, group; a link has none of its own.
+    /// Returns mode, owner and group; `None` for a link or an absent path.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
@@ -149,7 +150,8 @@ impl Thing {
     }
 }
 
-/// Tells without reading whether a file can have changed: any write changes the time of change.
+/// Metadata that shows whether a file may have changed, without reading it. Every write updates the time of
+/// change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStat {
     /// Inode number.
@@ -162,34 +164,34 @@ pub struct FileStat {
     pub ctime: i64,
 }
 
-/// What stood at a path before it was managed.
+/// The state of a path before it was managed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "was")]
 pub enum Origin {
-    /// Nothing, or something that was adopted: it goes when management ends.
+    /// Nothing, or something that was adopted. The path is removed when management ends.
     #[default]
     Created,
-    /// Something that was backed up, to be put back.
+    /// Something that was backed up. It is put back when management ends.
     Original {
-        /// Where its backup is.
+        /// The path of its backup.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory that was moved away with its content, to be moved back.
+    /// A directory that was moved away with its content. It is moved back when management ends.
     Moved {
-        /// Where it is now.
+        /// The path that it was moved to.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory, which stays and gets its mode and owner back.
+    /// A directory. It gets back its mode and owner when management ends, and is not removed.
     Existed {
-        /// Mode, owner, group before.
+        /// Its former mode, owner and group.
         access: Access,
     },
 }
 
 impl Origin {
-    /// Where the original is, if there is one to put back.
+    /// Returns the path of the original; `None` if there is none to put back.
     #[must_use]
     pub const fn backup(&self) -> Option<&AbsPath> {
         match self {
@@ -203,59 +205,59 @@ impl Origin {
     }
 }
 
-/// A user that is managed, or was.
+/// A user that is or was managed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnedUser {
-    /// It was created here; otherwise it existed before and is never disabled.
+    /// Whether NixFleet created the user. A user that existed before is never disabled.
     pub created: bool,
-    /// It left the manifest and was disabled.
+    /// Whether the user was disabled because the manifest does not declare it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// Memberships that were added here.
+    /// The groups that NixFleet added the user to.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
-    /// What stood in each stated field of an account that was there before.
+    /// The former value of each field that the manifest states, if the account existed before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<UserField, PreviousField>,
-    /// What kept an account from being used before it was disabled.
+    /// The restriction of the account before it was disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
-    /// The id of the account that was created here, where that is known.
+    /// The id of the account, if NixFleet created it and the id is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
 }
 
-/// A field of an account before it was managed, and now.
+/// The values of an account field before it was managed and after the last transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousField {
-    /// What stood there before. It comes back when nobody states the field any more.
+    /// The former value. It is restored when the manifest does not state the field any more.
     pub was: String,
-    /// As what the last transaction left it. Anything else is a hand edit.
+    /// The value that the last transaction left. Any other value is a hand edit.
     pub left: String,
 }
 
-/// What keeps an account from being used.
+/// The settings that prevent the use of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restriction {
-    /// The day it expires, as in shadow(5); empty for never.
+    /// The expiration date in the format of shadow(5); empty for never.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expires: String,
-    /// Whether its password is locked.
+    /// Whether the password is locked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub locked_password: bool,
 }
 
 impl State {
-    /// Who made a generation, and from what, as far as that is known.
+    /// Returns who made a generation and from which revision, as far as that is known.
     #[must_use]
     pub fn made(&self, number: u64) -> Made {
         self.generations.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Forgets users of whom somebody made another account since, under the same name: that one was there
-    /// before.
+    /// Forgets users whose account was replaced by another account with the same name. The new account counts
+    /// as one that existed before.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {
         self.users.retain(|name, owned| {
             let now = accounts.users.get(&**name).map(|account| account.uid);
@@ -263,15 +265,17 @@ impl State {
         });
     }
 
-    /// The schema that is written. An activator that does not know it would lose what the others say.
+    /// The schema that is written. An activator that does not know it would lose data when it writes the
+    /// state.
     pub const SCHEMA: u32 = 2;
-    /// The oldest that is read.
+    /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
 
-    /// Reads the state of a host; the default where nothing was ever applied. Also gives its bytes.
+    /// Reads the state of a host, and returns its bytes too. If nothing was ever applied, returns the default
+    /// and no bytes.
     ///
     /// # Errors
-    /// [`Code::State`] where it cannot be read, or a newer `NixFleet` wrote it.
+    /// [`Code::State`] if it cannot be read, or if a newer `NixFleet` wrote it.
     pub fn read(host: &Host) -> Result<(Self, Vec<u8>), Problem> {
         let at = format!("{HOME}/{RECORD}");
         let bytes = host.read_record(RECORD).map_err(|error| unreadable(&at, &error.to_string()))?;
@@ -288,21 +292,22 @@ impl State {
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let at = format!("{HOME}/{RECORD}");
         let refused = |error: serde_json::Error| unreadable(&at, &error.to_string());
-        // At once, since a state may be large; only one that does not fit is looked at again for its schema.
+        // Parse everything in one pass, since a state may be large. Only if that fails, parse the schema
+        // alone.
         let recorded = serde_json::from_slice::<Recorded<'_>>(bytes);
         let schema = match &recorded {
             Ok(recorded) => recorded.schema,
             Err(_) => serde_json::from_slice::<StateHead>(bytes).map_err(refused)?.schema,
         };
         if schema > Self::SCHEMA {
-            return Err(Problem::new(Code::State, "A newer NixFleet wrote the state of the host")
+            return Err(Problem::new(Code::State, "a newer NixFleet wrote the state of the host")
                 .at(at)
                 .because(format!(
-                    "its schema is {schema}, and this activator reads {} to {}",
+                    "its schema is {schema}, but this activator reads {} to {}",
                     Self::OLDEST,
                     Self::SCHEMA
                 ))
-                .help("apply with the newer NixFleet; nothing was touched"));
+                .help("apply with the newer NixFleet; nothing was changed"));
         }
         if schema < Self::OLDEST {
             return Err(unreadable(&at, &format!("its schema is {schema}")));
@@ -311,16 +316,16 @@ impl State {
     }
 }
 
-/// As much of a state as tells whether the rest can be read.
+/// The part of a state that tells whether the rest can be read.
 #[derive(Deserialize)]
 struct StateHead {
     schema: u32,
 }
 
 fn unreadable(at: &str, why: &str) -> Problem {
-    Problem::new(Code::State, "The state of the host cannot be read").at(at).because(why).help(
-        "nothing was touched. Put the file back from a backup. Without one, move it away: everything managed then \
-         counts as foreign, and needs onConflict = \"adopt\" in one apply",
+    Problem::new(Code::State, "the state of the host cannot be read").at(at).because(why).help(
+        "restore the file from a backup; without a backup, move the file away and apply once with \
+         onConflict = \"adopt\" for each managed path; nothing was changed",
     )
 }
 

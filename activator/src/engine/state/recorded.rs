@@ -1,7 +1,6 @@
-//! The state as it stands in `state.json`: read at once, its words borrowed from the bytes.
+//! The state as recorded in `state.json`, with strings borrowed from the bytes of the file.
 //!
-//! Most runs find a host as it should be. They compare what is recorded with what stands there, and need no
-//! copy of it.
+//! Most runs find that a host needs no change. They compare the record with the host, and need no copy of it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +16,7 @@ use crate::engine::family::paths::slots::is_original;
 use crate::engine::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
 use crate::host::activator::Version;
 
-/// Everything a state says.
+/// The content of `state.json`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded<'r> {
@@ -30,7 +29,7 @@ pub struct Recorded<'r> {
     pub closure: Option<String>,
     pub manifest: Option<String>,
     packages: Vec<Package>,
-    /// In the order in which they are written.
+    /// The owned paths, in the order of the file.
     #[serde(borrow, deserialize_with = "in_order")]
     pub paths: Vec<(Text<'r>, RecordedPath<'r>)>,
     groups: BTreeSet<AccountName>,
@@ -42,12 +41,12 @@ pub struct Recorded<'r> {
     excluded: BTreeSet<ManagedPath>,
 }
 
-/// A word of a document, borrowed unless it is written with escapes.
+/// A string in a JSON document, borrowed unless it contains escapes.
 #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Text<'r>(#[serde(borrow)] pub Cow<'r, str>);
 
-/// An owned path: all fields of all kinds side by side, as in a manifest.
+/// An owned path, with the fields of all kinds side by side as in a manifest.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedPath<'r> {
@@ -71,7 +70,7 @@ pub struct RecordedPath<'r> {
     on_change: Vec<String>,
 }
 
-/// What stands at an owned path.
+/// The kind of thing that is at an owned path.
 #[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PathKind {
@@ -92,7 +91,7 @@ pub struct RecordedAccess<'r> {
 }
 
 impl<'r> Recorded<'r> {
-    /// Everything but the paths, which are taken out.
+    /// Separates the paths from the rest of the state.
     pub fn without_paths(mut self) -> (State, Vec<(Text<'r>, RecordedPath<'r>)>) {
         let paths = std::mem::take(&mut self.paths);
         let state = State {
@@ -158,13 +157,13 @@ impl TryFrom<RecordedPath<'_>> for Owned {
         if let Some(backup) = origin.backup()
             && !is_original(backup)
         {
-            return Err(format!("no original is kept at `{backup}`"));
+            return Err(format!("there is no original at `{backup}`"));
         }
         Ok(Self { thing, origin, restart_units, reload_units, on_change })
     }
 }
 
-/// Reads a map as the list of what stands in it.
+/// Deserializes a map as a list of its entries, in their order.
 pub fn in_order<'de, D, K, V>(deserializer: D) -> Result<Vec<(K, V)>, D::Error>
 where
     D: Deserializer<'de>,

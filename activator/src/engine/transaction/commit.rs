@@ -1,4 +1,4 @@
-//! The commit point of a transaction, and the work after it.
+//! Commits a transaction, and cleans up after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,17 +19,17 @@ use crate::host::Host;
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
 
-/// Replaces the state. From then on the transaction is committed.
+/// Commits the transaction by replacing the recorded state.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]; nothing
-/// is committed then.
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]. In this
+/// case, the transaction is not committed.
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     keep_excluded(&mut state, planned, target);
     record_stats(host, &mut state);
     record_ids(host, &mut state)?;
-    // The new generation has its link already; generations that were collected since have none any more.
+    // The link of the new generation already exists. Generations without a link have been garbage collected.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());
     host.write_record(state::RECORD, &state)?;
@@ -37,7 +37,7 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
     Ok(())
 }
 
-/// The recorded state after a transaction.
+/// Returns the recorded state after a transaction.
 #[must_use]
 pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &Journal) -> State {
     let manifest = &target.manifest;
@@ -59,7 +59,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
     }
 }
 
-/// The creator of each generation, the new one included.
+/// Returns who created each generation and from which revision, including the new generation.
 fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMap<u64, Made> {
     let mut generations = old.generations.clone();
     if target.number.is_none() {
@@ -70,10 +70,11 @@ fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMa
     generations
 }
 
-/// Removes what only an undo needed, and closes the journal. May be interrupted and run again.
+/// Removes everything that was needed only for an undo, and then the journal. After an interruption, this
+/// function can be called again.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`]; the next run resumes.
+/// [`nixfleet_contract::problem::Code::HostFile`]. In this case, the next run continues the cleanup.
 pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::finish(host, journal)?;
     profile::tidy(host)?;

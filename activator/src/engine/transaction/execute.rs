@@ -1,4 +1,4 @@
-//! Carries out the entries of a transaction in order.
+//! Executes the entries of a transaction in order.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,11 @@ use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::systemd::{Verb, Watch};
 
-/// What is told of an entry.
+/// The words for a successful entry in log messages.
 const CARRIED_OUT: &str = "carried out";
 
-/// Carries out the entries on accounts, which come before any swap. Returns their number.
+/// Executes the entries that create or change accounts, before any path is changed. Returns the number of
+/// entries.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Account`].
@@ -44,18 +45,19 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
 
 /// The result of [`execute`].
 pub struct Executed {
-    /// Number of entries.
+    /// The number of executed entries.
     pub done: usize,
     /// The units that were started and must stay up.
     pub watch: Watch,
-    /// Commands that failed without undoing the change.
+    /// The problems of failed commands that did not cause an undo.
     pub failed: Vec<Problem>,
 }
 
-/// Carries out all other entries. `may`: whether a failed command of a changed file undoes the change.
+/// Executes the entries that [`execute_accounts`] does not execute. `may` decides whether a failed command of
+/// a changed file causes an undo.
 ///
 /// # Errors
-/// The error of the first entry that fails; nothing is undone yet.
+/// The problem of the first entry that fails. The caller must undo the transaction.
 pub fn execute(
     host: &Host,
     state: &State,
@@ -88,15 +90,15 @@ struct Executor<'a> {
     paths: PathChanges<'a>,
     units: UnitChanges<'a>,
     told: Told,
-    /// Whether a failed command undoes the change.
+    /// Whether a failed command causes an undo.
     may: May,
-    /// Commands that failed.
+    /// The problems of failed commands.
     failed: Vec<Problem>,
 }
 
 impl Executor<'_> {
-    /// Carries out the entries in order. Adjacent entries on units go to systemd together, since it knows
-    /// their order.
+    /// Executes the entries in order. Adjacent entries on units are passed to systemd together, because it
+    /// determines their order.
     fn all(&mut self, entries: &[&JournalEntry]) -> Result<(), Problem> {
         let mut rest = entries;
         while let Some((first, after)) = rest.split_first() {
@@ -148,7 +150,7 @@ impl Executor<'_> {
     }
 }
 
-/// The job of an entry on a unit, if it is one.
+/// Returns the kind of job and the unit of an entry, or `None` if the entry is not a job.
 const fn job_of(entry: &JournalEntry) -> Option<(Verb, &UnitName)> {
     if let JournalEntry::Unit(entry) = entry { entry.job() } else { None }
 }

@@ -1,4 +1,4 @@
-//! Syncs staged things to the disk.
+//! Syncs files and directories to disk.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,10 +10,10 @@ use rustix::io::Errno;
 use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, disk, host_file};
 
-/// From this number of entries, syncing a whole filesystem costs less than syncing file by file.
+/// The number of entries above which syncing a whole filesystem is cheaper than syncing file by file.
 pub const MANY: usize = 100;
 
-/// Syncs directories; or, if `at_once`, the whole filesystems that contain them.
+/// Syncs directories, or the whole filesystems that contain them if `at_once` is set.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -30,12 +30,12 @@ pub fn flush(host: &Host, directories: &BTreeSet<String>, at_once: bool) -> Resu
         }
     };
     for directory in directories {
-        write(directory).map_err(|error| host_file("write to the disk", directory, &error))?;
+        write(directory).map_err(|error| host_file("sync", directory, &error))?;
     }
     Ok(())
 }
 
-/// Syncs directories. Skips those that are gone, and follows no link that somebody has put in place of one.
+/// Syncs directories. Skips directories that do not exist, and does not follow links that have replaced them.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -46,12 +46,12 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
             let Some(opened) = walk.way_to(&format!("{directory}/"))? else { return Ok(()) };
             let failed = |errno: Errno| {
                 let error = errno.into();
-                WalkRefusal::within(opened, &error, host_file("write to the disk", directory, &error))
+                WalkRefusal::within(opened, &error, host_file("sync", directory, &error))
             };
             disk::sync(opened.fd).map_err(failed)
         };
         match sync() {
-            // Something other than a directory has replaced it, perhaps through this change.
+            // The directory has been replaced by something else, perhaps by this change.
             Err(WalkRefusal { problem, .. }) if problem.code == Code::UnsafePath => {}
             synced => synced.or_else(WalkRefusal::unless_of_others)?,
         }

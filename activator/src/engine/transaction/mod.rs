@@ -1,12 +1,12 @@
-//! Transactions: carrying out a plan under a journal, undoing it, and committing it.
+//! Transactions: the execution of a plan under a journal, its undo, and its commit.
 //!
-//! - [`journal`], [`open`]: an open transaction
-//! - [`execute`], [`undo`], [`commit`], [`flush`]: carrying out, undoing, committing
-//! - [`settle`], [`window`]: a change must show that it holds, and be confirmed
-//! - [`recover`]: recovery of an interrupted run
-//! - [`told`]: what the journal of the host is told
+//! - [`journal`], [`open`]: the journal of an open transaction
+//! - [`execute`], [`undo`], [`commit`], [`flush`]: execution, undo, commit, and syncing to disk
+//! - [`settle`], [`window`]: the checks between execution and commit, and the confirmation by the client
+//! - [`recover`]: the recovery after an interrupted run
+//! - [`told`]: the log messages about entries
 
-// A new kind of step does not compile until every match handles it.
+// With this lint, a new kind of step does not compile until every match handles it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod commit;

@@ -1,4 +1,4 @@
-//! Makes the journal of a new transaction from a plan.
+//! Creates the journal of a new transaction from a plan.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
@@ -17,10 +17,11 @@ use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
 use crate::host::Host;
 
-/// Looks up everything that the undo of each step needs.
+/// Creates the journal, including the information that is needed to undo each step.
 ///
 /// # Errors
-/// [`Code::HostFile`] or [`Code::UnsafePath`]; [`Code::Unit`] if systemd does not answer.
+/// [`Code::HostFile`], [`Code::UnsafePath`], or [`Code::PlanOutdated`] if the host has changed since the
+/// plan. [`Code::Unit`] if systemd does not answer.
 pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> Result<Journal, Problem> {
     let transaction = planned.state.transaction + 1;
     let before = planned.plan.current.clone();
@@ -49,7 +50,7 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
 }
 
 fn no_account(step: &AccountStep) -> Problem {
-    Problem::new(Code::PlanOutdated, "The host changed while the apply began")
-        .because(format!("there is no such account: {}", step.line()))
-        .help("plan again")
+    Problem::new(Code::PlanOutdated, "the host changed while the apply started")
+        .because(format!("account {} does not exist", step.line()))
+        .help("plan again, then apply the new plan")
 }

@@ -1,4 +1,4 @@
-//! Recovery of a host after an interrupted run.
+//! Recovers a host after an interrupted run.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::Generation;
@@ -24,10 +24,11 @@ use crate::host::{Host, clock};
 /// The result of a recovery.
 struct Recovered {
     journal: Journal,
-    /// The generation in force now: the new one if it was committed, else the previous one.
+    /// The generation that is active after the recovery: the new one if it was committed, else the previous
+    /// one.
     generation: Option<Generation>,
     committed: bool,
-    /// Units outside of the change that ran before and do not come back.
+    /// The notes of the undo, for example about units that could not be started again.
     notes: Vec<String>,
 }
 
@@ -37,17 +38,14 @@ impl Recovered {
             || "no generation".to_owned(),
             |generation| format!("generation {}", generation.number),
         );
-        let ended = if self.committed { "had reached" } else { "was taken back to" };
+        let ended = if self.committed { "had reached" } else { "was rolled back to" };
         let words = format!("an interrupted run ({}) {ended} {name}", lock::describe(&self.journal.holder));
         [words].iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     fn report(&self, host: &Host) -> Report {
-        let why = if self.committed {
-            "it had done its work, but for clearing away"
-        } else {
-            "its change is undone"
-        };
+        let why =
+            if self.committed { "it was complete except for the cleanup" } else { "its change is undone" };
         Report {
             schema: SCHEMA,
             host: State::read(host).map(|(state, _)| state.host).unwrap_or_default(),
@@ -71,19 +69,20 @@ impl Recovered {
     }
 }
 
-/// Ends an interrupted run: finishes it if it was committed, otherwise undoes it. Returns what was done. The
-/// caller must hold the lock.
+/// Recovers from an interrupted run: finishes its transaction if it was committed, otherwise undoes it.
+/// Returns a description of the result, or `None` if there was nothing to recover. The caller must hold the
+/// lock.
 ///
 /// # Errors
-/// [`Code::Recovery`] or [`Code::State`]; nothing else is done then.
+/// [`Code::Recovery`] or [`Code::State`]. In this case, the caller must not change the host.
 pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
     Ok(put_right(host, UndoTime::Running)?.map(|recovered| recovered.words()))
 }
 
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
-        // A run that died just before its journal was written, or just after it was removed, leaves its
-        // closure pinned.
+        // A run that was killed just before it wrote its journal, or just after it removed the journal,
+        // leaves its closure pinned.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -100,11 +99,11 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
-/// Recovers a host outside of any other run, and records the result of the interrupted run. `None` if no run
+/// Takes the lock, recovers the host, and records the result of the interrupted run. Returns `None` if no run
 /// was interrupted, or if another run is active.
 ///
 /// # Errors
-/// As [`recover`].
+/// The same as [`recover`].
 pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Problem> {
     let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
         Err(problem) if problem.code == Code::Locked => return Ok(None),
@@ -118,10 +117,10 @@ pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Pr
     Ok(Some(report))
 }
 
-/// Recovers the host after a run that ended without a report, and reports in its place.
+/// Writes the report of a run that ended without one, after recovering the host if necessary.
 ///
 /// # Errors
-/// As [`recover`]; or the report cannot be written.
+/// The same as [`recover`], or an error if the report cannot be written.
 pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     if !transcript.exists() || transcript.report().is_some() {
@@ -133,14 +132,14 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
         Ok(Some(report)) => report,
         Ok(None) => match noted() {
             Some(last) => last.report,
-            None => unfinished(host, Outcome::Blocked, interrupted("it had not touched anything yet"))?,
+            None => unfinished(host, Outcome::Blocked, interrupted("it had not changed anything yet"))?,
         },
         Err(problem) => unfinished(host, Outcome::Failed, problem)?,
     };
     transcript.say(&report)
 }
 
-/// The report of a run without any other record.
+/// Creates the report of a run whose result was not recorded.
 fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report, Problem> {
     let current = Profile::read(host)?.current;
     Ok(Report {
@@ -162,13 +161,13 @@ fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report,
 }
 
 fn interrupted(why: &str) -> Problem {
-    Problem::new(Code::Interrupted, "The run ended before it had done its work")
+    Problem::new(Code::Interrupted, "the run ended before it was complete")
         .because(format!("its process was killed or the host went down; {why}"))
         .help("apply again")
 }
 
-/// Records the result of a run that has an id. A record that cannot be written is ignored: it does not affect
-/// the host.
+/// Records the result of a run, if the run has an id. A write error is ignored, since the record does not
+/// affect the host.
 pub fn record_last_run(host: &Host, holder: Holder, report: &Report) {
     if holder.run.is_some() {
         let last =

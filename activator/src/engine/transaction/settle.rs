@@ -1,4 +1,4 @@
-//! Waits until a change has shown that it holds: the started units stay up, and the change is confirmed.
+//! Waits until a change has settled: its started units stay up, and the client has confirmed the change.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,15 +9,16 @@ use nixfleet_contract::run::Confirmation;
 use crate::engine::transaction::window::Window;
 use crate::host::systemd::Watch;
 
-/// How often the units are checked while waiting.
+/// The interval at which the started units are checked while waiting.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Waits for both at once: the new connection is made while the units show that they stay up. The units are
-/// checked once more at the very end, so that the report shows the final state. Returns the confirmation;
-/// `patience` extends its window.
+/// Waits until the started units have stayed up long enough and the client has confirmed the change. The
+/// client connects while the units are being watched. The units are checked once more at the end, so that the
+/// report shows their final state. Returns the confirmation. `patience` is added to the time limit of the
+/// window.
 ///
 /// # Errors
-/// The first unit that did not stay up, or [`nixfleet_contract::problem::Code::Unconfirmed`].
+/// The problem of the first unit that did not stay up, or [`nixfleet_contract::problem::Code::Unconfirmed`].
 pub fn settle(
     watch: &Watch,
     window: Option<Window<'_>>,

@@ -1,5 +1,5 @@
-//! What the journal of the host is told of the entries of a transaction. Contents are never told, and of
-//! commands only the program.
+//! Logs the results of entries. The messages never include the contents of files. Of a command, they include
+//! only the program.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use super::journal::written::WrittenEntry;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::commands::entry::CommandEntry;
 
-/// The most entries of which each is told. journald drops what a service says beyond 10,000 messages in 30
-/// seconds, which may be the warning that counts.
+/// The maximum number of entries for which each success is logged. journald drops messages of a service
+/// beyond 10,000 in 30 seconds, and an important warning could be among them.
 const EACH: usize = 200;
 
-/// Tells of the entries of one transaction.
+/// Logs the results of the entries of one transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
     doing: &'static str,
@@ -22,7 +22,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// Of so many entries with which this is done, such as `carried out`.
+    /// Creates a logger for this number of entries. `doing` describes a success in the messages, for example
+    /// `carried out`.
     #[must_use]
     pub fn of(doing: &'static str, entries: usize) -> Self {
         let each = entries <= EACH;
@@ -32,7 +33,7 @@ impl Told {
         Self { doing, each }
     }
 
-    /// Tells how an entry ended.
+    /// Logs the result of an entry.
     pub fn ended(self, entry: &JournalEntry, ended: Result<(), &Problem>) {
         match ended {
             Ok(()) if self.each => debug!("{}: {}", self.doing, Shown(entry)),
@@ -42,7 +43,7 @@ impl Told {
     }
 }
 
-/// An entry in words.
+/// Formats an entry for a log message.
 struct Shown<'a>(&'a JournalEntry);
 
 impl fmt::Display for Shown<'_> {
@@ -59,7 +60,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// A problem without its cause, which may quote a tool or a file, and without the words of a command.
+/// Formats a problem without its reason, which may quote a tool or a file, and without command lines.
 pub struct Brief<'a>(pub &'a Problem);
 
 impl fmt::Display for Brief<'_> {
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
     use crate::diagnostics::written;
 
-    /// A step that has words of the user.
+    /// Returns an entry whose command line contains a secret.
     fn entry() -> JournalEntry {
         let entry = serde_json::json!({
             "step": {

@@ -1,4 +1,4 @@
-//! Undoes a transaction, as far as it came, by checking what is where. May be interrupted and run again.
+//! Undoes a transaction by checking the state of each path. After an interruption, the undo can be run again.
 
 use std::io;
 
@@ -23,21 +23,23 @@ use crate::host::disk;
 use crate::host::profile;
 use crate::host::{HOME, Host, host_file};
 
-/// When an undo happens.
+/// The situation in which an undo happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndoTime {
-    /// On a running host.
+    /// The host is running.
     Running,
-    /// While the host boots, before any managed unit has started. Enablement, not what ran before, decides
-    /// what starts; and waiting for a unit would never end, since the unit waits for the recovery.
+    /// The host is booting, and no managed unit has started yet. Enabled units will be started, regardless of
+    /// which units ran before. The undo must not wait for a unit, since the unit itself waits for the
+    /// recovery to end.
     Booting,
 }
 
-/// Undoes everything and closes the journal. A failure does not stop the rest. Returns notes: units outside
-/// of the transaction that ran before and do not come back, and commands that failed.
+/// Undoes the whole transaction and closes the journal. After a failure, the undo continues with the
+/// remaining entries. Returns notes about commands that failed, paths that could not be restored because of
+/// another user, and units outside the transaction that could not be started again.
 ///
 /// # Errors
-/// [`Code::Recovery`] with the first failure; the journal stays, and the next run tries again.
+/// [`Code::Recovery`] with the first failure. In this case, the journal remains and the next run tries again.
 pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<String>, Problem> {
     info!(transaction = journal.transaction, "undoing the change");
     let (noted, failed) = units::note_stopped(host, journal, moment);
@@ -62,12 +64,10 @@ pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<Stri
             info!(transaction = journal.transaction, "the change is undone");
             Ok(undoer.notes)
         }
-        Some(problem) => {
-            Err(Problem::new(Code::Recovery, "The host could not be brought back to how it was")
-                .at(problem.location.clone().unwrap_or_default())
-                .because(&problem)
-                .help("mend the cause, then apply again: recovery goes on where it stopped"))
-        }
+        Some(problem) => Err(Problem::new(Code::Recovery, "the change could not be undone completely")
+            .at(problem.location.clone().unwrap_or_default())
+            .because(&problem)
+            .help("fix the cause, then apply again: the recovery continues where it stopped")),
     }
 }
 
@@ -89,7 +89,7 @@ impl Undoer<'_> {
         for entry in self.journal.entries.iter().rev() {
             match self.one(entry, swapping) {
                 Ok(()) => told.ended(entry, Ok(())),
-                // It is told at the end, with the failures of no single entry.
+                // The failure is logged at the end, together with failures that do not belong to an entry.
                 Err(problem) => self.failures.push(problem),
             }
         }
@@ -109,7 +109,7 @@ impl Undoer<'_> {
         }
     }
 
-    /// Undoes an entry. Commands run when all old files are back, and units come after them.
+    /// Undoes an entry. Commands and units are undone later, after all old files have been restored.
     fn one(&mut self, entry: &JournalEntry, swapping: bool) -> Result<(), Problem> {
         match entry {
             JournalEntry::Account(entry) if self.journal.has_touched() => accounts::undo(self.host, entry),
@@ -127,7 +127,7 @@ impl Undoer<'_> {
     }
 }
 
-/// Records the accounts that the transaction created: they are never deleted.
+/// Records the accounts that the transaction created, since the undo does not delete them.
 fn record_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     if !journal.has_touched() {
         return Ok(());
@@ -139,28 +139,29 @@ fn record_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Removes slots and backups that are no longer needed, then the journal.
+/// Removes the slots and backups of the transaction, and then the journal.
 fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::close(host, journal)?;
     remove_slots(host, journal)?;
-    // Only now, when there is room again: a full disk may be the reason for the undo.
+    // The accounts are recorded after the slots have been removed, since a full disk may be the reason for
+    // the undo.
     record_accounts(host, journal)?;
     forget_transaction(host)?;
     host.remove_record(journal::RECORD)
 }
 
-/// Removes what only the closure of a failed transaction needed.
+/// Unpins the closure of a failed transaction, and removes activator files that are not needed.
 ///
 /// # Errors
 /// [`Code::HostFile`].
 pub fn forget_transaction(host: &Host) -> Result<(), Problem> {
     profile::unpin(host)?;
-    // A managed host keeps the newest activator, whether or not its transaction succeeded.
+    // A managed host keeps the newest activator, even if its transaction failed.
     let is_managed = State::read(host).map_or(true, |(state, _)| state.generation.is_some());
     activator::tidy(host, is_managed)
 }
 
-/// Removes the directory of an original.
+/// Removes the directory that contains an original.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -172,8 +173,8 @@ pub fn forget_original(host: &Host, backup: &str) -> Result<(), Problem> {
     }
 }
 
-/// Removes the directory of a transaction's slots; things that somebody has put into a removed directory stay
-/// there.
+/// Removes the directory of a transaction's slots if it is empty. It is not empty if someone has put files
+/// into a removed directory.
 ///
 /// # Errors
 /// [`Code::HostFile`].

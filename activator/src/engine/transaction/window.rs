@@ -7,18 +7,19 @@ use nixfleet_contract::run::{Confirmation, Notice};
 
 use crate::host::transcript::Transcript;
 
-/// The window that opens when everything is done and before the change is committed. If it ends without a
-/// confirmation, even through a crash, the change is undone.
+/// The window that is open between the execution of all steps and the commit. If it closes without a
+/// confirmation, the change is undone. This also applies if the run is killed or the host crashes in the
+/// meantime.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
-    /// The transcript that carries the request, and receives the confirmation.
+    /// The transcript to which the request is written, and through which the confirmation arrives.
     pub transcript: &'a Transcript,
-    /// How long it stays open.
+    /// The time limit, without the extra time for health checks.
     pub limit: Duration,
 }
 
 impl Window<'_> {
-    /// Asks for the confirmation, and allows the client extra time for its health checks. Returns the
+    /// Requests the confirmation. `patience` is extra time for the health checks of the client. Returns the
     /// deadline.
     ///
     /// # Errors
@@ -30,26 +31,30 @@ impl Window<'_> {
         self.transcript.say(&notice).map(|()| deadline)
     }
 
-    /// Waits for the confirmation until a deadline. Returns it if it arrived.
+    /// Waits for the confirmation until a deadline, and returns it if it has arrived.
     #[must_use]
     pub fn wait(&self, until: Instant) -> Option<Confirmation> {
         self.transcript.wait_for_confirmation(until)
     }
 
-    /// Says that the run waits only for the health checks of the host. A client may miss this without harm.
+    /// Reports that the run is waiting only for the health checks of the host. A client can safely miss this
+    /// notice.
     pub fn leave_to_checks(&self) {
         let _ = self.transcript.say(&Notice::checking(self.transcript.run().clone()));
     }
 
-    /// The problem of a missing confirmation.
+    /// Returns the problem for a change that was not confirmed.
     #[must_use]
     pub fn unconfirmed(&self, patience: Duration) -> Problem {
         let seconds = (self.limit + patience).as_secs();
-        Problem::new(Code::Unconfirmed, "Nobody confirmed the change over a new connection")
-            .because(format!("{seconds} seconds are over; the change may have cut the host off"))
+        Problem::new(Code::Unconfirmed, "the change was not confirmed over a new connection")
+            .because(format!(
+                "no confirmation arrived within {seconds} seconds; the change may have made \
+                 the host unreachable"
+            ))
             .help(
-                "look for what the change does to sshd, its keys, sudo and the network. Where it is only slow, allow \
-                 it more: --confirm-timeout SECONDS",
+                "check what the change does to sshd, its keys, sudo and the network; if the host is only \
+                 slow, allow more time: --confirm-timeout SECONDS",
             )
     }
 }

@@ -1,7 +1,7 @@
-//! Whether a user can log in over SSH and become root, as the host stands for this process.
+//! Checks whether a user can log in over SSH and become root, in the mount namespace of this process.
 //!
-//! Everything that stands in the way is named. What stood there before is no concern of a change, so that
-//! what cannot be judged, because keys come from a directory service, say, refuses nothing.
+//! Every obstacle is reported by name. An obstacle that existed before the change does not count against it.
+//! Anything that cannot be determined, such as keys from a directory service, is not an obstacle.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,23 +18,23 @@ use crate::host::accounts::{Account, Accounts};
 use crate::host::preview::{self, Changes, PathChange};
 use crate::host::{clock, command};
 
-/// How long sudo may take to decide.
+/// The time limit for sudo.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Shells that let nobody in.
+/// The names of shells that prevent a login.
 const NO_SHELLS: [&str; 2] = ["nologin", "false"];
 
-/// The way in of one user.
+/// The obstacles to a login of one user, and the keys that permit it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entrance {
-    /// What stands in the way, each `what it is about: why`.
+    /// The obstacles, each in the form `subject: reason`.
     obstacles: Vec<String>,
-    /// The keys that open; nothing where files do not tell.
+    /// The public keys that permit a login, or `None` if they cannot be determined from files.
     keys: Option<BTreeSet<String>>,
 }
 
 impl Entrance {
-    /// Looks at the way in. `program`: what is run with sudo. `changes`: what becomes of paths that the host
-    /// does not show to this process.
+    /// Checks the login of a user. `program` is the program to run with sudo. `changes` contains the planned
+    /// changes of paths, since the preview does not show all of them.
     #[must_use]
     pub fn look(host: &Host, login: &Login, program: &Path, changes: &Changes) -> Self {
         let Ok(accounts) = Accounts::read(host) else { return Self::default() };
@@ -57,10 +57,10 @@ impl Entrance {
         entrance
     }
 
-    /// What stands in the way and did not before.
+    /// Returns the obstacles that did not exist before.
     #[must_use]
     pub fn obstacles_since(&self, before: &Self) -> Vec<String> {
-        // The words may differ where the obstacle is the same.
+        // The reason may be worded differently although the obstacle is the same.
         let about = |obstacle: &str| obstacle.split(": ").next().unwrap_or_default().to_owned();
         let known: BTreeSet<String> = before.obstacles.iter().map(|obstacle| about(obstacle)).collect();
         let mut new = self.obstacles.clone();
@@ -74,19 +74,19 @@ impl Entrance {
             } else {
                 format!("none of the {} keys", before.len())
             };
-            let gone = if before.len() == 1 { "opens it no longer" } else { "opens it any more" };
+            let gone = if before.len() == 1 { "opens it no longer" } else { "opens it now" };
             new.push(format!("authorized keys: {which} that opened the account before {gone}"));
         }
         new
     }
 }
 
-/// Why a shell lets nobody in.
+/// Returns the obstacle if the shell of the account prevents a login.
 fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Option<String> {
     let shell = if account.shell.is_empty() { "/bin/sh" } else { account.shell.as_str() };
     let name = shell.rsplit('/').next().unwrap_or_default();
     if NO_SHELLS.contains(&name) {
-        return Some(format!("the shell of {user}: {shell} lets nobody in"));
+        return Some(format!("the shell of {user}: {shell} allows no login"));
     }
     let runs = match preview::change_at(changes, shell) {
         Some(PathChange::File { access, .. } | PathChange::Access { access }) => access.mode & 0o111 != 0,
@@ -95,28 +95,29 @@ fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Optio
         None => fs::metadata(host.path(shell))
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0),
     };
-    (!runs).then(|| format!("the shell of {user}: there is no program {shell}"))
+    (!runs).then(|| format!("the shell of {user}: the program {shell} does not exist"))
 }
 
-/// Why an account is over. shadow(5) counts in days.
+/// Returns the obstacle if the account has expired. The expiry date in shadow(5) is a number of days.
 fn expiry(user: &str, account: &Account) -> Option<String> {
     let day = account.expires.parse::<u64>().ok()?;
     let today = clock::seconds() / 86_400;
     (day <= today).then(|| format!("the account {user}: it has expired, or is disabled"))
 }
 
-/// Why sudo does not run a program for a user without asking for a password: it is tried, as that user.
+/// Returns the obstacle if the user cannot run a program with sudo without a password. This is tried as that
+/// user.
 fn sudo(user: &str, account: &Account, program: &Path) -> Option<String> {
     let ids = [format!("--reuid={}", account.uid), format!("--regid={}", account.gid)];
     let program = program.to_string_lossy();
-    // Without what sudo remembers of the last time.
+    // `-k` ignores cached credentials.
     let sudo = ["--", "sudo", "-n", "-k", "--", &program, "--version"];
     let argv: Vec<&str> = ["setpriv", &ids[0], &ids[1], "--init-groups"].into_iter().chain(sudo).collect();
     let finished = command::run(&argv, LIMIT).ok()?;
     if finished.success() {
         return None;
     }
-    Some(format!("sudo: {user} cannot be root without a password any more ({})", finished.why()))
+    Some(format!("sudo: {user} can no longer become root without a password ({})", finished.why()))
 }
 
 #[cfg(test)]
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(since(entrance(&["a: another"], Some(&["BBBB", "CCCC"]))), [] as [&str; 0]);
         assert_eq!(since(entrance(&["a", "b: why"], Some(&["BBBB"]))), ["b: why"]);
         assert_eq!(since(entrance(&[], Some(&["CCCC"]))).len(), 1);
-        // Keys come from elsewhere now: files do not tell.
+        // The keys come from another source, so they cannot be determined from files.
         assert_eq!(since(entrance(&[], None)), [] as [&str; 0]);
         assert_eq!(entrance(&[], Some(&[])).obstacles_since(&entrance(&[], Some(&[]))), [] as [&str; 0]);
     }
@@ -154,7 +155,8 @@ mod tests {
         for day in [0, 1, today - 1, today] {
             assert!(is_over(day.to_string()), "{day}");
         }
-        // No day, no number, and a day that is not over when this test began before midnight.
+        // No expiry date, a value that is not a date, and a date that is still in the future if midnight
+        // passes.
         for day in [String::new(), "-1".to_owned(), (today + 2).to_string()] {
             assert!(!is_over(day.clone()), "{day}");
         }

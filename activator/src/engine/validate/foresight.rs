@@ -1,7 +1,7 @@
-//! What an apply would find out before it touches anything, found out for the plan.
+//! Validates a plan as an apply would do before it changes anything.
 //!
-//! The closure may not be on this machine yet. Then the plan names the contents that the host's tools need,
-//! and is asked for once more with those.
+//! The closure may not be on the host yet. In that case, the plan lists the contents that the tools need, and
+//! the client requests the plan again together with these contents.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,18 +19,19 @@ use crate::engine::validate::subject::{Subject, inspected};
 use crate::engine::validate::{previewed, settle};
 use crate::host::Host;
 
-/// On which terms a plan is validated.
+/// The terms on which a plan is validated.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidationTerms<'a> {
-    /// Whether it is at all.
+    /// Whether to validate the plan at all.
     pub enabled: bool,
-    /// Whether the plan is only to say what its validation needs: whoever asks for it asks once more then.
+    /// Whether to only list the missing contents. The client then requests the plan a second time to validate
+    /// it.
     pub may_ask: bool,
-    /// Who has to be able to log in afterwards, if anyone.
+    /// The user who must still be able to log in afterwards, if any.
     pub login: Option<&'a Login>,
 }
 
-/// Adds to a plan what the host's own tools say of it, or the contents that they need.
+/// Adds the findings of the host's tools to a plan, or the list of contents that the tools need.
 pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: ValidationTerms<'_>) {
     if !host.is_machine() || planned.plan.steps.is_empty() || is_off(&planned.plan) {
         return;
@@ -42,7 +43,7 @@ pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Valid
     planned.plan.warnings.extend(foreseen.warnings);
 }
 
-/// What comes to a plan.
+/// The additions to a plan.
 #[derive(Default)]
 struct ForeseenPlan {
     lacks: Vec<String>,
@@ -67,7 +68,8 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
     }
     let lacking: Vec<_> = needed.iter().filter(|(path, file)| target.place(path, file).is_none()).collect();
     if terms.may_ask {
-        // Whoever asks waits for tools only where there is something for them to look at.
+        // The first request does not run the tools. The client sends a second request because `unvalidated`
+        // is set.
         let lacks: BTreeSet<_> = lacking.iter().map(|(_, file)| file.sha256.clone()).collect();
         return ForeseenPlan { lacks: lacks.into_iter().collect(), unvalidated: true, ..foreseen };
     }
@@ -78,7 +80,7 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
     for (path, _) in &lacking {
         foreseen.warn(path, "its new content is too long to be sent along, or not at hand");
     }
-    // Beside what is missing the rest would be judged wrongly.
+    // If contents are missing, the other files of the same tool would be judged wrongly.
     let user = terms.login.map_or("root", |login| login.user.as_str());
     if subject.is_empty() || lacking.iter().any(|(path, _)| is_for_tools(path, user)) {
         return foreseen;
@@ -100,7 +102,8 @@ impl ForeseenPlan {
     }
 }
 
-/// Whether the steps are not what would be done: they are for another host, or accounts are in the way.
+/// Whether the steps are not those of an apply, because the plan is for another host or has problems with
+/// accounts.
 fn is_off(plan: &Plan) -> bool {
     plan.problems.iter().any(|problem| matches!(problem.code, Code::OtherHost | Code::Account))
 }

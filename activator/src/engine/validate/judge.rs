@@ -1,4 +1,4 @@
-//! The tools that know what is right, and their words.
+//! Runs the tools that validate a generation, and collects their messages.
 
 use std::io;
 use std::time::Duration;
@@ -14,42 +14,42 @@ use crate::engine::validate::units;
 use crate::host::command::{self, Finished};
 use crate::host::preview::PathChange;
 
-/// How long one of them may take.
+/// The time limit for one tool.
 const LIMIT: Duration = Duration::from_secs(60);
-/// How many of their words are passed on.
+/// The maximum number of lines that are passed on from a tool.
 const LINES: usize = 20;
 
-/// Their names.
+/// The names of the tools in messages.
 pub const SYSTEMD: &str = "systemd";
 const SUDO: &str = "sudo";
 const SSHD: &str = "sshd";
 
-/// What the tools say.
+/// The results of all tools.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Judgement {
-    /// What is wrong, by tool.
+    /// The errors found, by tool.
     pub findings: Vec<ToolFinding>,
-    /// Tools that are there and could not be started: nobody knows what they would say.
+    /// The tools that are installed but could not be started, so that nothing is validated by them.
     pub silent: Vec<ToolFinding>,
-    /// What could not be looked at.
+    /// Notes about the checks that could not be done.
     pub notes: Vec<String>,
 }
 
-/// What one tool finds wrong.
+/// The errors that one tool has found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolFinding {
-    /// The tool.
+    /// The name of the tool.
     pub tool: String,
-    /// The paths or units it may be about.
+    /// The paths or units that the messages may be about.
     pub place: Vec<String>,
-    /// Its words, line by line.
+    /// The lines of the messages.
     pub words: Vec<String>,
 }
 
 impl ToolFinding {
-    /// The same without what was said before; nothing where that was all.
+    /// Returns the finding without the lines that `before` contains, or `None` if no line is left.
     #[must_use]
     pub fn beyond(&self, before: &[Self]) -> Option<Self> {
         let known = |line: &String| {
@@ -60,8 +60,8 @@ impl ToolFinding {
     }
 }
 
-/// Asks every tool that is concerned about the host as this process sees it. A tool that is not installed has
-/// nothing to say: what is meant for it has no effect.
+/// Runs every tool whose files change, in the mount namespace of this process. A tool that is not installed
+/// is skipped, since its files have no effect.
 #[must_use]
 pub fn judge(subject: &Subject) -> Judgement {
     let mut judgement = Judgement::default();
@@ -90,7 +90,7 @@ impl Judgement {
         }
     }
 
-    /// Only what is not installed has nothing to say.
+    /// Records a tool that could not be started, unless it is not installed.
     fn not_started(&mut self, tool: &str, program: &str, error: &io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             let words = vec![format!("{program}: {error}")];
@@ -103,7 +103,8 @@ impl Judgement {
         if files.is_empty() {
             return;
         }
-        // Not by exit code: that also tells of other units, or, before systemd 250, of nothing but the worst.
+        // The exit code is not used. It also covers other units, and before systemd 250 it covers only fatal
+        // errors.
         let argv: Vec<String> =
             ["systemd-analyze", "verify", "--man=no"].map(str::to_owned).into_iter().chain(files).collect();
         match command::run(&argv, LIMIT) {
@@ -123,17 +124,17 @@ impl Judgement {
     }
 }
 
-/// Refuses what a tool would have to look at that cannot be started.
+/// Returns the problem for a tool that is needed for the validation but cannot be started.
 #[must_use]
 pub fn unstarted(silent: &ToolFinding) -> Problem {
-    Problem::new(Code::Validation, format!("{} could not be asked about the new generation", silent.tool))
+    Problem::new(Code::Validation, format!("{} could not check the new generation", silent.tool))
         .at(silent.place.join(", "))
         .because(silent.words.join("\n"))
-        .help("nothing was touched; repair that program on the host: it is installed, but cannot be started")
+        .help("repair the program on the host: it is installed, but cannot be started; nothing was changed")
 }
 
 fn unheard(tool: &str, why: &str) -> String {
-    format!("{tool} could not be asked about the new generation: {why}")
+    format!("{tool} could not check the new generation: {why}")
 }
 
 fn words(finished: &Finished, tool: &str) -> Vec<String> {
@@ -145,8 +146,8 @@ fn words(finished: &Finished, tool: &str) -> Vec<String> {
     if words.is_empty() { vec![finished.why()] } else { words }
 }
 
-/// Whether a line is visudo's own: beside each of these it prints the line that it does not understand, and
-/// its rules are for root alone to read.
+/// Whether visudo itself wrote a line. After such a line, visudo quotes the line of the file that it does not
+/// understand, and only root may read sudo rules.
 fn is_of_visudo(line: &str) -> bool {
     let line = line.trim_start_matches(">>> ");
     let names_a_file =
@@ -155,7 +156,7 @@ fn is_of_visudo(line: &str) -> bool {
         || ["visudo: ", "parse error", "Error: ", "Warning: "].iter().any(|start| line.starts_with(start))
 }
 
-/// The same without the content of files that others may not read.
+/// Hides the contents of files that other users may not read.
 #[must_use]
 pub fn discreet(finding: ToolFinding, subject: &Subject) -> ToolFinding {
     let files = subject.changes.iter().filter_map(|(path, change)| match change {
@@ -166,13 +167,13 @@ pub fn discreet(finding: ToolFinding, subject: &Subject) -> ToolFinding {
         }
         _ => None,
     });
-    // Of sudo only lines are left that quote nothing.
+    // The lines from sudo have already been filtered and quote nothing.
     let secrecy = if finding.tool == SUDO { Secrecy::default() } else { Secrecy::of(files) };
     let words = finding.words.iter().map(|line| secrecy.hide(line)).collect();
     ToolFinding { words, ..finding }
 }
 
-/// Whether a path is a place, or one of the files of a unit.
+/// Whether a place is this path, or the unit to which the path belongs.
 fn is_about(place: &str, path: &ManagedPath) -> bool {
     place == &**path || unit_of(path).is_some_and(|unit| *unit == *place)
 }
@@ -181,13 +182,13 @@ fn places(subject: &Subject, prefix: &str) -> Vec<String> {
     subject.changes.keys().filter(|path| path.starts_with(prefix)).map(ToString::to_string).collect()
 }
 
-/// Where no preview can be had: each new file by itself, which is less.
+/// Validates each new file separately if no preview is possible. This detects fewer errors.
 #[must_use]
 pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
     let mut found = Findings::default();
     found.notes.push(format!(
-        "the new generation could not be looked at as a whole ({why}): files for sudo and sshd were checked one by one, \
-         units and the way in were not"
+        "the new generation could not be checked as a whole ({why}): files for sudo and sshd were checked \
+         one by one, units and the login of the user were not checked"
     ));
     for (path, change) in &subject.changes {
         let PathChange::File { source, .. } = change else { continue };
@@ -202,10 +203,10 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
         let mut judgement = Judgement::default();
         judgement.ask(tool, &argv, || vec![path.to_string()]);
         let refused = judgement.findings.into_iter().map(|finding| {
-            Problem::new(Code::Validation, format!("{tool} refused what it would get"))
+            Problem::new(Code::Validation, format!("{tool} refused the new configuration"))
                 .at(path)
                 .because(discreet(finding, subject).words.join("\n"))
-                .help("nothing was touched; correct the file")
+                .help("correct the file, then apply again; nothing was changed")
         });
         found.problems.extend(refused.chain(judgement.silent.iter().map(unstarted)));
         found.notes.extend(judgement.notes);
@@ -226,7 +227,7 @@ mod tests {
             judgement.silent
         };
         assert_eq!(asked("/nonexistent/visudo"), []);
-        // It is there, and is no program.
+        // The file exists but is not executable.
         assert!(unstarted(&asked("/etc/passwd")[0]).to_string().contains("/etc/passwd: Permission denied"));
     }
 

@@ -1,4 +1,4 @@
-//! The keys that open an account: those in the files that sshd looks into, as far as it would read them.
+//! Determines the keys that permit a login: those in the files that sshd would read for the user.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,11 +10,11 @@ use crate::host::accounts::Account;
 use crate::host::preview::{self, Changes, Ids, PathChange};
 use crate::host::{HOME, Host};
 
-/// The longest file of keys that is read, in bytes.
+/// The maximum size in bytes up to which a file of keys is read.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
-/// The keys that open the account of a user, as base64. Nothing where keys come from elsewhere too, so that
-/// files do not tell.
+/// Returns the base64 text of the public keys that permit a login of a user. Returns `None` if keys may also
+/// come from another source than files.
 #[must_use]
 pub fn keys(
     host: &Host,
@@ -33,7 +33,7 @@ pub fn keys(
     Some(files.flat_map(|file| reader.file(&expanded(file, user, account))).collect())
 }
 
-/// The file that a pattern of `AuthorizedKeysFile` stands for, see `sshd_config(5)`.
+/// Expands a pattern of `AuthorizedKeysFile`, see `sshd_config(5)`.
 fn expanded(pattern: &str, user: &str, account: &Account) -> String {
     let mut path = String::new();
     let mut letters = pattern.chars();
@@ -53,7 +53,7 @@ struct KeyReader<'a> {
     host: &'a Host,
     account: &'a Account,
     changes: &'a Changes,
-    /// Whether sshd passes over what others could have written.
+    /// Whether sshd ignores files that other users could have written (`StrictModes`).
     strict: bool,
 }
 
@@ -75,7 +75,7 @@ impl KeyReader<'_> {
         preview::change_at(self.changes, path)
     }
 
-    /// What holds the content that will stand at a path.
+    /// Returns the location of the content that will be at a path, or `None` if no file will be there.
     fn source(&self, path: &str) -> Option<PathBuf> {
         match self.change(path) {
             Some(PathChange::File { source, .. }) => Some(source),
@@ -86,7 +86,7 @@ impl KeyReader<'_> {
         }
     }
 
-    /// Owner and mode of what will stand at a path.
+    /// Returns the owner and mode that a path will have, or `None` if nothing will exist there.
     fn ids(&self, path: &str) -> Option<Ids> {
         match self.change(path) {
             Some(
@@ -100,7 +100,7 @@ impl KeyReader<'_> {
         }
     }
 
-    /// sshd reads as the user.
+    /// Whether sshd, which reads the file with the rights of the user, may read it.
     fn can_read(&self, ids: Ids) -> bool {
         let bit = if ids.uid == self.account.uid {
             0o400
@@ -112,7 +112,7 @@ impl KeyReader<'_> {
         self.account.uid == 0 || ids.mode & bit != 0
     }
 
-    /// Whether nobody but root and the user can write to a file, or to what is above it up to the home
+    /// Whether only root and the user can write to a file and to its parent directories, up to the home
     /// directory.
     fn is_safe(&self, path: &str) -> bool {
         let closed = |path: &str| {
@@ -122,7 +122,7 @@ impl KeyReader<'_> {
         let mut above = Path::new(path).ancestors().filter_map(Path::to_str).filter(|path| *path != "/");
         let mut last = String::new();
         above.all(|path| {
-            // Nothing above the home directory matters to sshd.
+            // sshd does not check the directories above the home directory.
             let beyond = last == self.account.home;
             path.clone_into(&mut last);
             beyond || path == HOME || closed(path)
@@ -130,7 +130,7 @@ impl KeyReader<'_> {
     }
 }
 
-/// The key in a line of `authorized_keys`, whatever options stand before it.
+/// Returns the key in a line of an `authorized_keys` file, after any options.
 fn key(line: &str) -> Option<&str> {
     let line = line.trim();
     if line.starts_with('#') {

@@ -1,17 +1,18 @@
-//! Has the host's own tools look at a generation before anything of it is touched: sudo's rules, sshd's
-//! configuration, units, and whether whoever applies it could still log in and become root.
+//! Validates a generation with the tools of the host before anything is changed: the sudo rules, the sshd
+//! configuration, the units, and whether the user who applies the generation can still log in and become
+//! root.
 //!
-//! A drop-in says little alone. So this program starts itself once more with mounts of its own, in which the
-//! new files stand where they will stand, see [`crate::host::preview`]; for everybody else the host stays as
-//! it is.
+//! A single drop-in cannot be validated without the files around it. Therefore, this program runs itself
+//! again in a mount namespace in which the new files are at their final paths, see [`crate::host::preview`].
+//! Other processes on the host do not see these files.
 //!
-//! - [`subject`][]: what there is to validate of a plan
-//! - [`judge`][]: the tools and their words
-//! - [`units`][]: which words of systemd are about our units
-//! - [`staged`][], [`question`][]: the commands that files name for their new content
-//! - [`foresight`][]: all of it for a plan, whose closure may not be here yet
-//! - [`secrecy`][]: what of the tools' words must not be passed on
-//! - [`entrance`][], [`sshd`][], [`keys`][]: the way in
+//! - [`subject`][]: the parts of a plan that can be validated
+//! - [`judge`][]: the tools and their messages
+//! - [`units`][]: the messages of systemd that are about managed units
+//! - [`staged`][], [`question`][]: the commands that files name to validate their new content
+//! - [`foresight`][]: the validation of a plan whose closure may not be on the host yet
+//! - [`secrecy`][]: removal of confidential file contents from messages
+//! - [`entrance`][], [`sshd`][], [`keys`][]: the check that a user can still log in
 
 pub mod entrance;
 pub mod foresight;
@@ -44,15 +45,15 @@ use crate::host::accounts::Accounts;
 use crate::host::preview::{self, Changes, Layer};
 use crate::host::{Host, command};
 
-/// The account files that are laid over the host's.
+/// The account files in `/etc` that the preview replaces.
 const ACCOUNT_FILES: [&str; 4] = ["passwd", "group", "shadow", "gshadow"];
 
-/// What was found wrong, and what could not be looked at.
+/// The result of a validation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Why an apply would refuse.
+    /// The problems because of which an apply would be refused.
     pub problems: Vec<Problem>,
-    /// What could not be looked at, for people.
+    /// Notes about the checks that could not be done.
     pub notes: Vec<String>,
 }
 
@@ -62,17 +63,18 @@ pub struct Findings {
 pub struct PreviewResult {
     schema: u32,
     judgement: Judgement,
-    /// What keeps the user out, and did not before.
+    /// The obstacles that would newly prevent the user from logging in.
     obstacles: Vec<String>,
-    /// What commands that files name have refused.
+    /// The problems reported by the validation commands of files.
     refused: Vec<Problem>,
 }
 
-/// Validates a plan that is about to be applied, but for the commands that files name: they are asked about
-/// what is staged. `login`: who has to be able to log in afterwards, if anyone.
+/// Validates a plan that will be applied. The validation commands of files are not included, since they run
+/// after the new content has been staged. `login` is the user who must still be able to log in afterwards, if
+/// any.
 #[must_use]
 pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
-    // The tools look at the machine, not at a tree of files.
+    // The tools inspect the running machine, so they cannot validate a host that is only a directory tree.
     if !host.is_machine() {
         return Findings::default();
     }
@@ -86,7 +88,7 @@ pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&
     }
 }
 
-/// Runs this program once more with mounts of its own.
+/// Runs this program again in its own mount namespace.
 fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let argv =
@@ -99,13 +101,13 @@ fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
     }
     let verdict: PreviewResult =
         serde_json::from_slice(finished.stdout.as_bytes()).map_err(|error| error.to_string())?;
-    if verdict.schema == SCHEMA { Ok(verdict) } else { Err("it speaks another language".to_owned()) }
+    if verdict.schema == SCHEMA { Ok(verdict) } else { Err("its result has a different schema".to_owned()) }
 }
 
-/// Looks at a generation in mounts of this process's own.
+/// Validates a generation inside the mount namespace of this process.
 ///
 /// # Errors
-/// It cannot be laid over the host.
+/// An I/O error if the new files cannot be mounted over those of the host.
 pub fn preview(host: &Host, subject: &Subject) -> io::Result<PreviewResult> {
     let look = |changes: &Changes| {
         subject.login.as_ref().map(|login| Entrance::look(host, login, &subject.program, changes))
@@ -128,7 +130,8 @@ pub fn preview(host: &Host, subject: &Subject) -> io::Result<PreviewResult> {
     Ok(PreviewResult { schema: SCHEMA, judgement, obstacles, refused })
 }
 
-/// Does to a copy of the account files what the plan does to them, and lays that over the host's.
+/// Executes the account steps of the plan on a copy of the account files, and mounts the copy over the
+/// original files.
 fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()> {
     let root = layer.directory("accounts")?;
     layer.directory("accounts/etc")?;
@@ -149,21 +152,24 @@ fn lay_accounts(host: &Host, subject: &Subject, layer: &Layer) -> io::Result<()>
     Ok(())
 }
 
-/// From what a preview showed to what is wrong.
+/// Converts the result of a preview to problems and notes.
 fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
     let mut found = Findings {
         problems: verdict.judgement.silent.iter().map(judge::unstarted).collect(),
         notes: verdict.judgement.notes,
     };
     if !verdict.judgement.findings.is_empty() {
-        // What the tools say of the host as it is does not come with this generation.
+        // Messages that the tools also report for the current host are not caused by the new generation.
         let now = judge::judge(subject);
         for finding in verdict.judgement.findings {
             if let Some(new) = finding.beyond(&now.findings) {
                 found.problems.push(refused(&judge::discreet(new, subject)));
             } else {
                 let ToolFinding { tool, words, .. } = judge::discreet(finding, subject);
-                found.notes.push(format!("{tool} complains of the host as it is: {}", words.join("; ")));
+                found.notes.push(format!(
+                    "{tool} also reports about the present state of the host: {}",
+                    words.join("; ")
+                ));
             }
         }
     }
@@ -177,25 +183,26 @@ fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
 fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
     Problem::new(
         Code::LockedOut,
-        format!("The change would lock out {}, the user who applies it", login.user),
+        format!("the change would lock out {}, the user who applies it", login.user),
     )
     .at(obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
     .because(obstacles.join("\n"))
     .help(
-        "keep the access of this user (SSH and sudo), or apply as a user who keeps theirs. To try it anyway: \
-             --force lockout; if no new connection confirms the change, the host goes back by itself",
+        "keep the SSH and sudo access of this user, or apply as a user who keeps it; to try the change \
+         anyway, add --force lockout: if no new connection confirms the change, the host rolls back by \
+         itself",
     )
 }
 
 fn refused(finding: &ToolFinding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
-            "nothing was touched; correct the unit, or have it applied as it is: \
-             nixfleet.systemd.units.<name>.verify = false"
+            "correct the unit, or apply it without this check: \
+             `nixfleet.systemd.units.<name>.verify = false`; nothing was changed"
         }
-        _ => "nothing was touched; correct the file",
+        _ => "correct the file, then apply again; nothing was changed",
     };
-    Problem::new(Code::Validation, format!("{} refused what it would get", finding.tool))
+    Problem::new(Code::Validation, format!("{} refused the new configuration", finding.tool))
         .at(finding.place.join(", "))
         .because(finding.words.join("\n"))
         .help(help)

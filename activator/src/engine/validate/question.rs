@@ -1,4 +1,4 @@
-//! What is asked of a command that a file names for its new content.
+//! The validation commands that files name for their new content.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,26 +12,27 @@ use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
 use crate::host::preview::{Ids, Layer};
 
-/// A command, and the file whose new content it has to accept.
+/// A validation command, and the file whose new content it must accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// The file.
+    /// The path of the file.
     pub path: ManagedPath,
-    /// The command. `%s` stands for the place of the content.
+    /// The command line. `%s` is replaced with the location of the content.
     pub argv: Vec<String>,
-    /// Where the content stands.
+    /// The location of the content.
     pub content: PathBuf,
-    /// Who may do what with it while it waits to be put in place.
+    /// The owner and mode of the copy in a preview, or `None` to validate the content at its location.
     pub access: Option<Ids>,
-    /// Whether others on the host may not read it, so that the words of the command must not show it.
+    /// Whether other users may not read the file, so that messages of the command must not reveal its
+    /// content.
     pub private: bool,
 }
 
 impl Question {
-    /// The same about a copy of the content that only this process sees.
+    /// Copies the content to a location that only this process sees, and returns the question about the copy.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of the system call.
     pub fn previewed(mut self, layer: &Layer, number: usize) -> io::Result<Self> {
         if let Some(access) = self.access {
             self.content = layer.put(&self.content, &format!("content-{number}"), access)?;
@@ -44,34 +45,34 @@ impl Question {
         self.argv.iter().map(|word| word.replace("%s", &content)).collect()
     }
 
-    /// Why the command refuses, if it does.
+    /// Returns the problem if the command refuses the content or cannot be run.
     fn refusal(&self) -> Option<Problem> {
         let argv = self.argv();
         let name = argv.first().map_or("", String::as_str);
-        let refused = Problem::new(Code::Validation, format!("The command `{name}` refused the new content"))
+        let refused = Problem::new(Code::Validation, format!("the command `{name}` refused the new content"))
             .at(&self.path);
         match command::run(&argv, COMMAND) {
             Ok(finished) if finished.success() => None,
             Ok(finished) => {
                 let why = finished.why();
                 let why = if self.private { Secrecy::of([&*self.content]).hide(&why) } else { why };
-                Some(refused.because(why).help("nothing was touched; correct the file"))
+                Some(refused.because(why).help("correct the file, then apply again; nothing was changed"))
             }
             Err(error) => {
-                let help = "nothing was touched; install the command on the host, or change `validate`";
+                let help = "install the command on the host, or change `validate`; nothing was changed";
                 Some(refused.because(error).help(help))
             }
         }
     }
 }
 
-/// Asks one command after the other. Returns what those say that refuse.
+/// Runs one command after another. Returns the problems of the commands that refuse.
 #[must_use]
 pub fn ask(questions: &[Question]) -> Vec<Problem> {
     questions.iter().filter_map(Question::refusal).collect()
 }
 
-/// Whether the program of a command is there to be asked. A path in the store may come with the closure.
+/// Whether the program of a command is missing now, but may be copied to the store together with the closure.
 #[must_use]
 pub fn may_come(argv: &[String]) -> bool {
     argv.first().is_some_and(|program| program.starts_with("/nix/store/") && !Path::new(program).exists())

@@ -1,28 +1,28 @@
-//! Keeps the content of files that others on the host may not read out of the words of tools: those words go
-//! to plans, reports and histories.
+//! Removes the contents of files that other users may not read from the messages of tools, since these
+//! messages become part of plans, reports and histories.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// How much of a content is looked at, in bytes.
+/// The maximum number of bytes that are read from a file.
 const LIMIT: u64 = 1024 * 1024;
-/// The shortest word that is hidden: shorter ones are in every sentence.
+/// The minimum length of a word to hide, in characters. Shorter words occur in almost every message.
 const SHORTEST: usize = 4;
 
-/// Words that must not be shown.
+/// The words that must not be shown.
 #[derive(Debug, Default)]
 pub struct Secrecy(BTreeSet<String>);
 
 impl Secrecy {
-    /// The words of these files.
+    /// Collects the words in these files.
     #[must_use]
     pub fn of<'f>(files: impl IntoIterator<Item = &'f Path>) -> Self {
         let mut words = BTreeSet::new();
         for file in files {
             let mut bytes = Vec::new();
-            // A file that cannot be read has nothing to say to a tool either.
+            // A file that cannot be read is skipped, since a tool cannot quote it either.
             let _ = File::open(file).and_then(|file| file.take(LIMIT).read_to_end(&mut bytes));
             let text = String::from_utf8_lossy(&bytes);
             words.extend(pieces(&text).filter(|(is_word, _)| *is_word).map(|(_, word)| word.to_owned()));
@@ -31,7 +31,7 @@ impl Secrecy {
         Self(words)
     }
 
-    /// The same text with `…` in the place of each of them.
+    /// Returns the text with each of these words replaced by `…`.
     #[must_use]
     pub fn hide(&self, text: &str) -> String {
         if self.0.is_empty() {
@@ -41,14 +41,14 @@ impl Secrecy {
         pieces(text).map(hidden).collect()
     }
 
-    /// A tool may have cut a word short, or put its own quotes around it.
+    /// Whether a word contains a secret word or is part of one, since a tool may have shortened or quoted it.
     fn hides(&self, word: &str) -> bool {
         let long = word.chars().count() >= SHORTEST;
         long && self.0.iter().any(|secret| secret.contains(word) || word.contains(secret.as_str()))
     }
 }
 
-/// A text in pieces: words, and what stands between them.
+/// Splits a text into words and the separators between them. The flag is true for words.
 fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
     let is_word = |letter: char| !letter.is_whitespace() && !"=:,;'\"`()[]{}<>".contains(letter);
     let mut rest = text;

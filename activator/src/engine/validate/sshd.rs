@@ -1,4 +1,4 @@
-//! The settings of sshd that hold for one user and one connection, as `sshd -T` tells them.
+//! The settings of sshd for one user and one connection, as printed by `sshd -T`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,15 +8,16 @@ use nixfleet_contract::login::{Connection, Login};
 use crate::host::accounts::Accounts;
 use crate::host::command;
 
-/// How long sshd may take to say how it is set.
+/// The time limit for sshd.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Settings in lower case, a setting that is repeated with each of its values.
+/// The settings and their values, with names in lower case. A repeated setting has one element for each
+/// value.
 #[derive(Clone, Debug)]
 pub struct Settings(Vec<(String, String)>);
 
 impl Settings {
-    /// Asks sshd; nothing where it cannot say.
+    /// Queries sshd. Returns `None` if sshd cannot print its settings.
     #[must_use]
     pub fn ask(login: &Login, connection: Connection) -> Option<Self> {
         let Connection { client, server, port } = connection;
@@ -25,7 +26,7 @@ impl Settings {
         finished.success().then(|| Self::parse(&finished.stdout))
     }
 
-    /// Reads what it says.
+    /// Parses the output of `sshd -T`.
     #[must_use]
     pub fn parse(said: &str) -> Self {
         let pair = |line: &str| {
@@ -35,7 +36,7 @@ impl Settings {
         Self(said.lines().map(pair).collect())
     }
 
-    /// Every value of a setting, word by word.
+    /// Returns the words in all values of a setting.
     pub fn words<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
@@ -43,30 +44,31 @@ impl Settings {
             .flat_map(|(_, value)| value.split_ascii_whitespace())
     }
 
-    /// The value of a setting that is there once, but for `none`.
+    /// Returns the first value of a setting, or `None` if it is missing, empty or `none`.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty() && *value != "none")
     }
 
-    /// What in them keeps a user with a key out, each `setting: why`.
+    /// Returns the settings that prevent a user with a key from logging in, each in the form `setting:
+    /// reason`.
     #[must_use]
     pub fn obstacles(&self, login: &Login, connection: Connection, accounts: &Accounts) -> Vec<String> {
         let user = login.user.as_str();
         let mut found = Vec::new();
         if self.value("pubkeyauthentication") == Some("no") {
-            found.push("sshd, PubkeyAuthentication: no key opens any more".to_owned());
+            found.push("sshd, PubkeyAuthentication: keys are no longer accepted".to_owned());
         }
         let alone = |method: &str| method == "any" || method == "publickey";
         if self.words("authenticationmethods").next().is_some()
             && !self.words("authenticationmethods").any(alone)
         {
-            found.push("sshd, AuthenticationMethods: a key alone does not open any more".to_owned());
+            found.push("sshd, AuthenticationMethods: a key alone is no longer sufficient".to_owned());
         }
         let root_without_key = matches!(self.value("permitrootlogin"), Some("no" | "forced-commands-only"));
         if user == "root" && root_without_key {
-            found.push("sshd, PermitRootLogin: root may not log in any more".to_owned());
+            found.push("sshd, PermitRootLogin: root can no longer log in".to_owned());
         }
         for (setting, name) in [("forcecommand", "ForceCommand"), ("chrootdirectory", "ChrootDirectory")] {
             if let Some(value) = self.value(setting) {
@@ -76,19 +78,19 @@ impl Settings {
         if !self.listens_on(connection) {
             let Connection { server, port, .. } = connection;
             found.push(format!(
-                "sshd, Port and ListenAddress: it does not listen on {server} port {port} any more, where this \
-                 connection came in"
+                "sshd, Port and ListenAddress: it no longer listens on {server} port {port}, which this \
+                 connection uses"
             ));
         }
         found.extend(self.lists(user, connection.client, accounts));
         found
     }
 
-    /// The four lists of users and groups.
+    /// Checks the lists `DenyUsers`, `AllowUsers`, `DenyGroups` and `AllowGroups`.
     fn lists(&self, user: &str, client: IpAddr, accounts: &Accounts) -> Vec<String> {
         let groups = groups_of(user, accounts);
         let user_is = |pattern: &str| match pattern.rsplit_once('@') {
-            // A network in bits is not worked out: it may well be the client's.
+            // A network in CIDR notation is not evaluated. It is assumed to contain the client.
             Some((name, from)) => {
                 matches(name, user) && (from.contains('/') || matches(from, &client.to_string()))
             }
@@ -103,7 +105,7 @@ impl Settings {
             found.push(format!("sshd, AllowUsers: {user} is not among them"));
         }
         if groups.is_empty() {
-            // A user whom only a directory service knows, and its groups.
+            // The user is known only to a directory service, and so are the groups of the user.
             return found;
         }
         if self.words("denygroups").any(group_is) {
@@ -128,13 +130,13 @@ impl Settings {
     }
 }
 
-/// The names of the groups of a user.
+/// Returns the names of all groups of a user.
 fn groups_of(user: &str, accounts: &Accounts) -> Vec<String> {
     let Some(account) = accounts.users.get(user) else { return Vec::new() };
     account.groups.iter().cloned().chain([accounts.group_of(account.gid).to_string()]).collect()
 }
 
-/// A pattern of `ssh_config(5)`: `*` for anything, `?` for one character.
+/// Matches a pattern of `ssh_config(5)`, in which `*` matches any text and `?` matches one character.
 fn matches(pattern: &str, text: &str) -> bool {
     match (pattern.chars().next(), text.chars().next()) {
         (None, None) => true,

@@ -1,7 +1,8 @@
-//! The commands that files name for their new content: each is asked about what is staged.
+//! Runs the validation commands of files on their staged content.
 //!
-//! They are asked before any account comes, and may need one all the same: a server refuses a configuration
-//! with a user it does not find. So they see the account files as they will be.
+//! The commands run before new accounts are created, but may need these accounts. For example, a server
+//! rejects a configuration that names an unknown user. Therefore, the commands see the account files as they
+//! will be.
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
 use nixfleet_contract::problem::Problem;
@@ -16,16 +17,16 @@ use crate::engine::validate::question::{Question, ask};
 use crate::engine::validate::subject::Subject;
 use crate::host::Host;
 
-/// Validates what is staged. Returns what could not be shown to the commands.
+/// Validates the staged content. Returns notes about what the commands could not see.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::Validation`]. Nothing managed was touched, and no account.
+/// [`nixfleet_contract::problem::Code::Validation`]. No managed path and no account has been changed.
 pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
     let questions: Vec<Question> =
         journal.paths().filter_map(|entry| question(host, target, entry)).collect();
     let accounts: Vec<AccountStep> =
         journal.accounts().filter(|entry| entry.makes_account()).map(AccountEntry::step).collect();
-    // Account files of a tree of files are nobody's.
+    // In a directory tree that is not a machine, no command uses the account files of the tree.
     if questions.is_empty() || accounts.is_empty() || !host.is_machine() {
         return first(ask(&questions)).map_or_else(|| Ok(Vec::new()), Err);
     }

@@ -1,4 +1,4 @@
-//! What there is to validate of a plan: picked out in memory, before anything is looked at or started.
+//! Selects the parts of a plan that can be validated, without reading files or running programs.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,11 +21,11 @@ use crate::engine::validate::question::{Question, may_come};
 use crate::host::accounts::Accounts;
 use crate::host::preview::{Changes, Ids, PathChange};
 
-/// Where the administrator's units stand.
+/// The directory of the administrator's unit files.
 pub const UNITS: &str = "/etc/systemd/system";
-/// The owner of what will belong to a user that does not exist yet, in the preview: nobody.
+/// The id that the preview uses for users and groups that do not exist yet: that of `nobody`.
 const NOBODY: u32 = 65534;
-/// Files that decide who may log in and become root, and directories of such.
+/// The files and directories that determine who can log in and become root.
 const WAYS_IN: [&str; 13] = [
     "/etc/ssh",
     "/etc/sudoers",
@@ -42,35 +42,35 @@ const WAYS_IN: [&str; 13] = [
     "/etc/nologin",
 ];
 
-/// What is to be validated.
+/// The parts of a plan to validate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
-    /// What becomes of paths.
+    /// The changes of paths.
     pub changes: Changes,
-    /// What is done to accounts, where that concerns the way in.
+    /// The account steps, if they can affect the login.
     pub accounts: Vec<AccountStep>,
-    /// Whether the rules of sudo change.
+    /// Whether the sudo rules change.
     pub sudoers: bool,
-    /// Whether the configuration of sshd changes.
+    /// Whether the sshd configuration changes.
     pub sshd: bool,
-    /// Units that change.
+    /// The units whose files change.
     pub units: BTreeSet<UnitName>,
-    /// Who has to find the way in again, where it changes.
+    /// The user who must still be able to log in, if the change can affect the login.
     pub login: Option<Login>,
-    /// The program that is run with sudo.
+    /// The program that is run with sudo to check whether the user can become root.
     pub program: PathBuf,
-    /// What files name commands for.
+    /// The validation commands of files.
     pub questions: Vec<Question>,
-    /// Files among the changes that others on the host may not read.
+    /// The changed files that other users may not read.
     pub private: BTreeSet<ManagedPath>,
-    /// Whether programs in the store may be missing now, since the closure is yet to come.
+    /// Whether programs in the Nix store may be missing because the closure has not been copied yet.
     pub closure_comes: bool,
 }
 
 impl Subject {
-    /// Picks out of a plan what can be validated. `login`: who has to be able to log in afterwards, if
-    /// anyone.
+    /// Selects the parts of a plan that can be validated. `login` is the user who must still be able to log
+    /// in afterwards, if any.
     #[must_use]
     pub fn of(planned: &Planned, target: &Target, login: Option<&Login>) -> Self {
         let steps = &planned.plan.steps;
@@ -102,8 +102,8 @@ impl Subject {
         }
     }
 
-    /// The same for a plan, whose commands are asked about copies that nobody else sees. Their words are for
-    /// files whose content is here.
+    /// Adds the validation commands for a plan, which run on copies that only this process sees. A file is
+    /// left out if its content is not on the host yet.
     #[must_use]
     pub fn for_plan(mut self, planned: &Planned, target: &Target, program: PathBuf) -> Self {
         let questions = planned.plan.steps.iter().filter_map(|step| question(step, planned, target));
@@ -128,7 +128,7 @@ impl Subject {
             && self.questions.is_empty()
     }
 
-    /// What is validated, for people. `files`: those that name commands.
+    /// Lists the parts to validate in a message. `files` contains the files that name validation commands.
     #[must_use]
     pub fn named<'f>(&self, files: impl Iterator<Item = &'f ManagedPath>) -> String {
         let rules = [(self.sudoers, "the rules of sudo"), (self.sshd, "the configuration of sshd")];
@@ -140,7 +140,7 @@ impl Subject {
     }
 }
 
-/// The files that tools look at in a plan.
+/// Returns the files in a plan that tools inspect.
 pub fn inspected<'a>(
     planned: &'a Planned,
     target: &'a Target,
@@ -153,7 +153,7 @@ pub fn inspected<'a>(
     })
 }
 
-/// The file that a step writes.
+/// Returns the file that a step writes, with its path.
 fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &'a FileEntry)> {
     let Step::Path(PathStep::WriteFile(WriteFile { path, .. })) = step else { return None };
     match target.manifest.entries.get(path)? {
@@ -162,7 +162,7 @@ fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &
     }
 }
 
-/// What the command of a file is asked, where its content is here.
+/// Returns the validation command of the file that a step writes, if command and content are on the host.
 fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question> {
     let (path, file) = written(step, target)?;
     let accounts = &planned.observed.accounts;
@@ -170,7 +170,7 @@ fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question>
     let access = if is_there {
         ids(accounts, &file.access)
     } else {
-        // As it is staged for somebody who is yet to come.
+        // These are the rights with which a file is staged until its owner exists.
         Ids { uid: 0, gid: 0, mode: file.access.mode.bits() & WAITING }
     };
     Some(Question {
@@ -182,7 +182,7 @@ fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question>
     })
 }
 
-/// Files that others may not read.
+/// Returns the changed files that other users may not read.
 fn private(changes: &Changes, target: &Target) -> BTreeSet<ManagedPath> {
     let is_private = |path: &ManagedPath| match target.manifest.entries.get(path) {
         Some(Entry::File(file)) => target.manifest.is_private(path, &file.access),
@@ -191,7 +191,7 @@ fn private(changes: &Changes, target: &Target) -> BTreeSet<ManagedPath> {
     changes.keys().filter(|path| is_private(path)).cloned().collect()
 }
 
-/// Whether a path may hold the keys that open an account, or is on the way to them.
+/// Whether a path may contain the keys for a login of the user, or is a parent directory of such a path.
 fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
     let under_home = home.is_some_and(|home| {
         path.strip_prefix(home).is_some_and(|rest| rest.is_empty() || rest.starts_with("/.ssh"))
@@ -200,17 +200,17 @@ fn holds_keys(path: &ManagedPath, user: &str, home: Option<&str>) -> bool {
     under_home || may_hold_keys(path, user)
 }
 
-/// Whether a step moves a directory: it may hold anything, also keys.
+/// Whether a step moves a directory, which may contain keys.
 const fn is_move(step: &Step) -> bool {
     matches!(step, Step::Path(PathStep::MoveAway(_) | PathStep::MoveBack(_)))
 }
 
-/// Steps about accounts.
+/// Returns the steps on accounts.
 fn account_steps(steps: &[Step]) -> impl Iterator<Item = &AccountStep> {
     steps.iter().filter_map(Step::as_account)
 }
 
-/// Whether a step changes the account of a user.
+/// Whether a step changes the existing account of a user.
 fn concerns(step: &AccountStep, user: &str) -> bool {
     match step {
         AccountStep::ModifyUser(ModifyUser { user: changed, .. }) => *changed.name == *user,
@@ -220,7 +220,7 @@ fn concerns(step: &AccountStep, user: &str) -> bool {
     }
 }
 
-/// What a step makes of a path.
+/// Returns the path of a step and its change, or `None` if the preview does not need it.
 fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, PathChange)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
     let step = step.as_path()?;
@@ -259,9 +259,9 @@ fn ids(accounts: &Accounts, access: &Access) -> Ids {
     }
 }
 
-/// Units whose file or drop-ins get new content, but for those that are not to be verified.
+/// Returns the units whose file or drop-ins get new content, except units with `verify = false`.
 fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
-    // Our own is as this program has it.
+    // The recovery unit is skipped, since its content comes from this program.
     let written = changes
         .iter()
         .filter(|(path, change)| matches!(change, PathChange::File { .. }) && !recovery_unit::has(path));
@@ -270,7 +270,7 @@ fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
     names.filter(is_verified).collect()
 }
 
-/// The unit that a file of the administrator's belongs to.
+/// Returns the unit to which a file of the administrator belongs.
 #[must_use]
 pub fn unit_of(path: &str) -> Option<UnitName> {
     let inside = path.strip_prefix(UNITS)?.strip_prefix('/')?;

@@ -1,8 +1,8 @@
-//! What systemd says of units, and which of that is about ours.
+//! Selects the messages of systemd that are about managed units.
 //!
-//! `systemd-analyze verify` loads a unit with all it needs, and complains of all of it. Its option
-//! `--recursive-errors=no` is missing before systemd 250 and trips over slices in some later ones, so its
-//! lines are picked here.
+//! `systemd-analyze verify` loads a unit with all its dependencies and reports errors in all of them. The
+//! option `--recursive-errors=no` does not exist before systemd 250 and fails on slices in some later
+//! versions. Therefore, the lines are filtered here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,8 +12,8 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::validate::subject::{Subject, UNITS, unit_of};
 use crate::host::preview::PathChange;
 
-/// Where unit files are, in the order in which systemd looks for them; from systemd.unit(5), and `/lib` as it
-/// was.
+/// The directories of unit files in the order in which systemd searches them, from systemd.unit(5). `/lib` is
+/// included for hosts on which it is a separate directory.
 const DIRECTORIES: [&str; 5] = [
     UNITS,
     "/run/systemd/system",
@@ -21,11 +21,11 @@ const DIRECTORIES: [&str; 5] = [
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 ];
-/// Words of advice, which a unit may ignore.
+/// Words that identify recommendations, which are not errors.
 const ADVICE: [&str; 5] = ["deprecated", "obsolete", "legacy", "unsafe", "not safe"];
 
-/// The files of units as `systemd-analyze verify` takes them. A unit without one has drop-ins that nothing
-/// reads.
+/// Returns the files of units as arguments for `systemd-analyze verify`. A unit without a file is skipped,
+/// since systemd does not read its drop-ins.
 #[must_use]
 pub fn files(units: &BTreeSet<UnitName>) -> Vec<String> {
     let file = |unit: &UnitName| {
@@ -35,7 +35,7 @@ pub fn files(units: &BTreeSet<UnitName>) -> Vec<String> {
     units.iter().filter_map(file).collect()
 }
 
-/// The lines that say what is wrong with our units and our files.
+/// Returns the lines about errors in managed units and their files.
 pub fn about_ours<'a>(said: &'a str, subject: &'a Subject) -> impl Iterator<Item = String> + 'a {
     let ours = |line: &&str| {
         let file = subject.changes.keys().any(|path| {
@@ -52,8 +52,8 @@ pub fn about_ours<'a>(said: &'a str, subject: &'a Subject) -> impl Iterator<Item
         .map(str::to_owned)
 }
 
-/// Whether a line is about a unit, or an instance of it: `web.service: …`, `Unit web.service …`, or a file of
-/// it.
+/// Whether a line is about a unit or an instance of it. It starts with `web.service: …`, `Unit web.service
+/// …`, or the path of a file of the unit.
 #[must_use]
 pub fn names(line: &str, unit: &UnitName) -> bool {
     let line = line.strip_prefix("Unit ").unwrap_or(line);
@@ -69,7 +69,7 @@ pub fn names(line: &str, unit: &UnitName) -> bool {
     }
 }
 
-/// Whether a line misses a program that this very generation brings, as a file or in its closure.
+/// Whether a line reports a missing program that the same generation adds, as a file or in its closure.
 fn comes_along(line: &str, subject: &Subject) -> bool {
     let command = line.split_once(": Command ").and_then(|(_, rest)| rest.split_once(" is not executable"));
     command.is_some_and(|(program, _)| {

@@ -1,6 +1,7 @@
-//! Names → addresses.
+//! Resolution of host names to addresses.
 //!
-//! The machine's own `getent` looks names up: a static program cannot load what `nsswitch.conf` names.
+//! Names are resolved by the `getent` program of the machine, because a statically linked program cannot load
+//! the modules that `nsswitch.conf` names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
@@ -8,13 +9,13 @@ use std::time::Duration;
 use crate::health::vantage::Vantage;
 use crate::host::command;
 
-/// The most addresses of a name that are tried.
+/// The maximum number of addresses to try for one name.
 const MOST: usize = 8;
 
-/// The addresses of a host.
+/// Returns the socket addresses of a host name or address.
 ///
 /// # Errors
-/// It has none.
+/// The reason why the host cannot be resolved.
 pub fn of(host: &str, port: u16, from: &Vantage, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     let bare = from.meant(host.trim_start_matches('[').trim_end_matches(']'));
     if let Some(scoped) = scoped(bare, port) {
@@ -22,14 +23,15 @@ pub fn of(host: &str, port: u16, from: &Vantage, limit: Duration) -> Result<Vec<
     }
     let addresses = match bare.parse::<IpAddr>() {
         Ok(address) => vec![address],
-        // RFC 6761: always the machine itself.
+        // RFC 6761: `localhost` always means the machine itself.
         Err(_) if bare == "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         Err(_) => look_up(bare, &from.path, limit)?,
     };
     Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
-/// An address of one link, such as `fe80::1%eth0`: the number or name of the interface belongs to it.
+/// Parses a link-local address with a scope, such as `fe80::1%eth0`. The scope is the number or name of a
+/// network interface.
 fn scoped(text: &str, port: u16) -> Option<Result<SocketAddr, String>> {
     let (address, scope) = text.split_once('%')?;
     let address: Ipv6Addr = address.parse().ok()?;
@@ -51,7 +53,8 @@ fn look_up(name: &str, path: &str, limit: Duration) -> Result<Vec<IpAddr>, Strin
     if addresses.is_empty() { Err(unknown("")) } else { Ok(addresses) }
 }
 
-/// Lines such as `10.0.0.1  STREAM web.example.org`, each address once for each type of socket.
+/// Parses lines such as `10.0.0.1  STREAM web.example.org`. `getent` prints each address once per socket
+/// type.
 fn parse(lines: &str) -> Vec<IpAddr> {
     let stream = lines.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -69,7 +72,7 @@ mod tests {
     fn an_address_of_one_link_keeps_its_interface() {
         let found = |text: &str| scoped(text, 80).map(|found| found.map(|address| address.to_string()));
         assert_eq!(found("fe80::1%1"), Some(Ok("[fe80::1%1]:80".to_owned())));
-        // The first interface of each machine.
+        // The loopback interface has the number 1 on every machine.
         assert_eq!(found("fe80::1%lo"), Some(Ok("[fe80::1%1]:80".to_owned())));
         assert!(found("fe80::1%nowhere0").is_some_and(|found| found.is_err()));
         assert_eq!((found("fe80::1"), found("10.0.0.1"), found("web%1")), (None, None, None));

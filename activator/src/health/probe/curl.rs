@@ -1,7 +1,7 @@
-//! A web server answers as it should over TLS, asked by the machine's own `curl`.
+//! Probe of a web server over TLS, with the `curl` program of the machine.
 //!
-//! A TLS library would make the activator a third larger, and would need certificates of its own, where
-//! `curl` knows those that the machine trusts.
+//! A TLS library would make the activator a third larger and would need its own certificates. `curl` uses the
+//! certificates that the machine trusts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::health::run::Call;
 use crate::health::vantage::Vantage;
 use crate::host::command;
 
-/// The program.
+/// The name of the program.
 pub const PROGRAM: &str = "curl";
-/// Begins the line that it writes behind everything else on standard error.
+/// The prefix of the line that `curl` writes to standard error last, after all its messages.
 const MARK: &str = "@nixfleet ";
 
-/// Asks, and judges the answer.
+/// Sends the request and checks the response.
 ///
 /// # Errors
-/// There is no answer, or it is not as it should be.
+/// The reason why there is no response, or how the response differs from the expected one.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Attempt {
-    // It ends by itself in time; the runner only sees to it.
+    // `curl` enforces the limit itself. The limit of the runner is only a fallback.
     let limit_of_all = limit + Duration::from_secs(1);
     let finished = command::run_from(&from.path, &words(http, from, limit), limit_of_all, || call.is_off())
         .map_err(|error| format!("curl cannot be run: {error}"))?;
@@ -35,9 +35,9 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Att
     }
     let (status, headers) = written.split_once(' ').unwrap_or((written.trim(), ""));
     let answer = HttpAnswer {
-        status: status.parse().map_err(|_| format!("curl said `{written}` in place of a status"))?,
+        status: status.parse().map_err(|_| format!("curl printed `{written}` instead of a status"))?,
         headers: if http.response_headers.is_empty() { Vec::new() } else { parse(headers)? },
-        // As much of it as over plain HTTP.
+        // The same limit as for plain HTTP.
         body: String::from_utf8_lossy(&finished.stdout.as_bytes()[..finished.stdout.len().min(BODY_LIMIT)])
             .into_owned(),
     };
@@ -45,7 +45,7 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Att
 }
 
 fn words(http: &Http, from: &Vantage, limit: Duration) -> Vec<String> {
-    // First of all: nothing of what somebody wrote into .curlrc.
+    // `--disable` must be the first argument. It makes `curl` ignore `.curlrc`.
     let mut words =
         ["--disable", "--silent", "--show-error", "--globoff", "--noproxy", "*"].map(str::to_owned).to_vec();
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
@@ -82,7 +82,7 @@ fn words(http: &Http, from: &Vantage, limit: Duration) -> Vec<String> {
 
 fn parse(json: &str) -> Result<Vec<(String, String)>, String> {
     let headers: BTreeMap<String, Vec<String>> = serde_json::from_str(json.trim())
-        .map_err(|_| "this curl does not tell headers; at least 7.83 is needed for that".to_owned())?;
+        .map_err(|_| "this curl does not report headers; version 7.83 or later is required".to_owned())?;
     let each = |(name, values): (String, Vec<String>)| {
         let name = name.to_ascii_lowercase();
         values.into_iter().map(move |value| (name.clone(), value))

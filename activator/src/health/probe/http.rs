@@ -1,4 +1,4 @@
-//! A web server answers as it should, in the clear.
+//! Probe of a web server over plain HTTP.
 
 #![expect(clippy::disallowed_types, reason = "a health check may connect")]
 
@@ -17,25 +17,25 @@ use ureq::{Agent, Body, Error};
 use super::{Attempt, Finding, address};
 use crate::health::vantage::Vantage;
 
-/// The most of a body that is looked at, in bytes.
+/// The maximum number of bytes of a response body that are read.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-/// Who we say we are.
+/// The `User-Agent` header of requests.
 pub const USER_AGENT: &str = concat!("nixfleet/", env!("CARGO_PKG_VERSION"));
 
-/// An answer, as far as checks look at it.
+/// The parts of an HTTP response that checks use.
 pub struct HttpAnswer {
-    /// Its status.
+    /// The status code.
     pub status: u16,
-    /// The values of each header, by its name in small letters.
+    /// The headers as pairs of name and value, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Its body, as far as it is wanted.
+    /// The body, or an empty string if the check does not need it.
     pub body: String,
 }
 
-/// Asks, and judges the answer. No proxy is used.
+/// Sends the request and checks the response. No proxy is used.
 ///
 /// # Errors
-/// There is no answer, or it is not as it should be.
+/// The reason why there is no response, or how the response differs from the expected one.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     let ask = || {
         let names = Names { from: from.clone() };
@@ -48,8 +48,8 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     match ask() {
         Ok(answer) => judge(http, &answer),
         Err(Error::Timeout(_)) => Err(format!("no answer within {} s", limit.as_secs())),
-        Err(Error::TlsRequired) => Err("it redirects to https: check that address itself".to_owned()),
-        Err(Error::Protocol(why)) => Err(format!("its answer is no valid HTTP: {why}")),
+        Err(Error::TlsRequired) => Err("it redirects to https: check the https address instead".to_owned()),
+        Err(Error::Protocol(why)) => Err(format!("its answer is not valid HTTP: {why}")),
         Err(Error::Io(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     }
@@ -84,10 +84,10 @@ fn headers(map: &HeaderMap) -> Vec<(String, String)> {
     map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
-/// Compares an answer with what it should be.
+/// Compares a response with the expected one.
 ///
 /// # Errors
-/// The first thing that is otherwise.
+/// The first difference.
 pub fn judge(http: &Http, answer: &HttpAnswer) -> Attempt {
     let status = answer.status;
     let good = http.status.map_or((200..300).contains(&status), |expected| status == expected);
@@ -129,7 +129,7 @@ fn values<'a>(answer: &'a HttpAnswer, name: &str) -> impl Iterator<Item = &'a st
     named.map(|(_, value)| value.as_str())
 }
 
-/// Looks names up as everything else here does.
+/// A resolver that resolves names in the same way as the other probes.
 #[derive(Debug)]
 struct Names {
     from: Vantage,

@@ -1,10 +1,10 @@
 //! One attempt at a health check.
 //!
-//! - [`mod@unit`]: a unit stays active
-//! - [`http`][]: a web server answers, in the clear
-//! - [`curl`][]: a web server answers over TLS, asked by the machine's `curl`
-//! - [`tcp`]: something accepts connections
-//! - [`address`]: names → addresses
+//! - [`mod@unit`]: probe that a unit stays active
+//! - [`http`][]: probe of a web server over plain HTTP
+//! - [`curl`][]: probe of a web server over TLS, with the `curl` program of the machine
+//! - [`tcp`]: probe of a TCP port
+//! - [`address`]: resolution of host names to addresses
 
 pub mod address;
 pub mod curl;
@@ -20,17 +20,17 @@ use super::run::Call;
 use super::vantage::Vantage;
 use crate::host::command;
 
-/// What a good attempt found, in a few words.
+/// A short description of the result of a successful attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding(pub String);
 
-/// What one attempt found, or why it failed.
+/// The result of one attempt: a finding, or the reason for the failure.
 pub type Attempt = Result<Finding, String>;
 
-/// Tries a check once.
+/// Runs a check once.
 ///
 /// # Errors
-/// Why it failed.
+/// The reason for the failure.
 pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     let limit = Duration::from_secs(check.timeout);
     match &check.probe {
@@ -44,7 +44,7 @@ pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     }
 }
 
-/// A command that has to end with exit code 0.
+/// Runs a command, which must end with exit code 0.
 fn run(words: &[String], path: &str, limit: Duration, call: &Call) -> Attempt {
     let program = words.first().map_or("", String::as_str);
     let finished = command::run_from(path, words, limit, || call.is_off())

@@ -1,4 +1,4 @@
-//! Something accepts connections.
+//! Probe of a TCP port.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -6,25 +6,25 @@ use std::time::{Duration, Instant};
 use super::{Attempt, Finding, address};
 use crate::health::vantage::Vantage;
 
-/// Connects, and hangs up.
+/// Opens a connection and closes it.
 ///
 /// # Errors
-/// Why no address of the host can be connected to.
+/// The reason why no address of the host accepts a connection.
 pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attempt {
     let deadline = Instant::now() + limit;
     let addresses = address::of(host, port, from, limit)?;
     connect(&addresses, deadline)
 }
 
-/// Tries one address after the other. Each has its share of the time that is left, so that one that says
-/// nothing leaves some to those behind it.
+/// Tries the addresses one after the other. The remaining time is divided equally among the remaining
+/// addresses, so that an address that does not respond cannot use up the time of the others.
 fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
     let mut why = Vec::new();
     for (address, behind) in addresses.iter().zip((0..addresses.len()).rev()) {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left.checked_div(u32::try_from(behind + 1).unwrap_or(u32::MAX)).unwrap_or_default();
         if share.is_zero() {
-            why.push(format!("{address}: no time was left for it"));
+            why.push(format!("{address}: no time was left to try it"));
             break;
         }
         #[expect(clippy::disallowed_methods, reason = "a health check may connect")]
@@ -42,7 +42,7 @@ mod tests {
 
     use super::*;
 
-    /// An address that answers nobody: of those who ask for a connection it has more waiting than it takes.
+    /// Returns an address that does not respond, because the queue of its listener is full.
     fn silent() -> (TcpListener, Vec<TcpStream>, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

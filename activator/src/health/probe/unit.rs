@@ -1,4 +1,4 @@
-//! A unit is active, and has been without a break for a while.
+//! Probe that a unit is active and has been active without interruption for some time.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use super::super::run::Call;
 use super::{Attempt, Finding};
 use crate::host::{clock, command};
 
-/// What is asked about it.
+/// The properties of a unit to query.
 const PROPERTIES: &str =
     "--property=LoadState,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestampMonotonic,InvocationID";
-/// How often a unit is asked about that is on its way.
+/// The interval between two queries while a unit changes its state.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// A unit as it stands.
+/// The state of a unit.
 struct ProbedUnit {
     loaded: bool,
     active: String,
@@ -23,15 +23,15 @@ struct ProbedUnit {
     result: String,
     restarts: u32,
     invocation: String,
-    /// Since when it has been active, on the clock that counts from boot.
+    /// The time when the unit became active, as time since boot.
     since: Duration,
 }
 
-/// Watches a unit until it has been active for this long without a break; a unit that has been already is not
-/// watched at all.
+/// Waits until a unit has been active for `stable_for` without interruption. Returns at once if it already
+/// has.
 ///
 /// # Errors
-/// It is not active, or did not stay so.
+/// The unit is not active, or did not stay active.
 pub fn attempt(unit: &UnitName, stable_for: Duration, limit: Duration, call: &Call) -> Attempt {
     let deadline = Instant::now() + stable_for + limit;
     let mut first: Option<ProbedUnit> = None;
@@ -59,7 +59,7 @@ pub fn attempt(unit: &UnitName, stable_for: Duration, limit: Duration, call: &Ca
             first.get_or_insert(now);
         }
         if call.off_within(wait.min(LOOK_AGAIN * 5)) {
-            return Err("called off".to_owned());
+            return Err("cancelled".to_owned());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Users and groups as the account files have them.
+//! Users and groups in the account files.
 //!
-//! The files are read, not the name service: the activator is linked statically, and only local accounts are
-//! managed.
+//! The account files are read directly instead of through the name service, because the activator is
+//! statically linked and manages only local accounts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::{Host, host_file};
 
-/// A user as the account files have it.
+/// A user in the account files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
@@ -27,14 +27,14 @@ pub struct Account {
     pub home: String,
     /// Login shell.
     pub shell: String,
-    /// Groups that list it as a member, sorted.
+    /// Names of the groups in group(5) that list the user as a member, sorted.
     pub groups: Vec<String>,
-    /// Groups whose line in gshadow(5) does so, sorted: a tool that is killed between the two files leaves
-    /// them differing.
+    /// Names of the groups in gshadow(5) that list the user as a member, sorted. They differ from `groups` if
+    /// a tool was killed after it wrote only one of the two files.
     pub shadow_groups: Vec<String>,
-    /// The day it expires, as in shadow(5); empty for never.
+    /// The day when the account expires, in the format of shadow(5), or empty if it never expires.
     pub expires: String,
-    /// Whether a password is set but locked, so that unlocking gives it back.
+    /// Whether the user has a password that is locked, so that unlocking restores it.
     pub locked_password: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads the account files of a host; what is missing is empty.
+    /// Reads the account files of a host. A missing file counts as empty.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -66,7 +66,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Parses passwd(5) and group(5). Lines that do not fit are left out.
+    /// Parses passwd(5) and group(5). Malformed lines are ignored.
     #[must_use]
     pub fn parse(passwd: &str, group: &str) -> Self {
         let mut accounts = Self::default();
@@ -105,7 +105,7 @@ impl Accounts {
         accounts
     }
 
-    /// Adds what shadow(5) and gshadow(5) say of accounts.
+    /// Adds the contents of shadow(5) and gshadow(5) to the users.
     pub fn parse_shadow(&mut self, shadow: &str, gshadow: &str) {
         for fields in shadow.lines().map(fields) {
             let [name, password, _, _, _, _, _, expires, _] = fields[..] else { continue };
@@ -127,45 +127,46 @@ impl Accounts {
         }
     }
 
-    /// The name of a user id, or the id itself.
+    /// Returns the name of the user with an id, or the id itself if there is no such user.
     #[must_use]
     pub fn user_of(&self, uid: u32) -> Owner {
         self.user_names.get(&uid).cloned().unwrap_or_else(|| Owner::from_id(uid))
     }
 
-    /// The name of a group id, or the id itself.
+    /// Returns the name of the group with an id, or the id itself if there is no such group.
     #[must_use]
     pub fn group_of(&self, gid: u32) -> Owner {
         self.group_names.get(&gid).cloned().unwrap_or_else(|| Owner::from_id(gid))
     }
 
-    /// Whether an owner, given by any of its names or by number, has a user id.
+    /// Whether an owner has a user id. The owner is given by number or by any of the names that share the id.
     #[must_use]
     pub fn is_user(&self, uid: u32, owner: &str) -> bool {
-        // Nearly always by the first of its names.
+        // The owner is nearly always the first name with this id, so compare this name before looking up the
+        // owner.
         self.user_names.get(&uid).is_some_and(|name| **name == *owner) || self.uid(owner) == Some(uid)
     }
 
-    /// Whether a group, given by any of its names or by number, has a group id.
+    /// Whether a group has a group id. The group is given by number or by any of the names that share the id.
     #[must_use]
     pub fn is_group(&self, gid: u32, group: &str) -> bool {
         self.group_names.get(&gid).is_some_and(|name| **name == *group) || self.gid(group) == Some(gid)
     }
 
-    /// The id of a user, given by name or number.
+    /// Returns the id of a user, given by name or number.
     #[must_use]
     pub fn uid(&self, owner: &str) -> Option<u32> {
         self.users.get(owner).map(|account| account.uid).or_else(|| Owner::number(owner))
     }
 
-    /// The id of a group, given by name or number.
+    /// Returns the id of a group, given by name or number.
     #[must_use]
     pub fn gid(&self, group: &str) -> Option<u32> {
         self.groups.get(group).copied().or_else(|| Owner::number(group))
     }
 }
 
-/// A name, or the id where the name is none that could be written in a manifest.
+/// Returns the name, or the id if the name is not valid in a manifest.
 fn owner(name: &str, id: u32) -> Owner {
     name.parse().unwrap_or_else(|_| Owner::from_id(id))
 }

@@ -1,4 +1,5 @@
-//! What runs as which user: usermod(8) gives no other home to a user who runs something.
+//! Running processes by user. They matter because usermod(8) cannot change the home of a user who has running
+//! processes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +10,14 @@ use rustix::fs::{AtFlags, CWD, StatxFlags};
 
 use crate::host::Host;
 
-/// A process.
+/// A running process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its id.
+    /// The process id.
     pub id: u32,
-    /// The name of its program, perhaps cut short.
+    /// The name of the program, which the kernel may have truncated.
     pub name: String,
-    /// The unit that it belongs to, where that is known.
+    /// The service that the process belongs to, if known.
     pub unit: Option<String>,
 }
 
@@ -26,8 +27,9 @@ impl fmt::Display for Process {
     }
 }
 
-/// Lists what runs, by user id. Nothing of a tree of files that is no machine. A process that ends meanwhile
-/// is left out, as is one with another root, which usermod does not mind either.
+/// Lists the running processes by user id. The list is empty if the host is only a tree of files. Processes
+/// that end during the call are omitted, as are processes with a different root directory, which usermod also
+/// ignores.
 #[must_use]
 pub fn by_user(host: &Host) -> BTreeMap<u32, Vec<Process>> {
     let mut processes: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
@@ -44,8 +46,8 @@ pub fn by_user(host: &Host) -> BTreeMap<u32, Vec<Process>> {
     processes
 }
 
-/// Which directory a path is. Nothing is asked of its filesystem, which may be a program of the user's that
-/// never answers.
+/// Returns the device and inode of a directory. The call never contacts the filesystem, which may be a FUSE
+/// program of the user that never responds.
 fn directory_of(path: &Path) -> Option<(u32, u32, u64)> {
     let found = rustix::fs::statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::INO).ok()?;
     Some((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))

@@ -1,4 +1,4 @@
-//! Users and groups changed by the host's own tools.
+//! Changes to users and groups, made with the host's own tools.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,22 +11,23 @@ use nixfleet_contract::values::Owner;
 use super::{Account, Accounts};
 use crate::host::{Host, command};
 
-/// Far more than the tools need, but they wait for the lock of the account files.
+/// The time limit for a tool. It is generous because the tools may wait for the lock of the account files.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The shell of a disabled user.
+/// The login shell of a disabled user.
 const NO_LOGIN: &str = "/usr/sbin/nologin";
-/// The day on which a disabled user has expired: 1970-01-02, as in shadow(5).
+/// The expiry date of a disabled user: 1970-01-02, in the format of shadow(5).
 pub const EXPIRED: &str = "1";
 
-/// What changes a user: only what differs, since usermod(8) refuses some changes while the user is logged in.
+/// The arguments of usermod(8) that change a user. They cover only differing fields, since usermod refuses
+/// some changes while the user is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     arguments: Vec<OsString>,
 }
 
 impl AccountChange {
-    /// From one state of the account files to another. Groups are written to both of their files, whichever
-    /// differs.
+    /// Returns the change from one state of a user to another. If the groups differ in group(5) or
+    /// gshadow(5), they are written to both files.
     #[must_use]
     pub fn between(from: &Account, to: &Account) -> Self {
         let groups = |account: &Account| [account.groups.join(","), account.shadow_groups.join(",")];
@@ -48,7 +49,8 @@ impl AccountChange {
         change
     }
 
-    /// No login any more: password locked, account expired, no shell, and no membership in some groups.
+    /// Returns the change that disables a user: it locks the password, expires the account, removes the login
+    /// shell and removes the user from `groups`.
     #[must_use]
     pub fn disable(from: &Account, groups: &BTreeSet<Owner>) -> Self {
         let arguments = ["--lock", "--expiredate", EXPIRED, "--shell", NO_LOGIN];
@@ -68,13 +70,13 @@ impl AccountChange {
     }
 }
 
-/// usermod(8) takes a date, shadow(5) has days since 1970-01-01; usermod reads a plain number as such days
-/// too.
+/// Returns an expiry date for usermod(8), which accepts the number of days since 1970-01-01 of shadow(5) as
+/// well as a date.
 fn expiry(days: &str) -> String {
     if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
 }
 
-/// Creates a group.
+/// Creates a group. Without `gid`, it is a system group.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -87,13 +89,13 @@ pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Pro
     run(host, "groupadd", arguments, name)
 }
 
-/// Creates a user whose groups exist.
+/// Creates a user. The groups of the user must exist.
 ///
 /// # Errors
 /// [`Code::Account`].
 pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
     let groups: Vec<&str> = user.extra_groups.iter().map(|group| &**group).collect();
-    // The home is made by a step of its own, so that it can be undone.
+    // The home directory is created by a separate step, so that it can be undone.
     let mut arguments: Vec<OsString> = vec![
         "--gid".into(),
         user.group.to_string().into(),
@@ -116,7 +118,7 @@ pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
     run(host, "useradd", arguments, &user.name)
 }
 
-/// Disables a user, and takes it out of groups; one that is not there is left alone.
+/// Disables a user and removes it from `groups`. Does nothing if the user does not exist.
 ///
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
@@ -127,7 +129,7 @@ pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result
     }
 }
 
-/// Changes a user.
+/// Changes a user. Does nothing if the change is empty.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -153,7 +155,8 @@ fn run(host: &Host, tool: &str, arguments: Vec<OsString>, name: &str) -> Result<
             let problem = what().because(finished.why());
             let busy = finished.stderr.contains("currently used by process");
             let help = format!(
-                "`pgrep -u {name} -a` on the host shows what runs as it; stop that, then apply again"
+                "stop the processes of the user (list them on the host with `pgrep -u {name} -a`), then \
+                 apply again"
             );
             Err(if busy { problem.help(help) } else { problem })
         }

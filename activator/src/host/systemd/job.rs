@@ -1,4 +1,4 @@
-//! Has systemd start, stop, restart and reload units, waits for it, and reads how it went.
+//! Starts, stops, restarts and reloads units, waits for the result and checks it.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -14,22 +14,23 @@ use super::{Systemd, UnitState, no_answer, systemctl, verdict};
 use crate::host::clock::Since;
 use crate::host::command;
 
-/// How long to wait for what systemd does by itself: its own default for a start.
+/// How long to wait for jobs that systemd starts by itself. It equals systemd's own default time limit for a
+/// start.
 const AT_REST_LIMIT: Duration = Duration::from_secs(90);
 
-/// One thing that is done to one unit.
+/// A job: one action on one unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
-    /// What is done.
+    /// The action.
     pub verb: Verb,
-    /// To which unit.
+    /// The unit.
     pub unit: &'a UnitName,
-    /// How long to wait for its start; as long as systemd itself does, where nothing is said.
+    /// The time limit for the start of the unit. `None` means the limit of systemd, plus a margin.
     pub start_limit: Option<Duration>,
 }
 
 impl Systemd {
-    /// Does one thing to several units.
+    /// Performs the same action on several units and waits for the result.
     ///
     /// # Errors
     /// As [`Systemd::carry_out`].
@@ -38,12 +39,13 @@ impl Systemd {
         self.carry_out(&jobs).map(drop)
     }
 
-    /// Carries jobs out that go together, in the order that systemd's dependencies ask for, and waits until
-    /// each unit is settled. Returns how they stand then.
+    /// Carries out jobs in the order that systemd's dependencies require, and waits until each unit is in a
+    /// stable state. Returns these states. The actions of the jobs must be compatible, see
+    /// [`Verb::goes_with`].
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
-    /// the first unit that did not get where it should, with its last messages.
+    /// the first unit that did not reach the expected state, with its last log messages.
     pub fn carry_out(self, jobs: &[Job<'_>]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let units: Vec<&UnitName> = jobs.iter().map(|job| job.unit).collect();
         let mut states = BTreeMap::new();
@@ -61,7 +63,8 @@ impl Systemd {
             states.extend(self.run(&phase, &wires, &limits, since)?);
         }
         if jobs.iter().any(|job| job.verb == Verb::Stop) {
-            // Work that was cut short counts as failed, and would stay in systemd's list without its file.
+            // A service that was killed while it stopped counts as failed. Without a reset, systemd would
+            // keep listing it even after its unit file is removed.
             self.reset_failed(&units);
         }
         Ok(states)
@@ -75,7 +78,7 @@ impl Systemd {
         since: Since,
     ) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let known = phase.units.iter().filter_map(|unit| Some((unit, wires.get(unit)?)));
-        // One after the other, in the worst case.
+        // In the worst case, systemd processes the units one after the other.
         let limit = known.clone().map(|(unit, wire)| limit(phase.verb, wire, limits.get(unit)));
         let limit = limit.fold(Duration::ZERO, Duration::saturating_add);
         let argv = systemctl(&["--no-ask-password", phase.verb.as_str(), "--"], &phase.units);
@@ -90,15 +93,17 @@ impl Systemd {
         Ok(states)
     }
 
-    /// Waits until no unit is in between two states: what runs behind a oneshot counts for it, too.
+    /// Waits until no unit is between two states. A oneshot service counts as between two states while its
+    /// work runs.
     fn settle(self, units: &[&UnitName], limit: Duration) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         self.wait(units, limit, UnitState::is_moving)
     }
 
-    /// Waits until systemd has done to units what it set out to do by itself, and tells how they stand then.
+    /// Waits until systemd has finished the jobs that it started by itself, and returns the states of the
+    /// units.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn at_rest(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         self.wait(units, AT_REST_LIMIT, |state| state.has_job || state.is_moving())
     }
@@ -123,7 +128,7 @@ impl Systemd {
     }
 }
 
-/// How long to wait for one unit.
+/// Returns how long to wait for one unit. `own` is the start limit of the job, if it has one.
 fn limit(verb: Verb, wire: &Wire, own: Option<&Duration>) -> Duration {
     let start = own.copied().unwrap_or_else(|| wire.start_limit());
     match verb {

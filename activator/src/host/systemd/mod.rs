@@ -1,14 +1,14 @@
-//! Units, through `systemctl`.
+//! Units, managed through `systemctl`.
 //!
-//! - [`state`][]: how units stand
-//! - [`presence`][]: whether there is such a unit
-//! - [`wiring`][]: what they wait for, what they start, and how long that may take
-//! - [`order`][]: in which order several of them are started, restarted and stopped
-//! - [`verb`][]: what can be done to one
-//! - [`job`][]: the doing, and how it went
-//! - [`watch`][]: whether what was started stays up
-//! - [`running`][]: all that runs, and what is started and stopped along with units
-//! - [`verdict`][]: why a unit is not where it should be
+//! - [`state`][]: the states of units
+//! - [`presence`][]: the existence of units on the host
+//! - [`wiring`][]: ordering, triggers and time limits of units
+//! - [`order`][]: the order in which units are started, restarted and stopped
+//! - [`verb`][]: the actions on units
+//! - [`job`][]: execution of actions on units
+//! - [`watch`][]: checks that started units stay up
+//! - [`running`][]: the running units, and the units that systemd starts and stops along with others
+//! - [`verdict`][]: reasons why a unit is not in the expected state
 
 mod job;
 mod order;
@@ -37,23 +37,25 @@ use nixfleet_contract::values::UnitName;
 use super::Host;
 use super::command::{self, Finished};
 
-/// How long a question may take.
+/// The time limit for a query.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-/// How long systemd may take to read all its unit files: generators run, on some hosts slow ones.
+/// The time limit for a reload of all unit files. It is long because systemd also runs generators, some of
+/// which are slow.
 const RELOAD_LIMIT: Duration = Duration::from_secs(200);
 
-/// The systemd of this machine.
+/// The systemd instance of this machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Systemd(());
 
 impl Systemd {
-    /// The systemd of a host; nothing for a tree of files, or where another init runs.
+    /// Returns the systemd of a host. Returns `None` for a tree of files, or if the machine runs another init
+    /// system.
     #[must_use]
     pub fn of(host: &Host) -> Option<Self> {
         (host.is_machine() && Path::new("/run/systemd/system").is_dir()).then_some(Self(()))
     }
 
-    /// Makes systemd read its unit files again.
+    /// Makes systemd reload its unit files.
     ///
     /// # Errors
     /// [`Code::Unit`].
@@ -63,13 +65,13 @@ impl Systemd {
         if finished.success() {
             return Ok(());
         }
-        Err(Problem::new(Code::Unit, "systemd could not read its unit files again").because(finished.why()))
+        Err(Problem::new(Code::Unit, "systemd could not reload its unit files").because(finished.why()))
     }
 
-    /// Does one thing to several units without waiting for it.
+    /// Queues the same action on several units, without waiting for the result.
     ///
     /// # Errors
-    /// [`Code::Unit`] where systemd does not take the job.
+    /// [`Code::Unit`] if systemd does not accept the jobs.
     pub fn queue(self, verb: Verb, units: &[&UnitName]) -> Result<(), Problem> {
         if units.is_empty() {
             return Ok(());
@@ -77,20 +79,20 @@ impl Systemd {
         query(&["--no-block", verb.as_str(), "--"], units).map(drop)
     }
 
-    /// Has systemd look anew at what a booting host should start, without waiting for it.
+    /// Queues another start of `default.target`, without waiting for it, so that systemd determines again
+    /// which units a booting host needs.
     ///
     /// # Errors
-    /// [`Code::Unit`] where systemd does not answer.
+    /// [`Code::Unit`] if systemd does not respond.
     pub fn boot_on(self) -> Result<(), Problem> {
         query(&["--no-block", "start", "default.target"], &[]).map(drop)
     }
 
-    /// Forgets that units failed and how often they were started of late: a unit that was started too often
-    /// is not started once more even when it is right at last.
+    /// Resets the failed state and the start counters of units. Without a reset, systemd refuses to start a
+    /// unit that was started too often recently, even after the unit has been corrected.
     pub fn reset_failed(self, units: &[&UnitName]) {
         if !units.is_empty() {
-            // Ignore errors: a unit that is gone cannot be reset and need not be, and the others are reset
-            // anyway.
+            // Ignore errors: `systemctl` fails if a unit does not exist, but still resets the others.
             let _ = command::run(&systemctl(&["reset-failed", "--"], units), QUERY_LIMIT);
         }
     }

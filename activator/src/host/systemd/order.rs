@@ -1,7 +1,8 @@
-//! In which order several units are started, restarted and stopped.
+//! The order in which units are started, restarted and stopped.
 //!
-//! `systemctl` hands units over one by one, so that the first may be through before systemd hears of the
-//! second. It is the order of the words that keeps a unit from being started before what it comes after.
+//! `systemctl` passes units to systemd one by one, so the job of the first unit may finish before systemd
+//! receives the second. The units in the command line must therefore be sorted, so that no unit is started
+//! before a unit that it is ordered after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,8 @@ pub(super) struct JobPhase<'a> {
     pub(super) units: Vec<&'a UnitName>,
 }
 
-/// Splits jobs into calls, in order. All jobs stop, or all reload, or each starts or restarts.
+/// Splits jobs into calls of `systemctl`, in order. The jobs must be all stops, all reloads, or a mix of
+/// starts and restarts.
 pub(super) fn phases<'a>(
     jobs: &[(Verb, &'a UnitName)],
     wires: &BTreeMap<&UnitName, Wire>,
@@ -38,8 +40,8 @@ pub(super) fn phases<'a>(
     first.into_iter().chain(starting(verbs.collect(), wires)).collect()
 }
 
-/// Sockets that start or restart while their service is up and restarts, and these services. A socket is not
-/// started while its service runs: both have to be down for a moment.
+/// Returns the sockets that are started or restarted while their running service is restarted, along with
+/// these services. systemd cannot start a socket while its service runs, so both must be stopped first.
 fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>) -> BTreeSet<&'a UnitName> {
     let restarts = jobs.iter().filter(|(verb, _)| *verb == Verb::Restart).map(|(_, unit)| *unit);
     let mut bounced = BTreeSet::new();
@@ -60,8 +62,8 @@ fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>)
     bounced
 }
 
-/// What starts others goes first, or it would start them again; then whatever comes after others before
-/// these.
+/// Sorts units for a stop. Sockets, timers and other triggers are first, since they could start their
+/// services again. The other units follow in reverse start order.
 fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Vec<&'a UnitName> {
     let all = units.iter().map(|unit| (*unit, Verb::Start)).collect();
     let ordered: Vec<&UnitName> =
@@ -72,8 +74,8 @@ fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Ve
     triggers.into_iter().chain(others).collect()
 }
 
-/// Puts each unit after the units that its `After=` names, in as few calls of systemctl as possible. A cycle
-/// is broken at its first unit by name; systemd breaks it at any.
+/// Sorts each unit after the units in its `After=`, in as few calls of `systemctl` as possible. A dependency
+/// cycle is broken at the unit whose name sorts first. systemd may break it at any unit.
 fn starting<'a>(
     mut left: BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,
@@ -97,7 +99,7 @@ fn starting<'a>(
     phases
 }
 
-/// What each of some units comes after among the others.
+/// Maps each unit to those of the other units that it is ordered after.
 fn before_each<'a>(
     units: &BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,
@@ -118,7 +120,7 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    /// `verb unit unit`, one line for each call.
+    /// Returns one line for each call of `systemctl`, with the action and the units.
     fn calls(jobs: &[(Verb, &str)], wires: &[(&str, Wire)]) -> Vec<String> {
         let units = names(&jobs.iter().map(|(_, name)| *name).collect::<Vec<_>>());
         let known = names(&wires.iter().map(|(name, _)| *name).collect::<Vec<_>>());

@@ -1,4 +1,5 @@
-//! Whether a host has a unit, asked without systemd where a file tells.
+//! Checks whether a host has a unit. Unit files are searched first, so that most units need no query to
+//! systemd.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,8 @@ use nixfleet_contract::values::UnitName;
 
 use super::Systemd;
 
-/// Where unit files are, from systemd.unit(5), and `/lib` as it was. Most stand in the first.
+/// The directories with unit files, from systemd.unit(5), and the older `/lib`. The first contains most
+/// units.
 const DIRECTORIES: [&str; 12] = [
     "/usr/lib/systemd/system",
     "/etc/systemd/system",
@@ -24,11 +26,11 @@ const DIRECTORIES: [&str; 12] = [
 ];
 
 impl Systemd {
-    /// Returns those of `units` that are not on the host. A unit file for which `except` is true counts as
-    /// missing. systemd is asked only about units without a file, such as mounts that somebody made by hand.
+    /// Returns the units that do not exist on the host. A unit file for which `except` returns true counts as
+    /// missing. systemd is queried only for units without a file, such as mounts that were made manually.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn absent(
         self,
         units: BTreeSet<UnitName>,
@@ -39,7 +41,7 @@ impl Systemd {
             files.into_iter().any(|file| !except(&file) && std::fs::symlink_metadata(&file).is_ok())
         };
         let known = |unit: &UnitName| {
-            // A device has no file, and may be plugged in later.
+            // A device unit has no file, and the device may be plugged in later.
             unit.suffix() == "device"
                 || stands(unit)
                 || unit.template().is_some_and(|template| stands(&template))

@@ -1,4 +1,4 @@
-//! What runs on a host, and what systemd starts and stops together with it.
+//! The running units of a host, and the units that systemd starts and stops along with others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,25 +7,25 @@ use nixfleet_contract::values::UnitName;
 
 use super::{Systemd, UnitState, query};
 
-/// Units that are up, each with its `ActiveState`.
+/// Running units with their `ActiveState`.
 pub type Running = BTreeMap<UnitName, String>;
 
 impl Systemd {
-    /// Lists every unit that is up. Scopes are left out: they come and go with logins.
+    /// Lists all running units except scopes, which are created and removed with logins.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn running(self) -> Result<Running, Problem> {
         let states = "--state=active,activating,reloading,refreshing";
         let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", states];
         Ok(parse(&query(&words, &[])?.stdout))
     }
 
-    /// Finds the running units that systemd stops when it starts or stops some units: those that depend on
-    /// them or conflict with them, and those that depend on these in turn.
+    /// Finds the running units that systemd stops when it starts or stops the given units. These are the
+    /// units that depend on them or conflict with them, directly or indirectly.
     ///
     /// # Errors
-    /// As [`Systemd::running`].
+    /// As for [`Systemd::running`].
     pub fn stopped_along<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,
@@ -37,10 +37,11 @@ impl Systemd {
         })
     }
 
-    /// Finds the units among some that systemd starts together with others, or after these failed.
+    /// Finds the units in `among` that systemd starts along with the given units, or after the given units
+    /// fail.
     ///
     /// # Errors
-    /// As [`Systemd::running`].
+    /// As for [`Systemd::running`].
     pub fn pulled_in<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,
@@ -51,8 +52,8 @@ impl Systemd {
         })
     }
 
-    /// Goes from unit to unit. One call of `systemctl` for all that are equally far away; none where nothing
-    /// is near.
+    /// Finds all units that can be reached from the roots. Units at the same distance are queried with one
+    /// call of `systemctl`.
     fn reach<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,
@@ -69,7 +70,7 @@ impl Systemd {
     }
 }
 
-/// Lines of unit, load state, active state and more.
+/// Parses the output of `systemctl list-units`: lines that start with unit, load state and active state.
 fn parse(text: &str) -> Running {
     let line = |line: &str| {
         let mut words = line.split_whitespace();

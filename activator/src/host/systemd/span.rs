@@ -1,8 +1,8 @@
-//! Time spans as systemd writes them, systemd.time(7): `1min 30s`, `500ms`, `infinity`.
+//! Time spans in the format of systemd.time(7), such as `1min 30s`, `500ms` or `infinity`.
 
 use std::time::Duration;
 
-/// Parses a span. Nothing where it has no end, or is none.
+/// Parses a time span. Returns `None` for `infinity` and for invalid text.
 pub fn parse(text: &str) -> Option<Duration> {
     let words = text.split_whitespace().map(part);
     let total = words.sum::<Option<Duration>>()?;
@@ -19,7 +19,7 @@ fn part(word: &str) -> Option<Duration> {
         "h" => 3_600e6,
         "d" => 86_400e6,
         "w" => 604_800e6,
-        // Systemd's own lengths of a month and a year.
+        // The lengths that systemd uses for a month and a year.
         "month" => 2_629_800e6,
         "y" => 31_557_600e6,
         _ => return None,

@@ -1,4 +1,4 @@
-//! How units stand, as `systemctl show` tells it.
+//! The states of units, read with `systemctl show`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{Systemd, query};
 
-/// What is asked about each unit.
+/// The properties to query for each unit.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
                           Triggers,InvocationID,NRestarts,User,Job,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
                           Requires,Wants,BindsTo,Upholds,RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo,\
                           Conflicts,ConflictedBy";
-/// Dependencies of others on a unit that have systemd stop these others when it stops the unit.
+/// Properties that list the units which systemd stops along with a unit.
 const STOP_ALONG: [&str; 5] = ["RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo"];
-/// Dependencies that have systemd stop the one when it starts the other.
+/// Properties that list the units which systemd stops when it starts a unit.
 const CONFLICTS: [&str; 2] = ["Conflicts", "ConflictedBy"];
-/// Dependencies of a unit on others that have systemd start these others with it, or after it failed.
+/// Properties that list the units which systemd starts along with a unit, or after it fails.
 const PULLS_IN: [&str; 6] = ["Requires", "Wants", "BindsTo", "Upholds", "Triggers", "OnFailure"];
 
-/// A unit as systemd shows it.
+/// The state of a unit as systemd reports it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,67 +29,67 @@ pub struct UnitState {
     pub active: String,
     /// `SubState`: `running`, `dead`, `auto-restart` …
     pub sub: String,
-    /// `Type` of a service, `oneshot` for one; empty for other units.
+    /// `Type` of a service, such as `oneshot`, or empty for other kinds of units.
     pub service_type: String,
-    /// `Result` of the last run, `success` where all is well.
+    /// `Result` of the last run, `success` if it did not fail.
     pub result: String,
-    /// Whether its conditions held when it was last started.
+    /// Whether the conditions of the unit were met at its last start.
     pub condition: bool,
-    /// Timers, sockets and paths that start it.
+    /// Timers, sockets and paths that start the unit.
     pub triggered_by: Vec<String>,
-    /// What it starts, if it is a timer, socket or path.
+    /// Units that the unit starts, if it is a timer, socket or path.
     pub triggers: Vec<String>,
-    /// Identifies one run of the unit; another run has another.
+    /// The id of the current run of the unit, different for each run.
     pub invocation: String,
-    /// How often systemd started it again by itself since it was last asked to.
+    /// How often systemd has restarted the unit automatically since the last requested start.
     #[serde(default)]
     pub restarts: u32,
-    /// It cannot be started, since somebody masked it.
+    /// Whether the unit is masked, so that it cannot be started.
     #[serde(default)]
     pub masked: bool,
-    /// The account a service runs as, as its unit says; empty for root.
+    /// The user that a service runs as, or empty for root.
     #[serde(default)]
     pub user: String,
-    /// The name systemd knows it by, where it was asked for by an alias.
+    /// The primary name of the unit, if it was queried by an alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<UnitName>,
-    /// What systemd refuses to do to it when asked.
+    /// Actions that systemd refuses to perform on request.
     #[serde(default, skip_serializing_if = "Refuses::is_nothing")]
     pub refuses: Refuses,
-    /// Systemd is about to do something to it.
+    /// Whether systemd has a pending job for the unit.
     #[serde(skip)]
     pub has_job: bool,
-    /// There is no such unit on the host.
+    /// Whether the unit does not exist on the host.
     #[serde(skip)]
     pub absent: bool,
-    /// The file it is read from; empty where there is none.
+    /// The path of the unit file, or empty if there is none.
     #[serde(skip)]
     pub fragment: String,
-    /// Drop-ins that it is read from besides.
+    /// The paths of the drop-in files of the unit.
     #[serde(skip)]
     pub drop_ins: Vec<String>,
-    /// Units that systemd stops when it stops this one.
+    /// Units that systemd stops along with this one.
     #[serde(skip)]
     pub stop_along: Vec<UnitName>,
-    /// Units that cannot run while this one does.
+    /// Units that cannot run at the same time as this one.
     #[serde(skip)]
     pub conflicts: Vec<UnitName>,
-    /// Units that systemd starts with it, or after it failed.
+    /// Units that systemd starts along with this one, or after it fails.
     #[serde(skip)]
     pub pulls_in: Vec<UnitName>,
 }
 
-/// What systemd refuses to do to a unit when asked: by `RefuseManualStart=` and `RefuseManualStop=`, or
-/// because a unit of its kind cannot do it.
+/// Actions on a unit that systemd refuses to perform on request, because of `RefuseManualStart=` or
+/// `RefuseManualStop=`, or because the kind of unit does not support them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refuses {
-    /// To start it.
+    /// Whether a start is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub start: bool,
-    /// To stop it.
+    /// Whether a stop is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stop: bool,
-    /// To reload it.
+    /// Whether a reload is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reload: bool,
 }
@@ -104,25 +104,25 @@ impl Refuses {
 }
 
 impl UnitState {
-    /// Whether it runs, or is about to.
+    /// Whether the unit is running or starting.
     #[must_use]
     pub fn is_up(&self) -> bool {
         matches!(self.active.as_str(), "active" | "activating" | "reloading" | "refreshing")
     }
 
-    /// Whether it failed.
+    /// Whether the unit has failed.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.active == "failed"
     }
 
-    /// Whether it does a piece of work and ends, rather than stay up.
+    /// Whether the unit is a oneshot service, which ends when its work is done.
     #[must_use]
     pub fn is_oneshot(&self) -> bool {
         self.service_type == "oneshot"
     }
 
-    /// Whether it is on its way from one state to another. Waiting to be started again is no way.
+    /// Whether the unit is between two states. A unit that waits for an automatic restart is not.
     pub(super) fn is_moving(&self) -> bool {
         self.sub != "auto-restart"
             && matches!(self.active.as_str(), "activating" | "deactivating" | "reloading" | "refreshing")
@@ -130,11 +130,12 @@ impl UnitState {
 }
 
 impl Systemd {
-    /// Asks for the state of units, of all loaded instances and members where a template or a family is
-    /// named, and of what sockets start. A unit that was named by an alias is there under both its names.
+    /// Queries the states of units and of the services of sockets. For a template or a family of units, all
+    /// loaded instances and members are returned. A unit that was queried by an alias is returned under both
+    /// names.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn show(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let mut states = Self::show_named(units)?;
         let sockets = states.iter().filter(|(unit, _)| unit.suffix() == "socket");
@@ -164,7 +165,8 @@ impl Systemd {
     }
 }
 
-/// Blocks stand in the order asked for; instances of templates follow.
+/// Parses the output of `systemctl show`. The blocks of plain units are in the order of the query, and those
+/// of template instances follow.
 fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (UnitName, UnitState)> + 'a {
     blocks(text).enumerate().filter_map(|(index, block)| {
         let id = block.get("Id").parse::<UnitName>().ok();
@@ -205,24 +207,24 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
 pub(super) struct Block<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Block<'a> {
-    /// The value of a property; empty where the unit has none of that name.
+    /// Returns the value of a property, or an empty string if the unit does not have the property.
     pub(super) fn get(&self, key: &str) -> &'a str {
         self.0.get(key).copied().unwrap_or_default()
     }
 
-    /// The units that properties name.
+    /// Returns the units that the given properties list.
     fn units(&self, keys: &[&str]) -> Vec<UnitName> {
         let words = keys.iter().flat_map(|key| self.get(key).split_whitespace());
         words.filter_map(|word| word.parse().ok()).collect()
     }
 
-    /// The words of a property.
+    /// Returns the words in the value of a property.
     pub(super) fn words(&self, key: &str) -> Vec<String> {
         self.get(key).split_whitespace().map(str::to_owned).collect()
     }
 }
 
-/// What `systemctl show` prints, unit by unit.
+/// Splits the output of `systemctl show` into units.
 pub(super) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
     let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
     blocks.map(|block| Block(block.lines().filter_map(|line| line.split_once('=')).collect()))

@@ -1,15 +1,15 @@
-//! What can be done to a unit.
+//! Actions on units.
 
-/// What is done to a unit.
+/// An action on a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Start it.
+    /// Start the unit.
     Start,
-    /// Stop it.
+    /// Stop the unit.
     Stop,
-    /// Restart it.
+    /// Restart the unit.
     Restart,
-    /// Reload it.
+    /// Reload the unit.
     Reload,
 }
 
@@ -23,14 +23,14 @@ impl Verb {
         }
     }
 
-    /// Whether a unit is up when it is done.
+    /// Whether a unit is running after the action.
     #[must_use]
     pub const fn brings_up(self) -> bool {
         matches!(self, Self::Start | Self::Restart)
     }
 
-    /// Whether the two can be done to several units at once: one of these may have to be started before
-    /// another is restarted.
+    /// Whether two actions can be carried out together. Starts and restarts can, since one unit may have to
+    /// be started before another is restarted.
     #[must_use]
     pub fn goes_with(self, other: Self) -> bool {
         self == other || (self.brings_up() && other.brings_up())

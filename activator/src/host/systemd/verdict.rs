@@ -1,4 +1,4 @@
-//! Why a unit is not where it should be, for people.
+//! Explains why a unit is not in the expected state.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{QUERY_LIMIT, UnitState};
 use crate::host::clock::Since;
 use crate::host::command::{self, Finished};
 
-/// Finds the first unit that a call did not bring where it should be.
+/// Returns the problem of the first unit that did not reach the expected state in a call of `systemctl`.
 pub(super) fn judge(
     phase: &JobPhase<'_>,
     states: &BTreeMap<UnitName, UnitState>,
@@ -23,7 +23,7 @@ pub(super) fn judge(
         let state = states.get(*unit).cloned().unwrap_or_default();
         if let Some(why) = fault(phase.verb, &state) {
             let messages = last_messages(unit, since);
-            // What never came to run left no messages, and systemctl knows why.
+            // A unit that did not run at all has no messages, but `systemctl` prints the reason.
             let told = if messages.is_empty() && !finished.success() {
                 format!("\n{}", finished.why())
             } else {
@@ -39,7 +39,7 @@ pub(super) fn judge(
     Err(failed(phase.verb, &names.join(", "), &finished.why()))
 }
 
-/// Finds the first unit that did not stay up.
+/// Returns the problem of the first unit that did not stay up.
 pub(super) fn still_up(
     states: &BTreeMap<UnitName, UnitState>,
     units: &[&UnitName],
@@ -55,7 +55,8 @@ pub(super) fn still_up(
     Ok(())
 }
 
-/// Says which unit a call waited for until its time was over.
+/// Returns the problem of a call that exceeded its time limit. It names the unit that the call was waiting
+/// for.
 pub(super) fn late(
     phase: &JobPhase<'_>,
     states: &BTreeMap<UnitName, UnitState>,
@@ -68,34 +69,34 @@ pub(super) fn late(
         fault(verb, state).or_else(|| state.is_moving().then(|| standing(state))).map(|why| (*unit, why))
     });
     let Some((unit, why)) = faulty.or_else(|| phase.units.first().map(|unit| (*unit, String::new()))) else {
-        return Problem::new(Code::Unit, "systemd took too long");
+        return Problem::new(Code::Unit, "systemd did not finish its jobs in time");
     };
-    let problem = Problem::new(Code::Unit, format!("Unit {unit} did not {} in time", verb.as_str()))
+    let problem = Problem::new(Code::Unit, format!("unit {unit} did not {} in time", verb.as_str()))
         .at(unit)
         .because(format!("{why} after {} seconds{}", limit.as_secs(), last_messages(unit, since)));
     let option = format!("nixfleet.systemd.units.\"{unit}\".startTimeout");
     problem.help(match verb {
         Verb::Stop => format!(
-            "look at `journalctl -n 50 -u {unit}` on the host for what keeps it; TimeoutStopSec= in its [Service] section \
-             says when systemd kills it"
+            "inspect `journalctl -n 50 -u {unit}` on the host, then correct the unit or set a shorter \
+             TimeoutStopSec= in its [Service] section"
         ),
         _ => format!(
-            "look at `journalctl -n 50 -u {unit}` on the host for what keeps it. Where it needs that long, allow it more: \
-             {option} = {};",
+            "inspect `journalctl -n 50 -u {unit}` on the host; if the unit needs that long, allow more \
+             time: {option} = {};",
             (limit.as_secs() * 2).max(60)
         ),
     })
 }
 
-/// Why a unit is not where it should be after a job; nothing where it is.
+/// Describes how a unit differs from the expected state after a job. Returns `None` if it does not differ.
 fn fault(verb: Verb, state: &UnitState) -> Option<String> {
     let good = match verb {
         Verb::Stop => !state.is_up(),
         _ if state.sub.starts_with("auto-restart") => false,
         _ if verb.brings_up() && kept_ending(state) => false,
         _ if state.active == "active" => true,
-        // It ran and ended, or its conditions did not hold, or it ended for want of work and is started again
-        // by what it waits for.
+        // An inactive unit is good if it is a oneshot service that has succeeded, if its conditions were not
+        // met, or if it has ended because it was idle and its trigger will start it again.
         _ => {
             let may_rest = state.is_oneshot() || !state.condition || !state.triggered_by.is_empty();
             state.active == "inactive" && state.result == "success" && may_rest
@@ -104,7 +105,7 @@ fn fault(verb: Verb, state: &UnitState) -> Option<String> {
     (!good).then(|| standing(state))
 }
 
-/// How a unit stands, in words.
+/// Describes the state of a unit for messages.
 #[must_use]
 pub fn standing(state: &UnitState) -> String {
     let UnitState { active, sub, result, .. } = state;
@@ -112,40 +113,40 @@ pub fn standing(state: &UnitState) -> String {
     format!("it is {active} ({sub}){how}")
 }
 
-/// A service that ends and is started again over and over is up at many an instant, until systemd gives it
-/// up. Systemd counts those starts, anew with each that was asked for.
+/// Whether a service has ended and was restarted automatically. Such a service is often active between two
+/// restarts, until systemd gives up. systemd resets the counter at each requested start.
 fn kept_ending(state: &UnitState) -> bool {
     state.result == "start-limit-hit" || (state.restarts > 0 && !state.is_oneshot())
 }
 
-/// `started`: the job itself succeeded, so that what came to a bad end had begun.
+/// Returns the problem of a unit that is not in the expected state. `started` is whether `systemctl`
+/// succeeded, which means that the unit started and failed only afterwards.
 fn blame(verb: Verb, unit: &UnitName, state: &UnitState, why: &str, started: bool) -> Problem {
     let again = state.sub.starts_with("auto-restart") || kept_ending(state);
     if !(verb.brings_up() && started && again) {
         return failed(verb, unit, why);
     }
     let times = match state.restarts {
-        0 => "it ended and is about to be started again".to_owned(),
-        1 => "it ended and was started again".to_owned(),
-        times => format!("it ended and was started again {times} times"),
+        0 => "it ended and is about to be restarted".to_owned(),
+        1 => "it ended and was restarted".to_owned(),
+        times => format!("it ended and was restarted {times} times"),
     };
-    let end = if state.is_failed() { ", until systemd gave it up (StartLimitBurst=)" } else { "" };
-    Problem::new(Code::RestartStorm, format!("Unit {unit} does not stay up"))
+    let end = if state.is_failed() { ", until systemd stopped restarting it (StartLimitBurst=)" } else { "" };
+    Problem::new(Code::RestartStorm, format!("unit {unit} does not keep running"))
         .at(unit)
         .because(format!("{times}{end}; {why}"))
-        .help(format!(
-            "look at `journalctl -n 50 -u {unit}` on the host for why it ends, correct it, then apply again"
-        ))
+        .help(format!("inspect `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
 }
 
 fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
-    Problem::new(Code::Unit, format!("Unit {unit} did not {}", verb.as_str()))
+    Problem::new(Code::Unit, format!("unit {unit} did not {}", verb.as_str()))
         .at(unit)
         .because(why)
-        .help(format!("look at `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
+        .help(format!("inspect `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
 }
 
-/// The last lines about a unit since a time, each on a line of its own; empty where there are none.
+/// Returns the last log messages of a unit since a time, each preceded by a line break. Empty if there are
+/// none.
 fn last_messages(unit: &str, since: Since) -> String {
     let since = format!("--since=@{}", since.seconds());
     let argv = ["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", &since, "-u", unit];

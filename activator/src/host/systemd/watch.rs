@@ -1,4 +1,5 @@
-//! Whether what was started stays up: what ends at once, over a wrong configuration say, ends within moments.
+//! Checks that started units stay up. A unit with an invalid configuration, for example, starts and then
+//! fails within moments.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use nixfleet_contract::values::UnitName;
 use super::{Systemd, UnitState, verdict};
 use crate::host::clock::Since;
 
-/// How long a service that cannot say that it is ready has to stay up to count as started.
+/// How long a service without readiness notification must stay up to count as started.
 pub const FIRST_MOMENTS: Duration = Duration::from_millis(200);
 
-/// Units that were started, and until when they have to show that they stay up.
+/// Started units, each with the time until which it must stay up.
 #[derive(Debug)]
 pub struct Watch {
     systemd: Option<Systemd>,
@@ -21,14 +22,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches nothing yet.
+    /// Creates a watch without units.
     #[must_use]
     pub fn new(systemd: Option<Systemd>) -> Self {
         Self { systemd, units: BTreeMap::new(), since: Since::now() }
     }
 
-    /// Watches a unit that has just been started. `settle` is how long it has to stay up, where something is
-    /// said.
+    /// Adds a unit that has just been started. `settle` is how long it must stay up. Without it, the type of
+    /// the service decides.
     pub fn add(&mut self, unit: &UnitName, state: &UnitState, settle: Option<Duration>) {
         let mute = matches!(state.service_type.as_str(), "simple" | "exec" | "idle" | "forking");
         let settle = match settle {
@@ -40,10 +41,11 @@ impl Watch {
         self.units.insert(unit.clone(), Instant::now() + settle);
     }
 
-    /// Watches units that were started along with others. One call of `systemctl`, if there are any.
+    /// Adds units that systemd started along with others. Their states are queried with one call of
+    /// `systemctl`.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] where systemd does not answer.
+    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn add_all<'u>(
         &mut self,
         units: impl Iterator<Item = (&'u UnitName, Option<Duration>)>,
@@ -57,17 +59,17 @@ impl Watch {
         Ok(())
     }
 
-    /// When the last of them has stayed up for long enough; nothing where that is so already.
+    /// Returns the time until which the last unit must stay up, or `None` if this time has passed.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.units.values().max().copied().filter(|due| *due > Instant::now())
     }
 
-    /// Looks at all of them. One call of `systemctl`.
+    /// Checks all units with one call of `systemctl`.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
-    /// the first that did not stay up.
+    /// the first unit that did not stay up.
     pub fn look(&self) -> Result<(), Problem> {
         let Some(systemd) = self.systemd else { return Ok(()) };
         let units: Vec<&UnitName> = self.units.keys().collect();

@@ -1,5 +1,5 @@
-//! What units wait for, what starts them, and how long that may take: what matters for jobs, and only systemd
-//! knows, since it has read the files of all of them.
+//! Ordering, triggers and time limits of units. Only systemd knows them, since it combines the files of all
+//! units.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,48 +13,50 @@ use super::{query, span};
 const PROPERTIES: &str =
     "--property=ActiveState,After,TriggeredBy,TimeoutStartUSec,TimeoutStopUSec,TimeoutUSec";
 
-/// How long a start may take that systemd itself gives all the time there is, as it does for a oneshot.
+/// The start limit for units without a limit in systemd, such as oneshot services.
 const ENDLESS_START: Duration = Duration::from_secs(300);
-/// The same for a stop: systemd's own default for stops that have an end.
+/// The stop limit for units without a limit in systemd. It equals the default that systemd has for other
+/// units.
 const ENDLESS_STOP: Duration = Duration::from_secs(90);
-/// A stop has three ends one after the other: that of the stop command, of the polite signal, of the last
-/// one.
+/// The number of times that systemd may wait for its full stop limit: after the stop command, after `SIGTERM`
+/// and after `SIGKILL`.
 const ENDS_OF_A_STOP: u32 = 3;
-/// How much later than systemd we give a unit up: systemd says more about why.
+/// How much longer than systemd to wait for a unit. If the time limit of systemd passes first, systemd
+/// reports the reason in more detail.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// One unit among others.
+/// The ordering, triggers and time limits of one unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wire {
-    /// Whether something of it runs, so that a restart has to stop it first.
+    /// Whether the unit is running, so that a restart must stop it first.
     pub(super) is_up: bool,
-    /// Units that are started before it, and stopped after it.
+    /// Units that are started before this one, and stopped after it.
     pub(super) after: Vec<String>,
-    /// Timers, sockets and paths that start it.
+    /// Timers, sockets and paths that start this unit.
     pub(super) triggered_by: Vec<String>,
-    /// How long systemd gives it to start; nothing for as long as it takes.
+    /// The start limit of systemd for this unit, or `None` if it is unlimited.
     start: Option<Duration>,
-    /// The same for a stop.
+    /// The stop limit of systemd for this unit, or `None` if it is unlimited.
     stop: Option<Duration>,
 }
 
 impl Wire {
-    /// How long to wait for it to start.
+    /// Returns how long to wait for the unit to start.
     pub(super) fn start_limit(&self) -> Duration {
         self.start.map_or(ENDLESS_START, |own| own.saturating_add(MARGIN))
     }
 
-    /// How long to wait for it to stop.
+    /// Returns how long to wait for the unit to stop.
     pub(super) fn stop_limit(&self) -> Duration {
         self.stop.unwrap_or(ENDLESS_STOP).saturating_mul(ENDS_OF_A_STOP).saturating_add(MARGIN)
     }
 }
 
-/// Asks how units hang together. One call for all.
+/// Queries the ordering, triggers and time limits of units with one call of `systemctl`.
 pub(super) fn of<'a>(units: &[&'a UnitName]) -> Result<BTreeMap<&'a UnitName, Wire>, Problem> {
     let finished = query(&["show", "--no-pager", PROPERTIES, "--"], units)?;
     let wires = blocks(&finished.stdout).map(|block| {
-        // Mounts and sockets have one limit for both.
+        // Mounts and sockets have one limit for both starts and stops.
         let limit = |own: &str| match block.get(own) {
             "" => span::parse(block.get("TimeoutUSec")),
             text => span::parse(text),

@@ -1,4 +1,5 @@
-//! Opens directories component by component, never through a link, and only where no other user may write.
+//! Opens directories component by component, without following links, and checks that no other user can write
+//! to them.
 
 mod refusal;
 
@@ -16,14 +17,14 @@ use super::mounts::{foreign, mounted_by};
 use super::record::read_limited;
 use super::{Host, host_file};
 
-/// Walks a directory tree. Directories stay open along the way to the last path, so paths in sorted order
-/// cost one lookup each.
+/// A walk through a directory tree. The directories on the way to the last path stay open, so that only the
+/// differing components of the next path must be opened.
 pub struct Walk<'h> {
     host: &'h Host,
     trusted: Groups,
     open: Vec<Level>,
-    /// The directory that is open, if it exists completely: most paths have the same parent as the one
-    /// before.
+    /// The path of the open directory, or empty if the last path does not exist completely. Most paths have
+    /// the same parent as the previous path.
     at: String,
 }
 
@@ -31,7 +32,7 @@ pub struct Walk<'h> {
 #[derive(Clone, Copy)]
 enum Groups {
     None,
-    /// System groups; their id range is looked up at the first such directory.
+    /// System groups. The range of their ids is read when it is first needed.
     OfTheSystem,
     /// Groups with ids up to this one.
     UpTo(u32),
@@ -40,41 +41,42 @@ enum Groups {
 struct Level {
     name: String,
     fd: OwnedFd,
-    /// Only root, or a system group, can change names in it.
+    /// Whether only root or a system group can change the names in the directory.
     is_roots: bool,
-    /// Its filesystem is on this machine.
+    /// Whether the filesystem of the directory is on this machine.
     is_local: bool,
 }
 
 /// An open directory.
 #[derive(Clone, Copy)]
 pub struct Directory<'w> {
-    /// Its descriptor.
+    /// The file descriptor.
     pub fd: BorrowedFd<'w>,
-    /// Whether only root can replace what is in it, or a directory above it. A system group is as trusted as
-    /// root.
+    /// Whether only root can replace the contents of the directory, the directory itself or one of its
+    /// parents. System groups are trusted in the same way as root.
     pub is_roots: bool,
-    /// Whether its filesystem is on this machine, so that the kernel's cached data about it is current.
+    /// Whether the filesystem is on this machine, so that the data that the kernel caches about it is up to
+    /// date.
     pub is_local: bool,
 }
 
-/// A filesystem and the mount that leads to it: the kernel does not rename across mounts, even on one
-/// filesystem.
+/// A filesystem together with one of its mounts. Both must be the same for a rename, since the kernel does
+/// not rename across mounts even within one filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MountPoint {
     device: (u32, u32),
-    /// Zero before Linux 5.8, which does not report it.
+    /// The mount id, or 0 on kernels older than Linux 5.8, which do not report it.
     mount: u64,
 }
 
 impl<'w> Directory<'w> {
-    /// A place of which only the filesystem is known.
+    /// Returns an open directory of which nothing is known. It counts as neither owned by root nor local.
     #[must_use]
     pub const fn of(fd: BorrowedFd<'w>) -> Self {
         Self { fd, is_roots: false, is_local: false }
     }
 
-    /// The filesystem and mount of the directory.
+    /// Returns the filesystem and mount of the directory.
     ///
     /// # Errors
     /// The kernel's error.
@@ -85,31 +87,32 @@ impl<'w> Directory<'w> {
 }
 
 impl<'h> Walk<'h> {
-    /// A walk that starts at the root directory.
+    /// Creates a walk that starts at the root directory.
     #[must_use]
     pub const fn new(host: &'h Host) -> Self {
         Self { host, trusted: Groups::OfTheSystem, open: Vec::new(), at: String::new() }
     }
 
-    /// A walk that trusts no group, and no owner except root.
+    /// Creates a walk that trusts no group, and no owner except root and the user of this process.
     #[must_use]
     pub const fn of_root_alone(host: &'h Host) -> Self {
         Self { host, trusted: Groups::None, open: Vec::new(), at: String::new() }
     }
 
-    /// Opens the parent directory of a path; `None` if it does not exist.
+    /// Opens the parent directory of a path. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, not
-    /// a directory, or writable by others.
+    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, is
+    /// not a directory, or is writable by other users.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         self.way_to(path).map_err(|refusal| refusal.problem)
     }
 
-    /// As [`Walk::parent`], but the error tells whether another user may have caused it.
+    /// Opens the parent directory of a path like [`Walk::parent`], with an error that contains whether
+    /// another user may have caused it.
     ///
     /// # Errors
-    /// As [`Walk::parent`].
+    /// As for [`Walk::parent`].
     pub fn way_to(&mut self, path: &str) -> Result<Option<Directory<'_>>, WalkRefusal> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if !parent.is_empty() && parent == self.at {
@@ -120,18 +123,18 @@ impl<'h> Walk<'h> {
         Ok((depth == wanted).then(|| self.last()))
     }
 
-    /// Opens the parent directory of a path, or the nearest existing directory above it, and returns its
+    /// Opens the parent directory of a path, or its nearest existing ancestor. Returns the directory and its
     /// depth.
     ///
     /// # Errors
-    /// As [`Walk::parent`].
+    /// As for [`Walk::parent`].
     pub fn nearest(&mut self, path: &str) -> Result<(Directory<'_>, usize), Problem> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let depth = self.enter(parent).map_err(|refusal| refusal.problem)?;
         Ok((self.last(), depth))
     }
 
-    /// Opens as much of a directory path as exists; returns the number of components.
+    /// Opens the components of a directory path that exist. Returns their number.
     fn enter(&mut self, directory: &str) -> Result<usize, WalkRefusal> {
         self.at.clear();
         let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
@@ -159,16 +162,16 @@ impl<'h> Walk<'h> {
                 Err(Errno::NOTDIR | Errno::LOOP) => {
                     return Err(refusal(no_directory(self.host, here, names[depth], &path())));
                 }
-                // Only a filesystem of another user refuses root.
+                // Root is refused access only by filesystems that another user has mounted.
                 Err(Errno::ACCESS) => {
                     let problem = host_file("open the directory", path(), &Errno::ACCESS.into());
                     return Err(WalkRefusal { problem, is_others: true });
                 }
                 Err(errno) => return Err(failed("open the directory", errno)),
             };
-            let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("look at", errno))?;
+            let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("inspect", errno))?;
             let is_safe = match self.trusted {
-                // Not in a sticky one either: anybody may put a new name there.
+                // Even sticky directories are unsafe here, since any user can create new names in them.
                 Groups::None => stat.st_mode & 0o022 == 0 && is_ours(&stat),
                 _ => is_closed(&stat) || is_group_trusted(&mut self.trusted, self.host, &fd, &stat),
             };
@@ -196,10 +199,11 @@ impl<'h> Walk<'h> {
     }
 }
 
-/// The `stat` of a name in a directory, without following a link; `None` if it does not exist.
+/// Returns the `stat` of a name in a directory, without following links. Returns `None` if the name does not
+/// exist.
 ///
 /// # Errors
-/// The kernel's error; or a filesystem of another user is mounted there.
+/// The kernel's error, or an error if another user has mounted a filesystem at the name.
 pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     if let Some(user) = mounted_by(directory, name) {
         return Err(foreign(user));
@@ -207,8 +211,9 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     look_in_ours(directory, name)
 }
 
-/// Cached data of the kernel about a name, without a request to any filesystem. `None` if the name does not
-/// exist, if something is mounted there, or if the cache may be outdated: then call [`look`].
+/// Returns the data that the kernel has cached about a name, without a request to the filesystem. Returns
+/// `None` if the name does not exist, if a filesystem is mounted there, or if the cache may be outdated. Call
+/// [`look`] to distinguish these cases.
 ///
 /// # Errors
 /// The kernel's error.
@@ -224,8 +229,8 @@ pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> 
     }
 }
 
-/// Magic numbers of remote filesystems and FUSE, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph, AFS,
-/// FUSE.
+/// Magic numbers of network filesystems and FUSE, from `linux/magic.h`: NFS, SMB (two of them), 9p, Ceph,
+/// AFS, FUSE.
 const REMOTE: [u64; 7] =
     [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x6573_5546];
 
@@ -234,7 +239,7 @@ fn is_local(directory: &OwnedFd) -> bool {
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| !REMOTE.contains(&kind)))
 }
 
-/// As [`look`], in a directory of NixFleet, where no other user can mount anything.
+/// Like [`look`], for directories of NixFleet, in which no other user can mount a filesystem.
 ///
 /// # Errors
 /// The kernel's error.
@@ -251,24 +256,24 @@ const fn is_closed(stat: &Stat) -> bool {
     stat.st_mode & 0o022 == 0 || sticky_of_root
 }
 
-/// Whether it belongs to root, or to the user of this process.
+/// Whether a file or directory belongs to root or to the user of this process.
 fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
-/// Whether only root and a system group may write to a directory, as to `/var/log` on Ubuntu. Such a group is
-/// for services of the host, and root decides on its members.
+/// Whether only root and a system group can write to a directory, such as `/var/log` on Ubuntu. System groups
+/// are for services of the host, and root controls their members.
 fn is_group_trusted(trusted: &mut Groups, host: &Host, directory: &OwnedFd, stat: &Stat) -> bool {
     if let Groups::OfTheSystem = trusted {
         *trusted = Groups::UpTo(largest_system_group(host));
     }
     let Groups::UpTo(largest) = *trusted else { return false };
     let root_and_group = stat.st_uid == 0 && stat.st_mode & 0o002 == 0 && stat.st_gid <= largest;
-    // With an access control list, the group bits apply to everybody on the list.
+    // With an access control list, the group bits apply to all users and groups in the list.
     root_and_group && !has_list(directory)
 }
 
-/// `SYS_GID_MAX` of login.defs(5), by default 999.
+/// Returns `SYS_GID_MAX` from login.defs(5), or 999 if it is not set.
 fn largest_system_group(host: &Host) -> u32 {
     let bytes = read_limited(&host.path("/etc/login.defs")).ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
@@ -279,7 +284,7 @@ fn largest_system_group(host: &Host) -> u32 {
     values.next().unwrap_or(999)
 }
 
-/// Whether a file or directory has an access control list beyond its mode.
+/// Whether a file or directory has an access control list in addition to its mode.
 #[must_use]
 pub fn has_list(file: impl AsFd) -> bool {
     let length = rustix::fs::fgetxattr_query(file, c"system.posix_acl_access");

@@ -1,4 +1,4 @@
-//! Reasons not to open a directory, with who may have caused them.
+//! Reasons not to open a directory, with information about who may have caused them.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -14,17 +14,17 @@ use crate::host::accounts::Accounts;
 use crate::host::file_type::name_of;
 use crate::host::mounts::is_of_a_filesystem;
 
-/// Why a directory is not opened, or why something in it is not changed.
+/// The reason why a directory is not opened, or why a file in it is not changed.
 #[derive(Debug)]
 pub struct WalkRefusal {
     /// The problem to report.
     pub problem: Problem,
-    /// Whether another user than root may have caused it, in a directory of theirs.
+    /// Whether a user other than root may have caused the problem, in a directory that root does not control.
     pub is_others: bool,
 }
 
 impl WalkRefusal {
-    /// A refusal for something in an open directory. `error`: the kernel's error.
+    /// Creates the refusal for a kernel error in an open directory.
     #[must_use]
     pub fn within(directory: Directory<'_>, error: &io::Error, problem: Problem) -> Self {
         let is_others = is_of_a_filesystem(error) || !directory.is_roots && !is_of_the_disk(error);
@@ -40,8 +40,8 @@ impl WalkRefusal {
     }
 }
 
-/// Whether the disk fails or is full: no user causes that, and it can be temporary. Filesystems use different
-/// errors for broken data.
+/// Whether an error means that the disk fails or is full. No user causes such an error, and it can be
+/// temporary. Filesystems use different errors for corrupted data.
 pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -66,42 +66,42 @@ pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
     )
 }
 
-/// The problem for something that is no directory, on the way to a path.
+/// Returns the problem for a file or link on the way to a path, in place of a directory.
 pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
     let found = look(directory, name).ok().flatten();
     let kind = found.as_ref().map(|stat| FileType::from_raw_mode(stat.st_mode));
     let problem = if kind == Some(FileType::Symlink) {
-        Problem::new(Code::UnsafePath, "A directory on the way to a managed path is a symbolic link")
+        Problem::new(Code::UnsafePath, "a parent directory of a managed path is a symbolic link")
             .at(path)
-            .help("name the real path instead: no link is followed where NixFleet writes")
+            .help("declare the real path instead: NixFleet follows no link when it writes")
     } else {
-        Problem::new(Code::UnsafePath, "Something on the way to a managed path is no directory")
+        Problem::new(Code::UnsafePath, "a parent of a managed path is not a directory")
             .at(path)
             .help("move it away, or manage another path")
     };
     match (found, kind) {
         (Some(stat), Some(kind)) => {
             let (owner, _) = names_of(host, &stat);
-            problem.because(format!("{} of `{owner}` stands there", name_of(kind)))
+            problem.because(format!("it is {} of `{owner}`", name_of(kind)))
         }
         _ => problem,
     }
 }
 
-/// The problem for a directory that others may write to, on the way to a path.
+/// Returns the problem for a directory on the way to a path to which other users can write.
 pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
     let (owner, group) = names_of(host, stat);
     let mode = stat.st_mode & 0o7777;
-    Problem::new(Code::UnsafePath, "Others may write to a directory on the way to a managed path")
+    Problem::new(Code::UnsafePath, "other users can write to a parent directory of a managed path")
         .at(path)
         .because(format!("its mode is {mode:04o}, its owner is `{owner}` and its group `{group}`"))
         .help(
-            "manage a path elsewhere, or find out who needs that right before it is taken away: only the owner may \
-             write there, and to a directory of root's a group of the system",
+            "manage another path, or remove the write access of others: only the owner may have it, and a \
+             system group if the directory belongs to root",
         )
 }
 
-/// The owner and the group of a file; by their ids where the accounts cannot be read.
+/// Returns the names of the owner and group of a file, or their ids if the account files cannot be read.
 fn names_of(host: &Host, stat: &Stat) -> (Owner, Owner) {
     let accounts = Accounts::read(host).unwrap_or_default();
     (accounts.user_of(stat.st_uid), accounts.group_of(stat.st_gid))
@@ -123,7 +123,8 @@ mod tests {
             let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
             WalkRefusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
         };
-        // Full; failing; found broken by ext4 and XFS; found broken by others; gone.
+        // The disk is full; fails; is corrupted on ext4 or XFS; on other filesystems (two errors); was
+        // removed.
         for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
             assert!(!is_others(&errno.into(), false), "{errno}");
         }

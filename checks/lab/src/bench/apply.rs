@@ -1,4 +1,5 @@
-//! Applying to sixteen hosts with twenty files and a unit each, against Ansible and against bare SSH.
+//! Measures applies to sixteen hosts with twenty files and one unit each, compared with Ansible and with bare
+//! SSH.
 
 use anyhow::Result;
 
@@ -8,23 +9,23 @@ use crate::guest::Guest;
 use crate::lab::Lab;
 use crate::operator::Operator;
 
-/// Runs of what takes seconds.
+/// The number of runs of each measurement that takes seconds.
 const RUNS: usize = 5;
-/// Runs of Ansible, which takes minutes.
+/// The number of runs of each Ansible measurement, which takes minutes.
 const ANSIBLE_RUNS: usize = 3;
 
-/// The host that gets one small change.
+/// The host on which the small change is made.
 const ONE: &str = "host-01";
 
-/// Commands over SSH to all hosts at once, each over a connection of its own.
+/// SSH options that open a new connection for each command.
 const FRESH: &str = "-o ControlMaster=no -o ControlPath=none";
-/// The same over connections that are open already.
+/// SSH options that reuse open connections.
 const WARM: &str = "-o ControlMaster=auto -o ControlPath=/tmp/bench-%h -o ControlPersist=600";
 
-/// Measures a no-op and a change of every file.
+/// Measures an apply without changes, an apply that changes every file, and a small change on one host.
 ///
 /// # Errors
-/// Something that is measured fails.
+/// A measured command fails.
 pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     let operator = lab.operator()?;
     let bench = Bench { operator };
@@ -71,8 +72,8 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// One file and the restart of its unit on one host: its web server has to show the file, and the change is
-/// confirmed over a new connection.
+/// Measures the change of one file and the restart of its unit on one host. A health check verifies that the
+/// web server returns the file, and the change is confirmed over a new connection.
 fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Result<()> {
     let ssh = format!("ssh {FRESH} -o BatchMode=yes deploy@{ONE} true");
     let ssh = results.add(bench.figure("bare ssh true, one fresh connection", RUNS, &ssh)?);
@@ -95,7 +96,7 @@ fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Resul
 const APPLY: &str = "nixfleet apply --yes";
 const ANSIBLE: &str = "ansible-playbook playbook.yml";
 
-/// A command of the host's shell on all hosts at once.
+/// Returns a script that runs a shell command on all hosts at once.
 fn bare(options: &str, command: &str) -> String {
     format!(
         "for host in $(cat inventory); do ssh {options} -o BatchMode=yes deploy@$host {command} & \
@@ -108,7 +109,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Lays out the two descriptions of the fleet, and brings every host to where both have nothing to do.
+    /// Creates the description of the fleet for each of the two tools, and applies both, so that neither tool
+    /// has anything left to change.
     fn prepare(&self) -> Result<()> {
         let inventory: Vec<_> = (1..=HOSTS).map(|number| format!("host-{number:02}")).collect();
         let script = format!(
@@ -128,20 +130,20 @@ impl Bench<'_> {
         Figure::measure(name, runs, |_| self.once(line))
     }
 
-    /// Types a line and returns its seconds.
+    /// Runs a command line and returns its duration in seconds.
     fn once(&self, line: &str) -> Result<f64> {
         let typed = self.operator.typed(&format!("cd ../bench\n{line}"))?;
         let finished = typed.limit(std::time::Duration::from_secs(900)).run()?.success()?;
         Ok(finished.took.as_secs_f64())
     }
 
-    /// Gives one of the numbers of the fleet another value.
+    /// Sets one of the numbers in `fleet.nix` to another value.
     fn set(&self, name: &str, value: usize) -> Result<()> {
         let line = format!("sed -i 's/{name} = [0-9]*;/{name} = {value};/' fleet.nix");
         self.once(&line).map(|_| ())
     }
 
-    /// Ends the connections that an earlier command left open for the next one.
+    /// Closes the SSH connections that earlier commands left open for reuse.
     fn forget_connections(&self) -> Result<()> {
         self.operator
             .guest()

@@ -1,4 +1,4 @@
-//! Evaluation of many hosts, against the same derivations written by hand.
+//! Measures the evaluation of many hosts, compared with the same derivations written by hand.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -8,10 +8,11 @@ use super::{Figure, Results};
 use crate::lab::Lab;
 use crate::operator::Operator;
 
-/// Runs of each; the first of each size, which writes the derivations to the store, is not counted.
+/// The number of runs of each measurement. One more run before them, which writes the derivations to the
+/// store, is not counted.
 const RUNS: usize = 3;
 
-/// Measures 1,000 and 5,000 hosts with 20 files each.
+/// Measures the evaluation of 1,000 and of 5,000 hosts with 20 files each.
 ///
 /// # Errors
 /// An evaluation fails.
@@ -61,7 +62,7 @@ fn instantiate(expression: &str, hosts: usize) -> String {
     )
 }
 
-/// The evaluator's heap at its end.
+/// Returns the size of the evaluator's heap at the end of an evaluation, in MiB.
 fn heap_mib(operator: Operator<'_>, expression: &str, hosts: usize) -> Result<f64> {
     let line = format!(
         "NIX_SHOW_STATS=1 NIX_SHOW_STATS_PATH=/tmp/stats {} > /dev/null",

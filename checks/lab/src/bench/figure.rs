@@ -1,21 +1,21 @@
-//! Something measured several times.
+//! The durations of an operation that is measured several times.
 
 use anyhow::Result;
 use serde::Serialize;
 
-/// What it took, run by run.
+/// The durations of one operation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// What was measured.
+    /// The name of the operation.
     pub name: String,
-    /// Seconds of each run, in order.
+    /// The duration of each run in seconds, in order.
     pub seconds: Vec<f64>,
-    /// The median of them.
+    /// The median of the durations.
     pub median: f64,
 }
 
 impl Figure {
-    /// Measures `runs` times; `once` returns the seconds of one run.
+    /// Measures an operation `runs` times. `once` returns the duration of one run in seconds.
     ///
     /// # Errors
     /// A run fails.
@@ -29,14 +29,14 @@ impl Figure {
         Ok(Self::of(name, seconds))
     }
 
-    /// What was measured elsewhere.
+    /// Creates a figure from durations in seconds that were measured elsewhere.
     #[must_use]
     pub fn of(name: &str, seconds: Vec<f64>) -> Self {
         Self { name: name.to_owned(), median: median(&seconds), seconds }
     }
 }
 
-/// The middle value; of an even number, the lower of the two.
+/// Returns the median. For an even number of values, it is the lower of the two middle values.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

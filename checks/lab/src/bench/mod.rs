@@ -1,4 +1,5 @@
-//! Measures NixFleet against its peers and floors, all in one run on one machine, and prints the ratios.
+//! The benchmark. It compares NixFleet with other tools and with the minimum cost of the same work, all in
+//! one run on one machine, and prints the ratios.
 
 mod apply;
 mod engine;
@@ -19,30 +20,30 @@ use crate::recipe::Recipe;
 pub use figure::Figure;
 pub use results::{Ratio, Results};
 
-/// How many hosts are applied to.
+/// The number of real hosts that are applied to.
 const HOSTS: usize = 16;
 
 /// A part of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The engine alone.
+    /// Measure the engine alone.
     Engine,
-    /// Thousands of simulated hosts.
+    /// Measure the command line with thousands of simulated hosts.
     Scale,
-    /// Evaluation.
+    /// Measure the evaluation.
     Evaluate,
-    /// Sixteen real hosts, against Ansible and bare SSH.
+    /// Measure applies to sixteen real hosts, compared with Ansible and bare SSH.
     Apply,
 }
 
-/// Runs parts of the benchmark, prints a table and writes `target/bench/results.json`.
+/// Runs parts of the benchmark, prints a table of the results and writes `target/bench/results.json`.
 ///
 /// # Errors
-/// The lab does not come up, or something that is measured fails.
+/// The lab does not boot, or a measured command fails.
 pub fn run(parts: &[Part]) -> Result<()> {
     let wants = |part| parts.contains(&part);
     let mut results = Results::of_this_machine()?;
-    // Before there are hosts that share the processors.
+    // The engine is measured before the hosts are booted, because they use the same processors.
     if wants(Part::Engine) {
         engine::measure(&mut results)?;
     }

@@ -1,4 +1,4 @@
-//! All figures of a run, and what they say about the budgets.
+//! The results of one benchmark run, and whether they are within the budgets.
 
 use std::fmt;
 use std::fs;
@@ -10,21 +10,21 @@ use serde::Serialize;
 use super::Figure;
 use crate::place;
 
-/// The figures and ratios of one run.
+/// The figures and ratios of one benchmark run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
-    /// Always 1.
+    /// The version of the format, which is always 1.
     schema: u32,
-    /// What they were measured on.
+    /// The machine on which the benchmark ran.
     machine: Machine,
-    /// What was measured.
+    /// The measured durations.
     pub figures: Vec<Figure>,
-    /// What was to be shown.
+    /// The comparisons of figures.
     pub ratios: Vec<Ratio>,
 }
 
-/// The machine, as far as it explains the figures.
+/// The properties of a machine that influence the figures.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Machine {
@@ -34,34 +34,34 @@ struct Machine {
     kernel: String,
 }
 
-/// One figure by another, and its budget.
+/// The quotient of two figures, and its budget.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ratio {
-    /// What is compared with what.
+    /// The description of the two compared figures.
     pub name: String,
-    /// How many times.
+    /// The quotient.
     pub value: f64,
-    /// The value it must not pass; nothing where the ratio is for information.
+    /// The limit for the quotient, or nothing if the ratio is only informational.
     pub budget: Option<Budget>,
     /// Whether the budget is met.
     pub met: Option<bool>,
 }
 
-/// On which side of a value a ratio has to lie.
+/// A limit for a ratio.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Budget {
-    /// At most this.
+    /// The ratio must be at most this value.
     AtMost(f64),
-    /// At least this.
+    /// The ratio must be at least this value.
     AtLeast(f64),
 }
 
 impl Results {
-    /// Nothing measured yet.
+    /// Creates empty results for this machine.
     ///
     /// # Errors
-    /// The machine's facts cannot be read.
+    /// The properties of the machine cannot be read.
     pub fn of_this_machine() -> Result<Self> {
         let read = |path: &str| fs::read_to_string(path).with_context(|| format!("Failed to read {path}"));
         let (cpuinfo, meminfo) = (read("/proc/cpuinfo")?, read("/proc/meminfo")?);
@@ -81,14 +81,14 @@ impl Results {
         Ok(Self { schema: 1, machine, figures: Vec::new(), ratios: Vec::new() })
     }
 
-    /// Keeps a figure and returns its median.
+    /// Adds a figure and returns its median.
     pub fn add(&mut self, figure: Figure) -> f64 {
         let median = figure.median;
         self.figures.push(figure);
         median
     }
 
-    /// Keeps a ratio.
+    /// Adds a ratio.
     pub fn compare(&mut self, name: &str, value: f64, budget: Option<Budget>) {
         let met = budget.map(|budget| match budget {
             Budget::AtMost(most) => value <= most,
@@ -97,10 +97,10 @@ impl Results {
         self.ratios.push(Ratio { name: name.to_owned(), value, budget, met });
     }
 
-    /// Writes everything to `target/bench/results.json`.
+    /// Writes the results to `target/bench/results.json`.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn write(&self) -> Result<()> {
         let dir = place::target().join("bench");
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;

@@ -1,5 +1,6 @@
-//! What the controller takes for thousands of hosts, which are simulated: itself, without the programs that
-//! it starts. Against a loop that starts as many of them as a host costs, 16 at once, and does nothing else.
+//! Measures the resources that the command line uses for thousands of simulated hosts. The programs that it
+//! starts are not counted. The figures are compared with a loop that starts as many `ssh` processes, 16 at
+//! once, and does nothing else.
 
 use std::process;
 
@@ -12,17 +13,18 @@ use crate::command::Finished;
 use crate::lab::Plan;
 use crate::simulation::Simulation;
 
-/// How many hosts.
+/// The numbers of hosts for which the benchmark runs.
 const SIZES: [usize; 2] = [1000, 5000];
-/// How many of them the budget of the memory is for, and that budget in MiB.
+/// The number of hosts to which the memory budget applies, and that budget in MiB.
 const BUDGETED: (usize, f64) = (1000, 50.0);
-/// Neither threads nor open files grow with the number of hosts; 16 are changed and 16 copied to at once.
+/// The limit for both threads and open files. They do not grow with the number of hosts, because at most 16
+/// hosts are changed at once and closures are copied to at most 16 others.
 const STORM: f64 = 256.0;
 
-/// Measures a plan, an apply in waves to hosts that have nothing yet, and an apply that changes nothing.
+/// Measures a plan, an apply in waves to hosts that have nothing yet, and an apply without changes.
 ///
 /// # Errors
-/// Something that is measured fails.
+/// A measured command fails.
 pub fn measure(results: &mut Results) -> Result<()> {
     let simulation = Simulation::boot(&Plan::new(format!("bench-scale-{}", process::id())).shipped())?;
     for hosts in SIZES {
@@ -38,7 +40,8 @@ fn of_size(simulation: &Simulation, hosts: usize, results: &mut Results) -> Resu
     let (_, change) = once(simulation, "nixfleet apply --yes --plan /srv/plan.json > /srv/shown")?;
     let execs = simulation.log()?.iter().filter(|noted| noted.began).count();
     let (_, noop) = once(simulation, "nixfleet apply --yes > /srv/shown")?;
-    // A connection, and what is done over it: a plan twice, most often a copy ahead, and the change.
+    // The commands for one host are the connection and the commands over it: a plan twice, usually a copy in
+    // advance, and the change.
     let (_, floor) = spawns(simulation, hosts + execs)?;
     simulation.operator()?.ask("rm -f /srv/plan.json /srv/shown")?;
 
@@ -71,7 +74,7 @@ fn once(simulation: &Simulation, command: &str) -> Result<(Finished, Taken)> {
     Ok(taken)
 }
 
-/// Starts `ssh` so many times, one host after the other, for nothing.
+/// Starts `ssh` `count` times, with the command `true` on random hosts.
 fn spawns(simulation: &Simulation, count: usize) -> Result<(Finished, Taken)> {
     let loop_ = "xargs -P 16 -I HOST ssh -T -- root@HOST true";
     let hosts = format!("ls \"$SIMULATION/hosts\" | shuf --repeat --head-count {count} > /srv/loop");

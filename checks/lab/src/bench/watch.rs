@@ -1,4 +1,4 @@
-//! What a program takes of the machine: itself, without the programs that it starts.
+//! Measures the resources that a process uses. The programs that it starts are not counted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,37 +10,38 @@ use anyhow::{Context, Result};
 use crate::command::{Finished, Program, wait_until};
 use crate::guest::Guest;
 
-/// Where a watched script says which process it is.
+/// The file to which a watched script writes its process id.
 const PID: &str = "/run/watched";
-/// The pause between two looks.
+/// The interval between two measurements.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The unit of processor times in `/proc`, the same on every machine that the lab runs on.
+/// The number of clock ticks per second in `/proc`, which is the same on every machine that the lab runs on.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// What a program took.
+/// The resources that a process has used.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// The most memory it had, in MiB.
+    /// The maximum memory, in MiB.
     pub memory: f64,
-    /// Processor time, in seconds.
+    /// The processor time, in seconds.
     pub cpu: f64,
-    /// From its beginning to its end, in seconds.
+    /// The duration from start to end, in seconds.
     pub wall: f64,
-    /// The most threads it had.
+    /// The maximum number of threads.
     pub threads: usize,
-    /// The most open files it had.
+    /// The maximum number of open files.
     pub files: usize,
 }
 
-/// The beginning of a script whose last command is to be watched, which has to follow.
+/// Returns the start of a script that is watched. The script must consist of one command after it.
 pub fn begin() -> String {
     format!("echo $$ > {PID}; exec ")
 }
 
-/// Runs a program in a guest that begins like [`begin`], and watches it.
+/// Runs a program in a guest and measures it. The program is a script that starts with the text from
+/// [`begin`].
 ///
 /// # Errors
-/// It cannot be started, or fails.
+/// The program cannot be started, or fails.
 pub fn watch(guest: &Guest, program: Program) -> Result<(Finished, Taken)> {
     guest.ask(&format!("rm -f {PID}"))?;
     let root = PathBuf::from(format!("/proc/{}/root", guest.leader()?));
@@ -54,7 +55,7 @@ pub fn watch(guest: &Guest, program: Program) -> Result<(Finished, Taken)> {
         let process = root.join("proc").join(pid.trim());
         let mut taken = Taken::default();
         while !run.is_finished() {
-            // It may be gone at any moment.
+            // The process may end at any moment.
             let _ = look(&process, &mut taken);
             thread::sleep(PAUSE);
         }
@@ -69,8 +70,8 @@ fn look(process: &Path, taken: &mut Taken) -> Option<()> {
     let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
     let value = |name: &str| number(status.lines().find_map(|line| line.strip_prefix(name))?);
     let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // Behind the name, which may hold anything: the state, ten other numbers, then the time it computed and
-    // the kernel did.
+    // The name in parentheses may contain any character, so the fields are counted after the last `)`: the
+    // state, ten other numbers, then the processor time in user mode and in the kernel.
     let times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
     let ticks: u64 = times.filter_map(number).sum();
     taken.memory = taken.memory.max(value("VmHWM:")? as f64 / 1024.0);

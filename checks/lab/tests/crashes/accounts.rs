@@ -1,4 +1,4 @@
-//! A real host whose accounts cannot be written.
+//! Tests of failures and interruptions while the account files of a real host are written.
 
 use std::env;
 
@@ -7,10 +7,10 @@ use nixfleet_lab::lab::{Lab, Plan};
 use crate::field::{End, Field, SAVED, role};
 use crate::{ALL_OR_NOTHING, SOAK, record, report};
 
-/// In the order in which the tools write them.
+/// The account files, in the order in which the tools write them.
 const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
 
-/// The tools for accounts, with the records before and behind them.
+/// Makes the account tools fail, and the journal records before and after them.
 #[test]
 fn accounts_are_put_right_whatever_fails() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
@@ -21,7 +21,7 @@ fn accounts_are_put_right_whatever_fails() {
     let mut tried = 0;
     let all = env::var_os(SOAK).is_some();
     for (kind, share) in [("eio", 0), ("full", 1)] {
-        // Either at every second point, unless there is time for both.
+        // Each of the two failures is tried at every second point, or at all points if there is time.
         for at in (first - 3..=last + 1).filter(|at| all || at % 2 == share) {
             tried += 1;
             let failed = field.fails(&format!("{kind} {at}"));
@@ -29,10 +29,10 @@ fn accounts_are_put_right_whatever_fails() {
             let at_once = field.judge().map(|(end, _)| end);
             let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
             let end = field.judge().map(|(end, _)| end);
-            // Some questions may go without an answer.
+            // An apply may succeed although a query failed.
             let promised = if said.stdout.contains(r#""outcome":"ok""#) { End::New } else { End::Old };
             let right = end == Ok(promised) && next.stdout.contains("NF-409");
-            // Where no tool can be run any more the host can only be put right later.
+            // On a full disk, no tool may be able to run, so the host can only be recovered later.
             if !right || (kind == "eio" && at_once != Ok(promised)) {
                 failures
                     .push(format!("{kind} at {at}: at once {at_once:#?}, then {end:#?}\n{failed}\n{next}"));
@@ -46,16 +46,16 @@ fn accounts_are_put_right_whatever_fails() {
     report("accounts::accounts_are_put_right_whatever_fails", &tried, &failures);
 }
 
-/// The changes, counted from 1, with which a journal takes its place: each is three behind the first of its
-/// own.
+/// Returns the numbers of the changes, counted from 1, that rename a journal to its final name. Each is the
+/// third change after the first one that belongs to that journal.
 fn journals(log: &[String]) -> Vec<usize> {
     let lines = log.iter().enumerate();
     let placed = lines.filter(|(_, line)| line.contains("Rename\t/var/lib/nixfleet/journal.json.new"));
     placed.map(|(index, _)| index + 1).collect()
 }
 
-/// The tools write one file after another, and may be killed between any two: on the way there, and on the
-/// way back.
+/// The account tools write one file after the other, and may be killed between two of them, both during the
+/// change and during its rollback.
 #[test]
 fn accounts_are_put_right_from_between_their_files() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
@@ -84,7 +84,8 @@ fn accounts_are_put_right_from_between_their_files() {
     record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_from_between_their_files", &tried, &failures);
 }
 
-/// Sets the lines of an account file back that begin with one of the names, also those that were not there.
+/// Restores the lines of an account file that begin with one of the names. Lines that did not exist before
+/// are removed.
 fn set_lines_back(field: &Field<'_>, file: &str, names: &[&str]) {
     let lines = names.join("\\|");
     let script = format!(
@@ -94,7 +95,7 @@ fn set_lines_back(field: &Field<'_>, file: &str, names: &[&str]) {
     field.guest.ask(&script).unwrap();
 }
 
-/// The test above takes the files in the order in which the tools write them.
+/// Verifies that the tools write their files in the order that the test above assumes.
 #[test]
 fn tools_for_accounts_write_their_files_in_turn() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();

@@ -1,4 +1,4 @@
-//! The activator that users have is killed, or its host loses power, at any moment of a change while the host
+//! Kills the released activator, or cuts the power of its host, at random moments of a change while the host
 //! is busy.
 
 use std::fs;
@@ -13,18 +13,18 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::field::{End, Field, role};
 use crate::{SOAK, report};
 
-/// Something that computes and something that writes, for ever.
+/// Starts two programs that never end. One computes, and the other writes to the disk.
 const LOAD: &str = "setsid sh -c 'while :; do head -c 20M /dev/urandom | sha256sum; done' >/dev/null 2>&1 &
                     setsid sh -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=8 conv=fsync; done' \
                     >/dev/null 2>&1 &";
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Where moments come from: the same ones each time.
+/// A random number generator that returns the same sequence in each run.
 struct Chance(u64);
 
 impl Chance {
-    /// A number below a limit.
+    /// Returns a number below a limit.
     const fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -33,18 +33,18 @@ impl Chance {
     }
 }
 
-/// What is killed.
+/// The processes to kill.
 #[derive(Clone, Copy, Debug)]
 enum Victim {
-    /// The process that changes the host.
+    /// The main process of the run, which changes the host.
     Run,
-    /// That and the tools it runs.
+    /// The main process and the tools that it runs.
     Unit,
-    /// That, and then what comes to put the host right behind it.
+    /// The main process, and then the recovery that runs after it.
     Recovery,
 }
 
-/// A run of the activator in its own unit, as the command line asks for it.
+/// A run of the activator in its own unit, as the command line starts it.
 struct Run<'f> {
     field: &'f Field<'f>,
     name: String,
@@ -60,7 +60,7 @@ impl<'f> Run<'f> {
         self.field.activator().args(change).limit(LIMIT).run().unwrap()
     }
 
-    /// The processes of its unit, by their ids on this machine, each with its command line.
+    /// Returns the processes of the unit: their ids on this machine, and their command lines.
     fn processes(&self) -> Vec<(Pid, String)> {
         let leader = self.field.guest.leader().unwrap();
         let group =
@@ -73,7 +73,7 @@ impl<'f> Run<'f> {
         listed.lines().filter_map(known).collect()
     }
 
-    /// The process of it that has a word in its command line.
+    /// Returns the process of the unit whose command line contains a word.
     fn process(&self, word: &str) -> Option<Pid> {
         self.processes().into_iter().find(|(_, words)| words.contains(word)).map(|(pid, _)| pid)
     }
@@ -88,7 +88,7 @@ impl<'f> Run<'f> {
         }
     }
 
-    /// Kills it some time after it began. Says whether it was still there to be killed.
+    /// Kills the run some time after its start. Returns whether it was still running.
     fn kill(&self, victim: Victim, after: Duration) -> bool {
         let Some(main) = self.wait_for("--in-unit", LIMIT) else { return false };
         thread::sleep(after);
@@ -98,7 +98,7 @@ impl<'f> Run<'f> {
             Victim::Run => {}
             Victim::Unit => {
                 for (pid, _) in all {
-                    // Some have ended by themselves.
+                    // Some processes may have ended already.
                     let _ = kill_process(pid, Signal::KILL);
                 }
             }
@@ -112,13 +112,14 @@ impl<'f> Run<'f> {
         killed
     }
 
-    /// Waits until systemd has done with it.
+    /// Waits until the unit has no more processes.
     fn wait_until_over(&self) {
         wait_until("the unit of the run is over", LIMIT, || Ok(self.processes().is_empty())).unwrap();
     }
 }
 
-/// Tries until it was done often enough, or for as long as asked for. Returns how often it was done.
+/// Repeats `once` until it has succeeded `times` times, or for the time in [`SOAK`]. Returns the number of
+/// successes.
 fn often(times: usize, mut once: impl FnMut(usize) -> bool) -> usize {
     let soak = std::env::var(SOAK).ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let begun = Instant::now();
@@ -134,7 +135,7 @@ fn often(times: usize, mut once: impl FnMut(usize) -> bool) -> usize {
     done
 }
 
-/// How long a change takes on a busy host, and the host set back.
+/// Measures how long a change takes on a busy host, in microseconds, and resets the host.
 fn measured(field: &mut Field<'_>) -> u64 {
     field.guest.ask(LOAD).unwrap();
     let begun = Instant::now();

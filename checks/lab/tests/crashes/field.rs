@@ -1,5 +1,4 @@
-//! A host between two generations: brought from the old one towards the new one over and over, and set back
-//! each time.
+//! A host that is changed from an old generation to a new one again and again, and reset after each trial.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,14 +12,14 @@ use nixfleet_lab::lab::Lab;
 
 use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
-/// The activator that can be made to fail.
+/// The path of the activator that can be made to fail.
 const FAULTY: &str = "/var/tmp/faulty";
-/// What it changed, line by line.
+/// The log of the changes that this activator makes, one per line.
 const LOG: &str = "/var/tmp/log";
-/// The old generation, to be set back to.
+/// The directory with a copy of the old generation's files, from which the host is reset.
 pub const SAVED: &str = "/var/tmp/old";
-/// What a hand, or the distribution, did to the host before the change: edits, rights, an attribute, a
-/// directory.
+/// Changes that an administrator or the distribution makes before the change: edited files, permissions, an
+/// extended attribute and a directory.
 const BEFORE: &str = r#"
   [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf
   chmod 0604 /etc/motd
@@ -29,7 +28,7 @@ const BEFORE: &str = r#"
   echo "stood here" > /etc/unwanted/deep/file
 "#;
 const SAVE: &str = r#"mkdir "$0" && cp --archive --parents /etc /srv /var/lib/nixfleet /nix/var/nix/profiles /nix/var/nix/gcroots "$0""#;
-/// Sets each path given back to what is saved, or removes it.
+/// Restores each given path from the copy, or removes it if it is not in the copy.
 const SET_BACK: &str = r#"
   for path in "$@"; do
     rm --recursive --force "$path"
@@ -46,30 +45,30 @@ const SET_UNITS_BACK: &str = "
   systemctl reset-failed
   systemctl restart changed.service reloaded.service door.socket removed.service";
 
-/// Names runs, each once.
+/// A counter for unique names of runs.
 static RUNS: AtomicU64 = AtomicU64::new(1);
 
-/// Where a host ended.
+/// The generation in which a host ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Old,
     New,
 }
 
-/// One host under trial.
+/// One host on which changes are tried.
 pub struct Field<'l> {
     pub guest: &'l Guest,
     /// The closure of the new generation.
     pub closure: String,
     pub old: Survey,
     pub new: Survey,
-    /// When the change began for the first time.
+    /// The time after which modified files count as new, in seconds since 1970-01-01.
     since: i64,
 }
 
 impl<'l> Field<'l> {
-    /// Brings hosts of a lab to one generation, keeps that, looks at what another makes of it, and sets them
-    /// back. The generations are those of a role of the fleet.
+    /// Applies the first role to hosts of a lab and copies their files, applies the second role and takes a
+    /// survey, then resets the hosts to the first. The roles are modules of the fleet.
     pub fn prepare(lab: &'l Lab, names: &[&str], roles: [&str; 2]) -> Vec<Self> {
         let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
         apply(lab, names, roles[0]);
@@ -81,7 +80,8 @@ impl<'l> Field<'l> {
                 guest.ask(BEFORE).unwrap();
                 guest.program("sh").unwrap().args(["-c", SAVE, SAVED]).run().unwrap().success().unwrap();
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() + 1;
-                // What is written from now on is told from what stood there by whole seconds.
+                // Files that are written from now on are recognized by their modification time in whole
+                // seconds.
                 while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() < since {
                     std::thread::sleep(std::time::Duration::from_millis(10));
                 }
@@ -103,14 +103,14 @@ impl<'l> Field<'l> {
         Survey::take(self.guest, self.since)
     }
 
-    /// Runs the change with a fault, and nobody to take care of what becomes of it. It need not wait to be
-    /// confirmed.
+    /// Runs the change with an injected fault. Nothing recovers the host if the run is killed. The change is
+    /// confirmed in advance.
     pub fn fails(&self, fault: &str) -> Finished {
         self.runs(&[format!("NIXFLEET_FAULT={fault}")], 60, true)
     }
 
-    /// Kills the change at one point. It may live only where it has no such point: how often systemd is asked
-    /// for the state of a unit depends on how busy the machine is.
+    /// Kills the change before the given step. The run may end normally only if it has fewer steps: the
+    /// number of times that it queries systemd for the state of a unit depends on how busy the machine is.
     pub fn dies(&self, at: usize) -> Result<(), String> {
         let environment = [format!("NIXFLEET_FAULT=kill {at}"), format!("NIXFLEET_FAULT_LOG={LOG}")];
         let killed = self.runs(&environment, 60, true);
@@ -122,7 +122,7 @@ impl<'l> Field<'l> {
         }
     }
 
-    /// Runs the change to its end and returns every change it makes, one line each.
+    /// Runs the change to its end and returns the log of all changes that it makes, one per line.
     pub fn changes(&mut self) -> Vec<String> {
         self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")], 60, true).success().unwrap();
         assert_eq!(self.survey().differences(&self.new), [] as [&str; 0], "by hand as over SSH");
@@ -130,8 +130,8 @@ impl<'l> Field<'l> {
         self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Runs the change by hand, in a unit of nobody's, with a window of so many seconds that may be confirmed
-    /// already.
+    /// Runs the change directly and not in a unit, with a confirmation window of `window` seconds. It may be
+    /// confirmed in advance.
     pub fn runs(&self, environment: &[String], window: u64, confirmed: bool) -> Finished {
         let run = format!("{:032x}", RUNS.fetch_add(1, Ordering::Relaxed));
         let confirm = if confirmed {
@@ -146,18 +146,18 @@ impl<'l> Field<'l> {
         self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
     }
 
-    /// The activator of the closure, as users have it.
+    /// Returns the released activator in the closure.
     pub fn activator(&self) -> Program {
         self.guest.program(&format!("{}/activate", self.closure)).unwrap()
     }
 
-    /// Sets the host back to the old generation, by hand.
+    /// Resets the host to the old generation, without using NixFleet.
     pub fn set_back(&mut self) {
         self.set_back_from(self.survey());
     }
 
-    /// Sets the host back from how it stands now. A test of the test: it has to be exactly the old one
-    /// afterwards.
+    /// Resets the host from the state in `now`. To verify the test itself, this asserts that the result is
+    /// exactly the old state.
     pub fn set_back_from(&mut self, now: Survey) {
         let differing = now.differing(&self.old);
         if differing.is_empty() {
@@ -187,7 +187,7 @@ impl<'l> Field<'l> {
         self.old.runs = now.runs;
     }
 
-    /// Whether the host is exactly old or exactly new; or how it is neither.
+    /// Returns the generation that the host is exactly in, or a description of the differences from both.
     pub fn judge(&self) -> Result<(End, Survey), String> {
         let now = self.survey();
         let old = now.without_shut_accounts(&self.old).differences(&self.old);
@@ -200,7 +200,7 @@ impl<'l> Field<'l> {
     }
 }
 
-/// Has the operator apply a role to the hosts.
+/// Applies a role to the hosts, from the operator's machine.
 fn apply(lab: &Lab, names: &[&str], role: &str) {
     let operator = lab.operator().unwrap();
     operator.guest().files().unwrap().write("/home/ada/fleet/roles/web.nix", role).unwrap();
@@ -208,7 +208,7 @@ fn apply(lab: &Lab, names: &[&str], role: &str) {
     operator.types(&format!("nixfleet apply --yes --host {hosts}")).unwrap().success().unwrap();
 }
 
-/// A role of the crash tests.
+/// Returns a role of the crash tests.
 pub fn role(name: &str) -> String {
     fs::read_to_string(checkout::path(&format!("checks/fixtures/crash/{name}.nix"))).unwrap()
 }

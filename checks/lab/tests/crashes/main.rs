@@ -1,5 +1,5 @@
-//! Real hosts are stopped in the middle of a change, in every way there is, and end in exactly the old or
-//! exactly the new generation. What was tried is told in docs/internals/reliability.md.
+//! Interrupts changes on real hosts in many ways, and verifies that each host ends in exactly the old or
+//! exactly the new generation. docs/internals/reliability.md lists what the tests try.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,16 +14,18 @@ mod window;
 
 const ALL_OR_NOTHING: &str = "All or nothing";
 
-/// Says what a test tried and what failed on the way; the row of the table must say the same.
+/// Records what a test tried and which trials failed. The row of the test in docs/internals/reliability.md
+/// must match.
 #[track_caller]
 fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     nixfleet_ledger::record(promise, &format!("crashes::{test}"), tried, failures).unwrap();
 }
 
-/// Seconds to go on trying for, instead of a fixed number of times.
+/// The environment variable with the number of seconds to run the trials for, instead of a fixed number of
+/// trials.
 const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 
-/// Says what was tried: to the table, or to whoever has it tried for long.
+/// Records what was tried, or prints it if the trials run for a given time.
 fn report(test: &str, tried: &str, failures: &[String]) {
     if std::env::var_os(SOAK).is_some() {
         println!("{test}: {tried}, {} failures", failures.len());

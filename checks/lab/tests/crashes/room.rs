@@ -1,4 +1,4 @@
-//! A real host on which something cannot be written: no room, a broken disk, a filesystem that is read-only.
+//! Tests of a real host on which a file cannot be written, because a filesystem is full or read-only.
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::field::{End, Field, role};
 use crate::{ALL_OR_NOTHING, record};
 
-/// How many pages of 4 KiB are free where NixFleet keeps its own.
+/// The numbers of free pages of 4 KiB in NixFleet's state directory, one trial each.
 const FREE: [u32; 10] = [0, 1, 2, 4, 5, 6, 8, 12, 24, 128];
-/// A small filesystem takes the place of NixFleet's home, with its content, and all but some pages of it are
-/// filled.
+/// Replaces NixFleet's state directory by a small filesystem with the same content, of which all but some
+/// pages are filled.
 const SMALL_HOME: &str = r#"
   home=/var/lib/nixfleet
   cp --archive --no-target-directory "$home" /var/tmp/home
@@ -66,7 +66,8 @@ fn what_cannot_be_written_is_refused_before_anything_is_touched() {
 #[test]
 fn a_full_filesystem_ends_old_or_new() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    // A directory is taken away only where NixFleet's home is on its filesystem.
+    // A directory can be removed only if NixFleet's state directory is on the same filesystem, so the role
+    // must not remove one.
     let (taken, new) = ("nixfleet.absent.\"/etc/unwanted\".recursive = true;", role("new"));
     assert!(new.contains(taken), "{new}");
     let roles = [role("old"), new.replace(taken, "")];

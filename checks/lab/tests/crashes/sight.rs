@@ -1,10 +1,10 @@
-//! The comparison that all else here rests on sees what it should.
+//! Tests that the comparison on which the other crash tests rely detects every difference.
 
 use nixfleet_lab::lab::{Lab, Plan};
 
 use crate::field::{End, Field, role};
 
-/// Small things that an undone change could leave behind.
+/// Small differences that an undone change could leave behind.
 const LEFT: [&str; 16] = [
     "chmod 0640 /etc/walk/reloaded.conf",
     "chown keeper /srv/walk/access",

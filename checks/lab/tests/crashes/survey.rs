@@ -1,5 +1,5 @@
-//! All of a host that a change could reach, looked at from outside: files, accounts, what NixFleet knows,
-//! units.
+//! The state of a host that a change could affect, read from outside: files, accounts, NixFleet's recorded
+//! state and units.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nixfleet_lab::guest::Guest;
 use serde_json::Value;
 
-/// Everything below is looked at.
+/// The directories whose contents are compared.
 const TREES: [&str; 9] = [
     "/etc",
     "/home",
@@ -21,11 +21,11 @@ const TREES: [&str; 9] = [
     "/usr/local",
     "/var/lib/nixfleet",
 ];
-/// Files that are looked at line by line, each line by its first field.
+/// The files that are compared line by line. The first field of a line is its name.
 pub const ACCOUNT_FILES: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
-/// What NixFleet knows, looked at without what it saw of inodes.
+/// NixFleet's recorded state, which is compared without its metadata of inodes.
 pub const STATE: &str = "/var/lib/nixfleet/state.json";
-/// The units of the tests.
+/// The names of the units in the tests.
 pub const UNITS: [&str; 10] = [
     "steady.service",
     "changed.service",
@@ -38,22 +38,22 @@ pub const UNITS: [&str; 10] = [
     "created.timer",
     "job.service",
 ];
-/// One answer for each unit, then what failed and what systemd is still about to do.
+/// A script that prints the properties of each unit, then the failed units and the pending jobs of systemd.
 const ASK: &str = "systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload,\
                    MainPID,InvocationID -- \"$@\"; echo; echo failed; systemctl list-units --failed --plain --no-legend; \
                    echo jobs; systemctl list-jobs --no-legend";
 
-/// A host at one moment.
+/// The state of a host at one moment.
 #[derive(Clone, Debug)]
 pub struct Survey {
     things: BTreeMap<String, String>,
-    /// What tells one run of a unit from the next, for those that run.
+    /// The invocation ids of the units that run, which differ between two runs of a unit.
     pub runs: BTreeMap<String, String>,
 }
 
 impl Survey {
-    /// Of a guest. Files from before `since`, in seconds since 1970-01-01, count with the very time they were
-    /// modified.
+    /// Takes a survey of a guest. `since` is in seconds since 1970-01-01. For files that were modified before
+    /// it, the exact modification time is compared.
     pub fn take(guest: &Guest, since: i64) -> Self {
         let root = PathBuf::from(format!("/proc/{}/root", guest.leader().unwrap()));
         let mut survey = Self { things: BTreeMap::new(), runs: BTreeMap::new() };
@@ -68,15 +68,15 @@ impl Survey {
 
     fn look(&mut self, root: &Path, path: &Path, since: i64) {
         let shown = format!("/{}", path.strip_prefix(root).unwrap().display());
-        // Nix sets its mode when it starts, systemd another when it boots.
+        // Nix sets the mode of this directory when it starts, and systemd sets another mode at boot.
         if shown.ends_with("/per-user") {
             return;
         }
-        // Between the listing of its directory and now it may have gone.
+        // The file may have been deleted since its directory was listed.
         let Ok(metadata) = path.symlink_metadata() else { return };
         let rights = format!("{:o} {}:{}", metadata.mode(), metadata.uid(), metadata.gid());
         if metadata.is_dir() {
-            // Directories of NixFleet's own in which nothing stands mean nothing.
+            // Empty directories in NixFleet's state directory have no meaning.
             if !shown.starts_with("/var/lib/nixfleet") {
                 self.things.insert(shown, format!("directory {rights}"));
             }
@@ -129,7 +129,8 @@ impl Survey {
             self.things.insert(format!("state of group {}", group.as_str().unwrap()), String::new());
         }
         let rest = state.as_object_mut().unwrap();
-        // Which generations there are the links say; these are made by whoever tries them.
+        // The links show which generations exist. The recorded generations are also changed by the trials
+        // themselves.
         rest.remove("generations");
         rest.remove("users");
         rest.remove("groups");
@@ -142,7 +143,7 @@ impl Survey {
         let (shown, rest) = said.split_once("\n\nfailed\n").unwrap();
         let (failed, jobs) = rest.split_once("jobs\n").unwrap();
         self.things.insert("units that failed".into(), failed.trim().into());
-        // The distribution's own are none of our concern.
+        // Jobs of the distribution's own units are ignored.
         let jobs = jobs.lines().filter(|job| UNITS.iter().any(|unit| job.contains(unit)));
         self.things.insert("jobs of units".into(), jobs.collect::<Vec<_>>().join("; "));
         for (unit, block) in UNITS.iter().zip(shown.split("\n\n")) {
@@ -164,8 +165,9 @@ impl Survey {
         }
     }
 
-    /// Without what an undone change may leave: accounts are never removed, so that no id is ever used twice.
-    /// Those that were made must be shut, and NixFleet must know of them.
+    /// Returns this survey without the accounts that an undone change may leave. Accounts are never removed,
+    /// so that no id is ever used twice. The accounts that the change created must be disabled and be in
+    /// NixFleet's recorded state.
     pub fn without_shut_accounts(&self, old: &Self) -> Self {
         let mut things = self.things.clone();
         let made = |kind: &str| -> Vec<String> {
@@ -194,14 +196,14 @@ impl Survey {
         Self { things, runs: self.runs.clone() }
     }
 
-    /// What differs from another, by name.
+    /// Returns the names of the entries that differ from another survey.
     pub fn differing(&self, other: &Self) -> Vec<String> {
         let names =
             self.things.keys().chain(other.things.keys().filter(|name| !self.things.contains_key(*name)));
         names.filter(|name| self.things.get(*name) != other.things.get(*name)).cloned().collect()
     }
 
-    /// The same with both sides, for people.
+    /// Returns the differing entries with both values, for messages.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let shown = |survey: &Self, name: &str| -> String {
             survey.things.get(name).map_or("nothing", String::as_str).chars().take(160).collect()
@@ -211,9 +213,9 @@ impl Survey {
     }
 }
 
-/// The lock and the note of the last run say who ran. The tools for accounts keep copies of what they change,
-/// and one that is killed leaves a lock, also under the name of its process, and a file it did not finish.
-/// The next one takes them over.
+/// Whether a file changes by itself. The lock and the record of the last run depend on the user of the run.
+/// The account tools keep copies of the files that they change. A killed tool leaves a lock file, also under
+/// the name of its process, and an unfinished file. The next run of the tool takes these files over.
 fn moves_by_itself(path: &str) -> bool {
     let of_tools = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid"].iter().any(|file| {
         let rest = path.strip_prefix("/etc/").and_then(|name| name.strip_prefix(file));

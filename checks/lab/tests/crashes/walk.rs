@@ -1,6 +1,6 @@
-//! An apply on a real host is killed before one of the changes that it makes. Whatever puts the host right,
-//! the next run, the recovery after a run or the boot: it ends in exactly the old or exactly the new
-//! generation.
+//! Kills an apply on a real host before one of the changes that it makes. The host is then recovered by the
+//! next run, by the recovery after the run, or at boot. In each case it must end in exactly the old or
+//! exactly the new generation.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -11,21 +11,21 @@ use nixfleet_lab::lab::{Lab, Plan};
 use crate::field::{End, Field, role};
 use crate::{ALL_OR_NOTHING, SOAK, record};
 
-/// Units that no trial may restart: one that the change does not concern, one that is only reloaded.
+/// The units that no trial may restart: one that the change does not affect, and one that is only reloaded.
 const NEVER_RESTARTED: [&str; 2] = ["steady.service", "reloaded.service"];
 
-/// How the host is put right.
+/// The way in which the host is recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rescue {
-    /// By the next run, whatever that is about.
+    /// By the next run of the activator, whatever its subcommand.
     NextRun,
-    /// On its own account, as behind a run that was killed.
+    /// By the recovery that runs after a killed run.
     Recovery,
-    /// By its unit at the next boot, after the power went.
+    /// By the recovery unit at the next boot, after a power cut.
     Boot,
 }
 
-/// What became of the trials on one host.
+/// The results of the trials on one host.
 #[derive(Default)]
 struct Trials {
     failures: Vec<String>,
@@ -36,14 +36,14 @@ struct Trials {
 }
 
 impl Trials {
-    /// Kills the change at one point, has the host put right, and looks; if it `goes_on`, then applies once
-    /// more.
+    /// Kills the change at one point, recovers the host and compares its state. With `goes_on`, it then
+    /// applies once more.
     fn death(&mut self, field: &mut Field<'_>, at: usize, rescue: Rescue, calm: bool, goes_on: bool) {
         let trial = format!("killed at change {at}, then {rescue:?} on {}", field.guest.name());
         if let Err(failure) = field.dies(at) {
             self.failures.push(format!("{trial}: {failure}"));
         }
-        // Without a journal there is nothing for a boot to do.
+        // Without a journal, the boot has nothing to recover.
         let open = field.guest.files().unwrap().exists("/var/lib/nixfleet/journal.json");
         let rescue = if rescue == Rescue::Boot && !open { Rescue::NextRun } else { rescue };
         if let Err(failure) = self.rescue(field, rescue) {
@@ -86,13 +86,13 @@ impl Trials {
             }
             Rescue::NextRun => {
                 let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
-                // There is no such generation, and that is all it may complain about.
+                // There is no generation 99, and the run may report no other problem.
                 if next.stdout.contains("NF-409") { Ok(()) } else { Err(format!("the next run says {next}")) }
             }
         }
     }
 
-    /// After whatever happened an apply brings the new generation.
+    /// Asserts that an apply after the recovery results in the new generation.
     fn apply_at_last(&mut self, field: &Field<'_>, trial: &str) {
         self.applied += 1;
         let applied = field.activator().args(["apply", "--closure", &field.closure, "--json"]).run().unwrap();
@@ -103,7 +103,7 @@ impl Trials {
     }
 }
 
-/// Walks over points of a change on several hosts at once, each taking a share.
+/// Tries the given points of a change on several hosts at once, with a share of the points on each.
 fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync) -> (usize, Trials) {
     let hosts = fields.len();
     let mut total = Trials::default();
@@ -120,7 +120,7 @@ fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync)
                 {
                     let rescue = match index % 12 {
                         7 => Rescue::Boot,
-                        // Hosts take every second of these, and each shall see both.
+                        // Each host gets every second point, and must try both ways.
                         share if share / 3 % 2 == 0 => Rescue::NextRun,
                         _ => Rescue::Recovery,
                     };
@@ -142,27 +142,30 @@ fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync)
     (changes, total)
 }
 
-/// Changes whose number is the same each time: systemd is asked the more often the busier the machine is.
+/// Returns the number of changes without the queries of systemd, whose number depends on how busy the machine
+/// is.
 fn lasting(log: &[String]) -> usize {
     log.iter().filter(|line| !line.contains("Run\tsystemctl")).count()
 }
 
-/// The first change that reaches a unit: systemd is spoken to once the journal says that all is staged.
+/// Returns the number of the first change that affects a unit. systemd is called after the journal has
+/// recorded that all files are staged.
 fn first_unit_job(log: &[String]) -> usize {
     let staged =
         log.iter().rposition(|line| line.contains("Rename\t/var/lib/nixfleet/journal.json.new")).unwrap();
     log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
 }
 
-/// Every sixth change, and the first of each kind, where each tool is a kind of its own. The tests of the
-/// activator walk over all changes, on trees of files, and `make soak-hosts` over all of these.
+/// Returns the numbers of every sixth change, and of the first of each kind. Each tool counts as its own
+/// kind. The tests of the activator try all changes on trees of files, and `make soak-hosts` tries all
+/// changes here.
 fn some(log: &[String]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 6 == 0);
     chosen.map(|(index, _)| index + 1).collect()
 }
 
-/// What a line of the log says was done, behind its number.
+/// Returns the kind of change in a line of the log, which follows the number of the change.
 fn kind(line: &str) -> &str {
     let (_, change) = line.split_once('\t').unwrap();
     if change.starts_with("Run\t") { change } else { change.split('\t').next().unwrap() }
@@ -187,7 +190,7 @@ fn killed_before_the_changes_of_a_real_host() {
     record(ALL_OR_NOTHING, "walk::killed_before_the_changes_of_a_real_host", &tried, &trials.failures);
 }
 
-/// Beyond a hundred operations whole filesystems are written to the disk, not file by file.
+/// With more than a hundred operations, whole filesystems are synced instead of single files.
 #[test]
 fn killed_while_many_files_of_a_real_host_change() {
     let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();

@@ -1,5 +1,5 @@
-//! The window in which a change has to be confirmed: whoever waits in it may die, and the clock on the wall
-//! may jump.
+//! Tests of the window in which a change must be confirmed: the waiting run may be killed, and the system
+//! clock may jump.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use nixfleet_lab::lab::{Lab, Plan};
 use crate::field::{End, Field, role};
 use crate::{ALL_OR_NOTHING, record};
 
-/// Jumps in seconds: a day back, an hour back, an hour ahead, a day ahead.
+/// The jumps of the clock, in seconds: a day back, an hour back, an hour ahead and a day ahead.
 const JUMPS: [i64; 4] = [-86_400, -3_600, 3_600, 86_400];
-/// How long the window is, in seconds.
+/// The length of the window, in seconds.
 const WINDOW: u64 = 2;
 
 #[test]

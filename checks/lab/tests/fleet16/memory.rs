@@ -1,4 +1,5 @@
-//! Chapters about what is remembered of changes, on hosts and on the operator's machine, and who is told.
+//! Parts of the rollout test about the records of changes on hosts and on the operator's machine, and about
+//! notifications.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::Fleet16;
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
-/// Whoever changed it, and from where.
+/// Each host records its own changes, with the user and the machine that made them.
 pub fn a_host_remembers_its_changes_itself(fleet: &Fleet16) {
     let (finished, document) = fleet.json("status --host db-01 --host web-01");
     assert!(finished.ok(), "{finished}");
@@ -28,7 +29,8 @@ pub fn a_host_remembers_its_changes_itself(fleet: &Fleet16) {
     assert_says(&shown, 0, &["last run: apply by eve@operator", "before that: rollback by ada@operator, "]);
 }
 
-/// Its hosts go on without it; what became of them it does not know, and does not say that it does.
+/// The hosts continue without the killed command. It does not know their outcomes, and the history reports
+/// them as unknown.
 pub fn a_killed_command_is_told_as_interrupted(fleet: &Fleet16) {
     let before = fleet.version("db-01");
     let rollout = killed_while_it_changes_a_host(fleet, "17");
@@ -46,8 +48,8 @@ pub fn a_killed_command_is_told_as_interrupted(fleet: &Fleet16) {
     assert_says(&shown, 0, &["see also", "apply --yes --resume"]);
 }
 
-/// Releases a version, and kills the command that applies it while a host changes, which goes on. Returns the
-/// rollout.
+/// Releases a version, and kills the command that applies it while a host changes. The host continues.
+/// Returns the id of the rollout.
 fn killed_while_it_changes_a_host(fleet: &Fleet16, version: &str) -> String {
     fleet.releases(version);
     fleet.host("db-01").ask("touch /run/held").unwrap();
@@ -70,7 +72,7 @@ fn killed_while_it_changes_a_host(fleet: &Fleet16, version: &str) -> String {
     told["id"].as_str().unwrap().to_owned()
 }
 
-/// Neither of a file nor of what a command was given or said.
+/// The history contains no secret from a file, from the arguments of a command or from its output.
 pub fn no_secret_is_remembered(fleet: &Fleet16) {
     let secret = "hunter2-in-a-file";
     let file = format!("{{ nixfleet.files.\"/etc/secret\".text = \"{secret}\"; }}");
@@ -88,7 +90,7 @@ pub fn no_secret_is_remembered(fleet: &Fleet16) {
     assert_eq!((found.code, found.stdout.as_str()), (1, ""), "{found}");
 }
 
-/// Read-only, and damaged.
+/// The history is read-only first, and damaged then. Neither prevents an apply.
 pub fn a_history_that_cannot_be_written_stops_nobody(fleet: &Fleet16) {
     fleet.releases("8");
     let history = "/home/ada/.local/state/nixfleet/history";
@@ -112,8 +114,8 @@ pub fn a_history_that_cannot_be_written_stops_nobody(fleet: &Fleet16) {
     ask(&format!("cat /root/whole > {history}/history.db"));
 }
 
-/// One recipient is a program that writes down what it gets, on another nobody listens. A rollout that goes
-/// on tells those whom the fleet named when it was planned.
+/// One recipient is a program that records the notifications. The other is an address on which no server
+/// listens. A resumed rollout notifies the recipients that the fleet had when it was planned.
 pub fn others_are_told_and_hold_nobody_up(fleet: &Fleet16) {
     fleet.releases("9");
     fleet.says(

@@ -1,4 +1,4 @@
-//! Sixteen hosts with a service each, and the operator with their fleet in `~/rollout`.
+//! A lab with sixteen hosts that each run a service, and the operator with their fleet in `~/rollout`.
 
 pub mod memory;
 mod told;
@@ -12,25 +12,24 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 
-/// The lab.
+/// The lab with the sixteen hosts.
 pub struct Fleet16 {
     lab: Lab,
 }
 
-/// A time in which a host did not answer, in milliseconds of some clock: the first and the last time it was
-/// asked in vain.
+/// A period in which a host did not answer. Times are in milliseconds of an arbitrary clock.
 #[derive(Clone, Debug)]
 pub struct Down {
-    /// Which host.
+    /// The name of the host.
     pub host: String,
-    /// The first time.
+    /// The time of the first request without an answer.
     pub from: u64,
-    /// The last time.
+    /// The time of the last request without an answer.
     pub until: u64,
 }
 
 impl Fleet16 {
-    /// Boots hosts that `NixFleet` never saw.
+    /// Boots sixteen hosts that `NixFleet` has never changed.
     pub fn boot() -> Self {
         let mut plan = Plan::new(format!("{}-rollout", std::process::id()));
         for (prefix, count, first) in [("web", 12, 100), ("db", 4, 130)] {
@@ -44,17 +43,17 @@ impl Fleet16 {
         fleet
     }
 
-    /// The operator's machine.
+    /// Returns the operator's machine.
     pub fn operator(&self) -> &Guest {
         self.lab.operator().unwrap().guest()
     }
 
-    /// A host.
+    /// Returns a host.
     pub fn host(&self, name: &str) -> &Guest {
         self.lab.guest(name).unwrap()
     }
 
-    /// Runs `nixfleet` with these words in the fleet.
+    /// Runs `nixfleet` with these arguments in the directory of the fleet.
     pub fn types(&self, words: &str) -> Finished {
         self.types_as("ada", words)
     }
@@ -64,12 +63,12 @@ impl Fleet16 {
         self.lab.operator().unwrap().types(&line).unwrap()
     }
 
-    /// The same, with the one JSON document it prints.
+    /// Runs `nixfleet` with these arguments, and returns the JSON document that it prints as well.
     pub fn json(&self, words: &str) -> (Finished, Value) {
         self.json_as("ada", words)
     }
 
-    /// The same, as somebody else. Afterwards the history has to say the same as the document.
+    /// Like [`Self::json`], as another user. Asserts that the history matches the document.
     pub fn json_as(&self, user: &str, words: &str) -> (Finished, Value) {
         let finished = self.types_as(user, &format!("{words} --json"));
         let document = serde_json::from_str(&finished.stdout);
@@ -78,7 +77,7 @@ impl Fleet16 {
         (finished, document)
     }
 
-    /// Runs `nixfleet` with these words, and does something meanwhile.
+    /// Runs `nixfleet` with these arguments, and calls `act` while it runs.
     pub fn meanwhile(&self, words: &str, act: impl FnOnce()) -> Finished {
         thread::scope(|scope| {
             let typed = scope.spawn(|| self.types(words));
@@ -87,12 +86,12 @@ impl Fleet16 {
         })
     }
 
-    /// Replaces something in the role of the hosts.
+    /// Replaces a text in the role of the hosts.
     pub fn edits(&self, from: &str, to: &str) {
         self.lab.operator().unwrap().edits("../rollout/app.nix", from, to).unwrap();
     }
 
-    /// Gives the service another version.
+    /// Sets the version of the service in the role.
     pub fn releases(&self, version: &str) {
         let line = format!("sed -i 's/version = \"[0-9]*\"/version = \"{version}\"/' ../rollout/app.nix");
         self.lab.operator().unwrap().types(&line).unwrap().success().unwrap();
@@ -107,26 +106,27 @@ impl Fleet16 {
         self.lab.operator().unwrap().types(&line).unwrap().success().unwrap();
     }
 
-    /// The version that a host has.
+    /// Returns the version that a host has.
     pub fn version(&self, host: &str) -> String {
         let conf = self.host(host).files().unwrap().text("/etc/app.conf").unwrap();
         conf.trim().trim_start_matches("version ").to_owned()
     }
 
-    /// How many hosts have which version.
+    /// Returns the number of hosts by version.
     pub fn versions(&self) -> Vec<(String, usize)> {
         counted(self.lab.hosts().map(|host| self.version(host.name())))
     }
 
-    /// Waits until a host is held up in the middle of a change.
+    /// Waits until a host is paused in the middle of a change.
     pub fn wait_until_held(&self, host: &str) {
-        // In brackets, so that it does not find the shell that looks for it.
+        // The brackets prevent the pattern from matching the shell that searches for it.
         let held = "pgrep --full 'sh -c [w]hile . -e /run/held'";
         let what = format!("{host} is being changed");
         wait_until(&what, Duration::from_secs(60), || Ok(self.host(host).sh(held)?.ok())).unwrap();
     }
 
-    /// Asks the services of hosts over and over while something is done, and returns when they were down.
+    /// Connects to the services of hosts repeatedly while `act` runs, and returns the periods in which they
+    /// were down.
     pub fn watched(&self, hosts: &[&str], act: impl FnOnce() -> Finished) -> (Finished, Vec<Down>) {
         let operator = self.lab.operator().unwrap().guest();
         let script = format!(
@@ -150,7 +150,7 @@ impl Fleet16 {
     }
 }
 
-/// When hosts were down, from lines `host up|down microseconds`.
+/// Returns the periods in which hosts were down, from lines of the form `host up|down microseconds`.
 fn downs(lines: &str) -> Vec<Down> {
     let mut open: BTreeMap<String, Down> = BTreeMap::new();
     let mut downs = Vec::new();
@@ -167,12 +167,12 @@ fn downs(lines: &str) -> Vec<Down> {
     downs
 }
 
-/// The waves of a document.
+/// Returns the waves in a document.
 pub fn waves(document: &Value) -> Vec<Vec<String>> {
     serde_json::from_value(document["rollout"]["waves"].clone()).unwrap()
 }
 
-/// How many hosts of a document ended how.
+/// Returns the number of hosts in a document by outcome.
 pub fn by_outcome(document: &Value) -> Vec<(String, usize)> {
     counted(
         document["hosts"].as_array().unwrap().iter().map(|host| host["outcome"].as_str().unwrap().to_owned()),

@@ -1,4 +1,4 @@
-//! Filesystems of hers that are her own program (FUSE) and never answer.
+//! Tests of FUSE filesystems of mallory's whose program never answers.
 
 use std::thread;
 
@@ -9,8 +9,8 @@ use crate::stage::assert_says;
 use crate::stage::role::{self, Stage};
 use crate::{apply, stage};
 
-/// A filesystem of hers that answers requests only about its root. Root mounts it here, as fusermount would,
-/// since the lab's hosts do not have fusermount.
+/// A filesystem of mallory's that answers only requests about its root directory. It is mounted by root, as
+/// fusermount would, because the lab's hosts do not have fusermount.
 const FUSE: &str = r#"
 import ctypes, os, struct, sys
 fd = os.open('/dev/fuse', os.O_RDWR)
@@ -32,8 +32,7 @@ while True:
     os.write(fd, struct.pack('IiQ', 16 + len(answer), 0, unique) + answer)
 "#;
 
-/// Also if root lets users mount filesystems that others see (`user_allow_other`), and the program never
-/// answers.
+/// This holds even if root allows users to mount filesystems that others can see (`user_allow_other`).
 #[test]
 fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     let stage = stage();
@@ -93,7 +92,7 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
         unmounts(place);
         stage.applies();
     }
-    // It is mounted while the change runs, which then must go back.
+    // The filesystem is mounted while the change runs, and the change must then be rolled back.
     let waits = format!(
         "until grep -q 9 {app}/conf; do sleep 0.02; done; exec python3 /run/fuse.py {app} ,allow_other"
     );
@@ -110,7 +109,7 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     unmounts(app);
     stage.declares(&wanted("6", json!({})));
     stage.applies();
-    // It is there when a change that was cut off is undone, as at boot.
+    // The filesystem is mounted when an interrupted change is undone, as at boot.
     for (number, place) in [app, "/home/mallory"].into_iter().enumerate() {
         let mut gated = wanted("cut off", json!({}));
         gated["systemd"] = json!({ "units": { "gate.service": role::enabled(GATE) } });
@@ -135,11 +134,11 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     }
 }
 
-/// A service whose start ends when somebody writes into a pipe.
+/// A service whose start waits for input from a pipe.
 const GATE: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/head -c1 /run/gate";
 
-/// Begins a change, and kills it and the command that waits for it in the middle, with nothing to put the
-/// host right at once: as a power cut does, but what is mounted stays.
+/// Starts a change, and kills it and the command that waits for it in the middle. Nothing recovers the host
+/// at once. This is like a power cut, but filesystems stay mounted.
 fn cuts_off_at_the_gate(stage: &Stage) {
     let alone = "test -p /run/gate || mkfifo /run/gate; mkdir -p /run/systemd/system/nixfleet-run-.service.d
         printf '[Service]\\nExecStopPost=\\n' > /run/systemd/system/nixfleet-run-.service.d/alone.conf; systemctl daemon-reload";

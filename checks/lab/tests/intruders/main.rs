@@ -1,5 +1,5 @@
-//! Tests of a user without rights on a managed host, and of a service that owns a directory with managed
-//! files. Both attack what runs there as root.
+//! Tests of attacks by an unprivileged user of a managed host, and by a service that owns a directory with
+//! managed files. Both attack the programs that run there as root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, outcomes};
 
-/// A host with the user mallory, who attacks it.
+/// Returns a host with the user mallory, who attacks it.
 fn stage() -> Stage {
     let stage = Stage::set();
     stage.web().ask("useradd --create-home --shell /bin/bash mallory").unwrap();
     stage
 }
 
-/// Runs a program as mallory in the background, until it is stopped.
+/// Starts a program as mallory in the background, which runs until its unit is stopped.
 fn begins(stage: &Stage, unit: &str, program: &str) {
     let file = format!("/run/{unit}.pl");
     stage.web().files().unwrap().write(&file, program).unwrap();
@@ -29,7 +29,7 @@ fn begins(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// The output of an apply, whatever its exit code.
+/// Runs an apply, and returns the outcome and the result of the host, whatever the exit code.
 fn apply(stage: &Stage, flags: &str) -> (String, Value) {
     let (finished, mut document) =
         stage.types_for_json(&format!("nixfleet apply --yes --json --host web-1 {flags}"));
@@ -37,11 +37,11 @@ fn apply(stage: &Stage, flags: &str) -> (String, Value) {
     (outcome.unwrap_or_else(|| panic!("{finished}")), document["hosts"][0].take())
 }
 
-/// Waits until the change has reached her directory, and then changes the path that leads there.
+/// Waits until the change has reached mallory's directory, and then modifies the path to it.
 const BENDS: &str = r#"use Socket; chdir '/home/mallory';
 for (;;) { open(F, '<', 'app/conf'); $_ = <F>; close F; last if /2/; select(undef, undef, undef, 0.005); }
 "#;
-/// Names, each with what she does then. `activator/tests/it/attackers.rs` tries more ways.
+/// The attacks, each with its name. `activator/tests/it/attackers.rs` tries more.
 const WAYS: [(&str, &str); 5] = [
     ("a link in place of her directory", "rename('app', 'kept'); symlink('/etc', 'app');"),
     (
@@ -57,8 +57,8 @@ const WAYS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Only paths in directories of hers may fail to be restored; all others are, and the next change is not
-/// blocked.
+/// Only paths in mallory's directories may fail to be restored. All others are restored, and the next change
+/// is not blocked.
 #[test]
 fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     let stage = stage();
@@ -84,7 +84,7 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
         assert_eq!(outcome, "ok", "{name}: {result:#}");
         begins(&stage, "attack", &format!("{BENDS}{act}\nopen(F, '>', '/home/mallory/acted'); sleep 1000;"));
         let down = json!({ "down": { "tcp": { "port": 81 }, "retries": 1 } });
-        // Not all of these paths contain a directory that changes.
+        // Only every second change also affects the directory itself.
         let mode = if number % 2 == 0 { "0750" } else { "0755" };
         stage.declares(&wanted("2", mode, down));
         let (outcome, result) = apply(&stage, "");
@@ -114,12 +114,12 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     assert_eq!(stage.web().ask("ls /var/lib/nixfleet/tx; find / -xdev -name '.nixfleet-tx*'").unwrap(), "");
 }
 
-/// A process that claims to be an sshd with more logins under way than it accepts.
+/// A process that looks like an sshd with more logins in progress than it accepts.
 const LISTENER: &str = "$0 = 'sshd: /usr/sbin/sshd -D [listener] 100 of 10-100 startups'; sleep 1000;";
-/// A drop-in that makes sshd accept connections and end them at once.
+/// A drop-in that makes sshd accept connections and close them at once.
 const CUT: &str = "[Service]\nSystemCallFilter=~clone clone3 fork vfork\nSystemCallErrorNumber=EPERM\n";
 
-/// A login as root does not confirm one either.
+/// A login as root does not confirm such a change either.
 #[test]
 fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     let stage = stage();
@@ -152,8 +152,8 @@ fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     }
 }
 
-/// Opens everything that she may open, and locks it in both possible ways; takes all inotify watches that she
-/// may have; starts many processes; and stops everything that runs as her, again and again.
+/// Opens every file that mallory may open, and locks it in both possible ways. Uses all inotify watches that
+/// she may have, starts many processes, and stops all processes of hers, again and again.
 const HOLDS: &str = r#"
 import ctypes, errno, fcntl, os, resource, signal, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -205,7 +205,7 @@ while True:
     time.sleep(0.001)
 "#;
 
-/// Locks the database of Nix, which everybody may read, and continues.
+/// Locks the database of Nix, which everybody may read, and keeps it locked.
 const LOCKS_NIX: &str = r#"
 import fcntl, os, time
 held = [open('/nix/var/nix/db/' + name) for name in ('db.sqlite', 'db.sqlite-shm')]
@@ -215,8 +215,8 @@ open('/home/mallory/locked', 'w').write('x')
 time.sleep(1000)
 "#;
 
-/// A change does not wait for anything that any user may lock, watch or stop. The database of Nix is the
-/// exception: it is closed to others here, as docs/security.md says.
+/// A change does not wait for anything that unprivileged users may lock, watch or stop. The exception is the
+/// database of Nix. The test closes it to other users, as docs/security.md describes.
 #[test]
 fn what_she_holds_holds_up_no_change() {
     let stage = stage();
@@ -239,7 +239,7 @@ fn what_she_holds_holds_up_no_change() {
     stage.declares(&wanted("1"));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
-    // While she locks it, nothing can be copied into the store. The time limit ends the wait.
+    // While mallory locks the database, nothing can be copied into the store. The time limit ends the wait.
     let timeouts = "defaults.timeouts.copy = 1;\n  defaults.timeouts.change = 4;\n  defaults.ssh.user";
     stage.edits("fleet.nix", "defaults.ssh.user", timeouts);
     runs_python(&stage, "nix", LOCKS_NIX);
@@ -262,7 +262,7 @@ fn what_she_holds_holds_up_no_change() {
     for path in ["/etc/passwd", "/etc/login.defs", "/nix/var/nix/profiles/nixfleet", "/nix/var/nix/gcroots"] {
         assert!(locked(path), "{path}");
     }
-    // She cannot open the files that programs lock.
+    // Mallory cannot open the files that programs lock.
     let ours = "grep -e pwd.lock -e shadow$ -e lib/nixfleet -e run/nixfleet -e gc.lock -e big-lock -e nix/var/nix/db /home/mallory/names || true";
     assert_eq!(stage.web().ask(ours).unwrap(), "");
     let (outcome, result) = apply(&stage, "");
@@ -272,7 +272,7 @@ fn what_she_holds_holds_up_no_change() {
         assert!(finished.ok(), "{finished}");
     }
     assert_eq!(stage.web().ask("cat /etc/a").unwrap(), "1");
-    // Other users still have the store, through its daemon.
+    // Other users can still use the store, through its daemon.
     let store = "runuser -u deploy -- nix-store --check-validity $(readlink -f /nix/var/nix/profiles/nixfleet/system)";
     assert!(stage.web().sh(store).unwrap().ok());
 }
@@ -287,8 +287,8 @@ fn runs_python(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// Reads everything that becomes readable, under every name that appears and through /proc, and records where
-/// she sees a word.
+/// Reads every file that becomes readable, under every name that appears and through /proc, and records where
+/// it finds one of two words.
 const WATCHES: &str = r#"
 import ctypes, os, struct, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -354,7 +354,7 @@ while True:
                     pass
 "#;
 
-/// Content that only root may read stays private, wherever it is copied, checked or restored.
+/// Content that only root may read stays private, wherever it is copied, validated or restored.
 #[test]
 fn she_reads_nothing_of_roots_while_a_change_runs() {
     let stage = stage();
@@ -386,7 +386,7 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
         let (outcome, result) = apply(&stage, "");
         assert_eq!(outcome, "ok", "{result:#}");
     }
-    // Back to the original content.
+    // The original content is restored.
     stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
@@ -394,7 +394,7 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
         stage.web().ask("cat /etc/secret /srv/app/secret /home/mallory/secret | uniq").unwrap(),
         "# s3cret"
     );
-    // Wait until she has caught up.
+    // Wait until the program has read all earlier files.
     stage.web().ask("echo c4nary > /tmp/last").unwrap();
     stage.waits_for("grep --quiet 'READ c4nary /tmp/last' /home/mallory/seen");
     let seen = stage.web().ask("cat /home/mallory/seen").unwrap();
@@ -465,7 +465,8 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
     assert_eq!(stage.web().ask("cat /etc/a").unwrap(), "1");
 }
 
-/// A capability that counts only in a namespace of hers, long attributes, and mounts that only she sees.
+/// Sets a capability that is valid only in a user namespace of mallory's, and long extended attributes, and
+/// mounts filesystems that only this namespace sees.
 const NAMESPACE: &str = r#"
 import os, subprocess, struct
 os.setxattr('/srv/app/cap', 'security.capability', struct.pack('<IIIII', 0x02000001, 0x3fff, 0, 0, 0))
@@ -478,13 +479,13 @@ os.chdir('/home/mallory/app')
 open('/home/mallory/inside', 'w').write('x')
 os.execvp('sleep', ['sleep', '1000'])
 "#;
-/// A directory with more entries than any program should read, and one that is deeper than a path may be
-/// long.
+/// Creates a directory with more entries than any program should read, and one that is nested deeper than the
+/// length of a path allows.
 const MANY: &str = "chdir('/srv/app/many'); for (1 .. 200000) { open(F, '>', $_); close F; }
 chdir('/srv/app/deep'); for (1 .. 300) { mkdir('d' x 200); chdir('d' x 200); }
 open(F, '>', '/srv/app/done'); print F 'x'; close F; sleep 1000;
 ";
-/// Holds a lease under a name that looks like a line of output.
+/// Holds a lease in a process whose name looks like a line of output.
 const NAMED: &str = "$SIG{IO} = 'IGNORE'; $0 = \"x\\n2 hosts: 2 ok\"; open(F, '>', \"/home/mallory/etc/b\\n2 hosts: 2 ok\\e[2J\"); close F;
 open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1000;
 ";
@@ -492,7 +493,7 @@ open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1000;
 #[test]
 fn links_mounts_and_names_of_hers_give_her_nothing() {
     let stage = stage();
-    // There is no room for a single file.
+    // The temporary directories have no room for a single file.
     let full = "for place in /tmp /var/tmp; do mount -t tmpfs -o nr_inodes=1,mode=1777 tmpfs $place; done";
     stage.web().ask(full).unwrap();
     stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
@@ -541,7 +542,8 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     let before = caps("/srv/app/cap");
     assert!(before.starts_with("01000003") && before.ends_with("e9030000 3"), "hers alone: {before}");
     let secret = "stat --format '%a %U %h' /home/secret; cat /home/secret";
-    // The change is undone, then it succeeds, then the file is removed.
+    // The change is undone first, then it succeeds, then mallory adds files and another change removes the
+    // managed ones.
     stage.declares(&wanted("1", json!({ "down": { "tcp": { "port": 81 }, "retries": 0 } })));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "rolled-back", "{result:#}");
@@ -572,7 +574,7 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
         stage.web().ask("stat --format '%a %U' /home/mallory/app/link; ls /srv/app/many | wc -l").unwrap(),
         "600 root\n200000"
     );
-    // Her names appear within a line.
+    // Names that mallory chose appear only within a line.
     stage.web().ask("systemctl stop attack inside").unwrap();
     begins(&stage, "attack", NAMED);
     stage.waits_for("grep --quiet LEASE /proc/locks");

@@ -1,4 +1,4 @@
-//! A host with health checks.
+//! Functions for tests of a host with health checks.
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use super::{applies, lone, outcomes_of};
 
-/// The host.
+/// Returns the host.
 pub fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Gives web servers these health checks, in place of those of the test before.
+/// Declares health checks for web servers, which replace the previous ones.
 pub fn checks(lab: &Lab, nix: &str) {
     let file = lab.operator().unwrap().guest().files().unwrap();
     let module = format!("{{ pkgs, host, ... }}:\n{{\n  nixfleet.healthChecks = {{\n{nix}\n  }};\n}}\n");
     file.write("/home/ada/fleet/roles/checks.nix", module).unwrap();
 }
 
-/// web-1 with a module for checks, converged without any.
+/// Returns a lab with web-1, to which the fleet is applied with an empty module for health checks.
 pub fn converged() -> Lab {
     let lab = lone("web-1");
     let operator = lab.operator().unwrap();
@@ -35,7 +35,7 @@ pub fn converged() -> Lab {
     lab
 }
 
-/// Applies to web-1, and says how that ended.
+/// Applies to web-1, and returns the result of the host.
 pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
     let line = format!("nixfleet apply --yes --json --host web-1 {flags}");
     let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
@@ -43,7 +43,7 @@ pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
     (finished, host)
 }
 
-/// The results of checks by name: whether they passed, attempts, detail.
+/// Returns the results of the checks: name, whether it passed, number of attempts, and detail.
 pub fn found(host: &Value) -> Vec<(String, bool, u64, String)> {
     let results = host["healthChecks"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
-//! What several stories begin with or look at.
+//! Functions that several test programs share.
 
-// Each test program takes a part of it.
+// Each test program uses only a part of this module.
 #![allow(dead_code)]
 
 pub mod checked;
@@ -14,24 +14,24 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 
-/// Three hosts that NixFleet never saw, and the operator with the demo's fleet.
+/// Boots three hosts that NixFleet has never changed, and the operator with the demo's fleet.
 pub fn fresh() -> Lab {
     Lab::boot(&Plan::of_test()).unwrap()
 }
 
-/// One host of the demo that NixFleet never saw, and the operator with the demo's fleet.
+/// Boots one host of the demo that NixFleet has never changed, and the operator with the demo's fleet.
 pub fn lone(host: &str) -> Lab {
     Lab::boot(&Plan::of_test().only(host)).unwrap()
 }
 
-/// Three hosts that have what the demo's fleet says.
+/// Boots three hosts, and applies the demo's fleet to them.
 pub fn converged() -> Lab {
     let lab = fresh();
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
     lab
 }
 
-/// Applies without questions and returns how each host ended; the exit code has to be 0.
+/// Applies without a prompt and returns the outcome of each host. The exit code must be 0.
 pub fn applies(lab: &Lab, targets: &str) -> BTreeMap<String, String> {
     let operator = lab.operator().unwrap();
     let (finished, document) =
@@ -40,7 +40,7 @@ pub fn applies(lab: &Lab, targets: &str) -> BTreeMap<String, String> {
     outcomes(&document)
 }
 
-/// How each host of a document ended.
+/// Returns the outcome of each host in a document.
 pub fn outcomes(document: &Value) -> BTreeMap<String, String> {
     let hosts = document["hosts"].as_array().unwrap().iter();
     hosts
@@ -48,12 +48,12 @@ pub fn outcomes(document: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Outcomes, as written in a test.
+/// Converts expected outcomes for a comparison with [`outcomes`].
 pub fn outcomes_of<const N: usize>(outcomes: [(&str, &str); N]) -> BTreeMap<String, String> {
     outcomes.into_iter().map(|(host, outcome)| (host.to_owned(), outcome.to_owned())).collect()
 }
 
-/// What `ada` typed ended with this exit code and said each of these things.
+/// Asserts that a command ended with this exit code and printed each of these texts.
 #[track_caller]
 pub fn assert_says(finished: &Finished, code: i32, sayings: &[&str]) {
     assert_eq!(finished.code, code, "{finished}");
@@ -63,12 +63,12 @@ pub fn assert_says(finished: &Finished, code: i32, sayings: &[&str]) {
     }
 }
 
-/// Everything of every host, to be compared later.
+/// Takes a snapshot of every host.
 pub fn snapshots(lab: &Lab) -> Vec<(&Guest, Snapshot)> {
     lab.hosts().map(|host| (host, Snapshot::take(host).unwrap())).collect()
 }
 
-/// No host differs from its snapshot.
+/// Asserts that no host differs from its snapshot.
 #[track_caller]
 pub fn assert_as_before(snapshots: &[(&Guest, Snapshot)]) {
     for (host, before) in snapshots {
@@ -77,34 +77,34 @@ pub fn assert_as_before(snapshots: &[(&Guest, Snapshot)]) {
     }
 }
 
-/// The number of the generation in force on a host.
+/// Returns the number of the current generation of a host.
 pub fn generation(host: &Guest) -> u64 {
     let link = host.ask("readlink /nix/var/nix/profiles/nixfleet/system").unwrap();
     link.trim_start_matches("system-").trim_end_matches("-link").parse().unwrap()
 }
 
-/// Adds something to what a web server has.
+/// Adds Nix code to the role of web servers.
 pub fn adds(lab: &Lab, nix: &str) {
     let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
     lab.operator().unwrap().edits("roles/web.nix", before, &format!("{nix}\n{before}")).unwrap();
 }
 
-/// web-1 refuses a change with these words, and is as it was. That is known from the plan: its store has been
-/// sent nothing.
+/// Asserts that web-1 refuses a change with these texts and is unchanged. The plan must already detect the
+/// problem, so nothing may be copied to the store of the host.
 #[track_caller]
 pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     let sent = refuses(lab, command, code, sayings);
     assert!(!sent, "only the apply knew");
 }
 
-/// web-1 refuses an apply with these words, which its plan could not know, and is as it was but for its
-/// store.
+/// Asserts that web-1 refuses an apply with these texts, which the plan could not detect, and is unchanged
+/// except for its store.
 #[track_caller]
 pub fn assert_apply_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     assert!(refuses(lab, command, code, sayings), "the plan knew");
 }
 
-/// Says whether the closure was sent.
+/// Asserts that web-1 refuses a command, and returns whether the closure was copied.
 #[track_caller]
 fn refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) -> bool {
     let web = lab.guest("web-1").unwrap();

@@ -1,4 +1,4 @@
-//! A host whose role is what a test declares, for stories about its units.
+//! A host whose role is declared by each test as JSON.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 
 use super::{applies, lone, outcomes, outcomes_of};
 
-/// Far longer than anything here takes.
+/// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// web-1 and an operator whose role `web` is what a test declares.
+/// The host web-1, and an operator whose role `web` is declared by the test.
 pub struct Stage(Lab);
 
 impl Stage {
-    /// A fresh host.
+    /// Boots a host that NixFleet has never changed.
     pub fn set() -> Self {
         let stage = Self(lone("web-1"));
         let role = "{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }\n";
@@ -26,12 +26,12 @@ impl Stage {
         stage
     }
 
-    /// The host.
+    /// Returns the host.
     pub fn web(&self) -> &Guest {
         self.0.guest("web-1").unwrap()
     }
 
-    /// The operator's machine.
+    /// Returns the operator's machine.
     pub fn operator(&self) -> &Guest {
         self.0.operator().unwrap().guest()
     }
@@ -41,26 +41,26 @@ impl Stage {
         files.write(&format!("/home/ada/fleet/{name}"), text).unwrap();
     }
 
-    /// Everything that the role has from now on.
+    /// Replaces the configuration in the role.
     pub fn declares(&self, intent: &Value) {
         self.fleet_file("roles/role.json", &intent.to_string());
     }
 
-    /// The same, of units alone.
+    /// Replaces the configuration in the role by these units.
     pub fn declares_units<const N: usize>(&self, units: [(&str, Value); N]) {
         let units: Map<String, Value> =
             units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
         self.declares(&json!({ "systemd": { "units": units } }));
     }
 
-    /// Applies; once more there is nothing to do.
+    /// Asserts that an apply succeeds, and that a second apply changes nothing.
     #[track_caller]
     pub fn applies(&self) {
         assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "ok")]));
         assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
     }
 
-    /// Applies what has to be refused or undone, and leaves everything as it was.
+    /// Asserts that an apply is refused or undone with this outcome, and that the host is unchanged.
     #[track_caller]
     pub fn fails(&self, outcome: &str, code: &str, sayings: &[&str]) -> Finished {
         let before = Snapshot::take(self.web()).unwrap();
@@ -79,27 +79,27 @@ impl Stage {
         finished
     }
 
-    /// Goes back by one generation.
+    /// Rolls the host back by one generation.
     pub fn rolls_back(&self) {
         self.types("nixfleet rollback --host web-1 --yes").success().unwrap();
     }
 
-    /// A unit as it stands.
+    /// Returns the state of a unit.
     pub fn unit(&self, name: &str) -> Unit {
         self.web().unit(name).unwrap()
     }
 
-    /// Several of them.
+    /// Returns the states of several units.
     pub fn units<const N: usize>(&self, names: [&str; N]) -> [Unit; N] {
         names.map(|name| self.unit(name))
     }
 
-    /// What the operator types.
+    /// Runs a line as the operator.
     pub fn types(&self, line: &str) -> Finished {
         self.0.operator().unwrap().types(line).unwrap()
     }
 
-    /// The same, with the JSON document that it prints.
+    /// Runs a line as the operator, and returns the JSON document that it prints as well.
     pub fn types_for_json(&self, line: &str) -> (Finished, Value) {
         self.0.operator().unwrap().types_for_json(line).unwrap()
     }
@@ -109,12 +109,12 @@ impl Stage {
         self.0.operator().unwrap().edits(file, from, to).unwrap();
     }
 
-    /// What systemd says of a unit.
+    /// Returns a property of a unit.
     pub fn property(&self, unit: &str, property: &str) -> String {
         self.web().ask(&format!("systemctl show --value --property={property} -- {unit}")).unwrap()
     }
 
-    /// How many lines a unit has left in a log.
+    /// Returns the number of lines that units have written to a log in `/run`.
     pub fn count(&self, log: &str) -> usize {
         self.web().ask(&format!("cat /run/{log} 2>/dev/null | wc -l")).unwrap().parse().unwrap()
     }
@@ -125,27 +125,27 @@ impl Stage {
     }
 }
 
-/// A unit that starts at boot.
+/// Returns a unit that starts at boot.
 pub fn enabled(text: &str) -> Value {
     json!({ "text": format!("{text}\n[Install]\nWantedBy=multi-user.target\n") })
 }
 
-/// A unit that something else starts.
+/// Returns a static unit, which another unit starts.
 pub fn stat(text: &str) -> Value {
     json!({ "text": text })
 }
 
-/// The section of a service.
+/// Returns the `[Service]` section with these lines.
 pub fn service(lines: &str) -> String {
     format!("[Service]\n{lines}\n")
 }
 
-/// A service that runs; `version` is what changes.
+/// Returns a service that keeps running. `version` distinguishes its versions.
 pub fn runs(version: u32) -> String {
     service(&format!("Environment=V={version}\nExecStart=/usr/bin/sleep infinity"))
 }
 
-/// A oneshot that adds a line to a log.
+/// Returns a oneshot service that adds a line to a log in `/run`.
 pub fn logs(log: &str, more: &str) -> String {
     service(&format!("Type=oneshot\nExecStart=/bin/sh -c 'echo ran >>/run/{log}'\n{more}"))
 }

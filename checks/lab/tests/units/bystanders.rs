@@ -1,17 +1,17 @@
-//! Units that no step names: what systemd takes down with others, or starts with them, is as before when all
-//! is done.
+//! Tests of units that are not part of the plan. If systemd stops or starts such a unit together with others,
+//! it must be in its previous state after the change.
 
 use serde_json::{Value, json};
 
 use crate::stage::assert_says;
 use crate::stage::role::{Stage, enabled, runs, service, stat};
 
-/// A service that runs as long as others do.
+/// Returns a service that depends on others.
 pub fn tied(ties: &str, version: u32) -> String {
     format!("[Unit]\n{ties}\n{}", runs(version))
 }
 
-/// Adds units by hand, and starts them.
+/// Adds units by hand, without NixFleet, and starts them.
 pub fn by_hand<const N: usize>(stage: &Stage, units: &[(&str, String); N]) {
     let files = stage.web().files().unwrap();
     for (name, text) in units {
@@ -31,8 +31,8 @@ pub fn assert_active(stage: &Stage, units: &[&str]) {
 #[test]
 fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     let stage = Stage::set();
-    // Whether those that hang on it can run is for dep to say. Systemd restarts them together with it, and is
-    // content.
+    // dep.service decides whether the units that depend on it can run. systemd restarts them together with
+    // dep.service, and does not report that they fail.
     let dep = |says: &str| {
         let start = format!("ExecStartPre=/usr/bin/{says} /run/broken\nExecStart=/usr/bin/sleep infinity");
         enabled(&format!("[Unit]\nDescription={says}\n{}", service(&start)))
@@ -44,18 +44,19 @@ fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     stage.applies();
     by_hand(&stage, &[("own.service", hangs.clone())]);
 
-    // One of somebody else's is named.
+    // A unit that NixFleet does not manage is reported.
     stage.declares_units([("dep.service", dep("touch")), ("top.service", stat(&runs(1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
-    assert_says(&finished, 0, &["own.service ran before and does not any more"]);
+    assert_says(&finished, 0, &["own.service ran before and no longer runs"]);
 
-    // One that is declared takes the change back, which names it only where it does not run then.
+    // A failed unit that is declared rolls the change back. It is reported as stopped only if it does not run
+    // after the rollback.
     stage.declares_units([("dep.service", dep("rm -f")), ("top.service", enabled(&hangs))]);
     stage.applies();
     stage.declares_units([("dep.service", dep("touch")), ("top.service", enabled(&hangs))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
     assert_says(&finished, 2, &["rolled-back", "NF-406", "top.service"]);
-    assert!(!finished.stdout.contains("ran before and does not any more"), "{finished}");
+    assert!(!finished.stdout.contains("ran before and no longer runs"), "{finished}");
     assert_active(&stage, &["dep.service", "top.service"]);
 }
 
@@ -90,8 +91,8 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.web().ask("systemctl daemon-reload").unwrap();
     let all = ["dep.service", "top.service", "own.service", "bound.service", "far.service", "old.service"];
 
-    // It fails before its main process, so that what hangs on it is not started again. The snapshots say that
-    // all is as before, the alarm too.
+    // dep.service fails before its main process starts, so systemd does not start the dependent units again.
+    // The snapshots verify that all units are in their previous state, alarm.service too.
     declares("ExecStartPre=/bin/false\nExecStart=/usr/bin/sleep infinity", &[]);
     stage.fails("rolled-back", "NF-406", &["dep.service"]);
     assert_active(&stage, &all);
@@ -99,28 +100,28 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.fails("rolled-back", "NF-406", &["dep.service"]);
     assert_active(&stage, &all);
 
-    // A unit of ours that another one takes down for good.
+    // A unit of NixFleet is stopped for good by another unit.
     declares(good, &[("rival.service", enabled(&tied("Conflicts=top.service", 1)))]);
     stage.fails("rolled-back", "NF-406", &["top.service", "rival.service", "Conflicts"]);
     assert_active(&stage, &all);
 
-    // A unit of somebody else, which a unit of ours says to replace, is named.
+    // A unit that NixFleet does not manage, and that one of NixFleet's units replaces, is reported.
     declares(good, &[("new.service", enabled(&tied("Conflicts=old.service", 1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
-    assert_says(&finished, 0, &["old.service ran before and does not any more", "new.service"]);
+    assert_says(&finished, 0, &["old.service ran before and no longer runs", "new.service"]);
     assert_active(&stage, &["new.service", "dep.service", "top.service", "own.service", "bound.service"]);
     stage.rolls_back();
     assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
 
-    // A change that works.
+    // A change succeeds.
     declares(&format!("{good}\nEnvironment=V=2"), &[]);
     stage.applies();
     assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
 
-    // What stays down since what it needs goes for good: the plan says so, and the outcome.
+    // A unit stays down because its dependency is removed. Both the plan and the outcome report it.
     stage.declares_units([("top.service", stat(&runs(1)))]);
     let plan = stage.types("nixfleet plan --host web-1");
     assert_says(&plan, 0, &["own.service", "bound.service", "depends on dep.service"]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
-    assert_says(&finished, 0, &["own.service ran before and does not any more"]);
+    assert_says(&finished, 0, &["own.service ran before and no longer runs"]);
 }

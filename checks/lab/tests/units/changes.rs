@@ -1,4 +1,4 @@
-//! What a change does to units of every kind, and what fails takes the host back.
+//! Tests of changes to units of every type, and of failures that roll the host back.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use crate::stage::assert_says;
 use crate::stage::role::{Stage, enabled, logs, runs, service, stat};
 
-/// Less than what has no limit of its own is waited for, and far more than anything here takes on a busy
-/// machine.
+/// A limit below the default start timeout, and far longer than any step here takes on a busy machine.
 const UNLIMITED: Duration = Duration::from_secs(240);
 
 #[test]
@@ -134,7 +133,8 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
     let works = stage.unit("works.service");
     let echo = stage.unit("echo.service").main_pid;
 
-    // The services alone: what waits for them goes on waiting, and what is a job is not done for it.
+    // Only the services change. The units that trigger them keep waiting, and jobs that have ended are not
+    // run again.
     generation(7001, 2198, "go", 2);
     stage.applies();
     assert_eq!(stage.units(listening), before);
@@ -144,7 +144,8 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
     assert_eq!(stage.property("works.service", "Environment"), "V=2");
     stage.web().ask("systemctl start fails.service").unwrap();
 
-    // What starts them: it is armed anew, and a running service behind a socket comes back with it.
+    // The triggering units change. They are restarted, and a running service of a socket is restarted with
+    // it.
     let echo = stage.unit("echo.service").main_pid;
     generation(7002, 2197, "gone", 2);
     stage.applies();
@@ -163,7 +164,7 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
     assert!(stage.property("fails.timer", "NextElapseUSecRealtime").contains("2198"));
     assert_eq!(stage.count("fails"), 2);
 
-    // Nothing is started by what is about to stop.
+    // Units that are about to stop do not start others.
     stage.declares(&json!({}));
     stage.applies();
     for name in listening.iter().chain(&["echo.service", "works.service"]) {
@@ -174,7 +175,8 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
 #[test]
 fn units_start_after_what_they_come_after_and_stop_before_it() {
     let stage = Stage::set();
-    // Neither wants the other, so nothing but the order helps. The names are against it.
+    // Neither unit requires the other, so only their order ensures the result. The names sort in the opposite
+    // order.
     let app = |version: u32| {
         let lines = "ExecStartPre=/bin/test -e /run/ready\nExecStop=/bin/sh -c 'test -e /run/ready || echo lost >>/run/lost'";
         enabled(&format!("[Unit]\nAfter=z-db.service\n{}{lines}\n", runs(version)))
@@ -192,7 +194,7 @@ fn units_start_after_what_they_come_after_and_stop_before_it() {
     stage.rolls_back();
     assert_eq!(stage.property("a-app.service", "Environment"), "V=1");
 
-    // One is new, the other changes.
+    // One unit is new, and the other one changes.
     stage.declares_units([("a-app.service", enabled(&runs(3)))]);
     stage.applies();
     both(4);
@@ -226,20 +228,20 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
     let finished = stage.fails("rolled-back", "NF-406", &["in time", "endless.service", "startTimeout"]);
     assert!(finished.took < UNLIMITED, "{finished}");
 
-    // It says that it is ready, and is not.
+    // This service reports that it is ready, and then fails.
     let liar =
         "Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready; sleep 0.1; exit 1'";
     with("liar.service", enabled(&service(liar)));
     stage.fails("rolled-back", "NF-406", &["liar.service"]);
 
-    // Far longer than a moment, and up again at once.
+    // This service runs longer than the usual observation time, and is restarted at once when it ends.
     let flaps = "ExecStart=/bin/sh -c 'sleep 0.7; exit 0'\nRestart=always\nRestartSec=0";
     let mut flapping = enabled(&service(flaps));
     flapping["settle"] = json!(2);
     with("flaps.service", flapping);
     stage.fails("rolled-back", "NF-420", &["flaps.service", "started again"]);
 
-    // The limit of systemd is hit at once, and not held against what is right at last.
+    // The start limit of systemd is reached at once. It must not prevent the start of the corrected unit.
     let storm = |program: &str| {
         let limit = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n";
         let lines = format!("ExecStart={program}\nRestart=always\nRestartSec=0");
@@ -260,11 +262,11 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
 fn what_comes_back_may_take_as_long_as_it_was_said_to() {
     let stage = Stage::set();
     let slow = |work: &str| {
-        // A restart may take as long as its stop, too.
+        // A restart may also take as long as the stop timeout.
         let lines =
             format!("Type=oneshot\nRemainAfterExit=yes\nTimeoutStopSec=1\nExecStart=/bin/sh -c '{work}'");
         let mut slow = enabled(&service(&lines));
-        // A busy machine needs a while for the start that succeeds.
+        // On a busy machine, the start that succeeds takes a while.
         slow["startTimeout"] = json!(6);
         ("slow.service", slow)
     };
@@ -276,7 +278,7 @@ fn what_comes_back_may_take_as_long_as_it_was_said_to() {
     stage.declares_units([slow("true"), ("z-bad.service", bad)]);
     let line = "nixfleet apply --yes --host web-1";
     let finished = stage.types(line);
-    assert_says(&finished, 2, &["NF-412", "Unit slow.service did not restart in time", "startTimeout"]);
+    assert_says(&finished, 2, &["NF-412", "unit slow.service did not restart in time", "startTimeout"]);
     assert!(finished.took < UNLIMITED, "{finished}");
     stage.web().ask("rm /run/slow").unwrap();
     stage.declares_units([old()]);
@@ -329,13 +331,13 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
         ("failed".into(), foreign)
     );
 
-    // The distribution's: with a mask, its drop-ins would change nothing.
+    // A masked unit of the distribution is refused, because its drop-ins would have no effect.
     let upgrades = "unattended-upgrades.service";
     web.ask(&format!("systemctl mask {upgrades}")).unwrap();
     intent(2, json!({ upgrades: drop_in }));
     stage.fails("blocked", "NF-421", &[upgrades, "systemctl unmask"]);
     web.ask(&format!("systemctl unmask {upgrades}")).unwrap();
-    // As nice as the lab is, where nothing is said.
+    // Without a setting, the service has the nice value of the lab.
     let (before, nice) = (stage.unit(upgrades), stage.property(upgrades, "Nice"));
     stage.applies();
     assert_eq!(stage.property(upgrades, "Nice"), "7");
@@ -344,7 +346,7 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
     assert_eq!(stage.property(upgrades, "Nice"), nice);
     assert_eq!(stage.unit(upgrades).sub, "running");
 
-    // Ours, masked by hand: a hand edit like any other.
+    // A unit of NixFleet that is masked by hand is drift like any other hand edit.
     web.ask("systemctl stop app; ln -sf /dev/null /etc/systemd/system/app.service; systemctl daemon-reload")
         .unwrap();
     let plan = stage.types("nixfleet plan --host web-1");
@@ -353,7 +355,7 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
     stage.applies();
     assert_eq!(stage.unit("app.service").sub, "running");
 
-    // What does not run need not be restarted, masked or not.
+    // A unit that does not run need not be restarted, even if it is masked.
     web.ask("systemctl stop named; rm /etc/systemd/system/named.service; systemctl mask named").unwrap();
     intent(3, json!({}));
     stage.applies();
@@ -401,7 +403,7 @@ fn reloads_slices_targets_and_mounts_disturb_no_more_than_they_must() {
     assert_eq!(stage.property("app.slice", "MemoryMax"), (200 << 20).to_string());
     assert!(size().contains("size=2048k"), "{}", size());
 
-    // Whatever needs both is restarted, and not reloaded.
+    // A unit that needs both a restart and a reload is only restarted.
     generation(2, 3, 2, "two.service");
     stage.applies();
     assert_ne!(stage.unit("one.service").main_pid, one.main_pid);

@@ -1,5 +1,5 @@
-//! Units that no step names, where a change ends in its middle: nobody confirms it, or its activator is
-//! killed. Each that ran before runs again.
+//! Tests of units that are not part of the plan, if a change is interrupted because it is not confirmed or
+//! because its activator is killed. Each unit that ran before must run again.
 
 use std::thread;
 
@@ -11,7 +11,7 @@ use crate::bystanders::{assert_active, by_hand, tied};
 use crate::stage::role::{Stage, enabled, runs, service};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
-/// All that runs before the change.
+/// The units that run before the change.
 const RUNNING: [&str; 7] = [
     "dep.service",
     "top.service",
@@ -26,11 +26,11 @@ const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 const KILL: &str = "kill -KILL $(systemctl show --value -p MainPID \
                     $(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d' ' -f1))";
 
-/// Units of ours, and units by hand that hang on them; then a change that restarts what all hang on, starts a
-/// rival of one of them, and last of all waits at a gate.
+/// Sets up units of NixFleet, and dependent units that are added by hand. Declares a change that restarts the
+/// common dependency, starts a unit that conflicts with one of them, and then waits at a gate.
 fn changes() -> Stage {
     let stage = Stage::set();
-    // What was started with the old files can be held up, too.
+    // The start of the old unit can be paused too.
     let hold = "ExecStartPre=/bin/sh -c 'test ! -p /run/hold || head -c1 /run/hold'";
     let dep = format!(
         "[Unit]\nDescription=Old\n{}",
@@ -62,7 +62,7 @@ fn changes() -> Stage {
     stage
 }
 
-/// Types an apply, and does something to it at the gate.
+/// Starts an apply, and calls `act` while it waits at the gate.
 fn meanwhile(stage: &Stage, flags: &str, act: impl FnOnce()) -> Finished {
     thread::scope(|scope| {
         let typed = scope.spawn(|| stage.types(&format!("nixfleet apply --yes --json --host web-1 {flags}")));
@@ -117,7 +117,8 @@ fn what_went_down_comes_back_also_where_the_way_back_is_killed() {
     meanwhile(&stage, "", || {
         stage.web().ask("mkfifo /run/hold").unwrap();
         stage.web().ask(KILL).unwrap();
-        // The old files are back, and systemd has forgotten whom the new ones were at odds with.
+        // At this point, the old files are restored, and systemd does not know the conflicts that the new
+        // files declared.
         stage.waits_for("pgrep --full '^head -c1 /run/hold'");
         let kill = "pkill -KILL --full 'recover --behin[d]'; rm /run/hold; pkill --full '^head -c[1]'";
         stage.web().ask(kill).unwrap();

@@ -1,4 +1,4 @@
-//! What systemd asks for or refuses is known in the plan, and settings without effect are told.
+//! Tests that a plan reports the requirements and refusals of systemd, and settings without effect.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn a_user_that_nobody_has_is_told() {
     );
 }
 
-/// The units that `/etc/wbe` restarts. There is no `wbe.service`.
+/// The units that are restarted when `/etc/wbe` changes. There is no `wbe.service`.
 const RESTARTED: [&str; 3] = ["wbe.service", "once.service", "typo.service"];
 
 #[test]
@@ -52,7 +52,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     let before = stage.units(refusing);
     let pid = stage.unit("gw.service").main_pid;
 
-    // Two services that run gain a socket, and what refuses to be restarted changes.
+    // Two running services get a socket, and two units that refuse a restart change.
     let drop_in = json!({ "dropIns": { "a.conf": { "text": "[Service]\nNice=7\n" } } });
     stage.declares_units([
         ("gw.service", enabled(&runs(1))),
@@ -80,7 +80,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     stage.rolls_back();
     assert_eq!([stage.unit("gw.service").active, stage.unit("gw.socket").active], ["active", "inactive"]);
 
-    // It fails in the middle: what ran without a socket runs without a socket.
+    // The change fails in the middle. Services that ran without a socket run without a socket again.
     let bad = enabled(&service("Type=oneshot\nExecStart=/bin/false"));
     stage.declares_units([
         ("gw.service", enabled(&runs(1))),
@@ -92,14 +92,15 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     stage.fails("rolled-back", "NF-406", &["z-bad.service"]);
     assert_eq!(stage.unit("stays.service").active, "active");
 
-    // Its files go; it runs on, and nothing of it is left in the way.
+    // The files of a unit that cannot be stopped are removed. The unit keeps running, and does not block
+    // later changes.
     stage.declares(&json!({}));
     assert_says(&stage.types(PLAN), 0, &["stays.service: it runs on until the host reboots"]);
     stage.applies();
     assert_eq!([stage.unit("stays.service").active, stage.unit("gw.service").active], ["active", "inactive"]);
     assert!(!files.exists("/etc/systemd/system/stays.service"));
 
-    // A reload that cannot be done is refused beforehand.
+    // An impossible reload is refused before the change.
     let conf = |text: &str| {
         stage.declares(&json!({
             "systemd": { "units": { "gw.service": enabled(&runs(1)) } },
@@ -111,7 +112,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     conf("2");
     stage.fails("blocked", "NF-406", &["gw.service", "cannot be reloaded"]);
 
-    // Settings without effect.
+    // These settings have no effect.
     let wanted =
         |text: &str, target: &str| json!({ "text": format!("{text}\n[Install]\nWantedBy={target}\n") });
     stage.declares(&json!({

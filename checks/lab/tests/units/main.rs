@@ -1,5 +1,5 @@
-//! Units of every kind on a real host: what a change does to each, what fails takes the host back, and a
-//! roll-back ends where it should.
+//! Tests of units of every type on a real host: the effect of a change on each, failures that roll the host
+//! back, and rollbacks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

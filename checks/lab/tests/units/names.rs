@@ -1,4 +1,4 @@
-//! Names are not units: aliases, instances and families.
+//! Tests of unit names that are not the units themselves: aliases, instances and name prefixes.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn aliases_instances_and_families_are_taken_for_the_units_they_are() {
     stage.rolls_back();
     assert_eq!(stage.unit("nick.service").sub, "running");
 
-    // Enablement is that of one instance.
+    // Enabling a template enables one instance of it.
     let jobs = |version: u32, install: &str| {
         let target = "[Unit]\nWants=job@one.service\n[Install]\nWantedBy=multi-user.target\n";
         let template = if install.is_empty() { stat(&runs(version)) } else { installed(version, install) };
@@ -56,7 +56,7 @@ fn aliases_instances_and_families_are_taken_for_the_units_they_are() {
     stage.applies();
     assert_eq!(["one", "hand", "own"].map(active), ["inactive", "inactive", "active"]);
 
-    // The drop-ins of a family concern those that read them.
+    // The drop-ins of a name prefix affect only the units that read them.
     let units = [("web-a", 1), ("web-b", 1), ("web-c@x", 1)];
     for (name, version) in units {
         files.write(&format!("/run/systemd/system/{name}.service"), runs(version)).unwrap();

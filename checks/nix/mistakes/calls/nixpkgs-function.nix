@@ -1,7 +1,7 @@
 { inputs }:
 {
   inherit inputs;
-  # As `import inputs.nixpkgs` gives it.
+  # A function, as `import inputs.nixpkgs` returns it.
   nixpkgs = { system }: throw system;
   fleet.hosts.web-1.addr = "web-1";
 }

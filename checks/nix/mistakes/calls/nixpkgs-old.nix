@@ -1,7 +1,7 @@
 { inputs }:
 {
   inherit inputs;
-  # As in 22.11, before modules had a class.
+  # nixpkgs as in 22.11, when modules had no class yet.
   nixpkgs = inputs.nixpkgs // {
     lib = inputs.nixpkgs.lib // {
       evalModules =

@@ -1,7 +1,7 @@
 { inputs }:
 {
   inherit inputs;
-  # What is wrong besides is told too.
+  # The other mistakes are reported too.
   nixpkgs = inputs.nixpkgs.legacyPackages.x86_64-linux // {
     inherit (inputs.nixpkgs) lib;
     callPackage = null;

@@ -1,4 +1,4 @@
-//! `nixfleet backups drop`.
+//! The subcommand `nixfleet backups drop`.
 
 use nixfleet_contract::backup::Backup;
 use nixfleet_operator::operation::at_once::AtOnce;
@@ -13,10 +13,10 @@ use crate::command::{Context, confirm};
 use crate::exit::Exit;
 use crate::render;
 
-/// Drops backups from hosts, after it has shown which.
+/// Shows which backups would be dropped, asks for confirmation, and drops them.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &BackupsDropArgs, context: &Context) -> Result<Exit, Stop> {
     if !args.dry_run {
         confirm::check(args.yes, context)?;

@@ -1,4 +1,4 @@
-//! `nixfleet backups list`.
+//! The subcommand `nixfleet backups list`.
 
 use nixfleet_operator::operation::backups::ListBackupsRequest;
 use nixfleet_operator::stop::Stop;
@@ -8,10 +8,10 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::render;
 
-/// Lists the backups of the hosts.
+/// Lists the backups of the selected hosts.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &BackupsListArgs, context: &Context) -> Result<Exit, Stop> {
     let targets = args.targets.targets(context.output)?;
     let results = ListBackupsRequest { targets, paths: args.path.clone() }.list(&context.operation).await?;

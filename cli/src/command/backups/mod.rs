@@ -1,4 +1,4 @@
-//! `nixfleet backups`.
+//! The subcommand `nixfleet backups`.
 
 mod discard;
 mod list;
@@ -10,10 +10,10 @@ use crate::args::{BackupsArgs, BackupsCommand};
 use crate::command::Context;
 use crate::exit::Exit;
 
-/// Lists, shows or drops what was kept on hosts.
+/// Lists, shows or drops backups on hosts.
 ///
 /// # Errors
-/// The command came to no host.
+/// The command stopped before it reached any host.
 pub async fn execute(args: &BackupsArgs, context: &Context) -> Result<Exit, Stop> {
     match &args.what {
         BackupsCommand::List(args) => list::execute(args, context).await,

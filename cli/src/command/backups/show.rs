@@ -1,4 +1,4 @@
-//! `nixfleet backups show`.
+//! The subcommand `nixfleet backups show`.
 
 use std::io::{IsTerminal, Write};
 
@@ -16,10 +16,11 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::render;
 
-/// Prints the content of a backup: as indented text on a terminal, byte for byte elsewhere.
+/// Prints the content of a backup. On a terminal, the content is printed as indented text, otherwise
+/// unchanged.
 ///
 /// # Errors
-/// The command came to no host, or the content cannot be shown there.
+/// The command stopped before it reached the host.
 pub async fn execute(args: &BackupsShowArgs, context: &Context) -> Result<Exit, Stop> {
     let request = ShowBackupRequest {
         fleet: args.flake.request(context.output)?,
@@ -48,11 +49,11 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> Result<Exit, 
     Ok(context.exit(&[result]))
 }
 
-/// Prints it, or returns it for the document.
+/// Prints the content of a backup, or returns it for the JSON document.
 fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<String>, Problem> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let binary = || {
-        Problem::new(Code::Usage, "the backup is no text")
+        Problem::new(Code::Usage, "the backup is not text")
             .at(&head.backup.path)
             .because("a terminal or a JSON document cannot show it")
             .help("write it to a file: nixfleet backups show HOST PATH >FILE")
@@ -66,7 +67,7 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     others(&head.others);
     if std::io::stdout().is_terminal() {
         let text = many_lines(text.ok_or_else(binary)?);
-        // Behind an indent: what a host sends begins no line.
+        // Each line is indented, so that content from a host cannot imitate a message of this program.
         let lines: String = text.lines().flat_map(|line| ["  ", line, "\n"]).collect();
         render::out(&lines);
     } else {
@@ -77,7 +78,7 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     Ok(None)
 }
 
-/// Says that there are others, where it matters which one was meant.
+/// Prints a list of older backups of the same path, in case one of them was meant.
 fn others(others: &[Backup]) {
     if others.is_empty() {
         return;

@@ -1,5 +1,4 @@
-//! What a live view shows: what is known of the hosts that something is being done about, and how far the
-//! whole has come.
+//! The content of the live view: the hosts in progress, and the progress of the whole command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,21 +9,21 @@ use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::event::{EventKind, Phase, Stage};
 
-/// The room there is, in columns and lines.
+/// The size of the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Lines.
+    /// Number of lines.
     pub height: usize,
 }
 
-/// What is being done, as events tell it.
+/// The state of a command, derived from its events.
 #[derive(Debug, Default)]
 pub struct Board {
     stage: Option<(Stage, Instant)>,
     active: BTreeMap<String, Active>,
-    /// How many hosts something was done about that was no rollout.
+    /// The number of hosts that are done, outside of a rollout.
     done: usize,
     rollout: Option<WaveBoard>,
     begun: usize,
@@ -34,7 +33,7 @@ pub struct Board {
 struct Active {
     phase: Phase,
     since: Instant,
-    /// In which order the hosts began: a line keeps its place among the others.
+    /// The number of this host in the order of start, so that its line keeps its place.
     place: usize,
 }
 
@@ -42,14 +41,14 @@ struct Active {
 struct WaveBoard {
     began: Instant,
     waves: Vec<BTreeSet<String>>,
-    /// From 1; 0 before the first.
+    /// The number of the current wave, from 1; 0 before the first wave.
     wave: usize,
     ended: BTreeMap<String, Outcome>,
     watched_until: Option<Instant>,
 }
 
 impl Board {
-    /// Takes in what happens now.
+    /// Updates the board with an event that happens at the time `now`.
     pub fn hear(&mut self, kind: &EventKind, now: Instant) {
         match kind {
             EventKind::StageBegan { stage } => self.stage = Some((*stage, now)),
@@ -61,7 +60,7 @@ impl Board {
             EventKind::HostPlanned { host, .. } => self.over(host),
             EventKind::HostEnded(end) => {
                 self.over(&end.host);
-                // An excluded host is in no wave.
+                // Excluded hosts are in no wave.
                 if let Some(rollout) = &mut self.rollout
                     && rollout.waves.iter().any(|wave| wave.contains(&end.host))
                 {
@@ -100,25 +99,25 @@ impl Board {
         self.restart();
     }
 
-    /// Counts from nothing again where nothing is being done any more.
+    /// Resets the counters when nothing is in progress.
     fn restart(&mut self) {
         if self.active.is_empty() && self.rollout.is_none() && self.stage.is_none() {
             (self.begun, self.done) = (0, 0);
         }
     }
 
-    /// Whether there is nothing to show.
+    /// Returns whether there is nothing to show.
     pub fn is_idle(&self) -> bool {
         self.stage.is_none() && self.active.is_empty() && self.rollout.is_none()
     }
 
-    /// A line for each host that something is being done about, as far as there is room, then one about the
-    /// whole, which begins with a sign of life.
+    /// Returns a line for each host in progress, as far as the lines fit, followed by a summary line. The
+    /// summary starts with `alive`, a frame of the spinner.
     pub fn lines(&self, now: Instant, room: Room, alive: &str) -> Vec<String> {
         let mut hosts: Vec<(&String, &Active)> = self.active.iter().collect();
-        // Those that wait are the least news.
+        // Waiting hosts come last, since they are least interesting.
         hosts.sort_by_key(|(_, active)| (active.phase == Phase::Waiting, active.place));
-        // The whole has its line, and what was typed or printed before stays in sight.
+        // Two lines are reserved: one for the summary, and one for what was typed or printed before.
         let most = room.height.saturating_sub(2).max(1);
         let shown = if hosts.len() > most { most - 1 } else { hosts.len() };
         let names = hosts[..shown].iter().map(|(host, _)| measure_text_width(host)).max().unwrap_or(0);
@@ -136,12 +135,12 @@ impl Board {
             lines.push(format!("… and {} more", hosts.len() - shown));
         }
         lines.push(format!("{alive}{}", self.whole(now, room)));
-        // A line that reaches the last column makes some terminals begin the next one.
+        // Some terminals start a new line after a line that fills the last column.
         let width = room.width.saturating_sub(1);
         lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
     }
 
-    /// What is being done about a host, or what it waits for.
+    /// Describes the phase of a host, or what the host is waiting for.
     fn doing(&self, host: &str, phase: Phase) -> String {
         let Some(rollout) = self.rollout.as_ref().filter(|_| phase == Phase::Waiting) else {
             return phase.as_str().to_owned();
@@ -167,7 +166,7 @@ impl Board {
         }
     }
 
-    /// How many hosts something is done about, and how many wait.
+    /// Describes how many hosts are in progress, and how many are waiting.
     fn at_work(&self) -> String {
         let waiting = self.active.values().filter(|active| active.phase == Phase::Waiting).count();
         let mut text = format!("{} in work", self.active.len() - waiting);
@@ -221,7 +220,7 @@ impl WaveBoard {
     }
 }
 
-/// How much of a wave is done, where there is room to draw it.
+/// Draws a progress bar for a wave; empty if the terminal is too narrow.
 fn bar(done: usize, of: usize, width: usize) -> String {
     let length = match width {
         ..60 => return String::new(),
@@ -232,7 +231,7 @@ fn bar(done: usize, of: usize, width: usize) -> String {
     format!("{}{} ", "━".repeat(full), "─".repeat(length - full))
 }
 
-/// A time as people read it at a glance.
+/// Formats a duration in its two largest units.
 fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {

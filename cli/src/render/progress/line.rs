@@ -1,4 +1,4 @@
-//! What is said once and stays.
+//! Messages about progress that stay on the terminal.
 
 use nixfleet_contract::outcome::Outcome;
 
@@ -7,11 +7,11 @@ use crate::render::time;
 use nixfleet_operator::event::{Event, EventKind, HostEnd, Level};
 use nixfleet_operator::text::{hosts, many_lines, one_line};
 
-/// What one more Ctrl-C would do.
+/// The message after the first Ctrl-C.
 const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for those that have begun \
                            (again: leave now; they go on by themselves, and back where nobody confirms)";
 
-/// The line that an event is worth, if it is worth one.
+/// Formats the message for an event; `None` if the event has no message.
 pub fn line(event: &Event) -> Option<String> {
     let line = match &event.kind {
         EventKind::HostEnded(end) if event.rollout.is_some() => return ended(end),
@@ -32,7 +32,7 @@ pub fn line(event: &Event) -> Option<String> {
     Some(one_line(&line))
 }
 
-/// A host that a rollout is done with; nothing where nothing was done.
+/// Formats the result of a host in a rollout; `None` if nothing was done on the host.
 fn ended(end: &HostEnd) -> Option<String> {
     if matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred) {
         return None;

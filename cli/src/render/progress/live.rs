@@ -1,4 +1,4 @@
-//! A board that is drawn over and over below everything else on a terminal.
+//! The live view, which is redrawn below all other output on a terminal.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +11,11 @@ use super::board::{Board, Room};
 use super::screen::Screen;
 use nixfleet_operator::event::EventKind;
 
-/// How often it is drawn.
+/// The interval between two redraws.
 const TICK: Duration = Duration::from_millis(120);
-/// How often at most, whatever happens.
+/// Maximum number of redraws per second.
 const FRAMES_A_SECOND: u8 = 20;
-/// What shows that the program is alive, one after the other.
+/// The frames of the spinner, which shows that the program is running.
 const FRAMES: [&str; 10] = ["⠋ ", "⠙ ", "⠹ ", "⠸ ", "⠼ ", "⠴ ", "⠦ ", "⠧ ", "⠇ ", "⠏ "];
 
 /// The live view of a command.
@@ -27,7 +27,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// On standard error.
+    /// Creates a live view on standard error.
     pub fn on_terminal() -> Self {
         let room = || {
             let (height, width) = Term::stderr().size();
@@ -42,12 +42,13 @@ impl Live {
         Self { board: Arc::default(), screen, room, drawn: Mutex::default() }
     }
 
-    /// Takes in what happens; it is drawn soon.
+    /// Updates the view with an event. The change is visible after the next redraw.
     pub fn hear(&self, kind: &EventKind, now: Instant) {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         board.hear(kind, now);
         let is_idle = board.is_idle();
-        // Whoever draws waits for the board while the screen is held.
+        // Unlock the board first: redrawing locks the screen and then the board, so the opposite order could
+        // deadlock.
         drop(board);
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         match (is_idle, drawn.take()) {
@@ -61,7 +62,7 @@ impl Live {
         }
     }
 
-    /// Prints above it.
+    /// Prints above the live view.
     pub fn suspend(&self, print: impl FnOnce()) {
         self.screen.suspend(print);
     }
@@ -72,7 +73,7 @@ impl Live {
             let turn = usize::try_from(state.elapsed().as_millis() / TICK.as_millis()).unwrap_or(0);
             let board = board.lock().unwrap_or_else(PoisonError::into_inner);
             let lines = board.lines(Instant::now(), room(), FRAMES[turn % FRAMES.len()]);
-            // There is nobody to tell that it cannot be drawn.
+            // An error cannot be reported here.
             let _ = to.write_str(&lines.join("\n"));
         };
         let style =
@@ -130,7 +131,7 @@ mod tests {
         assert!(paper.contents().lines().all(|line| line.ends_with("said a word")), "{}", paper.contents());
     }
 
-    /// A terminal that is gone, and how often somebody tried to draw on it.
+    /// A terminal that was closed. The counter is the number of attempts to draw on it.
     #[derive(Clone, Debug, Default)]
     struct Gone(Arc<AtomicUsize>);
 

@@ -15,21 +15,22 @@ use nixfleet_operator::event::{Event, Listener};
 pub use line::line;
 use live::Live;
 
-/// Tells what is being done.
+/// A listener that shows the progress of a command.
 #[derive(Clone)]
 pub struct Progress {
     live: Option<Arc<Live>>,
 }
 
 impl Progress {
-    /// Live where standard error is a terminal that lines can be drawn over on.
+    /// Creates the display of progress. It is live if standard error is a terminal on which the cursor can be
+    /// moved.
     pub fn new() -> Self {
         let kind = std::env::var_os("TERM");
         let is_drawn_on = std::io::stderr().is_terminal() && can_be_drawn_on(kind.as_deref());
         Self { live: is_drawn_on.then(|| Arc::new(Live::on_terminal())) }
     }
 
-    /// Prints without disturbing what is live.
+    /// Prints without disturbing the live view.
     pub fn suspend(&self, print: impl FnOnce()) {
         match &self.live {
             Some(live) => live.suspend(print),
@@ -62,7 +63,7 @@ impl Listener for Progress {
     }
 }
 
-/// Whether the cursor of a terminal of this kind, as `TERM` has it, can be moved.
+/// Returns whether the cursor of a terminal can be moved. `kind` is the value of `TERM`.
 fn can_be_drawn_on(kind: Option<&OsStr>) -> bool {
     kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
 }

@@ -1,12 +1,12 @@
-//! A terminal that may go away, as it does with the connection to the machine or the window. What is drawn is
-//! lost then, and the command goes on.
+//! A terminal that may be closed, with its window or connection. The command continues after that, without a
+//! live view.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::TermLike;
 
-/// A terminal that never fails: on one that is gone nothing is drawn any more.
+/// A terminal on which drawing never fails. After the first error, drawing is ignored.
 #[derive(Debug)]
 pub struct Screen<T> {
     terminal: T,
@@ -14,7 +14,7 @@ pub struct Screen<T> {
 }
 
 impl<T: TermLike> Screen<T> {
-    /// On this terminal.
+    /// Creates a screen on a terminal.
     pub const fn on(terminal: T) -> Self {
         Self { terminal, gone: AtomicBool::new(false) }
     }

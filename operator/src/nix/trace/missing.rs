@@ -1,4 +1,4 @@
-//! Files that Nix does not find in the tree of a flake.
+//! Files that Nix does not find in the source tree of a flake.
 
 use std::borrow::Cow;
 use std::fs;
@@ -9,23 +9,23 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::place::{FlakeSource, UserLocation};
 use crate::flake::{Tree, normal};
 
-/// How many files and directories are looked through for the line that names a missing file.
+/// The maximum number of files and directories searched for the line that names a missing file.
 const ENTRIES: usize = 20_000;
 
-/// A file that the flake names and Nix does not find.
+/// A file that the flake names but that Nix does not find.
 pub struct MissingFile<'a> {
-    /// Relative to the root of the tree.
+    /// The path of the file, relative to the root of the tree.
     file: String,
     source: &'a FlakeSource<'a>,
 }
 
 impl<'a> MissingFile<'a> {
-    /// The file that a message says is missing, where it would be one of the user's.
+    /// Returns the file that a message of Nix reports as missing, if it would be a file of the user's flake.
     pub fn find(message: &str, source: &'a FlakeSource<'a>) -> Option<Self> {
         let first = message.lines().next()?;
         let mut quoted = first.split(['\'', '"']).skip(1).step_by(2);
         let named = quoted.next()?;
-        // Nix 2.34 of a file in a Git checkout.
+        // Nix 2.34 writes this message for a file in a Git checkout.
         let in_git = first.starts_with("Path ")
             && ["does not exist in Git repository", "is not tracked by Git"]
                 .iter()
@@ -33,7 +33,7 @@ impl<'a> MissingFile<'a> {
         let file = if in_git {
             let repository = Path::new(quoted.next()?);
             let tree = source.flake.tree.as_ref()?;
-            // Of a file in a submodule, Nix names the repository of the submodule.
+            // For a file in a submodule, Nix names the repository of the submodule.
             repository.strip_prefix(&tree.root).ok()?.join(named).to_str()?.to_owned()
         } else if first.contains("does not exist") || first.contains("No such file") {
             source.relative(named)?.to_owned()
@@ -43,13 +43,13 @@ impl<'a> MissingFile<'a> {
         Some(Self { file, source })
     }
 
-    /// What is wrong, and what to do.
+    /// Explains why Nix does not find the file and what to do about it.
     pub fn problem(&self) -> Problem {
         let shown = self.source.shown(&self.file);
         let absent = || {
             Problem::new(Code::Evaluation, format!("the file {shown} does not exist"))
-                .because("the flake names a file that is not there")
-                .help("create it, or correct its name")
+                .because("the flake refers to a file that does not exist")
+                .help("create the file, or correct its name")
         };
         let Some(tree) = self.source.flake.tree.as_ref().filter(|tree| tree.git) else { return absent() };
         let exists = fs::symlink_metadata(tree.root.join(&self.file)).is_ok();
@@ -58,8 +58,8 @@ impl<'a> MissingFile<'a> {
                 self.in_submodule(&submodule, exists)
             }
             None if exists => Problem::new(Code::Evaluation, format!("Nix does not see the file {shown}"))
-                .because("in a Git checkout Nix sees only the files that Git knows")
-                .help(format!("git add {}", shell(&format!(":/{}", self.file)))),
+                .because("in a Git checkout, Nix sees only the files that Git tracks")
+                .help(format!("add the file to Git: git add {}", shell(&format!(":/{}", self.file)))),
             Some(_) | None => absent(),
         }
     }
@@ -70,25 +70,28 @@ impl<'a> MissingFile<'a> {
         let of_submodule = format!("it belongs to the submodule {submodule}");
         match self.source.flake.with_submodules() {
             Some(reference) => problem
-                .because(format!("{of_submodule}, and Nix leaves submodules out unless it is told to take them"))
+                .because(format!("{of_submodule}, and Nix ignores submodules by default"))
                 .help(format!(
-                    "name the flake with them: --flake {}; with Nix 2.27 or later `inputs.self.submodules = true;` in flake.nix \
-                     does the same",
+                    "include submodules in the flake reference: --flake {}; or, with Nix 2.27 or later, \
+                     set `inputs.self.submodules = true;` in flake.nix",
                     shell(&reference)
                 )),
             None if exists => {
                 let below = self.file[submodule.len()..].trim_start_matches('/');
-                problem
-                    .because(format!("{of_submodule}, whose Git does not know it"))
-                    .help(format!("git -C {} add {}", shell(&self.source.shown(submodule)), shell(below)))
+                problem.because(format!("{of_submodule}, whose Git does not track it")).help(format!(
+                    "add the file to Git: git -C {} add {}",
+                    shell(&self.source.shown(submodule)),
+                    shell(below)
+                ))
             }
-            None => problem
-                .because(format!("{of_submodule}, which is not checked out"))
-                .help(format!("git submodule update --init {}", shell(&format!(":/{submodule}")))),
+            None => problem.because(format!("{of_submodule}, which is not checked out")).help(format!(
+                "check the submodule out: git submodule update --init {}",
+                shell(&format!(":/{submodule}"))
+            )),
         }
     }
 
-    /// The line that names it.
+    /// Returns the line of the flake that names the file.
     pub fn named(&self) -> Option<UserLocation> {
         let tree = self.source.flake.tree.as_ref()?;
         let mut left = ENTRIES;
@@ -97,13 +100,13 @@ impl<'a> MissingFile<'a> {
     }
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 fn shell(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
 }
 
-/// The first line below a directory in which a relative path stands for this file: its own file, number,
-/// column and text.
+/// Finds the first line below a directory that has a relative path to the missing file. Returns the file that
+/// contains the line, and the line's number, column and text.
 fn search(
     tree: &Tree,
     directory: &Path,
@@ -138,7 +141,8 @@ fn search(
     None
 }
 
-/// Where a line has a relative path that leads from a directory to a file.
+/// Returns the column at which a line has a relative path that leads from the directory `here` to the missing
+/// file.
 fn column_of(line: &str, here: &Path, missing: &Path) -> Option<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/');
     let mut begin = 0;

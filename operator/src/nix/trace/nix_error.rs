@@ -1,28 +1,28 @@
-//! An error of Nix, taken apart.
+//! Parses the error messages of Nix.
 
 use super::place::{FlakeSource, SourceLocation};
 
-/// The column at which Nix puts the text of an error below its `error:` line.
+/// The indentation of the text of an error below its `error:` line.
 const INDENT: &str = "       ";
 
-/// An error as Nix wrote it.
+/// An error of Nix, split into its message and its trace.
 pub struct NixError<'a> {
     /// The message of the innermost error.
     pub message: String,
-    /// What led to it, from the outermost to the innermost.
+    /// The trace that led to the error, from the outermost step to the innermost.
     steps: Vec<TraceStep<'a>>,
 }
 
-/// A step on the way to an error.
+/// A step in the trace of an error.
 enum TraceStep<'a> {
-    /// What was being done.
+    /// A description of what Nix was doing.
     Doing(&'a str),
-    /// Where.
+    /// A place in the source code.
     At(SourceLocation<'a>),
 }
 
 impl<'a> NixError<'a> {
-    /// Takes standard error apart.
+    /// Parses the standard error of Nix.
     pub fn parse(stderr: &'a str) -> Self {
         let mut steps: Vec<TraceStep> = Vec::new();
         let mut open = false;
@@ -46,7 +46,7 @@ impl<'a> NixError<'a> {
         Self { message: message(stderr), steps }
     }
 
-    /// Every place that is named, from the outermost to the innermost.
+    /// Returns all places in the trace, from the outermost to the innermost.
     pub fn places(&self) -> impl DoubleEndedIterator<Item = &SourceLocation<'a>> {
         self.steps.iter().filter_map(|step| match step {
             TraceStep::At(place) => Some(place),
@@ -54,7 +54,7 @@ impl<'a> NixError<'a> {
         })
     }
 
-    /// What was being done, from the innermost to the outermost. These sentences come from
+    /// Returns the descriptions of what Nix was doing, from the innermost to the outermost. They come from
     /// `lib/types/context.nix`, from nixpkgs and from Nix itself.
     fn doing(&self) -> impl Iterator<Item = &'a str> {
         self.steps.iter().rev().filter_map(|step| match step {
@@ -63,31 +63,32 @@ impl<'a> NixError<'a> {
         })
     }
 
-    /// The store path of the tree in which the fleet stands.
+    /// Returns the store path of the source tree that contains the fleet.
     pub fn root(&self) -> Option<&'a str> {
         let root = self.doing().find_map(|doing| quoted(doing, "while evaluating the fleet in "))?;
         root.starts_with('/').then_some(root)
     }
 
-    /// The host that was evaluated.
+    /// Returns the host that Nix was evaluating.
     pub fn host(&self) -> Option<&'a str> {
         self.doing().find_map(|doing| quoted(doing, "while evaluating the host "))
     }
 
-    /// The input that was fetched.
+    /// Returns the flake input that Nix was fetching.
     pub fn input(&self) -> Option<&'a str> {
         self.doing().find_map(|doing| quoted(doing, "while updating the flake input "))
     }
 
-    /// The argument of a module that was looked for, and the module's file.
+    /// Returns the module argument that Nix was looking for, and the file of the module.
     pub fn argument(&self) -> Option<(&'a str, &'a str)> {
         let doing = self.doing().next()?;
         let argument = quoted(doing, "while evaluating the module argument ")?;
         Some((argument, doing.split('"').nth(1)?))
     }
 
-    /// The option that was evaluated: the last that was begun, and the entries and fields of it that follow
-    /// at once. What follows a place belongs to something that was used there.
+    /// Returns the option that Nix was evaluating: the last option in the trace, with the entries that
+    /// directly follow it. Entries after a place in the user's files belong to another value that is used
+    /// there.
     pub fn option(&self, source: &FlakeSource) -> Option<String> {
         let mut option: Option<String> = None;
         let mut open = false;
@@ -113,16 +114,16 @@ impl<'a> NixError<'a> {
     }
 }
 
-/// What stands in quotes after these words.
+/// Returns the text in quotes after these words.
 fn quoted<'a>(doing: &'a str, words: &str) -> Option<&'a str> {
     let rest = doing.strip_prefix(words)?;
     let rest = rest.strip_prefix('`').or_else(|| rest.strip_prefix('\''))?;
-    // A path of an option may have such a quote in it.
+    // The path of an option may contain such a quote.
     let end = if words.ends_with("argument ") { rest.find('\'') } else { rest.rfind('\'') };
     Some(&rest[..end?])
 }
 
-/// A name as it is written in the path of an option.
+/// Formats a name as it is written in the path of an option.
 fn name(entry: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\'');
     let begins = |c: char| c.is_ascii_alphabetic() || c == '_';
@@ -133,7 +134,7 @@ fn name(entry: &str) -> String {
     }
 }
 
-/// The message of the innermost error, without the trace around it.
+/// Returns the message of the innermost error, without the trace around it.
 fn message(stderr: &str) -> String {
     let mut lines = stderr.lines().skip_while(|line| !line.starts_with("error:"));
     let Some(first) = lines.next() else { return stderr.trim().to_owned() };
@@ -153,7 +154,7 @@ fn message(stderr: &str) -> String {
     text.join("\n").trim_end().to_owned()
 }
 
-/// `12|   text`, or `|   ^` below it.
+/// Whether a line is part of a code excerpt: `12|   text`, or the mark `|   ^` below it.
 fn is_code(text: &str) -> bool {
     text.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('|')
 }

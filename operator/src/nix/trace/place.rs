@@ -1,41 +1,41 @@
-//! Places in Nix code, and which of them are in files of the user.
+//! Places in Nix code, and the files of the user that contain them.
 
 use std::path::Path;
 
 use crate::flake::Flake;
 use crate::nix::stored;
 
-/// A place that Nix names, with the lines it shows.
+/// A place in the trace of an error, with the code lines that Nix shows for it.
 pub struct SourceLocation<'a> {
     file: &'a str,
     line: usize,
     column: &'a str,
-    /// The lines around it, as Nix shows them.
+    /// The code lines around the place, as Nix shows them.
     pub excerpt: Vec<&'a str>,
 }
 
 /// A place in a file of the user.
 pub struct UserLocation {
-    /// `file:line:column`, the file as seen from the flake.
+    /// The place as `file:line:column`, with the file named relative to the flake's directory.
     pub location: String,
-    /// The line, with a mark below.
+    /// The code line, with a mark below it.
     pub excerpt: String,
 }
 
 impl<'a> SourceLocation<'a> {
-    /// Reads `file:line:column:`.
+    /// Parses a place of the form `file:line:column:`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.strip_suffix(':')?.rsplitn(3, ':');
         let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
         Some(Self { file, line: line.parse().ok()?, column, excerpt: Vec::new() })
     }
 
-    /// The line itself.
+    /// Returns the code line at the place.
     fn text(&self) -> Option<&'a str> {
         self.excerpt.iter().find_map(|line| line.strip_prefix(&format!("{}|", self.line)))
     }
 
-    /// The line and its mark, aligned again.
+    /// Returns the code line and the mark below it, realigned.
     fn shown_excerpt(&self) -> String {
         let width = self.line.to_string().len();
         let is_shown = |line: &&&str| line.starts_with('|') || line.starts_with(&format!("{}|", self.line));
@@ -48,7 +48,7 @@ impl<'a> SourceLocation<'a> {
 }
 
 impl UserLocation {
-    /// The place of something in a line of a file.
+    /// Creates the location of a column in a line of a file.
     pub fn new(shown: &str, line: usize, column: usize, text: &str) -> Self {
         let width = line.to_string().len();
         let excerpt = format!("{line} | {text}\n{:width$} | {:column$}^", "", "", column = column);
@@ -56,21 +56,22 @@ impl UserLocation {
     }
 }
 
-/// The files of the user.
+/// The files of the user's flake.
 pub struct FlakeSource<'a> {
-    /// The flake they belong to.
+    /// The flake that contains the files.
     pub flake: &'a Flake,
-    /// The store path that they were copied to, where Nix says it.
+    /// The store path that Nix copied the files to, if Nix names it.
     root: Option<&'a str>,
 }
 
 impl<'a> FlakeSource<'a> {
-    /// The files of a flake.
+    /// Creates the view of a flake's files. `root` is the store path that Nix copied them to.
     pub const fn new(flake: &'a Flake, root: Option<&'a str>) -> Self {
         Self { flake, root }
     }
 
-    /// A file as Nix names it, relative to the root of the tree; nothing where it is surely not the user's.
+    /// Converts a file name in a message of Nix into a path relative to the root of the tree. Returns `None`
+    /// if the file certainly does not belong to the user.
     pub fn relative<'b>(&self, file: &'b str) -> Option<&'b str> {
         if let Some(named) = file.strip_prefix('«') {
             let (tree, relative) = named.split_once("»/")?;
@@ -87,12 +88,13 @@ impl<'a> FlakeSource<'a> {
         }
     }
 
-    /// Whether Nix names the tree of the flake so: by its reference, with what it has found out of it.
+    /// Whether a name in a message of Nix means the tree of the flake. The name is the flake reference with
+    /// the details that Nix has resolved.
     fn is_the_flake(&self, named: &str) -> bool {
         let place = |reference: &str| -> String {
             let place = reference.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
             let forge = ["github:", "gitlab:", "sourcehut:"].iter().any(|forge| place.starts_with(forge));
-            // A branch becomes a commit.
+            // Nix replaces a branch by a commit, so the branch is not compared.
             if forge { place.splitn(3, '/').take(2).collect::<Vec<_>>().join("/") } else { place }
         };
         let path = |named: &str| {
@@ -106,13 +108,13 @@ impl<'a> FlakeSource<'a> {
         }
     }
 
-    /// A file of the tree as somebody in the flake would name it.
+    /// Returns a file of the tree as seen from the flake's directory.
     pub fn shown(&self, relative: &str) -> String {
         self.flake.tree.as_ref().map_or_else(|| relative.to_owned(), |tree| tree.shown(relative))
     }
 
-    /// The place as the user knows it, where it is in one of their files. Where Nix does not say whose a
-    /// store path is, the line itself is compared.
+    /// Returns a place as the user knows it, if the place is in one of the user's files. If Nix does not name
+    /// the store path of the fleet, the code line must also equal the line in the user's file.
     pub fn find(&self, place: &SourceLocation) -> Option<UserLocation> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {
@@ -126,14 +128,14 @@ impl<'a> FlakeSource<'a> {
         Some(UserLocation { location, excerpt: place.shown_excerpt() })
     }
 
-    /// What is in a file of the tree. Code of the flake can have Nix name any path, and links in the tree may
-    /// lead anywhere.
+    /// Reads a file of the tree. The path is not trusted, because code of the flake can make Nix name any
+    /// path, and links in the tree may lead anywhere.
     fn content(&self, relative: &str) -> Option<String> {
         let root = &self.flake.tree.as_ref()?.root;
         String::from_utf8(stored::read_below(root, &root.join(relative)).ok()?).ok()
     }
 
-    /// The first line of a file that has this word.
+    /// Returns the first line of a file that contains this word outside of comments.
     pub fn first(&self, file: &str, word: &str) -> Option<UserLocation> {
         let relative = self.relative(file)?;
         let content = self.content(relative)?;
@@ -149,11 +151,11 @@ impl<'a> FlakeSource<'a> {
         Some(UserLocation::new(&self.shown(relative), number + 1, column, line))
     }
 
-    /// A message of Nix, with files and the flake as the user knows them.
+    /// Returns a message of Nix with the files and the flake named as the user knows them.
     pub fn in_words_of_the_user(&self, message: &str) -> String {
         let mut message = message.replace(&self.flake.reference, &self.flake.shown());
         if let Some(root) = self.root {
-            // The root itself and its files: `/nix/store/…-source/roles/web.nix`.
+            // Replaces each file below the root, such as `/nix/store/…-source/roles/web.nix`.
             let mut told = String::new();
             let mut rest = message.as_str();
             while let Some((before, after)) = rest.split_once(&format!("{root}/")) {
@@ -170,7 +172,7 @@ impl<'a> FlakeSource<'a> {
     }
 }
 
-/// The rest of a path behind the store path of a source tree.
+/// Returns the part of a path after the store path of a source tree.
 fn in_store(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/nix/store/")?;
     let (name, relative) = rest.split_once('/')?;

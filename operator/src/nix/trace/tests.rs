@@ -3,8 +3,8 @@ use expect_test::expect;
 use super::*;
 use crate::flake::Tree;
 
-/// What both versions of Nix say of a mistake, without the steps in between that name neither a file of the
-/// user nor anything of NixFleet. They were asked for everything with `--show-trace`.
+/// The errors that both versions of Nix print for a mistake with `--show-trace`. Steps that name neither a
+/// file of the user nor anything of NixFleet are left out.
 macro_rules! both {
     ($name:literal) => {
         [
@@ -14,7 +14,8 @@ macro_rules! both {
     };
 }
 
-/// What a user is told in both cases, where the flake in Git at `/home/ada/fleet` has these files.
+/// Returns the problem that the user sees, which must be the same for both versions of Nix. `files` are files
+/// of the flake, which is in Git at `/home/ada/fleet`.
 #[track_caller]
 fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
     let root = tempfile::tempdir().unwrap();
@@ -43,7 +44,7 @@ fn an_error_has_file_line_option_and_host_in_both_versions() {
 
                  3 |   nixfleet.files."/etc/x".text = throw "not written yet";
                    |                                  ^
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled_from_both(both!("throw"), &[]));
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet
@@ -53,13 +54,13 @@ fn an_error_has_file_line_option_and_host_in_both_versions() {
 
                  5 |   config.nixfleet.files."/etc/x".text = toString config.my.port;
                    |                                                  ^
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled_from_both(both!("wrong-value"), &[]));
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet
           where: flake.nix, inputs.prebuilt
           why: path '//srv/nothere' does not exist
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled_from_both(both!("input"), &[]));
 }
 
@@ -72,16 +73,16 @@ fn a_value_used_on_the_way_does_not_lengthen_the_name_of_an_option() {
 
                  3 |   nixfleet.files."/etc/x".text = config.nixfleet.files."/etc/x".text + "a";
                    |                                  ^
-          help: a value must not depend on itself: `config` may be read in what an option is set to, not in `imports` or in what decides which options are set"#]].assert_eq(&distilled_from_both(both!("recursion"), &[]));
+          help: remove the dependency of the value on itself: use `config` in the values of options, not in `imports` or in conditions that decide which options are set"#]].assert_eq(&distilled_from_both(both!("recursion"), &[]));
 }
 
 #[test]
 fn an_argument_that_no_module_gets_is_found_in_its_file() {
     let role = "# Not this foo.\n{ food, foo, ... }:\n{ }\n";
     expect![[r#"
-        [NF-201] a module takes the argument `foo`, which modules are not passed
+        [NF-201] a module has the argument `foo`, which NixFleet does not pass to modules
           where: roles/db.nix:2:9, nixfleet.files."/etc/x".text, host db-1
-          why: modules are passed config, host, hosts, inputs, lib, name, options and pkgs
+          why: NixFleet passes the arguments config, host, hosts, inputs, lib, name, options and pkgs
 
                  2 | { food, foo, ... }:
                    |         ^
@@ -98,11 +99,11 @@ fn a_missing_file_has_the_line_that_names_it() {
     expect![[r#"
         [NF-201] the file roles/nope.txt does not exist
           where: roles/db.nix:2:36, nixfleet.files."/etc/x".source, host db-1
-          why: the flake names a file that is not there
+          why: the flake refers to a file that does not exist
 
                  2 |   nixfleet.files."/etc/x".source = ./nope.txt;
                    |                                    ^
-          help: create it, or correct its name"#]]
+          help: create the file, or correct its name"#]]
     .assert_eq(&distilled_from_both(both!("source"), &files));
 }
 
@@ -113,7 +114,7 @@ fn a_file_that_git_does_not_know_is_told_alike_by_both_versions() {
     expect![[r#"
         [NF-201] Nix does not see the file roles/new.txt
           where: roles/db.nix:1:45, nixfleet.files."/etc/x".source, host db-1
-          why: in a Git checkout Nix sees only the files that Git knows
+          why: in a Git checkout, Nix sees only the files that Git tracks
 
                  1 | { ... }: { nixfleet.files."/etc/x".source = ./new.txt; }
                    |                                             ^
@@ -129,11 +130,11 @@ fn a_file_of_a_submodule_asks_for_the_submodules() {
     expect![[r#"
         [NF-201] Nix does not see the file pages/page.txt
           where: roles/db.nix:1:45, nixfleet.files."/etc/x".source, host db-1
-          why: it belongs to the submodule pages, and Nix leaves submodules out unless it is told to take them
+          why: it belongs to the submodule pages, and Nix ignores submodules by default
 
                  1 | { ... }: { nixfleet.files."/etc/x".source = ../pages/page.txt; }
                    |                                             ^
-          help: name the flake with them: --flake '/home/ada/fleet?submodules=1'; with Nix 2.27 or later `inputs.self.submodules = true;` in flake.nix does the same"#]].assert_eq(&distilled_from_both(both!("submodule"), &files));
+          help: include submodules in the flake reference: --flake '/home/ada/fleet?submodules=1'; or, with Nix 2.27 or later, set `inputs.self.submodules = true;` in flake.nix"#]].assert_eq(&distilled_from_both(both!("submodule"), &files));
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn files_of_a_flake_that_is_elsewhere_are_told_too() {
     }
 }
 
-/// What a user is told, where a file of their flake has this content and Nix 2.26.3 says this.
+/// Returns the problem that the user sees for an error of Nix 2.26.3 if a file of the flake has this content.
 fn distilled(file: &str, content: &str, stderr: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join(file), content).unwrap();
@@ -165,7 +166,7 @@ fn the_users_own_line_is_shown() {
 
                  3 |   hosts = { a = { tags = (import ./roles.nix).web; }; };
                    |                          ^
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../../tests/nix/eval-attribute.txt")));
     let fleet = "{\n  hosts.web-1.addr = adress;\n}\n";
     expect![[r#"
@@ -175,7 +176,7 @@ fn the_users_own_line_is_shown() {
 
                  2 |   hosts.web-1.addr = adress;
                    |                      ^
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../../tests/nix/eval-undefined.txt")));
 }
 
@@ -189,7 +190,7 @@ fn a_file_that_is_broken_off_is_named() {
 
                  4 |
                    | ^
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled("fleet.nix", fleet, include_str!("../../../tests/nix/eval-syntax.txt")));
 }
 
@@ -206,8 +207,8 @@ fn a_list_of_problems_is_shown_whole() {
                       write: hosts.web-1.addr = "10.0.1.11";
 
                  2. hosts.web-2.roles names the unknown role "ngnix"
-                      error: did you mean nginx?
-          help: see the whole trace of Nix with -v"#]]
+                      error: check the name: did you mean nginx?
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled("fleet.nix", "{ }", nix_error));
 }
 
@@ -239,7 +240,7 @@ fn a_file_that_git_does_not_know_is_explained() {
     expect![[r#"
         [NF-201] Nix does not see the file hosts.nix
           where: /fleet
-          why: in a Git checkout Nix sees only the files that Git knows
+          why: in a Git checkout, Nix sees only the files that Git tracks
           help: git add :/hosts.nix"#]]
     .assert_eq(&distilled("hosts.nix", "{ }", nix_error));
 }
@@ -251,7 +252,7 @@ fn a_flake_without_a_fleet_is_told_apart() {
         [NF-102] the flake has no `nixfleet` output
           where: /fleet
           why: flake 'git+file:///home/ada/fleet' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
-          help: let its outputs come from nixfleet.lib.mkFleet { … }"#]]
+          help: create its outputs with nixfleet.lib.mkFleet { … }"#]]
     .assert_eq(&distilled("flake.nix", "{ }", nix_error));
 }
 
@@ -262,7 +263,7 @@ fn a_line_of_another_tree_is_not_taken_for_the_users() {
         [NF-201] Nix could not evaluate the fleet
           where: /fleet
           why: undefined variable 'adress'
-          help: see the whole trace of Nix with -v"#]]
+          help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled("fleet.nix", "{\n  another = line;\n}\n", nix_error));
 }
 
@@ -276,7 +277,7 @@ fn what_is_secret_in_a_reference_is_not_told() {
     }
 }
 
-/// Code of the flake can put any words into the trace.
+/// Code of the flake can put any text into the trace.
 #[test]
 fn no_line_is_quoted_of_a_file_outside_of_the_flake() {
     let root = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Which backups are meant. Pure.
+//! The selection of backups by path, age and kind. Nothing here does any I/O.
 
 use std::collections::BTreeSet;
 
@@ -6,25 +6,26 @@ use globset::{GlobBuilder, GlobMatcher};
 use nixfleet_contract::backup::{Backup, BackupReason, Backups};
 use nixfleet_contract::problem::{Code, Problem};
 
-/// Paths, or patterns of paths.
+/// A set of absolute paths, or patterns of paths.
 #[derive(Clone, Debug)]
 pub struct BackupPaths(Vec<GlobMatcher>);
 
 impl BackupPaths {
-    /// Reads patterns as a shell does: `*` and `?` stand for no slash, `**` for any directories.
+    /// Parses patterns as a shell does: `*` and `?` do not match a slash, and `**` matches any number of
+    /// directories.
     ///
     /// # Errors
-    /// One cannot be read, or is no absolute path.
+    /// Fails if a pattern is malformed, or is not an absolute path.
     pub fn of(patterns: &[String]) -> Result<Self, Problem> {
         let malformed = |pattern: &String, why: String| {
-            Problem::new(Code::Usage, "the path of a backup cannot be read")
+            Problem::new(Code::Usage, "the path of the backup is not valid")
                 .at(pattern)
                 .because(why)
-                .help("an absolute path, or a pattern such as '/etc/nginx/*.conf'")
+                .help("write an absolute path, or a pattern such as '/etc/nginx/*.conf'")
         };
         let matcher = |pattern: &String| {
             if !pattern.starts_with('/') {
-                return Err(malformed(pattern, "it does not begin with a slash".to_owned()));
+                return Err(malformed(pattern, "it does not start with a slash".to_owned()));
             }
             let plain = pattern.trim_end_matches('/');
             let glob = GlobBuilder::new(plain).literal_separator(true).build();
@@ -33,13 +34,13 @@ impl BackupPaths {
         patterns.iter().map(matcher).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether no path is named.
+    /// Whether there are no patterns.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a path is meant, or stands below one that is.
+    /// Whether a path, or one of the directories above it, matches a pattern.
     #[must_use]
     pub fn mean(&self, path: &str) -> bool {
         let ends = path.match_indices('/').skip(1).map(|(at, _)| at).chain([path.len()]);
@@ -47,30 +48,31 @@ impl BackupPaths {
     }
 }
 
-/// Which backups are to be dropped.
+/// The rules by which backups are chosen to be dropped.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// Of these paths; of all where none is named.
+    /// The paths to choose. If empty, `all` or `older_than` chooses backups of every path.
     pub paths: BackupPaths,
-    /// Older than so many seconds.
+    /// The minimum age of a backup, in seconds.
     pub older_than: Option<u64>,
-    /// All of them.
+    /// Whether to choose the backups of all paths.
     pub all: bool,
-    /// The originals of these paths, although they would come back.
+    /// The paths whose originals are dropped, even if the originals would be restored when management ends.
     pub originals: BTreeSet<String>,
 }
 
-/// What would go from a host, and what is spared.
+/// The backups to drop from a host, and those to spare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
-    /// These go.
+    /// The backups to drop.
     pub drop: Vec<Backup>,
-    /// Meant, but they come back when management of their paths ends.
+    /// The backups that were chosen but are spared, since they are restored when management of their paths
+    /// ends.
     pub spared: Vec<Backup>,
 }
 
 impl Choice {
-    /// Chooses among the backups of a host.
+    /// Chooses from the backups of a host.
     #[must_use]
     pub fn among(&self, backups: &Backups) -> Chosen {
         let mut chosen = Chosen::default();
@@ -164,7 +166,7 @@ mod tests {
         assert_eq!(dropped(&old), ["/etc/nginx/conf.d/a.conf@20", "/srv/old@5"]);
         let old_of_path = Choice { older_than: Some(60), ..choice(&["/srv"]) };
         assert_eq!(dropped(&old_of_path), ["/srv/old@5"]);
-        // A clock that went back makes nothing old.
+        // If the clock of the host was set back, no backup counts as old.
         let early = Backups { at: 0, ..backups() };
         assert_eq!(old.among(&early).drop, []);
     }

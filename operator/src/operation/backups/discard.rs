@@ -19,29 +19,30 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// A wish to drop backups.
+/// A request to drop backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DropBackupsRequest {
-    /// On which hosts.
+    /// The hosts whose backups are dropped.
     pub targets: Targets,
-    /// Of which paths, or patterns of paths; of all if there are none.
+    /// The paths, or patterns of paths, to choose. If empty, `all` or `older_than` chooses backups of every
+    /// path.
     pub paths: Vec<String>,
-    /// Only those older than so many seconds.
+    /// The minimum age of a backup, in seconds.
     pub older_than: Option<u64>,
-    /// All of them.
+    /// Whether to choose the backups of all paths.
     pub all: bool,
-    /// The originals of these paths, although they would come back.
+    /// The paths whose originals are dropped, even if the originals would be restored when management ends.
     pub originals: Vec<String>,
-    /// It is only planned.
+    /// Whether to plan only.
     pub dry_run: bool,
 }
 
 impl DropBackupsRequest {
-    /// Asks each host what it has, and chooses.
+    /// Queries each host for its backups, and chooses those to drop.
     ///
     /// # Errors
-    /// A path cannot be read, or the fleet cannot be evaluated.
+    /// Fails if a path cannot be parsed, or if the fleet cannot be evaluated.
     pub async fn plan(&self, context: &Context) -> Result<AtOnce<DropBackups>, Stop> {
         let choice = Choice {
             paths: BackupPaths::of(&self.paths)?,
@@ -53,16 +54,16 @@ impl DropBackupsRequest {
     }
 }
 
-/// Drops the backups that are chosen.
+/// An operation that drops chosen backups.
 pub struct DropBackups {
     choice: Choice,
 }
 
-/// The backups that would go from a host.
+/// The backups to drop from one host.
 pub struct PlannedDrop {
-    /// Those that would go.
+    /// The backups to drop.
     pub drop: Vec<Backup>,
-    /// What is known of the host before anything is dropped.
+    /// The result of the host before anything is dropped.
     result: HostResult,
 }
 

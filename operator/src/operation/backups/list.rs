@@ -18,21 +18,21 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// A wish to see which backups there are.
+/// A request to list backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListBackupsRequest {
-    /// On which hosts.
+    /// The hosts whose backups are listed.
     pub targets: Targets,
-    /// Of which paths, or patterns of paths; of all if there are none.
+    /// The paths, or patterns of paths, to list. If empty, the backups of all paths are listed.
     pub paths: Vec<String>,
 }
 
 impl ListBackupsRequest {
-    /// Lists them.
+    /// Lists the backups of each host.
     ///
     /// # Errors
-    /// A path cannot be read, or the fleet cannot be evaluated.
+    /// Fails if a path cannot be parsed, or if the fleet cannot be evaluated.
     pub async fn list(&self, context: &Context) -> Result<Vec<HostResult>, Stop> {
         let paths = BackupPaths::of(&self.paths)?;
         let (_, sessions) = self.targets.connect(context).await?;
@@ -61,7 +61,7 @@ impl ListBackupsRequest {
     }
 }
 
-/// The backups of a host that are meant. `backups`: nothing where the host is not managed.
+/// Returns the matching backups of a host. `backups` is `None` if the host is not managed.
 pub fn result(name: &str, backups: Option<Backups>, is_meant: impl Fn(&Backup) -> bool) -> HostResult {
     let Some(mut backups) = backups else {
         let reason = Some("not managed yet".to_owned());

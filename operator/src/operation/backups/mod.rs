@@ -1,4 +1,4 @@
-//! Backups: what hosts kept before it was replaced or removed. Lists, shows and drops them.
+//! Lists, shows and drops backups, which hosts make before NixFleet replaces or removes an existing path.
 
 mod choice;
 mod discard;

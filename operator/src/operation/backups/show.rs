@@ -15,37 +15,37 @@ use crate::operation::targets::Targets;
 use crate::remote::{self, Shown};
 use crate::stop::Stop;
 
-/// A wish to see what is in a backup.
+/// A request to show the content of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShowBackupRequest {
-    /// The fleet.
+    /// The fleet of the host.
     pub fleet: FleetRequest,
     /// The name of the host.
     pub host: String,
-    /// Of which path, or at which place.
+    /// The path that was backed up, or the path of the backup itself.
     pub path: String,
-    /// The one that the change to this generation made.
+    /// The generation whose change made the backup.
     pub generation: Option<u64>,
-    /// What stood there before the path was managed.
+    /// Whether to show the original, which was backed up before the path was managed.
     pub original: bool,
 }
 
-/// What a host answered.
+/// The answer of a host to a [`ShowBackupRequest`].
 pub struct ShownBackup {
-    /// The name of the host, as the inventory has it.
+    /// The name of the host in the inventory.
     pub host: String,
-    /// What the backup is, and its content, byte for byte.
+    /// The description of the backup and its content, byte for byte.
     pub found: Result<(Content, Vec<u8>), Problem>,
-    /// How long it took.
+    /// The time that the request took.
     pub took: Duration,
 }
 
 impl ShowBackupRequest {
-    /// Asks the host for it.
+    /// Fetches the backup from the host.
     ///
     /// # Errors
-    /// The fleet cannot be evaluated, or several hosts are meant.
+    /// Fails if the fleet cannot be evaluated, or if the request does not select exactly one host.
     pub async fn show(&self, context: &Context) -> Result<ShownBackup, Stop> {
         let targets = Targets {
             fleet: self.fleet.clone(),
@@ -54,10 +54,13 @@ impl ShowBackupRequest {
         };
         let (_, mut sessions) = targets.connect(context).await?;
         let (Some(session), true) = (sessions.pop(), sessions.is_empty()) else {
-            return Err(Problem::new(Code::Selection, "a backup is shown of one host, not of several")
-                .at(&self.host)
-                .help("name one host: nixfleet hosts lists them")
-                .into());
+            return Err(Problem::new(
+                Code::Selection,
+                "a backup can be shown from one host only, not from several",
+            )
+            .at(&self.host)
+            .help("select one host; list the hosts with: nixfleet hosts")
+            .into());
         };
         let host = session.host().name.clone();
         context.events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Looking });

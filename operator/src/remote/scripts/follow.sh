@@ -4,5 +4,5 @@ facts none
 if [ -e "$1" ]; then
   as_root "$1" follow --json --run "$2"
 else
-  printf '{"schema":1,"problem":{"code":"NF-415","what":"The host knows nothing of this run"}}\n'
+  printf '{"schema":1,"problem":{"code":"NF-415","what":"the host has no record of this run"}}\n'
 fi

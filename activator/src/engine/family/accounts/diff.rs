@@ -16,7 +16,7 @@ use crate::engine::state::OwnedUser;
 use crate::host::accounts::{Account, Process};
 use crate::host::systemd::UnitState;
 
-/// Steps on accounts: those that come first, and those that come last.
+/// The account steps at the beginning of a plan (`create`) and at its end (`end`).
 #[derive(Default)]
 pub(in crate::engine) struct AccountSteps {
     pub(in crate::engine) create: Vec<Step>,
@@ -53,8 +53,8 @@ impl Differ<'_> {
         steps
     }
 
-    /// Plans the end of management for accounts that left the manifest. `stopped`: steps that stop units
-    /// before that.
+    /// Plans the end of management for users that are not in the manifest. `stopped` contains the steps that
+    /// stop units earlier in the same plan.
     pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
         let state = self.state;
         for (name, owned) in &state.users {
@@ -92,7 +92,7 @@ impl Differ<'_> {
         AccountInputs { user, account, owned, accounts: &self.observed.accounts }.target()
     }
 
-    /// The primary group that a user will get, if the manifest decides about it.
+    /// Returns the primary group to give to a user, or `None` if the manifest does not decide about it.
     fn group_to_get<'u>(&self, user: &'u User) -> Option<&'u Owner> {
         let exists = self.observed.accounts.users.contains_key(&*user.name);
         let decides =
@@ -100,7 +100,7 @@ impl Differ<'_> {
         decides.then_some(&user.group)
     }
 
-    /// Creates a primary group that no manifest entry defines, together with its user.
+    /// Plans the creation of a user's primary group if the group neither exists nor is in the manifest.
     fn primary_group(&mut self, user: &User, steps: &mut AccountSteps) {
         let Some(group) = self.group_to_get(user).filter(|group| !self.group_is_there(group)) else { return };
         match group.parse::<AccountName>() {
@@ -113,13 +113,17 @@ impl Differ<'_> {
                     steps.create.push(step);
                 }
             }
-            // The account itself cannot be created either, and has a problem of its own.
+            // The user cannot be created either, because it has the same invalid name. This is reported
+            // separately.
             Err(_) if **group == *user.name => {}
             Err(invalid) => self.problems.push(
-                Problem::new(Code::Account, "A primary group does not exist and cannot be created")
-                    .at(format!("nixfleet.users.{}.group", quoted(&user.name)))
-                    .because(invalid)
-                    .help("correct the name, or create the group on the host by hand: then it is taken as it is"),
+                Problem::new(
+                    Code::Account,
+                    format!("the primary group `{group}` does not exist and cannot be created"),
+                )
+                .at(format!("nixfleet.users.{}.group", quoted(&user.name)))
+                .because(invalid)
+                .help("correct the name, or create the group on the host by hand"),
             ),
         }
     }
@@ -129,12 +133,12 @@ impl Differ<'_> {
             user.extra_groups.iter().filter(|group| !self.group_will_exist(group)).collect();
         for group in missing {
             let help = match group.parse::<AccountName>() {
-                Ok(group) => format!("define nixfleet.groups.{group}, or leave it out"),
-                Err(_) => "correct the name, install what brings the group, or leave it out: a group of such a name \
-                           is taken where it exists, and never created"
+                Ok(group) => format!("define nixfleet.groups.{group}, or remove the group from extraGroups"),
+                Err(_) => "correct the name, install the package that creates the group, or remove the \
+                           group from extraGroups"
                     .to_owned(),
             };
-            let problem = Problem::new(Code::Account, format!("Group `{group}` does not exist on the host"))
+            let problem = Problem::new(Code::Account, format!("group `{group}` does not exist on the host"))
                 .at(format!("nixfleet.users.{}.extraGroups", quoted(&user.name)))
                 .help(help);
             self.problems.push(problem);
@@ -171,10 +175,10 @@ impl Differ<'_> {
     fn new_user(&mut self, user: &User, steps: &mut AccountSteps) {
         if let Err(invalid) = user.name.parse::<AccountName>() {
             self.problems.push(
-                Problem::new(Code::Account, format!("User `{}` does not exist on the host", user.name))
+                Problem::new(Code::Account, format!("user `{}` does not exist on the host", user.name))
                     .at(format!("nixfleet.users.{}", quoted(&user.name)))
-                    .because(format!("{invalid}; an account that exists already may have any name"))
-                    .help("correct the name, or create the account on the host by hand: then it is managed"),
+                    .because(format!("{invalid}; only an account that already exists may have such a name"))
+                    .help("correct the name, or create the account on the host by hand"),
             );
             return;
         }
@@ -201,7 +205,7 @@ impl Differ<'_> {
         changes
     }
 
-    /// Warns of fields that do not return to their earlier values, because somebody changed them by hand.
+    /// Warns about fields that are not restored to their earlier values because they were changed by hand.
     fn says_what_stays(&mut self, name: &Owner, target: &TargetAccount) {
         for left in &target.left_alone {
             let what = format!(
@@ -214,12 +218,13 @@ impl Differ<'_> {
         }
     }
 
-    /// Refuses a new home for a user with running processes, as usermod(8) does.
+    /// Reports a problem if the home of a user with running processes would change, since usermod(8) refuses
+    /// this.
     fn home_in_use(&mut self, name: &Owner, account: &Account, home: &str, stopped: &[Step]) {
         if account.home == *home {
             return;
         }
-        // A oneshot that has finished has no process, though it stays active.
+        // A finished oneshot service has no process, although it can stay active.
         let runs = |unit: &UnitName, state: &UnitState| {
             let is_stopped = |step: &Step| {
                 let Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) = step else { return false };
@@ -246,31 +251,45 @@ impl Differ<'_> {
         let process = processes.filter(|process| !goes(process)).map(ToString::to_string).next();
         let (what, help) = match (units.is_empty(), process) {
             (true, None) => return,
-            (true, Some(process)) => {
-                (process, format!("`pgrep -u {name} -a` on the host shows all; stop them, then apply again"))
-            }
+            (true, Some(process)) => (
+                process,
+                format!(
+                    "stop the processes of the user (list them on the host with `pgrep -u {name} -a`), \
+                     then apply again"
+                ),
+            ),
             (false, _) => (
                 units.join(", "),
                 format!(
-                    "`systemctl stop {}` on the host, then apply again: that starts what is enabled",
+                    "run `systemctl stop {}` on the host, then apply again; the apply starts the enabled \
+                     units",
                     units.join(" ")
                 ),
             ),
         };
         self.problems.push(
-            Problem::new(Code::Account, format!("The home of `{name}` cannot change while it runs {what}"))
-                .at(format!("nixfleet.users.{}.home", quoted(name)))
-                .because(format!("home: {} → {home}; usermod(8) refuses it until then", account.home))
-                .help(help),
+            Problem::new(
+                Code::Account,
+                format!("the home of `{name}` cannot change while the user runs {what}"),
+            )
+            .at(format!("nixfleet.users.{}.home", quoted(name)))
+            .because(format!(
+                "home: {} → {home}; usermod(8) refuses to change the home of a user with running processes",
+                account.home
+            ))
+            .help(help),
         );
     }
 
     fn other_id(&mut self, option: &str, name: &str, id: u32) {
         self.problems.push(
-            Problem::new(Code::Account, format!("`{name}` exists on the host with another id"))
+            Problem::new(Code::Account, format!("`{name}` exists on the host with a different id"))
                 .at(format!("nixfleet.{option}.{}", quoted(name)))
-                .because(format!("its id is {id}"))
-                .help("leave the id out, or set it to that number: ids are never changed, files would lose their owner"),
+                .because(format!("its id on the host is {id}"))
+                .help(format!(
+                    "remove the id, or set it to {id}: NixFleet never changes the id of an account that \
+                     exists"
+                )),
         );
     }
 
@@ -279,7 +298,7 @@ impl Differ<'_> {
         defined || self.observed.accounts.uid(owner).is_some()
     }
 
-    /// Reports owners that neither exist nor would be created, each once.
+    /// Reports users and groups that own managed paths but neither exist nor will be created, each once.
     pub(in crate::engine) fn check_owners(&mut self) {
         let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
         for (path, entry) in &self.manifest.entries {
@@ -295,10 +314,10 @@ impl Differ<'_> {
             self.problems.push(
                 Problem::new(
                     Code::Account,
-                    format!("{who} owns a managed path, but does not exist on the host"),
+                    format!("{who} is the owner or group of a managed path, but does not exist on the host"),
                 )
                 .at(path)
-                .help("define it under nixfleet.users or nixfleet.groups, or name one that exists"),
+                .help("define it in nixfleet.users or nixfleet.groups, or choose one that exists"),
             );
         }
     }
@@ -322,14 +341,14 @@ const fn shown(value: &str) -> &str {
     if value.is_empty() { "none" } else { value }
 }
 
-/// A name, quoted if necessary for an option path.
+/// Returns a name as a component of an option path, with quotes if they are necessary.
 pub(in crate::engine) fn quoted(name: &str) -> String {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if plain && starts { name.to_owned() } else { format!("{name:?}") }
 }
 
-/// The words for a disabled account that is enabled again; an earlier restriction returns with it.
+/// Describes that a disabled account is enabled again, and which earlier restrictions return with it.
 fn enabled_again(owned: &OwnedUser) -> String {
     let before = owned.restriction.clone().unwrap_or_default();
     let mut still = Vec::new();

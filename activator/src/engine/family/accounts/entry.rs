@@ -1,4 +1,4 @@
-//! A step on an account, with what its undo needs.
+//! The journal entries of steps on accounts.
 
 use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
 use nixfleet_contract::step::{AccountStep, Step};
@@ -6,45 +6,45 @@ use nixfleet_contract::step::{AccountStep, Step};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::accounts::{Account, Accounts};
 
-/// A step on an account, with what its undo needs.
+/// A step on an account, together with the information that is needed to undo it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountEntry {
-    /// A group. Undo leaves it, since groups are never deleted.
+    /// Creates a group. The undo leaves the group in place, since NixFleet never deletes groups.
     CreateGroup {
-        /// The step.
+        /// The step from the plan.
         step: CreateGroup,
     },
-    /// A new user.
+    /// Creates a user. The undo disables the user, since NixFleet never deletes users.
     CreateUser {
-        /// The step.
+        /// The step from the plan.
         step: CreateUser,
     },
-    /// A user that is changed.
+    /// Changes a user.
     ModifyUser {
-        /// The step.
+        /// The step from the plan.
         step: ModifyUser,
         /// The account before the step.
         before: Account,
     },
-    /// A user that is restored to what it was before management.
+    /// Restores the values that a user had before management, and ends its management.
     ReleaseUser {
-        /// The step.
+        /// The step from the plan.
         step: ReleaseUser,
         /// The account before the step.
         before: Account,
     },
-    /// A user that is disabled.
+    /// Disables a user.
     DisableUser {
-        /// The step.
+        /// The step from the plan.
         step: DisableUser,
-        /// The account before the step; `None` if somebody has deleted it.
+        /// The account before the step, or `None` if it does not exist on the host.
         before: Option<Account>,
     },
 }
 
 impl AccountEntry {
-    /// The entry for a step that is about to run, on a host with these accounts. `None` if the step changes
-    /// an account that does not exist.
+    /// Creates the entry for a step that is about to run. `accounts` contains the accounts of the host.
+    /// Returns `None` if the step changes an account that does not exist.
     #[must_use]
     pub fn open(step: &AccountStep, accounts: &Accounts) -> Option<Self> {
         let before = |name: &str| accounts.users.get(name).cloned();
@@ -63,7 +63,7 @@ impl AccountEntry {
         })
     }
 
-    /// Reads an entry from a journal.
+    /// Converts a step and facts read from a journal.
     pub(in crate::engine) fn read(step: AccountStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             AccountStep::CreateGroup(step) => {
@@ -84,7 +84,7 @@ impl AccountEntry {
         })
     }
 
-    /// The entry in its journal form.
+    /// Converts the entry to its form in the journal.
     pub(in crate::engine) fn write(self) -> WrittenEntry {
         let facts = |before| Facts::Account { before };
         let (step, facts) = match self {
@@ -97,7 +97,7 @@ impl AccountEntry {
         WrittenEntry { step: Step::Account(step), facts, backup: None }
     }
 
-    /// Whether it creates or changes a managed account: such entries come before any swap.
+    /// Whether the step creates or changes a managed account. Such steps run before any path is changed.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         match self {
@@ -106,7 +106,7 @@ impl AccountEntry {
         }
     }
 
-    /// The step.
+    /// Returns the step from the plan.
     #[must_use]
     pub fn step(&self) -> AccountStep {
         match self {

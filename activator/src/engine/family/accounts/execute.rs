@@ -1,4 +1,4 @@
-//! Changes accounts, and undoes these changes.
+//! Executes and undoes changes of accounts.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::accounts::{self, Account, AccountChange, Accounts};
 
-/// Changes accounts on a host.
+/// Changes the accounts of a host.
 #[derive(Clone, Copy)]
 pub struct AccountChanges<'a> {
     /// The host whose account files are changed.
@@ -24,8 +24,8 @@ pub struct AccountChanges<'a> {
 }
 
 impl AccountChanges<'_> {
-    /// Carries out steps without a journal, such as those of a preview. A step on a user that does not exist
-    /// is skipped.
+    /// Executes steps without a journal, for example in a preview. A step that changes a user that does not
+    /// exist is skipped.
     ///
     /// # Errors
     /// [`Code::Account`].
@@ -38,7 +38,7 @@ impl AccountChanges<'_> {
         Ok(())
     }
 
-    /// Carries an entry out.
+    /// Executes the step of an entry.
     ///
     /// # Errors
     /// [`Code::Account`].
@@ -61,7 +61,7 @@ impl AccountChanges<'_> {
         }
     }
 
-    /// Applies a change to an account. `before`: the account when the transaction started.
+    /// Changes an account. `before` is the account at the start of the transaction.
     fn change(self, name: &Owner, user: Option<&User>, before: &Account) -> Result<(), Problem> {
         let accounts = Accounts::read(self.host)?;
         let owned = self.state.users.get(name);
@@ -71,7 +71,7 @@ impl AccountChanges<'_> {
     }
 }
 
-/// Undoes an entry. A user that was created is disabled, since users are never deleted.
+/// Undoes the step of an entry. A created user is disabled, since NixFleet never deletes users.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -94,8 +94,8 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
     }
 }
 
-/// Checks that accounts are as they were when the transaction started. One that somebody else has created or
-/// changed since must be neither changed nor undone.
+/// Checks that accounts are the same as at the start of the transaction. An account that someone else has
+/// created or changed since then must be neither changed nor undone.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].
@@ -125,21 +125,21 @@ pub fn check<'e>(host: &Host, entries: impl Iterator<Item = &'e AccountEntry>) -
         (!same).then_some(name)
     });
     changed.map_or(Ok(()), |name| {
-        Err(Problem::new(Code::PlanOutdated, "The host changed while the apply began")
+        Err(Problem::new(Code::PlanOutdated, "the host changed while the apply started")
             .at("/etc/passwd, /etc/group")
-            .because(format!("somebody else made or changed `{name}`"))
-            .help("plan again"))
+            .because(format!("another process created or changed `{name}`"))
+            .help("plan again, then apply the new plan"))
     })
 }
 
-/// Accounts that a transaction creates.
+/// The users and groups that a transaction creates.
 pub struct NewAccounts {
     users: BTreeSet<String>,
     groups: BTreeSet<String>,
 }
 
 impl NewAccounts {
-    /// The accounts that these entries create.
+    /// Collects the users and groups that the steps of these entries create.
     pub fn with<'e>(entries: impl Iterator<Item = &'e AccountEntry>) -> Self {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
         for entry in entries {
@@ -158,7 +158,7 @@ impl NewAccounts {
         Self { users, groups }
     }
 
-    /// Whether it includes a user or a group.
+    /// Whether the transaction creates this user or this group.
     #[must_use]
     pub fn has(&self, user: &Owner, group: &Owner) -> bool {
         self.users.contains(&**user) || self.groups.contains(&**group)

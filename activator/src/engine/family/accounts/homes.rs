@@ -1,4 +1,4 @@
-//! Homes of users.
+//! Plans the home directories of users.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::engine::family::paths::home::HomeState;
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Homes that are missing, each with its owner and mode. Reports problems of existing homes.
+    /// Returns the homes to create, each with its owner and mode. Reports problems with existing homes.
     pub(in crate::engine) fn new_homes(&mut self) -> BTreeMap<ManagedPath, Access> {
         let mut new = BTreeMap::new();
         let (manifest, observed) = (self.manifest, self.observed);
@@ -34,19 +34,19 @@ impl Differ<'_> {
                     let owner = observed.accounts.user_of(*uid);
                     self.no_home(user, home, &format!("belongs to {owner}"), "");
                 }
-                HomeState::Other => self.no_home(user, home, "is no directory", ""),
+                HomeState::Other => self.no_home(user, home, "is not a directory", ""),
                 HomeState::Unreachable(problem) => {
                     let why = problem.why.as_deref().unwrap_or_default();
-                    let where_ = problem.location.as_deref().unwrap_or_default();
-                    let why = format!("{} {where_} {why}", problem.what);
-                    self.no_home(user, home, "cannot be created", why.trim_end());
+                    let why = format!("{}: {why}", problem.what);
+                    self.no_home(user, home, "cannot be created", why.trim_end_matches(": "));
                 }
             }
         }
         new
     }
 
-    /// An id without an account belongs to a new user only if the manifest gives that user this id.
+    /// Whether `uid` is the id of the user. For a user without an account, it is the id that the manifest
+    /// states.
     fn is_theirs(&self, user: &User, uid: u32) -> bool {
         let account = self.observed.accounts.users.get(&*user.name);
         account.map_or(user.uid, |account| Some(account.uid)) == Some(uid)
@@ -70,8 +70,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Reports a home that its user cannot use. If the problem arose without a change of the manifest, or an
-    /// earlier generation had it too, it is only a warning, so that nothing else is blocked.
+    /// Reports a home that its user cannot use. If the user already had this home, or if the host returns to
+    /// an earlier generation, the report is only a warning, so that other changes are not blocked.
     fn no_home(&mut self, user: &User, home: &str, what: &str, why: &str) {
         let name = &user.name;
         let account = self.observed.accounts.users.get(&**name);
@@ -81,17 +81,21 @@ impl Differ<'_> {
             let group = self.access_of_home(user).group;
             let (mode, path) = (self.observed.homes.mode.unwrap_or(Mode::DIRECTORY), &*path);
             help.push(format!(
-                "to give it to the user, but not what stands in it: nixfleet.directories.{path:?} = {{ mode = \
-                 \"{mode}\"; owner = \"{name}\"; group = \"{group}\"; }};"
+                "give the directory, without its content, to the user: nixfleet.directories.{path:?} = {{ \
+                 mode = \"{mode}\"; owner = \"{name}\"; group = \"{group}\"; }};"
             ));
         }
         if account.is_none() && what.starts_with("belongs to") {
             help.push(format!(
-                "if it is left from an account of before, state its id: nixfleet.users.{}.uid",
+                "if it belonged to an earlier account of the user, set the id of that account: \
+                 nixfleet.users.{}.uid",
                 quoted(name)
             ));
         }
-        help.push(format!("to leave it as it is: nixfleet.users.{}.createHome = false;", quoted(name)));
+        help.push(format!(
+            "leave the directory as it is: nixfleet.users.{}.createHome = false;",
+            quoted(name)
+        ));
         if stays || self.returns {
             if self.in_force {
                 self.drifted(name, format!("home {home}: {what}"));
@@ -100,10 +104,10 @@ impl Differ<'_> {
             let what = format!("its home {home} {what}{why}; {}", help.join(", or "));
             return self.warnings.push(Warning { subject: name.to_string(), what });
         }
-        let problem = Problem::new(Code::Account, format!("The home {home} of `{name}` {what}"))
+        let problem = Problem::new(Code::Account, format!("the home {home} of `{name}` {what}"))
             .at(format!("nixfleet.users.{}.home", quoted(name)))
             .help(help.join("\n"));
-        let why = if why.is_empty() { "NixFleet gives nobody what is somebody else's" } else { why };
+        let why = if why.is_empty() { "NixFleet does not change the owner of an existing home" } else { why };
         self.problems.push(problem.because(why));
     }
 }

@@ -1,11 +1,12 @@
-//! Ids in the manifest that another account has.
+//! Detects uids and gids in the manifest that another account already has.
 
 use nixfleet_contract::problem::{Code, Problem};
 
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Reports ids that `useradd` and `groupadd` would refuse.
+    /// Reports ids of new accounts that other accounts already have, since useradd(8) and groupadd(8) would
+    /// refuse them.
     pub(in crate::engine) fn check_ids(&mut self) {
         let accounts = &self.observed.accounts;
         let new_user = |name: &str| !accounts.users.contains_key(name);
@@ -28,8 +29,8 @@ impl Differ<'_> {
 }
 
 fn taken(option: &str, field: &str, name: &str, id: u32, owner: &str) -> Problem {
-    Problem::new(Code::Account, format!("The id {id} of `{name}` is taken on the host"))
+    Problem::new(Code::Account, format!("the id {id} of `{name}` is already in use on the host"))
         .at(format!("nixfleet.{option}.{name}.{field}"))
-        .because(format!("`{owner}` has it"))
-        .help("choose another, or leave it out: the host finds a free one")
+        .because(format!("it is the id of `{owner}`"))
+        .help("choose another id, or remove it to let the host assign a free one")
 }

@@ -1,10 +1,10 @@
 //! Users and groups.
 //!
-//! - [`entry`]: a step, with what its undo needs
-//! - [`target_account`]: what an account becomes
-//! - `diff`, `homes`, `ids`: planning
-//! - [`execute`]: carrying out and undoing
-//! - [`record`]: what is owned afterwards
+//! - [`entry`]: the journal entries of account steps
+//! - [`target_account`]: the values that an account must have after a change
+//! - `diff`, `homes`, `ids`: planning of account steps
+//! - [`execute`]: execution and undo of account steps
+//! - [`record`]: the accounts in the recorded state after a transaction
 
 mod diff;
 pub mod entry;

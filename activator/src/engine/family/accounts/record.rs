@@ -1,4 +1,4 @@
-//! The accounts in the recorded state after a transaction, or after its undo.
+//! Computes the accounts in the recorded state after a transaction or its undo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::engine::state::{OwnedUser, PreviousField, Restriction, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 
-/// The groups that NixFleet created.
+/// Returns all groups that NixFleet has created, including those that the transaction creates.
 pub(in crate::engine) fn groups_after<'e>(
     old: &State,
     entries: impl Iterator<Item = &'e AccountEntry>,
@@ -28,7 +28,7 @@ pub(in crate::engine) fn groups_after<'e>(
     old.groups.iter().cloned().chain(created).collect()
 }
 
-/// The managed users, and those that NixFleet created.
+/// Returns the managed users, and the formerly managed users that NixFleet created.
 pub(in crate::engine) fn users_after<'e>(
     old: &State,
     observed: &Observed,
@@ -36,8 +36,8 @@ pub(in crate::engine) fn users_after<'e>(
     entries: impl Iterator<Item = &'e AccountEntry>,
 ) -> BTreeMap<Owner, OwnedUser> {
     let made: BTreeSet<&Owner> = entries.filter_map(created_user).map(|user| &user.name).collect();
-    // Users that NixFleet created stay in the state after they leave the manifest, so that they can be
-    // enabled again.
+    // A user that NixFleet created stays in the state after it is removed from the manifest, so that it can
+    // be enabled again later.
     let left = old.users.iter().filter(|(_, owned)| owned.created);
     let mut users: BTreeMap<Owner, OwnedUser> =
         left.map(|(name, owned)| (name.clone(), disabled(name, owned, observed))).collect();
@@ -51,7 +51,7 @@ pub(in crate::engine) fn users_after<'e>(
         let ours = |group: &str| before.is_some_and(|owned| owned.groups.contains(group));
         let groups =
             user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
-        // A new account may have another id than the previous one.
+        // A recreated account may have a different uid than the previous account.
         let uid = before.filter(|_| !created).and_then(|owned| owned.uid);
         let created = created || before.is_some_and(|owned| owned.created);
         let before = if created { BTreeMap::new() } else { before_of(user, before, observed) };
@@ -61,8 +61,8 @@ pub(in crate::engine) fn users_after<'e>(
     users
 }
 
-/// The record of a disabled user: memberships that NixFleet granted are gone, and an earlier restriction is
-/// recorded.
+/// Returns the record of a disabled user. It has no memberships granted by NixFleet, and contains the
+/// restriction that the account had before it was disabled.
 fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     let account = observed.accounts.users.get(&**name).filter(|_| !owned.disabled);
     let restriction = account.map(|account| Restriction {
@@ -74,7 +74,7 @@ fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
 }
 
-/// The values that an account had before it was managed, in the fields that the manifest states.
+/// Returns the values that an account had before management, for the fields that the manifest states.
 fn before_of(
     user: &User,
     owned: Option<&OwnedUser>,
@@ -90,8 +90,8 @@ fn before_of(
     before.collect()
 }
 
-/// Records the ids of accounts that NixFleet created: somebody may later create another account of the same
-/// name.
+/// Records the uids of users that NixFleet created. They identify the accounts, since someone may later
+/// create another account with the same name.
 pub(in crate::engine) fn record_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
     let mut unknown =
         state.users.iter_mut().filter(|(_, owned)| owned.created && owned.uid.is_none()).peekable();
@@ -105,8 +105,8 @@ pub(in crate::engine) fn record_ids(host: &Host, state: &mut State) -> Result<()
     Ok(())
 }
 
-/// Records the accounts that an undone transaction created: they are never deleted, so the state must still
-/// list them. Returns whether the state changed.
+/// Records the accounts that an undone transaction created. The state must list them, since the undo does not
+/// delete them. Returns whether the state changed.
 pub(in crate::engine) fn record_created<'e>(
     state: &mut State,
     accounts: &Accounts,
@@ -135,7 +135,7 @@ pub(in crate::engine) fn record_created<'e>(
     (&state.users, &state.groups) != (&before.0, &before.1)
 }
 
-/// The user that an entry creates.
+/// Returns the user that the step of an entry creates.
 const fn created_user(entry: &AccountEntry) -> Option<&User> {
     match entry {
         AccountEntry::CreateUser { step } => Some(&step.user),

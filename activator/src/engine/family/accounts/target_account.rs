@@ -1,4 +1,5 @@
-//! The values that an account gets, from the manifest, its earlier values and changes made by hand. Pure.
+//! Computes the values that an account must have, from the manifest, its earlier values and manual changes.
+//! All functions are pure.
 
 use std::collections::BTreeSet;
 
@@ -8,40 +9,40 @@ use nixfleet_contract::values::Owner;
 use crate::engine::state::{OwnedUser, Restriction};
 use crate::host::accounts::{Account, Accounts, EXPIRED};
 
-/// The account after the change.
+/// The values that an account must have after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetAccount {
-    /// Primary group, by name.
+    /// The name of the primary group.
     pub group: String,
-    /// Home directory.
+    /// The home directory.
     pub home: String,
-    /// Login shell.
+    /// The login shell.
     pub shell: String,
-    /// Comment field.
+    /// The comment field.
     pub description: String,
-    /// Further groups, sorted.
+    /// The names of the supplementary groups, sorted.
     pub groups: Vec<String>,
-    /// Whether, and how, it is kept from being used.
+    /// The expiry date and password lock.
     pub restriction: Restriction,
-    /// Fields that would return to their earlier values, but that somebody has changed by hand since.
+    /// The fields that are not restored to their earlier values because someone has changed them by hand.
     pub left_alone: Vec<LeftAlone>,
 }
 
-/// A field that does not return to its earlier value.
+/// A field that is not restored to its earlier value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftAlone {
     /// The name of the field.
     pub field: &'static str,
-    /// Its current value, which stays.
+    /// The current value, which stays.
     pub now: String,
-    /// Its value before it was managed.
+    /// The value before management.
     pub was: String,
 }
 
-/// The inputs that decide what an account becomes.
+/// The inputs from which the target values of an account are computed.
 #[derive(Clone, Copy)]
 pub struct AccountInputs<'a> {
-    /// The user in the manifest; `None` if its management ends.
+    /// The user in the manifest, or `None` if its management ends.
     pub user: Option<&'a User>,
     /// The account in the account files.
     pub account: &'a Account,
@@ -52,7 +53,7 @@ pub struct AccountInputs<'a> {
 }
 
 impl AccountInputs<'_> {
-    /// Computes the account after the change.
+    /// Computes the values that the account must have.
     #[must_use]
     pub fn target(self) -> TargetAccount {
         let mut left_alone = Vec::new();
@@ -63,7 +64,7 @@ impl AccountInputs<'_> {
         TargetAccount { group, home, shell, description, groups, restriction, left_alone }
     }
 
-    /// The value of one field: stated in the manifest, restored, or left as it is.
+    /// Returns the value of one field: the value in the manifest, the restored value, or the current value.
     fn field(self, field: UserField, left_alone: &mut Vec<LeftAlone>) -> String {
         let decides = self.user.filter(|user| states(user, field, self.owned));
         if let Some(stated) = decides.and_then(|user| stated_value(field, user)) {
@@ -79,7 +80,7 @@ impl AccountInputs<'_> {
             | UserField::CreateHome
             | UserField::System => one == other,
         };
-        // The group may have been deleted since, and an account needs a primary group.
+        // The earlier group may have been deleted, and an account needs an existing primary group.
         let can_return = same(&before.was, &before.was);
         if same(&now, &before.left) && can_return {
             return before.was.clone();
@@ -91,8 +92,8 @@ impl AccountInputs<'_> {
         now
     }
 
-    /// The further groups: the current ones, without those that NixFleet added and the manifest no longer
-    /// has, plus those that it has.
+    /// Returns the supplementary groups: the current groups without those that NixFleet added, plus the
+    /// groups in the manifest.
     fn groups(self) -> Vec<String> {
         let declared: BTreeSet<&str> =
             self.user.iter().flat_map(|user| user.extra_groups.iter().map(|group| &**group)).collect();
@@ -102,8 +103,8 @@ impl AccountInputs<'_> {
         groups.into_iter().map(str::to_owned).collect()
     }
 
-    /// A restriction from before management returns, if the account is still as it was when NixFleet disabled
-    /// it.
+    /// Returns the restriction of the account. When a disabled user is enabled again, its restriction from
+    /// before is restored, except for parts that someone has changed since NixFleet disabled it.
     fn restriction(self) -> Restriction {
         let Account { expires, locked_password, .. } = self.account;
         let now = Restriction { expires: expires.clone(), locked_password: *locked_password };
@@ -119,7 +120,7 @@ impl AccountInputs<'_> {
 }
 
 impl TargetAccount {
-    /// The account as the account files will have it.
+    /// Returns the account as it will be in the account files.
     #[must_use]
     pub fn account(&self, account: &Account, accounts: &Accounts) -> Account {
         Account {
@@ -136,14 +137,14 @@ impl TargetAccount {
     }
 }
 
-/// Whether the manifest decides about a field of an account. In an account that NixFleet created, an unstated
-/// field has the value of a new account; in one that existed before, it is left alone.
+/// Whether the manifest decides about a field of an account. If NixFleet created the account, a field that
+/// the manifest does not state has its default value. If the account existed before, the field is left alone.
 #[must_use]
 pub fn states(user: &User, field: UserField, owned: Option<&OwnedUser>) -> bool {
     user.states(field) || owned.is_some_and(|owned| owned.created)
 }
 
-/// The home that a user must have, if any. `account`: the existing account, if there is one.
+/// Returns the home that must exist for a user, if any. `account` is the existing account, if there is one.
 #[must_use]
 pub fn home_to_have(
     user: &User,
@@ -156,7 +157,7 @@ pub fn home_to_have(
     creates_home.then(|| AccountInputs { user: Some(user), account, owned, accounts }.target().home)
 }
 
-/// The name of a field, as a plan shows it.
+/// Returns the name of a field as it is shown in plans.
 #[must_use]
 pub const fn name(field: UserField) -> &'static str {
     match field {
@@ -169,7 +170,7 @@ pub const fn name(field: UserField) -> &'static str {
     }
 }
 
-/// The value of a field in an account.
+/// Returns the value of a field in an account, or `None` if the account files do not contain the field.
 #[must_use]
 pub fn value_of(field: UserField, account: &Account, accounts: &Accounts) -> Option<String> {
     match field {
@@ -181,7 +182,7 @@ pub fn value_of(field: UserField, account: &Account, accounts: &Accounts) -> Opt
     }
 }
 
-/// The value of a field in the manifest.
+/// Returns the value of a field in the manifest, or `None` if it is not a value in the account files.
 #[must_use]
 pub fn stated_value(field: UserField, user: &User) -> Option<&str> {
     match field {
@@ -193,7 +194,7 @@ pub fn stated_value(field: UserField, user: &User) -> Option<&str> {
     }
 }
 
-/// Memberships of an account that NixFleet added.
+/// Returns the current memberships of an account that NixFleet added.
 #[must_use]
 pub fn given(account: &Account, owned: &OwnedUser) -> BTreeSet<Owner> {
     let is_member = |group: &&Owner| account.groups.iter().any(|name| *name == ***group);

@@ -1,4 +1,4 @@
-//! Plans the commands of changed files. Each runs once, however many files name it.
+//! Plans the commands of changed files. Each command runs once, even if several changed files name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,8 @@ impl Differ<'_> {
         for path in &self.changed {
             let command = match self.manifest.entries.get(path) {
                 Some(Entry::File(file)) => file.on_change.as_slice(),
-                // The file is removed; its command can remove what it generated.
+                // The file will be removed. Its command still runs, because it can remove what it generated
+                // from the file.
                 _ => self.state.paths.get(path).map_or(&[][..], |owned| &owned.on_change),
             };
             if !command.is_empty() {

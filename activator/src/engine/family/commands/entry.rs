@@ -1,4 +1,4 @@
-//! A step that runs a command, with what its undo needs.
+//! The journal entry of a step that runs a command.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use nixfleet_contract::step::{CommandStep, Step};
 use crate::engine::state::State;
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 
-/// A step that runs a command, with what its undo needs.
+/// A step that runs a command, together with the information that is needed to undo it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandEntry {
-    /// A command that changed files name.
+    /// Runs the `onChange` command of changed files.
     RunCommand {
-        /// The step.
+        /// The step from the plan.
         step: RunCommand,
-        /// Commands to run when the old files are back: those that the files named before, or the new one for
-        /// a file that named none.
+        /// The commands to run after an undo has restored the old files: for each file, the command in the
+        /// recorded state, or the command of the step if the recorded state has none.
         back: BTreeSet<Vec<String>>,
     },
 }
 
 impl CommandEntry {
-    /// The entry for a step that is about to run.
+    /// Creates the entry for a step that is about to run.
     #[must_use]
     pub fn open(step: &CommandStep, state: &State) -> Self {
         match step {
@@ -40,14 +40,14 @@ impl CommandEntry {
         }
     }
 
-    /// Reads an entry from a journal.
+    /// Converts a step and facts read from a journal.
     pub(in crate::engine) fn read(step: CommandStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             CommandStep::RunCommand(step) => Self::RunCommand { step, back: facts.command()? },
         })
     }
 
-    /// The entry in its journal form.
+    /// Converts the entry to its form in the journal.
     pub(in crate::engine) fn write(self) -> WrittenEntry {
         match self {
             Self::RunCommand { step, back } => WrittenEntry {

@@ -1,9 +1,9 @@
-//! Commands that changed files name in `onChange`.
+//! Commands that files name in `onChange`. They run when these files change.
 //!
-//! - [`entry`]: a step, with what its undo needs
-//! - `diff`: planning
-//! - [`run`]: running them
-//! - [`undo`]: running those of the restored files
+//! - [`entry`]: the journal entry of a command step
+//! - `diff`: planning of command steps
+//! - [`run`]: execution of the commands
+//! - [`undo`]: execution of the commands of restored files
 
 mod diff;
 pub mod entry;

@@ -1,4 +1,4 @@
-//! Runs the commands of changed files, and finds out in the plan which of them cannot run.
+//! Runs the commands of changed files. During planning, finds the commands that cannot run.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,14 +22,15 @@ use crate::host::command;
 use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, disk, host_file, profile};
 
-/// Time limit for one command.
+/// The time limit for one command.
 pub const LIMIT: Duration = Duration::from_secs(300);
-/// Time limit for all commands together while the host boots: systemd gives the recovery 300 seconds
-/// (`TimeoutStartSec=`), and nothing else starts before it ends.
+/// The time limit for all commands together while the host boots. systemd gives the recovery unit 300 seconds
+/// (`TimeoutStartSec=`), and nothing else starts before that unit ends.
 pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
 
-/// Runs a command to its end. In a directory tree that is not a machine, only tests run one. Errors go to
-/// reports and histories, so they leave out words of files that others cannot read.
+/// Runs a command and waits until it ends. If the host is a directory tree and not a machine, the command
+/// runs only in tests. Errors are included in reports and histories, so words from files that other users
+/// cannot read are removed from them.
 ///
 /// # Errors
 /// [`Code::Command`].
@@ -44,10 +45,13 @@ pub fn run(
     }
     let path = profile::search_path();
     let failed = |why: String| {
-        Problem::new(Code::Command, "The command of a changed file failed")
+        Problem::new(Code::Command, "the onChange command of a changed file failed")
             .at(command_line(argv))
             .because(why)
-            .help("run it on the host to see its whole output; correct the command or the file, then apply again")
+            .help(
+                "run the command on the host to see its whole output, correct the command or the file, \
+                 then apply again",
+            )
     };
     let program = argv.first().map_or("", String::as_str);
     let finished = command::run_from(&path, argv, limit, || false)
@@ -60,12 +64,12 @@ pub fn run(
         let secret: Vec<PathBuf> = secret.collect();
         Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&words)
     };
-    let late = || format!("it did not end within {} s, and was ended", limit.as_secs());
+    let late = || format!("it did not end within {} s and was killed", limit.as_secs());
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
-/// Writes what the commands of a transaction have generated to the disk: beside their files, in `/etc` and in
-/// `/var`.
+/// Syncs the filesystems in which the commands of a transaction may have generated files: those of `/etc`, of
+/// `/var`, and of the directories that contain the changed files.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -80,7 +84,7 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let directories: BTreeSet<String> = beside.chain(usual).collect();
     let (mut walk, mut done) = (Walk::new(host), BTreeSet::new());
     for directory in directories {
-        // A command, or the owner of the directory, may have put a link or a filesystem in its place.
+        // A command or the owner may have replaced the directory with a link, or mounted a filesystem on it.
         let Ok(Some(opened)) = walk.way_to(&format!("{directory}/")) else { continue };
         let written = fstat(opened.fd).map_err(io::Error::from).and_then(|found| {
             if done.insert(found.st_dev) {
@@ -90,26 +94,27 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
             }
         });
         written.or_else(|error| {
-            let problem = host_file("write to the disk", &directory, &error);
+            let problem = host_file("sync", &directory, &error);
             WalkRefusal::within(opened, &error, problem).unless_of_others()
         })?;
     }
     Ok(())
 }
 
-/// The steps of a plan, after the programs of its commands were looked up.
+/// The steps of a plan after the programs of its commands have been looked up.
 #[derive(Debug, Default)]
 pub struct Foreseen {
     /// The steps, without optional commands that cannot run.
     pub steps: Vec<Step>,
-    /// Commands that cannot run, but must.
+    /// One problem for each required command that cannot run.
     pub problems: Vec<Problem>,
-    /// Optional commands that were dropped.
+    /// One warning for each optional command that was dropped because it cannot run.
     pub warnings: Vec<Warning>,
 }
 
-/// Checks that the program of each command is on the host or in the closure. A missing program is only a
-/// warning if its file is removed, or if the host goes back to an earlier generation.
+/// Checks that the program of each command exists on the host or in the closure. A missing program is usually
+/// a problem. It is only a warning if the file will be removed, or if the host returns to an earlier
+/// generation.
 #[must_use]
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     let missing = |step: &Step| {
@@ -126,7 +131,7 @@ pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
             let mut declared = paths.iter().filter(|path| target.manifest.entries.contains_key(*path));
             let Some(path) = declared.next().filter(|_| target.number.is_none()) else {
                 let subject = paths.first().map(ToString::to_string).unwrap_or_default();
-                let what = format!("{} is not run, since it cannot be: {why}", command_line(command));
+                let what = format!("{} cannot be run: {why}", command_line(command));
                 foreseen.warnings.push(Warning { subject, what });
                 continue;
             };
@@ -138,13 +143,13 @@ pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
 }
 
 fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
-    Problem::new(Code::Command, "A command that a changed file names cannot be run on the host")
+    Problem::new(Code::Command, "the onChange command of a changed file cannot be run on the host")
         .at(format!("nixfleet.files.{:?}.onChange", &**path))
         .because(why)
-        .help("correct its path, install what it belongs to, or bring the program along")
+        .help("correct its path, install the program on the host, or use a program from a Nix package")
 }
 
-/// Whether others on the host cannot read a file, because of its own mode or that of a directory above it.
+/// Whether other users cannot read a file, because of its mode or the mode of a directory above it.
 fn is_private(file: &Path) -> bool {
     let lacks = |path: &Path, bit: u32| {
         path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit == 0)
@@ -176,17 +181,17 @@ mod tests {
         let words = ["/bin/sh", "-c", "echo no room >&2; exit 3"].map(str::to_owned);
         let problem = run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err();
         expect_test::expect![[r#"
-            [NF-422] The command of a changed file failed
+            [NF-422] the onChange command of a changed file failed
               where: /bin/sh -c "echo no room >&2; exit 3"
               why: exit code 3: no room
-              help: run it on the host to see its whole output; correct the command or the file, then apply again"#]]
+              help: run the command on the host to see its whole output, correct the command or the file, then apply again"#]]
         .assert_eq(&problem.to_string());
         let words = ["/nonexistent/tool".to_owned()];
         expect_test::expect![[r#"
-            [NF-422] The command of a changed file failed
+            [NF-422] the onChange command of a changed file failed
               where: /nonexistent/tool
               why: /nonexistent/tool cannot be run: No such file or directory (os error 2)
-              help: run it on the host to see its whole output; correct the command or the file, then apply again"#]]
+              help: run the command on the host to see its whole output, correct the command or the file, then apply again"#]]
         .assert_eq(&run(&machine(), &words, &BTreeSet::new(), LIMIT).unwrap_err().to_string());
     }
 }

@@ -11,7 +11,7 @@ use super::run;
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 
-/// Runs each command once. A command that fails does not stop the undo. Returns a note for each failure.
+/// Runs each command once and returns a note for each failure. A failed command does not stop the undo.
 pub fn undo<'e>(
     host: &Host,
     entries: impl Iterator<Item = &'e CommandEntry>,
@@ -32,7 +32,7 @@ pub fn undo<'e>(
         };
         let problem = run::run(host, command, &paths, limit).err()?;
         let (command, why) = (command_line(command), problem.why.unwrap_or_default());
-        Some(format!("{command} failed with the files as they were before: {why}"))
+        Some(format!("{command} failed after the files were restored: {why}"))
     };
     back.into_iter().filter_map(failed).collect()
 }

@@ -1,7 +1,8 @@
-//! Plans that nothing stands at a path.
+//! Plans the removal of whatever exists at paths that the manifest declares absent.
 //!
-//! Files and links are removed, with a backup. A directory of somebody else is moved into the backup as it
-//! is: it may hold what cannot be copied, such as sockets, and others may change it while it is read.
+//! Files and links are removed after a backup. A directory that NixFleet does not own is moved into the
+//! backup instead of being copied. It may contain things that cannot be copied, such as sockets, and other
+//! processes may change it during a copy.
 
 use nixfleet_contract::manifest::{AbsentEntry, Entry, OnConflict};
 use nixfleet_contract::problem::{Code, Problem};
@@ -17,7 +18,7 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
 impl Differ<'_> {
-    /// Adds the steps after which nothing stands at a path. `entry`: the entry that `absent` is of.
+    /// Adds the steps that make a path absent. `entry` is the manifest entry that contains `absent`.
     pub(in crate::engine) fn absent(
         &mut self,
         path: &ManagedPath,
@@ -37,7 +38,7 @@ impl Differ<'_> {
                 }
             }
             Found::Other(special) => {
-                self.problems.push(cannot_go(path, format!("{special} stands there, which has no backup")));
+                self.problems.push(cannot_go(path, format!("it is {special}, which cannot be backed up")));
             }
             Found::Directory { .. } => self.absent_directory(path, (entry, absent), steps),
             Found::File { .. } | Found::Link { .. } | Found::Unreachable(_) => {
@@ -46,8 +47,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether nothing can stand at a path, since a file stands above it, or a link that goes with this
-    /// change.
+    /// Whether nothing can exist at a path because one of its ancestors is a file, or a link that this change
+    /// removes.
     fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
         path.ancestors().any(|above| match self.observed.found(&above) {
             Found::File { .. } => true,
@@ -81,14 +82,21 @@ impl Differ<'_> {
             })));
         }
         if let Some(place) = Reserved::below(path) {
-            return self.problems.push(cannot_go(path, format!("the directory holds {place}")));
+            return self.problems.push(cannot_go(
+                path,
+                format!("the directory contains {place}, which NixFleet does not manage"),
+            ));
         }
         if self.is_above_excluded(path) {
-            return self.problems.push(cannot_go(path, "something in it is left as it is".to_owned()));
+            return self
+                .problems
+                .push(cannot_go(path, "a path in the directory is excluded from this apply".to_owned()));
         }
         if let Some(what) = stays.as_ref().filter(|_| !absent.recursive) {
-            let help =
-                format!("to take it away with its content: nixfleet.absent.{:?}.recursive = true", &**path);
+            let help = format!(
+                "remove the directory with its content: nixfleet.absent.{:?}.recursive = true",
+                &**path
+            );
             let why = format!("the directory is not empty: {what}");
             return self.problems.push(cannot_go(path, why).help(help));
         }
@@ -97,7 +105,8 @@ impl Differ<'_> {
                 return self.problems.push(conflict(path, entry, None));
             }
             None => absent.on_conflict.into(),
-            // One original is enough: what came later is a hand edit.
+            // The original has already been backed up, or the path has already been absent. Anything found
+            // there is a hand edit, which is only copied.
             Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => {
                 BackupKind::Copy
             }
@@ -111,8 +120,9 @@ impl Differ<'_> {
         steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
     }
 
-    /// Why something cannot be declared at or below a directory that was moved away: it has to come back
-    /// first, or its content would be split between the host and the backup.
+    /// Returns the problem if something is declared at or below a directory that was moved away. The
+    /// directory must be restored first. Otherwise, its content would be split between the host and the
+    /// backup.
     pub(in crate::engine) fn below_moved(
         &self,
         path: &ManagedPath,
@@ -121,7 +131,7 @@ impl Differ<'_> {
         let is_directory = match target {
             PathTarget::Entry(Entry::Directory(_)) | PathTarget::Home(_) => true,
             PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) => false,
-            // The declared path in it says so.
+            // The problem is reported for the declared path below this directory.
             PathTarget::Implicit => return None,
         };
         let is_moved = |path: &ManagedPath| {
@@ -134,12 +144,12 @@ impl Differ<'_> {
             if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
         let moved = moved?;
         Some(
-            Problem::new(Code::Conflict, format!("{moved} has to come back first"))
+            Problem::new(Code::Conflict, format!("{moved} must be restored first"))
                 .at(path)
-                .because("that directory was taken away with its content, which is kept until it comes back")
+                .because("an earlier apply removed this directory and backed up its content")
                 .help(format!(
-                    "apply once with neither nixfleet.absent.{:?} nor anything in that directory, then again; or roll \
-                     back to a generation like that first",
+                    "apply once without nixfleet.absent.{:?} and without anything declared in the \
+                     directory, then apply again; or roll back to a generation without them first",
                     &*moved
                 )),
         )
@@ -147,8 +157,8 @@ impl Differ<'_> {
 }
 
 fn cannot_go(path: &ManagedPath, why: String) -> Problem {
-    Problem::new(Code::Conflict, "Nothing should stand at the path, but what does cannot be taken away")
+    Problem::new(Code::Conflict, format!("{path} is declared as absent, but cannot be removed"))
         .at(path)
         .because(why)
-        .help(format!("remove it by hand; to apply the rest without it: --force {path}"))
+        .help(format!("remove it by hand, or apply the rest without it: --force {path}"))
 }

@@ -1,9 +1,9 @@
-//! Changes mode and owner of directories in place, since their content cannot move along. A file is never
-//! changed in place: a new file with the same content replaces it.
+//! Changes the mode and owner of directories in place, since the content of a directory cannot be moved to a
+//! new one. Files are never changed in place: a new file with the same content replaces the old one.
 //!
-//! The owner of a parent directory can replace a directory at any time. So the directory is opened, compared
-//! with the one that was planned, and changed through that descriptor; if it is another one, nothing is
-//! changed.
+//! The owner of a parent directory can replace a directory at any time. Therefore, the directory is opened
+//! and compared with the planned one, and changed through the same file descriptor. If it is a different
+//! directory, nothing is changed.
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
@@ -21,45 +21,45 @@ use crate::host::mounts;
 use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
-/// Identifies a directory, so that a replacement is noticed.
+/// The identity of a directory, by which a replaced directory is detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inode {
-    /// The device of its filesystem, `st_dev`; it may change at a reboot.
+    /// The device number of the filesystem, `st_dev`. It may change at a reboot.
     pub device: u64,
-    /// Its inode number on that device.
+    /// The inode number on that device.
     pub number: u64,
 }
 
 impl Inode {
-    /// The inode of a `stat` result.
+    /// Returns the identity of the directory that a `stat` result describes.
     #[must_use]
     pub const fn of(stat: &Stat) -> Self {
         Self { device: stat.st_dev, number: stat.st_ino }
     }
 }
 
-/// Owner, group and mode of a directory.
+/// The owner, group and mode of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights {
-    /// Owner.
+    /// The uid of the owner.
     pub uid: u32,
-    /// Group.
+    /// The gid of the group.
     pub gid: u32,
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// The directory they belong to; `None` in older journals.
+    /// The directory that has these rights, or `None` in a journal of an older version.
     pub inode: Option<Inode>,
 }
 
 impl Rights {
-    /// The rights in a `stat` result.
+    /// Returns the rights in a `stat` result.
     #[must_use]
     pub const fn of(stat: &Stat) -> Self {
         let (uid, gid, mode) = Self::numbers(stat);
         Self { uid, gid, mode, inode: Some(Inode::of(stat)) }
     }
 
-    /// Whether a `stat` result has these rights.
+    /// Whether the rights in a `stat` result are the same as these.
     #[must_use]
     pub fn are_those_of(self, stat: &Stat) -> bool {
         (self.uid, self.gid, self.mode) == Self::numbers(stat)
@@ -70,10 +70,10 @@ impl Rights {
     }
 }
 
-/// Changes mode and owner of a directory, if it is unchanged since the transaction started.
+/// Changes the mode and owner of a directory if it is unchanged since the start of the transaction.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::PlanOutdated`] if it has changed;
+/// [`nixfleet_contract::problem::Code::PlanOutdated`] if the directory has changed, or
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
@@ -85,15 +85,15 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     }
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
-    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("inspect", &**path, &errno.into()))?;
     if !before.are_those_of(&stat) || before.inode.is_some_and(|inode| inode != Inode::of(&stat)) {
         return Err(outdated(path));
     }
     give(&opened, path, &stat, (owner, group, after.mode.bits()))
 }
 
-/// Restores mode and owner of a directory. If another directory is there, which another user may have put
-/// there, leaves that as it is and returns a note.
+/// Restores the mode and owner of a directory. If another user may have replaced the directory, leaves it
+/// unchanged and returns a note.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -109,7 +109,7 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
         let problem = host_file("open the directory", &**path, &mounts::foreign(user));
         return Ok(Some(left_to_others(path, &problem)));
     }
-    // An older NixFleet changed files in place, too.
+    // `O_DIRECTORY` is not set because older versions of NixFleet changed files in place, too.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
         Ok(opened) => opened,
@@ -121,15 +121,15 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
             return refusal.unless_of_others().map(|()| Some(said));
         }
     };
-    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("look at", &**path, &errno.into()))?;
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("inspect", &**path, &errno.into()))?;
     if before.are_those_of(&stat) {
         return Ok(None);
     }
-    // After a reboot the device may have another number, and on stacked filesystems so may the inode. If only
-    // root can put something there, it is still the same directory.
+    // After a reboot, the device number may differ. On stacked filesystems, the inode number may differ too.
+    // If only root can create names in the parent directory, it is still the same directory.
     let is_same = before.inode.is_some_and(|inode| inode.number == stat.st_ino);
     if !is_same && !directory.is_roots {
-        let what = "somebody has put something else there meanwhile, which keeps its mode and owner";
+        let what = "another process replaced it meanwhile, so its mode and owner stay as they are";
         return Ok(Some(format!("{path}: {what}")));
     }
     give(&opened, path, &stat, (before.uid, before.gid, before.mode)).map(|()| None)
@@ -142,7 +142,7 @@ fn give(
     (uid, gid, mode): (u32, u32, u32),
 ) -> Result<(), Problem> {
     let failed = |errno| preflight::refused("change mode and owner of", path, errno);
-    // In between, nobody gains a right that they have neither before nor after the change.
+    // Between these calls, no user has a permission that is missing from both the old and the new rights.
     disk::change_mode(opened, stat.st_mode & mode & 0o777).map_err(failed)?;
     disk::change_owner(opened, uid, gid).map_err(failed)?;
     disk::change_mode(opened, mode).map_err(failed)?;

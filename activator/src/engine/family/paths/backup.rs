@@ -1,4 +1,4 @@
-//! Backs up what is at a path: by a hard link on the same filesystem, by a copy with all metadata otherwise.
+//! Creates backups: by a hard link on the same filesystem, otherwise by a copy with all metadata.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,24 +15,25 @@ use crate::host::Host;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::Directory;
 
-/// Backs up a file or link that is about to be replaced, with all metadata. The caller syncs the directory.
+/// Backs up a file or link that will be replaced, with all metadata. The caller must sync the directory.
 ///
 /// # Errors
-/// The kernel's error; [`io::ErrorKind::NotFound`] if nothing is there.
+/// The error of the system call, which is [`io::ErrorKind::NotFound`] if nothing exists at the path.
 pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     match disk::link(from.fd, name, to.fd, as_name) {
         Ok(()) => Ok(()),
-        // Another filesystem, one without hard links, or a file that has the maximum number of links.
+        // The backup is on another filesystem, the filesystem has no hard links, or the file has too many
+        // links.
         Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => copy(from, name, to, as_name),
         Err(errno) => Err(errno.into()),
     }
 }
 
-/// Writes the path of an original into a file beside it, for people who look around. The caller syncs the
-/// file.
+/// Writes the path of an original to the file `meta.json` beside its backup. The caller must sync the
+/// returned file.
 ///
 /// # Errors
-/// The kernel's error.
+/// The error of the system call.
 pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<File> {
     let beside = host.path(backup.rsplit_once('/').map_or("/", |(directory, _)| directory));
     let meta = serde_json::json!({ "schema": nixfleet_contract::SCHEMA, "path": path });
@@ -41,11 +42,11 @@ pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<Fil
     Ok(file)
 }
 
-/// Copies a file or link with all metadata. Use it for a file that stays in place: an edit in place must not
-/// reach the copy.
+/// Copies a file or link with all metadata. A file that stays in place must be copied and not linked, since a
+/// later edit in place would also change a hard link.
 ///
 /// # Errors
-/// As [`link_or_copy`].
+/// The same as [`link_or_copy`].
 pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {
@@ -65,7 +66,8 @@ pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -
     }
 }
 
-/// Copies the file that was opened, with its owner: by now, the name may belong to another file.
+/// Copies a regular file with its owner. All metadata is read from the opened file, since the name may
+/// meanwhile refer to a different file.
 fn copy_file(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let source = reading::open(from, name)?;
     let stat = rustix::fs::fstat(&source)?;
@@ -80,13 +82,13 @@ fn copy_file(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) 
     Ok(disk::sync(&copy)?)
 }
 
-/// Copies up to `size` bytes. Holes stay holes.
+/// Copies up to `size` bytes and preserves holes.
 fn copy_content(source: &File, copy: &File, size: u64) -> io::Result<()> {
     let mut at = 0;
     while at < size {
         let data = match rustix::fs::seek(source, SeekFrom::Data(at)) {
             Ok(data) => data,
-            // Only a hole is left.
+            // Only a hole is left before the end of the file.
             Err(Errno::NXIO) => break,
             Err(errno) => return Err(errno.into()),
         };
@@ -104,7 +106,7 @@ fn neither() -> io::Error {
     io::Error::other("it is neither a file nor a link")
 }
 
-/// Copies extended attributes: access control lists, capabilities, labels.
+/// Copies the extended attributes: access control lists, capabilities and labels.
 fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     let mut names = vec![0; 64 * 1024];
     let length = match rustix::fs::flistxattr(from, &mut names[..]) {
@@ -116,9 +118,10 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         let mut value = vec![0; 64 * 1024];
         let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
         match disk::set_attribute(to, name, &value[..length]) {
-            // The other filesystem has no such attribute.
+            // The filesystem of the backup does not support this attribute.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
-            // The kernel says the same of a full filesystem. If this one is, the next write to it fails.
+            // `ENOSPC` can also mean that the filesystem is full. In that case, the next write to it fails
+            // anyway.
             Err(Errno::NOSPC | Errno::TOOBIG) => return Err(too_large(name, length)),
             Err(errno) => return Err(errno.into()),
         }
@@ -126,12 +129,13 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// The error for an attribute larger than the filesystem of the backup allows. Filesystems have different
-/// limits: ext4 4 KiB for all attributes of a file, XFS and tmpfs 64 KiB for each.
+/// Returns the error for an attribute that is larger than the filesystem of the backup allows. The limits
+/// differ: ext4 allows 4 KiB for all attributes of a file, XFS and tmpfs allow 64 KiB for each attribute.
 fn too_large(name: &[u8], length: usize) -> io::Error {
     let name = String::from_utf8_lossy(name);
     io::Error::other(format!(
-        "its extended attribute {} of {length} bytes is too large for the filesystem of the backup, or that is full",
+        "its extended attribute {} of {length} bytes is too large for the filesystem of the backup, or \
+         that filesystem is full",
         name.escape_debug()
     ))
 }

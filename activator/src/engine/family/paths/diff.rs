@@ -19,31 +19,31 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// The reason why something should be at a path, with its access if there is a choice.
+/// The desired state of a path, by the reason for it.
 #[derive(Clone, Copy)]
 pub(in crate::engine) enum PathTarget<'a> {
-    /// The manifest declares it.
+    /// The manifest declares the path.
     Entry(&'a Entry),
-    /// It is a directory above a declared path.
+    /// The path is a directory above a declared path or a home.
     Implicit,
-    /// It is the home of a user.
+    /// The path is the home of a user.
     Home(&'a Access),
 }
 
-/// Steps on paths, grouped in the order of execution.
+/// The planned steps on paths, grouped in the order of execution.
 #[derive(Default)]
 pub(in crate::engine) struct PathSteps {
     pub(in crate::engine) directories: Vec<Step>,
     pub(in crate::engine) writes: Vec<Step>,
     pub(in crate::engine) removals: Vec<Step>,
     pub(in crate::engine) directory_removals: Vec<Step>,
-    /// Files and links that replace directories.
+    /// The files and links that replace directories.
     pub(in crate::engine) replacements: Vec<Step>,
 }
 
 impl PathSteps {
-    /// New things are created before old ones are removed. A directory is an exception: it must be empty
-    /// before it is replaced.
+    /// Returns the steps in the order of execution. New things are created before old ones are removed,
+    /// except that a directory must be emptied before something replaces it.
     pub(in crate::engine) fn in_order(self) -> impl Iterator<Item = Step> {
         let new = self.directories.into_iter().chain(self.writes);
         new.chain(self.removals).chain(self.directory_removals).chain(self.replacements)
@@ -56,7 +56,7 @@ impl Differ<'_> {
         let manifest = self.manifest;
         let homes = self.new_homes();
         let needed = directories_above(manifest.standing_paths().chain(homes.keys()));
-        // Sorted together with the declared ones, so that parents come first.
+        // Implicit directories are sorted together with declared paths, so that parents come before children.
         let is_implicit =
             |path: &&ManagedPath| !manifest.entries.contains_key(*path) && !homes.contains_key(*path);
         let implicit = needed.iter().filter(is_implicit).map(|path| (path, PathTarget::Implicit));
@@ -81,16 +81,16 @@ impl Differ<'_> {
                 self.suggesting_force(|differ| differ.end(path, owned, &mut steps));
             }
         }
-        // Children first.
+        // Children are removed before their parents.
         steps.directory_removals.sort_by(|one, other| other.path().cmp(&one.path()));
-        // The unit that recovers at boot is written first, so that a power cut after the first change is
-        // repaired.
+        // The recovery unit is written first, so that an interruption after the first change can be recovered
+        // at the next boot.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
     }
 
-    /// Plans a path. If another user may stand in the way, the help says how to apply the rest.
+    /// Plans a path. If another user can cause the reported problem, adds a hint about `--force` to its help.
     fn suggesting_force(&mut self, plan: impl FnOnce(&mut Self)) {
         let known = self.problems.len();
         plan(self);
@@ -122,8 +122,8 @@ impl Differ<'_> {
         }
     }
 
-    /// The rule that keeps a path from coming under management, if any. A path that is managed already, or
-    /// was in an earlier generation, is exempt: it is older than the rule.
+    /// Returns the rule that forbids managing a path, if any. A path that is already managed, or that an
+    /// earlier generation declares, is exempt, because it may be older than the rule.
     fn newly_reserved(&self, path: &ManagedPath) -> Option<&'static Reserved> {
         if self.returns || self.state.paths.contains_key(path) { None } else { Reserved::at(path) }
     }
@@ -133,8 +133,8 @@ impl Differ<'_> {
         let access = Access::of_implicit_directory();
         match self.found(path) {
             found @ Found::Directory { access: before, .. } => {
-                // NixFleet owns it, and it was declared until now: it gets the access of an undeclared
-                // directory.
+                // The previous manifest declared this directory and the current one does not. NixFleet owns
+                // it, so it gets the access of an implicit directory.
                 let asked_for = owned.is_some_and(|owned| {
                     let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
                     !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)
@@ -148,7 +148,7 @@ impl Differ<'_> {
                     })));
                 }
             }
-            // The paths inside report the problem.
+            // The problem is reported for the paths below the directory.
             Found::Other(_) | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
             Found::Missing | Found::File { .. } | Found::Link { .. } => {
@@ -213,7 +213,7 @@ impl Differ<'_> {
         })));
     }
 
-    /// Creates a directory where nothing is, or in place of a managed file or link.
+    /// Creates a directory at a path where nothing exists, or in place of a managed file or link.
     fn create_directory(
         &mut self,
         path: &ManagedPath,
@@ -244,11 +244,11 @@ impl Differ<'_> {
     }
 
     fn no_directory(&mut self, path: &ManagedPath, what: &str) {
-        let why = format!("{what}, which NixFleet does not manage, stands there");
+        let why = format!("{what} that NixFleet does not manage exists there");
         self.problems.push(wrong_type(path, "a directory", &why));
     }
 
-    /// Plans a file, a link, or nothing in place of one of them.
+    /// Plans a file or link, or the removal of one.
     pub(in crate::engine) fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
         if let Entry::File(file) = entry
             && let Some(problem) = self.set_id_objection(path, file)
@@ -263,7 +263,7 @@ impl Differ<'_> {
         let backup = match (found, owned) {
             (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
             (Found::Other(special), _) => {
-                let why = format!("{special} stands there");
+                let why = format!("{special} exists there");
                 return self.problems.push(wrong_type(path, "a file or link", &why));
             }
             (Found::Missing, None) => BackupKind::Nothing,
@@ -301,7 +301,7 @@ impl Differ<'_> {
         steps.writes.push(self.write(path, entry, backup));
     }
 
-    /// Replaces a directory with a file or link.
+    /// Plans the replacement of a directory with a file or link.
     fn replace_directory(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
         if let Some(why) = self.must_stay(path) {
             return self.problems.push(wrong_type(path, "a file or link", &why));
@@ -310,7 +310,7 @@ impl Differ<'_> {
         steps.replacements.push(self.write(path, entry, BackupKind::Nothing));
     }
 
-    /// The step that makes a path match an entry, if something else is there now.
+    /// Creates the step that makes a path match an entry that differs from what exists there.
     fn write(&self, path: &ManagedPath, entry: &Entry, backup: BackupKind) -> Step {
         let found = self.found(path);
         let owned = self.state.paths.get(path);
@@ -374,11 +374,12 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
     }
 }
 
-/// `unit`: the unit that the file or link belongs to, if any.
+/// Returns the problem for something at a managed path that NixFleet does not own. `unit` is the unit to
+/// which the file or link belongs, if any.
 pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,
-        "Something that NixFleet does not own stands at a managed path, and it differs",
+        format!("{path} already exists, is not managed by NixFleet, and differs from its declaration"),
     )
     .at(path);
     if let Some(reserved) = Reserved::at(path) {
@@ -394,10 +395,7 @@ pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Optio
 }
 
 fn wrong_type(path: &ManagedPath, declared: &str, why: &str) -> Problem {
-    Problem::new(Code::Conflict, format!("The path should become {declared}, but cannot"))
-        .at(path)
-        .because(why)
-        .help(format!(
-            "move it away by hand, or manage another path; to apply the rest without it: --force {path}"
-        ))
+    Problem::new(Code::Conflict, format!("{path} cannot become {declared}")).at(path).because(why).help(
+        format!("move it away by hand, manage another path, or apply the rest without it: --force {path}"),
+    )
 }

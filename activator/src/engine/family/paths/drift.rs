@@ -1,4 +1,4 @@
-//! Compares what is at a path with the manifest, and with what the last apply left.
+//! Compares what exists at a path with the manifest and with the recorded state.
 
 use nixfleet_contract::manifest::{Access, Entry};
 use nixfleet_contract::step::BackupKind;
@@ -18,7 +18,7 @@ pub(in crate::engine) fn is_as_declared(found: &Found, entry: &Entry) -> bool {
     }
 }
 
-/// A backup is made of content that somebody else wrote.
+/// Decides whether to back up what exists at an owned path: only if someone else has changed it.
 pub(in crate::engine) fn backup_if_edited(thing: &Thing, found: &Found) -> BackupKind {
     match (thing, found) {
         (_, Found::Missing) => BackupKind::Nothing,

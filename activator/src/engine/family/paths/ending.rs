@@ -1,4 +1,4 @@
-//! Plans the end of management of paths, and what must be removed before it.
+//! Plans the end of management of paths, and the removal of directories.
 
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
@@ -11,7 +11,7 @@ use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// The step that puts an original back in place of what stands at a path.
+/// Creates the step that restores an original, replacing what exists at the path.
 fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind) -> Step {
     let foreign = owned.thing == Thing::Absent;
     let before = found.view().map(|view| FileView { foreign, ..view });
@@ -23,7 +23,7 @@ fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind
 }
 
 impl Differ<'_> {
-    /// Ends the management of a path.
+    /// Plans the end of management of a path.
     pub(in crate::engine) fn end(&mut self, path: &ManagedPath, owned: &Owned, steps: &mut PathSteps) {
         let found = self.observed.found(path);
         let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
@@ -99,8 +99,8 @@ impl Differ<'_> {
                 self.touch(path);
                 release("it is gone already")
             }
-            // An older NixFleet adopted it. Removing it could, for example, remove the accounts of a host,
-            // and nobody could log in.
+            // An older version of NixFleet adopted this path. Removing it could, for example, delete the
+            // accounts of the host, so that nobody could log in.
             _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
             (found, thing, _) => {
                 self.touch(path);
@@ -111,14 +111,14 @@ impl Differ<'_> {
         steps.removals.push(step);
     }
 
-    /// Whether the parent directory of a path is missing, and no step creates it.
+    /// Whether the parent directory of a path is missing and will not be created by this change.
     fn directory_is_gone(&self, path: &ManagedPath) -> bool {
         path.parent().is_some_and(|above| {
             self.observed.paths.get(&above) == Some(&Found::Missing) && !self.new_directories.contains(&above)
         })
     }
 
-    /// Why a directory cannot be replaced by something else, if so.
+    /// Returns the reason why a directory cannot be replaced by something else, or `None` if it can.
     pub(in crate::engine) fn must_stay(&self, directory: &ManagedPath) -> Option<String> {
         match self.state.paths.get(directory) {
             Some(Owned { thing: Thing::Directory { .. }, origin: Origin::Existed { .. }, .. }) => {
@@ -136,8 +136,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Something in a directory, at any depth, that would stay when the managed paths in it are removed, if
-    /// any.
+    /// Describes something in a directory, at any depth, that would remain after the managed paths below the
+    /// directory have been removed. Returns `None` if nothing would remain.
     pub(in crate::engine) fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
         let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {

@@ -1,4 +1,4 @@
-//! A step on a path, with what its undo needs.
+//! The journal entries of steps on paths.
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::step::paths::{
@@ -12,121 +12,122 @@ use super::access::Rights;
 use super::slots::{self, Slot};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 
-/// A step on a path, with what its undo needs. `backup`: the backup of the old content, which outlives the
-/// transaction.
+/// A step on a path, together with the information that is needed to undo it. In each variant, `backup` is
+/// the location of the backup of the old content. The backup remains after the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathEntry {
-    /// A home directory.
+    /// Creates a home directory.
     CreateHome {
-        /// The step.
+        /// The step from the plan.
         step: CreateHome,
-        /// Where it is staged.
+        /// The slot in which the directory is staged.
         slot: Slot,
     },
-    /// A directory.
+    /// Creates a directory.
     CreateDirectory {
-        /// The step.
+        /// The step from the plan.
         step: CreateDirectory,
-        /// Where it is staged.
+        /// The slot in which the directory is staged.
         slot: Slot,
-        /// The backup of what is replaced.
+        /// The backup of what the directory replaces.
         backup: Option<AbsPath>,
     },
-    /// A file.
+    /// Creates or replaces a file.
     WriteFile {
-        /// The step.
+        /// The step from the plan.
         step: WriteFile,
-        /// Where it is staged.
+        /// The slot in which the file is staged.
         slot: Slot,
-        /// The backup of what is replaced.
+        /// The backup of what the file replaces.
         backup: Option<AbsPath>,
     },
-    /// A link.
+    /// Creates or replaces a link.
     WriteLink {
-        /// The step.
+        /// The step from the plan.
         step: WriteLink,
-        /// Where it is staged.
+        /// The slot in which the link is staged.
         slot: Slot,
-        /// The backup of what is replaced.
+        /// The backup of what the link replaces.
         backup: Option<AbsPath>,
     },
-    /// A file that replaces one with the same content, because its mode or owner changes.
+    /// Replaces a file with a file that has the same content, but a different mode or owner.
     ReplaceFile {
-        /// The step.
+        /// The step from the plan.
         step: ChangeAccess,
-        /// Where it is staged.
+        /// The slot in which the new file is staged.
         slot: Slot,
     },
-    /// A directory whose mode or owner changes in place.
+    /// Changes the mode or owner of a directory in place.
     ChangeAccess {
-        /// The step.
+        /// The step from the plan.
         step: ChangeAccess,
-        /// Its rights before the step.
+        /// The rights of the directory before the step.
         before: Rights,
     },
-    /// Something that becomes managed without a change.
+    /// Starts to manage something without changing it.
     Own {
-        /// The step.
+        /// The step from the plan.
         step: Own,
-        /// The backup of it.
+        /// The backup of what exists at the path.
         backup: Option<AbsPath>,
     },
-    /// A file or link that is removed.
+    /// Removes a file or link.
     Remove {
-        /// The step.
+        /// The step from the plan.
         step: Remove,
-        /// Where it is moved.
+        /// The slot into which the file or link is moved.
         slot: Slot,
-        /// The backup of it.
+        /// The backup of the file or link.
         backup: Option<AbsPath>,
     },
-    /// An original that is restored.
+    /// Restores an original.
     Restore {
-        /// The step.
+        /// The step from the plan.
         step: Remove,
-        /// Where it is staged.
+        /// The slot in which the original is staged.
         slot: Slot,
-        /// The backup of what is replaced.
+        /// The backup of what the original replaces.
         backup: Option<AbsPath>,
-        /// Where the original is kept now.
+        /// The location of the original before the step.
         original: AbsPath,
     },
-    /// A directory that is moved into its backup.
+    /// Moves a directory into its backup.
     MoveAway {
-        /// The step.
+        /// The step from the plan.
         step: MoveAway,
-        /// Where it is until the transaction is committed.
+        /// The slot that contains the directory until the transaction is committed.
         slot: Slot,
-        /// Where it is after that.
+        /// The location of the directory after the commit.
         backup: AbsPath,
     },
-    /// A directory that is moved out of its backup.
+    /// Moves a directory out of its backup.
     MoveBack {
-        /// The step.
+        /// The step from the plan.
         step: Remove,
-        /// Where it is exchanged with what stands at the path. `staged` is its inode from the beginning.
+        /// The slot from which the directory is exchanged with what exists at the path. `staged` is its
+        /// inode, which is known before the directory is in the slot.
         slot: Slot,
-        /// The backup of what is replaced.
+        /// The backup of what the directory replaces.
         backup: Option<AbsPath>,
-        /// Where it is before the step.
+        /// The location of the directory before the step.
         original: AbsPath,
     },
-    /// A directory that is removed.
+    /// Removes a directory.
     RemoveDirectory {
-        /// The step.
+        /// The step from the plan.
         step: RemoveDirectory,
-        /// Where it is moved.
+        /// The slot into which the directory is moved.
         slot: Slot,
     },
-    /// A path that is no longer managed. Nothing is done to it.
+    /// Ends the management of a path without changing anything at the path.
     Release {
-        /// The step.
+        /// The step from the plan.
         step: Release,
     },
 }
 
 impl PathEntry {
-    /// Reads an entry from a journal.
+    /// Converts a step, facts and backup read from a journal.
     pub(in crate::engine) fn read(
         step: PathStep,
         facts: Facts,
@@ -173,7 +174,7 @@ impl PathEntry {
         })
     }
 
-    /// The entry in its journal form.
+    /// Converts the entry to its form in the journal.
     pub(in crate::engine) fn write(self) -> WrittenEntry {
         let slot = |slot| Facts::of_slot(slot, None);
         let (step, facts, backup) = match self {
@@ -202,7 +203,7 @@ impl PathEntry {
         WrittenEntry { step: Step::Path(step), facts, backup }
     }
 
-    /// The path of the step.
+    /// Returns the path of the step.
     #[must_use]
     pub const fn path(&self) -> &ManagedPath {
         match self {
@@ -221,7 +222,7 @@ impl PathEntry {
         }
     }
 
-    /// The slot in which old and new exchange places, if there is one.
+    /// Returns the slot in which the new and the old thing are exchanged, if the step has one.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
         match self {
@@ -239,7 +240,7 @@ impl PathEntry {
         }
     }
 
-    /// The slot, mutable.
+    /// Returns the slot mutably, if the step has one.
     #[must_use]
     pub const fn slot_mut(&mut self) -> Option<&mut Slot> {
         match self {
@@ -257,7 +258,7 @@ impl PathEntry {
         }
     }
 
-    /// The backup of the old content, if there is one.
+    /// Returns the location of the backup of the old content, if there is one.
     #[must_use]
     pub const fn backup(&self) -> Option<&AbsPath> {
         match self {
@@ -277,7 +278,7 @@ impl PathEntry {
         }
     }
 
-    /// Mode and owner of the staged thing, if it has any.
+    /// Returns the mode and owner of the staged thing, if it has any.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
@@ -297,8 +298,8 @@ impl PathEntry {
         }
     }
 
-    /// A place that the entry names and that NixFleet cannot have chosen. `index`: the position of the entry
-    /// in the transaction.
+    /// Returns a slot, backup or original of this entry whose location NixFleet cannot have chosen, if any.
+    /// `index` is the position of the entry in the transaction.
     pub(in crate::engine) fn invalid_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
         let backup = self.backup().filter(|backup| !slots::is_copy(backup) && !slots::is_original(backup));
         let is_invalid = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());

@@ -1,5 +1,5 @@
-//! Paths that are left as they are because the operator said so (`--force PATH`): a problem of one of them
-//! blocks no other path.
+//! Plans around excluded paths, which are left unchanged because of `--force PATH`. A problem with an
+//! excluded path does not block any other path.
 
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Warning;
@@ -9,19 +9,19 @@ use nixfleet_contract::values::ManagedPath;
 use crate::engine::family::paths::diff::PathSteps;
 use crate::engine::plan::diff::Differ;
 
-/// Says how to apply the rest, if the problem is one that another user may cause at a path.
+/// Adds a hint about `--force` to the help of a problem that another user can cause at a path.
 pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
     let Problem { code: Code::UnsafePath | Code::HostFile, location: Some(path), help, .. } = problem else {
         return;
     };
     if help.as_ref().is_none_or(|help| !help.contains("--force")) {
-        let instead = help.take().map(|help| format!("{help}; ")).unwrap_or_default();
-        *help = Some(format!("{instead}to apply the rest without it: --force {path}"));
+        let instead = help.take().map(|help| format!("{help}; or ")).unwrap_or_default();
+        *help = Some(format!("{instead}apply the rest without it: --force {path}"));
     }
 }
 
-/// As [`suggest_force`], for the problem of a change. It may also be about a file of NixFleet, which cannot
-/// be excluded.
+/// Calls [`suggest_force`] if the problem is about a declared path or its ancestor. Other problems are about
+/// NixFleet's own files, which cannot be excluded.
 pub(in crate::engine) fn suggest_force_if_declared(problem: &mut Problem, manifest: &Manifest) {
     let is_at = |location: &str, path: &ManagedPath| {
         **path == *location || path.ancestors().any(|above| *above == *location)
@@ -33,19 +33,20 @@ pub(in crate::engine) fn suggest_force_if_declared(problem: &mut Problem, manife
 }
 
 impl Differ<'_> {
-    /// Whether a path, or one above it, is left as it is.
+    /// Whether a path or one of its ancestors is excluded.
     pub(in crate::engine) fn is_excluded(&self, path: &ManagedPath) -> bool {
         let is = |path: &ManagedPath| self.exclude.contains(path);
         !self.exclude.is_empty() && (is(path) || path.ancestors().any(|above| is(&above)))
     }
 
-    /// Whether a directory must stay, because it contains a managed path that is left as it is.
+    /// Whether a directory must stay because it contains a managed path that is excluded.
     pub(in crate::engine) fn is_above_excluded(&self, directory: &ManagedPath) -> bool {
         let is_below = |path: &ManagedPath| path.ancestors().any(|above| above == *directory);
         self.exclude.iter().any(|path| is_below(path) && self.state.paths.contains_key(path))
     }
 
-    /// Finds out what would happen to a path and why that may be refused, but plans no step for it.
+    /// Plans an excluded path without keeping the steps. If the path does not match the manifest, records it
+    /// as excluded, together with the problem, if any.
     pub(in crate::engine) fn exclude(
         &mut self,
         path: &ManagedPath,

@@ -1,4 +1,4 @@
-//! Changes paths, and undoes these changes.
+//! Executes and undoes changes of paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,21 +19,21 @@ use crate::host::walk::WalkRefusal;
 pub struct PathChanges<'a> {
     host: &'a Host,
     swapper: Swapper<'a>,
-    /// Directories in which names changed. They are synced before a later step depends on them.
+    /// The directories in which names have changed. They must be synced before a later step depends on them.
     touched: BTreeSet<String>,
 }
 
 impl<'a> PathChanges<'a> {
-    /// Changes paths on this host.
+    /// Creates an executor for changes of paths on this host.
     #[must_use]
     pub const fn new(host: &'a Host) -> Self {
         Self { host, swapper: Swapper::new(host), touched: BTreeSet::new() }
     }
 
-    /// Carries an entry out.
+    /// Executes the step of an entry.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::PlanOutdated`] if the path has changed since the plan;
+    /// [`nixfleet_contract::problem::Code::PlanOutdated`] if the path has changed since it was planned, or
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn perform(&mut self, entry: &PathEntry) -> Result<(), Problem> {
         match entry {
@@ -69,7 +69,7 @@ impl<'a> PathChanges<'a> {
             PathEntry::ChangeAccess { step, before } => {
                 access::change(self.host, &step.path, *before, &step.after)
             }
-            // Only the state changes.
+            // These steps change only the recorded state.
             PathEntry::Own { .. } | PathEntry::Release { .. } => Ok(()),
         }
     }
@@ -90,7 +90,7 @@ impl<'a> PathChanges<'a> {
         self.swapper.carry(from, to, inode)
     }
 
-    /// Syncs the directories in which names changed.
+    /// Syncs the directories in which names have changed.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -103,15 +103,15 @@ fn directory_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
-/// Undoes changes of paths.
+/// Undoes the changes of paths.
 pub struct PathUndo<'a> {
     changes: PathChanges<'a>,
-    /// Directories that replaced something else, with their inodes.
+    /// The inodes of the directories that replaced something else, by path.
     became: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> PathUndo<'a> {
-    /// Undoes a transaction.
+    /// Creates an undo of the transaction in this journal.
     #[must_use]
     pub fn new(host: &'a Host, journal: &'a Journal) -> Self {
         let became = journal.paths().filter_map(|entry| match entry {
@@ -135,15 +135,15 @@ impl<'a> PathUndo<'a> {
         Self { became: became.collect(), changes: PathChanges::new(host) }
     }
 
-    /// Undoes an entry, as far as it was carried out. Returns a note if something of another user is left as
-    /// it is.
+    /// Undoes an entry, as far as its step was executed. Returns a note if something that another user
+    /// controls is left unchanged.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn undo(&mut self, entry: &PathEntry) -> Result<Option<String>, Problem> {
         match self.exchange_back(entry) {
             Ok(()) => {}
-            // One user's path must not keep the whole host from going back.
+            // A path that another user has blocked must not prevent the rollback of the rest of the host.
             Err(WalkRefusal { problem, is_others: true }) => {
                 return Ok(Some(left_to_others(entry.path(), &problem)));
             }
@@ -168,7 +168,7 @@ impl<'a> PathUndo<'a> {
         }
     }
 
-    /// Exchanges new and old again, if the entry exchanged them.
+    /// Exchanges the new and the old thing again, if the step has exchanged them.
     fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), WalkRefusal> {
         let path = entry.path();
         match entry {
@@ -183,7 +183,7 @@ impl<'a> PathUndo<'a> {
                 }
             }
             PathEntry::MoveBack { slot, original, .. } => {
-                // Before the path to the destination is looked at, as in `bring_back`.
+                // This comes before the destination is opened, for the same reason as in `bring_back`.
                 self.changes.carry(&slot.place, original, slot.staged)?;
                 let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
                 self.changes.swapper.bring_back(places, staged)?;
@@ -204,8 +204,8 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// The places to exchange again, with the inode of the new thing. An entry that only removes something
-    /// stages nothing: this restores it directly.
+    /// Returns the places to exchange again, and the inode of the new thing. The slot of a removed thing has
+    /// no staged inode: the removed thing is restored here, and the result is `None`.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,
@@ -221,8 +221,8 @@ impl<'a> PathUndo<'a> {
         self.changes.swapper.put_back(places).map(|()| None)
     }
 
-    /// Whether the parent directory of a path is missing: the undo has replaced it already, or it was never
-    /// created.
+    /// Whether a directory above the path, which the transaction put in place of something else, is missing.
+    /// The undo has already replaced the directory, or the transaction never created it.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -234,7 +234,7 @@ impl<'a> PathUndo<'a> {
         Ok(false)
     }
 
-    /// Syncs the directories in which names changed.
+    /// Syncs the directories in which names have changed.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -243,18 +243,18 @@ impl<'a> PathUndo<'a> {
     }
 }
 
-/// The note for a path that cannot be restored because another user may block it. Its old content stays in
-/// its slot.
+/// Returns the note for a path that cannot be restored because another user may have blocked it. The old
+/// content stays in the slot.
 pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String {
     let Problem { what, location, why, .. } = problem;
     let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
     let why = why.iter().map(|why| format!(": {why}"));
     let words: String = std::iter::once(what.clone()).chain(place).chain(why).collect();
-    format!("{path} did not go back to what it was: {words}")
+    format!("{path} was not restored: {words}")
 }
 
-/// Removes the slots of a committed transaction, and the originals that were restored. May be interrupted and
-/// run again.
+/// Cleans up after a committed transaction: removes its slots and the originals that it restored. After an
+/// interruption, this function can be called again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -269,10 +269,11 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = changes.swapper;
     for entry in journal.paths() {
         let Some(slot) = entry.slot() else { continue };
-        // If another user blocks this in a directory of theirs, the slot stays.
+        // If another user prevents the removal of a slot in their directory, the slot stays.
         swapper.clear(&slot.place).or_else(WalkRefusal::unless_of_others)?;
         match entry {
-            // If somebody has put something into it since, it stays.
+            // If the directory in the slot is not empty, `clear` has left it, and it is moved back to its
+            // path.
             PathEntry::RemoveDirectory { step, .. } => {
                 let places = Places { path: &step.path, slot: &slot.place };
                 swapper.put_back(places).or_else(WalkRefusal::unless_of_others)?;
@@ -299,8 +300,9 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Removes the slots and the backups of an undone transaction. If a directory was removed since, its old
-/// content cannot be restored: it stays in its slot, and the next run backs it up.
+/// Cleans up after an undone transaction: removes its slots and backups. The old content of a path cannot be
+/// restored if the directory around it has been removed meanwhile. In that case, the content stays in its
+/// slot, and the next run moves it to the backups.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -310,7 +312,7 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for entry in journal.paths() {
         if let Some(slot) = entry.slot() {
             let is_home = matches!(entry, PathEntry::CreateHome { .. });
-            // A directory that was moved is back, or stays where it is.
+            // A moved directory has already been moved back, or must stay in its slot.
             let is_moved = matches!(entry, PathEntry::MoveAway { .. } | PathEntry::MoveBack { .. });
             let mut clear = || {
                 if is_moved {

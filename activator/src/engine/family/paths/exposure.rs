@@ -1,4 +1,4 @@
-//! Which other users could replace a managed file or directory: the owners of its parent directories.
+//! Finds the users who could replace a managed file or directory because they own one of its ancestors.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,15 @@ use nixfleet_contract::values::{ManagedPath, Owner};
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 
-/// In a directory with this bit, only the owner of a thing may rename or remove it.
+/// The sticky bit. In a directory with this bit, only the owner of a file may rename or remove it.
 const STICKY: u32 = 0o1000;
 const SET_ID: u32 = 0o6000;
 const OF_OTHERS: u32 = 0o002;
 
 impl Differ<'_> {
-    /// Whether mode and owner of an existing directory may be changed in place: if only root can replace it,
-    /// or if only its owner can and it keeps that owner. The owner could change the mode anyway.
+    /// Whether the mode and owner of an existing directory may be changed in place. This is safe if only root
+    /// can replace the directory. It is also safe if only its owner can and the owner stays the same, because
+    /// the owner may change the mode anyway.
     pub(in crate::engine) fn may_change_in_place(
         &self,
         path: &ManagedPath,
@@ -28,7 +29,7 @@ impl Differ<'_> {
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
-    /// Refuses a file with a set-id bit if another user could rename it.
+    /// Returns a problem for a file with a set-id bit if a user other than root could rename it.
     pub(in crate::engine) fn set_id_objection(
         &self,
         path: &ManagedPath,
@@ -49,19 +50,22 @@ impl Differ<'_> {
             self.others_on_the_way(path, found).iter().map(|other| format!("`{other}`")).collect();
         let directory = path.parent().as_deref().unwrap_or("/").to_owned();
         (!others.is_empty()).then(|| {
-            Problem::new(Code::UnsafePath, "A file with a set-id bit would stand where others may rename files")
+            Problem::new(Code::UnsafePath, "other users could rename a file that has a setuid or setgid bit")
                 .at(path)
-                .because(format!("{} could rename it, or keep it under another name", others.join(" and ")))
+                .because(format!(
+                    "{} could rename it, or keep a link to it under another name",
+                    others.join(" and ")
+                ))
                 .help(format!(
-                    "take the bit away (its mode is {}), or put the file where nobody but root may rename anything: not \
-                     in {directory}",
+                    "remove the bit from its mode ({}), or declare the file in a directory where only root \
+                     can rename files, not in {directory}",
                     file.access.mode
                 ))
         })
     }
 
-    /// Accounts, except root, that may rename a path or a directory above it, before or after the change. A
-    /// system group that may write to a directory owned by root is as trusted as root.
+    /// Returns the accounts, except root, that may rename a path or one of its ancestors before or after the
+    /// change. A system group that may write to a directory of root is trusted like root.
     fn others_on_the_way<'a>(
         &'a self,
         path: &ManagedPath,
@@ -82,7 +86,7 @@ impl Differ<'_> {
         others
     }
 
-    /// The current and the new access of a directory.
+    /// Returns the current and the declared access of a directory.
     fn accesses(&self, directory: &ManagedPath) -> impl Iterator<Item = &Access> {
         let found = match self.observed.found(directory) {
             Found::Directory { access, .. } => Some(access),
@@ -100,7 +104,7 @@ impl Differ<'_> {
     }
 }
 
-/// The problem for a directory whose owner or mode cannot be changed.
+/// Returns the problem for a directory whose owner or mode cannot be changed safely.
 pub(in crate::engine) fn changes_hands(
     path: &ManagedPath,
     found: &Access,
@@ -108,17 +112,17 @@ pub(in crate::engine) fn changes_hands(
     holds: &str,
 ) -> Problem {
     let shown = |access: &Access| format!("{} {}:{}", access.mode, access.owner, access.group);
-    Problem::new(Code::UnsafePath, "A directory cannot get another owner where others may rename it")
+    Problem::new(Code::UnsafePath, "the owner of a directory that other users can rename cannot be changed")
         .at(path)
         .because(format!(
-            "it is {} and should be {}, but whoever owns a directory above may exchange it for another one at any time. An \
-             empty one would be replaced; this one holds {}",
+            "it is {} and should be {}, but the owner of a directory above can replace it at any time; \
+             NixFleet replaces only an empty directory, and this one contains {}",
             shown(found),
             shown(declared),
             holds.escape_debug()
         ))
         .help(format!(
-            "look at what it is, then do on the host: chown -h {}:{} {path} && chmod {} {path}",
+            "inspect the directory, then run on the host: chown -h {}:{} {path} && chmod {} {path}",
             declared.owner, declared.group, declared.mode
         ))
 }

@@ -1,4 +1,4 @@
-//! Home directories. A new one is a copy of `/etc/skel`. Undo removes it, unless somebody has used it.
+//! Home directories. A new home is a copy of `/etc/skel`. The undo removes it unless someone has used it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,36 +23,37 @@ use crate::host::record::read_limited;
 use crate::host::walk::{Directory, Walk};
 use crate::host::{Host, disk, host_file};
 
-/// The default skeleton of new homes; useradd(8) may be configured to use another directory.
+/// The default skeleton directory. useradd(8) may be configured to use another one.
 const SKELETON: &str = "/etc/skel";
 
-/// The homes that users must have.
+/// The homes that must exist, as they are found on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Homes {
-    /// The path of each user's home, and what is there.
+    /// The path of each user's home, and the state of that path.
     pub of: BTreeMap<Owner, (String, HomeState)>,
-    /// The permission bits of a new home.
+    /// The permission bits of a new home, or `None` if they are not needed.
     pub mode: Option<Mode>,
 }
 
-/// The state of the path of a home.
+/// What exists at the path of a home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HomeState {
-    /// Nothing.
+    /// Nothing exists.
     Nothing,
-    /// A directory, perhaps through a link.
+    /// A directory, or a link to one.
     Directory {
-        /// Its owner.
+        /// The uid of the owner.
         uid: u32,
     },
-    /// Not a directory, or a dangling link.
+    /// A file, a dangling link, or anything else that is not a directory.
     Other,
-    /// It can be neither inspected nor created safely.
+    /// The path can be neither inspected nor created safely.
     Unreachable(Problem),
 }
 
 impl Homes {
-    /// Inspects the homes of users. `is_managed`: paths to skip, since the manifest declares them.
+    /// Inspects the homes of users. Skips the paths for which `is_managed` returns true, since the manifest
+    /// declares them.
     #[must_use]
     pub fn of(
         host: &Host,
@@ -79,7 +80,7 @@ impl Homes {
         homes
     }
 
-    /// The homes that are missing and can be created.
+    /// Returns the homes that are missing and can be created.
     pub fn missing(&self) -> impl Iterator<Item = ManagedPath> {
         let missing = self.of.values().filter(|(_, state)| *state == HomeState::Nothing);
         missing.filter_map(|(home, _)| home.parse().ok())
@@ -89,7 +90,7 @@ impl Homes {
 fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> HomeState {
     let path = host.path(home);
     if let Some(user) = mounts::mounted_on_the_way(&path) {
-        return HomeState::Unreachable(host_file("look at", home, &mounts::foreign(user)));
+        return HomeState::Unreachable(host_file("inspect", home, &mounts::foreign(user)));
     }
     match fs::metadata(&path) {
         Ok(found) if found.is_dir() => HomeState::Directory { uid: found.uid() },
@@ -98,11 +99,11 @@ fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> HomeState {
             Ok(_) => HomeState::Other,
             Err(_) => walk.nearest(home).map_or_else(HomeState::Unreachable, |_| HomeState::Nothing),
         },
-        Err(error) => HomeState::Unreachable(host_file("look at", home, &error)),
+        Err(error) => HomeState::Unreachable(host_file("inspect", home, &error)),
     }
 }
 
-/// `HOME_MODE` of login.defs(5), or the mode that its `UMASK` gives.
+/// Returns `HOME_MODE` of login.defs(5), or the mode that results from its `UMASK`.
 fn mode(host: &Host) -> Mode {
     let defs = setting_file(host, "/etc/login.defs");
     let bits = |key: &str| {
@@ -119,7 +120,7 @@ fn setting_file(host: &Host, path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The skeleton of new homes: `SKEL` of useradd(8).
+/// Returns the skeleton directory of new homes: `SKEL` of useradd(8).
 fn skeleton(host: &Host) -> PathBuf {
     let defaults = setting_file(host, "/etc/default/useradd");
     let named = defaults.lines().filter_map(|line| line.trim().strip_prefix("SKEL=")).next_back();
@@ -128,7 +129,7 @@ fn skeleton(host: &Host) -> PathBuf {
     )
 }
 
-/// Opens a directory without following a link.
+/// Opens a directory without following a symbolic link.
 fn open(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(directory, name, flags, Bits::empty())
@@ -142,10 +143,10 @@ fn open_skeleton(host: &Host) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Fills a directory that only root can reach with the skeleton of new homes, except for managed paths.
+/// Copies the skeleton, without managed paths, into a staged home that only root can access.
 ///
 /// # Errors
-/// The kernel's error.
+/// The error of the system call.
 pub fn fill(
     host: &Host,
     home: &str,
@@ -160,7 +161,7 @@ pub fn fill(
 
 fn copy(from: &OwnedFd, to: &OwnedFd, shown: &str, is_managed: &dyn Fn(&str) -> bool) -> io::Result<()> {
     for name in disk::names(from)? {
-        // Names in a manifest are always UTF-8.
+        // Paths in a manifest are always UTF-8, so this name cannot be managed. It is not copied.
         let Some(name) = name.to_str() else { continue };
         let shown = format!("{shown}/{name}");
         if is_managed(&shown) {
@@ -193,11 +194,11 @@ fn look_at(directory: &OwnedFd, name: &str) -> Result<Stat, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Gives a home and everything in it to its user; the home itself comes last, so that nobody reaches into it
-/// before.
+/// Changes the owner of a home and of everything in it. The home itself is changed last, so that its user
+/// cannot access it earlier.
 ///
 /// # Errors
-/// The kernel's error.
+/// The error of the system call.
 pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     for name in disk::names(home)? {
         let Some(name) = name.to_str() else { continue };
@@ -221,10 +222,10 @@ pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()
     Ok(disk::sync(home)?)
 }
 
-/// Whether a home contains nothing but the skeleton of new homes.
+/// Whether a home contains only files from the skeleton.
 ///
 /// # Errors
-/// The kernel's error.
+/// The error of the system call.
 pub fn is_unused(host: &Host, directory: Directory<'_>, name: &str) -> io::Result<bool> {
     let home = open(directory.fd, name)?;
     match open_skeleton(host)? {
@@ -233,7 +234,7 @@ pub fn is_unused(host: &Host, directory: Directory<'_>, name: &str) -> io::Resul
     }
 }
 
-/// Whether everything in one directory is in another one too, and is the same.
+/// Whether everything in `part` also exists in `whole` and is identical there.
 fn is_part(part: &OwnedFd, whole: &OwnedFd) -> io::Result<bool> {
     for name in disk::names(part)? {
         let Some(name) = name.to_str() else { return Ok(false) };

@@ -1,12 +1,12 @@
 //! Files, links and directories.
 //!
-//! - [`entry`], [`open`]: a step, with what its undo needs
-//! - `absence`, `diff`, `drift`, `ending`, `excluded`, `exposure`: planning
-//! - [`slots`]: the places of staged and of replaced things
-//! - [`stage`], [`ownership`], [`home`]: staging of everything new
-//! - [`backup`]: backups of everything old
-//! - [`execute`], [`swap`], [`access`]: carrying out and undoing
-//! - [`record`]: what is owned afterwards
+//! - [`entry`], [`open`]: the journal entries of path steps
+//! - `absence`, `diff`, `drift`, `ending`, `excluded`, `exposure`: planning of path steps
+//! - [`slots`]: the locations of staged things, originals and backups
+//! - [`stage`], [`ownership`], [`home`]: staging of new content
+//! - [`backup`]: backups of replaced content
+//! - [`execute`], [`swap`], [`access`]: execution and undo of path steps
+//! - [`record`]: the paths in the recorded state after a transaction
 
 mod absence;
 pub mod access;

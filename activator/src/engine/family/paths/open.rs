@@ -1,4 +1,4 @@
-//! Makes journal entries of steps on paths.
+//! Creates the journal entries of path steps.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,7 +21,7 @@ use crate::engine::state::Origin;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Paths that become directories, and paths that stop being directories.
+/// Returns the paths that become directories, and the paths that stop being directories.
 fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut new_directories, mut old_directories) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
@@ -44,13 +44,13 @@ fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     (new_directories, old_directories)
 }
 
-/// Looks up what the undo of steps on paths needs.
+/// Collects the information that is needed to undo path steps.
 pub struct PathOpener<'a> {
     host: &'a Host,
     planned: &'a Planned,
     transaction: u64,
     number: u64,
-    /// The filesystem and mount of [`HOME`].
+    /// The filesystem and mount that contain [`HOME`].
     home: MountPoint,
     walk: Walk<'a>,
     new_directories: BTreeSet<&'a str>,
@@ -58,7 +58,7 @@ pub struct PathOpener<'a> {
 }
 
 impl<'a> PathOpener<'a> {
-    /// An opener for the steps of a plan. `number`: the generation that the transaction leads to.
+    /// Creates an opener for the steps of a plan. `number` is the number of the target generation.
     ///
     /// # Errors
     /// [`Code::HostFile`] or [`Code::UnsafePath`].
@@ -69,7 +69,8 @@ impl<'a> PathOpener<'a> {
         Ok(Self { host, planned, transaction, number, home, walk, new_directories, old_directories })
     }
 
-    /// Makes the entry of a step, with everything that its undo needs. `index`: its position in the plan.
+    /// Creates the entry of a step, including everything that its undo needs. `index` is its position in the
+    /// plan.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`], [`Code::HostFile`] or [`Code::UnsafePath`].
@@ -92,7 +93,8 @@ impl<'a> PathOpener<'a> {
             }
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
-                // Undo restores only mode and owner of a directory, and the state has those.
+                // A directory needs no backup. Only its mode and owner are restored later, and the state
+                // contains these.
                 let has_backup = step.backup == BackupKind::Original
                     && self.stat(&step.path)?.is_some_and(|stat| !is_directory(&stat));
                 let backup = if has_backup { self.backup_place(&step.path, step.backup)? } else { None };
@@ -121,7 +123,7 @@ impl<'a> PathOpener<'a> {
         })
     }
 
-    /// Makes the entry of a directory that is moved away, if it still is one.
+    /// Creates the entry for moving a directory away. The path must still be a directory.
     fn move_away(&mut self, index: usize, step: &MoveAway) -> Result<PathEntry, Problem> {
         let is_directory = self.stat(&step.path)?.is_some_and(|stat| is_directory(&stat));
         let backup = self.backup_place(&step.path, step.backup)?;
@@ -129,14 +131,14 @@ impl<'a> PathOpener<'a> {
         Ok(PathEntry::MoveAway { slot: self.slot(index, &step.path)?, step: step.clone(), backup })
     }
 
-    /// Makes the entry of a directory that is moved back. Nothing is copied, so its inode is known already.
+    /// Creates the entry for moving a directory back. It is not copied, so its inode is already known.
     fn move_back(&mut self, index: usize, step: &Remove) -> Result<PathEntry, Problem> {
         let Some(Origin::Moved { backup: original }) =
             self.planned.state.paths.get(&step.path).map(|owned| &owned.origin)
         else {
             return Err(outdated(&step.path));
         };
-        let failed = |error: io::Error| host_file("look at", &**original, &error);
+        let failed = |error: io::Error| host_file("inspect", &**original, &error);
         let directory = self.walk.parent(original)?.ok_or_else(|| lost(original))?;
         let stat = walk::look(directory.fd, CONTENT).map_err(failed)?;
         let staged = stat.filter(is_directory).ok_or_else(|| lost(original))?.st_ino;
@@ -145,7 +147,7 @@ impl<'a> PathOpener<'a> {
         Ok(PathEntry::MoveBack { step: step.clone(), slot, backup, original: original.clone() })
     }
 
-    /// Makes the entry of a change of mode or owner, if the path is unchanged since the plan.
+    /// Creates the entry for a change of mode or owner. The path must be unchanged since it was planned.
     fn access(&mut self, index: usize, step: &ChangeAccess) -> Result<PathEntry, Problem> {
         let stat = self.stat(&step.path)?.ok_or_else(|| outdated(&step.path))?;
         let (uid, gid) = ids(&self.planned.observed.accounts, &step.before)?;
@@ -161,7 +163,7 @@ impl<'a> PathOpener<'a> {
         })
     }
 
-    /// A slot on the same filesystem as the destination: an exchange needs that.
+    /// Returns a new slot on the same filesystem and mount as the destination, as renameat2(2) requires.
     fn slot(&mut self, index: usize, path: &ManagedPath) -> Result<Slot, Problem> {
         let replaced = self.stat(path)?.map(|stat| Replaced::of(&stat));
         let (directory, depth) = self.walk.nearest(self.existing_part(path))?;
@@ -174,7 +176,7 @@ impl<'a> PathOpener<'a> {
         Ok(Slot { place: own_path(slot)?, staged: None, replaced })
     }
 
-    /// The nearest directory above a path that exists both now and after all steps.
+    /// Returns the nearest directory above a path that exists now and after all steps.
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
@@ -192,7 +194,7 @@ impl<'a> PathOpener<'a> {
         Ok(existing.last().map(ToString::to_string).unwrap_or_default())
     }
 
-    /// The place for a backup of old content. It never overwrites an existing backup.
+    /// Returns a location for the backup of old content. It never overwrites an existing backup.
     fn backup_place(&self, path: &ManagedPath, backup: BackupKind) -> Result<Option<AbsPath>, Problem> {
         let (directory, name): (&dyn Fn(&str) -> String, _) = match backup {
             BackupKind::Nothing => return Ok(None),
@@ -202,7 +204,7 @@ impl<'a> PathOpener<'a> {
             }
         };
         let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
-        // A place is not free either if something on the way to it is not a directory.
+        // A location is also not free if a component of its path is not a directory.
         let is_free = |candidate: &String| {
             let found = self.host.path(candidate).symlink_metadata();
             found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
@@ -212,7 +214,8 @@ impl<'a> PathOpener<'a> {
         free.map(|free| own_path(place(free))).transpose()
     }
 
-    /// The part of a path that can exist now: nothing exists yet in something that will become a directory.
+    /// Returns the part of a path that can exist now. Nothing can exist below a path that will become a
+    /// directory.
     fn existing_part<'p>(&self, path: &'p str) -> &'p str {
         let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
         above.find(|above| self.new_directories.contains(above)).unwrap_or(path)
@@ -223,7 +226,7 @@ impl<'a> PathOpener<'a> {
             return Ok(None);
         }
         let Some(directory) = self.walk.parent(path)? else { return Ok(None) };
-        walk::look(directory.fd, path.name()).map_err(|error| host_file("look at", &**path, &error))
+        walk::look(directory.fd, path.name()).map_err(|error| host_file("inspect", &**path, &error))
     }
 }
 
@@ -232,10 +235,11 @@ fn is_directory(stat: &Stat) -> bool {
 }
 
 fn place(path: &str, directory: Directory<'_>) -> Result<MountPoint, Problem> {
-    directory.place().map_err(|error| host_file("look at the filesystem of", path, &error))
+    directory.place().map_err(|error| host_file("inspect the filesystem of", path, &error))
 }
 
 fn own_path(path: String) -> Result<AbsPath, Problem> {
-    path.try_into()
-        .map_err(|invalid| Problem::new(Code::UnsafePath, "A path is too long to be kept").because(invalid))
+    path.try_into().map_err(|invalid| {
+        Problem::new(Code::UnsafePath, "the path of a backup is too long").because(invalid)
+    })
 }

@@ -1,8 +1,8 @@
-//! Gives staged things their owners.
+//! Sets the owners of staged things.
 //!
-//! The accounts of a change are created only after all its content has been validated, so that a refusal
-//! leaves none behind. Things of new accounts are staged for root alone, and handed over once the accounts
-//! exist.
+//! New accounts are created only after all content of the change has been validated, so that a rejected
+//! change does not leave accounts on the host. Until its owner exists, a staged thing is accessible only to
+//! root.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,18 +23,18 @@ use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
 
-/// The permission bits of a thing that is staged as root's and waits for its owner: only the owner's bits.
-/// Others get no access yet, and no set-id bit may give anybody root's rights.
+/// The permission bits that a staged thing may have until its owner exists: the owner bits only. Other users
+/// must not have access yet, and a set-id bit would run the file with the rights of root.
 pub const WAITING: u32 = 0o700;
 
-/// The ownership of staged things.
+/// The accounts by which owners of staged things are set.
 pub struct Ownership {
     accounts: Accounts,
     new_accounts: NewAccounts,
 }
 
 impl Ownership {
-    /// The accounts that the host has, and those that the transaction creates.
+    /// Reads the accounts of the host, and collects those that the transaction creates.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -42,11 +42,12 @@ impl Ownership {
         Ok(Self { accounts: Accounts::read(host)?, new_accounts: NewAccounts::with(journal.accounts()) })
     }
 
-    /// Sets the owner and mode of a staged file or directory. Root owns it until this run has created its
-    /// owner.
+    /// Sets the owner and mode of a staged file or directory. If this transaction creates its owner or group,
+    /// root stays the owner for now.
     ///
     /// # Errors
-    /// [`Code::Account`] if the owner does not exist and will not be created; otherwise what `failed` makes.
+    /// [`Code::Account`] if the owner or group does not exist and will not be created, or the problem that
+    /// `failed` returns for an I/O error.
     pub fn take(
         &self,
         file: impl AsFd,
@@ -63,10 +64,10 @@ impl Ownership {
 }
 
 impl Ownership {
-    /// Gives a staged home, with everything in it, its owner and mode.
+    /// Sets the owner and mode of a staged home and of everything in it.
     ///
     /// # Errors
-    /// As [`Ownership::take`].
+    /// The same as [`Ownership::take`].
     pub fn take_home(
         &self,
         home: &OwnedFd,
@@ -81,7 +82,7 @@ impl Ownership {
     }
 }
 
-/// The ids of an owner and a group. Both exist by now.
+/// Returns the uid and gid of an owner and a group, which must exist.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -89,21 +90,21 @@ pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> 
     let missing = |what: &str, owner: &Owner| {
         Problem::new(Code::Account, format!("{what} `{owner}` does not exist on the host"))
     };
-    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("User", &access.owner))?;
-    let gid = accounts.gid(&access.group).ok_or_else(|| missing("Group", &access.group))?;
+    let uid = accounts.uid(&access.owner).ok_or_else(|| missing("user", &access.owner))?;
+    let gid = accounts.gid(&access.group).ok_or_else(|| missing("group", &access.group))?;
     Ok((uid, gid))
 }
 
-/// Gives a file its owner, and then its mode: a change of owner clears set-id bits.
+/// Sets the owner of a file and then its mode, since a change of owner clears the set-id bits.
 ///
 /// # Errors
-/// The kernel's error.
+/// The error of the system call.
 pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     disk::change_owner(&file, uid, gid)?;
     Ok(disk::change_mode(&file, mode)?)
 }
 
-/// Hands things staged for new accounts over to them, and syncs them.
+/// Changes the owners of everything that was staged for new accounts, and syncs it. The accounts must exist.
 ///
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
@@ -116,7 +117,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut walk = Walk::new(host);
     let mut directories = BTreeSet::new();
     for it in &waiting {
-        let failed = |error: io::Error| host_file("hand over the new content", it.slot, &error);
+        let failed = |error: io::Error| host_file("set the owner of", it.slot, &error);
         let (uid, gid) = ids(&accounts, it.access)?;
         let file = it.open(&mut walk)?;
         if it.is_home {
@@ -133,7 +134,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
     flush::flush(host, &directories, at_once)
 }
 
-/// A staged thing whose owner did not exist yet.
+/// A staged thing whose owner must be set after its account has been created.
 struct Waiting<'j> {
     slot: &'j str,
     inode: u64,
@@ -148,12 +149,12 @@ impl<'j> Waiting<'j> {
         Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
-    /// Opens it, if it is still the staged thing. The owner of the slot's directory may put something else
-    /// there, which must not get these rights; an inode number may be used twice, but only NixFleet creates
-    /// things that root owns.
+    /// Opens the staged thing. The owner of the slot's directory could have replaced it with something else,
+    /// which must not get these rights. An inode number can be reused, but only NixFleet creates things in
+    /// slots that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
-        let failed = |error: io::Error| host_file("hand over the new content", self.slot, &error);
-        let replaced = || failed(io::Error::other("somebody else has put something else there"));
+        let failed = |error: io::Error| host_file("set the owner of", self.slot, &error);
+        let replaced = || failed(io::Error::other("another process replaced the file"));
         let directory = walk.parent(self.slot)?.ok_or_else(replaced)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(directory.fd, name_of(self.slot), flags, Bits::empty())

@@ -1,4 +1,4 @@
-//! The paths in the recorded state after a transaction.
+//! Computes the paths in the recorded state after a transaction.
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
@@ -16,12 +16,12 @@ use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 
-/// After this time, in nanoseconds, a change gets another timestamp: clock ticks of a filesystem are at most
-/// 10 ms apart, or a second if it stores whole seconds.
+/// The time in nanoseconds after which another change is certain to get a different timestamp. The clock of a
+/// filesystem ticks at least every 10 ms, or every second if the filesystem stores whole seconds.
 const TICK: i64 = 20_000_000;
 const TICK_OF_SECONDS: i64 = 2_000_000_000;
 
-/// All owned paths. `entries`: what the transaction did with paths.
+/// Returns all owned paths. `entries` contains the journal entries of the path steps.
 pub(in crate::engine) fn paths_after<'e>(
     old: &State,
     observed: &Observed,
@@ -34,7 +34,7 @@ pub(in crate::engine) fn paths_after<'e>(
     for (path, declared) in &manifest.entries {
         let entry = entries.get(path).copied();
         let known = old.paths.get(path).map(|owned| owned.origin.clone());
-        // A directory that was there before, declared until now, is an original only from here on.
+        // A directory that is moved away gets a new origin, since its original is in the backup from now on.
         let known = known.filter(|_| !entry.is_some_and(moves_original));
         let origin = known.unwrap_or_else(|| origin(declared, entry));
         paths.insert(path.clone(), owned(declared, origin));
@@ -52,12 +52,13 @@ pub(in crate::engine) fn paths_after<'e>(
     paths
 }
 
-/// Whether the entry moves a directory away that comes back when management ends.
+/// Whether the step moves a directory away that will be restored when the management of the path ends.
 fn moves_original(entry: &PathEntry) -> bool {
     matches!(entry, PathEntry::MoveAway { step, .. } if step.backup == BackupKind::Original)
 }
 
-/// Whether the path of an entry may be managed after the transaction, if only as one where nothing may stand.
+/// Whether the path of an entry can be managed after the transaction. A path that must be absent counts as
+/// managed.
 const fn stays(entry: &PathEntry) -> bool {
     match entry {
         PathEntry::CreateDirectory { .. }
@@ -76,7 +77,8 @@ const fn stays(entry: &PathEntry) -> bool {
     }
 }
 
-/// Keeps the previous record of each path that was left as it is, and of its parent directories.
+/// Copies the previous records of all excluded paths and of their undeclared parent directories to the new
+/// state.
 pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, target: &Target) {
     for Warning { subject, .. } in &planned.plan.excluded {
         let Ok(excluded) = subject.parse::<ManagedPath>() else { continue };
@@ -91,7 +93,7 @@ pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, tar
     }
 }
 
-/// Decides what happens to a newly managed path when its management ends.
+/// Determines the origin of a newly managed path, which decides what happens when its management ends.
 fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
     let Some(entry) = entry else { return Origin::Created };
     let original = |kind: BackupKind, backup: &Option<AbsPath>| match backup {
@@ -107,7 +109,7 @@ fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
             Entry::File(_) | Entry::Link(_) | Entry::Absent(_) => original(step.backup, backup),
         },
         PathEntry::CreateDirectory { step, .. } => match (declared, &step.before) {
-            // An empty directory that was exchanged because its owner or mode changed.
+            // An empty directory has been replaced because its owner or mode changed.
             (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
                 Origin::Existed { access: was.access.clone() }
             }
@@ -149,8 +151,8 @@ fn owned(entry: &Entry, origin: Origin) -> Owned {
     }
 }
 
-/// Owned directories that contain something managed but that the manifest does not declare, with what happens
-/// to them when management ends.
+/// Returns the owned directories that contain managed paths but are not in the manifest, each with its
+/// origin.
 fn implicit_directories(
     old: &State,
     manifest: &Manifest,
@@ -178,15 +180,15 @@ fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
     }
 }
 
-/// Records `stat` data of each file, so that it need not be read again while the data is the same. Skips a
-/// file that is so new that another change could get the same timestamp.
+/// Records the `stat` data of each file, so that the file is not read again while the data is the same. Skips
+/// files that have changed so recently that another change could get the same timestamp.
 pub(in crate::engine) fn record_stats(host: &Host, state: &mut State) {
     let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };
-        // A path that is left as it is may be in an unsafe directory.
+        // An excluded path may be in an unsafe directory.
         let Ok(Some(directory)) = walk.parent(path) else { continue };
         let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
         let found = FileStat::of(&found);

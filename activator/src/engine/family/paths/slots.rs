@@ -1,5 +1,5 @@
-//! The places of slots, originals and backups. A record that names any other place was forged or damaged, and
-//! is not followed.
+//! The locations of slots, originals and backups. A journal or state that names any other location is forged
+//! or damaged, and is rejected.
 
 use nixfleet_contract::values::AbsPath;
 use rustix::fs::Stat;
@@ -8,40 +8,41 @@ use serde::{Deserialize, Serialize};
 use crate::engine::state::FileStat;
 use crate::host::HOME;
 
-/// Directory of slots, under [`HOME`]; used if the destination is on the same filesystem and mount.
+/// The directory of slots under [`HOME`]. It is used if the destination is on the same filesystem and mount.
 pub const SLOTS: &str = "tx";
-/// Directory of originals, under [`HOME`]; each has a directory of its own.
+/// The directory of originals under [`HOME`]. Each original is in its own subdirectory.
 pub const ORIGINALS: &str = "originals";
-/// The name of an original in its directory.
+/// The name of an original in its subdirectory.
 pub const CONTENT: &str = "content";
-/// Directory of backups of replaced content, under [`HOME`].
+/// The directory of backups of replaced content under [`HOME`].
 pub const BACKUPS: &str = "kept";
 
-/// The place where a new thing and the one that it replaces are exchanged.
+/// The location at which a new thing is staged, and with which the replaced thing is exchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Holds the new thing before the exchange, the old one after it.
+    /// The path, which contains the new thing before the exchange and the old thing after it.
     pub place: AbsPath,
-    /// Inode of the new thing, once it is staged.
+    /// The inode of the new thing, or `None` before it is staged.
     pub staged: Option<u64>,
-    /// The thing that is replaced; `None` if nothing is there.
+    /// The thing that is replaced, or `None` if nothing exists at the destination.
     pub replaced: Option<Replaced>,
 }
 
-/// Tells whether the thing at a path is still the one that the plan replaces.
+/// The attributes by which a change of the replaced thing since planning is detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
-    /// Length in bytes; zero for a directory.
+    /// The length in bytes, or 0 for a directory.
     pub size: u64,
-    /// Time of modification, nanoseconds since 1970-01-01; zero for a directory.
+    /// The time of modification in nanoseconds since 1970-01-01, or 0 for a directory.
     pub mtime: i64,
-    /// Type and permission bits.
+    /// The file type and permission bits.
     pub mode: u32,
 }
 
 impl Replaced {
-    /// The data that identifies a `stat` result. Without the inode: an overlay filesystem changes it at the
-    /// first write. For a directory only the mode: managed things in it are removed before.
+    /// Returns the attributes in a `stat` result. The inode is not included, since an overlay filesystem
+    /// changes it at the first write. For a directory, only the mode is included, since the removal of
+    /// managed things in it changes its size and time.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let FileStat { size, mtime, .. } = FileStat::of(stat);
@@ -50,19 +51,20 @@ impl Replaced {
     }
 }
 
-/// The slot of an entry under [`HOME`].
+/// Returns the slot of an entry under [`HOME`].
 #[must_use]
 pub fn at_home(transaction: u64, index: usize) -> String {
     format!("{HOME}/{SLOTS}/{transaction}/{index}")
 }
 
-/// The slot of an entry in a directory above its destination; the root directory is empty.
+/// Returns the slot of an entry in a directory above its destination. `directory` is empty for the root
+/// directory.
 #[must_use]
 pub fn beside(directory: &str, transaction: u64, index: usize) -> String {
     format!("{directory}/.nixfleet-tx-{transaction}-{index}")
 }
 
-/// Whether a place can be the slot of an entry for a path.
+/// Whether a location can be the slot of the entry for a path.
 #[must_use]
 pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     let above = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
@@ -70,7 +72,7 @@ pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     slot == at_home(transaction, index) || directory.is_some_and(above)
 }
 
-/// Whether a place can be an original: alone in its directory, which is removed with it.
+/// Whether a location can be that of an original: the only file in its own subdirectory.
 #[must_use]
 pub fn is_original(path: &str) -> bool {
     let inside = path.strip_prefix(HOME).and_then(|rest| rest.strip_prefix('/'));
@@ -78,7 +80,7 @@ pub fn is_original(path: &str) -> bool {
     matches!(names[..], [ORIGINALS, directory, CONTENT] if !directory.is_empty())
 }
 
-/// Whether a place can be a backup.
+/// Whether a location can be that of a backup.
 #[must_use]
 pub fn is_copy(path: &str) -> bool {
     path.starts_with(&format!("{HOME}/{BACKUPS}/"))

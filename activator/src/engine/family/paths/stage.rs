@@ -1,6 +1,6 @@
-//! Stages everything new and backs up everything old, before any managed path is touched.
+//! Stages all new content and backs up all old content before any managed path is changed.
 //!
-//! A full disk or a broken closure shows here, while there is nothing to undo.
+//! Problems such as a full disk or a damaged closure are detected here, when nothing has to be undone yet.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -56,9 +56,9 @@ struct Stager<'a> {
     ownership: Ownership,
     slots: Walk<'a>,
     sources: Walk<'a>,
-    /// Directories in which names were added.
+    /// The directories in which names were added.
     directories: BTreeSet<String>,
-    /// Sync whole filesystems at the end, not single files.
+    /// Whether to sync whole filesystems at the end instead of single files.
     at_once: bool,
 }
 
@@ -69,7 +69,7 @@ impl Stager<'_> {
         self.make_directory(&slot)?;
         let Some(directory) = self.slots.parent(&slot)? else { return Ok(()) };
         let name = name_of(&slot);
-        let failed = |error: io::Error| host_file("stage the new content", &*slot, &error);
+        let failed = |error: io::Error| host_file("write the new content to", &*slot, &error);
         match entry {
             PathEntry::WriteFile { step: WriteFile { path, .. }, .. }
             | PathEntry::ReplaceFile { step: ChangeAccess { path, .. }, .. } => {
@@ -107,7 +107,7 @@ impl Stager<'_> {
                 let from = self.sources.parent(original)?.ok_or_else(|| lost(original))?;
                 backup::link_or_copy(from, name_of(original), directory, name).map_err(failed)?;
             }
-            // Nothing new is staged.
+            // These steps stage nothing.
             PathEntry::Remove { .. }
             | PathEntry::MoveAway { .. }
             | PathEntry::MoveBack { .. }
@@ -123,7 +123,7 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Copies the old content, if the entry has a backup.
+    /// Backs up the old content, if the entry has a backup.
     fn back_up(&mut self, entry: &PathEntry) -> Result<(), Problem> {
         let Some(backup) = entry.backup() else { return Ok(()) };
         let path = entry.path();
@@ -133,12 +133,12 @@ impl Stager<'_> {
         let Some(to) = self.slots.parent(backup)? else { return Ok(()) };
         let copy_or_link =
             if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::link_or_copy };
-        // A directory is moved there after the commit.
+        // The directory itself is moved to the backup after the commit.
         let is_moved = matches!(entry, PathEntry::MoveAway { .. });
         if !is_moved {
             copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
         }
-        // The name may now belong to another file than the one that was planned.
+        // The name may meanwhile refer to a different file than the planned one.
         if let Some(slot) = entry.slot().filter(|_| !is_moved)
             && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {
@@ -153,7 +153,7 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Makes the directory of a slot or a backup, for root alone, if it is under [`HOME`].
+    /// Creates the directory of a slot or backup for root only, if it is under [`HOME`].
     fn make_directory(&mut self, path: &str) -> Result<(), Problem> {
         let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
         if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {
@@ -161,7 +161,7 @@ impl Stager<'_> {
         }
         disk::make_directories(&self.host.path(directory), 0o700)
             .map_err(|error| host_file("create the directory", directory, &error))?;
-        // The names of the new directories must be synced too.
+        // The parents of new directories must be synced too.
         for above in directory.match_indices('/').map(|(at, _)| &directory[..at]) {
             if above.starts_with(HOME) {
                 self.directories.insert(above.to_owned());
@@ -179,7 +179,7 @@ fn create_directory(directory: Directory<'_>, name: &str) -> io::Result<OwnedFd>
     Ok(created)
 }
 
-/// Copies the content of a file from the closure, and checks its size and SHA-256 against the manifest.
+/// Copies the content of a file from the closure, and checks its SHA-256 against the manifest.
 fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Result<(), Problem> {
     let source = target.source(&file.source);
     let mut from = target.content(path, file).map_err(|error| host_file("read", &source, &error))?;
@@ -192,7 +192,7 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
                 hasher.update(&chunk[..count]);
                 Writer(to)
                     .write_all(&chunk[..count])
-                    .map_err(|error| host_file("stage the content of", &**path, &error))?;
+                    .map_err(|error| host_file("write the new content of", &**path, &error))?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(host_file("read", &source, &error)),
@@ -202,21 +202,24 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
     if digest == file.sha256 {
         return Ok(());
     }
-    Err(Problem::new(Code::HostFile, "A file of the closure does not match the checksum in its manifest")
+    Err(Problem::new(Code::HostFile, "a file of the closure does not match the checksum in the manifest")
         .at(source.display())
         .because(format!("its SHA-256 is {digest}"))
-        .help("the store of the host is damaged: run `nix-store --verify --check-contents --repair` there, then apply again"))
+        .help(
+            "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
+             apply again",
+        ))
 }
 
-/// The problem for an original that somebody has removed.
+/// Returns the problem for an original that someone has removed.
 pub(in crate::engine) fn lost(original: &str) -> Problem {
-    Problem::new(Code::HostFile, "The original that should be put back is gone")
+    Problem::new(Code::HostFile, "the original to restore does not exist")
         .at(original)
-        .help("put it back from a backup, or leave the path under management")
+        .help("restore the original from another backup, or keep the path managed")
 }
 
-/// Moves slots without an open transaction to the backups: a directory that was replaced was not empty when
-/// the transaction ended, and its content belongs to somebody.
+/// Moves leftover slots to the backups. There must be no open transaction. Such a slot contains, for example,
+/// a directory that could not be removed because someone had put files into it.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -226,7 +229,7 @@ pub fn back_up_stale_slots(host: &Host) -> Result<(), Problem> {
     let back_up = || -> io::Result<()> {
         for stale in fs::read_dir(&slots)? {
             let stale = stale?;
-            // An empty slot is removed.
+            // Empty directories are removed instead.
             if disk::remove_directory(CWD, stale.path()).is_ok() {
                 continue;
             }

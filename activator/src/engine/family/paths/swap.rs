@@ -1,6 +1,8 @@
-//! Exchanges two things at once, by a single system call, and undoes the exchange.
+//! Exchanges a staged thing with the thing at its destination atomically, and undoes the exchange. A thing is
+//! a file, link or directory.
 //!
-//! Every function may be called again after an interruption at any point: it checks what is where.
+//! After an interruption at any point, every function can be called again, since it first checks the current
+//! locations of both things.
 
 use std::io;
 
@@ -17,32 +19,33 @@ use crate::host::mounts;
 use crate::host::walk::{self, Directory, Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
-/// Exchanges things between destinations and slots. It has two walks, so that both directories stay open.
+/// Exchanges things between destinations and slots. It uses two walks, so that both directories stay open.
 pub struct Swapper<'h> {
     destinations: Walk<'h>,
     slots: Walk<'h>,
 }
 
-/// A destination and its slot.
+/// The path of a destination and of its slot.
 #[derive(Clone, Copy)]
 pub struct Places<'a> {
     /// The destination.
     pub path: &'a str,
-    /// The slot, where it is staged.
+    /// The slot.
     pub slot: &'a str,
 }
 
 impl<'h> Swapper<'h> {
-    /// Exchanges things on this host.
+    /// Creates a swapper for this host.
     #[must_use]
     pub const fn new(host: &'h Host) -> Self {
         Self { destinations: Walk::new(host), slots: Walk::new(host) }
     }
 
-    /// Moves a staged thing to its destination; what was there is in the slot afterwards.
+    /// Moves a staged thing to its destination. Afterwards, the slot contains the thing that was there
+    /// before.
     ///
     /// # Errors
-    /// [`Code::PlanOutdated`] if the destination has changed since the plan.
+    /// [`Code::PlanOutdated`] if the destination has changed since it was planned.
     pub fn bring_in(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
         let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
@@ -50,10 +53,10 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
-    /// Moves what is at a destination into the slot.
+    /// Moves the thing at a destination into the slot.
     ///
     /// # Errors
-    /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
+    /// [`Code::PlanOutdated`], as in [`Swapper::bring_in`].
     pub fn take_out(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
         let problem = |refusal: WalkRefusal| refusal.problem;
@@ -64,10 +67,11 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
-    /// Moves a directory into the slot. It must be there, and be empty unless it is moved `with_content`.
+    /// Moves a directory into the slot. The directory must exist. Unless `with_content` is set, it must be
+    /// empty.
     ///
     /// # Errors
-    /// [`Code::PlanOutdated`] as for [`Swapper::bring_in`].
+    /// [`Code::PlanOutdated`], as in [`Swapper::bring_in`].
     pub fn move_out(
         &mut self,
         places: Places<'_>,
@@ -79,8 +83,8 @@ impl<'h> Swapper<'h> {
         if with_content { pair.replaced(replaced).map(drop) } else { pair.check(replaced) }
     }
 
-    /// Moves a directory from one of `NixFleet`'s own places to another: between a slot and a backup. Does
-    /// nothing if the first holds another inode than this one, where one is given, or none.
+    /// Moves a directory from `from` to `to`, which are a slot and a backup. Does nothing if nothing exists
+    /// at `from`, or if `inode` is given and does not match.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -93,7 +97,7 @@ impl<'h> Swapper<'h> {
         pair.rename_in(RenameFlags::NOREPLACE)
     }
 
-    /// Moves the directory at the destination into the slot, if that directory is empty.
+    /// Moves the directory at the destination into the slot if it is empty.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -105,7 +109,7 @@ impl<'h> Swapper<'h> {
             return Ok(());
         }
         match pair.move_out() {
-            // A mount point counts as content.
+            // The directory is a mount point, which counts as not empty.
             Err(Errno::BUSY) => Ok(()),
             moved => moved.map_err(|errno| problem(pair.refused(errno))),
         }
@@ -116,8 +120,8 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
-        // Checked before the path to the destination: if another user has made that path unsafe, an undo with
-        // nothing left to do still ends.
+        // This is checked before the destination is opened. If nothing is left to undo, the undo must succeed
+        // even if another user has made the path to the destination unsafe.
         if self.slot_holds(places.slot)? == Some(staged) {
             return Ok(());
         }
@@ -141,8 +145,8 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a directory that was created and replaced nothing, unless somebody has put something into it
-    /// since. Returns whether something is left for [`Swapper::bring_back`].
+    /// Removes a created directory that replaced nothing, unless someone has put something into it. Returns
+    /// whether the directory must be undone with [`Swapper::bring_back`] instead.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -160,13 +164,13 @@ impl<'h> Swapper<'h> {
         Ok(false)
     }
 
-    /// Undoes [`Swapper::bring_in`] of a home: removes it, unless somebody has used it since.
+    /// Undoes [`Swapper::bring_in`] for a home: removes the home unless someone has used it.
     ///
     /// # Errors
     /// [`Code::HostFile`].
     pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        // If the owner blocks access to it, somebody has used it.
+        // If the home cannot be read because its owner blocks access, someone has used it.
         let is_unused =
             |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
         if pair.was_brought_in(staged)? {
@@ -178,10 +182,10 @@ impl<'h> Swapper<'h> {
         if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
             return Ok(());
         }
-        // The directory has no path any more. A process may have put something in it while it had one.
+        // A process may have put something into the home before it was moved into the slot.
         if is_unused(pair.slot, pair.slot_name) {
             match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
-                // A process still is in it.
+                // A process that still uses the directory has created something in it.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
                 removed => {
                     return removed.map_err(|error| {
@@ -191,7 +195,7 @@ impl<'h> Swapper<'h> {
             }
         }
         match pair.rename_in(RenameFlags::NOREPLACE) {
-            // Something else is there: the next run backs up what is in the slot.
+            // Something else exists at the destination. The next run backs up the content of the slot.
             Err(WalkRefusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
             moved => moved,
         }
@@ -211,7 +215,8 @@ impl<'h> Swapper<'h> {
         }
     }
 
-    /// Empties a slot that is no longer needed.
+    /// Deletes the file, link or empty directory in a slot. Does nothing if the slot is empty or contains a
+    /// directory with content.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -228,7 +233,7 @@ impl<'h> Swapper<'h> {
         }
     }
 
-    /// The inode at a destination, if there is one.
+    /// Returns the inode at a destination, or `None` if nothing exists there.
     ///
     /// # Errors
     /// [`Code::HostFile`], [`Code::UnsafePath`].
@@ -236,7 +241,7 @@ impl<'h> Swapper<'h> {
         inode(self.destinations.way_to(path)?, path)
     }
 
-    /// The inode in a slot, if there is one.
+    /// Returns the inode in a slot, or `None` if the slot is empty.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -250,7 +255,7 @@ impl<'h> Swapper<'h> {
         pair.ok_or_else(|| outdated(path))
     }
 
-    /// `None` if one of the two directories does not exist.
+    /// Opens both directories. Returns `None` if one of them does not exist.
     fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, WalkRefusal> {
         let destination = self.destinations.way_to(places.path)?;
         let slot = self.slots.way_to(places.slot)?;
@@ -264,7 +269,7 @@ impl<'h> Swapper<'h> {
     }
 }
 
-/// A destination and its slot with their directories open.
+/// A destination and its slot, with both parent directories open.
 struct Pair<'a> {
     destination: Directory<'a>,
     slot: Directory<'a>,
@@ -276,18 +281,19 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn at_destination(&self) -> Result<Option<Stat>, WalkRefusal> {
         walk::look(self.destination.fd, self.name).map_err(|error| {
-            WalkRefusal::within(self.destination, &error, host_file("look at", self.places.path, &error))
+            WalkRefusal::within(self.destination, &error, host_file("inspect", self.places.path, &error))
         })
     }
 
     fn in_slot(&self) -> Result<Option<Stat>, WalkRefusal> {
         walk::look_in_ours(self.slot.fd, self.slot_name).map_err(|error| {
-            WalkRefusal::within(self.slot, &error, host_file("look at", self.places.slot, &error))
+            WalkRefusal::within(self.slot, &error, host_file("inspect", self.places.slot, &error))
         })
     }
 
-    /// Whether the thing in the slot is the one that the plan replaces, and is empty if it is a directory.
-    /// Checked here because nobody else can reach it any more; if it is another one, undo restores it.
+    /// Checks that the thing in the slot is the planned one and, if it is a directory, that it is empty. The
+    /// check is done in the slot because no other user can change the thing there. If the check fails, the
+    /// undo restores the thing.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
         let is_emptied = match self.replaced(replaced)? {
             Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path)?,
@@ -296,13 +302,13 @@ impl Pair<'_> {
         if is_emptied { Ok(()) } else { Err(outdated(self.places.path)) }
     }
 
-    /// The thing in the slot, which must be the one that the plan replaces.
+    /// Returns the thing in the slot. It must be the one that the plan replaces.
     fn replaced(&self, replaced: Option<Replaced>) -> Result<Option<Stat>, Problem> {
         let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
         if stat.as_ref().map(Replaced::of) == replaced { Ok(stat) } else { Err(outdated(self.places.path)) }
     }
 
-    /// Whether the staged thing, identified by its inode, has left the slot and is at the destination.
+    /// Whether the staged thing, identified by its inode, has been moved from the slot to the destination.
     fn was_brought_in(&self, staged: u64) -> Result<bool, WalkRefusal> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
         Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
@@ -330,19 +336,19 @@ impl Pair<'_> {
         WalkRefusal::within(self.destination, &self.cause(errno.into()), problem)
     }
 
-    /// Why the destination cannot be changed: a user may have mounted something there since this was looked
-    /// at.
+    /// Returns the cause of a failed rename. A user may have mounted something at the destination since it
+    /// was inspected.
     fn cause(&self, error: io::Error) -> io::Error {
         mounts::mounted_by(self.destination.fd, self.name).map_or(error, mounts::foreign)
     }
 }
 
-/// The inode at a path. `directory`: its open parent, if that exists.
+/// Returns the inode at a path. `directory` is its open parent directory, if that exists.
 fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, WalkRefusal> {
     let Some(directory) = directory else { return Ok(None) };
     match walk::look(directory.fd, name_of(path)) {
         Ok(found) => Ok(found.map(|stat| stat.st_ino)),
-        Err(error) => Err(WalkRefusal::within(directory, &error, host_file("look at", path, &error))),
+        Err(error) => Err(WalkRefusal::within(directory, &error, host_file("inspect", path, &error))),
     }
 }
 
@@ -352,10 +358,10 @@ const fn is_directory(stat: &Stat) -> bool {
 
 fn is_empty(directory: Directory<'_>, name: &str, path: &str) -> Result<bool, Problem> {
     let names = names_in(directory, name);
-    Ok(names.map_err(|error| host_file("look into the directory", path, &error))?.is_empty())
+    Ok(names.map_err(|error| host_file("list the directory", path, &error))?.is_empty())
 }
 
-/// Removes a directory; leaves it if it is not empty, and does nothing if it is gone.
+/// Removes a directory. Does nothing if it is not empty or does not exist.
 fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
     match disk::remove_directory(directory.fd, name) {
         Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
@@ -363,15 +369,18 @@ fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
     }
 }
 
-/// The last component of a path.
+/// Returns the last component of a path.
 pub(in crate::engine) fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// The problem for a path that somebody else has changed since the plan.
+/// Returns the problem for a path that someone else has changed since it was planned.
 pub(in crate::engine) fn outdated(path: &str) -> Problem {
-    Problem::new(Code::PlanOutdated, "The host changed while the apply ran")
+    Problem::new(Code::PlanOutdated, "the host changed while the apply ran")
         .at(path)
-        .because("somebody else changed or moved what stands there")
-        .help(format!("plan again; where somebody keeps changing it: leave it out with --force {path}"))
+        .because("another process changed or moved the path")
+        .help(format!(
+            "plan again, then apply the new plan; if the path changes again, apply the rest \
+             without it: --force {path}"
+        ))
 }

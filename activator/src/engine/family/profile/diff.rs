@@ -8,7 +8,7 @@ use crate::engine::plan::diff::{Differ, TargetView};
 use crate::engine::state::State;
 
 impl Differ<'_> {
-    /// Reports drift if the generation in force is not the one that the last transaction put in force.
+    /// Reports drift if the active generation is not the one that the last transaction activated.
     pub(in crate::engine) fn profile(&mut self) {
         let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
         if number != self.state.generation {
@@ -20,7 +20,8 @@ impl Differ<'_> {
     }
 }
 
-/// The step to a new generation for another closure; `None` if that closure is in force already.
+/// Creates the step that activates a generation for the target closure, or returns `None` if it is already
+/// active.
 pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed: &Observed) -> Option<Step> {
     let profile = &observed.profile;
     let current = profile.current.as_ref();
@@ -29,7 +30,7 @@ pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed:
         Some(number) => from == Some(number),
         None => current.is_some_and(|generation| generation.closure == target.closure),
     };
-    // If only the link was moved by hand, the generation that should be in force already has its number.
+    // If only the profile link was changed by hand, the closure already has a numbered generation.
     let known = || {
         let generation = profile.generation(state.generation?)?;
         (generation.closure == target.closure).then_some(generation.number)

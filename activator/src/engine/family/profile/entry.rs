@@ -1,4 +1,4 @@
-//! The step that puts a generation in force, with what its undo needs.
+//! The journal entry of the step that activates a generation.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::Problem;
@@ -9,20 +9,20 @@ use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry
 use crate::host::Host;
 use crate::host::profile::{self, Profile};
 
-/// The step that puts a generation in force, with what its undo needs.
+/// The step that activates a generation, together with the information that is needed to undo it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileEntry {
-    /// Another generation.
+    /// Switches the profile to another generation.
     SwitchProfile {
-        /// The step.
+        /// The step from the plan.
         step: SwitchProfile,
-        /// The number of the generation, if this transaction creates it.
+        /// The number of the new generation, or `None` if the generation existed before this transaction.
         created: Option<u64>,
     },
 }
 
 impl ProfileEntry {
-    /// The entry for a step that is about to run.
+    /// Creates the entry for a step that is about to run.
     #[must_use]
     pub fn open(step: &ProfileStep, profile: &Profile) -> Self {
         match step {
@@ -33,7 +33,7 @@ impl ProfileEntry {
         }
     }
 
-    /// Reads an entry from a journal.
+    /// Converts a step and facts read from a journal.
     pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             ProfileStep::SwitchProfile(step) => {
@@ -42,7 +42,7 @@ impl ProfileEntry {
         })
     }
 
-    /// The entry in its journal form.
+    /// Converts the entry to its form in the journal.
     pub(in crate::engine) fn write(self) -> WrittenEntry {
         match self {
             Self::SwitchProfile { step, created } => WrittenEntry {
@@ -53,7 +53,7 @@ impl ProfileEntry {
         }
     }
 
-    /// Puts the new generation in force.
+    /// Activates the new generation.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -63,7 +63,7 @@ impl ProfileEntry {
         }
     }
 
-    /// Puts the previous generation in force again.
+    /// Activates the previous generation again.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].

@@ -1,7 +1,7 @@
-//! The profile: which generation is in force.
+//! The profile, which determines the active generation.
 //!
-//! - [`entry`]: a step, with what its undo needs
-//! - [`diff`][]: planning
+//! - [`entry`]: the journal entry of a profile step
+//! - [`diff`][]: planning of profile steps
 
 pub mod diff;
 pub mod entry;

@@ -1,5 +1,5 @@
-//! Bystanders: units that no step names, and that systemd starts or stops together with units of the steps,
-//! because of `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=`, `OnFailure=` and the like.
+//! Bystanders: units that no step names, but that systemd starts or stops together with units of the steps
+//! because of dependencies such as `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=` and `OnFailure=`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::engine::transaction::journal::{Before, Journal};
 use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 
-/// Records the running units before a transaction; `None` if it starts or stops no unit.
+/// Records the running units before a transaction. Returns `None` if no step starts or stops a unit.
 ///
 /// # Errors
 /// [`Code::Unit`] if systemd does not answer.
@@ -31,20 +31,20 @@ pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option
     Ok(Some(Before { running, along }))
 }
 
-/// The steps on units.
+/// Returns the steps on units.
 fn about_units(steps: &[Step]) -> impl Iterator<Item = &UnitStep> {
     steps.iter().filter_map(Step::as_unit)
 }
 
-/// Units that these jobs start or stop.
+/// Returns the units that these jobs start, stop or restart.
 fn moved<'s>(jobs: impl Iterator<Item = (Verb, &'s UnitName)>) -> impl Iterator<Item = &'s UnitName> {
     jobs.filter(|(verb, _)| *verb != Verb::Reload).map(|(_, unit)| unit)
 }
 
-/// Warnings of running units that will stop together with units that the plan stops for good.
+/// Returns a warning for each running unit that will stop because it depends on a unit that the plan stops.
 ///
 /// # Errors
-/// As [`before`].
+/// The same as [`before`].
 pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<Warning>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(Vec::new()) };
     let named: BTreeSet<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
@@ -65,58 +65,59 @@ pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<
         .collect())
 }
 
-/// A unit that ran before the transaction and does not run any more.
+/// A unit that ran before the transaction and is down after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     unit: UnitName,
-    /// Whether the manifest declares it.
+    /// Whether NixFleet manages the unit, that is, the manifest sets whether it is enabled.
     is_ours: bool,
     why: String,
 }
 
 impl Missing {
-    /// The note about it in the report.
+    /// Returns the note about the unit for the report.
     #[must_use]
     pub fn note(&self) -> String {
-        format!("{} ran before and does not any more: {}", self.unit, self.why)
+        format!("{} ran before and no longer runs: {}", self.unit, self.why)
     }
 
-    /// The problem that undoes the change, if NixFleet manages the unit.
+    /// Returns the problem because of which the change is undone, or `None` if NixFleet does not manage the
+    /// unit.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let Self { unit, is_ours, why } = self;
         is_ours.then(|| {
-            Problem::new(Code::Unit, format!("Unit {unit} does not run after the change"))
+            Problem::new(Code::Unit, format!("unit {unit} does not run after the change"))
                 .at(unit)
                 .because(format!("it ran before, and the change stopped it: {why}"))
                 .help(format!(
-                    "`systemctl list-dependencies --all {unit}` on the host shows what it depends on: correct that, or \
-                     declare {unit} with `enabled = false`, then apply again"
+                    "run `systemctl list-dependencies --all {unit}` on the host and correct the \
+                     dependency, or declare {unit} with `enabled = false`, then apply again"
                 ))
         })
     }
 }
 
-/// The effects of a transaction on units that its steps do not name.
+/// Finds and reverses the effects of a transaction on bystanders.
 pub struct Bystanders<'a> {
     systemd: Systemd,
     before: &'a Before,
-    /// Units that the steps start or stop.
+    /// The units that the steps start, stop or restart.
     named: BTreeSet<&'a UnitName>,
-    /// The declared units.
+    /// The units in the manifest.
     declared: &'a BTreeMap<UnitName, Unit>,
 }
 
 impl<'a> Bystanders<'a> {
-    /// `None` if no unit was started or stopped, or if the running units were not recorded.
+    /// Returns `None` if the transaction recorded no running units, or if systemd does not run on the host.
     #[must_use]
     pub fn of(host: &Host, journal: &'a Journal, declared: &'a BTreeMap<UnitName, Unit>) -> Option<Self> {
         let named = moved(journal.units().filter_map(UnitEntry::job)).collect();
         Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
     }
 
-    /// Starts the units again that stopped together with others. Returns the started units, and those that do
-    /// not come back.
+    /// Starts the bystanders again that systemd has stopped. Returns the started units, and those that cannot
+    /// be started.
     ///
     /// # Errors
     /// [`Code::Unit`] if systemd does not answer.
@@ -134,18 +135,18 @@ impl<'a> Bystanders<'a> {
         Ok((start, missing))
     }
 
-    /// Finds units that came back and have ended since, whether NixFleet or systemd started them. Leaves out
-    /// those in `known`.
+    /// Finds bystanders that are down, although NixFleet or systemd has started them again. Units in `known`
+    /// are left out.
     ///
     /// # Errors
-    /// As [`Bystanders::bring_back`].
+    /// The same as [`Bystanders::bring_back`].
     pub fn ended_since(&self, known: &[Missing]) -> Result<Vec<Missing>, Problem> {
         let gone = self.gone(&self.systemd.running()?)?.into_iter();
         let gone = gone.filter(|(unit, _)| known.iter().all(|missing| missing.unit != *unit));
         Ok(gone.map(|(unit, state)| self.missing(unit, standing(&state))).collect())
     }
 
-    /// Units that ran before, should run, and do not.
+    /// Returns the bystanders that ran before and should run, but are down.
     fn gone(&self, now: &Running) -> Result<Vec<(UnitName, UnitState)>, Problem> {
         let gone: BTreeSet<&UnitName> = self
             .before
@@ -167,11 +168,11 @@ impl<'a> Bystanders<'a> {
         Ok(states.filter(|(unit, state)| is_gone(unit, state)).collect())
     }
 
-    /// Stops the units that started together with those of the change, while the new files are still there:
-    /// systemd knows the dependencies from them.
+    /// Stops the bystanders that systemd has started because of the change. This must happen before the old
+    /// files are restored, since systemd reads the dependencies from the new files.
     ///
     /// # Errors
-    /// As [`Bystanders::bring_back`].
+    /// The same as [`Bystanders::bring_back`].
     pub fn stop_newcomers(&self) -> Result<(), Problem> {
         let now = self.systemd.running()?;
         let newcomers: BTreeSet<UnitName> = now
@@ -186,7 +187,7 @@ impl<'a> Bystanders<'a> {
         let roots = self.systemd.show(&self.named.iter().copied().collect::<Vec<_>>())?;
         let pulled = self.systemd.pulled_in(roots.values(), &newcomers)?;
         let states = self.systemd.show(&pulled.iter().collect::<Vec<_>>())?;
-        // A oneshot at work, such as one that reports the failure, ends by itself.
+        // A oneshot service that is still running, such as one that reports the failure, ends by itself.
         let works = |state: &UnitState| state.is_oneshot() && state.active != "active";
         let units: Vec<&UnitName> = pulled
             .iter()
@@ -195,15 +196,16 @@ impl<'a> Bystanders<'a> {
         self.systemd.job(Verb::Stop, &units)
     }
 
-    /// The units that systemd may so far have stopped together with those of the change.
+    /// Returns the units that systemd may have stopped up to now because of the units of the change.
     ///
     /// # Errors
-    /// As [`Bystanders::bring_back`].
+    /// The same as [`Bystanders::bring_back`].
     pub fn stopped(&self) -> Result<BTreeSet<UnitName>, Problem> {
         self.stopped_along(&self.systemd.running()?)
     }
 
-    /// Units that may have been stopped together with others, according to the old or the new files.
+    /// Returns the bystanders that systemd may have stopped, according to the dependencies in the old or new
+    /// files.
     fn stopped_along(&self, now: &Running) -> Result<BTreeSet<UnitName>, Problem> {
         let newcomers = now.keys().filter(|unit| !self.before.running.contains_key(*unit));
         let roots: BTreeSet<&UnitName> = self.named.iter().copied().chain(newcomers).collect();
@@ -213,8 +215,8 @@ impl<'a> Bystanders<'a> {
         Ok(along)
     }
 
-    /// Whether a unit that ran and is down should run: it stopped together with others, or NixFleet manages
-    /// it and it is always to run.
+    /// Whether a unit that ran before and is down should run. This is the case if systemd may have stopped it
+    /// as a side effect (`along`), or if the manifest enables it and it normally runs all the time.
     fn should_run(&self, unit: &UnitName, state: &UnitState, along: bool) -> bool {
         let worked = state.is_oneshot() && self.before.running.get(unit).is_some_and(|was| was != "active");
         let enabled = || {
@@ -224,20 +226,20 @@ impl<'a> Bystanders<'a> {
         !worked && (along || enabled())
     }
 
-    /// Why a unit cannot be started again.
+    /// Returns the reason why a unit cannot be started again, or `None` if it can.
     fn hindrance(state: &UnitState, now: &Running) -> Option<String> {
         let rival = || state.conflicts.iter().find(|unit| now.contains_key(*unit));
         if state.absent {
-            Some("its unit file is gone".to_owned())
+            Some("its unit file does not exist".to_owned())
         } else if state.masked {
             Some("it is masked".to_owned())
         } else if let Some(rival) = rival() {
-            Some(format!("{rival} runs, and only one of the two can (Conflicts=)"))
+            Some(format!("{rival} runs and conflicts with it (Conflicts=)"))
         } else {
             state
                 .refuses
                 .start
-                .then(|| "systemd refuses to start it when asked (RefuseManualStart=)".to_owned())
+                .then(|| "systemd refuses to start it manually (RefuseManualStart=)".to_owned())
         }
     }
 

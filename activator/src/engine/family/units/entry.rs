@@ -1,4 +1,4 @@
-//! A step on a unit, with what its undo needs.
+//! The journal entries of steps on units.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::systemd::{UnitState, Verb};
 
-/// A step on a unit, with what its undo needs.
+/// A step on units, together with the information that is needed to undo it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnitEntry {
-    /// A job: something is done with a unit.
+    /// Starts, stops, restarts or reloads a unit.
     Job {
-        /// Start, stop, restart or reload.
+        /// The kind of job.
         verb: Verb,
-        /// The unit, and why.
+        /// The unit, and the reason for the job.
         job: UnitJob,
         /// The state of the unit before the step.
         before: Box<UnitState>,
     },
-    /// systemd reads its unit files again.
+    /// Makes systemd reload its unit files.
     DaemonReload,
 }
 
-/// The job of a step, if it is one.
+/// Returns the kind of job and the unit of a step, or `None` if the step is a daemon reload.
 #[must_use]
 pub const fn unit_job(step: &UnitStep) -> Option<(Verb, &UnitName)> {
     match step {
@@ -38,7 +38,7 @@ pub const fn unit_job(step: &UnitStep) -> Option<(Verb, &UnitName)> {
 }
 
 impl UnitEntry {
-    /// The entry for a step that is about to run, with the observed units.
+    /// Creates the entry for a step that is about to run. `units` contains the observed states of units.
     #[must_use]
     pub fn open(step: &UnitStep, units: Option<&BTreeMap<UnitName, UnitState>>) -> Self {
         let entry = |verb, job: &UnitJob| {
@@ -54,7 +54,7 @@ impl UnitEntry {
         }
     }
 
-    /// Reads an entry from a journal.
+    /// Converts a step and facts read from a journal.
     pub(in crate::engine) fn read(step: UnitStep, facts: Facts) -> Result<Self, Mismatch> {
         let (verb, job) = match step {
             UnitStep::StopUnit(job) => (Verb::Stop, job),
@@ -66,7 +66,7 @@ impl UnitEntry {
         Ok(Self::Job { verb, job, before: Box::new(facts.unit()?) })
     }
 
-    /// The entry in its journal form.
+    /// Converts the entry to its form in the journal.
     pub(in crate::engine) fn write(self) -> WrittenEntry {
         let (step, facts) = match self {
             Self::Job { verb, job, before } => {
@@ -83,7 +83,7 @@ impl UnitEntry {
         WrittenEntry { step: Step::Unit(step), facts, backup: None }
     }
 
-    /// The job of the entry, if it is one.
+    /// Returns the kind of job and the unit, or `None` if the entry is a daemon reload.
     #[must_use]
     pub const fn job(&self) -> Option<(Verb, &UnitName)> {
         match self {

@@ -1,4 +1,4 @@
-//! Carries out entries on units: starts, stops, restarts and reloads them.
+//! Executes steps on units: starts, stops, restarts and reloads units.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use nixfleet_contract::values::UnitName;
 use crate::host::Host;
 use crate::host::systemd::{Job, Systemd, Verb, Watch};
 
-/// Changes of units.
+/// Executes the unit steps of a transaction.
 pub struct UnitChanges<'a> {
-    /// The declared units.
+    /// The units in the manifest.
     declared: &'a BTreeMap<UnitName, Unit>,
     systemd: Option<Systemd>,
     /// The units that were started and must stay up.
@@ -19,14 +19,14 @@ pub struct UnitChanges<'a> {
 }
 
 impl<'a> UnitChanges<'a> {
-    /// On this host. Nothing is done where no systemd runs.
+    /// Creates an executor for this host. If systemd does not run on the host, the executor does nothing.
     #[must_use]
     pub fn new(host: &Host, declared: &'a BTreeMap<UnitName, Unit>) -> Self {
         let systemd = Systemd::of(host);
         Self { declared, systemd, watch: Watch::new(systemd) }
     }
 
-    /// Makes systemd read its units again.
+    /// Makes systemd reload its unit files.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`].
@@ -34,7 +34,7 @@ impl<'a> UnitChanges<'a> {
         self.systemd.map_or(Ok(()), Systemd::daemon_reload)
     }
 
-    /// Carries out jobs that go to systemd together, since it knows their order.
+    /// Executes several jobs. They are passed to systemd together, because it determines their order.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`].
@@ -58,7 +58,7 @@ impl<'a> UnitChanges<'a> {
     }
 }
 
-/// The declaration of a unit, or of its template.
+/// Returns the declaration of a unit or, if it has none, of its template.
 #[must_use]
 pub fn declaration<'u>(declared: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
     declared.get(unit).or_else(|| declared.get(&unit.template()?))

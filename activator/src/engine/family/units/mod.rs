@@ -1,10 +1,10 @@
 //! systemd units.
 //!
-//! - [`entry`]: a step, with what its undo needs
+//! - [`entry`]: the journal entries of unit steps
 //! - [`diff`]: planning of starts, stops, restarts and reloads
-//! - [`bystanders`]: units that start and stop together with those
-//! - [`execute`]: starting, stopping, restarting and reloading
-//! - [`undo`]: bringing back the units that ran before
+//! - [`bystanders`]: units that systemd starts or stops because of the planned units
+//! - [`execute`]: execution of unit steps
+//! - [`undo`]: undo of unit steps
 
 pub mod bystanders;
 pub mod diff;

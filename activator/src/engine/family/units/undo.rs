@@ -1,4 +1,4 @@
-//! Undo for units: stop them while their new files are still there, and start them again with the old files.
+//! Undoes steps on units: stops units before their old files are restored, and starts them again afterwards.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -16,12 +16,12 @@ use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 
-/// No declared units: the undo does not need them.
+/// An empty set of declared units, for calls in the undo that do not need them.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 
-/// Records in the journal which units the change stopped together with others, while the new files are still
-/// there: with the old ones, systemd no longer knows a `Conflicts=` that came with the change. Returns the
-/// journal if it changed, and what failed.
+/// Records in the journal which units the change has stopped indirectly. This must happen while the new files
+/// are still in place: after the old files have been restored, systemd does not know a `Conflicts=` that the
+/// change added. Returns the journal if it has changed, and the problem if the query has failed.
 pub(in crate::engine) fn note_stopped(
     host: &Host,
     journal: &Journal,
@@ -40,8 +40,8 @@ pub(in crate::engine) fn note_stopped(
         return (None, None);
     };
     before.along.extend(stopped);
-    // For a run that resumes the undo after an interruption. Ignore errors: the disk may be full, and the
-    // undo may free it.
+    // The record is needed if a later run resumes an interrupted undo. An error is ignored, because the disk
+    // may be full, and the undo may free space.
     let _ = host.write_record(journal::RECORD, &noted);
     (Some(noted), None)
 }
@@ -52,22 +52,22 @@ pub(in crate::engine) struct Units<'a> {
     systemd: Systemd,
 }
 
-/// The result of bringing units back.
+/// The result of starting the previously running units again.
 #[derive(Default)]
 pub(in crate::engine) struct BringUpResult {
-    /// Failures.
+    /// The problems that occurred.
     pub(in crate::engine) failures: Vec<Problem>,
-    /// Units outside of the transaction that ran before and do not come back.
+    /// One note for each unit outside the transaction that ran before and cannot be started again.
     pub(in crate::engine) notes: Vec<String>,
 }
 
 impl<'a> Units<'a> {
-    /// `None` on a host without systemd.
+    /// Returns `None` if systemd does not run on the host.
     pub(in crate::engine) fn of(host: &'a Host, journal: &'a Journal) -> Option<Self> {
         Systemd::of(host).map(|systemd| Self { host, journal, systemd })
     }
 
-    /// Stops units before the old files are back. Returns failures.
+    /// Stops units before the old files are restored. Returns the problems that occurred.
     pub(in crate::engine) fn stop(&self, moment: UndoTime) -> Vec<Problem> {
         match moment {
             UndoTime::Running => self.stop_started(),
@@ -78,13 +78,14 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Makes systemd read the old files again. Returns a failure. While the host boots, `boot_on` does that.
+    /// Makes systemd reload its unit files after the old files have been restored. Returns the problem if
+    /// that fails. At boot, `boot_on` does this.
     pub(in crate::engine) fn reread(&self, moment: UndoTime) -> Option<Problem> {
         let reads = moment == UndoTime::Running && self.journal.reloads_daemon();
         if reads { self.systemd.daemon_reload().err() } else { None }
     }
 
-    /// Brings units back, once systemd has read the old files.
+    /// Starts the previously running units again after systemd has reloaded the old files.
     pub(in crate::engine) fn bring_back(&self, moment: UndoTime) -> BringUpResult {
         match moment {
             UndoTime::Running => self.bring_up(),
@@ -92,7 +93,7 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Units and their earlier states, each once.
+    /// Returns the job, name and previous state of each unit in the transaction.
     fn all(&self) -> Vec<(Verb, &'a UnitName, &'a UnitState)> {
         let units = self.journal.units().filter_map(|entry| match entry {
             UnitEntry::Job { verb, job, before } => Some((*verb, &job.unit, &**before)),
@@ -109,12 +110,13 @@ impl<'a> Units<'a> {
         })
     }
 
-    /// Stops the units that the change started, while their unit files are still there.
+    /// Stops the units that the change started, while their unit files still exist.
     fn stop_started(&self) -> Vec<Problem> {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
         let up = |unit: &UnitName| now.get(unit).is_some_and(|state| state.is_up() || state.is_failed());
-        // The old text may refuse a stop that the new one allows.
+        // The old unit file may have `RefuseManualStop=`, so the unit must be stopped while the new file is
+        // loaded.
         let refuses =
             |unit: &UnitName, before: &UnitState| before.refuses.stop && !is_same(now.get(unit), before);
         let units: Vec<&UnitName> = self
@@ -129,20 +131,20 @@ impl<'a> Units<'a> {
         failures
     }
 
-    /// Cancels the starts of changed units that systemd has queued.
+    /// Cancels the queued starts of changed units.
     fn cancel_starts(&self) {
         let units: Vec<&UnitName> = self.all().into_iter().map(|(_, unit, _)| unit).collect();
-        // A unit that systemd does not know is no error: the others are cancelled anyway.
+        // An error for a unit that systemd does not know is ignored. The other starts are cancelled anyway.
         let _ = self.systemd.queue(Verb::Stop, &units);
     }
 
-    /// Makes systemd decide again, with the old files, what to start at this boot.
+    /// Makes systemd determine again, from the old files, which units to start at this boot.
     fn boot_on(&self) -> Vec<Problem> {
         let decided = self.systemd.daemon_reload().and_then(|()| self.systemd.boot_on());
         decided.err().into_iter().collect()
     }
 
-    /// Starts, with the old files, the units that ran before and were stopped or restarted since.
+    /// Starts the units again that ran before and have been stopped or restarted since then.
     fn bring_up(&self) -> BringUpResult {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
@@ -152,12 +154,12 @@ impl<'a> Units<'a> {
             match (is_same(state, before), verb) {
                 (true, Verb::Reload) => jobs.push((Verb::Reload, unit)),
                 (true, _) => {}
-                // A unit that is down can be started even if it refuses to be stopped.
+                // A unit that is down can be started even if it refuses manual stops.
                 (false, _) if state.is_some_and(UnitState::is_up) => jobs.push((Verb::Restart, unit)),
                 (false, _) => jobs.push((Verb::Start, unit)),
             }
         }
-        // The generation that comes back defines the time limits.
+        // The time limits are those of the generation that is being restored.
         let units = match State::read(self.host) {
             Ok((state, _)) => state.units,
             Err(problem) => {
@@ -173,7 +175,7 @@ impl<'a> Units<'a> {
             });
             failures.extend(self.systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
         }
-        // Last, when their dependencies are up again.
+        // Bystanders come last because their dependencies must be up first.
         let mut notes = Vec::new();
         let bystanders = Bystanders::of(self.host, self.journal, &units);
         match bystanders.map_or_else(|| Ok(Vec::new()), |bystanders| bring_back(&bystanders)) {
@@ -184,8 +186,8 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Starts the units that stopped together with others. Returns those that do not come back, or that end at
-/// once.
+/// Starts the units again that systemd stopped as a side effect. Returns those that cannot be started or that
+/// end immediately.
 fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     let (_, mut missing) = bystanders.bring_back()?;
     thread::sleep(FIRST_MOMENTS);
@@ -193,7 +195,7 @@ fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     Ok(missing)
 }
 
-/// Whether a unit is up as before, and has not been started since.
+/// Whether a unit is up and has not been started again since its previous state was recorded.
 fn is_same(now: Option<&UnitState>, before: &UnitState) -> bool {
     now.is_some_and(|now| now.is_up() && now.invocation == before.invocation)
 }

@@ -1,4 +1,5 @@
-//! State, manifest and observed host → steps. Pure: the same three always give the same steps.
+//! Computes the steps from state, manifest and observed host. Pure: the same input always gives the same
+//! steps.
 
 #[cfg(test)]
 mod tests;
@@ -15,35 +16,35 @@ use crate::engine::family::profile::diff::switch;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::state::State;
 
-/// A target, as the pure part of the engine takes it.
+/// The parts of a target that the diff compares.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetView<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
-    /// Its closure.
+    /// The store path of the closure.
     pub closure: &'a str,
-    /// The number of the generation, if the target is a generation that exists.
+    /// The number of the generation, if the target is an existing generation of the host.
     pub number: Option<u64>,
-    /// Paths that are left as they are, with all that is managed below them.
+    /// Paths to leave as they are, with everything that is managed below them.
     pub exclude: &'a BTreeSet<ManagedPath>,
 }
 
-/// What would be done and why it might be refused.
+/// The steps that a change would consist of, and everything to report about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
-    /// What would be done, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What is not as the last transaction left it.
+    /// Differences between the host and what the last transaction left.
     pub drift: Vec<Drift>,
-    /// Why an apply would refuse.
+    /// Reasons why an apply would refuse.
     pub problems: Vec<Problem>,
-    /// Paths that are excluded though they are not as declared, and why.
+    /// Excluded paths that are not as declared, each with a description of the difference.
     pub excluded: Vec<Warning>,
-    /// What may not be what was meant.
+    /// Effects that may be unintended.
     pub warnings: Vec<Warning>,
 }
 
-/// Finds the steps from a host as it stands to what it should become.
+/// Computes the steps that bring an observed host to a target.
 #[must_use]
 pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff {
     let mut differ = Differ {
@@ -85,30 +86,30 @@ pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff 
     Diff { steps, drift, problems, excluded, warnings }
 }
 
-/// Where the three meet. Collects what is found on the way.
+/// Compares state, manifest and observed host, and collects the findings.
 pub(in crate::engine) struct Differ<'a> {
     pub(in crate::engine) state: &'a State,
     pub(in crate::engine) manifest: &'a Manifest,
     pub(in crate::engine) observed: &'a Observed,
-    /// The manifest is that of the last transaction, so whatever differs has been changed since.
+    /// Whether the target is in force already, so that every difference was made after the last transaction.
     pub(in crate::engine) in_force: bool,
-    /// The target is a generation that was in force once.
+    /// Whether the target is a generation that was in force before.
     pub(in crate::engine) returns: bool,
     pub(in crate::engine) exclude: &'a BTreeSet<ManagedPath>,
     pub(in crate::engine) excluded: Vec<Warning>,
     pub(in crate::engine) drift: Vec<Drift>,
     pub(in crate::engine) problems: Vec<Problem>,
     pub(in crate::engine) warnings: Vec<Warning>,
-    /// Paths whose content or access would change: they decide which units are affected.
+    /// Paths whose content or access would change. They determine which units are affected.
     pub(in crate::engine) changed: BTreeSet<ManagedPath>,
     /// Paths that would become directories.
     pub(in crate::engine) new_directories: BTreeSet<ManagedPath>,
-    /// Something systemd reads would change.
+    /// Whether a file that systemd reads would change.
     pub(in crate::engine) reload_daemon: bool,
 }
 
 impl<'a> Differ<'a> {
-    /// What stands at a path: nothing below what is yet to become a directory.
+    /// Returns the observed state of a path. A path below a future directory counts as missing.
     pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
         match self.observed.found(path) {
             Found::Unreachable(_)
@@ -129,7 +130,8 @@ impl<'a> Differ<'a> {
     }
 }
 
-/// Differences between two package profiles. A package is one name; several versions of it count one by one.
+/// Returns the differences between two package profiles. Packages are matched by name; several versions of a
+/// package are matched one by one.
 #[must_use]
 pub fn package_changes(old: &[Package], new: &[Package]) -> PackageChanges {
     let without = |these: &[Package], those: &[Package]| -> Vec<Package> {

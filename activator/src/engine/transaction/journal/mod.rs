@@ -1,7 +1,8 @@
-//! The journal of an open transaction: what is being done, and everything that undo needs.
+//! The journal of an open transaction: its steps, and the information that is needed to undo them.
 //!
-//! It is on the disk before the first change, and is removed after the last. It does not record how far a run
-//! came: undo looks at each path, so it can be interrupted and run again at any time.
+//! The journal is written to disk before the first change and is removed after the last one. It does not
+//! record the progress of the run. The undo checks each path instead, so it can be interrupted and run again
+//! at any time.
 
 pub mod written;
 
@@ -25,61 +26,64 @@ use crate::host::{HOME, Host, lock};
 /// The name of the journal under [`HOME`].
 pub const RECORD: &str = "journal.json";
 
-/// An open transaction.
+/// The journal of an open transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// [`Journal::SCHEMA`] when written; older schemas can be read.
+    /// The schema version, which is [`Journal::SCHEMA`] in new journals. Older schemas can be read, too.
     pub schema: u32,
-    /// Its number; the state carries it once the transaction is committed.
+    /// The number of the transaction. The recorded state contains the same number if the transaction is
+    /// committed.
     pub transaction: u64,
-    /// The run.
+    /// The run that holds the lock.
     pub holder: Holder,
-    /// How far it may have come.
+    /// The phase that the transaction may have reached.
     pub phase: JournalPhase,
-    /// The generation in force before.
+    /// The active generation before the transaction.
     pub before: Option<Generation>,
-    /// The generation in force afterwards.
+    /// The active generation after the transaction.
     pub after: Generation,
-    /// The entries, in order.
+    /// The entries in the order of execution.
     #[serde(rename = "operations")]
     pub entries: Vec<JournalEntry>,
-    /// The running units before, if units are started or stopped; `None` in older journals.
+    /// The units that ran before, if the transaction starts or stops units. `None` in journals of older
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_units: Option<Before>,
 }
 
-/// The running units before a transaction.
+/// The units that ran before a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
     /// Every unit that was up, with its `ActiveState`.
     pub running: Running,
-    /// The units among them that systemd may stop together with units of the transaction.
+    /// The running units that systemd may stop as a side effect of the transaction.
     pub along: BTreeSet<UnitName>,
 }
 
-/// How far a transaction may have come.
+/// The phases of a transaction. The journal contains the latest phase that may have begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JournalPhase {
-    /// New content may be staged; nothing else has been touched.
+    /// New content may be staged. Nothing else has been changed.
     Preparing,
-    /// Everything is staged and validated; accounts may have changed.
+    /// All new content is staged and validated. Accounts may have been changed.
     Accounts,
-    /// Anything may have been done. Staged things are identified by their inodes.
+    /// Anything may have been changed. The undo identifies staged things by their inodes.
     Swapping,
 }
 
 impl Journal {
-    /// The schema that is written. An activator that does not know it could not undo everything.
+    /// The schema that is written. Older activators refuse a newer schema, since they could not undo
+    /// everything.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
 
-    /// Reads the journal of a host; `None` if no transaction is open.
+    /// Reads the journal of a host. Returns `None` if no transaction is open.
     ///
     /// # Errors
-    /// [`Code::Recovery`] if it cannot be read.
+    /// [`Code::Recovery`] if the journal cannot be read.
     pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
         let bytes = host.read_record(RECORD).map_err(|error| unreadable(&error.to_string()))?;
         bytes.map(|bytes| Self::parse(&bytes)).transpose()
@@ -88,11 +92,12 @@ impl Journal {
     /// Parses a journal.
     ///
     /// # Errors
-    /// As [`Journal::read`]; also if it names a place that NixFleet never uses.
+    /// The same as [`Journal::read`], also if the journal names a location that NixFleet never uses.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let refused = |error: serde_json::Error| unreadable(&error.to_string());
         let journal = serde_json::from_slice::<Self>(bytes);
-        // If parsing fails, the schema is read alone, since it explains more.
+        // If the whole journal cannot be parsed, only the schema is parsed, since a newer schema explains the
+        // failure.
         let schema = match &journal {
             Ok(journal) => journal.schema,
             Err(_) => serde_json::from_slice::<JournalHead>(bytes).map_err(refused)?.schema,
@@ -112,15 +117,15 @@ impl Journal {
         match strange {
             None => Ok(journal),
             Some(place) => Err(unreadable(&format!(
-                "it names {place}, where no run keeps anything: somebody wrote to the journal"
+                "it names {place}, which no run uses: another program changed the journal"
             ))),
         }
     }
 
-    /// Enters the next phase, once the journal on the disk says so.
+    /// Writes the next phase to the journal on disk, and then enters the phase.
     ///
     /// # Errors
-    /// [`Code::HostFile`] or [`Code::DiskFull`]; then nothing of that phase may be done.
+    /// [`Code::HostFile`] or [`Code::DiskFull`]. In this case, nothing that belongs to the phase may be done.
     pub fn enter(&mut self, host: &Host, phase: JournalPhase) -> Result<(), Problem> {
         let before = std::mem::replace(&mut self.phase, phase);
         let written = host.write_record(RECORD, self);
@@ -130,47 +135,47 @@ impl Journal {
         written
     }
 
-    /// Whether anything outside of the staging area may have been touched.
+    /// Whether anything except staged content may have been changed.
     #[must_use]
     pub fn has_touched(&self) -> bool {
         self.phase != JournalPhase::Preparing
     }
 
-    /// The entries on accounts.
+    /// Returns the entries on accounts.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountEntry> {
         self.entries.iter().filter_map(JournalEntry::as_account)
     }
 
-    /// The entries on paths.
+    /// Returns the entries on paths.
     pub fn paths(&self) -> impl Iterator<Item = &PathEntry> {
         self.entries.iter().filter_map(JournalEntry::as_path)
     }
 
-    /// The entries that run commands.
+    /// Returns the entries that run commands.
     pub fn commands(&self) -> impl Iterator<Item = &CommandEntry> {
         self.entries.iter().filter_map(JournalEntry::as_command)
     }
 
-    /// The entries on units.
+    /// Returns the entries on units.
     pub fn units(&self) -> impl Iterator<Item = &UnitEntry> {
         self.entries.iter().filter_map(JournalEntry::as_unit)
     }
 
-    /// Backups of replaced or removed content that outlive the transaction, as absolute paths on the host.
+    /// Returns the absolute paths of the backups that remain after the transaction, without originals.
     #[must_use]
     pub fn backups(&self) -> Vec<String> {
         let backups = self.paths().filter_map(PathEntry::backup);
         backups.filter(|backup| slots::is_copy(backup)).map(ToString::to_string).collect()
     }
 
-    /// Whether systemd must read its unit files again after the undo.
+    /// Whether systemd must reload its unit files after the undo.
     #[must_use]
     pub fn reloads_daemon(&self) -> bool {
         self.units().any(|entry| *entry == UnitEntry::DaemonReload)
     }
 }
 
-/// The part of a journal that tells whether the rest can be read.
+/// The schema of a journal, which tells whether the rest can be read.
 #[derive(Deserialize)]
 struct JournalHead {
     schema: u32,
@@ -178,23 +183,23 @@ struct JournalHead {
 
 fn newer(schema: u32) -> Problem {
     let (oldest, newest) = (Journal::OLDEST, Journal::SCHEMA);
-    Problem::new(Code::Recovery, "A newer NixFleet was interrupted on the host")
+    Problem::new(Code::Recovery, "a run of a newer NixFleet was interrupted on the host")
         .at(format!("{HOME}/{RECORD}"))
         .because(format!(
-            "the schema of its journal is {schema}, and this activator reads {oldest} to {newest}"
+            "the schema of its journal is {schema}, but this activator reads {oldest} to {newest}"
         ))
-        .help("apply with the newer NixFleet; nothing was touched")
+        .help("apply with the newer NixFleet; nothing was changed")
 }
 
 fn unreadable(why: &str) -> Problem {
     let copies = format!("{HOME}/{SLOTS}");
-    Problem::new(Code::Recovery, "The journal of an interrupted run cannot be read")
+    Problem::new(Code::Recovery, "the journal of an interrupted run cannot be read")
         .at(format!("{HOME}/{RECORD}"))
         .because(why)
-        .help(format!("nothing was touched; what the run replaced stands under {copies}"))
+        .help(format!("restore the files that the run replaced by hand from {copies}; nothing was changed"))
 }
 
-/// A sentence about an interrupted run that the next apply will recover.
+/// Describes the interrupted run that the next apply will recover from, or returns `None` if there is none.
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {

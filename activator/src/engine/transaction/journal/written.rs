@@ -1,5 +1,5 @@
-//! The written form of a journal entry. It can pair any step with any facts; reading accepts only valid
-//! pairs, see [`crate::engine::family::JournalEntry`].
+//! The serialized form of a journal entry. It can combine any step with any facts. Deserialization accepts
+//! only valid combinations, see [`crate::engine::family::JournalEntry`].
 
 use std::collections::BTreeSet;
 
@@ -12,72 +12,73 @@ use crate::engine::family::paths::slots::{Replaced, Slot};
 use crate::host::accounts::Account;
 use crate::host::systemd::UnitState;
 
-/// A step, with the facts that its undo needs.
+/// A step, together with the facts that are needed to undo it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WrittenEntry {
-    /// The step as planned.
+    /// The step from the plan.
     pub step: Step,
-    /// The facts before the step.
+    /// The facts about the host before the step.
     pub facts: Facts,
-    /// The backup of the old content.
+    /// The location of the backup of the old content.
     #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<AbsPath>,
 }
 
-/// The facts that the undo of a step needs.
+/// The facts that are needed to undo a step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "of")]
 pub enum Facts {
-    /// Nothing.
+    /// No facts are needed.
     Nothing,
-    /// Something replaces something else; the two are exchanged with this slot.
+    /// Facts about a step that exchanges a new and an old thing through a slot.
     Slot {
-        /// Holds the new thing before the exchange, the old one after it.
+        /// The path of the slot. It contains the new thing before the exchange, and the old thing after it.
         slot: AbsPath,
-        /// Inode of the new thing, once it is staged.
+        /// The inode of the new thing, or `None` before it is staged.
         staged: Option<u64>,
-        /// The thing at the path before the change; `None` if there was nothing.
+        /// The thing at the destination before the change, or `None` if nothing existed there.
         replaced: Option<Replaced>,
-        /// The original to restore, if the step restores one.
+        /// The location of the original, if the step restores one.
         original: Option<AbsPath>,
     },
-    /// Mode and owner of a directory before.
+    /// The mode and owner of a directory before the step.
     Access {
-        /// Owner.
+        /// The uid of the owner.
         uid: u32,
-        /// Group.
+        /// The gid of the group.
         gid: u32,
-        /// Permission bits.
+        /// The permission bits.
         mode: u32,
-        /// The directory they belong to; `None` in older journals.
+        /// The directory that has these rights, or `None` in a journal of an older version.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inode: Option<Inode>,
     },
-    /// The account before; `None` if there was none.
+    /// The account before the step.
     Account {
-        /// The account in the account files.
+        /// The account in the account files, or `None` if it did not exist.
         before: Option<Account>,
     },
-    /// The unit before.
+    /// The unit before the step.
     Unit {
         /// The state of the unit before the step.
         before: UnitState,
     },
-    /// Commands to run once the old files are back.
+    /// The commands to run after an undo has restored the old files.
     Command {
-        /// The commands that the files named before, or the new one for a file that named none.
+        /// For each file, the command in the recorded state, or the command of the step if the recorded state
+        /// has none.
         back: BTreeSet<Vec<String>>,
     },
-    /// The profile before.
+    /// The profile before the step.
     Profile {
-        /// The number of the generation, if this transaction creates it.
+        /// The number of the new generation, or `None` if the generation existed before this transaction.
         #[serde(rename = "begun")]
         created: Option<u64>,
     },
 }
 
-/// The facts do not belong to the step.
+/// The error for facts that do not belong to the step.
 #[derive(Clone, Copy, Debug)]
 pub struct Mismatch;
 
@@ -86,7 +87,7 @@ impl Facts {
         if let Self::Nothing = self { Ok(()) } else { Err(Mismatch) }
     }
 
-    /// The slot, and the original to restore.
+    /// Returns the slot, and the location of the original to restore.
     pub(in crate::engine) fn slot(self) -> Result<(Slot, Option<AbsPath>), Mismatch> {
         let Self::Slot { slot, staged, replaced, original } = self else { return Err(Mismatch) };
         Ok((Slot { place: slot, staged, replaced }, original))

@@ -1,4 +1,4 @@
-//! Warnings of settings that have no effect, or an unexpected one.
+//! Warns about settings that have no effect or an unexpected effect.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Warns of links that enable a unit but that systemd never reads.
+    /// Warns about missing units in the `[Install]` section of an enabled unit, since these never start the
+    /// unit.
     fn warn_of_missing_targets(&mut self, name: &UnitName, unit: &Unit) {
         let targets = unit.wanted_by().filter(|target| self.is_missing(target));
         for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
@@ -48,7 +49,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Warns of a service whose user or group does not exist.
+    /// Warns about a service whose user or group does not exist.
     fn warn_of_missing_accounts(&mut self, name: &UnitName, unit: &Unit) {
         if !unit.files.iter().any(|path| self.changed.contains(path)) {
             return;
@@ -57,7 +58,7 @@ impl Differ<'_> {
         let is_user = |user: &String| {
             accounts.users.contains_key(user) || manifest.users.iter().any(|own| *own.name == **user)
         };
-        // A new user may bring a group of its own name.
+        // The creation of a user may also create a group with the same name.
         let is_group = |group: &String| {
             let declared = manifest.groups.iter().any(|own| *own.name == **group);
             declared || accounts.groups.contains_key(group) || is_user(group)
@@ -74,7 +75,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Warns of a unit that a file names without effect.
+    /// Warns if naming a unit in `restartUnits` or `reloadUnits` of a file has no effect.
     fn warn_of_no_effect(&mut self, unit: &UnitName, named_by: &str, actions: &UnitActions) {
         let state = self.observed_state(unit, false);
         if self.is_missing(unit) {
@@ -89,8 +90,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a unit is neither on the host nor declared. An instance is looked up by its template; a unit
-    /// with a shared prefix is not looked up.
+    /// Whether a unit neither exists on the host nor is declared. For an instance, the template is looked up.
+    /// A name that is a shared prefix is never missing.
     fn is_missing(&self, name: &UnitName) -> bool {
         let units = &self.manifest.units;
         let template = || name.template().and_then(|template| declared_as(units, &template));
@@ -101,13 +102,13 @@ impl Differ<'_> {
         self.observed.absent.contains(name) || self.observed_state(name, false).absent || goes()
     }
 
-    /// Whether the distribution's unit remains when the managed one is removed.
+    /// Whether the unit of the distribution remains after the managed unit file has been removed.
     fn comes_back(&self, name: &UnitName) -> bool {
         let before = self.state.units.get(name);
         before.is_some_and(|unit| unit.files.iter().any(|path| self.was_there_before(path)))
     }
 
-    /// Whether a unit is an inactive oneshot that nothing else starts.
+    /// Whether a unit is an inactive oneshot service that no other unit triggers.
     fn rests(&self, state: &UnitState, name: &UnitName) -> bool {
         let stem = name.strip_suffix(".service").unwrap_or_default();
         let triggers = ["timer", "path", "socket"].map(|suffix| format!("{stem}.{suffix}"));

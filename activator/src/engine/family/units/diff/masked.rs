@@ -1,4 +1,4 @@
-//! Masked units: systemd refuses to start them.
+//! Detects masked units, which systemd refuses to start.
 
 use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::problem::{Code, Problem};
@@ -8,7 +8,8 @@ use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 
 impl Differ<'_> {
-    /// Refuses steps on masked units that would fail or have no effect.
+    /// Reports the actions on masked units, which would fail, and the drop-ins of masked units, which have no
+    /// effect.
     pub(in crate::engine) fn masked(&mut self, actions: &UnitActions) {
         for (unit, action, why) in actions.iter() {
             if action != UnitAction::Stop && self.stays_masked(unit) {
@@ -31,7 +32,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Reports the mask of a managed unit: it is a hand edit of the unit file, and is removed.
+    /// Reports the mask of a managed unit as drift. The mask is a hand edit of the unit file and will be
+    /// removed.
     pub(in crate::engine) fn unmasked(&mut self, name: &UnitName, unit: &Unit) {
         if unit.enabled.is_some() && self.is_masked(name) && !self.stays_masked(name) {
             self.drifted(name, "masked");
@@ -42,7 +44,7 @@ impl Differ<'_> {
         self.observed_state(unit, false).masked
     }
 
-    /// Whether a unit stays masked: no managed unit file replaces the mask or takes precedence over it.
+    /// Whether a unit is masked and no managed unit file replaces the mask or takes precedence over it.
     fn stays_masked(&self, unit: &UnitName) -> bool {
         let path = format!("/etc/systemd/system/{unit}").parse::<ManagedPath>();
         self.is_masked(unit) && !path.is_ok_and(|path| self.manifest.entries.contains_key(&path))
@@ -50,7 +52,7 @@ impl Differ<'_> {
 }
 
 fn masked(unit: &UnitName) -> Problem {
-    Problem::new(Code::Masked, format!("Unit {unit} is masked on the host")).at(unit).help(format!(
-        "`systemctl unmask {unit}` on the host if it should run; else leave it out of what this host has"
+    Problem::new(Code::Masked, format!("unit {unit} is masked on the host")).at(unit).help(format!(
+        "run `systemctl unmask {unit}` on the host, or remove the unit from the configuration of the host"
     ))
 }

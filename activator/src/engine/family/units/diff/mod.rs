@@ -1,4 +1,4 @@
-//! Plans which units a change affects, and what happens to them.
+//! Plans which units a change affects, and which action is taken on each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +41,8 @@ impl Differ<'_> {
         actions.into_steps()
     }
 
-    /// The units that run for a declared one: itself, the instances of a template, or the units with its
-    /// prefix.
+    /// Returns the units that a declaration applies to: the unit itself, the instances of a template, or the
+    /// units that share the prefix.
     fn running_forms(&self, name: &UnitName, unit: &Unit) -> BTreeSet<UnitName> {
         let observed = self.observed.units.iter().flat_map(BTreeMap::keys);
         let loaded = observed.filter(|form| form.template().as_ref() == Some(name) || name.has_member(form));
@@ -51,16 +51,17 @@ impl Differ<'_> {
         loaded.chain(itself).chain(&unit.instance).chain(before).cloned().collect()
     }
 
-    /// Whether a unit has a unit file of its own; with drop-ins alone it still uses that of its template.
+    /// Whether a unit has its own unit file. A unit that has only drop-ins uses the unit file of its
+    /// template.
     fn stands_for_itself(&self, name: &UnitName, form: &UnitName) -> bool {
         form == name || self.manifest.units.get(form).is_some_and(|own| own.enabled.is_some())
     }
 
-    /// Plans a declared unit.
+    /// Plans the action on a declared unit.
     fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let before = self.state.units.get(name);
         let is_another = target != name && self.stands_for_itself(name, target);
-        // Only one instance of a template is enabled.
+        // Only one instance of a template can be enabled by its declaration.
         let is_enabled_by = |unit: &Unit| {
             !is_another && unit.enabled == Some(true) && unit.instance.as_ref().unwrap_or(name) == target
         };
@@ -89,7 +90,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a change of a file of `name` affects the unit `form`. systemd knows the files that it reads.
+    /// Whether a change of a file of `name` affects the unit `form`, according to the files that systemd has
+    /// read.
     fn concerns(&self, path: &ManagedPath, name: &UnitName, form: &UnitName) -> bool {
         let is_drop_in = path.strip_prefix(UNITS).is_some_and(|path| path.contains('/'));
         if !self.changed.contains(path) || form == name {
@@ -97,7 +99,7 @@ impl Differ<'_> {
         }
         let state = self.observed_state(form, false);
         if is_drop_in {
-            // A drop-in of the same name may take precedence.
+            // An existing drop-in with the same file name may take precedence over it.
             let is_new = *self.found(path) == Found::Missing;
             is_new || state.drop_ins.is_empty() || state.drop_ins.iter().any(|read| *read == **path)
         } else {
@@ -127,13 +129,13 @@ impl Differ<'_> {
         }
     }
 
-    /// Plans a unit that is no longer declared.
+    /// Plans the action on a unit that has been removed from the manifest.
     fn removed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let observed = self.observed_state(target, unit.enabled == Some(true));
         let is_form = target == name || self.is_made_of(target, name);
         let comes_back = unit.enabled.is_none() || unit.files.iter().any(|path| self.was_there_before(path));
         if comes_back || !is_form {
-            // The distribution's unit remains, without the managed drop-ins.
+            // The unit of the distribution remains, without the managed drop-ins.
             if unit.files.iter().any(|path| self.concerns(path, name, target)) {
                 self.react(target, unit.on_change, &observed, false, "its changes are removed", actions);
             }
@@ -146,7 +148,7 @@ impl Differ<'_> {
         self.state.paths.get(path).is_some_and(|owned| matches!(owned.origin, Origin::Original { .. }))
     }
 
-    /// Plans the units that changed files name.
+    /// Plans the actions on units that changed files name in `restartUnits` and `reloadUnits`.
     fn named_by_files(&mut self, actions: &mut UnitActions) {
         for path in self.changed.clone() {
             let owned = self.state.paths.get(&path);
@@ -175,7 +177,7 @@ impl Differ<'_> {
         }
     }
 
-    /// The unit itself, or all instances of a template.
+    /// Returns the unit itself or, for a template, all known instances.
     fn instances(&self, unit: &UnitName) -> Vec<UnitName> {
         if !unit.is_template() {
             return vec![unit.clone()];
@@ -184,8 +186,8 @@ impl Differ<'_> {
         known.filter(|instance| instance.template().as_ref() == Some(unit)).cloned().collect()
     }
 
-    /// Restarts a running service together with its socket, since a socket starts only while its service is
-    /// down.
+    /// Restarts the running service of each socket that starts or restarts, since a socket can start only
+    /// while its service is down.
     fn restart_services_with_sockets(&mut self, actions: &mut UnitActions) {
         let starts = |action: UnitAction| matches!(action, UnitAction::Start | UnitAction::Restart);
         let sockets = actions.to_vec().into_iter();
@@ -221,13 +223,14 @@ impl Differ<'_> {
         }
     }
 
-    /// The declaration of a unit, or of its template.
+    /// Returns the declaration of a unit or, if it has none, of its template.
     fn declared(&self, unit: &UnitName) -> Option<&Unit> {
         let units = &self.manifest.units;
         units.get(unit).or_else(|| units.get(&unit.template()?))
     }
 
-    /// The state of a unit. Without systemd, a unit that would run on a real host counts as running.
+    /// Returns the observed state of a unit. Without systemd, the unit counts as active if `assumed_up` is
+    /// set.
     fn observed_state(&self, unit: &UnitName, assumed_up: bool) -> UnitState {
         let assumed = || {
             let active = if assumed_up { "active" } else { "inactive" };
@@ -240,7 +243,7 @@ impl Differ<'_> {
     }
 }
 
-/// The file name for a file of the unit itself, the path for others.
+/// Returns the path relative to the directory of unit files, or the full path for other files.
 fn short(path: &ManagedPath) -> &str {
     path.strip_prefix(UNITS).unwrap_or(path)
 }

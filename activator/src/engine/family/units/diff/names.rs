@@ -1,4 +1,4 @@
-//! Resolves names of units: a unit may have several.
+//! Resolves unit names and aliases.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::diff::Differ;
 
 impl Differ<'_> {
-    /// The unit that a name stands for after the change; a unit that is removed still counts.
+    /// Returns the unit to which a name will refer after the change. Units that are being removed are
+    /// included.
     pub(in crate::engine) fn unit_named(&self, name: &UnitName) -> UnitName {
         let declared = [&self.manifest.units, &self.state.units];
         let declared = declared.into_iter().find_map(|units| declared_as(units, name));
@@ -16,7 +17,7 @@ impl Differ<'_> {
     }
 }
 
-/// The unit among `units` that has a name, as its own or as an alias.
+/// Returns the unit among `units` that has this name or alias.
 pub(in crate::engine) fn declared_as(units: &BTreeMap<UnitName, Unit>, name: &UnitName) -> Option<UnitName> {
     if units.get(name).is_some_and(|unit| unit.enabled.is_some()) {
         return Some(name.clone());
@@ -25,7 +26,7 @@ pub(in crate::engine) fn declared_as(units: &BTreeMap<UnitName, Unit>, name: &Un
     if let Some((unit, _)) = has_alias(name) {
         return Some(unit.clone());
     }
-    // The name is an instance of a template alias.
+    // The name may be an instance of an alias of a template.
     let (unit, _) = has_alias(&name.template()?)?;
     unit.instance(name.instance_name()?)
 }

@@ -1,4 +1,4 @@
-//! Units that refuse manual starts or stops: the plan leaves them alone and warns.
+//! Handles units that refuse manual starts or stops: the plan leaves these units alone and warns about them.
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
@@ -8,17 +8,20 @@ use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 use crate::host::systemd::Refuses;
 
 impl Differ<'_> {
-    /// Removes actions that systemd would refuse, and warns when the change will take effect.
+    /// Removes the actions that systemd would refuse. A warning tells when each change will take effect
+    /// instead.
     pub(in crate::engine) fn refused(&mut self, actions: &mut UnitActions) {
         for (unit, action, why) in actions.to_vec() {
             let Refuses { start, stop, reload } = self.refuses(&unit, action);
             let setting = match action {
                 UnitAction::Reload if reload => {
                     self.problems.push(
-                        Problem::new(Code::Unit, format!("Unit {unit} cannot be reloaded"))
+                        Problem::new(Code::Unit, format!("unit {unit} cannot be reloaded"))
                             .at(&unit)
                             .because(format!("the change would reload it: {why}; it has no ExecReload="))
-                            .help("restart it instead: name it in `restartUnits`, or leave `reloadIfChanged` out"),
+                            .help(
+                                "restart it instead: list it in `restartUnits`, or remove `reloadIfChanged`",
+                            ),
                     );
                     continue;
                 }
@@ -44,8 +47,8 @@ impl Differ<'_> {
         }
     }
 
-    /// The jobs that systemd will refuse for the action. A stop uses the old files of the unit, every other
-    /// job the new ones.
+    /// Returns the jobs that systemd will refuse during the action. A stop uses the old files of the unit,
+    /// and every other job uses the new files.
     pub(in crate::engine) fn refuses(&self, unit: &UnitName, action: UnitAction) -> Refuses {
         let observed = self.observed_state(unit, false).refuses;
         let declared = self.declared(unit);
@@ -53,7 +56,8 @@ impl Differ<'_> {
         let Some(new) = declared.filter(|new| action != UnitAction::Stop && changes(&new.files)) else {
             return observed;
         };
-        // If NixFleet manages the whole text, a missing setting has systemd's default.
+        // If NixFleet manages the whole unit file, a setting that is missing in it has the default of
+        // systemd.
         let by_default = |was: bool| new.enabled.is_none() && was;
         Refuses {
             start: new.handling.refuses_start.unwrap_or_else(|| by_default(observed.start)),

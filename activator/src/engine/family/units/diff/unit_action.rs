@@ -1,4 +1,4 @@
-//! Unit actions: what the plan does with each unit.
+//! The actions that a plan takes on units.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use nixfleet_contract::values::UnitName;
 
 use crate::host::systemd::UnitState;
 
-/// The action of the plan on a unit; a later variant wins over an earlier one.
+/// An action on a unit. If a unit has several, the action that is listed last takes precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitAction {
-    /// Reload it.
+    /// Reload the unit.
     Reload,
-    /// Restart it.
+    /// Restart the unit.
     Restart,
-    /// Start it.
+    /// Start the unit.
     Start,
-    /// Stop it.
+    /// Stop the unit.
     Stop,
 }
 
-/// The action on each unit, and the reason. Each unit has one action: a restart wins over a reload.
+/// The action on each unit, with the reason. Each unit has at most one action.
 #[derive(Debug, Default)]
 pub struct UnitActions(BTreeMap<UnitName, (UnitAction, String)>);
 
 impl UnitActions {
-    /// Sets the action on a unit, unless it has one that wins.
+    /// Sets the action on a unit, unless the unit already has the same action or one that takes precedence.
     pub fn set(&mut self, unit: &UnitName, action: UnitAction, why: &str) {
         match self.0.get(unit) {
             Some((known, _)) if *known >= action => {}
@@ -37,12 +37,12 @@ impl UnitActions {
         }
     }
 
-    /// Every unit with an action, by name.
+    /// Iterates over all units that have an action, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&UnitName, UnitAction, &str)> {
         self.0.iter().map(|(unit, (action, why))| (unit, *action, why.as_str()))
     }
 
-    /// A copy, for a loop that changes actions.
+    /// Returns a copy of the actions, for loops that change the actions.
     pub fn to_vec(&self) -> Vec<(UnitName, UnitAction, String)> {
         self.0.iter().map(|(unit, (action, why))| (unit.clone(), *action, why.clone())).collect()
     }
@@ -52,12 +52,12 @@ impl UnitActions {
         self.0.remove(unit);
     }
 
-    /// The action on a unit.
+    /// Returns the action on a unit, if it has one.
     pub fn of(&self, unit: &UnitName) -> Option<UnitAction> {
         self.0.get(unit).map(|(action, _)| *action)
     }
 
-    /// Turns the actions into steps.
+    /// Converts the actions to steps.
     pub fn into_steps(self) -> UnitSteps {
         let mut steps = UnitSteps::default();
         for (unit, (action, why)) in self.0 {
@@ -76,20 +76,20 @@ impl UnitActions {
     }
 }
 
-/// Steps on units before and after the files change.
+/// The steps on units, grouped by the time at which they run.
 #[derive(Debug, Default)]
 pub struct UnitSteps {
-    /// Before the files change.
+    /// The stops, which run before files change.
     pub stop: Vec<Step>,
-    /// After the files change.
+    /// The restarts, which run after files have changed.
     pub restart: Vec<Step>,
-    /// Together with the restarts, since one may have to wait for the other.
+    /// The starts, which run together with the restarts, since units of both groups may depend on each other.
     pub start: Vec<Step>,
-    /// Last, since a reload may depend on a unit that was started.
+    /// The reloads, which run last, since a reload may depend on a unit that has just been started.
     pub reload: Vec<Step>,
 }
 
-/// The action on a unit whose files change. `should_run`: it should run, whether or not it does.
+/// Returns the action on a unit whose files change. `should_run` tells whether the unit is enabled.
 pub fn on_change(
     unit: &UnitName,
     on_change: OnChange,
@@ -101,23 +101,24 @@ pub fn on_change(
         (OnChange::Nothing, _) => None,
         _ if is_job(state) => None,
         _ if down => (should_run && state.triggered_by.is_empty()).then_some(UnitAction::Start),
-        // A restart would stop everything in the slice; new limits apply once systemd has read its files.
+        // A restart would stop everything in the slice. New limits take effect when systemd reloads its unit
+        // files.
         (_, "slice") if state.is_up() => None,
-        // Starting a target that is up starts its new dependencies, and stops nothing.
+        // Starting a target that is already active starts its new dependencies and stops nothing.
         (_, "target") => Some(UnitAction::Start),
         (OnChange::Reload, _) if state.is_up() => Some(UnitAction::Reload),
         (OnChange::Reload | OnChange::Restart, _) => Some(UnitAction::Restart),
     }
 }
 
-/// Whether something else starts this unit at the right time: a timer, or, for a oneshot, a path or a socket.
-/// A change neither interrupts such a job nor runs it again.
+/// Whether another unit starts this unit when it is needed: a timer or, for a oneshot service, also a path or
+/// socket unit. A change neither interrupts nor starts such a unit.
 fn is_job(state: &UnitState) -> bool {
     let timer = state.triggered_by.iter().any(|unit| unit.rsplit('.').next() == Some("timer"));
     timer || (state.is_oneshot() && !state.triggered_by.is_empty())
 }
 
-/// Whether an enabled unit that is not up should be up.
+/// Whether an enabled unit that is down should be up.
 pub fn should_run(state: &UnitState) -> bool {
     !state.is_up()
         && state.active != "deactivating"

@@ -1,4 +1,4 @@
-//! What a plan says of paths where nothing may stand.
+//! Tests of plans for absent paths.
 
 use expect_test::expect;
 use nixfleet_contract::manifest::Access;
@@ -73,7 +73,7 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
             drift /etc/file: a file stands there
         "#]],
     );
-    // It has been put back meanwhile: the original replaces it, which is kept.
+    // The file was created again by hand. The original replaces this file, which is backed up.
     let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
     host.state.paths.insert(
         "/etc/file".parse().unwrap(),
@@ -109,18 +109,18 @@ fn what_cannot_go_is_refused_with_a_reason() {
     host.expect(
         &target_without("/one", &entries, &[], &[]),
         &expect![[r#"
-        ~ generation none → 1
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
-          where: /etc/differs
-          help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
-        [NF-402] Nothing should stand at the path, but what does cannot be taken away
-          where: /etc/full
-          why: the directory is not empty: /etc/full/a\u{202e} is not ours
-          help: to take it away with its content: nixfleet.absent."/etc/full".recursive = true
-        [NF-402] Something that NixFleet does not own stands at a managed path, and it differs
-          where: /srv/kept
-          help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
-    "#]],
+            ~ generation none → 1
+            [NF-402] /etc/differs already exists, is not managed by NixFleet, and differs from its declaration
+              where: /etc/differs
+              help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
+            [NF-402] /etc/full is declared as absent, but cannot be removed
+              where: /etc/full
+              why: the directory is not empty: /etc/full/a\u{202e} is not ours
+              help: remove the directory with its content: nixfleet.absent."/etc/full".recursive = true
+            [NF-402] /srv/kept already exists, is not managed by NixFleet, and differs from its declaration
+              where: /srv/kept
+              help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
+        "#]],
     );
 }
 
@@ -135,12 +135,12 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
         + /srv/app/  0755 root:root, needed by what stands in it
         + /srv/app/deep/  0755 root:root, needed by what stands in it
         ~ generation none → 1
-        [NF-402] /srv/app has to come back first
+        [NF-402] /srv/app must be restored first
           where: /srv/app/deep/a
-          why: that directory was taken away with its content, which is kept until it comes back
-          help: apply once with neither nixfleet.absent."/srv/app" nor anything in that directory, then again; or roll back to a generation like that first
+          why: an earlier apply removed this directory and backed up its content
+          help: apply once without nixfleet.absent."/srv/app" and without anything declared in the directory, then apply again; or roll back to a generation without them first
     "#]]);
-    // It comes back, and a file may replace it.
+    // The directory can be put back, or a file can take its place.
     host.expect(
         &target("/one", &[], &[]),
         &expect![[r#"

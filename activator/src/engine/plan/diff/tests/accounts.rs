@@ -1,4 +1,4 @@
-//! What cannot be done to accounts.
+//! Tests of changes of accounts that are refused.
 
 use serde_json::json;
 
@@ -57,5 +57,5 @@ fn a_home_stays_while_its_user_is_logged_in() {
         crate::engine::plan::diff::tests::diff(&host.state, target.view(), &host.observed).problems
     };
     assert_eq!(problems("/srv/old"), []);
-    assert!(problems("/srv/new")[0].to_string().contains("while it runs process 7 (bash)"));
+    assert!(problems("/srv/new")[0].to_string().contains("while the user runs process 7 (bash)"));
 }

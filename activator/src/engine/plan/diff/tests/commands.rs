@@ -1,4 +1,4 @@
-//! Commands that changed files name.
+//! Tests of plans with commands that run when files change.
 
 use expect_test::expect;
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         ~ restart mail.service  /etc/aliases changed
     "#]],
     );
-    // When a file goes, its command runs once more, to remove what it made.
+    // When a file is removed, its command runs once more, to remove what it made from the file.
     host.expect(
         &target("/two", &[more("1"), other("1")], &mail),
         &expect![[r#"

@@ -1,4 +1,4 @@
-//! What a change means for units that are not plain services, that are masked, or that failed.
+//! Tests of plans for units that are not plain services, that are masked, or that failed.
 
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -93,14 +93,14 @@ fn a_masked_unit_is_refused_where_its_mask_would_stay() {
         + start   own.service  not running
         drift own.service: masked
         drift own.service: not running
-        [NF-421] Unit named.service is masked on the host
+        [NF-421] unit named.service is masked on the host
           where: named.service
           why: the change would restart it: /etc/a changed
-          help: `systemctl unmask named.service` on the host if it should run; else leave it out of what this host has
-        [NF-421] Unit dropped.service is masked on the host
+          help: run `systemctl unmask named.service` on the host, or remove the unit from the configuration of the host
+        [NF-421] unit dropped.service is masked on the host
           where: dropped.service
           why: its drop-ins would have no effect
-          help: `systemctl unmask dropped.service` on the host if it should run; else leave it out of what this host has
+          help: run `systemctl unmask dropped.service` on the host, or remove the unit from the configuration of the host
     "#]]);
     host.unit("named.service", "inactive");
     host.expect(

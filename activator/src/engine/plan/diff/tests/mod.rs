@@ -1,4 +1,4 @@
-//! The whole decision without a host: which steps follow from state, manifest and what was observed.
+//! Tests of the diff without a host: which steps follow from state, manifest and observed host.
 
 mod absent;
 mod accounts;
@@ -56,7 +56,7 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     target_without(closure, &[], files, units)
 }
 
-/// As [`target`], with paths where nothing may stand.
+/// As [`target`], with absent paths.
 fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Value]) -> Target {
     let intent = json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
@@ -70,7 +70,7 @@ fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Val
     Target { manifest, digest, closure, number: None, contents, exclude }
 }
 
-/// A host in memory, on which a target is in force and its enabled units run.
+/// A host in memory. Once a target is applied, it is in force and its enabled units run.
 struct Simulated {
     state: State,
     observed: Observed,
@@ -117,7 +117,7 @@ impl Simulated {
         }
     }
 
-    /// A step as a journal has it, with a slot where nothing is.
+    /// Returns the journal entry of a step. The slot of a path step is empty.
     fn entry(&self, step: &Step) -> JournalEntry {
         match step {
             Step::Account(step) => {

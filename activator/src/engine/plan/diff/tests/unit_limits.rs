@@ -1,4 +1,4 @@
-//! What systemd does not do to units, and settings without effect, as a plan knows them.
+//! Tests of plans for units that systemd does not start or stop on request, and for settings without effect.
 
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         + start   gw.socket  newly enabled
     "#]],
     );
-    // One for each connection starts beside it.
+    // With `Accept=yes`, each connection starts another service, so `gw.service` can keep running.
     host.expect(
         &target("/two", &[], &[service(WEB), socket("ListenStream=1\nAccept=yes")]),
         &expect![[r#"
@@ -39,7 +39,7 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         + start   gw.socket  newly enabled
     "#]],
     );
-    // A service of somebody else.
+    // The service of the socket is not managed by NixFleet.
     host.unit("foreign.service", "active");
     host.expect(
         &target("/two", &[], &[service(WEB), socket("Service=foreign.service")]),
@@ -69,7 +69,7 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
     let one = target("/one", &[], &[unit("web.service", WEB, true)]);
     let text = |setting: &str| unit("web.service", &format!("{WEB}[Unit]\n{setting}\n"), true);
     let mut host = Simulated::on(&one);
-    // The new text decides what can be restarted, the old one what can be stopped.
+    // The new text decides whether the unit can be restarted, and the old one whether it can be stopped.
     host.expect(&target("/two", &[], &[text("RefuseManualStop=yes")]), &expect![[r#"
         ~ /etc/systemd/system/web.service
         ~ reload  systemd's unit files
@@ -166,10 +166,10 @@ fn a_reload_that_systemd_cannot_do_is_a_problem() {
         ~ /etc/web
         ~ generation 1 → 2
         ~ reload  web.service  /etc/web changed
-        [NF-406] Unit web.service cannot be reloaded
+        [NF-406] unit web.service cannot be reloaded
           where: web.service
           why: the change would reload it: /etc/web changed; it has no ExecReload=
-          help: restart it instead: name it in `restartUnits`, or leave `reloadIfChanged` out
+          help: restart it instead: list it in `restartUnits`, or remove `reloadIfChanged`
     "#]],
     );
 }
@@ -213,7 +213,7 @@ fn settings_without_effect_are_told() {
         warning wbe.service: there is no such unit on the host, so restartUnits of /etc/web does nothing to it
         warning once.service: not started by restartUnits of /etc/web: it is a oneshot that has not run yet, and only what runs is restarted
     "#]]);
-    // The unit that it hangs on goes.
+    // The target that starts `app.service` at boot is removed.
     host.apply(&all);
     host.observed.absent.clear();
     host.expect(&target("/two", &[], &[app]), &expect![[r#"

@@ -1,4 +1,4 @@
-//! Names that stand for other units, or for several.
+//! Tests of unit names that refer to another unit, or to several units.
 
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn an_alias_is_no_unit_of_its_own() {
         ~ restart real.service  real.service changed
     "#]],
     );
-    // The name goes to another unit.
+    // The alias becomes the name of another unit.
     let nick_unit =
         unit("nick.service", "[Service]\nExecStart=/bin/nick\n[Install]\nWantedBy=a.target\n", true);
     let text = REAL.replace("Alias=nick.service\n", "");
@@ -161,7 +161,7 @@ fn systemd_says_which_units_a_file_concerns() {
         host.unit(name, "active").drop_ins = drop_ins.map(str::to_owned).into();
     }
     host.unit("job@own.service", "active").fragment = "/etc/systemd/system/job@own.service".to_owned();
-    // A file of the same name comes before it.
+    // This unit has a drop-in with the same file name, which overrides the shared drop-in.
     host.unit("web-b.service", "active").drop_ins =
         vec!["/etc/systemd/system/web-b.service.d/a.conf".to_owned()];
     host.expect(
@@ -175,7 +175,7 @@ fn systemd_says_which_units_a_file_concerns() {
         ~ restart web-a.service  web-.service.d/a.conf changed
     "#]],
     );
-    // Its own file is not the template's.
+    // `job@own.service` has its own unit file, so a change of the template does not affect it.
     let changed = unit("job@.service", &format!("{MANY}\n"), true);
     host.expect(
         &target("/two", &[], &[changed]),

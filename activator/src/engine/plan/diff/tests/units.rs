@@ -1,4 +1,4 @@
-//! Which units a change affects.
+//! Tests of which units a change affects.
 
 use expect_test::expect;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Whatever a host answers begins no line of what is shown, and hides nothing in it.
+//! Checks that text from a host neither forges nor hides a line of the output.
 
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
@@ -8,9 +8,9 @@ use nixfleet::{backups, dropped, drops, gc_plans, gc_reports, health_table, plan
 use nixfleet_contract::backup::{Backups, DropReport};
 use nixfleet_contract::gc::{GcPlan, GcReport};
 use nixfleet_contract::health::Checked;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::report::Report;
 use nixfleet_contract::status::Status;
 use nixfleet_operator::host_result::{BackupsView, GcView, HostResult};
@@ -22,16 +22,16 @@ use serde::de::DeserializeOwned;
 use crate::answer::host;
 use crate::held::hold;
 
-/// Reads what a host wrote on standard output as an answer of every kind, and shows what comes of it.
+/// Reads the output of a host as each kind of answer, and checks the output of each command for it.
 ///
 /// # Panics
-/// Where a promise is broken.
+/// Panics if a check fails.
 pub fn check(stdout: &[u8]) {
     let output = || Output { status: ExitStatus::from_raw(0), stdout: stdout.to_vec(), stderr: Vec::new() };
     let read = || Answer::read(&host(), output());
     let mut all = Vec::new();
     if let Some(plan) = take::<Plan>(&read, &mut all) {
-        // Its reader calls the host what we call it.
+        // The host of a plan has its name from the inventory, which the host does not control.
         let plan = Plan { host: host().name, ..plan };
         for verbose in [false, true] {
             let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);
@@ -68,7 +68,7 @@ pub fn check(stdout: &[u8]) {
     }
 }
 
-/// The document, or a result with the reason why there is none.
+/// Returns the document. If it is refused, a result with the problem is added to `all`.
 fn take<T: DeserializeOwned>(
     read: impl Fn() -> Result<Answer, Problem>,
     all: &mut Vec<HostResult>,

@@ -1,4 +1,5 @@
-//! Whatever a host answers is understood or refused, and steers no terminal either way.
+//! Checks that each answer from a host is either understood or refused, and that it cannot control the
+//! terminal.
 
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
@@ -18,16 +19,16 @@ use nixfleet_operator::text::problem_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Reads what a host wrote on standard output as an answer of every kind, and shows what comes of it.
+/// Reads the output of a host as each kind of answer, and formats the results.
 ///
 /// # Panics
-/// Where a promise is broken.
+/// Panics if a check fails.
 pub fn check(stdout: &[u8]) {
     let host = host();
     let output = || Output {
         status: ExitStatus::from_raw(0),
         stdout: stdout.to_vec(),
-        // The first line, as if it had come on the other stream.
+        // The first line is used as the output on standard error too.
         stderr: stdout.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec(),
     };
     let read = || Answer::read(&host, output());
@@ -51,7 +52,8 @@ pub fn check(stdout: &[u8]) {
     understood::<Report>(read().and_then(Answer::report));
 }
 
-/// What is accepted is read as it is written; what is not says why.
+/// Checks that an accepted document can be written and read again without a change, and that the problem of a
+/// refused document can be shown.
 fn understood<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(document: Result<T, Problem>) {
     match document {
         Ok(document) => {
@@ -66,7 +68,7 @@ fn refused(problem: &Problem) {
     harmless(&problem_text(problem));
 }
 
-/// Nothing but our own styles steers the terminal.
+/// Checks that only styles of the program control the terminal.
 fn harmless(text: &str) {
     let plain = anstream::adapter::strip_str(text).to_string();
     let styles = text.matches('\u{1b}').count();
@@ -75,7 +77,7 @@ fn harmless(text: &str) {
     assert!(!plain.chars().any(steers), "{plain:?}");
 }
 
-/// How many sequences of the kind that sets a style, and only that, stand in a text.
+/// Counts the escape sequences that only set a style.
 fn own_styles(text: &str) -> usize {
     let sequences = text.split('\u{1b}').skip(1);
     let own = |sequence: &&str| {

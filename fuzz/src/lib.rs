@@ -1,8 +1,0 @@
-//! What the fuzz targets hold the parsers to.
-
-pub mod answer;
-#[path = "../../activator/tests/it/harmless.rs"]
-pub mod harmless;
-#[path = "../../cli/src/render/held.rs"]
-pub mod held;
-pub mod shown;

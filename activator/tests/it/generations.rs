@@ -262,7 +262,7 @@ fn a_conflict_is_refused_with_the_line_to_add() {
         [NF-410] other users can write to a parent directory of a managed path
           where: /etc/open
           why: its mode is 0777, its owner is `root` and its group `root`
-          help: manage another path, or remove the write access of others: only the owner may have it, and a system group if the directory belongs to root; apply the rest without it: --force /etc/open
+          help: manage another path, or remove the write access of others: only the owner may have it, and a system group if the directory belongs to root; or apply the rest without it: --force /etc/open
         [NF-402] /etc/systemd/system/web.service.d/a.conf already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"

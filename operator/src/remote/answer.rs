@@ -216,22 +216,22 @@ pub mod tests {
     #[test]
     fn each_refusal_says_what_to_do() {
         expect_test::expect![[r#"
-            [NF-304] the SSH user may not become root
+            [NF-304] the SSH user cannot become root
               where: web-1 (user deploy)
               why: sudo: a password is required
-              help: on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; of several rules the last counts: sudo -l -U deploy"#]]
+              help: run on the host, as root: echo 'deploy ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/nixfleet; if several rules match, the last one applies: sudo -l -U deploy"#]]
         .assert_eq(&refused("\n@nixfleet none none\n", "sudo: a password is required\n", 1));
         expect_test::expect![[r#"
-            [NF-307] the host did not run the script it was sent
+            [NF-307] the host did not run the script of nixfleet
               where: web-1 (user deploy)
               why: This account is currently not available.
-              help: this is what /usr/sbin/nologin says; see its login shell: getent passwd deploy; on the host, as root: usermod --shell /bin/bash deploy"#]]
+              help: replace the login shell, which is /usr/sbin/nologin; check its login shell: getent passwd deploy; to set another one, run on the host as root: usermod --shell /bin/bash deploy"#]]
         .assert_eq(&refused("This account is currently not available.\n", "", 1));
         expect_test::expect![[r#"
-            [NF-307] the host answered something unexpected
+            [NF-307] the host sent an unexpected answer
               where: web-1
-              why: schema 7, where this nixfleet reads 1
-              help: another nixfleet manages this host; use that one, or apply with this one"#]]
+              why: its schema is 7, but this nixfleet reads 1
+              help: use the nixfleet version that manages this host, or apply with this one"#]]
         .assert_eq(&refused("\n@nixfleet none none\n{\"schema\": 7}\n", "", 0));
         expect_test::expect![[r#"
             [NF-404] the state cannot be read
@@ -242,7 +242,7 @@ pub mod tests {
             2,
         ));
         expect_test::expect![[r#"
-            [NF-307] the host gave no answer, but exit code 139
+            [NF-307] the host ended with exit code 139 and sent no answer
               where: web-1
               why: Segmentation fault␛[31m"#]]
         .assert_eq(&refused("\n@nixfleet a b\n", "Segmentation fault\u{1b}[31m\n", 139));

@@ -157,7 +157,7 @@ fn a_dimension_that_no_host_has_is_refused() {
     expect_test::expect![[r#"
         [NF-103] unknown dimension `rak`
           where: rollout.spread
-          why: add a tag such as rak:a to a host: no host of the fleet has one
+          why: no host of the fleet has a tag such as rak:a
           help: check the name: did you mean rack?"#]]
     .assert_eq(&over("rak").unwrap_err().to_string());
     let help = over("web").unwrap_err().help.unwrap();

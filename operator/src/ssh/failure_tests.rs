@@ -90,13 +90,13 @@ fn a_changed_host_key_is_told_with_the_key_it_shows() {
     expect![[r#"
         [NF-303] the key of the host differs from the key in known_hosts
           where: web-1
-          why: it shows SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
+          why: the host offers SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
           help: only if the host was reinstalled, remove the old key: ssh-keygen -R 10.0.1.11"#]]
     .assert_eq(&told(CHANGED));
     expect![[r#"
         [NF-303] the key of the host differs from the pinned key
           where: web-1
-          why: it shows SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
+          why: the host offers SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
           help: only if the host was reinstalled, pin its new key in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&classify(CHANGED, &host(Some("ssh-ed25519 AAAA"))).unwrap().to_string());
 }
 

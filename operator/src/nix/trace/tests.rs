@@ -118,7 +118,7 @@ fn a_file_that_git_does_not_know_is_told_alike_by_both_versions() {
 
                  1 | { ... }: { nixfleet.files."/etc/x".source = ./new.txt; }
                    |                                             ^
-          help: git add :/roles/new.txt"#]]
+          help: add the file to Git: git add :/roles/new.txt"#]]
     .assert_eq(&distilled_from_both(both!("untracked"), &files));
 }
 
@@ -207,7 +207,7 @@ fn a_list_of_problems_is_shown_whole() {
                       write: hosts.web-1.addr = "10.0.1.11";
 
                  2. hosts.web-2.roles names the unknown role "ngnix"
-                      error: check the name: did you mean nginx?
+                      error: did you mean nginx?
           help: run the command again with -v to see the whole trace of Nix"#]]
     .assert_eq(&distilled("fleet.nix", "{ }", nix_error));
 }
@@ -241,7 +241,7 @@ fn a_file_that_git_does_not_know_is_explained() {
         [NF-201] Nix does not see the file hosts.nix
           where: /fleet
           why: in a Git checkout, Nix sees only the files that Git tracks
-          help: git add :/hosts.nix"#]]
+          help: add the file to Git: git add :/hosts.nix"#]]
     .assert_eq(&distilled("hosts.nix", "{ }", nix_error));
 }
 

@@ -50,7 +50,7 @@ let
     lib.optional (value.onConflict != "fail") (
       mistake option path [ "onConflict" ] {
         what = "NixOS keeps no backup of ${path}";
-        why = "it makes the files below /etc itself, and replaces what stands there";
+        why = "NixOS writes the files below /etc itself, and replaces what stands there";
         example = "${lib.showOption (option.loc ++ [ path ])}.onConflict = \"fail\";";
       }
     );
@@ -65,11 +65,12 @@ let
       }
     );
   validate =
-    command "validate" "it makes the files below /etc itself, with the rest of the system"
-      "check the content when it is built: source = pkgs.runCommand \"app.conf\" { } \"…\"; or say so for other hosts alone: validate = lib.mkIf (host.base == \"ubuntu\") [ … ];";
+    command "validate" "NixOS writes the files below /etc itself, and checks nothing before"
+      "check the content while it is built: source = pkgs.runCommand \"app.conf\" { } \"…\"; or validate only on other hosts: validate = lib.mkIf (host.base == \"ubuntu\") [ … ];";
   onChange =
-    command "onChange" "it makes the files below /etc itself, and only restarts units after it"
-      "let a unit do it: restartUnits = [ \"rebuild.service\" ]; with a unit of Type=oneshot and RemainAfterExit=true";
+    command "onChange"
+      "NixOS writes the files below /etc itself, and afterwards only restarts or reloads units"
+      "run the command in a unit with Type=oneshot and RemainAfterExit=true, and restart it: restartUnits = [ \"rebuild.service\" ];";
 
   # An account that NixOS would take for root.
   accounts =
@@ -95,7 +96,7 @@ let
     lib.optional (!lib.hasPrefix "/" target) (
       mistake option path [ "target" ] {
         what = "the link ${path} has a relative target";
-        why = "NixOS makes the links below /etc itself, with absolute targets";
+        why = "NixOS makes the links below /etc itself, and takes only absolute targets";
         example = "${lib.showOption (option.loc ++ [ path ])}.target = \"${dirOf path}/${target}\";";
       }
     );

@@ -73,7 +73,7 @@ let
       mistake option path {
         what = "${path} cannot be declared on a NixOS host";
         why = "NixOS makes ${directory} as a whole: environment.etc.${builtins.toJSON (etc.name directory)} is declared";
-        help = "say it by the options of NixOS that make ${directory}";
+        help = "use the options of NixOS that generate ${directory}";
       }
     ) (lib.filter isMade (lib.optionals (etc.isIn path) (above path)));
 in

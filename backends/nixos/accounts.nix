@@ -42,7 +42,7 @@ let
   own =
     config: users:
     lib.mapAttrs (name: _: lib.mkIf (config.users.users.${name}.group == name) { }) (
-      lib.filterAttrs (_: user: lib.elem "group" user.unstated) (managed users)
+      lib.filterAttrs (_: user: lib.elem "group" user.unstated) users
     );
 
   # Groups of Debian that NixOS calls otherwise.
@@ -58,15 +58,31 @@ let
       // rest
     );
 
-  # NixOS ends the evaluation for a longer name.
+  # NixOS ends the evaluation for a longer name, so such accounts are left out of the configuration.
+  longest = 31;
+  fits = name: builtins.stringLength name <= longest;
+  fitting = lib.filterAttrs (name: account: fits name && fits account.group or "");
   long =
-    option: name:
-    lib.optional (builtins.stringLength name > 31) (
-      ofUser option name [ ] {
-        what = "${name} has ${toString (builtins.stringLength name)} letters";
-        why = "NixOS takes at most 31 in the name of an account";
-        example = "${lib.showOption (option.loc ++ [ (builtins.substring 0 31 name) ])} = { … };";
+    option: name: field: given:
+    lib.optional (!fits given) (
+      ofUser option name field {
+        what = "${given} has ${toString (builtins.stringLength given)} characters";
+        why = "NixOS allows at most ${toString longest} in the name of an account";
+        example =
+          if field == [ ] then
+            "${lib.showOption (option.loc ++ [ (builtins.substring 0 longest given) ])} = { … };"
+          else
+            "${lib.showOption (option.loc ++ [ name ] ++ field)} = \"…\";";
       }
+    );
+  longNames =
+    option: accounts: lib.concatMap (name: long option name [ ] name) (lib.attrNames accounts);
+  longGroups =
+    option: users:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: user: lib.optionals (user.group != name) (long option name [ "group" ] user.group)
+      ) users
     );
 
   # Programs in the folders of other distributions, which are not there on NixOS.
@@ -90,13 +106,16 @@ in
 {
   config =
     { config, intent, ... }:
+    let
+      users = fitting (managed intent.users);
+    in
     {
       users.users =
-        lib.mapAttrs user (managed intent.users)
+        lib.mapAttrs user users
         // lib.optionalAttrs (intent.users ? root) { root = rootKeys intent.users; };
       users.groups = lib.mkMerge [
-        (own config intent.users)
-        (lib.mapAttrs (_: group: { gid = lib.mkIf (group.gid != null) group.gid; }) intent.groups)
+        (own config users)
+        (lib.mapAttrs (_: group: { gid = lib.mkIf (group.gid != null) group.gid; }) (fitting intent.groups))
       ];
     };
 
@@ -121,7 +140,8 @@ in
         else
           "nixfleet.groups.${group} = { };";
     }
-    ++ lib.concatMap (long users) (lib.attrNames intent.users)
-    ++ lib.concatMap (long groups) (lib.attrNames intent.groups)
+    ++ longNames users intent.users
+    ++ longNames groups intent.groups
+    ++ longGroups users (managed intent.users)
     ++ lib.concatLists (lib.mapAttrsToList (shell users) (managed intent.users));
 }

@@ -46,9 +46,11 @@ let
       values = import ./values.nix world;
     }
     // lib.optionalAttrs (whole != null) (
-      lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (
-        ofNixos (import ./world.nix { nixpkgs = whole; })
-      )
+      let
+        world = import ./world.nix { nixpkgs = whole; };
+        mistakes = lib.getAttrs [ "on-nixos" ] (import ./mistakes.nix world).tests;
+      in
+      lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (ofNixos world // { inherit mistakes; })
     )
     // lib.optionalAttrs (closure != null) {
       closures = import ./closures.nix (world // { inherit closure; });

@@ -69,6 +69,7 @@
     {
       nixfleet.users = {
         a-name-with-more-than-thirty-one = { };
+        app.group = "of-more-than-thirty-one-letters-";
         ada = {
           system = false;
           shell = "/usr/bin/zsh";

@@ -42,6 +42,21 @@ rec {
   # Returns the host closures of a fleet.
   hosts = import ./hosts.nix;
 
+  # Returns the NixOS hosts as plain NixOS systems.
+  nixosSystems = import ./nixos-systems.nix;
+
+  # Returns the modules of a host, and their arguments.
+  hostModules = import ./host-modules.nix;
+
+  # Returns the NixOS hosts as a hive of colmena.
+  generateColmena = import ./generate-colmena.nix { inherit hostModules; };
+
+  # Returns the names of all hosts by their address.
+  generateHosts = import ./generate-hosts.nix;
+
+  # Returns modules that hosts may import.
+  fleetModules = import ./fleet-modules { inherit generateHosts; };
+
   # Returns the flake apps, such as `nix run .#plan`.
   apps = import ./apps.nix;
 
@@ -54,8 +69,11 @@ rec {
       apps
       checks
       fleetData
+      fleetModules
       fleetOf
+      generateColmena
       hosts
+      nixosSystems
       ;
   };
 }

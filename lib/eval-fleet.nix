@@ -52,7 +52,9 @@ let
         user = or' host.ssh.user defaults.ssh.user;
         port = or' host.ssh.port defaults.ssh.port;
         inherit (host.ssh) hostKey;
+        authorizedKeys = lib.unique (defaults.ssh.authorizedKeys ++ host.ssh.authorizedKeys);
       };
+      facts = defaults.facts // host.facts;
       rollout.confirmTimeout =
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
@@ -99,13 +101,13 @@ let
       ++ fleet.moduleArguments { inherit inputs; } options
       ++ import ./inventory/mistakes.nix {
         inherit
-          backends
           config
           hosts
           lib
           options
           types
           ;
+        inherit (fleet) backends nixpkgs;
         wrong = map (problem: problem.option) fieldProblems;
       }
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
@@ -117,10 +119,12 @@ let
     intentModules = lib.mapAttrs (
       _: backend:
       let
-        all = lib.attrValues (families {
-          inherit lib types;
-          inherit (backend) newAccount;
-        });
+        all = lib.attrValues (
+          removeAttrs (families {
+            inherit lib types;
+            inherit (backend) newAccount;
+          }) backend.native
+        );
         onlyDeclares =
           family:
           lib.isAttrs family
@@ -134,7 +138,7 @@ let
       [
         {
           _file = ../modules;
-          config._module.freeformType = types.strangers;
+          inherit (backend) config;
           options = lib.foldl' lib.recursiveUpdate { } (lib.catAttrs "options" sorted.right);
         }
       ]

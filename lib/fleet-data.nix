@@ -25,7 +25,9 @@ fleet.types.context.inFleet fleet.inputs (
     schema = 1;
     # Nix sets `rev` for a clean Git tree, `dirtyRev` if the tree has changes, and neither without Git.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
-    hosts = lib.mapAttrs (_: builtins.intersectAttrs known) fleet.hosts;
+    hosts = lib.mapAttrs (
+      _: host: builtins.intersectAttrs known host // { ssh = removeAttrs host.ssh [ "authorizedKeys" ]; }
+    ) fleet.hosts;
     # Options without a value are omitted.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;

@@ -3,7 +3,7 @@
 # inputs:             the flake's own inputs, which every module receives as an argument
 # nixpkgs:            the source of `lib` and packages; NixFleet's own input by default
 # modules:            fleet modules
-# fleet:              { hosts; network; }, a short form of a fleet module, in which `network` means `defaults`
+# fleet:              { hosts; network; }, the short form of a fleet module, see ./short-form.nix
 # hostConfigurations: intent modules by host name, a short form of `hosts.<name>.modules`
 given:
 let
@@ -16,15 +16,6 @@ let
     hostConfigurations
     ;
 
-  shortForm =
-    { lib, ... }:
-    {
-      _file = "the argument `fleet` of mkFleet";
-      config = lib.optionalAttrs (fleet != null) (
-        removeAttrs fleet [ "network" ] // lib.optionalAttrs (fleet ? network) { defaults = fleet.network; }
-      );
-    };
-
   perHost = {
     _file = "the argument `hostConfigurations` of mkFleet";
     config.hosts = builtins.mapAttrs (_: module: { modules = [ module ]; }) hostConfigurations;
@@ -34,7 +25,7 @@ evalFleet {
   inherit inputs nixpkgs;
   inherit (arguments) definition problems;
   modules = modules ++ [
-    shortForm
+    (import ./short-form.nix fleet)
     perHost
   ];
 }

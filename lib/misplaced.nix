@@ -17,6 +17,14 @@ let
     example = example value;
   };
 
+  # A role may be that of NixOS hosts too.
+  inRole =
+    example: value:
+    ofNixos example value
+    // {
+      why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet. A role for both bases sets those of NixOS in lib.optionalAttrs (host.base == \"nixos\") { … }";
+    };
+
   # An example that declares a NixOS unit with NixFleet.
   unit =
     value:
@@ -82,11 +90,17 @@ let
     "console"
     "documentation"
     "fonts"
+    "gtk"
     "hardware"
     "home-manager"
+    "location"
+    "powerManagement"
+    "qt"
+    "specialisation"
     "system"
     "virtualisation"
     "xdg"
+    "zramSwap"
   ] (_: _: "nixfleet.files.\"/etc/…\".text = \"…\";");
 
   # An option family without its prefix `nixfleet`.
@@ -116,16 +130,16 @@ in
 {
   # For modules of hosts and roles.
   inHost =
-    lib.mapAttrs (_: ofNixos) nixos
+    lib.mapAttrs (_: inRole) nixos
     // lib.genAttrs families bare
     // {
       # These names are both options of NixOS and option families without their prefix. The definition
       # decides.
       users =
         value:
-        if has value "users" || has value "groups" then ofNixos nixos.users value else bare "users" value;
+        if has value "users" || has value "groups" then inRole nixos.users value else bare "users" value;
       systemd =
-        value: if has value "units" then bare "systemd.units" value else ofNixos nixos.systemd value;
+        value: if has value "units" then bare "systemd.units" value else inRole nixos.systemd value;
     }
     // lib.genAttrs [ "defaults" "hosts" "notifications" "roles" "tags" ] inventory
     // {

@@ -3,13 +3,18 @@
   apps,
   checks,
   fleetData,
+  fleetModules,
   fleetOf,
+  generateColmena,
   hosts,
+  nixosSystems,
 }:
 arguments:
 let
   evaluated = fleetOf arguments;
   closures = hosts evaluated;
+  hive = generateColmena evaluated;
+  inputs = arguments.inputs or { };
   whole = {
     fleet = fleetData evaluated;
     hosts = closures;
@@ -24,4 +29,10 @@ in
   };
   apps = apps evaluated;
   checks = checks evaluated closures;
+  nixosConfigurations = nixosSystems evaluated;
+  nixosModules = fleetModules.nixos evaluated;
+  nixfleetModules = fleetModules.intent;
+  colmena = hive;
 }
+# Only the user's own colmena can make this, since it checks the result.
+// (if inputs ? colmena then { colmenaHive = inputs.colmena.lib.makeHive hive; } else { })

@@ -2,15 +2,26 @@
 # closure. ../default.nix describes the interface of a backend.
 { lib, types }:
 let
-  accounts = import ./accounts.nix { inherit known lib types; };
+  inherit (import ../../lib/document { inherit lib types; })
+    accountMistakes
+    entries
+    healthChecks
+    known
+    paths
+    references
+    ;
+  accounts = import ./accounts.nix {
+    inherit
+      accountMistakes
+      known
+      lib
+      types
+      ;
+  };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
-  healthChecks = import ./health-checks.nix { inherit known lib types; };
-  known = import ./known.nix { inherit lib; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
-  paths = import ./paths.nix { inherit lib types; };
   recovery = import ./recovery.nix;
-  references = import ./references.nix { inherit lib types; };
 
   # The files and directories that the backend adds to the declared ones.
   additions = intent: [
@@ -27,76 +38,12 @@ let
     "packages"
   ];
 
-  fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
-
-  inAccess = [
-    "group"
-    "mode"
-    "onConflict"
-    "owner"
-  ];
-  directoryFields = known inAccess;
-  fileFields = known (
-    inAccess
-    ++ [
-      "reloadUnits"
-      "restartUnits"
-      "text"
-    ]
-  );
-
-  directoryDocument =
-    path: directory:
-    directoryFields directory
-    // {
-      inherit path;
-      mode = fourDigits directory.mode;
-    };
-
-  linkDocument = path: link: {
-    inherit path;
-    inherit (link) onConflict;
-    target = types.storeText link.target;
-  };
-
-  absentDocument = path: absent: {
-    inherit path;
-    inherit (absent)
-      recursive
-      restartUnits
-      reloadUnits
-      onConflict
-      ;
-  };
-
   packageDocument =
     package:
     let
       entry = packageProfile.entry package;
     in
     entry // { path = inPackages entry.path; };
-
-  command = map types.storeText;
-
-  fileDocument =
-    path: file:
-    fileFields file
-    // {
-      inherit path;
-      source =
-        if file.source == null then
-          null
-        else
-          inOption [
-            "nixfleet"
-            "files"
-            path
-            "source"
-          ] (types.storeSource file.source);
-      validate = if file.validate == null then null else command file.validate;
-      onChange = if file.onChange == null then null else command file.onChange;
-      mode = fourDigits file.mode;
-    };
 
   unitDocument = name: unit: {
     inherit name;
@@ -138,18 +85,20 @@ let
       packages = map packageDocument intent.packages;
       groups = accounts.groups intent;
       users = accounts.users intent;
-      directories = lib.mapAttrsToList directoryDocument directories;
-      files = lib.mapAttrsToList fileDocument files;
-      links = lib.mapAttrsToList linkDocument intent.links;
-      absent = lib.mapAttrsToList absentDocument intent.absent;
+      directories = entries.directories directories;
+      files = entries.files files;
+      links = entries.links intent.links;
+      absent = entries.absent intent.absent;
       units = lib.mapAttrsToList unitDocument intent.systemd.units;
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;
     };
 in
-{
+import ../../lib/plain-host.nix {
   class = "nixfleetHost";
-
+  inherit lib types;
+}
+// {
   families = known: known;
 
   newAccount = import ./new-account.nix;
@@ -159,6 +108,7 @@ in
       intent,
       options,
       inputs,
+      ...
     }:
     accounts.problems { inherit intent options; }
     ++ paths.problems {

@@ -30,9 +30,12 @@ let
 
   # A backend for a made-up base. It does not support users, and its closure has only the text of one file.
   paper =
-    { lib, ... }:
-    {
+    { lib, types }:
+    import ../../lib/plain-host.nix {
       class = "paper";
+      inherit lib types;
+    }
+    // {
       families = lib.subtractLists [ "users" ];
       newAccount =
         { name, ... }:
@@ -51,7 +54,6 @@ let
     };
 
   evalFleet = import ../../lib/eval-fleet.nix {
-    # The base `nixos` has no backend yet, so the test can supply one.
     backends.nixos = paper;
     inherit families;
     inherit (nixfleet) checked evalHost;

@@ -2,9 +2,11 @@
 #
 # Returns { text; failed; texts; reference; built; }: the report, the names of the failed tests, the current
 # error texts and option reference, and the closure to build with `activator`. The suite that inspects the
-# built closure runs only if the argument `closure` is given.
+# built closure runs only if the argument `closure` is given. The suites about NixOS hosts use the stand-in
+# for NixOS, and run again with a real one if `whole` is given.
 {
   nixpkgs,
+  whole ? null,
   activator ? null,
   closure ? null,
 }:
@@ -14,28 +16,45 @@ let
   world = import ./world.nix { inherit nixpkgs; };
   mistakes = import ./mistakes.nix world;
 
-  suites = {
-    accounts = import ./accounts.nix world;
-    authors = import ./authors.nix world;
-    backends = import ./backends.nix world;
-    examples = import ./examples.nix world;
-    files = import ./files.nix world;
-    health-checks = import ./health-checks.nix world;
-    inventory = import ./inventory.nix world;
-    laziness = import ./laziness.nix world;
-    merging = import ./merging.nix world;
-    mistakes = mistakes.tests;
-    options = import ./options.nix world;
-    outputs = import ./outputs.nix world;
-    packages = import ./packages.nix world;
-    references = import ./references.nix world;
-    rollouts = import ./rollouts.nix world;
-    systemd = import ./systemd.nix world;
-    values = import ./values.nix world;
-  }
-  // lib.optionalAttrs (closure != null) {
-    closures = import ./closures.nix (world // { inherit closure; });
+  ofNixos = world: {
+    bases = import ./bases.nix world;
+    hive = import ./hive.nix world;
+    nixos = import ./nixos.nix world;
   };
+
+  suites =
+    ofNixos world
+    // {
+      accounts = import ./accounts.nix world;
+      authors = import ./authors.nix world;
+      backends = import ./backends.nix world;
+      examples = import ./examples.nix world;
+      files = import ./files.nix world;
+      health-checks = import ./health-checks.nix world;
+      inventory = import ./inventory.nix world;
+      laziness = import ./laziness.nix world;
+      merging = import ./merging.nix world;
+      mistakes = mistakes.tests;
+
+      options = import ./options.nix world;
+      outputs = import ./outputs.nix world;
+      packages = import ./packages.nix world;
+      references = import ./references.nix world;
+      rollouts = import ./rollouts.nix world;
+      short-form = import ./short-form.nix world;
+      systemd = import ./systemd.nix world;
+      values = import ./values.nix world;
+    }
+    // lib.optionalAttrs (whole != null) (
+      let
+        world = import ./world.nix { nixpkgs = whole; };
+        mistakes = lib.getAttrs [ "on-nixos" ] (import ./mistakes.nix world).tests;
+      in
+      lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (ofNixos world // { inherit mistakes; })
+    )
+    // lib.optionalAttrs (closure != null) {
+      closures = import ./closures.nix (world // { inherit closure; });
+    };
 
   tests = lib.concatLists (
     lib.mapAttrsToList (

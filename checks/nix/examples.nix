@@ -59,6 +59,24 @@ let
       { roles.web = lib.elemAt written 2; }
     ];
   };
+  # The page about NixOS hosts: the inventory, a host, a role for both bases, the modules of the fleet.
+  nixosPage = blocksOf ../../docs/how-to/nixos.md;
+  withNixos = nixfleet.evalFleet {
+    inputs.self = {
+      outPath = ./.;
+      inherit (nixfleet.mkFleet { }) nixfleetModules;
+    };
+    modules = [
+      (removeAttrs (lib.head nixosPage) [ "roles" ])
+      (lib.last nixosPage)
+      {
+        roles.web = lib.elemAt nixosPage 2;
+        hosts.web-1.addr = "10.0.1.11";
+        hosts.web-1.roles = [ "web" ];
+        hosts.web-9.modules = lib.mkForce [ (lib.elemAt nixosPage 1) ];
+      }
+    ];
+  };
   # The blocks of the page about types: entries, assertions, an option added to NixFleet's, and a module's own
   # options.
   typed = nixfleet.evalFleet {
@@ -103,6 +121,33 @@ in
         "app.service"
         "proxy.service"
       ];
+    };
+  };
+
+  "the page about NixOS hosts says what works" = {
+    expr = {
+      blocks = lib.length nixosPage;
+      mistakes = nixfleet.report withNixos;
+      names = lib.mapAttrs (_: intent: lib.attrNames intent.intent.users) withNixos.intents;
+      hosts = withNixos.intents.web-9.config.networking.hosts."10.0.1.11";
+      openssh = withNixos.intents.web-9.config.services.openssh.enable;
+    };
+    expected = {
+      blocks = 4;
+      mistakes = null;
+      names = {
+        web-1 = [
+          "app"
+          "deploy"
+        ];
+        web-9 = [
+          "app"
+          "deploy"
+          "nginx"
+        ];
+      };
+      hosts = [ "web-1" ];
+      openssh = true;
     };
   };
 

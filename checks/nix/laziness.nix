@@ -50,6 +50,58 @@ in
     expected = "web-1";
   };
 
+  "one NixOS host does not evaluate another, of whatever base" = {
+    expr =
+      let
+        others = {
+          hosts.db-2.addr = "db-2";
+          hosts.db-2.base = "nixos";
+          hosts.db-2.modules = [ (_: throw "the other NixOS host was evaluated") ];
+          hosts.web-1.addr = "web-1";
+          hosts.web-1.modules = [ (_: throw "the Ubuntu host was evaluated") ];
+        };
+        outputs = mkFleet {
+          imports = [ others ];
+          hosts.db-1.addr = "db-1";
+          hosts.db-1.base = "nixos";
+        };
+      in
+      [
+        outputs.nixosConfigurations.db-1.config.networking.hostName
+        (lib.length outputs.colmena.db-1 > 0)
+        (lib.attrNames outputs.nixosConfigurations)
+      ];
+    expected = [
+      "db-1"
+      true
+      [
+        "db-1"
+        "db-2"
+      ]
+    ];
+  };
+
+  "an Ubuntu host does not need a NixOS" = {
+    expr =
+      (nixfleet.mkFleet {
+        nixpkgs = {
+          lib = lib // {
+            nixosSystem = throw "NixOS was evaluated";
+          };
+          legacyPackages = { };
+        };
+        modules = [
+          {
+            activator.x86_64-linux = ./laziness.nix;
+            hosts.web-1.addr = "web-1";
+            hosts.db-1.addr = "db-1";
+            hosts.db-1.base = "nixos";
+          }
+        ];
+      }).nixfleet.hosts.web-1.toplevel.intent.host;
+    expected = "web-1";
+  };
+
   "the order of many tags is looked at once, however many ways lead through it" = {
     expr =
       let

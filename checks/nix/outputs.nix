@@ -48,6 +48,27 @@ in
     expected = [ "nixfleet-web-1" ];
   };
 
+  "a NixOS host has no closure yet, and is no check" = {
+    expr =
+      let
+        outputs = mkFleet {
+          hosts.db-1.addr = "db-1";
+          hosts.db-1.base = "nixos";
+          hosts.web-1.addr = "web-1";
+        };
+      in
+      [
+        (lib.attrNames outputs.checks.x86_64-linux)
+        (builtins.tryEval outputs.nixfleet.hosts.db-1.toplevel.drvPath).success
+        outputs.nixfleet.fleet.hosts.db-1.base
+      ];
+    expected = [
+      [ "nixfleet-web-1" ]
+      false
+      "nixos"
+    ];
+  };
+
   "a closure builds on any system there is an activator for" = {
     expr =
       let

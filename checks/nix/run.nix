@@ -2,10 +2,12 @@
 # result first, then pass it as `closure`.
 {
   nixpkgs,
+  whole ? null,
   activator ? null,
   closure ? null,
 }:
 import ./. {
   nixpkgs = builtins.getFlake nixpkgs;
+  whole = if whole == null then null else builtins.getFlake whole;
   inherit activator closure;
 }

@@ -43,6 +43,17 @@ let
       };
     }).nixfleet.hosts.host.toplevel.intent;
 
+  # A NixOS host with these modules, evaluated.
+  evalNixos =
+    modules:
+    (evalFleet {
+      hosts.host = {
+        addr = "host.example.org";
+        base = "nixos";
+        inherit modules;
+      };
+    }).intents.host;
+
   # The files of an Intent document, except those that every host has.
   declaredFiles = intent: lib.filter (file: !lib.hasInfix "nixfleet-recover" file.path) intent.files;
 in
@@ -51,6 +62,7 @@ in
     declaredFiles
     document
     evalFleet
+    evalNixos
     lib
     mkFleet
     nixfleet

@@ -52,6 +52,23 @@ in
       example = 2222;
       description = "The SSH port of hosts that name none.";
     };
+    ssh.authorizedKeys = mkOption {
+      type = types.listOf types.publicKey;
+      default = [ ];
+      example = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
+      ];
+      description = "Public keys that may log in as the SSH user of every host, for the module `fleet-deploy-user`.";
+    };
+    facts = mkOption {
+      type = types.facts;
+      default = { };
+      example = {
+        domain = "example.org";
+        dns = [ "10.0.0.53" ];
+      };
+      description = "What modules may want to know of every host, as `host.facts`.";
+    };
     rollout = policy // {
       confirmTimeout = mkOption {
         type = import ./confirm-timeout.nix { inherit types; };

@@ -4,7 +4,7 @@ let
   inherit (lib) mkOption;
 
   ssh = types.record {
-    description = "a set with user, port and hostKey";
+    description = "a set with user, port, hostKey and authorizedKeys";
     fields = {
       user = mkOption {
         type = types.nullOr types.loginName;
@@ -29,6 +29,17 @@ let
           Otherwise your own `known_hosts` decides.
         '';
       };
+      authorizedKeys = mkOption {
+        type = types.listOf types.publicKey;
+        default = [ ];
+        example = [
+          "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
+        ];
+        description = ''
+          Public keys that may log in as the SSH user. Those of `defaults.ssh.authorizedKeys` are added. NixFleet itself
+          does nothing with them: the module `fleet-deploy-user` puts them on the host.
+        '';
+      };
     };
   };
 
@@ -43,6 +54,16 @@ let
         How long the host, once changed, waits to be reached over a new SSH connection before it goes back by itself.
         `false`: it keeps the change in any case. `--confirm-timeout` and `--no-confirm` have the last word.
       '';
+    };
+  };
+
+  wol = types.record {
+    description = "a set with mac";
+    fields.mac = mkOption {
+      type = types.nullOr types.macAddress;
+      default = null;
+      example = "52:54:00:12:34:56";
+      description = "The hardware address that wakes the host (Wake-on-LAN).";
     };
   };
 
@@ -76,7 +97,8 @@ let
         defaultText = lib.literalMD "the fleet's `defaults.base`";
         example = "ubuntu";
         description = ''
-          What runs on the host: `ubuntu` for Ubuntu and Debian. The distribution stays; NixFleet manages what you declare.
+          What runs on the host: `ubuntu` for Ubuntu and Debian, where the distribution stays and NixFleet manages what
+          you declare; `nixos` for NixOS, where the host's modules may have NixOS's own options too.
         '';
       };
       system = mkOption {
@@ -98,11 +120,34 @@ let
           user = null;
           port = null;
           hostKey = null;
+          authorizedKeys = [ ];
         };
         example = {
           user = "deploy";
         };
         description = "How SSH reaches the host. Your own `ssh` configuration applies on top.";
+      };
+      wol = mkOption {
+        type = wol;
+        default = {
+          mac = null;
+        };
+        example = {
+          mac = "52:54:00:12:34:56";
+        };
+        description = "How the host is woken. Modules read it; NixFleet itself wakes no host.";
+      };
+      facts = mkOption {
+        type = types.facts;
+        default = { };
+        example = {
+          fqdn = "web-1.example.org";
+          rack = "a";
+        };
+        description = ''
+          What modules may want to know of the host: they read it as `host.facts`, and as `hosts.<name>.facts` of any
+          host. A fact of `defaults.facts` holds for a host that has none of that name.
+        '';
       };
       rollout = mkOption {
         type = rollout;
@@ -162,7 +207,7 @@ let
         type = types.modules;
         default = [ ];
         example = lib.literalExpression "[ ./hosts/web-1.nix ]";
-        description = "Intent modules for this host alone.";
+        description = "Intent modules for this host alone, and NixOS modules if its base is `nixos`.";
       };
     };
   };

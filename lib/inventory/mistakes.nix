@@ -1,5 +1,5 @@
-# Finds mistakes that involve several options of the inventory, such as unknown roles and bases, and duplicate
-# addresses.
+# Finds mistakes that involve several options of the inventory, such as unknown roles, unusable bases, and
+# duplicate addresses.
 #
 # Each mistake is reported once, with the names of all hosts that have it. In a fleet of thousands of hosts,
 # many usually share a mistake.
@@ -9,6 +9,7 @@
   # Hosts with the defaults filled in.
   hosts,
   lib,
+  nixpkgs,
   options,
   types,
   # The paths of options with wrong values. Their values were replaced by placeholders.
@@ -86,23 +87,24 @@ let
     map (role: ofDefaults "roles" (unknownRole "every host has" "defaults.roles" role)) ofAll
     ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (each: each.role) (lib.concatMap ofOne all)));
 
-  noBackend = who: base: option: {
-    what = "${who} the base ${builtins.toJSON base}, which NixFleet cannot build yet";
-    why = "this version has a backend for: ${problem.names (lib.attrNames backends)}";
-    example = "${option} = \"ubuntu\";";
+  # Bases whose hosts this nixpkgs cannot evaluate.
+  objections = lib.filterAttrs (_: objection: objection != null) (
+    lib.mapAttrs (_: backend: backend.objection nixpkgs) backends
+  );
+  cannotEvaluate = who: base: {
+    what = "${who} the base ${builtins.toJSON base}, but ${objections.${base}.what}";
+    inherit (objections.${base}) why example;
   };
-  noBackends =
+  unevaluated =
     let
       ofAll = config.defaults.base;
-      unbuilt = lib.filter (host: !(backends ? ${host.base}) && host.base != ofAll) all;
-      told =
-        base: having:
-        ofHosts having "base" (noBackend (who having) base "hosts.${(lib.head having).name}.base");
+      unable = lib.filter (host: objections ? ${host.base} && host.base != ofAll) all;
+      told = base: having: ofHosts having "base" (cannotEvaluate (who having) base);
     in
-    lib.optional (!(backends ? ${ofAll})) (
-      ofDefaults "base" (noBackend "every host without a base of its own has" ofAll "defaults.base")
+    lib.optional (objections ? ${ofAll}) (
+      ofDefaults "base" (cannotEvaluate "every host without a base of its own has" ofAll)
     )
-    ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (host: host.base) unbuilt));
+    ++ lib.attrValues (lib.mapAttrs told (lib.groupBy (host: host.base) unable));
 
   sameAddress =
     place: group:
@@ -150,7 +152,7 @@ let
 in
 reservedName
 ++ unknownRoles
-++ noBackends
+++ unevaluated
 ++ import ./tag-mistakes.nix {
   inherit
     config

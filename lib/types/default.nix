@@ -67,6 +67,10 @@ in
   inherit (named) amountFrom;
 }
 // import ./duration.nix { inherit lib scalar; }
+// import ./facts.nix {
+  inherit named scalar;
+  inherit (sets) entries;
+}
 // import ./module.nix { inherit lib problem scalar; }
 // import ./sections.nix {
   inherit

@@ -258,6 +258,14 @@ in
     placeholder = "x86_64-linux";
   };
 
+  # A hardware address, as `ip link` shows it.
+  macAddress = matching {
+    name = "macAddress";
+    description = "a hardware address such as \"52:54:00:12:34:56\"";
+    regex = "([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}";
+    placeholder = "00:00:00:00:00:00";
+  };
+
   # A public key as in known_hosts and authorized_keys: type, base64, and optionally a comment.
   publicKey = matching {
     name = "publicKey";

@@ -1,7 +1,6 @@
 { lib, ... }:
 {
   defaults = {
-    base = "nixos";
     roles = [ "bsae" ];
   };
 
@@ -12,7 +11,6 @@
   hosts =
     lib.genAttrs [ "web-1" "web-2" "web-3" ] (name: {
       addr = name;
-      base = "ubuntu";
       roles = [ "wbe" ];
     })
     // {

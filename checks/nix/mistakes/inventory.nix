@@ -31,7 +31,6 @@
   };
   hosts.db-1 = {
     addr = "10.0.2.11";
-    base = "nixos";
   };
   hosts.db-2 = "10.0.2.12";
 }

@@ -1,7 +1,8 @@
-//! The selected hosts that an apply excludes: hosts in maintenance, and hosts with a pin in force.
+//! The selected hosts that an apply excludes: hosts in maintenance, hosts with a pin in force, and hosts of a
+//! base that NixFleet cannot change yet.
 
 use jiff::Timestamp;
-use nixfleet_contract::fleet::{Fleet, Host, Pin};
+use nixfleet_contract::fleet::{Base, Fleet, Host, Pin};
 use nixfleet_contract::policy::Canary;
 use nixfleet_contract::problem::Problem;
 
@@ -47,7 +48,17 @@ pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
 #[must_use]
 pub fn reason(host: &Host, today: &str) -> Option<String> {
     let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
-    maintenance.or_else(|| pin(host, today).map(described))
+    maintenance
+        .or_else(|| pin(host, today).map(described))
+        .or_else(|| unsupported(host.base).map(str::to_owned))
+}
+
+/// Why NixFleet cannot change hosts of a base, if it cannot. Evaluation knows of no closure for these.
+const fn unsupported(base: Base) -> Option<&'static str> {
+    match base {
+        Base::Ubuntu => None,
+        Base::Nixos => Some("NixFleet cannot change NixOS hosts yet: use nixos-rebuild or colmena"),
+    }
 }
 
 /// Returns the pin of a host, unless the pin has expired.
@@ -133,6 +144,16 @@ mod tests {
         let warning =
             ("e".to_owned(), "its pin ended on 2027-01-30 and holds no longer: a regression".to_owned());
         assert_eq!(parted.warnings, [warning]);
+    }
+
+    #[test]
+    fn nixos_hosts_are_excluded() {
+        let nixos = Host { base: Base::Nixos, ..host("db-1", &[]) };
+        let parted = part(vec![nixos, host("web-1", &[])], "2027-01-31");
+        let excluded: Vec<&str> = parted.excluded.iter().map(|each| each.host.as_str()).collect();
+        assert_eq!(excluded, ["db-1"]);
+        assert!(parted.excluded[0].reason.contains("nixos-rebuild"));
+        assert_eq!(parted.hosts.len(), 1);
     }
 
     #[test]

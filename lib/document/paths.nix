@@ -4,7 +4,11 @@
 # A family is { as; entries; declared; }. `as` is a phrase for messages that says how the family declares a
 # path. `entries` has its declarations by path. `declared path` returns the origin of a declaration: { loc;
 # def; } for a definition, or { reason; } if NixFleet adds the path.
-{ lib, types }:
+{
+  install,
+  lib,
+  types,
+}:
 let
   inherit (builtins)
     attrNames
@@ -17,7 +21,7 @@ let
     ;
   inherit (types) problem;
 
-  installLinks = import ./install-links.nix { inherit lib types; };
+  installLinks = import ./install-links.nix { inherit install lib types; };
 
   unitDirectory = "${types.shared.unitDirectory}/";
 

@@ -1,0 +1,167 @@
+# `nixfleet.files` and `nixfleet.links` below /etc: environment.etc.
+{
+  declarations,
+  document,
+  etc,
+  lib,
+  types,
+  ...
+}:
+let
+  inherit (types) problem;
+
+  # NixOS takes a number for an account with this sign.
+  account = name: if builtins.match "[0-9]+" name != null then "+${name}" else name;
+
+  file =
+    file:
+    lib.nameValuePair (etc.name file.path) (
+      {
+        inherit (file) mode;
+        user = account file.owner;
+        group = account file.group;
+      }
+      // (if file.source == null then { inherit (file) text; } else { inherit (file) source; })
+    );
+
+  # NixOS makes the link itself, with this target.
+  link =
+    link:
+    lib.nameValuePair (etc.name link.path) {
+      source = link.target;
+      mode = "direct-symlink";
+    };
+
+  mistake =
+    option: path: within: rest:
+    problem.make (
+      {
+        loc = option.loc ++ [ path ] ++ within;
+        def = types.definitionOf option path;
+      }
+      // rest
+    );
+
+  etcOption = path: "environment.etc.${builtins.toJSON (etc.name path)}";
+
+  # NixOS replaces what stands there, and puts nothing back.
+  conflict =
+    option: path: value:
+    lib.optional (value.onConflict != "fail") (
+      mistake option path [ "onConflict" ] {
+        what = "NixOS keeps no backup of ${path}";
+        why = "NixOS writes the files below /etc itself, and replaces what stands there";
+        example = "${lib.showOption (option.loc ++ [ path ])}.onConflict = \"fail\";";
+      }
+    );
+
+  # A command that NixOS would not run.
+  command =
+    field: why: help: option: path: value:
+    lib.optional (value.${field} != null) (
+      mistake option path [ field ] {
+        what = "NixOS runs no command for ${path}";
+        inherit why help;
+      }
+    );
+  validate =
+    command "validate" "NixOS writes the files below /etc itself, and checks nothing before"
+      "check the content while it is built: source = pkgs.runCommand \"app.conf\" { } \"…\"; or validate only on other hosts: validate = lib.mkIf (host.base == \"ubuntu\") [ … ];";
+  onChange =
+    command "onChange"
+      "NixOS writes the files below /etc itself, and afterwards only restarts or reloads units"
+      "run the command in a unit with Type=oneshot and RemainAfterExit=true, and restart it: restartUnits = [ \"rebuild.service\" ];";
+
+  # An account that NixOS would take for root.
+  accounts =
+    config: option: path: value:
+    let
+      of =
+        field: known: list:
+        lib.optional (!(known ? ${value.${field}}) && builtins.match "[0-9]+" value.${field} == null) (
+          mistake option path [ field ] {
+            what = "${path} is to have the ${field} ${value.${field}}, which does not exist";
+            why = "no module declares it in ${list}, and NixOS would take root in its place";
+            example = "nixfleet.${if field == "owner" then "users" else "groups"}.${value.${field}} = { };";
+          }
+        );
+    in
+    of "owner" config.users.users "users.users" ++ of "group" config.users.groups "users.groups";
+
+  relative =
+    option: path: value:
+    let
+      target = types.storeText value.target;
+    in
+    lib.optional (!lib.hasPrefix "/" target) (
+      mistake option path [ "target" ] {
+        what = "the link ${path} has a relative target";
+        why = "NixOS makes the links below /etc itself, and takes only absolute targets";
+        example = "${lib.showOption (option.loc ++ [ path ])}.target = \"${dirOf path}/${target}\";";
+      }
+    );
+
+  # NixOS takes such a source for a pattern.
+  starred =
+    option: path: value:
+    lib.optional (lib.hasInfix "*" (types.storeText value.target)) (
+      mistake option path [ "target" ] {
+        what = "the target of the link ${path} contains \"*\"";
+        why = "NixOS makes the links below /etc itself, and would link all files that the pattern matches";
+        help = "declare the link outside of /etc";
+      }
+    );
+
+  elsewhere =
+    declared: option: path: _:
+    let
+      def = declared.definitionOf (etc.name path) (value: value ? text || value ? source);
+    in
+    lib.optional (def != null) (
+      mistake option path [ ] {
+        what = "NixOS makes ${path} itself";
+        why = "${etcOption path} is declared in ${problem.place def}, and one place can be one thing";
+        example = "${etcOption path} = lib.mkForce { text = \"…\"; };";
+      }
+    );
+in
+{
+  config =
+    { intent, ... }:
+    {
+      environment.etc = lib.listToAttrs (
+        map file (document.entries.files (etc.within intent.files))
+        ++ map link (document.entries.links (etc.within intent.links))
+      );
+    };
+
+  problems =
+    {
+      config,
+      intent,
+      options,
+      ...
+    }:
+    let
+      inherit (options.nixfleet) files links;
+      elsewhere' = elsewhere (declarations options.environment.etc);
+      all =
+        option: checks: entries:
+        lib.concatLists (
+          lib.mapAttrsToList (path: value: lib.concatMap (check: check option path value) checks) entries
+        );
+    in
+    all files [
+      conflict
+      validate
+      onChange
+      (accounts config)
+      elsewhere'
+    ] (etc.within intent.files)
+    ++ all links [
+      conflict
+      relative
+      starred
+      elsewhere'
+    ] (etc.within intent.links);
+}

@@ -1,0 +1,9 @@
+# `nixfleet.packages` on NixOS.
+_: {
+  config =
+    { intent, ... }:
+    {
+      environment.systemPackages = intent.packages;
+    };
+  problems = _: [ ];
+}

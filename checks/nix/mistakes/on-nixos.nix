@@ -1,0 +1,110 @@
+# What cannot mean the same on NixOS.
+{
+  defaults.base = "nixos";
+
+  hosts.files.addr = "files";
+  hosts.files.modules = [
+    {
+      services.nginx.enable = true;
+      environment.etc."of-nixos.conf".text = "x";
+      environment.etc."of-nixos.d".source = ./.;
+
+      nixfleet.files = {
+        "/etc/validated" = {
+          text = "x";
+          validate = [
+            "/usr/sbin/visudo"
+            "-cf"
+            "%s"
+          ];
+        };
+        "/etc/compiled" = {
+          text = "x";
+          onChange = [ "/usr/sbin/newaliases" ];
+        };
+        "/etc/kept" = {
+          text = "x";
+          onConflict = "backup";
+        };
+        "/etc/owned" = {
+          text = "x";
+          owner = "nobody-knows";
+          group = "nobody-knows-either";
+        };
+        "/etc/of-nixos.conf".text = "x";
+        "/etc/of-nixos.d/app.conf".text = "x";
+        "/etc/sudoers.d/app".text = "x";
+        "/etc/tmpfiles.d/app.conf".text = "x";
+        "/etc/systemd/system/app.service".text = "x";
+        "/usr/bin/env".text = "x";
+        "/etc/app.conf" = {
+          text = "x";
+          restartUnits = [
+            "app.socket"
+            "stays.service"
+            "ssh.service"
+          ];
+        };
+      };
+      nixfleet.links = {
+        "/etc/relative".target = "app.conf";
+        "/etc/starred".target = "/opt/*.conf";
+        "/etc/adopted" = {
+          target = "/opt/app";
+          onConflict = "adopt";
+        };
+      };
+      nixfleet.directories."/etc/of-nixos.d" = { };
+      nixfleet.absent."/etc/of-nixos.conf" = { };
+      nixfleet.absent."/boot/loader/entries" = { };
+      nixfleet.systemd.units."stays.service" = {
+        text = "[Service]\nExecStart=/bin/a\n";
+        restartIfChanged = false;
+      };
+    }
+  ];
+
+  hosts.accounts.addr = "accounts";
+  hosts.accounts.modules = [
+    {
+      nixfleet.users = {
+        a-name-with-more-than-thirty-one = { };
+        app.group = "of-more-than-thirty-one-letters-";
+        ada = {
+          system = false;
+          shell = "/usr/bin/zsh";
+          extraGroups = [
+            "sudo"
+            "docker"
+          ];
+        };
+        root.shell = "/bin/sh";
+      };
+    }
+  ];
+
+  hosts.units.addr = "units";
+  hosts.units.modules = [
+    {
+      services.nginx.enable = true;
+
+      nixfleet.healthChecks.web.unit = "apache2.service";
+      nixfleet.systemd.units = {
+        "app.service" = {
+          text = "[Service]\nExecStart=/bin/a\n\n[Install]\nWantedBy=multi-user.target app@%i.target\nAlias=app.socket\nAlso=app.socket\n";
+          startTimeout = "15m";
+          settle = "10s";
+          dropIns."nixfleet-activation.conf".text = "[Unit]\n";
+        };
+        "app.timer" = {
+          text = "[Timer]\nOnCalendar=daily\n";
+          reloadIfChanged = true;
+        };
+        "worker@.service".text =
+          "[Service]\nExecStart=/bin/a\n\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=1\n";
+        "nginx.service".text = "[Service]\nExecStart=/bin/nginx\n";
+        "ssh.service".dropIns."limits.conf".text = "[Service]\nMemoryMax=1G\n";
+      };
+    }
+  ];
+}

@@ -1,0 +1,206 @@
+# NixOS hosts: intent and NixOS modules in one evaluation.
+{
+  evalFleet,
+  evalNixos,
+  lib,
+  ...
+}:
+let
+  backend = (evalFleet { }).backends.nixos;
+  evaluates = value: (builtins.tryEval (builtins.deepSeq value value)).success;
+  toplevelOf = host: host.config.system.build.toplevel.drvPath;
+
+  triggers =
+    file:
+    backend.dropIns
+      (evalNixos [
+        {
+          nixfleet.files."/etc/app.conf" = {
+            restartUnits = [ "app.service" ];
+          }
+          // file;
+        }
+      ]).intent;
+in
+{
+  "roles and NixOS modules stand side by side" = {
+    expr =
+      let
+        host = evalNixos [
+          {
+            services.nginx.enable = true;
+            nixfleet.users.nginx.extraGroups = [ "adm" ];
+            nixfleet.files."/etc/nginx/site.conf" = {
+              text = "x";
+              owner = "nginx";
+              restartUnits = [ "nginx.service" ];
+            };
+          }
+          (
+            { config, ... }:
+            {
+              environment.etc.hello.text = config.nixfleet.files."/etc/nginx/site.conf".text;
+            }
+          )
+        ];
+      in
+      {
+        mistakes = host.problems;
+        inherit (host.config.users.users.nginx) isSystemUser group extraGroups;
+        hello = host.config.environment.etc.hello.text;
+        isSystem = lib.hasInfix "-nixos-system-host" (toplevelOf host);
+      };
+    expected = {
+      mistakes = [ ];
+      isSystemUser = true;
+      group = "nginx";
+      extraGroups = [ "adm" ];
+      hello = "x";
+      isSystem = true;
+    };
+  };
+
+  "a user that NixOS declares as a person stays one" = {
+    expr =
+      let
+        host = evalNixos [
+          {
+            users.users.ada.isNormalUser = true;
+            nixfleet.users.ada.openssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
+          }
+        ];
+      in
+      [
+        host.config.users.users.ada.isSystemUser
+        (evaluates (toplevelOf host))
+      ];
+    expected = [
+      false
+      true
+    ];
+  };
+
+  "a module may add to the options of files" = {
+    expr =
+      let
+        host = evalNixos [
+          {
+            options.nixfleet.files = lib.mkOption {
+              type = lib.types.attrsOf (
+                lib.types.submodule { options.note = lib.mkOption { type = lib.types.str; }; }
+              );
+            };
+            config.nixfleet.files."/etc/x" = {
+              text = "x";
+              note = "of a module";
+            };
+          }
+        ];
+      in
+      [
+        host.problems
+        host.intent.files."/etc/x".note
+        host.config.environment.etc.x.text
+      ];
+    expected = [
+      [ ]
+      "of a module"
+      "x"
+    ];
+  };
+
+  "a unit restarts when the content or the rights of a file change" = {
+    expr = map (file: triggers file == triggers { text = "x"; }) [
+      { text = "x"; }
+      { text = "y"; }
+      {
+        text = "x";
+        mode = "0600";
+      }
+    ];
+    expected = [
+      true
+      false
+      false
+    ];
+  };
+
+  "the host's name and system yield to those of a NixOS module" = {
+    expr =
+      let
+        host = evalNixos [
+          {
+            networking.hostName = lib.mkDefault "other";
+            nixpkgs.hostPlatform = lib.mkDefault "aarch64-linux";
+          }
+        ];
+      in
+      [
+        host.config.networking.hostName
+        (host.config.nixpkgs.hostPlatform.system or host.config.nixpkgs.hostPlatform)
+      ];
+    expected = [
+      "other"
+      "aarch64-linux"
+    ];
+  };
+
+  "a mistake ends the evaluation of others too" = {
+    expr =
+      let
+        inherit (evalNixos [ { nixfleet.files."/etc/x".text = "x"; } ]) evaluated;
+        extended =
+          mode:
+          evaluated.extendModules {
+            modules = [ { nixfleet.files."/etc/x".mode = mode; } ];
+          };
+      in
+      [
+        (evaluates (toplevelOf (extended "0600")))
+        (evaluates (toplevelOf (extended "rw")))
+      ];
+    expected = [
+      true
+      false
+    ];
+  };
+
+  "a host reads the configuration of another, whatever its base" = {
+    expr =
+      let
+        fleet = evalFleet {
+          hosts.web-1 = {
+            addr = "web-1";
+            modules = [
+              (
+                { hosts, ... }:
+                {
+                  nixfleet.files."/etc/db".text = hosts.db-1.config.networking.hostName;
+                }
+              )
+            ];
+          };
+          hosts.db-1 = {
+            addr = "db-1";
+            base = "nixos";
+            modules = [
+              (
+                { host, hosts, ... }:
+                {
+                  environment.etc.peers.text = "${host.base} ${hosts.web-1.addr}";
+                }
+              )
+            ];
+          };
+        };
+      in
+      [
+        fleet.intents.web-1.intent.files."/etc/db".text
+        fleet.intents.db-1.config.environment.etc.peers.text
+      ];
+    expected = [
+      "db-1"
+      "nixos web-1"
+    ];
+  };
+}

@@ -1,0 +1,15 @@
+# The parts of the Intent document that every backend needs: what a host has beside that which its base makes
+# in its own way, and mistakes that only the whole configuration of a host shows.
+{ lib, types }:
+let
+  install = import ./install.nix { inherit lib; };
+  known = import ./known.nix { inherit lib; };
+in
+{
+  inherit install known;
+  accountMistakes = import ./account-mistakes.nix { inherit lib types; };
+  entries = import ./entries.nix { inherit known lib types; };
+  healthChecks = import ./health-checks.nix { inherit known lib types; };
+  paths = import ./paths.nix { inherit install lib types; };
+  references = import ./references.nix { inherit lib types; };
+}

@@ -1,0 +1,81 @@
+# What is declared by its path, in the Intent document: directories, files, links and absent paths.
+{
+  known,
+  lib,
+  types,
+}:
+let
+  # Adds the option to errors that appear only when a value is used: a missing file, a package that does not
+  # evaluate.
+  inherit (types.context) inOption;
+
+  fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;
+
+  inAccess = [
+    "group"
+    "mode"
+    "onConflict"
+    "owner"
+  ];
+  directoryFields = known inAccess;
+  fileFields = known (
+    inAccess
+    ++ [
+      "reloadUnits"
+      "restartUnits"
+      "text"
+    ]
+  );
+
+  command = words: if words == null then null else map types.storeText words;
+
+  directory =
+    path: directory:
+    directoryFields directory
+    // {
+      inherit path;
+      mode = fourDigits directory.mode;
+    };
+
+  file =
+    path: file:
+    fileFields file
+    // {
+      inherit path;
+      source =
+        if file.source == null then
+          null
+        else
+          inOption [
+            "nixfleet"
+            "files"
+            path
+            "source"
+          ] (types.storeSource file.source);
+      validate = command file.validate;
+      onChange = command file.onChange;
+      mode = fourDigits file.mode;
+    };
+
+  link = path: link: {
+    inherit path;
+    inherit (link) onConflict;
+    target = types.storeText link.target;
+  };
+
+  absent = path: absent: {
+    inherit path;
+    inherit (absent)
+      recursive
+      restartUnits
+      reloadUnits
+      onConflict
+      ;
+  };
+in
+{
+  directories = lib.mapAttrsToList directory;
+  files = lib.mapAttrsToList file;
+  links = lib.mapAttrsToList link;
+  absent = lib.mapAttrsToList absent;
+}

@@ -1,0 +1,46 @@
+# The names of all hosts by their address, as NixOS's `networking.hosts` takes them. `fleet` is any set with
+# `hosts`: a fleet, or the argument `hosts` of modules.
+#
+# A host has its name, and those of its facts `fqdn` and `hostname`. Its address is the fact `ip`, or where
+# SSH reaches it; a host without a numeric address is left out.
+{ hosts, ... }:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    elem
+    filter
+    foldl'
+    groupBy
+    head
+    isString
+    mapAttrs
+    match
+    split
+    ;
+
+  isNumeric = text: match "[0-9]+(\\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+" text != null;
+  without = text: head (split "/" text);
+  unique = foldl' (all: each: if elem each all then all else all ++ [ each ]) [ ];
+
+  ofHost =
+    name:
+    let
+      host = hosts.${name};
+      facts = host.facts or { };
+      said = names: filter isString (map (fact: facts.${fact} or null) names);
+      addresses = filter isNumeric (map without (said [ "ip" ]) ++ [ host.addr ]);
+    in
+    if addresses == [ ] then
+      [ ]
+    else
+      [
+        {
+          address = head addresses;
+          names = said [ "fqdn" ] ++ [ name ] ++ said [ "hostname" ];
+        }
+      ];
+in
+mapAttrs (_: same: unique (concatMap (each: each.names) same)) (
+  groupBy (each: each.address) (concatMap ofHost (attrNames hosts))
+)

@@ -1,0 +1,27 @@
+# The modules of a host and their arguments: what its backend evaluates.
+{ fleet, name }:
+let
+  inherit (fleet) lib;
+  host = fleet.hosts.${name};
+  backend = fleet.backends.${host.base};
+
+  knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
+
+  specialArgs = {
+    inherit name;
+    inherit (fleet) inputs;
+    hosts = fleet.arguments;
+    host = fleet.arguments.${name};
+  }
+  // backend.arguments {
+    inherit host;
+    inherit (fleet) nixpkgs;
+  };
+in
+{
+  inherit host specialArgs;
+  inherit (fleet) nixpkgs;
+  modules = map (role: fleet.config.roles.${role}) knownRoles ++ host.modules;
+  ours = fleet.intentModules.${host.base};
+  intentOf = import ./intent-of.nix { inherit fleet name specialArgs; };
+}

@@ -1,0 +1,87 @@
+# The intent in an evaluated host, and the mistakes in it: { config; options; … } → { intent; problems;
+# warnings; }.
+{
+  fleet,
+  name,
+  specialArgs,
+}:
+let
+  inherit (fleet) lib types;
+  host = fleet.hosts.${name};
+  backend = fleet.backends.${host.base};
+
+  # Resolves each option once, for both its value and its mistakes. A module may also declare options with
+  # types that are not NixFleet's. A mistake in the value of such an option is thrown at once.
+  resolve =
+    tree:
+    let
+      inner = lib.mapAttrs (_: resolve) tree;
+    in
+    if !lib.isOption tree then
+      {
+        value = lib.mapAttrs (_: result: result.value) inner;
+        problems = lib.concatMap (result: result.problems) (lib.attrValues inner);
+      }
+    else if tree.type ? resolve then
+      types.resolveOption tree
+    else
+      {
+        inherit (tree) value;
+        problems = [ ];
+      };
+
+  # Families that the backend cannot compile, and that a module uses. An option that has only its default
+  # value is not used.
+  uncompiled =
+    options:
+    let
+      families = lib.attrNames options.nixfleet;
+      lacking = lib.subtractLists (backend.families families) families;
+      used =
+        family:
+        lib.filter (option: option.highestPrio < (lib.mkOptionDefault null).priority) (
+          lib.collect lib.isOption { ${family} = options.nixfleet.${family}; }
+        );
+      ofOption =
+        option:
+        types.problem.make {
+          inherit (option) loc;
+          def = lib.head option.definitionsWithLocations;
+          what = "${lib.showOption option.loc} cannot be declared for a host of the base ${builtins.toJSON host.base}";
+          why = "its backend has no option of that name";
+          example = "hosts.${name}.base = \"ubuntu\";";
+        };
+    in
+    map ofOption (lib.concatMap used lacking);
+in
+{ config, options, ... }:
+let
+  resolved = resolve (backend.resolved options);
+  intent = resolved.value.nixfleet;
+  assertions = resolved.value.assertions or [ ];
+
+  own =
+    resolved.problems
+    ++ uncompiled options
+    ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
+    ++ fleet.moduleArguments specialArgs options;
+
+  # The mistakes that only the whole configuration shows. Those in options that have placeholders are dropped
+  # below.
+  together = backend.problems {
+    inherit config intent options;
+    inherit (fleet) inputs;
+  };
+  wrong = map (problem: problem.option) own;
+
+  problems =
+    if own == [ ] then
+      together ++ lib.optionals (assertions != [ ]) (types.failedAssertions options.assertions)
+    else
+      own ++ lib.filter (problem: !lib.elem problem.option wrong) together;
+in
+{
+  inherit intent;
+  warnings = resolved.value.warnings or [ ];
+  problems = map (problem: problem // { host = name; }) problems;
+}

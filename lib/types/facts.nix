@@ -1,0 +1,40 @@
+# What is known of a host or of all hosts, for modules to read.
+{
+  entries,
+  named,
+  scalar,
+}:
+let
+  inherit (builtins)
+    all
+    attrValues
+    isAttrs
+    isFunction
+    isList
+    ;
+
+  # No function, and no mkIf or the like, which would stay in the value.
+  isPlain =
+    value:
+    if isAttrs value && value.type or null != "derivation" then
+      !(value ? _type) && all isPlain (attrValues value)
+    else if isList value then
+      all isPlain value
+    else
+      !isFunction value;
+
+  fact = scalar.scalar {
+    name = "fact";
+    description = "a value without functions: a string, a number, a list, a set";
+    accepts = isPlain;
+    placeholder = null;
+  };
+in
+{
+  facts = entries {
+    description = "a set of facts by name";
+    key = named.label;
+    keyExample = "domain";
+    element = fact;
+  };
+}

@@ -14,7 +14,7 @@ pub struct Bounds {
 /// The limits in use, which amount to about 50 MiB. They are repeated in docs/how-to/history.md.
 pub const BOUNDS: Bounds = Bounds { commands: 5000, hosts: 200_000 };
 
-/// Deletes the oldest commands beyond the limits. SQLite reuses the freed space.
+/// Deletes the oldest commands beyond the limits. The database reuses the freed space.
 ///
 /// # Errors
 /// Fails if the database cannot be written.

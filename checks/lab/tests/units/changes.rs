@@ -237,7 +237,7 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
     let mut flapping = enabled(&service(flaps));
     flapping["settle"] = json!(2);
     with("flaps.service", flapping);
-    stage.fails("rolled-back", "NF-420", &["flaps.service", "started again"]);
+    stage.fails("rolled-back", "NF-420", &["flaps.service", "restarted"]);
 
     // The limit of systemd is hit at once, and not held against what is right at last.
     let storm = |program: &str| {

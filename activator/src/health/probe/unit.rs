@@ -43,7 +43,7 @@ pub fn attempt(unit: &UnitName, stable_for: Duration, limit: Duration, call: &Ca
         if let Some(before) = first.as_ref().filter(|before| before.invocation != now.invocation) {
             let again = now.restarts.saturating_sub(before.restarts);
             let times = if again == 0 { String::new() } else { format!(", {} times by now", now.restarts) };
-            return Err(format!("it ended and was started again{times}; it is {} ({})", now.active, now.sub));
+            return Err(format!("it ended and was restarted{times}; it is {} ({})", now.active, now.sub));
         }
         let up = clock::since_boot().saturating_sub(now.since);
         let wait = match now.active.as_str() {

@@ -239,7 +239,7 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
     let mut flapping = enabled(&service(flaps));
     flapping["settle"] = json!(2);
     with("flaps.service", flapping);
-    stage.fails("rolled-back", "NF-420", &["flaps.service", "started again"]);
+    stage.fails("rolled-back", "NF-420", &["flaps.service", "restarted"]);
 
     // The start limit of systemd is reached at once. It must not prevent the start of the corrected unit.
     let storm = |program: &str| {

@@ -1,5 +1,5 @@
-# Checks the arguments of mkFleet. `usable` has a usable value for each argument, and `problems { types }`
-# lists the mistakes in them.
+# Checks the arguments of mkFleet. `usable` has each argument, with a default in place of a wrong one.
+# `problems { types }` lists the mistakes in the arguments.
 given:
 let
   inherit (builtins)

@@ -1,4 +1,4 @@
-//! The files of the checkout, as a user would clone it.
+//! The files that a user gets by cloning this repository.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

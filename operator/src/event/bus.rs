@@ -101,7 +101,7 @@ impl Bus {
     }
 }
 
-/// Returns the message to the user that a listener failed.
+/// Returns the warning for the user about a listener that failed.
 fn failure(name: &str, error: &anyhow::Error) -> String {
     one_line(&format!("{name}: {error:#}"))
 }

@@ -173,5 +173,7 @@ fn not_tried(host: &str, checks: &[Check]) -> EventKind {
 }
 
 fn not_built(host: &str) -> Problem {
-    Problem::new(Code::Build, "its closure does not exist").at(host).because("a build failed before it")
+    Problem::new(Code::Build, "the closure of the host was not built")
+        .at(host)
+        .because("the build of another closure failed first")
 }

@@ -27,7 +27,7 @@ use crate::ssh::{Session, failure};
 
 /// The pause between two attempts to confirm, because sshd may be restarting.
 const AGAIN: Duration = Duration::from_millis(250);
-/// The time limit up to which an attempt to confirm counts as cut short.
+/// An attempt to confirm that fails within this time is treated as an interrupted connection.
 const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to reconnect to a host.
 const PATIENCE: Duration = Duration::from_secs(4);

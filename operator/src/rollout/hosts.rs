@@ -137,7 +137,7 @@ impl Hosts {
         hold(&mut self.to_return, host, state == HostState::ToReturn);
     }
 
-    /// Notes that a host has the generation that the rollout made, however the host ended.
+    /// Records that a host has the generation of this rollout, whatever its outcome.
     pub fn stands_changed(&mut self, host: usize) {
         self.members[host].changed = true;
     }

@@ -32,7 +32,8 @@ pub struct DropBackupsRequest {
     pub older_than: Option<u64>,
     /// Whether to choose the backups of all paths.
     pub all: bool,
-    /// The paths whose originals are dropped, even if the originals would be restored when management ends.
+    /// The paths whose originals are deleted although they are still needed: NixFleet restores an original
+    /// when its path is no longer declared.
     pub originals: Vec<String>,
     /// Whether to plan only.
     pub dry_run: bool,

@@ -222,7 +222,7 @@ impl PathEntry {
         }
     }
 
-    /// Returns the slot in which the new and the old thing are exchanged, if the step has one.
+    /// Returns the slot through which the new and the old file swap places. Not every step has a slot.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
         match self {

@@ -168,7 +168,7 @@ impl<'a> PathUndo<'a> {
         }
     }
 
-    /// Exchanges the new and the old thing again, if the step has exchanged them.
+    /// Swaps the new and the old file back, if the step has swapped them.
     fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), WalkRefusal> {
         let path = entry.path();
         match entry {

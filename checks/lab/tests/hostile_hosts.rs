@@ -100,7 +100,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "web-08",
         "change) serves \"$@\"; report web-01 \"$8\"; exit ;;",
         "failed",
-        &["NF-307", "one of web-01"],
+        &["NF-307", "about web-01"],
     ),
     // This answer is accepted, although few plans are that large.
     (

@@ -175,7 +175,7 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     adds(&lab, &file("web ALL=(ALL) NOPASSWD: /usr/bin/true"));
     // A tool that exists but cannot be started must not be treated as missing.
     web.ask("chmod a-x /usr/sbin/visudo").unwrap();
-    assert_refuses(&lab, "apply", "NF-408", &["sudo could not be asked", "visudo: Permission denied"]);
+    assert_refuses(&lab, "apply", "NF-408", &["sudo could not check", "visudo: Permission denied"]);
     web.ask("mv /usr/bin/unshare.away /usr/bin/unshare").unwrap();
     assert_refuses(&lab, "apply", "NF-408", &["sudo could not be asked", "visudo: Permission denied"]);
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away; chmod a+x /usr/sbin/visudo").unwrap();

@@ -96,12 +96,7 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "failed",
         &["NF-307", "750000 JSON objects"],
     ),
-    (
-        "web-08",
-        "change) serves \"$@\"; report web-01 \"$8\"; exit ;;",
-        "failed",
-        &["NF-307", "about web-01"],
-    ),
+    ("web-08", "change) serves \"$@\"; report web-01 \"$8\"; exit ;;", "failed", &["NF-307", "about web-01"]),
     // This answer is accepted, although few plans are that large.
     (
         "web-09",

@@ -335,7 +335,7 @@ const STOPS: [(&str, &[&str]); 8] = [
     // This host sends the report of an earlier change when it is asked about the current one.
     (
         "change) serves \"$@\"; hangs_up ;; follow) report /nix/store/old; exit ;;",
-        &["NF-307", "says /nix/store/old"],
+        &["NF-307", "reports /nix/store/old"],
     ),
     ("change) serves \"$@\"; hangs_up ;; follow) exec sleep 600 ;;", &["NF-307", "is not known"]),
     ("change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;", &["NF-307", "never requested it"]),

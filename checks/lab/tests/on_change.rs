@@ -117,7 +117,7 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
     stage.web().ask("rm /run/odd").unwrap();
     let failed = stage.fails("rolled-back", "NF-422", &["/bin/false", "exit code 1"]);
     assert!(
-        failed.stdout.contains("/usr/bin/test -e /run/odd failed with the files as they were before"),
+        failed.stdout.contains("/usr/bin/test -e /run/odd failed after the files were restored"),
         "{failed}"
     );
 }

@@ -7,8 +7,9 @@ pub mod checked;
 pub mod role;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use nixfleet_lab::command::Finished;
+use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::snapshot::Snapshot;
@@ -68,12 +69,17 @@ pub fn snapshots(lab: &Lab) -> Vec<(&Guest, Snapshot)> {
     lab.hosts().map(|host| (host, Snapshot::take(host).unwrap())).collect()
 }
 
-/// Asserts that no host differs from its snapshot.
+/// Asserts that no host differs from its snapshot. A difference may last for some seconds, because a timer of
+/// the demo's fleet may be running its service.
 #[track_caller]
 pub fn assert_as_before(snapshots: &[(&Guest, Snapshot)]) {
     for (host, before) in snapshots {
-        let difference = before.difference(&Snapshot::take(host).unwrap());
-        assert!(difference.is_empty(), "{} is not as it was:\n{difference}", host.name());
+        let mut difference = String::new();
+        let settled = wait_until("the host is as it was", Duration::from_secs(10), || {
+            difference = before.difference(&Snapshot::take(host)?);
+            Ok(difference.is_empty())
+        });
+        assert!(settled.is_ok(), "{} is not as it was:\n{difference}", host.name());
     }
 }
 

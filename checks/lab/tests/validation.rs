@@ -177,12 +177,12 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     web.ask("chmod a-x /usr/sbin/visudo").unwrap();
     assert_refuses(&lab, "apply", "NF-408", &["sudo could not check", "visudo: Permission denied"]);
     web.ask("mv /usr/bin/unshare.away /usr/bin/unshare").unwrap();
-    assert_refuses(&lab, "apply", "NF-408", &["sudo could not be asked", "visudo: Permission denied"]);
+    assert_refuses(&lab, "apply", "NF-408", &["sudo could not check", "visudo: Permission denied"]);
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away; chmod a+x /usr/sbin/visudo").unwrap();
     let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();
     assert!(
         finished.ok()
-            && finished.stdout.contains("note: the new generation could not be looked at as a whole"),
+            && finished.stdout.contains("note: the new generation could not be checked as a whole"),
         "{finished}"
     );
 }

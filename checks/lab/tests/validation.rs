@@ -181,8 +181,7 @@ fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away; chmod a+x /usr/sbin/visudo").unwrap();
     let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();
     assert!(
-        finished.ok()
-            && finished.stdout.contains("note: the new generation could not be checked as a whole"),
+        finished.ok() && finished.stdout.contains("note: the new generation could not be checked as a whole"),
         "{finished}"
     );
 }

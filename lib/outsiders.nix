@@ -1,4 +1,4 @@
-# What an intent has that NixOS alone would leave out on a NixOS host, as warnings.
+# Warnings about the parts of an intent that NixOS alone would ignore on a NixOS host.
 fleet: intent:
 let
   inherit (fleet) lib types;

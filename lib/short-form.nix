@@ -61,7 +61,7 @@ let
         facts = { };
       };
 
-  # Where SSH reaches a host that does not say so.
+  # The SSH address of a host that declares none.
   addressOf =
     host:
     let

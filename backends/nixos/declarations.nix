@@ -1,4 +1,4 @@
-# What other modules than ours declare in a NixOS option that is a set of entries.
+# Lists the entries that modules other than ours declare in a NixOS option that is a set.
 { lib }:
 let
   isOurs = def: toString def.file == toString ./module.nix;

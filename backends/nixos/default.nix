@@ -109,7 +109,7 @@ in
     ++ document.references.problems { inherit intent options inputs; }
     ++ lib.concatMap (family: family.problems host) families;
 
-  # What our engine does on the host, beside NixOS.
+  # The work of our engine on the host, in addition to that of NixOS.
   inherit (engine) document outsiders;
 
   # The drop-ins of units, by their path in the package that brings them.

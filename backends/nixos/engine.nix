@@ -1,5 +1,5 @@
-# What our engine does on a NixOS host, beside NixOS: paths outside /etc, directories, absent paths, and
-# health checks. The Intent document has nothing else.
+# The work of our engine on a NixOS host, in addition to that of NixOS: paths outside /etc, directories,
+# absent paths, and health checks. The Intent document has nothing else.
 {
   document,
   etc,
@@ -44,7 +44,7 @@ in
       inherit (intent) maxFileSize;
     };
 
-  # What a plain NixOS activation leaves out, as the names of options.
+  # The names of the options that a plain NixOS activation ignores.
   outsiders =
     intent:
     let

@@ -1,4 +1,4 @@
-# What a unit cannot mean on NixOS as it does elsewhere.
+# Mistakes of units that cannot mean the same on NixOS as on Ubuntu.
 {
   declarations,
   document,
@@ -125,7 +125,7 @@ let
       }
     );
 
-  # What each field of the intent says of a unit: [ { option; name; within; unit; } ].
+  # All declarations of units in the intent: [ { option; name; within; unit; } ].
   namedUnits =
     { intent, options }:
     let

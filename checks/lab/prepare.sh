@@ -20,6 +20,7 @@ need mmdebstrap mmdebstrap
 need nsenter util-linux
 need shellcheck shellcheck
 need ssh-keygen openssh-client
+need strip binutils
 need systemd-nspawn systemd-container
 need xz xz-utils
 # The static C library, for programs that run on any host.

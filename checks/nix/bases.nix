@@ -1,5 +1,5 @@
-# What the same intent gives on both bases, field by field: the Intent document of an Ubuntu host, and the
-# options and the Intent document of a NixOS host. Each row is tried on both.
+# Compares the results of one intent on both bases, field by field: the Intent document of an Ubuntu host, and
+# the options and the Intent document of a NixOS host. Each row is tried on both.
 {
   declaredFiles,
   document,

@@ -46,7 +46,7 @@ let
   };
   outputs = mkFleet module;
 
-  # What colmena does with a node of the hive, in its own words: src/nix/hive/eval.nix.
+  # Evaluates a node of the hive as colmena does; see src/nix/hive/eval.nix in its sources.
   colmenaNode =
     hive: name:
     nixpkgs.lib.nixosSystem {

@@ -1,4 +1,4 @@
-# What is declared by its path, in the Intent document: directories, files, links and absent paths.
+# The entries of the Intent document that a path declares: directories, files, links and absent paths.
 {
   known,
   lib,

@@ -3,7 +3,7 @@
 let
   line = address: names: "${address} ${builtins.concatStringsSep " " names}\n";
 
-  # What Debian's installer writes.
+  # The lines that Debian's installer writes.
   own = host: ''
     127.0.0.1 localhost
     127.0.1.1 ${host.name}

@@ -1,4 +1,4 @@
-# What is known of a host or of all hosts, for modules to read.
+# Facts about a host or about all hosts, which modules can read.
 {
   entries,
   named,

@@ -1,4 +1,4 @@
-# What cannot mean the same on NixOS.
+# Intent that cannot mean the same on NixOS.
 {
   defaults.base = "nixos";
 

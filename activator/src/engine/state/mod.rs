@@ -50,7 +50,7 @@ pub struct State {
     pub users: BTreeMap<Owner, OwnedUser>,
     /// Managed units.
     pub units: BTreeMap<UnitName, Unit>,
-    /// Who made each existing generation, and from which revision.
+    /// The operator and the revision of each existing generation.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
     /// Paths that the last transaction left as they were, because the operator excluded them.

@@ -35,7 +35,7 @@ pub struct Homes {
     pub mode: Option<Mode>,
 }
 
-/// What exists at the path of a home.
+/// The kind of entry at the path of a home directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HomeState {
     /// Nothing exists.

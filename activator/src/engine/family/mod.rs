@@ -1,6 +1,6 @@
-//! Step families: the kinds of things that a transaction can change and undo. The folder of a family contains
-//! the engine code for its steps. The step types are part of the plan and are defined in
-//! [`nixfleet_contract::step`].
+//! The step families. The steps of a family change one kind of object on a host, such as files or accounts.
+//! The folder of a family contains the code that plans, executes and undoes its steps. The step types are
+//! part of the plan and are defined in [`nixfleet_contract::step`].
 //!
 //! - [`accounts`]: users and groups
 //! - [`paths`]: files, links and directories
@@ -8,7 +8,8 @@
 //! - [`commands`]: commands that run when files change
 //! - [`units`]: systemd units
 
-// With this lint, a new kind of step does not compile until every match handles it.
+// Forbids `_` arms in matches on enums: after a new kind of step is added, the code does not compile until
+// every match handles it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod accounts;

@@ -53,8 +53,8 @@ impl Differ<'_> {
         steps
     }
 
-    /// Plans the end of management for users that are not in the manifest. `stopped` contains the steps that
-    /// stop units earlier in the same plan.
+    /// Plans the end of management for users that the manifest no longer declares. `stopped` contains the
+    /// steps that stop units earlier in the same plan.
     pub(in crate::engine) fn former_accounts(&mut self, stopped: &[Step], steps: &mut AccountSteps) {
         let state = self.state;
         for (name, owned) in &state.users {
@@ -92,7 +92,8 @@ impl Differ<'_> {
         AccountInputs { user, account, owned, accounts: &self.observed.accounts }.target()
     }
 
-    /// Returns the primary group to give to a user, or `None` if the manifest does not decide about it.
+    /// Returns the primary group that a user must get, or `None` if the user keeps the group of the existing
+    /// account.
     fn group_to_get<'u>(&self, user: &'u User) -> Option<&'u Owner> {
         let exists = self.observed.accounts.users.contains_key(&*user.name);
         let decides =
@@ -113,8 +114,8 @@ impl Differ<'_> {
                     steps.create.push(step);
                 }
             }
-            // The user cannot be created either, because it has the same invalid name. This is reported
-            // separately.
+            // The user has the same invalid name, so the user cannot be created either. `new_user` reports
+            // this problem.
             Err(_) if **group == *user.name => {}
             Err(invalid) => self.problems.push(
                 Problem::new(
@@ -298,7 +299,8 @@ impl Differ<'_> {
         defined || self.observed.accounts.uid(owner).is_some()
     }
 
-    /// Reports users and groups that own managed paths but neither exist nor will be created, each once.
+    /// Reports each user or group that a managed path must belong to, but that neither exists nor will be
+    /// created.
     pub(in crate::engine) fn check_owners(&mut self) {
         let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
         for (path, entry) in &self.manifest.entries {

@@ -37,7 +37,7 @@ pub enum AccountEntry {
     DisableUser {
         /// The step from the plan.
         step: DisableUser,
-        /// The account before the step, or `None` if it does not exist on the host.
+        /// The account before the step, or `None` if the host has no such account.
         before: Option<Account>,
     },
 }
@@ -63,7 +63,7 @@ impl AccountEntry {
         })
     }
 
-    /// Converts a step and facts read from a journal.
+    /// Creates the entry from the step and the facts that a journal contains.
     pub(in crate::engine) fn read(step: AccountStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             AccountStep::CreateGroup(step) => {

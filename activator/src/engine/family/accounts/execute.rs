@@ -24,8 +24,8 @@ pub struct AccountChanges<'a> {
 }
 
 impl AccountChanges<'_> {
-    /// Executes steps without a journal, for example in a preview. A step that changes a user that does not
-    /// exist is skipped.
+    /// Executes steps without a journal, for example in a preview. Skips each step that changes a user who
+    /// does not exist.
     ///
     /// # Errors
     /// [`Code::Account`].
@@ -94,8 +94,8 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
     }
 }
 
-/// Checks that accounts are the same as at the start of the transaction. An account that someone else has
-/// created or changed since then must be neither changed nor undone.
+/// Checks that the accounts of these entries have not changed since the start of the transaction. Neither the
+/// transaction nor its undo may change an account that someone else has created or changed since then.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].

@@ -45,8 +45,8 @@ impl Differ<'_> {
         new
     }
 
-    /// Whether `uid` is the id of the user. For a user without an account, it is the id that the manifest
-    /// states.
+    /// Whether `uid` is the id of the user. If the user has no account yet, the id in the manifest is
+    /// compared.
     fn is_theirs(&self, user: &User, uid: u32) -> bool {
         let account = self.observed.accounts.users.get(&*user.name);
         account.map_or(user.uid, |account| Some(account.uid)) == Some(uid)

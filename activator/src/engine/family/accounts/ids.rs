@@ -5,8 +5,8 @@ use nixfleet_contract::problem::{Code, Problem};
 use crate::engine::plan::diff::Differ;
 
 impl Differ<'_> {
-    /// Reports ids of new accounts that other accounts already have, since useradd(8) and groupadd(8) would
-    /// refuse them.
+    /// Reports each new account for which the manifest states an id that another account already has, since
+    /// useradd(8) and groupadd(8) would refuse this id.
     pub(in crate::engine) fn check_ids(&mut self) {
         let accounts = &self.observed.accounts;
         let new_user = |name: &str| !accounts.users.contains_key(name);

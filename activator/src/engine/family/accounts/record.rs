@@ -28,7 +28,8 @@ pub(in crate::engine) fn groups_after<'e>(
     old.groups.iter().cloned().chain(created).collect()
 }
 
-/// Returns the managed users, and the formerly managed users that NixFleet created.
+/// Returns the users in the state after the transaction: the users that the manifest declares, and users that
+/// NixFleet created for an earlier manifest.
 pub(in crate::engine) fn users_after<'e>(
     old: &State,
     observed: &Observed,
@@ -61,8 +62,8 @@ pub(in crate::engine) fn users_after<'e>(
     users
 }
 
-/// Returns the record of a disabled user. It has no memberships granted by NixFleet, and contains the
-/// restriction that the account had before it was disabled.
+/// Returns the record of a disabled user. The record lists no group memberships. It contains the restriction
+/// that the account had before it was disabled.
 fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     let account = observed.accounts.users.get(&**name).filter(|_| !owned.disabled);
     let restriction = account.map(|account| Restriction {
@@ -90,7 +91,7 @@ fn before_of(
     before.collect()
 }
 
-/// Records the uids of users that NixFleet created. They identify the accounts, since someone may later
+/// Records the uids of users that NixFleet created. The uid identifies an account, since someone may later
 /// create another account with the same name.
 pub(in crate::engine) fn record_ids(host: &Host, state: &mut State) -> Result<(), Problem> {
     let mut unknown =
@@ -135,7 +136,7 @@ pub(in crate::engine) fn record_created<'e>(
     (&state.users, &state.groups) != (&before.0, &before.1)
 }
 
-/// Returns the user that the step of an entry creates.
+/// Returns the user that the step of an entry creates, or `None` if the step creates no user.
 const fn created_user(entry: &AccountEntry) -> Option<&User> {
     match entry {
         AccountEntry::CreateUser { step } => Some(&step.user),

@@ -1,5 +1,5 @@
-//! Computes the values that an account must have, from the manifest, its earlier values and manual changes.
-//! All functions are pure.
+//! Computes the values that an account must have. They depend on the manifest, on the values that the account
+//! had before management, and on changes by hand. All functions are pure.
 
 use std::collections::BTreeSet;
 
@@ -42,9 +42,9 @@ pub struct LeftAlone {
 /// The inputs from which the target values of an account are computed.
 #[derive(Clone, Copy)]
 pub struct AccountInputs<'a> {
-    /// The user in the manifest, or `None` if its management ends.
+    /// The user in the manifest, or `None` if the management of the user ends.
     pub user: Option<&'a User>,
-    /// The account in the account files.
+    /// The current account, as it is in the account files.
     pub account: &'a Account,
     /// The user in the recorded state.
     pub owned: Option<&'a OwnedUser>,
@@ -64,7 +64,8 @@ impl AccountInputs<'_> {
         TargetAccount { group, home, shell, description, groups, restriction, left_alone }
     }
 
-    /// Returns the value of one field: the value in the manifest, the restored value, or the current value.
+    /// Returns the value that one field must have: the value in the manifest, the value before management, or
+    /// the current value.
     fn field(self, field: UserField, left_alone: &mut Vec<LeftAlone>) -> String {
         let decides = self.user.filter(|user| states(user, field, self.owned));
         if let Some(stated) = decides.and_then(|user| stated_value(field, user)) {
@@ -80,7 +81,8 @@ impl AccountInputs<'_> {
             | UserField::CreateHome
             | UserField::System => one == other,
         };
-        // The earlier group may have been deleted, and an account needs an existing primary group.
+        // An earlier primary group can return only if it still exists: `same` is false for a group that has
+        // been deleted.
         let can_return = same(&before.was, &before.was);
         if same(&now, &before.left) && can_return {
             return before.was.clone();
@@ -103,8 +105,8 @@ impl AccountInputs<'_> {
         groups.into_iter().map(str::to_owned).collect()
     }
 
-    /// Returns the restriction of the account. When a disabled user is enabled again, its restriction from
-    /// before is restored, except for parts that someone has changed since NixFleet disabled it.
+    /// Returns the restriction that the account must have. When a disabled user is enabled again, this is the
+    /// restriction from before the user was disabled, except for parts that someone has changed since then.
     fn restriction(self) -> Restriction {
         let Account { expires, locked_password, .. } = self.account;
         let now = Restriction { expires: expires.clone(), locked_password: *locked_password };
@@ -137,8 +139,9 @@ impl TargetAccount {
     }
 }
 
-/// Whether the manifest decides about a field of an account. If NixFleet created the account, a field that
-/// the manifest does not state has its default value. If the account existed before, the field is left alone.
+/// Whether the manifest determines the value of a field. It does if it states the field. A field that it does
+/// not state gets the default value if NixFleet created the account, and is left unchanged if the account
+/// existed before.
 #[must_use]
 pub fn states(user: &User, field: UserField, owned: Option<&OwnedUser>) -> bool {
     user.states(field) || owned.is_some_and(|owned| owned.created)
@@ -182,7 +185,7 @@ pub fn value_of(field: UserField, account: &Account, accounts: &Accounts) -> Opt
     }
 }
 
-/// Returns the value of a field in the manifest, or `None` if it is not a value in the account files.
+/// Returns the value of a field in the manifest, or `None` if the account files do not contain the field.
 #[must_use]
 pub fn stated_value(field: UserField, user: &User) -> Option<&str> {
     match field {
@@ -194,7 +197,7 @@ pub fn stated_value(field: UserField, user: &User) -> Option<&str> {
     }
 }
 
-/// Returns the current memberships of an account that NixFleet added.
+/// Returns the groups to which NixFleet added the account and of which the account is still a member.
 #[must_use]
 pub fn given(account: &Account, owned: &OwnedUser) -> BTreeSet<Owner> {
     let is_member = |group: &&Owner| account.groups.iter().any(|name| *name == ***group);

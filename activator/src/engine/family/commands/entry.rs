@@ -40,7 +40,7 @@ impl CommandEntry {
         }
     }
 
-    /// Converts a step and facts read from a journal.
+    /// Creates the entry from the step and the facts that a journal contains.
     pub(in crate::engine) fn read(step: CommandStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             CommandStep::RunCommand(step) => Self::RunCommand { step, back: facts.command()? },

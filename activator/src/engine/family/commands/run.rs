@@ -1,4 +1,4 @@
-//! Runs the commands of changed files. During planning, finds the commands that cannot run.
+//! Runs the `onChange` commands of changed files. During planning, finds the commands that cannot run.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -25,12 +25,12 @@ use crate::host::{Host, disk, host_file, profile};
 /// The time limit for one command.
 pub const LIMIT: Duration = Duration::from_secs(300);
 /// The time limit for all commands together while the host boots. systemd gives the recovery unit 300 seconds
-/// (`TimeoutStartSec=`), and nothing else starts before that unit ends.
+/// (`TimeoutStartSec=`), and nothing else starts before the recovery unit ends.
 pub const LIMIT_AT_BOOT: Duration = Duration::from_secs(120);
 
 /// Runs a command and waits until it ends. If the host is a directory tree and not a machine, the command
-/// runs only in tests. Errors are included in reports and histories, so words from files that other users
-/// cannot read are removed from them.
+/// runs only in tests. An error becomes part of reports and histories. Therefore, words from files that other
+/// users cannot read are removed from the error.
 ///
 /// # Errors
 /// [`Code::Command`].
@@ -84,7 +84,8 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let directories: BTreeSet<String> = beside.chain(usual).collect();
     let (mut walk, mut done) = (Walk::new(host), BTreeSet::new());
     for directory in directories {
-        // A command or the owner may have replaced the directory with a link, or mounted a filesystem on it.
+        // Skips a directory that cannot be opened safely. A command or the owner of the directory may have
+        // replaced it with a link, or mounted a filesystem on it.
         let Ok(Some(opened)) = walk.way_to(&format!("{directory}/")) else { continue };
         let written = fstat(opened.fd).map_err(io::Error::from).and_then(|found| {
             if done.insert(found.st_dev) {
@@ -104,17 +105,17 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
 /// The steps of a plan after the programs of its commands have been looked up.
 #[derive(Debug, Default)]
 pub struct Foreseen {
-    /// The steps, without optional commands that cannot run.
+    /// The steps, without the commands that were dropped with a warning.
     pub steps: Vec<Step>,
-    /// One problem for each required command that cannot run.
+    /// One problem for each command that cannot run and was not dropped.
     pub problems: Vec<Problem>,
-    /// One warning for each optional command that was dropped because it cannot run.
+    /// One warning for each command that was dropped because it cannot run.
     pub warnings: Vec<Warning>,
 }
 
 /// Checks that the program of each command exists on the host or in the closure. A missing program is usually
-/// a problem. It is only a warning if the file will be removed, or if the host returns to an earlier
-/// generation.
+/// a problem. If the files of the command will be removed, or if the host returns to an earlier generation,
+/// the command is dropped with a warning instead.
 #[must_use]
 pub fn foresee(host: &Host, target: &Target, steps: Vec<Step>) -> Foreseen {
     let missing = |step: &Step| {

@@ -1,4 +1,4 @@
-//! Runs the commands of restored files.
+//! Runs the `onChange` commands of files that an undo has restored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! Plans the removal of whatever exists at paths that the manifest declares absent.
 //!
 //! Files and links are removed after a backup. A directory that NixFleet does not own is moved into the
-//! backup instead of being copied. It may contain things that cannot be copied, such as sockets, and other
-//! processes may change it during a copy.
+//! backup. It is not copied, because it may contain sockets or other files that cannot be copied, and because
+//! other processes may change its content during a copy.
 
 use nixfleet_contract::manifest::{AbsentEntry, Entry, OnConflict};
 use nixfleet_contract::problem::{Code, Problem};
@@ -47,8 +47,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether nothing can exist at a path because one of its ancestors is a file, or a link that this change
-    /// removes.
+    /// Whether nothing can exist at a path because one of its ancestors is a file, or is a link that this
+    /// change removes.
     fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
         path.ancestors().any(|above| match self.observed.found(&above) {
             Found::File { .. } => true,
@@ -105,8 +105,8 @@ impl Differ<'_> {
                 return self.problems.push(conflict(path, entry, None));
             }
             None => absent.on_conflict.into(),
-            // The original has already been backed up, or the path has already been absent. Anything found
-            // there is a hand edit, which is only copied.
+            // An earlier apply has already backed up the original, or has already made the path absent. What
+            // exists there now is a hand edit. Its backup is not restored when management ends.
             Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => {
                 BackupKind::Copy
             }
@@ -120,9 +120,9 @@ impl Differ<'_> {
         steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
     }
 
-    /// Returns the problem if something is declared at or below a directory that was moved away. The
-    /// directory must be restored first. Otherwise, its content would be split between the host and the
-    /// backup.
+    /// Returns a problem if the declared path is at or below a directory that an earlier apply moved into its
+    /// backup. This directory must be restored first, since otherwise its content would be split between the
+    /// host and the backup.
     pub(in crate::engine) fn below_moved(
         &self,
         path: &ManagedPath,
@@ -131,7 +131,7 @@ impl Differ<'_> {
         let is_directory = match target {
             PathTarget::Entry(Entry::Directory(_)) | PathTarget::Home(_) => true,
             PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) => false,
-            // The problem is reported for the declared path below this directory.
+            // This directory itself is not declared. The problem is reported for the declared path below it.
             PathTarget::Implicit => return None,
         };
         let is_moved = |path: &ManagedPath| {

@@ -1,9 +1,9 @@
 //! Changes the mode and owner of directories in place, since the content of a directory cannot be moved to a
-//! new one. Files are never changed in place: a new file with the same content replaces the old one.
+//! new directory. Files are never changed in place: a new file with the same content replaces the old one.
 //!
 //! The owner of a parent directory can replace a directory at any time. Therefore, the directory is opened
-//! and compared with the planned one, and changed through the same file descriptor. If it is a different
-//! directory, nothing is changed.
+//! and compared with the directory that the plan inspected. Its mode and owner are changed through the same
+//! file descriptor. If another directory has replaced it, nothing is changed.
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
@@ -21,12 +21,12 @@ use crate::host::mounts;
 use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
-/// The identity of a directory, by which a replaced directory is detected.
+/// Identifies a directory, so that its replacement by another directory is detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inode {
-    /// The device number of the filesystem, `st_dev`. It may change at a reboot.
+    /// The device number of the filesystem, `st_dev`. The number may change at a reboot.
     pub device: u64,
-    /// The inode number on that device.
+    /// The inode number of the directory on this device, `st_ino`.
     pub number: u64,
 }
 
@@ -47,7 +47,7 @@ pub struct Rights {
     pub gid: u32,
     /// The permission bits.
     pub mode: u32,
-    /// The directory that has these rights, or `None` in a journal of an older version.
+    /// The identity of the directory, or `None` if an older version of NixFleet wrote the journal.
     pub inode: Option<Inode>,
 }
 
@@ -70,7 +70,8 @@ impl Rights {
     }
 }
 
-/// Changes the mode and owner of a directory if it is unchanged since the start of the transaction.
+/// Changes the mode and owner of a directory if the directory is unchanged since the start of the
+/// transaction.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::PlanOutdated`] if the directory has changed, or
@@ -109,7 +110,8 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
         let problem = host_file("open the directory", &**path, &mounts::foreign(user));
         return Ok(Some(left_to_others(path, &problem)));
     }
-    // `O_DIRECTORY` is not set because older versions of NixFleet changed files in place, too.
+    // `O_DIRECTORY` is not set: older versions of NixFleet also changed files in place, so the path may be a
+    // file.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
         Ok(opened) => opened,
@@ -125,8 +127,9 @@ pub fn give_back(host: &Host, path: &ManagedPath, before: Rights) -> Result<Opti
     if before.are_those_of(&stat) {
         return Ok(None);
     }
-    // After a reboot, the device number may differ. On stacked filesystems, the inode number may differ too.
-    // If only root can create names in the parent directory, it is still the same directory.
+    // The device number is not compared, since it may differ after a reboot. On stacked filesystems, the
+    // inode number may differ as well. A different inode number is accepted if only root can create names in
+    // the parent directory, since then no other user can have replaced the directory.
     let is_same = before.inode.is_some_and(|inode| inode.number == stat.st_ino);
     if !is_same && !directory.is_roots {
         let what = "another process replaced it meanwhile, so its mode and owner stay as they are";
@@ -142,7 +145,8 @@ fn give(
     (uid, gid, mode): (u32, u32, u32),
 ) -> Result<(), Problem> {
     let failed = |errno| preflight::refused("change mode and owner of", path, errno);
-    // Between these calls, no user has a permission that is missing from both the old and the new rights.
+    // The first call keeps only the permission bits that the old and the new mode share. Thus, between these
+    // calls, nobody has more permissions than before the first call or after the last call.
     disk::change_mode(opened, stat.st_mode & mode & 0o777).map_err(failed)?;
     disk::change_owner(opened, uid, gid).map_err(failed)?;
     disk::change_mode(opened, mode).map_err(failed)?;

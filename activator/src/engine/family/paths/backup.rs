@@ -1,4 +1,5 @@
-//! Creates backups: by a hard link on the same filesystem, otherwise by a copy with all metadata.
+//! Creates backups. A backup is a hard link if it is on the same filesystem as the file, and otherwise a copy
+//! with all metadata.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,7 +16,8 @@ use crate::host::Host;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::Directory;
 
-/// Backs up a file or link that will be replaced, with all metadata. The caller must sync the directory.
+/// Backs up a file or link that will be replaced, together with its metadata. The caller must sync the
+/// directory of the backup.
 ///
 /// # Errors
 /// The error of the system call, which is [`io::ErrorKind::NotFound`] if nothing exists at the path.
@@ -29,8 +31,8 @@ pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name:
     }
 }
 
-/// Writes the path of an original to the file `meta.json` beside its backup. The caller must sync the
-/// returned file.
+/// Creates the file `meta.json` beside the backup of an original. It contains the path from which the
+/// original was backed up. The caller must sync the returned file.
 ///
 /// # Errors
 /// The error of the system call.
@@ -42,8 +44,8 @@ pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<Fil
     Ok(file)
 }
 
-/// Copies a file or link with all metadata. A file that stays in place must be copied and not linked, since a
-/// later edit in place would also change a hard link.
+/// Copies a file or link with all metadata. A file that stays at its path must be copied and not linked:
+/// after a later edit in place, a hard link would contain the edited content, too.
 ///
 /// # Errors
 /// The same as [`link_or_copy`].
@@ -118,10 +120,10 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         let mut value = vec![0; 64 * 1024];
         let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
         match disk::set_attribute(to, name, &value[..length]) {
-            // The filesystem of the backup does not support this attribute.
+            // If the filesystem of the backup does not support this attribute, the backup does not get it.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
-            // `ENOSPC` can also mean that the filesystem is full. In that case, the next write to it fails
-            // anyway.
+            // `ENOSPC` means that the attribute is too large or that the filesystem is full. If the
+            // filesystem is full, the next write to it fails anyway.
             Err(Errno::NOSPC | Errno::TOOBIG) => return Err(too_large(name, length)),
             Err(errno) => return Err(errno.into()),
         }

@@ -19,31 +19,32 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// The desired state of a path, by the reason for it.
+/// The desired state of a path. The variant says why the path is planned.
 #[derive(Clone, Copy)]
 pub(in crate::engine) enum PathTarget<'a> {
     /// The manifest declares the path.
     Entry(&'a Entry),
     /// The path is a directory above a declared path or a home.
     Implicit,
-    /// The path is the home of a user.
+    /// The path is a home directory that will be created for a user.
     Home(&'a Access),
 }
 
-/// The planned steps on paths, grouped in the order of execution.
+/// The planned steps on paths. The groups are in the order of execution.
 #[derive(Default)]
 pub(in crate::engine) struct PathSteps {
     pub(in crate::engine) directories: Vec<Step>,
     pub(in crate::engine) writes: Vec<Step>,
     pub(in crate::engine) removals: Vec<Step>,
     pub(in crate::engine) directory_removals: Vec<Step>,
-    /// The files and links that replace directories.
+    /// The steps that put files and links in the place of directories.
     pub(in crate::engine) replacements: Vec<Step>,
 }
 
 impl PathSteps {
-    /// Returns the steps in the order of execution. New things are created before old ones are removed,
-    /// except that a directory must be emptied before something replaces it.
+    /// Returns the steps in the order of execution. New files, links and directories are created before old
+    /// ones are removed. A file or link that replaces a directory is created last, because the directory must
+    /// be emptied first.
     pub(in crate::engine) fn in_order(self) -> impl Iterator<Item = Step> {
         let new = self.directories.into_iter().chain(self.writes);
         new.chain(self.removals).chain(self.directory_removals).chain(self.replacements)
@@ -83,14 +84,15 @@ impl Differ<'_> {
         }
         // Children are removed before their parents.
         steps.directory_removals.sort_by(|one, other| other.path().cmp(&one.path()));
-        // The recovery unit is written first, so that an interruption after the first change can be recovered
-        // at the next boot.
+        // The recovery unit is written first, so that the next boot can recover from an interruption after
+        // the first change.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
     }
 
-    /// Plans a path. If another user can cause the reported problem, adds a hint about `--force` to its help.
+    /// Calls `plan`, which plans a path. If another user can cause a problem that `plan` reports, adds a hint
+    /// about `--force` to the help of the problem.
     fn suggesting_force(&mut self, plan: impl FnOnce(&mut Self)) {
         let known = self.problems.len();
         plan(self);
@@ -122,8 +124,9 @@ impl Differ<'_> {
         }
     }
 
-    /// Returns the rule that forbids managing a path, if any. A path that is already managed, or that an
-    /// earlier generation declares, is exempt, because it may be older than the rule.
+    /// Returns the rule that forbids managing a path, if there is one. Returns `None` if the path is already
+    /// managed, or if the change returns to an earlier generation: the declaration may be older than the
+    /// rule.
     fn newly_reserved(&self, path: &ManagedPath) -> Option<&'static Reserved> {
         if self.returns || self.state.paths.contains_key(path) { None } else { Reserved::at(path) }
     }
@@ -133,8 +136,9 @@ impl Differ<'_> {
         let access = Access::of_implicit_directory();
         match self.found(path) {
             found @ Found::Directory { access: before, .. } => {
-                // The previous manifest declared this directory and the current one does not. NixFleet owns
-                // it, so it gets the access of an implicit directory.
+                // The previous manifest declared this directory, NixFleet created it, and nobody has changed
+                // it since. The current manifest does not declare it, so it gets the mode and owner of an
+                // implicit directory.
                 let asked_for = owned.is_some_and(|owned| {
                     let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
                     !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)
@@ -148,7 +152,8 @@ impl Differ<'_> {
                     })));
                 }
             }
-            // The problem is reported for the paths below the directory.
+            // What exists at this path prevents the directory. The problem is reported for the declared paths
+            // below it.
             Found::Other(_) | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
             Found::Missing | Found::File { .. } | Found::Link { .. } => {
@@ -200,7 +205,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Replaces an empty directory with a new one.
+    /// Adds the step that replaces an empty directory with a new directory.
     fn exchange_directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
         let before = self.found(path).view();
         let (path, access, backup) = (path.clone(), access.clone(), BackupKind::Nothing);
@@ -213,7 +218,7 @@ impl Differ<'_> {
         })));
     }
 
-    /// Creates a directory at a path where nothing exists, or in place of a managed file or link.
+    /// Adds the step that creates a directory where nothing exists, or in place of a managed file or link.
     fn create_directory(
         &mut self,
         path: &ManagedPath,
@@ -248,7 +253,7 @@ impl Differ<'_> {
         self.problems.push(wrong_type(path, "a directory", &why));
     }
 
-    /// Plans a file or link, or the removal of one.
+    /// Plans a path that the manifest declares as a file, as a link or as absent.
     pub(in crate::engine) fn content(&mut self, path: &ManagedPath, entry: &Entry, steps: &mut PathSteps) {
         if let Entry::File(file) = entry
             && let Some(problem) = self.set_id_objection(path, file)
@@ -310,7 +315,7 @@ impl Differ<'_> {
         steps.replacements.push(self.write(path, entry, BackupKind::Nothing));
     }
 
-    /// Creates the step that makes a path match an entry that differs from what exists there.
+    /// Creates the step that makes a path match `entry`. What exists at the path must differ from `entry`.
     fn write(&self, path: &ManagedPath, entry: &Entry, backup: BackupKind) -> Step {
         let found = self.found(path);
         let owned = self.state.paths.get(path);
@@ -374,8 +379,8 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
     }
 }
 
-/// Returns the problem for something at a managed path that NixFleet does not own. `unit` is the unit to
-/// which the file or link belongs, if any.
+/// Returns the problem for a declared path at which something exists that NixFleet does not own. `unit` is
+/// the systemd unit to which the declared file or link belongs, if any.
 pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
     let problem = Problem::new(
         Code::Conflict,

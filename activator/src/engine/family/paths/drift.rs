@@ -18,7 +18,8 @@ pub(in crate::engine) fn is_as_declared(found: &Found, entry: &Entry) -> bool {
     }
 }
 
-/// Decides whether to back up what exists at an owned path: only if someone else has changed it.
+/// Decides whether to back up what exists at a path that NixFleet owns. A backup is needed only if someone
+/// else has changed the content.
 pub(in crate::engine) fn backup_if_edited(thing: &Thing, found: &Found) -> BackupKind {
     match (thing, found) {
         (_, Found::Missing) => BackupKind::Nothing,

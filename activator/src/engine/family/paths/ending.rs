@@ -1,4 +1,5 @@
-//! Plans the end of management of paths, and the removal of directories.
+//! Plans the end of management for paths that the manifest no longer declares, and finds out which
+//! directories can be removed.
 
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{ChangeAccess, Release, Remove, RemoveDirectory};
@@ -11,7 +12,7 @@ use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// Creates the step that restores an original, replacing what exists at the path.
+/// Creates the step that restores an original. It replaces what exists at the path now.
 fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind) -> Step {
     let foreign = owned.thing == Thing::Absent;
     let before = found.view().map(|view| FileView { foreign, ..view });
@@ -23,7 +24,7 @@ fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind
 }
 
 impl Differ<'_> {
-    /// Plans the end of management of a path.
+    /// Plans the step that ends the management of a path.
     pub(in crate::engine) fn end(&mut self, path: &ManagedPath, owned: &Owned, steps: &mut PathSteps) {
         let found = self.observed.found(path);
         let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
@@ -99,8 +100,8 @@ impl Differ<'_> {
                 self.touch(path);
                 release("it is gone already")
             }
-            // An older version of NixFleet adopted this path. Removing it could, for example, delete the
-            // accounts of the host, so that nobody could log in.
+            // This path is reserved now, but an older version of NixFleet adopted it. Removing the path
+            // could, for example, delete the accounts of the host, so that nobody could log in.
             _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
             (found, thing, _) => {
                 self.touch(path);
@@ -118,7 +119,8 @@ impl Differ<'_> {
         })
     }
 
-    /// Returns the reason why a directory cannot be replaced by something else, or `None` if it can.
+    /// Returns the reason why a directory cannot be replaced by a file or link, or `None` if it can be
+    /// replaced.
     pub(in crate::engine) fn must_stay(&self, directory: &ManagedPath) -> Option<String> {
         match self.state.paths.get(directory) {
             Some(Owned { thing: Thing::Directory { .. }, origin: Origin::Existed { .. }, .. }) => {
@@ -136,8 +138,9 @@ impl Differ<'_> {
         }
     }
 
-    /// Describes something in a directory, at any depth, that would remain after the managed paths below the
-    /// directory have been removed. Returns `None` if nothing would remain.
+    /// Returns the reason why a directory would not be empty after the managed paths in it have been removed.
+    /// The reason names one path in the directory, at any depth, that would remain. Returns `None` if no path
+    /// would remain.
     pub(in crate::engine) fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
         let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {

@@ -64,7 +64,7 @@ pub enum PathEntry {
         /// The rights of the directory before the step.
         before: Rights,
     },
-    /// Starts to manage something without changing it.
+    /// Starts to manage a path without changing what exists there.
     Own {
         /// The step from the plan.
         step: Own,
@@ -80,7 +80,7 @@ pub enum PathEntry {
         /// The backup of the file or link.
         backup: Option<AbsPath>,
     },
-    /// Restores an original.
+    /// Restores an original: what existed at a path before NixFleet managed it.
     Restore {
         /// The step from the plan.
         step: Remove,
@@ -104,8 +104,8 @@ pub enum PathEntry {
     MoveBack {
         /// The step from the plan.
         step: Remove,
-        /// The slot from which the directory is exchanged with what exists at the path. `staged` is its
-        /// inode, which is known before the directory is in the slot.
+        /// The slot through which the directory is exchanged with what exists at the path. `staged` in this
+        /// slot is the inode of the directory, even before the directory is moved into the slot.
         slot: Slot,
         /// The backup of what the directory replaces.
         backup: Option<AbsPath>,
@@ -127,7 +127,7 @@ pub enum PathEntry {
 }
 
 impl PathEntry {
-    /// Converts a step, facts and backup read from a journal.
+    /// Creates the entry from the step, the facts and the backup that a journal contains.
     pub(in crate::engine) fn read(
         step: PathStep,
         facts: Facts,
@@ -222,7 +222,8 @@ impl PathEntry {
         }
     }
 
-    /// Returns the slot through which the new and the old file swap places. Not every step has a slot.
+    /// Returns the slot through which the new and the old file swap places, or `None` if the step has no
+    /// slot.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
         match self {
@@ -240,7 +241,7 @@ impl PathEntry {
         }
     }
 
-    /// Returns the slot mutably, if the step has one.
+    /// Returns the slot mutably, or `None` if the step has no slot.
     #[must_use]
     pub const fn slot_mut(&mut self) -> Option<&mut Slot> {
         match self {
@@ -278,7 +279,8 @@ impl PathEntry {
         }
     }
 
-    /// Returns the mode and owner of the staged thing, if it has any.
+    /// Returns the mode and owner that the plan gives to the staged file or directory, or `None` if the plan
+    /// gives none.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {

@@ -1,5 +1,5 @@
-//! Plans around excluded paths, which are left unchanged because of `--force PATH`. A problem with an
-//! excluded path does not block any other path.
+//! Leaves excluded paths out of the plan. The option `--force PATH` excludes a path, so that the path stays
+//! unchanged and a problem with it does not block the other paths.
 
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Warning;
@@ -9,7 +9,8 @@ use nixfleet_contract::values::ManagedPath;
 use crate::engine::family::paths::diff::PathSteps;
 use crate::engine::plan::diff::Differ;
 
-/// Adds a hint about `--force` to the help of a problem that another user can cause at a path.
+/// Adds a hint about `--force` to the help of a problem, if it is a problem at a path that another user can
+/// cause.
 pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
     let Problem { code: Code::UnsafePath | Code::HostFile, location: Some(path), help, .. } = problem else {
         return;
@@ -46,7 +47,7 @@ impl Differ<'_> {
     }
 
     /// Plans an excluded path without keeping the steps. If the path does not match the manifest, records it
-    /// as excluded, together with the problem, if any.
+    /// as excluded, together with the problem that `plan` reported, if any.
     pub(in crate::engine) fn exclude(
         &mut self,
         path: &ManagedPath,

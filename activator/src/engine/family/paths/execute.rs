@@ -15,7 +15,7 @@ use crate::engine::transaction::undo::forget_original;
 use crate::host::Host;
 use crate::host::walk::WalkRefusal;
 
-/// Changes paths on a host.
+/// Executes the steps that change paths on a host.
 pub struct PathChanges<'a> {
     host: &'a Host,
     swapper: Swapper<'a>,
@@ -106,12 +106,12 @@ fn directory_of(path: &str) -> &str {
 /// Undoes the changes of paths.
 pub struct PathUndo<'a> {
     changes: PathChanges<'a>,
-    /// The inodes of the directories that replaced something else, by path.
+    /// The inode of each directory that the transaction put in place of a file, a link or another directory.
     became: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> PathUndo<'a> {
-    /// Creates an undo of the transaction in this journal.
+    /// Creates an undo for the transaction in this journal.
     #[must_use]
     pub fn new(host: &'a Host, journal: &'a Journal) -> Self {
         let became = journal.paths().filter_map(|entry| match entry {
@@ -135,8 +135,8 @@ impl<'a> PathUndo<'a> {
         Self { became: became.collect(), changes: PathChanges::new(host) }
     }
 
-    /// Undoes an entry, as far as its step was executed. Returns a note if something that another user
-    /// controls is left unchanged.
+    /// Undoes the step of an entry, as far as the step was executed. Returns a note if the path is left
+    /// unchanged because another user controls it.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -183,7 +183,8 @@ impl<'a> PathUndo<'a> {
                 }
             }
             PathEntry::MoveBack { slot, original, .. } => {
-                // This comes before the destination is opened, for the same reason as in `bring_back`.
+                // This call comes before the destination is opened: if the directory is still in the slot,
+                // the undo must succeed even if another user has made the path to the destination unsafe.
                 self.changes.carry(&slot.place, original, slot.staged)?;
                 let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
                 self.changes.swapper.bring_back(places, staged)?;
@@ -204,8 +205,9 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Returns the places to exchange again, and the inode of the new thing. The slot of a removed thing has
-    /// no staged inode: the removed thing is restored here, and the result is `None`.
+    /// Returns the two locations to exchange again, and the inode of what the step put at the path. Returns
+    /// `None` if nothing has to be exchanged. If the step only moved something out of the path, this function
+    /// moves it back and returns `None`.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,
@@ -221,8 +223,8 @@ impl<'a> PathUndo<'a> {
         self.changes.swapper.put_back(places).map(|()| None)
     }
 
-    /// Whether a directory above the path, which the transaction put in place of something else, is missing.
-    /// The undo has already replaced the directory, or the transaction never created it.
+    /// Whether a parent directory is missing that the transaction puts in place of something else. In this
+    /// case, the undo has already taken the directory away, or the transaction never put it there.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -243,8 +245,8 @@ impl<'a> PathUndo<'a> {
     }
 }
 
-/// Returns the note for a path that cannot be restored because another user may have blocked it. The old
-/// content stays in the slot.
+/// Returns the note for a path that cannot be restored because another user may have blocked it. If the old
+/// content is in a slot, it stays there.
 pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String {
     let Problem { what, location, why, .. } = problem;
     let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
@@ -253,8 +255,9 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     format!("{path} was not restored: {words}")
 }
 
-/// Cleans up after a committed transaction: removes its slots and the originals that it restored. After an
-/// interruption, this function can be called again.
+/// Cleans up after a committed transaction: moves the directories that it removed into their backups, and
+/// deletes its slots and the originals that it restored. After an interruption, this function can be called
+/// again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -272,7 +275,7 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
         // If another user prevents the removal of a slot in their directory, the slot stays.
         swapper.clear(&slot.place).or_else(WalkRefusal::unless_of_others)?;
         match entry {
-            // If the directory in the slot is not empty, `clear` has left it, and it is moved back to its
+            // If the directory in the slot is not empty, `clear` has not deleted it. It is moved back to its
             // path.
             PathEntry::RemoveDirectory { step, .. } => {
                 let places = Places { path: &step.path, slot: &slot.place };
@@ -301,8 +304,8 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
 }
 
 /// Cleans up after an undone transaction: removes its slots and backups. The old content of a path cannot be
-/// restored if the directory around it has been removed meanwhile. In that case, the content stays in its
-/// slot, and the next run moves it to the backups.
+/// restored if the parent directory of the path has been removed meanwhile. In that case, the content stays
+/// in its slot, and the next run moves it to the backups.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -312,7 +315,7 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for entry in journal.paths() {
         if let Some(slot) = entry.slot() {
             let is_home = matches!(entry, PathEntry::CreateHome { .. });
-            // A moved directory has already been moved back, or must stay in its slot.
+            // The undo has already moved this directory back, or the directory must stay in its slot.
             let is_moved = matches!(entry, PathEntry::MoveAway { .. } | PathEntry::MoveBack { .. });
             let mut clear = || {
                 if is_moved {

@@ -16,8 +16,8 @@ const OF_OTHERS: u32 = 0o002;
 
 impl Differ<'_> {
     /// Whether the mode and owner of an existing directory may be changed in place. This is safe if only root
-    /// can replace the directory. It is also safe if only its owner can and the owner stays the same, because
-    /// the owner may change the mode anyway.
+    /// can replace the directory. It is also safe if only the owner of the directory can replace it, and
+    /// owner and group stay the same, because the owner may change the mode anyway.
     pub(in crate::engine) fn may_change_in_place(
         &self,
         path: &ManagedPath,
@@ -29,7 +29,7 @@ impl Differ<'_> {
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
-    /// Returns a problem for a file with a set-id bit if a user other than root could rename it.
+    /// Returns a problem if the file has a set-id bit and a user other than root could rename it.
     pub(in crate::engine) fn set_id_objection(
         &self,
         path: &ManagedPath,

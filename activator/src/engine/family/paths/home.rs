@@ -1,4 +1,5 @@
-//! Home directories. A new home is a copy of `/etc/skel`. The undo removes it unless someone has used it.
+//! Creates home directories. A new home is a copy of `/etc/skel`. The undo of the transaction removes the
+//! home unless someone has used it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,19 +24,20 @@ use crate::host::record::read_limited;
 use crate::host::walk::{Directory, Walk};
 use crate::host::{Host, disk, host_file};
 
-/// The default skeleton directory. useradd(8) may be configured to use another one.
+/// The default skeleton directory, whose content is copied into new homes. The configuration of useradd(8)
+/// may name another skeleton directory.
 const SKELETON: &str = "/etc/skel";
 
-/// The homes that must exist, as they are found on the host.
+/// The homes that must exist on the host, and their current state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Homes {
     /// The path of each user's home, and the state of that path.
     pub of: BTreeMap<Owner, (String, HomeState)>,
-    /// The permission bits of a new home, or `None` if they are not needed.
+    /// The permission bits of a new home, or `None` if each home exists and belongs to its user.
     pub mode: Option<Mode>,
 }
 
-/// The kind of entry at the path of a home directory.
+/// What exists at the path of a home directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HomeState {
     /// Nothing exists.
@@ -47,7 +49,7 @@ pub enum HomeState {
     },
     /// A file, a dangling link, or anything else that is not a directory.
     Other,
-    /// The path can be neither inspected nor created safely.
+    /// The path cannot be inspected, or cannot be created safely.
     Unreachable(Problem),
 }
 
@@ -103,7 +105,8 @@ fn look(host: &Host, walk: &mut Walk<'_>, home: &str) -> HomeState {
     }
 }
 
-/// Returns `HOME_MODE` of login.defs(5), or the mode that results from its `UMASK`.
+/// Returns the mode of a new home: `HOME_MODE` of login.defs(5), or the mode that results from `UMASK` in the
+/// same file.
 fn mode(host: &Host) -> Mode {
     let defs = setting_file(host, "/etc/login.defs");
     let bits = |key: &str| {
@@ -143,7 +146,7 @@ fn open_skeleton(host: &Host) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Copies the skeleton, without managed paths, into a staged home that only root can access.
+/// Copies the skeleton directory into a staged home that only root can access. Managed paths are not copied.
 ///
 /// # Errors
 /// The error of the system call.
@@ -161,7 +164,8 @@ pub fn fill(
 
 fn copy(from: &OwnedFd, to: &OwnedFd, shown: &str, is_managed: &dyn Fn(&str) -> bool) -> io::Result<()> {
     for name in disk::names(from)? {
-        // Paths in a manifest are always UTF-8, so this name cannot be managed. It is not copied.
+        // A name that is not UTF-8 is not copied: it cannot be compared with the paths of the manifest, which
+        // are always UTF-8.
         let Some(name) = name.to_str() else { continue };
         let shown = format!("{shown}/{name}");
         if is_managed(&shown) {
@@ -195,7 +199,7 @@ fn look_at(directory: &OwnedFd, name: &str) -> Result<Stat, Errno> {
 }
 
 /// Changes the owner of a home and of everything in it. The home itself is changed last, so that its user
-/// cannot access it earlier.
+/// cannot access it before everything in it has been changed.
 ///
 /// # Errors
 /// The error of the system call.
@@ -222,7 +226,7 @@ pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()
     Ok(disk::sync(home)?)
 }
 
-/// Whether a home contains only files from the skeleton.
+/// Whether a home contains nothing but unchanged copies from the skeleton directory.
 ///
 /// # Errors
 /// The error of the system call.

@@ -2,7 +2,7 @@
 //!
 //! - [`entry`], [`open`]: the journal entries of path steps
 //! - `absence`, `diff`, `drift`, `ending`, `excluded`, `exposure`: planning of path steps
-//! - [`slots`]: the locations of staged things, originals and backups
+//! - [`slots`]: the locations of staged content, originals and backups
 //! - [`stage`], [`ownership`], [`home`]: staging of new content
 //! - [`backup`]: backups of replaced content
 //! - [`execute`], [`swap`], [`access`]: execution and undo of path steps

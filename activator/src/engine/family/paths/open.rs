@@ -21,7 +21,8 @@ use crate::engine::state::Origin;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Returns the paths that become directories, and the paths that stop being directories.
+/// Returns the paths at which the steps create a directory, and the paths at which no directory is left after
+/// the steps.
 fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut new_directories, mut old_directories) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
@@ -69,8 +70,8 @@ impl<'a> PathOpener<'a> {
         Ok(Self { host, planned, transaction, number, home, walk, new_directories, old_directories })
     }
 
-    /// Creates the entry of a step, including everything that its undo needs. `index` is its position in the
-    /// plan.
+    /// Creates the journal entry of a step, with everything that the undo of the step needs. `index` is the
+    /// position of the step in the plan.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`], [`Code::HostFile`] or [`Code::UnsafePath`].
@@ -93,8 +94,8 @@ impl<'a> PathOpener<'a> {
             }
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
-                // A directory needs no backup. Only its mode and owner are restored later, and the state
-                // contains these.
+                // A directory needs no backup, because only its mode and owner are restored later, and the
+                // recorded state contains these.
                 let has_backup = step.backup == BackupKind::Original
                     && self.stat(&step.path)?.is_some_and(|stat| !is_directory(&stat));
                 let backup = if has_backup { self.backup_place(&step.path, step.backup)? } else { None };
@@ -131,7 +132,8 @@ impl<'a> PathOpener<'a> {
         Ok(PathEntry::MoveAway { slot: self.slot(index, &step.path)?, step: step.clone(), backup })
     }
 
-    /// Creates the entry for moving a directory back. It is not copied, so its inode is already known.
+    /// Creates the entry for moving a directory out of its backup. The directory is not copied, so its inode
+    /// stays the same and is already known.
     fn move_back(&mut self, index: usize, step: &Remove) -> Result<PathEntry, Problem> {
         let Some(Origin::Moved { backup: original }) =
             self.planned.state.paths.get(&step.path).map(|owned| &owned.origin)
@@ -176,7 +178,8 @@ impl<'a> PathOpener<'a> {
         Ok(Slot { place: own_path(slot)?, staged: None, replaced })
     }
 
-    /// Returns the nearest directory above a path that exists now and after all steps.
+    /// Looks at the directories above `path`. Returns the nearest of them that exists now and still exists
+    /// after all steps.
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
@@ -194,7 +197,8 @@ impl<'a> PathOpener<'a> {
         Ok(existing.last().map(ToString::to_string).unwrap_or_default())
     }
 
-    /// Returns a location for the backup of old content. It never overwrites an existing backup.
+    /// Returns a free location for the backup of a path, so that no existing backup is overwritten. Returns
+    /// `None` if no backup is needed.
     fn backup_place(&self, path: &ManagedPath, backup: BackupKind) -> Result<Option<AbsPath>, Problem> {
         let (directory, name): (&dyn Fn(&str) -> String, _) = match backup {
             BackupKind::Nothing => return Ok(None),
@@ -204,7 +208,7 @@ impl<'a> PathOpener<'a> {
             }
         };
         let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
-        // A location is also not free if a component of its path is not a directory.
+        // A location below a file is not free either, since the error is then not `NotFound`.
         let is_free = |candidate: &String| {
             let found = self.host.path(candidate).symlink_metadata();
             found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
@@ -214,8 +218,8 @@ impl<'a> PathOpener<'a> {
         free.map(|free| own_path(place(free))).transpose()
     }
 
-    /// Returns the part of a path that can exist now. Nothing can exist below a path that will become a
-    /// directory.
+    /// Returns the part of a path at which something can exist already. If the steps create a directory above
+    /// the path, this part ends with that directory, since nothing can exist below it yet.
     fn existing_part<'p>(&self, path: &'p str) -> &'p str {
         let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
         above.find(|above| self.new_directories.contains(above)).unwrap_or(path)

@@ -1,8 +1,8 @@
-//! Sets the owners of staged things.
+//! Sets the owners of staged files and directories.
 //!
 //! New accounts are created only after all content of the change has been validated, so that a rejected
-//! change does not leave accounts on the host. Until its owner exists, a staged thing is accessible only to
-//! root.
+//! change does not leave accounts on the host. Until its owner exists, a staged file or directory is
+//! accessible only to root.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,18 +23,20 @@ use crate::host::accounts::Accounts;
 use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
 
-/// The permission bits that a staged thing may have until its owner exists: the owner bits only. Other users
-/// must not have access yet, and a set-id bit would run the file with the rights of root.
+/// The permission bits that a staged file or directory may have until its owner exists: only the owner bits.
+/// Other users must not have access yet. A set-id bit would let them run the file with the rights of root,
+/// who owns it until then.
 pub const WAITING: u32 = 0o700;
 
-/// The accounts by which owners of staged things are set.
+/// The accounts that can own staged files and directories: existing accounts, and accounts that the
+/// transaction creates.
 pub struct Ownership {
     accounts: Accounts,
     new_accounts: NewAccounts,
 }
 
 impl Ownership {
-    /// Reads the accounts of the host, and collects those that the transaction creates.
+    /// Reads the accounts of the host, and collects the accounts that the transaction creates.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -42,8 +44,8 @@ impl Ownership {
         Ok(Self { accounts: Accounts::read(host)?, new_accounts: NewAccounts::with(journal.accounts()) })
     }
 
-    /// Sets the owner and mode of a staged file or directory. If this transaction creates its owner or group,
-    /// root stays the owner for now.
+    /// Sets the owner and mode of a staged file or directory. If this transaction creates the owner or group,
+    /// root stays the owner until the account exists.
     ///
     /// # Errors
     /// [`Code::Account`] if the owner or group does not exist and will not be created, or the problem that
@@ -95,7 +97,7 @@ pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> 
     Ok((uid, gid))
 }
 
-/// Sets the owner of a file and then its mode, since a change of owner clears the set-id bits.
+/// Sets the owner of a file, and only then its mode, since a change of owner clears the set-id bits.
 ///
 /// # Errors
 /// The error of the system call.
@@ -104,7 +106,8 @@ pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     Ok(disk::change_mode(&file, mode)?)
 }
 
-/// Changes the owners of everything that was staged for new accounts, and syncs it. The accounts must exist.
+/// Sets the owner of every file and directory that was staged for a new account, and syncs it. The new
+/// accounts must exist by now.
 ///
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
@@ -134,7 +137,7 @@ pub fn hand_over(host: &Host, journal: &Journal) -> Result<(), Problem> {
     flush::flush(host, &directories, at_once)
 }
 
-/// A staged thing whose owner must be set after its account has been created.
+/// A staged file or directory whose owner is set after the account of the owner has been created.
 struct Waiting<'j> {
     slot: &'j str,
     inode: u64,
@@ -149,9 +152,10 @@ impl<'j> Waiting<'j> {
         Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
-    /// Opens the staged thing. The owner of the slot's directory could have replaced it with something else,
-    /// which must not get these rights. An inode number can be reused, but only NixFleet creates things in
-    /// slots that root owns.
+    /// Opens the staged file or directory. Fails if another file has replaced it, which the owner of the
+    /// slot's directory can do: that file must not get these rights. The inode number alone proves nothing,
+    /// since it can be reused. Therefore, the file must be owned by root, too: in slots, only NixFleet
+    /// creates files that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
         let failed = |error: io::Error| host_file("set the owner of", self.slot, &error);
         let replaced = || failed(io::Error::other("another process replaced the file"));

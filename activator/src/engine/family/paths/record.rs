@@ -16,12 +16,14 @@ use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 
-/// The time in nanoseconds after which another change is certain to get a different timestamp. The clock of a
-/// filesystem ticks at least every 10 ms, or every second if the filesystem stores whole seconds.
+/// The time in nanoseconds after a change of a file, after which another change is certain to get a different
+/// timestamp. The clock of a filesystem ticks at least every 10 ms, or every second if the filesystem stores
+/// whole seconds.
 const TICK: i64 = 20_000_000;
 const TICK_OF_SECONDS: i64 = 2_000_000_000;
 
-/// Returns all owned paths. `entries` contains the journal entries of the path steps.
+/// Returns all paths that NixFleet owns after the transaction. `entries` contains the journal entries of the
+/// path steps.
 pub(in crate::engine) fn paths_after<'e>(
     old: &State,
     observed: &Observed,
@@ -34,7 +36,8 @@ pub(in crate::engine) fn paths_after<'e>(
     for (path, declared) in &manifest.entries {
         let entry = entries.get(path).copied();
         let known = old.paths.get(path).map(|owned| owned.origin.clone());
-        // A directory that is moved away gets a new origin, since its original is in the backup from now on.
+        // If the step moves a directory into a backup, the path gets a new origin, since this backup is the
+        // original from now on.
         let known = known.filter(|_| !entry.is_some_and(moves_original));
         let origin = known.unwrap_or_else(|| origin(declared, entry));
         paths.insert(path.clone(), owned(declared, origin));
@@ -52,7 +55,7 @@ pub(in crate::engine) fn paths_after<'e>(
     paths
 }
 
-/// Whether the step moves a directory away that will be restored when the management of the path ends.
+/// Whether the step moves away a directory that will be restored when the management of the path ends.
 fn moves_original(entry: &PathEntry) -> bool {
     matches!(entry, PathEntry::MoveAway { step, .. } if step.backup == BackupKind::Original)
 }
@@ -109,7 +112,7 @@ fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
             Entry::File(_) | Entry::Link(_) | Entry::Absent(_) => original(step.backup, backup),
         },
         PathEntry::CreateDirectory { step, .. } => match (declared, &step.before) {
-            // An empty directory has been replaced because its owner or mode changed.
+            // The step replaced an empty directory to change its owner or mode.
             (Entry::Directory(_), Some(was)) if was.sha256.is_none() && was.link.is_none() => {
                 Origin::Existed { access: was.access.clone() }
             }
@@ -188,7 +191,7 @@ pub(in crate::engine) fn record_stats(host: &Host, state: &mut State) {
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };
-        // An excluded path may be in an unsafe directory.
+        // An error is ignored, since an excluded path may be in an unsafe directory.
         let Ok(Some(directory)) = walk.parent(path) else { continue };
         let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
         let found = FileStat::of(&found);

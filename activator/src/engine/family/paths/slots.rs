@@ -8,27 +8,31 @@ use serde::{Deserialize, Serialize};
 use crate::engine::state::FileStat;
 use crate::host::HOME;
 
-/// The directory of slots under [`HOME`]. It is used if the destination is on the same filesystem and mount.
+/// The name of the directory under [`HOME`] that contains slots. It is used if the managed path is on the
+/// same filesystem and mount as [`HOME`].
 pub const SLOTS: &str = "tx";
-/// The directory of originals under [`HOME`]. Each original is in its own subdirectory.
+/// The name of the directory under [`HOME`] that contains originals, each in its own subdirectory.
 pub const ORIGINALS: &str = "originals";
 /// The name of an original in its subdirectory.
 pub const CONTENT: &str = "content";
-/// The directory of backups of replaced content under [`HOME`].
+/// The name of the directory under [`HOME`] that contains the backups that are not originals.
 pub const BACKUPS: &str = "kept";
 
-/// The location at which a new thing is staged, and with which the replaced thing is exchanged.
+/// A location at which a new file, link or directory is staged. From there, it is exchanged with what exists
+/// at the managed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The path, which contains the new thing before the exchange and the old thing after it.
+    /// The path of the slot. It contains the new file, link or directory before the exchange, and the old one
+    /// afterwards.
     pub place: AbsPath,
-    /// The inode of the new thing, or `None` before it is staged.
+    /// The inode of the new file, link or directory, or `None` if nothing is staged yet.
     pub staged: Option<u64>,
-    /// The thing that is replaced, or `None` if nothing exists at the destination.
+    /// The attributes of what is replaced, or `None` if nothing exists at the managed path.
     pub replaced: Option<Replaced>,
 }
 
-/// The attributes by which a change of the replaced thing since planning is detected.
+/// The attributes of a file, link or directory that will be replaced. They show whether it has changed since
+/// planning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
     /// The length in bytes, or 0 for a directory.
@@ -42,7 +46,7 @@ pub struct Replaced {
 impl Replaced {
     /// Returns the attributes in a `stat` result. The inode is not included, since an overlay filesystem
     /// changes it at the first write. For a directory, only the mode is included, since the removal of
-    /// managed things in it changes its size and time.
+    /// managed files from it changes its size and time.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let FileStat { size, mtime, .. } = FileStat::of(stat);
@@ -51,20 +55,22 @@ impl Replaced {
     }
 }
 
-/// Returns the slot of an entry under [`HOME`].
+/// Returns the path of an entry's slot under [`HOME`]. `index` is the position of the entry in the
+/// transaction.
 #[must_use]
 pub fn at_home(transaction: u64, index: usize) -> String {
     format!("{HOME}/{SLOTS}/{transaction}/{index}")
 }
 
-/// Returns the slot of an entry in a directory above its destination. `directory` is empty for the root
-/// directory.
+/// Returns the path of an entry's slot in `directory`, which is a directory above the managed path. For the
+/// root directory, `directory` is empty.
 #[must_use]
 pub fn beside(directory: &str, transaction: u64, index: usize) -> String {
     format!("{directory}/.nixfleet-tx-{transaction}-{index}")
 }
 
-/// Whether a location can be the slot of the entry for a path.
+/// Whether `slot` is a location that NixFleet can have chosen as the slot of an entry. `path` is the managed
+/// path of the entry.
 #[must_use]
 pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     let above = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
@@ -72,7 +78,8 @@ pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     slot == at_home(transaction, index) || directory.is_some_and(above)
 }
 
-/// Whether a location can be that of an original: the only file in its own subdirectory.
+/// Whether `path` can be the location of an original: the name [`CONTENT`] in a subdirectory of
+/// [`ORIGINALS`].
 #[must_use]
 pub fn is_original(path: &str) -> bool {
     let inside = path.strip_prefix(HOME).and_then(|rest| rest.strip_prefix('/'));
@@ -80,7 +87,7 @@ pub fn is_original(path: &str) -> bool {
     matches!(names[..], [ORIGINALS, directory, CONTENT] if !directory.is_empty())
 }
 
-/// Whether a location can be that of a backup.
+/// Whether `path` can be the location of a backup that is not an original.
 #[must_use]
 pub fn is_copy(path: &str) -> bool {
     path.starts_with(&format!("{HOME}/{BACKUPS}/"))

@@ -28,7 +28,7 @@ use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Stages everything that a transaction needs, and records the inodes in its journal.
+/// Stages everything that a transaction needs, and records the inodes of what it stages in the journal.
 ///
 /// # Errors
 /// [`Code::HostFile`] or [`Code::DiskFull`].
@@ -133,12 +133,13 @@ impl Stager<'_> {
         let Some(to) = self.slots.parent(backup)? else { return Ok(()) };
         let copy_or_link =
             if matches!(entry, PathEntry::Own { .. }) { backup::copy } else { backup::link_or_copy };
-        // The directory itself is moved to the backup after the commit.
+        // A directory that is moved away is not copied. It is moved to the location of its backup after the
+        // commit.
         let is_moved = matches!(entry, PathEntry::MoveAway { .. });
         if !is_moved {
             copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
         }
-        // The name may meanwhile refer to a different file than the planned one.
+        // The name may meanwhile refer to a different file than the file that was planned to be replaced.
         if let Some(slot) = entry.slot().filter(|_| !is_moved)
             && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {
@@ -153,7 +154,8 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Creates the directory of a slot or backup for root only, if it is under [`HOME`].
+    /// Creates the directory in which a slot or backup will be, if this directory is under [`HOME`]. Only
+    /// root can access it.
     fn make_directory(&mut self, path: &str) -> Result<(), Problem> {
         let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
         if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {
@@ -218,8 +220,8 @@ pub(in crate::engine) fn lost(original: &str) -> Problem {
         .help("restore the original from another backup, or keep the path managed")
 }
 
-/// Moves leftover slots to the backups. There must be no open transaction. Such a slot contains, for example,
-/// a directory that could not be removed because someone had put files into it.
+/// Moves leftover slots to the backups. A leftover slot contains, for example, a directory that could not be
+/// removed because someone had put files into it. There must be no open transaction.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -229,7 +231,7 @@ pub fn back_up_stale_slots(host: &Host) -> Result<(), Problem> {
     let back_up = || -> io::Result<()> {
         for stale in fs::read_dir(&slots)? {
             let stale = stale?;
-            // Empty directories are removed instead.
+            // An empty directory is removed and not moved.
             if disk::remove_directory(CWD, stale.path()).is_ok() {
                 continue;
             }

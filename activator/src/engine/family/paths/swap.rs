@@ -1,8 +1,8 @@
-//! Exchanges a staged thing with the thing at its destination atomically, and undoes the exchange. A thing is
-//! a file, link or directory.
+//! Exchanges a staged file, link or directory atomically with what exists at its destination, and undoes the
+//! exchange.
 //!
-//! After an interruption at any point, every function can be called again, since it first checks the current
-//! locations of both things.
+//! After an interruption at any point, every function can be called again, since it first checks what the
+//! slot and the destination contain.
 
 use std::io;
 
@@ -19,18 +19,19 @@ use crate::host::mounts;
 use crate::host::walk::{self, Directory, Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
-/// Exchanges things between destinations and slots. It uses two walks, so that both directories stay open.
+/// Exchanges the contents of destinations and slots. It uses two walks, so that the parent directories of a
+/// destination and of its slot stay open at the same time.
 pub struct Swapper<'h> {
     destinations: Walk<'h>,
     slots: Walk<'h>,
 }
 
-/// The path of a destination and of its slot.
+/// The path of a destination and the path of its slot.
 #[derive(Clone, Copy)]
 pub struct Places<'a> {
-    /// The destination.
+    /// The path of the destination.
     pub path: &'a str,
-    /// The slot.
+    /// The path of the slot.
     pub slot: &'a str,
 }
 
@@ -41,8 +42,8 @@ impl<'h> Swapper<'h> {
         Self { destinations: Walk::new(host), slots: Walk::new(host) }
     }
 
-    /// Moves a staged thing to its destination. Afterwards, the slot contains the thing that was there
-    /// before.
+    /// Moves the staged content of a slot to its destination. Afterwards, the slot contains what existed at
+    /// the destination before.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`] if the destination has changed since it was planned.
@@ -53,7 +54,7 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
-    /// Moves the thing at a destination into the slot.
+    /// Moves what exists at a destination into the slot.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`], as in [`Swapper::bring_in`].
@@ -83,8 +84,9 @@ impl<'h> Swapper<'h> {
         if with_content { pair.replaced(replaced).map(drop) } else { pair.check(replaced) }
     }
 
-    /// Moves a directory from `from` to `to`, which are a slot and a backup. Does nothing if nothing exists
-    /// at `from`, or if `inode` is given and does not match.
+    /// Moves a directory from `from` to `to`. One of the two paths is a slot, the other path is a backup.
+    /// Does nothing if nothing exists at `from`, or if `inode` is given and is not the inode of this
+    /// directory.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -145,8 +147,9 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a created directory that replaced nothing, unless someone has put something into it. Returns
-    /// whether the directory must be undone with [`Swapper::bring_back`] instead.
+    /// Removes a directory that the transaction created where nothing existed, unless someone has put
+    /// something into it. Does nothing and returns true if the slot is not empty: the caller must then undo
+    /// the step with [`Swapper::bring_back`].
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -170,7 +173,7 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        // If the home cannot be read because its owner blocks access, someone has used it.
+        // A home that cannot be read counts as used, since its owner must have blocked the access.
         let is_unused =
             |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
         if pair.was_brought_in(staged)? {
@@ -182,7 +185,7 @@ impl<'h> Swapper<'h> {
         if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
             return Ok(());
         }
-        // A process may have put something into the home before it was moved into the slot.
+        // A process may have put something into the home just before the home was moved into the slot.
         if is_unused(pair.slot, pair.slot_name) {
             match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
                 // A process that still uses the directory has created something in it.
@@ -255,7 +258,8 @@ impl<'h> Swapper<'h> {
         pair.ok_or_else(|| outdated(path))
     }
 
-    /// Opens both directories. Returns `None` if one of them does not exist.
+    /// Opens the parent directories of the destination and of the slot. Returns `None` if one of these
+    /// directories does not exist.
     fn pair_if_there<'a>(&'a mut self, places: Places<'a>) -> Result<Option<Pair<'a>>, WalkRefusal> {
         let destination = self.destinations.way_to(places.path)?;
         let slot = self.slots.way_to(places.slot)?;
@@ -291,9 +295,9 @@ impl Pair<'_> {
         })
     }
 
-    /// Checks that the thing in the slot is the planned one and, if it is a directory, that it is empty. The
-    /// check is done in the slot because no other user can change the thing there. If the check fails, the
-    /// undo restores the thing.
+    /// Checks that the slot now contains what the plan replaces. If this is a directory, checks that it is
+    /// empty. The check is done in the slot because no other user can change the content of a slot. If the
+    /// check fails, the undo moves the content of the slot back to the destination.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
         let is_emptied = match self.replaced(replaced)? {
             Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path)?,
@@ -302,13 +306,13 @@ impl Pair<'_> {
         if is_emptied { Ok(()) } else { Err(outdated(self.places.path)) }
     }
 
-    /// Returns the thing in the slot. It must be the one that the plan replaces.
+    /// Inspects what is in the slot. Fails if it is not what the plan replaces.
     fn replaced(&self, replaced: Option<Replaced>) -> Result<Option<Stat>, Problem> {
         let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
         if stat.as_ref().map(Replaced::of) == replaced { Ok(stat) } else { Err(outdated(self.places.path)) }
     }
 
-    /// Whether the staged thing, identified by its inode, has been moved from the slot to the destination.
+    /// Whether the staged content has been moved from the slot to the destination. `staged` is its inode.
     fn was_brought_in(&self, staged: u64) -> Result<bool, WalkRefusal> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
         Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
@@ -336,14 +340,15 @@ impl Pair<'_> {
         WalkRefusal::within(self.destination, &self.cause(errno.into()), problem)
     }
 
-    /// Returns the cause of a failed rename. A user may have mounted something at the destination since it
-    /// was inspected.
+    /// Returns the cause of a failed rename. A user may have mounted something at the destination since the
+    /// destination was inspected.
     fn cause(&self, error: io::Error) -> io::Error {
         mounts::mounted_by(self.destination.fd, self.name).map_or(error, mounts::foreign)
     }
 }
 
-/// Returns the inode at a path. `directory` is its open parent directory, if that exists.
+/// Returns the inode at a path. `directory` is its open parent directory, or `None` if the parent directory
+/// does not exist.
 fn inode(directory: Option<Directory<'_>>, path: &str) -> Result<Option<u64>, WalkRefusal> {
     let Some(directory) = directory else { return Ok(None) };
     match walk::look(directory.fd, name_of(path)) {

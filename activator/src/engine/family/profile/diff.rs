@@ -8,7 +8,8 @@ use crate::engine::plan::diff::{Differ, TargetView};
 use crate::engine::state::State;
 
 impl Differ<'_> {
-    /// Reports drift if the active generation is not the one that the last transaction activated.
+    /// Reports drift if the active generation differs from the generation that the last transaction
+    /// activated.
     pub(in crate::engine) fn profile(&mut self) {
         let number = self.observed.profile.current.as_ref().map(|generation| generation.number);
         if number != self.state.generation {
@@ -20,8 +21,8 @@ impl Differ<'_> {
     }
 }
 
-/// Creates the step that activates a generation for the target closure, or returns `None` if it is already
-/// active.
+/// Creates the step that activates a generation for the target closure, or returns `None` if this generation
+/// is already active.
 pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed: &Observed) -> Option<Step> {
     let profile = &observed.profile;
     let current = profile.current.as_ref();
@@ -30,7 +31,8 @@ pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed:
         Some(number) => from == Some(number),
         None => current.is_some_and(|generation| generation.closure == target.closure),
     };
-    // If only the profile link was changed by hand, the closure already has a numbered generation.
+    // If someone only changed the profile link by hand, the generation of the last transaction still contains
+    // the target closure. In that case, this generation is activated again.
     let known = || {
         let generation = profile.generation(state.generation?)?;
         (generation.closure == target.closure).then_some(generation.number)

@@ -16,7 +16,8 @@ pub enum ProfileEntry {
     SwitchProfile {
         /// The step from the plan.
         step: SwitchProfile,
-        /// The number of the new generation, or `None` if the generation existed before this transaction.
+        /// The number of the generation that the step creates, or `None` if the generation existed before
+        /// this transaction.
         created: Option<u64>,
     },
 }
@@ -33,7 +34,7 @@ impl ProfileEntry {
         }
     }
 
-    /// Converts a step and facts read from a journal.
+    /// Creates the entry from the step and the facts that a journal contains.
     pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             ProfileStep::SwitchProfile(step) => {

@@ -1,5 +1,6 @@
-//! Bystanders: units that no step names, but that systemd starts or stops together with units of the steps
-//! because of dependencies such as `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=` and `OnFailure=`.
+//! Handles bystanders. A bystander is a unit that no step names, but that systemd starts or stops together
+//! with the unit of a step, because of a dependency such as `Requires=`, `BindsTo=`, `PartOf=`, `Conflicts=`
+//! or `OnFailure=`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +70,7 @@ pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     unit: UnitName,
-    /// Whether NixFleet manages the unit, that is, the manifest sets whether it is enabled.
+    /// Whether NixFleet manages the unit: the manifest states whether the unit is enabled.
     is_ours: bool,
     why: String,
 }
@@ -81,7 +82,7 @@ impl Missing {
         format!("{} ran before and no longer runs: {}", self.unit, self.why)
     }
 
-    /// Returns the problem because of which the change is undone, or `None` if NixFleet does not manage the
+    /// Returns the problem that causes the undo of the change, or `None` if NixFleet does not manage the
     /// unit.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
@@ -109,15 +110,16 @@ pub struct Bystanders<'a> {
 }
 
 impl<'a> Bystanders<'a> {
-    /// Returns `None` if the transaction recorded no running units, or if systemd does not run on the host.
+    /// Creates the handler for the transaction in this journal. Returns `None` if the transaction recorded no
+    /// running units, or if systemd does not run on the host.
     #[must_use]
     pub fn of(host: &Host, journal: &'a Journal, declared: &'a BTreeMap<UnitName, Unit>) -> Option<Self> {
         let named = moved(journal.units().filter_map(UnitEntry::job)).collect();
         Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
     }
 
-    /// Starts the bystanders again that systemd has stopped. Returns the started units, and those that cannot
-    /// be started.
+    /// Starts the bystanders again that systemd has stopped. Returns the started units, and the units that
+    /// cannot be started.
     ///
     /// # Errors
     /// [`Code::Unit`] if systemd does not answer.
@@ -135,8 +137,8 @@ impl<'a> Bystanders<'a> {
         Ok((start, missing))
     }
 
-    /// Finds bystanders that are down, although NixFleet or systemd has started them again. Units in `known`
-    /// are left out.
+    /// Finds bystanders that are down again after they were started again. Skips the units in `known`, which
+    /// have been reported already.
     ///
     /// # Errors
     /// The same as [`Bystanders::bring_back`].
@@ -187,7 +189,8 @@ impl<'a> Bystanders<'a> {
         let roots = self.systemd.show(&self.named.iter().copied().collect::<Vec<_>>())?;
         let pulled = self.systemd.pulled_in(roots.values(), &newcomers)?;
         let states = self.systemd.show(&pulled.iter().collect::<Vec<_>>())?;
-        // A oneshot service that is still running, such as one that reports the failure, ends by itself.
+        // A oneshot service that is still running is not stopped, since it ends by itself. It may report the
+        // failure.
         let works = |state: &UnitState| state.is_oneshot() && state.active != "active";
         let units: Vec<&UnitName> = pulled
             .iter()
@@ -196,7 +199,8 @@ impl<'a> Bystanders<'a> {
         self.systemd.job(Verb::Stop, &units)
     }
 
-    /// Returns the units that systemd may have stopped up to now because of the units of the change.
+    /// Returns the units that systemd may have stopped up to now because the change starts, stops or restarts
+    /// other units.
     ///
     /// # Errors
     /// The same as [`Bystanders::bring_back`].
@@ -204,8 +208,8 @@ impl<'a> Bystanders<'a> {
         self.stopped_along(&self.systemd.running()?)
     }
 
-    /// Returns the bystanders that systemd may have stopped, according to the dependencies in the old or new
-    /// files.
+    /// Returns the bystanders that systemd may have stopped, according to the dependencies in the old or the
+    /// new unit files.
     fn stopped_along(&self, now: &Running) -> Result<BTreeSet<UnitName>, Problem> {
         let newcomers = now.keys().filter(|unit| !self.before.running.contains_key(*unit));
         let roots: BTreeSet<&UnitName> = self.named.iter().copied().chain(newcomers).collect();
@@ -215,8 +219,9 @@ impl<'a> Bystanders<'a> {
         Ok(along)
     }
 
-    /// Whether a unit that ran before and is down should run. This is the case if systemd may have stopped it
-    /// as a side effect (`along`), or if the manifest enables it and it normally runs all the time.
+    /// Whether a unit should run. The unit ran before the transaction and is down now. It should run if
+    /// systemd may have stopped it as a side effect (`along`), or if the manifest enables it and it normally
+    /// runs all the time.
     fn should_run(&self, unit: &UnitName, state: &UnitState, along: bool) -> bool {
         let worked = state.is_oneshot() && self.before.running.get(unit).is_some_and(|was| was != "active");
         let enabled = || {
@@ -226,7 +231,7 @@ impl<'a> Bystanders<'a> {
         !worked && (along || enabled())
     }
 
-    /// Returns the reason why a unit cannot be started again, or `None` if it can.
+    /// Returns the reason why a unit cannot be started again, or `None` if it can be started.
     fn hindrance(state: &UnitState, now: &Running) -> Option<String> {
         let rival = || state.conflicts.iter().find(|unit| now.contains_key(*unit));
         if state.absent {

@@ -54,7 +54,7 @@ impl UnitEntry {
         }
     }
 
-    /// Converts a step and facts read from a journal.
+    /// Creates the entry from the step and the facts that a journal contains.
     pub(in crate::engine) fn read(step: UnitStep, facts: Facts) -> Result<Self, Mismatch> {
         let (verb, job) = match step {
             UnitStep::StopUnit(job) => (Verb::Stop, job),

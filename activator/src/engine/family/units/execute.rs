@@ -34,7 +34,8 @@ impl<'a> UnitChanges<'a> {
         self.systemd.map_or(Ok(()), Systemd::daemon_reload)
     }
 
-    /// Executes several jobs. They are passed to systemd together, because it determines their order.
+    /// Executes several jobs. All jobs are passed to systemd together, because systemd determines their
+    /// order.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::Unit`].

@@ -16,12 +16,12 @@ use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 
-/// An empty set of declared units, for calls in the undo that do not need them.
+/// An empty set of declared units, for calls in the undo that do not need the declarations.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 
 /// Records in the journal which units the change has stopped indirectly. This must happen while the new files
 /// are still in place: after the old files have been restored, systemd does not know a `Conflicts=` that the
-/// change added. Returns the journal if it has changed, and the problem if the query has failed.
+/// change added. Returns the journal if it has changed, and the problem if systemd could not be queried.
 pub(in crate::engine) fn note_stopped(
     host: &Host,
     journal: &Journal,
@@ -62,7 +62,8 @@ pub(in crate::engine) struct BringUpResult {
 }
 
 impl<'a> Units<'a> {
-    /// Returns `None` if systemd does not run on the host.
+    /// Prepares the undo of the unit steps in this journal. Returns `None` if systemd does not run on the
+    /// host.
     pub(in crate::engine) fn of(host: &'a Host, journal: &'a Journal) -> Option<Self> {
         Systemd::of(host).map(|systemd| Self { host, journal, systemd })
     }
@@ -79,7 +80,7 @@ impl<'a> Units<'a> {
     }
 
     /// Makes systemd reload its unit files after the old files have been restored. Returns the problem if
-    /// that fails. At boot, `boot_on` does this.
+    /// that fails. Does nothing at boot, since `boot_on` reloads the files then.
     pub(in crate::engine) fn reread(&self, moment: UndoTime) -> Option<Problem> {
         let reads = moment == UndoTime::Running && self.journal.reloads_daemon();
         if reads { self.systemd.daemon_reload().err() } else { None }
@@ -154,12 +155,13 @@ impl<'a> Units<'a> {
             match (is_same(state, before), verb) {
                 (true, Verb::Reload) => jobs.push((Verb::Reload, unit)),
                 (true, _) => {}
-                // A unit that is down can be started even if it refuses manual stops.
+                // A unit that is down is started and not restarted, since systemd would refuse the restart of
+                // a unit that refuses manual stops.
                 (false, _) if state.is_some_and(UnitState::is_up) => jobs.push((Verb::Restart, unit)),
                 (false, _) => jobs.push((Verb::Start, unit)),
             }
         }
-        // The time limits are those of the generation that is being restored.
+        // The time limits of the generation that is being restored apply to these jobs.
         let units = match State::read(self.host) {
             Ok((state, _)) => state.units,
             Err(problem) => {
@@ -186,8 +188,8 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Starts the units again that systemd stopped as a side effect. Returns those that cannot be started or that
-/// end immediately.
+/// Starts the units again that systemd stopped as a side effect. Returns the units that cannot be started or
+/// that end immediately.
 fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     let (_, mut missing) = bystanders.bring_back()?;
     thread::sleep(FIRST_MOMENTS);

@@ -35,8 +35,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Warns about missing units in the `[Install]` section of an enabled unit, since these never start the
-    /// unit.
+    /// Warns if the `[Install]` section of an enabled unit names a unit that does not exist, since the
+    /// missing unit never starts the enabled unit.
     fn warn_of_missing_targets(&mut self, name: &UnitName, unit: &Unit) {
         let targets = unit.wanted_by().filter(|target| self.is_missing(target));
         for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
@@ -90,8 +90,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a unit neither exists on the host nor is declared. For an instance, the template is looked up.
-    /// A name that is a shared prefix is never missing.
+    /// Whether a unit neither exists on the host nor is declared. For an instance, a declaration of its
+    /// template is enough. A name that stands for all units with a common prefix is never missing.
     fn is_missing(&self, name: &UnitName) -> bool {
         let units = &self.manifest.units;
         let template = || name.template().and_then(|template| declared_as(units, &template));
@@ -102,7 +102,8 @@ impl Differ<'_> {
         self.observed.absent.contains(name) || self.observed_state(name, false).absent || goes()
     }
 
-    /// Whether the unit of the distribution remains after the managed unit file has been removed.
+    /// Whether a unit still exists after its managed unit file has been removed, because an earlier unit file
+    /// is restored.
     fn comes_back(&self, name: &UnitName) -> bool {
         let before = self.state.units.get(name);
         before.is_some_and(|unit| unit.files.iter().any(|path| self.was_there_before(path)))

@@ -8,8 +8,8 @@ use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 
 impl Differ<'_> {
-    /// Reports the actions on masked units, which would fail, and the drop-ins of masked units, which have no
-    /// effect.
+    /// Reports each action on a masked unit, since the action would fail. Also reports the drop-ins of a
+    /// masked unit, since the drop-ins would have no effect.
     pub(in crate::engine) fn masked(&mut self, actions: &UnitActions) {
         for (unit, action, why) in actions.iter() {
             if action != UnitAction::Stop && self.stays_masked(unit) {
@@ -32,8 +32,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Reports the mask of a managed unit as drift. The mask is a hand edit of the unit file and will be
-    /// removed.
+    /// Reports as drift that a managed unit is masked. The mask is a hand edit of the unit file, and the
+    /// change removes it.
     pub(in crate::engine) fn unmasked(&mut self, name: &UnitName, unit: &Unit) {
         if unit.enabled.is_some() && self.is_masked(name) && !self.stays_masked(name) {
             self.drifted(name, "masked");

@@ -42,7 +42,7 @@ impl Differ<'_> {
     }
 
     /// Returns the units that a declaration applies to: the unit itself, the instances of a template, or the
-    /// units that share the prefix.
+    /// units whose names have the declared prefix.
     fn running_forms(&self, name: &UnitName, unit: &Unit) -> BTreeSet<UnitName> {
         let observed = self.observed.units.iter().flat_map(BTreeMap::keys);
         let loaded = observed.filter(|form| form.template().as_ref() == Some(name) || name.has_member(form));
@@ -51,13 +51,13 @@ impl Differ<'_> {
         loaded.chain(itself).chain(&unit.instance).chain(before).cloned().collect()
     }
 
-    /// Whether a unit has its own unit file. A unit that has only drop-ins uses the unit file of its
-    /// template.
+    /// Whether the unit `form` has its own declared unit file. A unit that has only declared drop-ins uses
+    /// the unit file of its template.
     fn stands_for_itself(&self, name: &UnitName, form: &UnitName) -> bool {
         form == name || self.manifest.units.get(form).is_some_and(|own| own.enabled.is_some())
     }
 
-    /// Plans the action on a declared unit.
+    /// Plans the action on `target`, which is one of the units that the declaration of `name` applies to.
     fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let before = self.state.units.get(name);
         let is_another = target != name && self.stands_for_itself(name, target);
@@ -90,8 +90,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a change of a file of `name` affects the unit `form`, according to the files that systemd has
-    /// read.
+    /// Whether a change of a file of the unit `name` affects the unit `form`. This depends on the files that
+    /// systemd has read for `form`.
     fn concerns(&self, path: &ManagedPath, name: &UnitName, form: &UnitName) -> bool {
         let is_drop_in = path.strip_prefix(UNITS).is_some_and(|path| path.contains('/'));
         if !self.changed.contains(path) || form == name {
@@ -99,7 +99,8 @@ impl Differ<'_> {
         }
         let state = self.observed_state(form, false);
         if is_drop_in {
-            // An existing drop-in with the same file name may take precedence over it.
+            // Another drop-in with the same file name may take precedence. In that case, systemd has not read
+            // this drop-in.
             let is_new = *self.found(path) == Found::Missing;
             is_new || state.drop_ins.is_empty() || state.drop_ins.iter().any(|read| *read == **path)
         } else {
@@ -135,7 +136,7 @@ impl Differ<'_> {
         let is_form = target == name || self.is_made_of(target, name);
         let comes_back = unit.enabled.is_none() || unit.files.iter().any(|path| self.was_there_before(path));
         if comes_back || !is_form {
-            // The unit of the distribution remains, without the managed drop-ins.
+            // The unit itself remains, and only its managed files are removed.
             if unit.files.iter().any(|path| self.concerns(path, name, target)) {
                 self.react(target, unit.on_change, &observed, false, "its changes are removed", actions);
             }
@@ -148,7 +149,7 @@ impl Differ<'_> {
         self.state.paths.get(path).is_some_and(|owned| matches!(owned.origin, Origin::Original { .. }))
     }
 
-    /// Plans the actions on units that changed files name in `restartUnits` and `reloadUnits`.
+    /// Plans the actions on units that are listed in `restartUnits` or `reloadUnits` of a changed file.
     fn named_by_files(&mut self, actions: &mut UnitActions) {
         for path in self.changed.clone() {
             let owned = self.state.paths.get(&path);

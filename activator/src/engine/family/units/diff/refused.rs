@@ -8,8 +8,8 @@ use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
 use crate::host::systemd::Refuses;
 
 impl Differ<'_> {
-    /// Removes the actions that systemd would refuse. A warning tells when each change will take effect
-    /// instead.
+    /// Reports a problem for each reload that systemd would refuse. Removes every other action that systemd
+    /// would refuse, and warns when the change will take effect instead.
     pub(in crate::engine) fn refused(&mut self, actions: &mut UnitActions) {
         for (unit, action, why) in actions.to_vec() {
             let Refuses { start, stop, reload } = self.refuses(&unit, action);
@@ -47,8 +47,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Returns the jobs that systemd will refuse during the action. A stop uses the old files of the unit,
-    /// and every other job uses the new files.
+    /// Returns which jobs systemd will refuse at the time of the action. When a unit is stopped, its old
+    /// files are still loaded. For every other action, its new files are loaded.
     pub(in crate::engine) fn refuses(&self, unit: &UnitName, action: UnitAction) -> Refuses {
         let observed = self.observed_state(unit, false).refuses;
         let declared = self.declared(unit);
@@ -56,8 +56,8 @@ impl Differ<'_> {
         let Some(new) = declared.filter(|new| action != UnitAction::Stop && changes(&new.files)) else {
             return observed;
         };
-        // If NixFleet manages the whole unit file, a setting that is missing in it has the default of
-        // systemd.
+        // If NixFleet manages the whole unit file, a setting that is missing in the file has systemd's
+        // default.
         let by_default = |was: bool| new.enabled.is_none() && was;
         Refuses {
             start: new.handling.refuses_start.unwrap_or_else(|| by_default(observed.start)),

@@ -9,7 +9,8 @@ use nixfleet_contract::values::UnitName;
 
 use crate::host::systemd::UnitState;
 
-/// An action on a unit. If a unit has several, the action that is listed last takes precedence.
+/// An action on a unit. If several actions apply to a unit, the action that is listed last here takes
+/// precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitAction {
     /// Reload the unit.

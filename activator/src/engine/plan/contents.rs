@@ -1,5 +1,5 @@
-//! File contents that were sent with a manifest, in memory. They are needed if the closure is not on this
-//! machine yet.
+//! Keeps file contents that were sent with a manifest in memory. The contents are needed if the closure is
+//! not on this machine yet.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,13 +13,14 @@ use crate::digest;
 use crate::engine::recovery_unit;
 use crate::host::disk::Writer;
 
-/// File contents by their SHA-256. Each is in an anonymous file, which exists as long as this process.
+/// File contents by their SHA-256. Each content is in an anonymous file, which exists as long as this
+/// process.
 #[derive(Debug, Default)]
 pub struct Contents(BTreeMap<String, File>);
 
 impl Contents {
     /// Adds the contents of NixFleet's own files, which a closure need not contain. If the machine has no
-    /// memory for them, they are missing like any other content.
+    /// memory for these contents, they are missing, like contents that were not sent.
     #[must_use]
     pub fn with_own(mut self) -> Self {
         let own = Self::hold(recovery_unit::contents());
@@ -30,7 +31,7 @@ impl Contents {
     /// Stores contents in anonymous files.
     ///
     /// # Errors
-    /// The machine has no memory for them.
+    /// Fails if the machine has no memory for the contents.
     pub fn hold<'c>(contents: impl IntoIterator<Item = &'c [u8]>) -> io::Result<Self> {
         let held = contents.into_iter().map(|content| {
             let file = File::from(rustix::fs::memfd_create("nixfleet-content", MemfdFlags::CLOEXEC)?);
@@ -40,7 +41,7 @@ impl Contents {
         held.collect::<io::Result<_>>().map(Self)
     }
 
-    /// Returns a path at which this process and its children can read the content with a digest.
+    /// Returns a path from which this process and its children can read the content that has this digest.
     #[must_use]
     pub fn path(&self, sha256: &str) -> Option<PathBuf> {
         let file = self.0.get(sha256)?;

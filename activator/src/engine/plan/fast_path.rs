@@ -1,7 +1,7 @@
 //! The fast path: checks quickly whether a host matches a manifest, as it does in most runs.
 //!
-//! If the digest of the manifest is the recorded one, the manifest is in force. Then the recorded paths are
-//! the declared ones, and the entries of the manifest need not be read. In every other case, the full
+//! If the manifest has the recorded digest, the manifest is in force. In that case, the recorded paths are
+//! the declared paths, so the entries of the manifest need not be read. In every other case, the full
 //! comparison decides.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,8 @@ use crate::host::accounts::Accounts;
 use crate::host::profile::Profile;
 use crate::host::walk::{self, Directory, Walk};
 
-/// Returns the plan of a host that needs no change; `None` if only a full comparison can decide that.
+/// Returns a plan without steps if the host needs no change. Returns `None` if only a full comparison can
+/// decide whether the host needs a change.
 #[must_use]
 pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let bytes = host.read_record(RECORD).ok()??;
@@ -41,8 +42,8 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
-    // The record of an excluded path contains what was on the host, not what is declared, so it proves
-    // nothing.
+    // The record of an excluded path contains what was on the host, not what is declared. Therefore, a path
+    // that matches its record may still differ from the manifest.
     if !same || !state.excluded.is_empty() || planner::home_objection(host).is_some() {
         return None;
     }
@@ -110,7 +111,7 @@ fn observe_the_rest(
     Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
 }
 
-/// A manifest whose entries are not read, except for their paths.
+/// A manifest of whose entries only the paths are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestOutline<'m> {
@@ -127,7 +128,7 @@ struct ManifestOutline<'m> {
 }
 
 impl ManifestOutline<'_> {
-    /// Whether the declared paths are the recorded ones, except for implicit directories.
+    /// Whether the declared paths are the same as the recorded paths. Implicit directories are not compared.
     fn names_the_same(&self, recorded: &[(Text<'_>, RecordedPath<'_>)]) -> bool {
         let recorded = recorded.iter().filter(|(_, recorded)| !recorded.implicit).map(|(path, _)| path);
         self.entries.iter().map(|(path, _)| path).eq(recorded)
@@ -156,7 +157,7 @@ struct PathComparer<'a> {
 }
 
 impl PathComparer<'_> {
-    /// Whether the state of a path is the recorded one.
+    /// Whether a path on the host is in its recorded state.
     fn stands(&self, directory: Directory<'_>, name: &str, recorded: &RecordedPath<'_>) -> io::Result<bool> {
         let Some(found) = walk::known(directory, name)? else {
             return Ok(recorded.kind == PathKind::Absent);

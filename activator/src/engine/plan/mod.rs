@@ -1,7 +1,7 @@
 //! Plans: the steps that bring a host from its current state to a target.
 //!
-//! - [`target`], [`contents`]: the target of a plan, and the file contents that were sent with it
-//! - [`mod@diff`]: the computation of the steps, without touching anything
+//! - [`target`], [`contents`]: the target of a plan, and the file contents that were sent with the target
+//! - [`mod@diff`]: the computation of the steps, without access to the host
 //! - [`planner`], [`preflight`], [`programs`], [`texts`]: the parts of a complete plan
 //! - [`fast_path`]: a quick check for hosts that need no change
 

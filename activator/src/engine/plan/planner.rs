@@ -25,15 +25,15 @@ pub struct Planned {
     pub plan: Plan,
     /// The recorded state.
     pub state: State,
-    /// The observed host.
+    /// What was observed on the host.
     pub observed: Observed,
 }
 
-/// Plans the steps that bring a host to a target. Leaves out file contents; see
-/// [`crate::engine::plan::texts`].
+/// Plans the steps that bring a host to a target. The plan does not contain file contents;
+/// [`crate::engine::plan::texts`] adds them.
 ///
 /// # Errors
-/// The state or the host cannot be read.
+/// Fails if the state or the host cannot be read.
 pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest)?;
@@ -80,7 +80,8 @@ fn back_to(number: u64, state: &State, observed: &Observed) -> Option<Generation
 }
 
 /// Returns a problem if the host was last applied under another name, since the addresses of two hosts may
-/// have been swapped in the inventory. A rollback is exempt: its target is a generation of this very host.
+/// have been swapped in the inventory. A rollback is not checked, because its target is a generation of this
+/// host.
 fn other_host(state: &State, target: &Target) -> Option<Problem> {
     let (last, now) = (&state.host, &target.manifest.host);
     if target.number.is_some() || last.is_empty() || last == now {
@@ -94,13 +95,13 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
     )
 }
 
-/// Returns a problem if users other than root could write to the directory of the state or that of
-/// transcripts.
+/// Returns a problem if users other than root could write to the directory of the state or to the directory
+/// of transcripts.
 pub(in crate::engine) fn home_objection(host: &Host) -> Option<Problem> {
     [HOME, transcript::DIRECTORY].into_iter().find_map(|directory| host.is_of_root_alone(directory).err())
 }
 
-/// Returns a plan without steps for a host that cannot be read. `problem`: the reason.
+/// Returns a plan without steps for a host that cannot be read. `problem` is the reason.
 #[must_use]
 pub fn refused(target: &Target, problem: Problem) -> Plan {
     Plan {

@@ -1,4 +1,4 @@
-//! Finds obstacles that would otherwise show only when a step is carried out: file attributes that forbid
+//! Finds obstacles that would otherwise be noticed only when a step is executed: file attributes that forbid
 //! every change, mounts, and read-only filesystems.
 
 use std::os::fd::AsFd as _;
@@ -13,7 +13,8 @@ use crate::engine::family::paths::slots::SLOTS;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file, mounts, profile};
 
-/// Returns the obstacles to steps. A path that cannot be inspected is skipped, since other checks report it.
+/// Returns a problem for each obstacle to the steps. Skips a path that cannot be inspected, since other
+/// checks report it.
 #[must_use]
 pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     let mut preflight = Preflight {
@@ -32,8 +33,8 @@ pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     preflight.found
 }
 
-/// Returns the directories that the steps write to besides managed paths: those of account files, of
-/// generations, and of the garbage collector roots of Nix.
+/// Returns the directories that the steps write to besides managed paths: the directories of account files,
+/// of generations, and of the garbage collector roots of Nix.
 fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str> {
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
     let accounts = any(|step| matches!(step, Step::Account(_)));
@@ -107,8 +108,8 @@ impl Preflight<'_> {
         }
     }
 
-    /// Checks a directory that NixFleet writes to. If it does not exist, checks the nearest existing
-    /// directory above, where it would be created.
+    /// Checks a directory that NixFleet writes to. If this directory does not exist, checks the nearest
+    /// existing directory above it, in which it would be created.
     fn own_place(&mut self, host: &Host, place: &str) {
         let path = host.path(place);
         let mut existing = path
@@ -123,12 +124,13 @@ impl Preflight<'_> {
 /// Flags that open a path without reading or writing it, and without following a link.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// The read-only filesystems that were reported; each is reported once.
+/// The read-only filesystems that have already been reported, since each is reported only once.
 #[derive(Default)]
 struct ReadOnly(Vec<MountPoint>);
 
 impl ReadOnly {
-    /// Returns a problem if a directory or file is on a read-only filesystem. `path`: the path to report.
+    /// Returns a problem if a directory or file is on a read-only filesystem. `path` is the path that the
+    /// problem names.
     fn problem(&mut self, there: Directory<'_>, path: &str) -> Option<Problem> {
         let flags = rustix::fs::fstatvfs(there.fd).ok()?.f_flag;
         if !flags.contains(StatVfsMountFlags::RDONLY) {
@@ -156,7 +158,7 @@ fn is_directory(directory: Directory<'_>, name: &str) -> bool {
     found.is_some_and(|stat| stat.st_mode & 0o170_000 == 0o040_000)
 }
 
-/// Whether the step creates something at a path where nothing exists.
+/// Whether the step creates a file or directory where nothing exists.
 const fn is_new(step: &Step) -> bool {
     matches!(
         step,
@@ -201,7 +203,7 @@ fn immovable(path: &str, why: &str) -> Problem {
         .help(format!("move it by hand, or apply the rest without it: --force {path}"))
 }
 
-/// Returns the problem for an error of the kernel, with advice for known causes. `verb`: the failed
+/// Returns the problem for an error of the kernel, with advice for known causes. `verb` describes the failed
 /// operation.
 #[must_use]
 pub fn refused(verb: &str, path: &str, errno: Errno) -> Problem {

@@ -11,7 +11,7 @@ use nixfleet_contract::step::{AccountStep, PathStep, Step};
 
 use crate::host::{Host, profile};
 
-/// Returns warnings for users whose shell does not exist, since they could not log in.
+/// Returns warnings for users whose shell does not exist, since these users could not log in.
 #[must_use]
 pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<Warning> {
     let warning = |step: &Step| {
@@ -30,8 +30,8 @@ pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<W
     if host.is_machine() { steps.iter().filter_map(warning).collect() } else { Vec::new() }
 }
 
-/// Returns why a program could not be run after the files of a change are in place, as far as that is known
-/// in advance.
+/// Returns the reason why a program cannot be run once the files of a change are in place. Returns `None` if
+/// no such reason is known in advance.
 #[must_use]
 pub fn lacks(host: &Host, manifest: &Manifest, steps: &[Step], program: &str) -> Option<String> {
     // Programs in the store and in the profile come with the closure.

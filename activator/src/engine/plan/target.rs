@@ -32,7 +32,7 @@ pub struct Target {
     pub number: Option<u64>,
     /// File contents that were sent with the manifest.
     pub contents: Arc<Contents>,
-    /// Paths to leave as they are, with everything that is managed below them.
+    /// The excluded paths. The change leaves these paths and all managed paths below them as they are.
     pub exclude: BTreeSet<ManagedPath>,
 }
 
@@ -57,8 +57,8 @@ impl TargetClosure {
     /// Reads the manifest of a closure that is on this machine.
     ///
     /// # Errors
-    /// [`Code::InvalidManifest`] if it cannot be read; [`Code::Usage`] if the closure is not an absolute
-    /// path.
+    /// [`Code::InvalidManifest`] if the manifest cannot be read; [`Code::Usage`] if the closure is not an
+    /// absolute path.
     pub fn of_closure(closure: &str) -> Result<Self, Problem> {
         check_absolute(closure)?;
         let path = Path::new(closure).join("manifest.json");
@@ -96,8 +96,8 @@ impl TargetClosure {
     /// Reads the manifest of a generation of the host.
     ///
     /// # Errors
-    /// [`Code::NoGeneration`] if the generation does not exist, with a list of those that do.
-    /// [`Code::InvalidManifest`] if its manifest cannot be read.
+    /// [`Code::NoGeneration`] if the generation does not exist, with a list of the existing generations.
+    /// [`Code::InvalidManifest`] if the manifest of the generation cannot be read.
     pub fn of_generation(profile: &Profile, reference: GenerationRef) -> Result<Self, Problem> {
         let current = profile.current.as_ref().map_or(u64::MAX, |generation| generation.number);
         let mut generations = profile.generations.iter().map(|info| &info.generation);
@@ -141,7 +141,7 @@ impl Target {
     /// Opens the content of a file.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn content(&self, path: &ManagedPath, file: &FileEntry) -> io::Result<Box<dyn Read>> {
         match recovery_unit::content(path, &file.sha256) {
             Some(own) => Ok(Box::new(own)),
@@ -149,8 +149,8 @@ impl Target {
         }
     }
 
-    /// Returns a path at which the content of a file can be read: in the closure, or among the contents that
-    /// were sent with the manifest. `None` if the content is not on this machine.
+    /// Returns a path from which the content of a file can be read. The path is in the closure, or belongs to
+    /// the contents that were sent with the manifest. Returns `None` if the content is not on this machine.
     #[must_use]
     pub fn place(&self, path: &ManagedPath, file: &FileEntry) -> Option<PathBuf> {
         let source = self.source(&file.source);
@@ -164,8 +164,8 @@ impl Target {
         Path::new(&self.closure).exists()
     }
 
-    /// Returns the path of a file content in the closure, which need not be on this machine yet. `source`:
-    /// the source in the manifest entry.
+    /// Returns the path of a file's content in the closure. The closure need not be on this machine yet.
+    /// `source` is the field of the manifest entry.
     #[must_use]
     pub fn source(&self, source: &str) -> PathBuf {
         Path::new(&self.closure).join(source)
@@ -187,7 +187,7 @@ fn check_absolute(closure: &str) -> Result<(), Problem> {
 pub enum GenerationRef {
     /// The generation with this number.
     Number(u64),
-    /// The generation before the one in force.
+    /// The generation before the active generation.
     Previous,
 }
 

@@ -16,11 +16,12 @@ use crate::engine::plan::target::Target;
 use crate::host::Host;
 use crate::host::walk::Walk;
 
-/// The maximum size of all file contents in a plan, in bytes: a plan is sent over the network.
+/// The maximum size of all file contents in a plan together, in bytes. The size is limited because a plan is
+/// sent over the network.
 const BUDGET: u64 = 16 * 1024 * 1024;
 
-/// Adds the old and new contents of files, for people to compare. If other users cannot read the old or the
-/// new file, neither content is added, unless `show_private` is set.
+/// Adds the old and new contents of files to a plan, so that people can compare them. If other users cannot
+/// read the old or the new file, neither content is added, unless `show_private` is set.
 pub fn add(plan: &mut Plan, host: &Host, target: &Target, show_private: bool) {
     let mut reader = TextReader { host, target, walk: Walk::new(host), budget: BUDGET, show_private };
     for step in &mut plan.steps {
@@ -87,7 +88,7 @@ impl TextReader<'_> {
         self.text(File::open(content).ok()?, size)
     }
 
-    /// Reads a file; `None` unless it is text of the expected length.
+    /// Reads a file. Returns `None` if the file is not text of the expected length.
     fn text(&mut self, file: File, size: u64) -> Option<String> {
         let mut bytes = Vec::new();
         file.take(size + 1).read_to_end(&mut bytes).ok()?;

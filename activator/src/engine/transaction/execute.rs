@@ -24,7 +24,7 @@ use crate::host::systemd::{Verb, Watch};
 const CARRIED_OUT: &str = "carried out";
 
 /// Executes the entries that create or change accounts, before any path is changed. Returns the number of
-/// entries.
+/// executed entries.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Account`].
@@ -92,13 +92,13 @@ struct Executor<'a> {
     told: Told,
     /// Whether a failed command causes an undo.
     may: May,
-    /// The problems of failed commands.
+    /// The problems of failed commands that do not cause an undo.
     failed: Vec<Problem>,
 }
 
 impl Executor<'_> {
-    /// Executes the entries in order. Adjacent entries on units are passed to systemd together, because it
-    /// determines their order.
+    /// Executes the entries in order. Adjacent entries on units are passed to systemd together, because
+    /// systemd determines their order.
     fn all(&mut self, entries: &[&JournalEntry]) -> Result<(), Problem> {
         let mut rest = entries;
         while let Some((first, after)) = rest.split_first() {

@@ -51,7 +51,7 @@ pub fn sync_directories(host: &Host, directories: &BTreeSet<String>) -> Result<(
             disk::sync(opened.fd).map_err(failed)
         };
         match sync() {
-            // The directory has been replaced by something else, perhaps by this change.
+            // A link or file has replaced the directory, perhaps because of this change.
             Err(WalkRefusal { problem, .. }) if problem.code == Code::UnsafePath => {}
             synced => synced.or_else(WalkRefusal::unless_of_others)?,
         }

@@ -6,7 +6,8 @@
 //! - [`recover`]: the recovery after an interrupted run
 //! - [`told`]: the log messages about entries
 
-// With this lint, a new kind of step does not compile until every match handles it.
+// Forbids `_` arms in matches on enums: after a new kind of step is added, the code does not compile until
+// every match handles it.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod commit;

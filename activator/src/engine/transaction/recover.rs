@@ -24,8 +24,8 @@ use crate::host::{Host, clock};
 /// The result of a recovery.
 struct Recovered {
     journal: Journal,
-    /// The generation that is active after the recovery: the new one if it was committed, else the previous
-    /// one.
+    /// The generation that is active after the recovery: the new generation if the transaction was committed,
+    /// otherwise the previous generation.
     generation: Option<Generation>,
     committed: bool,
     /// The notes of the undo, for example about units that could not be started again.
@@ -69,9 +69,9 @@ impl Recovered {
     }
 }
 
-/// Recovers from an interrupted run: finishes its transaction if it was committed, otherwise undoes it.
-/// Returns a description of the result, or `None` if there was nothing to recover. The caller must hold the
-/// lock.
+/// Recovers from an interrupted run: finishes its transaction if the transaction was committed, otherwise
+/// undoes the transaction. Returns a description of the result, or `None` if there was nothing to recover.
+/// The caller must hold the lock.
 ///
 /// # Errors
 /// [`Code::Recovery`] or [`Code::State`]. In this case, the caller must not change the host.
@@ -82,7 +82,7 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
         // A run that was killed just before it wrote its journal, or just after it removed the journal,
-        // leaves its closure pinned.
+        // leaves its closure pinned. This call unpins the closure.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -117,7 +117,8 @@ pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Pr
     Ok(Some(report))
 }
 
-/// Writes the report of a run that ended without one, after recovering the host if necessary.
+/// Writes the report of a run that ended without a report. If the run was interrupted, recovers the host
+/// first.
 ///
 /// # Errors
 /// The same as [`recover`], or an error if the report cannot be written.

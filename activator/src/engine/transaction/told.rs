@@ -11,7 +11,7 @@ use crate::engine::family::JournalEntry;
 use crate::engine::family::commands::entry::CommandEntry;
 
 /// The maximum number of entries for which each success is logged. journald drops messages of a service
-/// beyond 10,000 in 30 seconds, and an important warning could be among them.
+/// beyond 10,000 in 30 seconds, and an important warning could be among the dropped messages.
 const EACH: usize = 200;
 
 /// Logs the results of the entries of one transaction.

@@ -143,8 +143,8 @@ fn record_accounts(host: &Host, journal: &Journal) -> Result<(), Problem> {
 fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::close(host, journal)?;
     remove_slots(host, journal)?;
-    // The accounts are recorded after the slots have been removed, since a full disk may be the reason for
-    // the undo.
+    // The accounts are recorded only after the slots have been removed. If a full disk caused the undo, this
+    // removal frees space for the record.
     record_accounts(host, journal)?;
     forget_transaction(host)?;
     host.remove_record(journal::RECORD)
@@ -173,8 +173,8 @@ pub fn forget_original(host: &Host, backup: &str) -> Result<(), Problem> {
     }
 }
 
-/// Removes the directory of a transaction's slots if it is empty. It is not empty if someone has put files
-/// into a removed directory.
+/// Removes the directory of a transaction's slots if it is empty. It still contains a slot if someone has put
+/// files into a directory that the transaction moved into this slot.
 ///
 /// # Errors
 /// [`Code::HostFile`].

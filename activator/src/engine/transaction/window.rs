@@ -7,12 +7,13 @@ use nixfleet_contract::run::{Confirmation, Notice};
 
 use crate::host::transcript::Transcript;
 
-/// The window that is open between the execution of all steps and the commit. If it closes without a
-/// confirmation, the change is undone. This also applies if the run is killed or the host crashes in the
-/// meantime.
+/// The window that is open between the execution of all steps and the commit. If the window closes without a
+/// confirmation, the change is undone. The change is undone as well if the run is killed or the host crashes
+/// while the window is open.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
-    /// The transcript to which the request is written, and through which the confirmation arrives.
+    /// The transcript to which the request for a confirmation is written, and through which the confirmation
+    /// arrives.
     pub transcript: &'a Transcript,
     /// The time limit, without the extra time for health checks.
     pub limit: Duration,
@@ -31,14 +32,14 @@ impl Window<'_> {
         self.transcript.say(&notice).map(|()| deadline)
     }
 
-    /// Waits for the confirmation until a deadline, and returns it if it has arrived.
+    /// Waits for the confirmation until a deadline. Returns `None` if no confirmation has arrived by then.
     #[must_use]
     pub fn wait(&self, until: Instant) -> Option<Confirmation> {
         self.transcript.wait_for_confirmation(until)
     }
 
-    /// Reports that the run is waiting only for the health checks of the host. A client can safely miss this
-    /// notice.
+    /// Reports that the run is waiting only for the health checks of the host. An error is ignored, since a
+    /// client can safely miss this notice.
     pub fn leave_to_checks(&self) {
         let _ = self.transcript.say(&Notice::checking(self.transcript.run().clone()));
     }

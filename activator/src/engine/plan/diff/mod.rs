@@ -1,5 +1,5 @@
-//! Computes the steps from state, manifest and observed host. Pure: the same input always gives the same
-//! steps.
+//! Computes the steps of a plan from the recorded state, the manifest and the observed host. The same input
+//! always gives the same steps.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ pub struct TargetView<'a> {
     pub closure: &'a str,
     /// The number of the generation, if the target is an existing generation of the host.
     pub number: Option<u64>,
-    /// Paths to leave as they are, with everything that is managed below them.
+    /// The excluded paths. The change leaves these paths and all managed paths below them as they are.
     pub exclude: &'a BTreeSet<ManagedPath>,
 }
 
@@ -40,7 +40,7 @@ pub struct Diff {
     pub problems: Vec<Problem>,
     /// Excluded paths that are not as declared, each with a description of the difference.
     pub excluded: Vec<Warning>,
-    /// Effects that may be unintended.
+    /// Warnings about effects of the change that may be unintended.
     pub warnings: Vec<Warning>,
 }
 
@@ -91,7 +91,8 @@ pub(in crate::engine) struct Differ<'a> {
     pub(in crate::engine) state: &'a State,
     pub(in crate::engine) manifest: &'a Manifest,
     pub(in crate::engine) observed: &'a Observed,
-    /// Whether the target is in force already, so that every difference was made after the last transaction.
+    /// Whether the target is in force already, so that every difference between host and manifest was made
+    /// after the last transaction.
     pub(in crate::engine) in_force: bool,
     /// Whether the target is a generation that was in force before.
     pub(in crate::engine) returns: bool,
@@ -109,7 +110,8 @@ pub(in crate::engine) struct Differ<'a> {
 }
 
 impl<'a> Differ<'a> {
-    /// Returns the observed state of a path. A path below a future directory counts as missing.
+    /// Returns the observed state of a path. A path in a directory that the change creates counts as missing
+    /// if it cannot be reached yet.
     pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
         match self.observed.found(path) {
             Found::Unreachable(_)
@@ -130,8 +132,8 @@ impl<'a> Differ<'a> {
     }
 }
 
-/// Returns the differences between two package profiles. Packages are matched by name; several versions of a
-/// package are matched one by one.
+/// Returns the differences between two package profiles. Packages are matched by name. If a profile contains
+/// several versions of a package, each of them is matched with at most one version in the other profile.
 #[must_use]
 pub fn package_changes(old: &[Package], new: &[Package]) -> PackageChanges {
     let without = |these: &[Package], those: &[Package]| -> Vec<Package> {

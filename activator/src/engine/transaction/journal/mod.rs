@@ -1,8 +1,8 @@
 //! The journal of an open transaction: its steps, and the information that is needed to undo them.
 //!
-//! The journal is written to disk before the first change and is removed after the last one. It does not
-//! record the progress of the run. The undo checks each path instead, so it can be interrupted and run again
-//! at any time.
+//! The journal is written to disk before the first change and is removed after the last change. It does not
+//! record the progress of the run. Instead, the undo checks the state of each path, so the undo can be
+//! interrupted and run again at any time.
 
 pub mod written;
 
@@ -37,7 +37,7 @@ pub struct Journal {
     pub transaction: u64,
     /// The run that holds the lock.
     pub holder: Holder,
-    /// The phase that the transaction may have reached.
+    /// The latest phase that may have begun.
     pub phase: JournalPhase,
     /// The active generation before the transaction.
     pub before: Option<Generation>,
@@ -46,8 +46,8 @@ pub struct Journal {
     /// The entries in the order of execution.
     #[serde(rename = "operations")]
     pub entries: Vec<JournalEntry>,
-    /// The units that ran before, if the transaction starts or stops units. `None` in journals of older
-    /// versions.
+    /// The units that ran before the transaction. `None` if the transaction neither starts nor stops a unit,
+    /// or if an older version of NixFleet wrote the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_units: Option<Before>,
 }
@@ -69,13 +69,13 @@ pub enum JournalPhase {
     Preparing,
     /// All new content is staged and validated. Accounts may have been changed.
     Accounts,
-    /// Anything may have been changed. The undo identifies staged things by their inodes.
+    /// Anything may have been changed. The undo identifies staged files and directories by their inodes.
     Swapping,
 }
 
 impl Journal {
-    /// The schema that is written. Older activators refuse a newer schema, since they could not undo
-    /// everything.
+    /// The schema of the journals that this activator writes. An activator refuses a schema that is newer
+    /// than its own, since it could not undo everything.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
@@ -92,12 +92,13 @@ impl Journal {
     /// Parses a journal.
     ///
     /// # Errors
-    /// The same as [`Journal::read`], also if the journal names a location that NixFleet never uses.
+    /// [`Code::Recovery`] if the journal cannot be parsed, or if it names a location that NixFleet never
+    /// uses.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let refused = |error: serde_json::Error| unreadable(&error.to_string());
         let journal = serde_json::from_slice::<Self>(bytes);
-        // If the whole journal cannot be parsed, only the schema is parsed, since a newer schema explains the
-        // failure.
+        // If the whole journal cannot be parsed, only the schema is parsed, since a newer schema would
+        // explain the failure.
         let schema = match &journal {
             Ok(journal) => journal.schema,
             Err(_) => serde_json::from_slice::<JournalHead>(bytes).map_err(refused)?.schema,
@@ -175,7 +176,7 @@ impl Journal {
     }
 }
 
-/// The schema of a journal, which tells whether the rest can be read.
+/// The schema of a journal. It tells whether the rest of the journal can be read.
 #[derive(Deserialize)]
 struct JournalHead {
     schema: u32,
@@ -199,7 +200,8 @@ fn unreadable(why: &str) -> Problem {
         .help(format!("restore the files that the run replaced by hand from {copies}; nothing was changed"))
 }
 
-/// Describes the interrupted run that the next apply will recover from, or returns `None` if there is none.
+/// Describes the interrupted run that the next apply will recover from, or returns `None` if no run was
+/// interrupted.
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {

@@ -1,5 +1,5 @@
-//! The serialized form of a journal entry. It can combine any step with any facts. Deserialization accepts
-//! only valid combinations, see [`crate::engine::family::JournalEntry`].
+//! The serialized form of a journal entry. This form can combine any step with any facts. Its conversion to a
+//! [`crate::engine::family::JournalEntry`] fails if the facts do not belong to the step.
 
 use std::collections::BTreeSet;
 
@@ -31,15 +31,17 @@ pub struct WrittenEntry {
 pub enum Facts {
     /// No facts are needed.
     Nothing,
-    /// Facts about a step that exchanges a new and an old thing through a slot.
+    /// Facts about a step that exchanges new and old content through a slot.
     Slot {
-        /// The path of the slot. It contains the new thing before the exchange, and the old thing after it.
+        /// The path of the slot. It contains the new content before the exchange, and the old content
+        /// afterwards.
         slot: AbsPath,
-        /// The inode of the new thing, or `None` before it is staged.
+        /// The inode of the new content, or `None` if nothing is staged yet.
         staged: Option<u64>,
-        /// The thing at the destination before the change, or `None` if nothing existed there.
+        /// The attributes of what existed at the managed path before the change, or `None` if nothing existed
+        /// there.
         replaced: Option<Replaced>,
-        /// The location of the original, if the step restores one.
+        /// The location of the original, if the step restores an original.
         original: Option<AbsPath>,
     },
     /// The mode and owner of a directory before the step.
@@ -50,13 +52,13 @@ pub enum Facts {
         gid: u32,
         /// The permission bits.
         mode: u32,
-        /// The directory that has these rights, or `None` in a journal of an older version.
+        /// The identity of the directory, or `None` if an older version of NixFleet wrote the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inode: Option<Inode>,
     },
     /// The account before the step.
     Account {
-        /// The account in the account files, or `None` if it did not exist.
+        /// The account in the account files, or `None` if the account did not exist.
         before: Option<Account>,
     },
     /// The unit before the step.
@@ -70,9 +72,10 @@ pub enum Facts {
         /// has none.
         back: BTreeSet<Vec<String>>,
     },
-    /// The profile before the step.
+    /// Facts about a step that activates a generation.
     Profile {
-        /// The number of the new generation, or `None` if the generation existed before this transaction.
+        /// The number of the generation that the step creates, or `None` if the generation existed before
+        /// this transaction.
         #[serde(rename = "begun")]
         created: Option<u64>,
     },
@@ -87,7 +90,7 @@ impl Facts {
         if let Self::Nothing = self { Ok(()) } else { Err(Mismatch) }
     }
 
-    /// Returns the slot, and the location of the original to restore.
+    /// Returns the slot, and the location of the original if the step restores an original.
     pub(in crate::engine) fn slot(self) -> Result<(Slot, Option<AbsPath>), Mismatch> {
         let Self::Slot { slot, staged, replaced, original } = self else { return Err(Mismatch) };
         Ok((Slot { place: slot, staged, replaced }, original))

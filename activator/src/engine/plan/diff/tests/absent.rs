@@ -73,7 +73,8 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
             drift /etc/file: a file stands there
         "#]],
     );
-    // The file was created again by hand. The original replaces this file, which is backed up.
+    // The management of `/etc/file` ends after someone has created the file again by hand. The original
+    // replaces this file, which is backed up.
     let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
     host.state.paths.insert(
         "/etc/file".parse().unwrap(),
@@ -140,7 +141,7 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
           why: an earlier apply removed this directory and backed up its content
           help: apply once without nixfleet.absent."/srv/app" and without anything declared in the directory, then apply again; or roll back to a generation without them first
     "#]]);
-    // The directory can be put back, or a file can take its place.
+    // If nothing is declared in the directory, the directory is put back, or a declared file takes its place.
     host.expect(
         &target("/one", &[], &[]),
         &expect![[r#"

@@ -36,7 +36,8 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         ~ restart mail.service  /etc/aliases changed
     "#]],
     );
-    // When a file is removed, its command runs once more, to remove what it made from the file.
+    // When a file is removed, its command runs once more, so that the command can remove what it made from
+    // the file.
     host.expect(
         &target("/two", &[more("1"), other("1")], &mail),
         &expect![[r#"
@@ -46,7 +47,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         ~ restart mail.service  /etc/aliases changed
     "#]],
     );
-    // A new command for a file that stays as it is does not run.
+    // If a file gets a new command but no new content, the command does not run.
     let calm = with_command(aliases("1"), &["/usr/bin/true"]);
     host.expect(
         &target("/two", &[calm, more("1"), other("1")], &mail),
@@ -54,7 +55,7 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         ~ generation 1 → 2
     "#]],
     );
-    // Of the old command and the new one, only the new one runs.
+    // If a file gets a new command and new content, only the new command runs.
     let louder = with_command(aliases("2"), &["/usr/bin/true"]);
     host.expect(
         &target("/two", &[louder, more("1"), other("1")], &mail),

@@ -56,7 +56,7 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     target_without(closure, &[], files, units)
 }
 
-/// As [`target`], with absent paths.
+/// Creates a target like [`target`], but also with paths that are declared absent.
 fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Value]) -> Target {
     let intent = json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
@@ -70,7 +70,8 @@ fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Val
     Target { manifest, digest, closure, number: None, contents, exclude }
 }
 
-/// A host in memory. Once a target is applied, it is in force and its enabled units run.
+/// A simulated host in memory. After a target has been applied, the target is in force and its enabled units
+/// run.
 struct Simulated {
     state: State,
     observed: Observed,

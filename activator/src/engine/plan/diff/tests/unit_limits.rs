@@ -39,7 +39,7 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         + start   gw.socket  newly enabled
     "#]],
     );
-    // The service of the socket is not managed by NixFleet.
+    // This socket starts a service that NixFleet does not manage.
     host.unit("foreign.service", "active");
     host.expect(
         &target("/two", &[], &[service(WEB), socket("Service=foreign.service")]),
@@ -69,7 +69,8 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
     let one = target("/one", &[], &[unit("web.service", WEB, true)]);
     let text = |setting: &str| unit("web.service", &format!("{WEB}[Unit]\n{setting}\n"), true);
     let mut host = Simulated::on(&one);
-    // The new text decides whether the unit can be restarted, and the old one whether it can be stopped.
+    // The new unit file decides whether the unit can be restarted. The old unit file decides whether it can
+    // be stopped.
     host.expect(&target("/two", &[], &[text("RefuseManualStop=yes")]), &expect![[r#"
         ~ /etc/systemd/system/web.service
         ~ reload  systemd's unit files
@@ -213,7 +214,7 @@ fn settings_without_effect_are_told() {
         warning wbe.service: there is no such unit on the host, so restartUnits of /etc/web does nothing to it
         warning once.service: not started by restartUnits of /etc/web: it is a oneshot that has not run yet, and only what runs is restarted
     "#]]);
-    // The target that starts `app.service` at boot is removed.
+    // The next manifest no longer contains the target that starts `app.service` at boot.
     host.apply(&all);
     host.observed.absent.clear();
     host.expect(&target("/two", &[], &[app]), &expect![[r#"

@@ -51,7 +51,7 @@ fn an_alias_is_no_unit_of_its_own() {
         ~ restart real.service  real.service changed
     "#]],
     );
-    // The alias becomes the name of another unit.
+    // In this manifest, the former alias is the name of a second unit.
     let nick_unit =
         unit("nick.service", "[Service]\nExecStart=/bin/nick\n[Install]\nWantedBy=a.target\n", true);
     let text = REAL.replace("Alias=nick.service\n", "");
@@ -161,7 +161,7 @@ fn systemd_says_which_units_a_file_concerns() {
         host.unit(name, "active").drop_ins = drop_ins.map(str::to_owned).into();
     }
     host.unit("job@own.service", "active").fragment = "/etc/systemd/system/job@own.service".to_owned();
-    // This unit has a drop-in with the same file name, which overrides the shared drop-in.
+    // `web-b.service` has its own drop-in with the same file name, which overrides the shared drop-in.
     host.unit("web-b.service", "active").drop_ins =
         vec!["/etc/systemd/system/web-b.service.d/a.conf".to_owned()];
     host.expect(

@@ -299,8 +299,7 @@ impl Differ<'_> {
         defined || self.observed.accounts.uid(owner).is_some()
     }
 
-    /// Reports each user or group that a managed path must belong to, but that neither exists nor will be
-    /// created.
+    /// Reports each declared owner or group of a path that neither exists nor will be created.
     pub(in crate::engine) fn check_owners(&mut self) {
         let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
         for (path, entry) in &self.manifest.entries {

@@ -45,8 +45,8 @@ impl Differ<'_> {
         new
     }
 
-    /// Whether `uid` is the id of the user. If the user has no account yet, the id in the manifest is
-    /// compared.
+    /// Whether `uid` is the id of the user: the id of the account or, if the user has no account yet, the id
+    /// in the manifest.
     fn is_theirs(&self, user: &User, uid: u32) -> bool {
         let account = self.observed.accounts.users.get(&*user.name);
         account.map_or(user.uid, |account| Some(account.uid)) == Some(uid)

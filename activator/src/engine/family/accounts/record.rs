@@ -13,7 +13,7 @@ use crate::engine::state::{OwnedUser, PreviousField, Restriction, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 
-/// Returns all groups that NixFleet has created, including those that the transaction creates.
+/// Returns all groups that NixFleet has created, including the groups that the transaction creates.
 pub(in crate::engine) fn groups_after<'e>(
     old: &State,
     entries: impl Iterator<Item = &'e AccountEntry>,

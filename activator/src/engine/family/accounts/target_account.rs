@@ -94,7 +94,7 @@ impl AccountInputs<'_> {
         now
     }
 
-    /// Returns the supplementary groups: the current groups without those that NixFleet added, plus the
+    /// Returns the supplementary groups: the current groups without the groups that NixFleet added, plus the
     /// groups in the manifest.
     fn groups(self) -> Vec<String> {
         let declared: BTreeSet<&str> =
@@ -139,9 +139,9 @@ impl TargetAccount {
     }
 }
 
-/// Whether the manifest determines the value of a field. It does if it states the field. A field that it does
-/// not state gets the default value if NixFleet created the account, and is left unchanged if the account
-/// existed before.
+/// Whether the manifest determines the value of a field. This is the case if the manifest states the field,
+/// or if NixFleet created the account. In an account that NixFleet created, a field that the manifest does
+/// not state has its default value. In any other account, such a field is left unchanged.
 #[must_use]
 pub fn states(user: &User, field: UserField, owned: Option<&OwnedUser>) -> bool {
     user.states(field) || owned.is_some_and(|owned| owned.created)

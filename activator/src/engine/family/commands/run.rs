@@ -68,8 +68,8 @@ pub fn run(
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 
-/// Syncs the filesystems in which the commands of a transaction may have generated files: those of `/etc`, of
-/// `/var`, and of the directories that contain the changed files.
+/// Syncs the filesystems in which the commands of a transaction may have generated files: the filesystems of
+/// `/etc`, of `/var`, and of the directories that contain the changed files.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -150,7 +150,7 @@ fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
         .help("correct its path, install the program on the host, or use a program from a Nix package")
 }
 
-/// Whether other users cannot read a file, because of its mode or the mode of a directory above it.
+/// Whether a file is unreadable for other users, because of its mode or the mode of a directory above it.
 fn is_private(file: &Path) -> bool {
     let lacks = |path: &Path, bit: u32| {
         path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & bit == 0)

@@ -120,7 +120,7 @@ impl Differ<'_> {
         steps.directory_removals.push(Step::Path(PathStep::MoveAway(step)));
     }
 
-    /// Returns a problem if the declared path is at or below a directory that an earlier apply moved into its
+    /// Returns a problem if the declared path is at or below a directory that an earlier apply moved into a
     /// backup. This directory must be restored first, since otherwise its content would be split between the
     /// host and the backup.
     pub(in crate::engine) fn below_moved(

@@ -145,8 +145,8 @@ fn give(
     (uid, gid, mode): (u32, u32, u32),
 ) -> Result<(), Problem> {
     let failed = |errno| preflight::refused("change mode and owner of", path, errno);
-    // The first call keeps only the permission bits that the old and the new mode share. Thus, between these
-    // calls, nobody has more permissions than before the first call or after the last call.
+    // The first call keeps only the permission bits that the old and the new mode share, so that no user
+    // briefly gets more permissions while the owner changes.
     disk::change_mode(opened, stat.st_mode & mode & 0o777).map_err(failed)?;
     disk::change_owner(opened, uid, gid).map_err(failed)?;
     disk::change_mode(opened, mode).map_err(failed)?;

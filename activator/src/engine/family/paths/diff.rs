@@ -315,7 +315,7 @@ impl Differ<'_> {
         steps.replacements.push(self.write(path, entry, BackupKind::Nothing));
     }
 
-    /// Creates the step that makes a path match `entry`. What exists at the path must differ from `entry`.
+    /// Creates the step that makes a path match `entry`, for a path that does not match `entry` yet.
     fn write(&self, path: &ManagedPath, entry: &Entry, backup: BackupKind) -> Step {
         let found = self.found(path);
         let owned = self.state.paths.get(path);

@@ -9,8 +9,8 @@ use nixfleet_contract::values::ManagedPath;
 use crate::engine::family::paths::diff::PathSteps;
 use crate::engine::plan::diff::Differ;
 
-/// Adds a hint about `--force` to the help of a problem, if it is a problem at a path that another user can
-/// cause.
+/// If another user can cause this kind of problem at a path, adds a hint about `--force` to the help of the
+/// problem.
 pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
     let Problem { code: Code::UnsafePath | Code::HostFile, location: Some(path), help, .. } = problem else {
         return;

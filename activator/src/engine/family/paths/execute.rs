@@ -223,8 +223,9 @@ impl<'a> PathUndo<'a> {
         self.changes.swapper.put_back(places).map(|()| None)
     }
 
-    /// Whether a parent directory is missing that the transaction puts in place of something else. In this
-    /// case, the undo has already taken the directory away, or the transaction never put it there.
+    /// The transaction may put a new directory in place of a file, a link or another directory. Returns
+    /// whether such a directory above the path is missing: the undo has already taken it away, or the
+    /// transaction never put it there.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -255,9 +256,9 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     format!("{path} was not restored: {words}")
 }
 
-/// Cleans up after a committed transaction: moves the directories that it removed into their backups, and
-/// deletes its slots and the originals that it restored. After an interruption, this function can be called
-/// again.
+/// Cleans up after a committed transaction: moves the directories that it moved away from their slots into
+/// their backups, and deletes its slots and the originals that it restored. After an interruption, this
+/// function can be called again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].

@@ -152,10 +152,9 @@ impl<'j> Waiting<'j> {
         Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
-    /// Opens the staged file or directory. Fails if another file has replaced it, which the owner of the
-    /// slot's directory can do: that file must not get these rights. The inode number alone proves nothing,
-    /// since it can be reused. Therefore, the file must be owned by root, too: in slots, only NixFleet
-    /// creates files that root owns.
+    /// Opens the staged file or directory. Fails if the owner of the slot's directory has replaced it with
+    /// another file, which must not get these rights. The inode number alone proves nothing, since it can be
+    /// reused. Therefore, root must own the file, too: in slots, only NixFleet creates files that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
         let failed = |error: io::Error| host_file("set the owner of", self.slot, &error);
         let replaced = || failed(io::Error::other("another process replaced the file"));

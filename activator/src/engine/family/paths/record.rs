@@ -16,9 +16,9 @@ use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 
-/// The time in nanoseconds after a change of a file, after which another change is certain to get a different
-/// timestamp. The clock of a filesystem ticks at least every 10 ms, or every second if the filesystem stores
-/// whole seconds.
+/// When this many nanoseconds have passed since a change of a file, another change is certain to get a
+/// different timestamp. The clock of a filesystem ticks at least every 10 ms, or every second if the
+/// filesystem stores whole seconds.
 const TICK: i64 = 20_000_000;
 const TICK_OF_SECONDS: i64 = 2_000_000_000;
 

@@ -22,8 +22,8 @@ pub const BACKUPS: &str = "kept";
 /// at the managed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The path of the slot. It contains the new file, link or directory before the exchange, and the old one
-    /// afterwards.
+    /// The path of the slot. It contains the new file, link or directory before the exchange, and the
+    /// replaced file, link or directory afterwards.
     pub place: AbsPath,
     /// The inode of the new file, link or directory, or `None` if nothing is staged yet.
     pub staged: Option<u64>,

@@ -28,7 +28,7 @@ use crate::host::disk::{self, Opening, Writer};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Stages everything that a transaction needs, and records the inodes of what it stages in the journal.
+/// Stages everything that a transaction needs. The journal then contains the inodes of the staged content.
 ///
 /// # Errors
 /// [`Code::HostFile`] or [`Code::DiskFull`].

@@ -118,7 +118,7 @@ impl<'a> Bystanders<'a> {
         Some(Self { systemd: Systemd::of(host)?, before: journal.before_units.as_ref()?, named, declared })
     }
 
-    /// Starts the bystanders again that systemd has stopped. Returns the started units, and the units that
+    /// Starts again the bystanders that systemd has stopped. Returns the started units, and the units that
     /// cannot be started.
     ///
     /// # Errors
@@ -137,8 +137,8 @@ impl<'a> Bystanders<'a> {
         Ok((start, missing))
     }
 
-    /// Finds bystanders that are down again after they were started again. Skips the units in `known`, which
-    /// have been reported already.
+    /// Finds bystanders that have been started again and are down now. Skips the units in `known`, which have
+    /// been reported already.
     ///
     /// # Errors
     /// The same as [`Bystanders::bring_back`].

@@ -145,7 +145,7 @@ impl<'a> Units<'a> {
         decided.err().into_iter().collect()
     }
 
-    /// Starts the units again that ran before and have been stopped or restarted since then.
+    /// Starts again the units that ran before and have been stopped or restarted since then.
     fn bring_up(&self) -> BringUpResult {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
@@ -188,7 +188,7 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Starts the units again that systemd stopped as a side effect. Returns the units that cannot be started or
+/// Starts again the units that systemd stopped as a side effect. Returns the units that cannot be started or
 /// that end immediately.
 fn bring_back(bystanders: &Bystanders<'_>) -> Result<Vec<Missing>, Problem> {
     let (_, mut missing) = bystanders.bring_back()?;

@@ -61,7 +61,7 @@ impl Differ<'_> {
     fn managed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let before = self.state.units.get(name);
         let is_another = target != name && self.stands_for_itself(name, target);
-        // Only one instance of a template can be enabled by its declaration.
+        // The declaration of a template can enable only one of its instances.
         let is_enabled_by = |unit: &Unit| {
             !is_another && unit.enabled == Some(true) && unit.instance.as_ref().unwrap_or(name) == target
         };

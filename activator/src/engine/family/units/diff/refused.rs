@@ -9,7 +9,7 @@ use crate::host::systemd::Refuses;
 
 impl Differ<'_> {
     /// Reports a problem for each reload that systemd would refuse. Removes every other action that systemd
-    /// would refuse, and warns when the change will take effect instead.
+    /// would refuse, and adds a warning that tells when the change will take effect.
     pub(in crate::engine) fn refused(&mut self, actions: &mut UnitActions) {
         for (unit, action, why) in actions.to_vec() {
             let Refuses { start, stop, reload } = self.refuses(&unit, action);

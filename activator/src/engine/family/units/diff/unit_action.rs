@@ -28,7 +28,8 @@ pub enum UnitAction {
 pub struct UnitActions(BTreeMap<UnitName, (UnitAction, String)>);
 
 impl UnitActions {
-    /// Sets the action on a unit, unless the unit already has the same action or one that takes precedence.
+    /// Sets the action on a unit, unless the unit already has the same action or an action that takes
+    /// precedence.
     pub fn set(&mut self, unit: &UnitName, action: UnitAction, why: &str) {
         match self.0.get(unit) {
             Some((known, _)) if *known >= action => {}

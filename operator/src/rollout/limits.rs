@@ -28,8 +28,8 @@ struct LimitGroup {
     left: Vec<usize>,
 }
 
-/// The budgets and groups of a rollout, and how far they are used up. Hosts are identified by their index in
-/// the sequence of all waves.
+/// The budgets and groups of a rollout, with the numbers of hosts that currently count for each. Hosts are
+/// identified by their index among all hosts, counted in the order of the waves.
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
@@ -89,13 +89,13 @@ impl Limits {
             && budgets.all(|budget| budget.changing + budget.down < budget.most)
     }
 
-    /// Whether the rollback of a host may start. Hosts that are already down do not count, since a rollback
-    /// may bring them up.
+    /// Whether the rollback of a host may start. Hosts that are already down do not count against a budget
+    /// here, since a rollback may bring them up.
     pub fn let_return(&self, host: usize) -> bool {
         self.budgets(host).all(|budget| budget.changing < budget.most)
     }
 
-    /// Returns the first tag of a host whose budget is used up by hosts that are down.
+    /// Returns the first of a host's tags with a budget that is used up by hosts that are down.
     pub fn used_up(&self, host: usize) -> Option<&str> {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }
@@ -105,7 +105,7 @@ impl Limits {
     }
 }
 
-/// Adjusts a count of hosts with a property when a host gains or loses it.
+/// Adjusts a count of hosts that have some property, when one host gains or loses the property.
 pub const fn shift(count: &mut usize, before: bool, after: bool) {
     if !before && after {
         *count += 1;

@@ -51,7 +51,7 @@ impl Bus {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
-    /// Returns a bus with the same listeners that marks its events as events of a rollout.
+    /// Returns a bus that has the same listeners, and that marks its events as events of a rollout.
     #[must_use]
     pub fn of(&self, rollout: RolloutId) -> Self {
         Self { listeners: Arc::clone(&self.listeners), rollout: Some(rollout) }

@@ -1,5 +1,5 @@
-//! Sends requests with the `curl` that is installed on this machine, which knows the user's proxies and
-//! certificate authorities. Secrets are passed on standard input, never as arguments.
+//! Sends requests with the installed `curl` program, which uses the user's proxies and certificate
+//! authorities. Secrets are passed on standard input, never as arguments.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -63,7 +63,7 @@ fn ntfy(message: &Message) -> HttpRequest {
         Moment::Pause => ("high", "pause_button"),
         Moment::Failure => ("high", "rotating_light"),
     };
-    // Only ASCII is safe in headers, so every other letter is replaced. Titles rarely contain any.
+    // Only ASCII is safe in headers, so every other character is replaced. Titles are normally all ASCII.
     let title: String =
         text::title(message).chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect();
     HttpRequest {

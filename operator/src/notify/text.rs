@@ -10,7 +10,7 @@ use crate::event::End;
 /// The maximum number of hosts that a text names.
 const NAMED: usize = 5;
 
-/// Returns the headline of a message. Its own words are ASCII.
+/// Returns the headline of a message. Apart from names, the headline is ASCII.
 pub fn title(message: &Message) -> String {
     let command = &message.command;
     let word = match (message.event, message.end) {

@@ -41,7 +41,7 @@ pub struct ApplyRequest {
     pub policy: PolicyRequest,
     /// The options with which each host plans.
     pub options: PlanOptions,
-    /// The objections of hosts to the change that are overruled.
+    /// The objections to overrule: reasons for which a host would otherwise refuse the change.
     pub force: Vec<Force>,
     /// The time within which the operator must confirm each change, by reaching the host over a new
     /// connection.

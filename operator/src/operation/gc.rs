@@ -29,7 +29,7 @@ pub struct GcRequest {
     pub targets: Targets,
     /// The rule that decides which generations are kept.
     pub retention: Retention,
-    /// Whether to collect garbage in the Nix store of each host afterwards.
+    /// Whether to collect garbage in the Nix store of each host after dropping its generations.
     pub collect: bool,
     /// Whether to plan without dropping anything.
     pub dry_run: bool,
@@ -38,7 +38,7 @@ pub struct GcRequest {
 /// An operation that drops generations.
 pub struct Gc {
     retention: Retention,
-    /// Whether to collect garbage in the Nix store of each host afterwards.
+    /// Whether to collect garbage in the Nix store of each host after dropping its generations.
     pub collect: bool,
     /// The changes that unfinished rollouts made, by host name. Hosts keep the generations that these
     /// rollouts may still need.

@@ -22,7 +22,7 @@ use crate::ssh::Session;
 pub struct TargetGeneration {
     /// The generation to roll back to.
     pub to: Destination,
-    /// The path of the activator that made the plan, on the host.
+    /// The path, on the host, of the activator that made the plan.
     pub activator: String,
 }
 
@@ -34,7 +34,7 @@ pub struct ChangeTerms {
     pub window: Window,
     /// The revision of the flake, which hosts record.
     pub revision: Option<String>,
-    /// The objections of hosts to the change that are overruled.
+    /// The objections to overrule: reasons for which a host would otherwise refuse the change.
     pub force: Vec<Force>,
     /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
     /// copies from this machine.

@@ -6,8 +6,8 @@
 //! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
 //! - [`status`], [`check`], [`run`]: commands that inspect hosts, or run a command of the user
 //! - [`targets`], [`fleet`], [`connections`], [`policy_request`], [`window`]: the parts of a request
-//! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the request to apply, and the closures to
-//! apply: newly built, from a saved plan, or from an earlier rollout
+//! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the request to apply, and where its closures
+//!   come from: a build, a saved plan or an earlier rollout
 //! - [`host_plan`], [`planned_change`]: the plan of one host
 //! - [`going_back`], [`post_change_checks`], [`reconcile`]: rollback, health checks and recovery of one host
 

@@ -41,7 +41,7 @@ pub struct RollbackRequest {
     pub to: BackTo,
     /// The options with which each host plans.
     pub options: PlanOptions,
-    /// The objections of hosts to the rollback that are overruled.
+    /// The objections to overrule: reasons for which a host would otherwise refuse the rollback.
     pub force: Vec<Force>,
     /// The time within which the operator must confirm each rollback, by reaching the host over a new
     /// connection.

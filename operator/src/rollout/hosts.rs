@@ -195,8 +195,8 @@ impl Hosts {
         begun
     }
 
-    /// Returns the tag whose budget is used up by hosts that are down, if that blocks all remaining hosts of
-    /// a wave.
+    /// Returns the tag because of which no remaining host of a wave can be started: hosts that are down use
+    /// up the budget of the tag.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
             return None;

@@ -24,7 +24,7 @@ struct TagBudget {
 #[derive(Clone, Debug)]
 struct LimitGroup {
     after: Vec<usize>,
-    /// The number of hosts of the group that have not ended, by wave.
+    /// The number of hosts of the group on which work has not ended, by wave.
     left: Vec<usize>,
 }
 
@@ -82,7 +82,7 @@ impl Limits {
     /// Whether the change of a host may start.
     pub fn let_change(&self, host: usize) -> bool {
         let ties = &self.ties[host];
-        // Hosts of earlier waves have all ended, so only the current wave is checked.
+        // The work on all hosts of earlier waves has ended, so only the wave of this host is checked.
         let is_due = |group: &usize| self.groups[*group].left[ties.wave] == 0;
         let mut budgets = self.budgets(host);
         ties.group.is_none_or(|group| self.groups[group].after.iter().all(is_due))

@@ -98,7 +98,7 @@ fn an_interrupt_when_every_host_is_done_leaves_nothing_to_go_on_with() {
     for _ in 0..3 {
         play.end(0);
     }
-    // The last host is still being changed.
+    // The user interrupts while the last host is still being changed.
     play.schedule.interrupt();
     play.ask();
     assert_eq!(play.schedule.verdict(), None);
@@ -132,7 +132,7 @@ fn what_must_wait_is_copied_to_beforehand() {
         [vec![Action::WaveBegan(0), Action::Change(0)], copies.to_vec()].concat()
     );
     schedule.ended(0, Outcome::Ok);
-    // The copy to the next host is in progress, and is not started again.
+    // Copying to the next host is still in progress, so no action is due.
     assert_eq!(schedule.next(Duration::ZERO), []);
     schedule.copied(1);
     assert_eq!(schedule.next(Duration::ZERO), [Action::Change(1)]);

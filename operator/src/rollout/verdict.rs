@@ -23,7 +23,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns the end of the rollout for events, and why the rollout stopped early, if it did.
+    /// Returns the kind of end that events report, and why the rollout stopped early, if it did.
     #[must_use]
     pub fn end(&self) -> (End, Option<String>) {
         match self {

@@ -8,9 +8,10 @@ use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
 
-/// A listener to the events of a command. It receives the events in the order in which they occur, and
-/// everything else waits meanwhile. A listener that would block must therefore hand events over to a separate
-/// task. A listener must not publish events on the same bus while it handles an event.
+/// A listener to the events of a command. It receives the events in the order in which they occur. The code
+/// that publishes an event waits until each listener has handled it, so a listener must hand slow work over
+/// to a separate task. While a listener handles an event, it must not publish events on the same bus, because
+/// the bus is locked.
 pub trait Listener: Send {
     /// Returns the name of the listener, for messages to the user.
     fn name(&self) -> &'static str;
@@ -22,7 +23,7 @@ pub trait Listener: Send {
     /// continues.
     fn hear(&mut self, event: &Event) -> anyhow::Result<()>;
 
-    /// Returns the work to do before the command ends, while its failures can still be reported.
+    /// Returns the work to do before the command ends, while failures of this work can still be reported.
     fn settle(&mut self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         None
     }
@@ -50,7 +51,7 @@ impl Bus {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
-    /// Returns a bus with the same listeners for the events of a rollout.
+    /// Returns a bus that has the same listeners, and that marks its events as events of a rollout.
     #[must_use]
     pub fn of(&self, rollout: RolloutId) -> Self {
         Self { listeners: Arc::clone(&self.listeners), rollout: Some(rollout) }
@@ -81,13 +82,14 @@ impl Bus {
             let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
             listeners.iter_mut().filter_map(|listener| listener.settle()).collect::<Vec<_>>()
         };
-        // The lock on the listeners must be released first, since this work may publish events.
+        // This work may publish events, so the lock on the listeners must not be held here. The closure
+        // `settle` has released it.
         for rest in settle() {
             rest.await;
         }
     }
 
-    /// Completes the work of all listeners. Returns the messages of those that failed.
+    /// Completes the work of all listeners. Returns a message for each listener that failed.
     pub async fn finish(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));

@@ -27,7 +27,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whether nothing is left to do.
+    /// Whether the rollout has nothing left to do, and therefore cannot be resumed.
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
@@ -79,9 +79,9 @@ pub struct HostEnd {
 }
 
 impl HostEnd {
-    /// Returns the generation before a change, if there was one, and the generation that the change made, if
-    /// the host still has the latter. This may be the case even if the host failed, for example because of
-    /// its health checks.
+    /// Returns the generations before and after the change of the host, or `None` if the host does not have
+    /// the generation that the change made. A failed host may still have that generation, for example if only
+    /// its health checks failed. There may be no generation before the change.
     #[must_use]
     pub fn made(&self) -> Option<(Option<Generation>, Generation)> {
         let (before, after) = (self.before.as_ref(), self.after.as_ref()?);

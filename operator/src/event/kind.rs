@@ -215,9 +215,9 @@ pub enum Stream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// For information only.
+    /// The message is for information only.
     Info,
-    /// Something may need attention.
+    /// The message reports a situation that may need attention.
     Warning,
 }
 

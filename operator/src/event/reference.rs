@@ -41,7 +41,7 @@ pub fn page(written_by: &str) -> anyhow::Result<String> {
     Ok(page)
 }
 
-/// Adds a definition that several events share: an enumeration, or a set of fields.
+/// Adds to the page a definition that several events share: an enumeration, or a set of fields.
 fn definition(page: &mut String, name: &str, shape: &Value) {
     let _ = writeln!(page, "\n## {name}\n\n{}", paragraph(shape));
     let values: Vec<&Value> =
@@ -69,7 +69,8 @@ fn fields(page: &mut String, shape: &Value) {
     }
 }
 
-/// Returns an event together with the fields of the definition that it refers to, if it refers to one.
+/// Returns the shape of an event. If the event refers to a definition, the fields of that definition are
+/// added.
 fn merged(event: &Value, schema: &Value) -> Map<String, Value> {
     let mut whole = event.as_object().cloned().unwrap_or_default();
     if let Some(referred) = referred(event, schema) {
@@ -84,7 +85,8 @@ fn merged(event: &Value, schema: &Value) -> Map<String, Value> {
     whole
 }
 
-/// Returns the description of a shape, or else the description of the definition that it refers to.
+/// Returns the description of a shape. If it has none, returns the description of the definition that the
+/// shape refers to.
 fn said(shape: &Value, schema: &Value) -> String {
     let own = paragraph(shape);
     if own.is_empty() { referred(shape, schema).map(paragraph).unwrap_or_default() } else { own }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
-/// The letters that an id may contain. None looks like a digit or another letter, and without vowels they
-/// form no words.
+/// The letters that an id may contain. No letter looks like a digit or like another letter, and without
+/// vowels the letters form no words.
 const LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxyz";
 /// The number of random letters in an id.
 const DRAWN: usize = 4;
@@ -24,7 +24,7 @@ const TIME: usize = 16;
 pub struct RolloutId(String);
 
 impl RolloutId {
-    /// Creates the id of a command that starts at the current time.
+    /// Creates the id of a command that starts now.
     #[must_use]
     pub fn draw() -> Self {
         let now = Timestamp::now();

@@ -1,5 +1,5 @@
-//! Logs events as diagnostics: which events are logged, and with which fields. The output of hosts and the
-//! causes of problems are omitted, since only the listeners should receive them.
+//! Logs events as diagnostics, and decides which events and which of their fields are logged. The output of
+//! hosts and the causes of problems are omitted, since only the listeners on the bus should receive them.
 
 use nixfleet_contract::problem::Problem;
 use tracing::debug;

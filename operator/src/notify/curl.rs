@@ -1,5 +1,5 @@
-//! Sends requests with the user's own `curl`, which knows their proxies and certificate authorities. Secrets
-//! are passed on standard input, never as arguments.
+//! Sends requests with the installed `curl` program, which uses the user's proxies and certificate
+//! authorities. Secrets are passed on standard input, never as arguments.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::request::HttpRequest;
 use crate::process::{Failure, Invocation};
 
-/// How much longer the process may run than the time limit that it is given.
+/// How much longer the `curl` process may run than the time limit that is passed to `curl`.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Sends a request.

@@ -13,11 +13,12 @@ use crate::process::Invocation;
 /// Delivers a message.
 ///
 /// # Errors
-/// Fails if the message does not arrive in time. The error explains why to the user, without any secret.
+/// Fails if the message does not arrive in time. The error is a text for the user, and contains no secrets.
 pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String> {
     let limit = Duration::from_secs(to.timeout);
     let Some(request) = HttpRequest::new(to.kind, message) else { return command(to, message, limit).await };
-    // Another thread reads the files, since a disk that does not answer would block the work on all hosts.
+    // Another thread reads the files with the address and the token, since a disk that does not answer would
+    // block the work on all hosts.
     let to = to.clone();
     let reading = tokio::task::spawn_blocking(move || address(&to));
     let Ok(read) = tokio::time::timeout(limit, reading).await else {

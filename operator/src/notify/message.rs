@@ -17,13 +17,13 @@ use crate::inventory::Natural;
 const NAMED: usize = 20;
 
 /// A message about a rollout, which webhooks and commands receive as a JSON document. It contains no secrets:
-/// of a problem, it includes only what the history would record.
+/// of each problem, it includes only the parts that the history records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// The moment that the message is about.
+    /// The moment of the rollout that the message is about, such as its start.
     pub event: Moment,
     /// When the moment occurred.
     pub time: Timestamp,
@@ -39,7 +39,7 @@ pub struct Message {
     /// The Git revision of the flake, with `-dirty` if the tree had changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Whether the rollout was paused or interrupted before.
+    /// Whether the rollout was paused or interrupted before, and is being resumed.
     pub resumed: bool,
     /// The number of hosts that take part.
     pub hosts: usize,
@@ -49,10 +49,10 @@ pub struct Message {
     pub outcomes: BTreeMap<&'static str, usize>,
     /// The hosts that did not succeed, up to a limit.
     pub failed: Vec<Failed>,
-    /// Why the rollout stopped early.
+    /// Why the rollout stopped early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How the rollout ended.
+    /// How the rollout ended, if it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
     /// The duration of the rollout, in milliseconds.
@@ -75,7 +75,8 @@ pub struct Failed {
     pub problem: Option<ProblemLine>,
 }
 
-/// A message, and the moments that it is about. A recipient of several of these moments receives it once.
+/// A message, and the moments that it is about. A recipient that is notified of several of these moments
+/// receives the message only once.
 pub type MomentsMessage = (BTreeSet<Moment>, Message);
 
 /// The state of a rollout, as known from its events.
@@ -171,7 +172,8 @@ const fn is_bad(outcome: Outcome) -> bool {
     !matches!(outcome, Outcome::Ok | Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred)
 }
 
-/// Returns the commands that the user may want to run next. A rollback cannot be resumed.
+/// Returns the commands that the user may want to run next. They include resuming only for an apply, since a
+/// rollback cannot be resumed.
 fn next(message: &Message, end: End) -> Vec<String> {
     let Message { rollout, command, .. } = message;
     match end {

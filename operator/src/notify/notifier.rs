@@ -1,5 +1,5 @@
 //! Listens to the events of a rollout, and notifies recipients. Each recipient has its own task, so that
-//! neither other recipients nor the rollout wait for it.
+//! neither other recipients nor the rollout wait for a slow recipient.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use super::message::{MomentsMessage, Story};
 use crate::event::RolloutId;
 use crate::event::{Bus, Event, EventKind, Level, Listener};
 
-/// How long the end of a command waits for a notification beyond its timeout. The documentation of `timeout`
-/// repeats this value.
+/// How long a command waits at its end for a notification, in addition to the timeout of the notification.
+/// The documentation of the option `timeout` repeats this value.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A listener that notifies all recipients of a rollout.
@@ -37,7 +37,7 @@ struct Recipient {
 
 impl Notifier {
     /// Creates a notifier for a rollout. The notifier reports failed deliveries on `events`. It must be
-    /// created within a Tokio runtime; without one, it has no recipients.
+    /// created within a Tokio runtime. Otherwise it has no recipients.
     #[must_use]
     pub fn new(rollout: RolloutId, notifications: &BTreeMap<String, Notification>, events: &Bus) -> Self {
         let recipient = |(name, notification): (&String, &Notification)| {

@@ -1,4 +1,5 @@
-//! Tests with recipients that work and recipients that fail. None of them may delay a rollout.
+//! Tests of notifications to recipients that work and to recipients that fail. No recipient may delay a
+//! rollout.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -82,8 +83,8 @@ fn to(kind: MessageFormat, url: Option<String>) -> Notification {
     }
 }
 
-/// Shortens the timeout of a recipient that hangs, since the test waits for all of it. The other recipients
-/// have enough time even on a busy machine.
+/// Shortens the timeout of a recipient that hangs, since the test waits until it has passed. The timeout of
+/// the other recipients is long enough even for a busy machine.
 fn hangs(notification: Notification) -> Notification {
     Notification { timeout: HANGING, ..notification }
 }
@@ -234,8 +235,8 @@ async fn a_command_may_leave_something_running() {
     assert!(took < Duration::from_secs(50), "{took:?}");
 }
 
-/// The file is a named pipe without a writer. Reading it blocks, as with a file on a disk that does not
-/// answer.
+/// The file with the address is a named pipe without a writer. Reading the pipe blocks, like reading a file
+/// on a disk that does not answer.
 #[test]
 fn a_file_that_cannot_be_read_in_time_holds_no_rollout_up() {
     let folder = tempfile::tempdir().unwrap();

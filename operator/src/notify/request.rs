@@ -19,7 +19,8 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// Creates the request for a kind of service. Returns `None` for a command, which needs no request.
+    /// Creates the request for a kind of service. Returns `None` if the recipient is a command, which needs
+    /// no request.
     pub fn new(kind: MessageFormat, message: &Message) -> Option<Self> {
         let json = |body: serde_json::Value| Self {
             headers: vec!["Content-Type: application/json".to_owned()],
@@ -27,7 +28,8 @@ impl HttpRequest {
         };
         match kind {
             MessageFormat::Webhook => Some(json(serde_json::to_value(message).unwrap_or_default())),
-            // Mentions are disabled, since the name of a host or the text of a problem could contain one.
+            // Mentions are disabled, since the name of a host or the text of a problem could contain a
+            // mention.
             MessageFormat::Discord => {
                 Some(json(json!({ "content": plain(message), "allowed_mentions": { "parse": [] } })))
             }
@@ -61,7 +63,7 @@ fn ntfy(message: &Message) -> HttpRequest {
         Moment::Pause => ("high", "pause_button"),
         Moment::Failure => ("high", "rotating_light"),
     };
-    // Only ASCII is safe in headers. The names of commands are ASCII anyway.
+    // Only ASCII is safe in headers, so every other character is replaced. Titles are normally all ASCII.
     let title: String =
         text::title(message).chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect();
     HttpRequest {

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// The maximum length of a secret, in bytes.
 const LIMIT: u64 = 8 << 10;
 
-/// The possible places of a secret value. The first one that is set is used.
+/// The possible sources of a value, such as a token, that may be secret. The first source that is set is
+/// used.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretPlace<'a> {
     /// The value itself, which the fleet contains and which is therefore not secret.
@@ -20,11 +21,11 @@ pub struct SecretPlace<'a> {
 }
 
 impl SecretPlace<'_> {
-    /// Returns the value without surrounding white space, or `None` if no place is set. This can block
+    /// Returns the value without surrounding white space, or `None` if no source is set. This can block
     /// forever if the file is on a disk that does not answer.
     ///
     /// # Errors
-    /// Fails if the value is missing or is not a single line of text. The message does not quote it.
+    /// Fails if the value is missing or is not a single line of text. The message does not quote the value.
     pub fn read(self) -> Result<Option<String>, String> {
         let value = match self {
             Self { plain: Some(plain), .. } => plain.to_owned(),
@@ -45,7 +46,7 @@ impl SecretPlace<'_> {
     }
 }
 
-/// Reads a file, but no more than it takes to see that the file is too long.
+/// Reads a file up to one byte beyond the limit, which is enough to see that the file is too long.
 fn text(path: PathBuf) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LIMIT + 1).read_to_string(&mut text)?;

@@ -10,7 +10,7 @@ use crate::event::End;
 /// The maximum number of hosts that a text names.
 const NAMED: usize = 5;
 
-/// Returns the headline, which is ASCII except for names.
+/// Returns the headline of a message. Apart from names, the headline is ASCII.
 pub fn title(message: &Message) -> String {
     let command = &message.command;
     let word = match (message.event, message.end) {
@@ -25,7 +25,7 @@ pub fn title(message: &Message) -> String {
     crate::text::one_line(&format!("{command} to {hosts}: {word}"))
 }
 
-/// Returns the text below the headline, in lines.
+/// Returns the text below the headline of a message, in lines.
 pub fn body(message: &Message) -> String {
     let mut lines = Vec::new();
     let rest: Vec<&str> = message.flake.iter().chain(&message.revision).map(String::as_str).collect();

@@ -32,17 +32,18 @@ pub struct Asking {
     pub trying: Option<Trying>,
 }
 
-/// The operator-side health checks that may be tried before the user has confirmed anything.
+/// The health checks that the operator's machine may run before the user has confirmed anything.
 #[derive(Clone, Debug)]
 pub enum Trying {
-    /// All health checks, since the user will not be asked.
+    /// All health checks, since the user will not be asked for confirmation.
     All,
-    /// The health checks that the user has already been shown on this machine, as part of these errands.
+    /// Only the health checks in these errands, which the user has already been shown on this machine.
     Known(Errands),
 }
 
 impl Trying {
-    /// Returns all health checks if `yes` is set, and otherwise those already shown for this flake.
+    /// Allows all health checks if `yes` is set, and otherwise only those that the user was already shown for
+    /// this flake.
     #[must_use]
     pub fn of(yes: bool, flake: &str) -> Self {
         if yes { Self::All } else { Self::Known(Errands::shown_here(flake)) }
@@ -71,17 +72,17 @@ impl Trying {
 
 /// An operation that applies closures to hosts.
 pub struct Apply {
-    /// The flake reference under which the actions that the user was shown are recorded.
+    /// The flake reference under which this machine records the errands that the user was shown.
     pub flake: String,
     /// The terms on which hosts are changed.
     pub terms: ChangeTerms,
     /// How hosts are queried for their plans.
     pub asking: Asking,
-    /// The closures to apply, received as they are built.
+    /// The receiver of the closures to apply, each of which arrives as soon as it is built.
     pub closures: ClosureReceiver,
-    /// The activator programs that were read for upload to hosts.
+    /// The activator programs to upload to hosts. Each is read only once.
     pub activators: Activators,
-    /// The store paths to copy to hosts, set once every host has a plan.
+    /// The store paths to copy to hosts. They are determined when every host has a plan.
     paths: OnceLock<ClosurePaths>,
     /// The health checks and notifications of this fleet that the user has been shown on this machine.
     known: OnceLock<Errands>,
@@ -95,7 +96,7 @@ impl Apply {
         Self { flake, terms, asking, closures, activators, paths: OnceLock::new(), known: OnceLock::new() }
     }
 
-    /// Returns the store paths to copy to a host with this closure.
+    /// Returns the store paths to copy to a host for this closure.
     async fn paths(&self, closure: &Closure) -> Result<Vec<Arc<StorePath>>, Problem> {
         self.paths.get_or_init(|| ClosurePaths::of([closure.path.clone()])).closure(&closure.path).await
     }
@@ -119,7 +120,8 @@ impl Operation for Apply {
             let tried = trying.among(name, &checks, events);
             found.extend(health::attempt(session, &tried).await);
         }
-        // Without steps nothing changes, and no health checks follow that could be blocked.
+        // If this machine cannot reach the host for a health check, this is a problem only if the plan has
+        // steps, because no health checks follow a plan without steps.
         if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
             plan.problems.extend(health::obstacles(session, &checks).await);
         }
@@ -161,8 +163,8 @@ impl Operation for Apply {
     }
 }
 
-/// Returns the warning that health checks were not tried, since this machine would try them for the first
-/// time.
+/// Returns the warning that health checks were not tried, because the user has not been shown them on this
+/// machine.
 fn not_tried(host: &str, checks: &[Check]) -> EventKind {
     let names = checks.iter().map(|check| &*check.name).collect::<Vec<_>>().join(", ");
     let text = format!(

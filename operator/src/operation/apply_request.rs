@@ -1,4 +1,4 @@
-//! The request to apply hosts of a fleet, and how the request is planned.
+//! The request to apply the configuration of hosts, and the planning of this request.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,24 +32,27 @@ use crate::stop::Stop;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ApplyRequest {
-    /// The hosts to change. For a saved plan or a resumed rollout, only the connection settings are used.
+    /// The hosts to change. For a saved plan or a resumed rollout, only the connection settings are used,
+    /// because the hosts are already known.
     pub targets: Targets,
     /// The source of the closures to apply.
     pub source: Source,
-    /// The overrides of the fleet's rollout policy.
+    /// The values that override the rollout policy of the fleet.
     pub policy: PolicyRequest,
     /// The options with which each host plans.
     pub options: PlanOptions,
-    /// The objections to overrule.
+    /// The objections to overrule: reasons for which a host would otherwise refuse the change.
     pub force: Vec<Force>,
-    /// The window within which each change must be confirmed over a new connection.
+    /// The time within which the operator must confirm each change, by reaching the host over a new
+    /// connection.
     pub window: Window,
-    /// Whether hosts fetch store paths from their own binary caches, if available there, instead of receiving
-    /// copies.
+    /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
+    /// copies from this machine.
     pub substitute: bool,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
-    /// Whether to plan only. Health checks of hosts without changes are then not tried.
+    /// Whether only to plan. The health checks that planning otherwise tries on hosts without changes are
+    /// then not tried.
     pub dry_run: bool,
 }
 
@@ -80,7 +83,7 @@ impl ApplyRequest {
         }
     }
 
-    /// Returns the operation that applies these closures.
+    /// Returns the operation that applies the closures that `closures` receives.
     #[must_use]
     pub fn apply(&self, flake: &str, revision: Option<String>, closures: ClosureReceiver) -> Arc<Apply> {
         let (window, force, substitute) = (self.window, self.force.clone(), self.substitute);
@@ -126,14 +129,15 @@ impl ApplyRequest {
     }
 }
 
-/// Returns the resume state of an apply of these closures.
+/// Returns the resume state of a new rollout that applies these closures.
 fn resumable(closures: BTreeMap<String, Closure>) -> ResumeState {
     let target =
         |(host, closure): (String, Closure)| (host, RolloutTarget::Closure { closure: closure.path });
     ResumeState::New { targets: closures.into_iter().map(target).collect() }
 }
 
-/// Returns the result of a host whose saved plan is not applied, because at least one host has changed.
+/// Returns the result of a host whose saved plan is not applied, because at least one host has changed since
+/// the plan was saved.
 fn refused(plan: &HostPlan<PlannedChange<Closure>>, saved: &SavedPlan) -> HostResult {
     let Some(now) = plan.known() else { return plan.result() };
     match saved.objection(plan.name(), &now.plan) {

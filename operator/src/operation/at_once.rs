@@ -1,4 +1,4 @@
-//! An operation that works on hosts without waves. The failure of one host does not affect the others.
+//! Carries out an operation on hosts without waves. The failure of one host does not affect the other hosts.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct AtOnce<O: Operation> {
 
 /// How a planned operation ended.
 pub enum AtOnceEnded {
-    /// The user declined.
+    /// The user declined the operation.
     Declined,
     /// Nothing was done, because no host had changes or because this was a dry run.
     NothingDone(Vec<HostResult>),
@@ -120,7 +120,8 @@ fn by_name(mut results: Vec<HostResult>) -> Vec<HostResult> {
     results
 }
 
-/// Separates the hosts in maintenance. Returns the other hosts, and the results of those in maintenance.
+/// Separates the hosts in maintenance from the hosts that take part. Returns the hosts that take part, and
+/// the results of the hosts in maintenance.
 fn resting(hosts: Vec<Host>) -> (Vec<Host>, Vec<HostResult>) {
     let (resting, others): (Vec<Host>, Vec<Host>) =
         hosts.into_iter().partition(|host| host.maintenance.is_some());

@@ -55,8 +55,8 @@ async fn build(
         return Ok(BTreeMap::new());
     }
     let hosts: Vec<_> = sessions.iter().map(|session| session.host().clone()).collect();
-    // A failed connection is reported when the host is queried for its plan. In a large fleet, only the hosts
-    // that will be queried soon are connected early.
+    // Failed connections are ignored here: each is reported when its host is queried for a plan. In a large
+    // fleet, only the hosts that will be queried soon are connected early.
     let soon = parallel.get().saturating_mul(WARM);
     let connecting = tokio::spawn({
         let (sessions, interrupt) =

@@ -18,7 +18,7 @@ pub struct Connections {
     pub parallel: Option<NonZeroUsize>,
     /// The time limit for a host to accept a connection, in seconds.
     pub connect_timeout: Option<u64>,
-    /// How often to retry a host that does not answer, after 1, 2, 4 … seconds.
+    /// How often to try again to connect to a host that does not answer. The delays are 1, 2, 4 … seconds.
     pub connect_retries: u32,
 }
 
@@ -29,7 +29,7 @@ impl Connections {
         self.parallel.unwrap_or(Policy::PARALLEL)
     }
 
-    /// Creates a session for each host. Nothing is sent yet.
+    /// Creates a session for each host, without connecting to the hosts yet.
     ///
     /// # Errors
     /// Fails if there is no private directory for sockets, or if a pinned host key is malformed.

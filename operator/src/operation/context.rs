@@ -25,10 +25,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// Runs the work of a stage, and reports its start and its end.
+    /// Runs the work of a stage, and reports when the stage starts and ends.
     ///
     /// # Errors
-    /// Fails with the error of the work.
+    /// Fails with the error that the work returns.
     pub async fn stage<T>(
         &self,
         stage: Stage,

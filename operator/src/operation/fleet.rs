@@ -19,11 +19,12 @@ use crate::rollout::{Outline, RolloutOrigin, check_growth, part, policy_for, tod
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FleetRequest {
-    /// The flake, in any form that Nix accepts. If `None`, the nearest flake in `directory` or its parents.
+    /// The flake, in any form that Nix accepts. If `None`, the nearest flake in `directory` or its parents is
+    /// used.
     pub flake: Option<String>,
     /// The directory in which the search for a flake starts, and to which relative flake paths refer.
     pub directory: PathBuf,
-    /// Extra flags for Nix, such as `--option` and its two values.
+    /// Extra flags for Nix, such as `--option` with a name and a value.
     pub nix_flags: Vec<String>,
     /// Whether to show everything that Nix prints.
     pub verbose: bool,
@@ -33,9 +34,9 @@ pub struct FleetRequest {
 pub struct Evaluated {
     /// The flake that describes the fleet, and its revision.
     pub origin: RolloutOrigin,
-    /// The Nix commands for the flake of the fleet.
+    /// The interface that runs Nix commands on the flake of the fleet.
     pub nix: Nix,
-    /// The whole inventory.
+    /// The whole inventory, not only the selected hosts.
     pub fleet: Fleet,
 }
 
@@ -73,7 +74,8 @@ impl Participants {
     /// `parallel` overrides how many hosts change at once.
     ///
     /// # Errors
-    /// Fails if the policy names something unknown, or if it cannot be fulfilled.
+    /// Fails if the policy names unknown canaries or an unknown dimension of tags, if the amounts of its
+    /// waves do not increase, or if the order of tags contains a cycle.
     pub fn of(
         fleet: &Fleet,
         selected: Vec<Host>,

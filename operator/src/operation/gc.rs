@@ -29,18 +29,19 @@ pub struct GcRequest {
     pub targets: Targets,
     /// The rule that decides which generations are kept.
     pub retention: Retention,
-    /// Whether to collect garbage in the Nix store of each host afterwards.
+    /// Whether to collect garbage in the Nix store of each host after dropping its generations.
     pub collect: bool,
-    /// Whether to plan only.
+    /// Whether to plan without dropping anything.
     pub dry_run: bool,
 }
 
 /// An operation that drops generations.
 pub struct Gc {
     retention: Retention,
-    /// Whether to collect garbage in the Nix store of each host afterwards.
+    /// Whether to collect garbage in the Nix store of each host after dropping its generations.
     pub collect: bool,
-    /// The generation changes of unfinished rollouts, which must be kept, by host name.
+    /// The changes that unfinished rollouts made, by host name. Hosts keep the generations that these
+    /// rollouts may still need.
     rollouts: BTreeMap<String, BTreeSet<Passage>>,
     /// The current date in the format of pins, such as `2027-01-31`.
     today: String,

@@ -22,21 +22,22 @@ use crate::ssh::Session;
 pub struct TargetGeneration {
     /// The generation to roll back to.
     pub to: Destination,
-    /// The activator on the host that made the plan.
+    /// The path, on the host, of the activator that made the plan.
     pub activator: String,
 }
 
 /// The terms on which hosts are changed.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeTerms {
-    /// The window within which each change must be confirmed over a new connection.
+    /// The time within which the operator must confirm each change, by reaching the host over a new
+    /// connection.
     pub window: Window,
     /// The revision of the flake, which hosts record.
     pub revision: Option<String>,
-    /// The objections to overrule.
+    /// The objections to overrule: reasons for which a host would otherwise refuse the change.
     pub force: Vec<Force>,
-    /// Whether hosts fetch store paths from their own binary caches, if available there, instead of receiving
-    /// copies.
+    /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
+    /// copies from this machine.
     pub substitute: bool,
 }
 
@@ -78,8 +79,9 @@ impl ChangeTerms {
         result(host, planned, report)
     }
 
-    /// Undoes a change by rolling the host back. Of the operator-side health checks, only `known` ones are
-    /// tried, because the host itself reports the generation to roll back to, which determines the checks.
+    /// Undoes a change by rolling the host back. The operator's machine tries only the health checks in
+    /// `known`, because the host itself reports the generation to roll back to, and could thereby choose the
+    /// checks.
     pub async fn go_back_behind(
         &self,
         session: &Session,
@@ -124,7 +126,7 @@ pub fn result<T>(host: &str, planned: &PlannedChange<T>, report: Result<Report, 
 /// Queries a host for what a rollback to a generation would change.
 ///
 /// # Errors
-/// Fails if the host cannot be reached, has no such generation, or refuses.
+/// Fails if the host cannot be reached, has no such generation, or refuses the rollback.
 pub async fn plan_to(
     session: &Session,
     to: Destination,
@@ -142,7 +144,7 @@ pub async fn plan_to(
 }
 
 /// Returns a problem if the host was last applied under another name, because it may be the wrong machine.
-/// The name under which the earlier generation was applied does not matter.
+/// The name under which the generation to roll back to was applied does not matter.
 fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     let (name, addr) = (&session.host().name, &session.host().addr);
     let last = applied_as.filter(|last| last != name)?;
@@ -154,12 +156,12 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     )
 }
 
-/// Queries a host for what undoing a change would do. The plan has no steps if the host was already rolled
+/// Asks a host for the steps that would undo a change. There are no steps if the host was already rolled
 /// back.
 ///
 /// # Errors
 /// Fails if the host has neither the generation before the change nor the one after it, if there was no
-/// generation before the change, or if the host refuses.
+/// generation before the change, or if the host refuses the rollback.
 pub async fn plan_behind(
     session: &Session,
     before: Option<&Generation>,
@@ -176,8 +178,8 @@ pub async fn plan_behind(
     let (mut plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
     plan.overrule(force);
     if plan.current.as_ref() == Some(before) {
-        // The host was rolled back by hand or by a command that was killed. Any drift since then is not part
-        // of the change to undo.
+        // The host was already rolled back, by hand or by a command that was killed. Any remaining steps
+        // would only correct drift, which is not part of the change to undo.
         plan.steps.clear();
     } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
         let now = plan.current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());

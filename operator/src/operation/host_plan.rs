@@ -36,7 +36,7 @@ impl<P> HostPlan<P> {
 }
 
 impl<P: Planned> HostPlan<P> {
-    /// Returns the result of the host if nothing further is done to it.
+    /// Returns the result that the host has if the plan is not carried out.
     #[must_use]
     pub fn result(&self) -> HostResult {
         match &self.planned {
@@ -46,7 +46,7 @@ impl<P: Planned> HostPlan<P> {
         }
     }
 
-    /// Whether carrying out the plan would change something.
+    /// Whether carrying out the plan would change the host.
     pub fn is_to_change(&self) -> bool {
         self.known().is_some_and(Planned::is_to_change)
     }
@@ -55,7 +55,8 @@ impl<P: Planned> HostPlan<P> {
 /// Queries every host for its plan, at most `parallel` hosts at once.
 ///
 /// # Errors
-/// Fails only because of a bug. The failure of a single host is in its plan.
+/// Fails only because of a bug. The failure of a single host is not an error, but is part of that host's
+/// [`HostPlan`].
 pub async fn ask<O: Operation>(
     operation: &Arc<O>,
     sessions: Vec<Arc<Session>>,

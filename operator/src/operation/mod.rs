@@ -1,11 +1,13 @@
-//! The operations on a fleet. A request is a plain value that states the operation, its hosts and its terms.
-//! It may come from the command line, a web page, a timer or a test.
+//! The operations on a fleet. Each operation starts from a request, which is a plain value that states the
+//! hosts and the terms of the operation. A request may come from the command line, a web page, a timer or a
+//! test.
 //!
 //! - [`verb`]: the trait of operations, such as [`apply`], [`rollback`], [`gc`] and [`backups`]
 //! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
 //! - [`status`], [`check`], [`run`]: commands that inspect hosts, or run a command of the user
 //! - [`targets`], [`fleet`], [`connections`], [`policy_request`], [`window`]: the parts of a request
-//! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the sources of an apply
+//! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the request to apply, and where its closures
+//!   come from: a build, a saved plan or an earlier rollout
 //! - [`host_plan`], [`planned_change`]: the plan of one host
 //! - [`going_back`], [`post_change_checks`], [`reconcile`]: rollback, health checks and recovery of one host
 

@@ -20,7 +20,8 @@ pub struct PlannedChange<T> {
     pub target: T,
     /// The health checks to try from the operator's machine, or `None` if they are not known.
     pub checks: Option<Vec<Check>>,
-    /// The results of health checks that were tried during planning, because the host has no changes.
+    /// The results of the health checks that were tried during planning. They are tried then only if the host
+    /// has no changes.
     pub found: Vec<CheckResult>,
 }
 
@@ -37,7 +38,8 @@ impl<T> PlannedChange<T> {
         Ok(Self { plan, target, checks, found: Vec::new() })
     }
 
-    /// Removes the operator-side health checks that the user has not been shown.
+    /// Removes the health checks that run on the operator's machine but are not in `known`, because the user
+    /// has not been shown them.
     pub fn try_only(&mut self, host: &str, known: &Errands) {
         if let Some(checks) = &mut self.checks {
             checks.retain(|check| known.have(host, check));

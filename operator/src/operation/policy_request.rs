@@ -1,4 +1,4 @@
-//! The overrides of the fleet's rollout policy.
+//! The values with which a request overrides the rollout policy of the fleet.
 
 use nixfleet_contract::policy::{Amount, Canary, Policy, PolicyOptions};
 use serde::{Deserialize, Serialize};
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// The canaries of the fleet, or one host if it has none, and then all other hosts.
+    /// First the canaries of the fleet, or one host if the fleet has no canaries, and then all other hosts.
     Canary,
-    /// The waves of the fleet, or one quarter of the hosts after another if it has none.
+    /// The waves of the fleet, or waves of a quarter of the hosts each if the fleet defines no waves.
     Rolling,
     /// All hosts in one wave, without a soak.
     AllAtOnce,
@@ -32,13 +32,13 @@ impl Strategy {
     }
 }
 
-/// The overrides of the fleet's rollout policy.
+/// The values with which a request overrides the rollout policy of the fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyRequest {
     /// The strategy that replaces the waves of the fleet.
     pub strategy: Option<Strategy>,
-    /// The values of single options, which take precedence over the strategy.
+    /// The values of single policy options. They take precedence over `strategy`.
     pub options: PolicyOptions,
 }
 
@@ -53,8 +53,8 @@ impl PolicyRequest {
         policy.with(self.options.clone())
     }
 
-    /// Returns the policy of a planned rollout with the overrides applied, except those that would change the
-    /// order of the hosts.
+    /// Returns the policy of a planned rollout with the overrides applied, except overrides that would change
+    /// the waves or the order of the hosts.
     #[must_use]
     pub fn of_planned(&self, policy: Policy) -> Policy {
         let PolicyOptions { soak, max_failures, on_failure, unreachable, .. } = self.options;

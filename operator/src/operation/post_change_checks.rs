@@ -1,4 +1,4 @@
-//! Operator-side health checks after a change that needed no confirmation.
+//! Health checks that the operator's machine tries after a change that needed no confirmation.
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::HealthVerdict;
@@ -13,9 +13,9 @@ use crate::remote::{Destination, PlanOptions};
 use crate::ssh::Session;
 use crate::{health, remote};
 
-/// Tries the operator-side health checks, and rolls the host back if a failure requires it. The host has
-/// already committed the change, so it does not roll back by itself. `may_undo` states whether a rollback
-/// would undo the change.
+/// Tries the health checks that run on the operator's machine, and rolls the host back if a failed check
+/// requires it. The host has already committed the change, so it does not roll back by itself. `may_undo`
+/// states whether the host may be rolled back. It is false if the change was itself a rollback.
 pub async fn attempt(session: &Session, terms: Terms<'_>, mut report: Report, may_undo: bool) -> Report {
     if report.left_to_others.is_empty() {
         return report;
@@ -58,7 +58,8 @@ fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
     Some(problem.because(format!("{why}\nand the host could not be rolled back: {second}")))
 }
 
-/// Returns the problem that the named checks cannot be tried from this machine.
+/// Returns the problem for health checks that this machine should try, but does not know because it lacks the
+/// closure of the host.
 #[must_use]
 pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
     let name = &session.host().name;

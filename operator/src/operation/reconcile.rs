@@ -1,5 +1,5 @@
-//! Determines whether a rollout has changed hosts even though its record does not say so, because the command
-//! was killed. The hosts themselves record how they reached their current generation.
+//! Finds changes that a rollout made but did not record, because its command was killed. The hosts themselves
+//! record how they reached their current generation.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -17,9 +17,9 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// Queries each host for the run that activated its intended closure. The result is `None` if the host has
-/// another closure or does not report such a run. It is a problem if the host cannot be queried or is still
-/// being changed.
+/// Queries each host for the run that activated the closure that `closures` names for the host. The result is
+/// `None` if the host has a different closure or reports no such run. The result is a problem if the host
+/// cannot be queried or is still being changed.
 ///
 /// # Errors
 /// Fails only because of a bug.

@@ -108,8 +108,8 @@ pub async fn plan(
     })
 }
 
-/// Returns a problem if a host was changed after the rollout was planned. Such a host is left alone, because
-/// the planned closure is older than the state of the host.
+/// Returns a problem if another command changed the host after the rollout was planned. Such a host is left
+/// alone, because the planned closure is older than the current generation of the host.
 fn moved_on(
     plan: &HostPlan<PlannedChange<Closure>>,
     head: &RolloutHead,
@@ -136,8 +136,9 @@ fn moved_on(
     )
 }
 
-/// Returns the outcomes of hosts that the rollout has changed without recording it. Only hosts without
-/// changes are queried. A host that does not report such a change counts as unchanged.
+/// Returns the outcomes of hosts that the rollout has changed without recording the change. Only hosts whose
+/// new plan has no changes are queried. A host that does not report a change by the rollout counts as
+/// unchanged.
 async fn untold(
     plans: &[HostPlan<PlannedChange<Closure>>],
     closures: &BTreeMap<String, Closure>,
@@ -151,7 +152,8 @@ async fn untold(
     Ok(asked.into_iter().filter_map(|(_, end)| end.ok().flatten()).collect())
 }
 
-/// Returns the closures of the hosts that are not done.
+/// Returns the closures of the hosts that are not done, by host name. Fails if a closure is no longer in the
+/// store.
 fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String, Closure>, Problem> {
     let closure = |target: &RolloutTarget| match target {
         RolloutTarget::Closure { closure } => Closure { path: closure.clone() },

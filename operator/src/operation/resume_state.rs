@@ -1,5 +1,5 @@
-//! The resume state of a rollout: the record from which it resumes after a pause, an interrupt, or the death
-//! of its process.
+//! The resume state of a rollout, from which a later command continues the rollout after it was paused,
+//! interrupted or killed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -38,10 +38,10 @@ pub enum ResumeState {
         done: BTreeMap<String, HostEnd>,
         /// The changes that the rollout has made, by host name.
         changed: BTreeMap<String, Changed>,
-        /// The outcomes that were not recorded, but learned by querying the hosts.
+        /// The outcomes that are missing in the record, and were learned by querying the hosts.
         found: Vec<HostEnd>,
     },
-    /// The state of a rollout that undoes another one.
+    /// The state of a rollout that undoes another rollout.
     Undone {
         /// The record of the rollout to undo.
         record: Record,
@@ -51,7 +51,7 @@ pub enum ResumeState {
 }
 
 impl ResumeState {
-    /// Whether something must be recorded even if no host has changes.
+    /// Whether the rollout is carried out even if no host has changes, because its end must be recorded.
     #[must_use]
     pub const fn goes_on(&self) -> bool {
         matches!(self, Self::Old { .. } | Self::Undone { .. })
@@ -63,7 +63,8 @@ impl ResumeState {
         matches!(self, Self::Old { .. })
     }
 
-    /// Starts recording the rollout. If this fails, the user is warned, and hosts are changed nevertheless.
+    /// Starts recording the rollout, and returns its progress so far. If recording fails, the user is warned,
+    /// and hosts are changed nevertheless.
     #[must_use]
     pub fn open<P: Planned>(
         self,
@@ -112,14 +113,14 @@ impl ResumeState {
     }
 }
 
-/// Returns the hosts that already have their target.
+/// Returns the names of the hosts that have already reached their target.
 fn at_target<P: Planned>(plans: &[HostPlan<P>]) -> BTreeSet<&str> {
     let is_at_target = |plan: &&HostPlan<P>| !plan.is_to_change() && plan.result().outcome.is_good();
     plans.iter().filter(is_at_target).map(HostPlan::name).collect()
 }
 
-/// Returns the closures of the hosts that are not done. This includes hosts without a plan, since they may
-/// have one when the rollout is resumed.
+/// Returns the closures of the hosts that are not done. Hosts that could not make a plan are included, since
+/// planning may succeed when the rollout is resumed.
 fn left_to_do(targets: BTreeMap<String, RolloutTarget>, is_done: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let closure = |(_, target)| match target {
         RolloutTarget::Closure { closure } => closure,
@@ -139,7 +140,7 @@ pub struct PriorProgress {
     found: Vec<HostEnd>,
     /// The directory for the garbage collection roots of the closures.
     roots: Option<PathBuf>,
-    /// The closures that the rollout needs to resume.
+    /// The closures without which the rollout cannot be resumed.
     left: BTreeSet<String>,
 }
 
@@ -172,7 +173,7 @@ impl PriorProgress {
         }
     }
 
-    /// Protects the closures that the rollout needs to resume from garbage collection.
+    /// Protects from garbage collection all closures without which the rollout cannot be resumed.
     #[must_use]
     pub fn lay_roots(&self) -> Option<RolloutRoots> {
         self.roots.as_ref().map(|roots| RolloutRoots::lay(roots.clone(), self.left.clone()))

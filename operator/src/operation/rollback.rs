@@ -34,15 +34,17 @@ use crate::stop::Stop;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackRequest {
-    /// The hosts to roll back. To undo a rollout, only the connection settings are used.
+    /// The hosts to roll back. If a whole rollout is undone, only the connection settings are used, because
+    /// the record of the rollout lists the hosts.
     pub targets: Targets,
     /// The state to roll back to.
     pub to: BackTo,
     /// The options with which each host plans.
     pub options: PlanOptions,
-    /// The objections to overrule.
+    /// The objections to overrule: reasons for which a host would otherwise refuse the rollback.
     pub force: Vec<Force>,
-    /// The window within which each change must be confirmed over a new connection.
+    /// The time within which the operator must confirm each rollback, by reaching the host over a new
+    /// connection.
     pub window: Window,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
@@ -54,7 +56,8 @@ pub struct RollbackRequest {
 pub enum BackTo {
     /// The given generation.
     Generation(Destination),
-    /// The generation before a rollout, on hosts that still have the generation that the rollout made.
+    /// The generation that each host had before this rollout. A host is rolled back only if it still has the
+    /// generation that the rollout made.
     BeforeRollout(RolloutId),
 }
 
@@ -64,7 +67,7 @@ enum Back {
     To(Destination),
     /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
-    /// No state, because the rollout may have changed the host, but the host could not be queried.
+    /// No known state: the rollout may have changed the host, but the host could not be asked whether it did.
     Unknown(Problem),
 }
 
@@ -106,11 +109,12 @@ impl Operation for Rollback {
 }
 
 impl RollbackRequest {
-    /// Plans the rollback. Returns `None` if an unfinished rollout has left no host to roll back. The rollout
-    /// is then marked as ended.
+    /// Plans the rollback. Returns `None` if the rollout to undo is unfinished, but no host has to be rolled
+    /// back. The record then marks that rollout as rolled back.
     ///
     /// # Errors
-    /// Fails if the fleet cannot be evaluated, if the rollout is unknown, or if no host is left to roll back.
+    /// Fails if the fleet cannot be evaluated, if the rollout is unknown, or if a finished rollout has left
+    /// no host to roll back.
     pub async fn plan(&self, context: &Context) -> Result<Option<Rollout<Rollback>>, Stop> {
         match &self.to {
             BackTo::Generation(to) => self.of_hosts(*to, context).await.map(Some),
@@ -219,7 +223,7 @@ fn plan_backs(
     Ok((head.origin, outline, hosts))
 }
 
-/// Returns the policy of a rollback, which does not stop when hosts fail.
+/// Returns the policy of a rollback. A rollback continues even if hosts fail.
 fn policy(connections: Connections) -> Policy {
     Policy { max_parallel: connections.at_once(), ..Policy::plain() }
 }

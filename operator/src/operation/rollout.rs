@@ -47,19 +47,20 @@ pub struct Rollout<O: Operation> {
 pub struct Proposal<'a, O: Operation> {
     /// The rollout to confirm.
     pub rollout: &'a Rollout<O>,
-    /// The programs, messages and health checks that are new on this machine, one line each.
+    /// The errands that this machine would do for the first time, one line of text each: programs to run,
+    /// messages to send and health checks to try.
     pub new_errands: &'a [String],
     /// The number of hosts that would change. If it is 0, there is nothing to confirm.
     pub to_change: usize,
 }
 
-/// How a rollout ended.
+/// How a proposed rollout ended.
 pub enum Ended {
-    /// The user declined.
+    /// The user declined the rollout.
     Declined,
     /// No host had changes.
     NothingToDo(Vec<HostResult>),
-    /// The rollout was carried out.
+    /// The rollout was carried out, completely or in part.
     Done {
         /// The result of every host.
         results: Vec<HostResult>,
@@ -75,7 +76,8 @@ impl<O: Operation> Rollout<O> {
     /// user need not confirm.
     ///
     /// # Errors
-    /// Fails with the error of `ask`, or because of a bug. The failure of a single host is in its result.
+    /// Fails with the error of `ask`, or because of a bug. The failure of a single host is not an error, but
+    /// is part of that host's result.
     pub async fn propose(
         self,
         ask: impl AsyncFnOnce(Proposal<'_, O>) -> Result<bool, Stop>,
@@ -90,8 +92,8 @@ impl<O: Operation> Rollout<O> {
             return Ok(Ended::Declined);
         }
         let is_done = to_change == 0 && !self.resume_state.goes_on();
-        // If nothing is done and `yes` is not set, the user has not agreed to the errands, so they are not
-        // recorded. If recording fails, they are shown again next time.
+        // The errands are recorded as known only if the user has agreed to them, by confirming changes or
+        // with `yes`. If recording fails, the errands are shown as new again next time.
         if (!is_done || self.yes)
             && let Ok(state) = StateDir::find()
             && let Err(problem) = errands.record(&state, &self.origin.flake)
@@ -110,7 +112,8 @@ impl<O: Operation> Rollout<O> {
     /// recorded.
     ///
     /// # Errors
-    /// Fails only because of a bug. The failure of a single host is in its result.
+    /// Fails only because of a bug. The failure of a single host is not an error, but is part of that host's
+    /// result.
     async fn carry_out(self, context: &Context) -> Result<(Vec<HostResult>, RolloutView, bool), Stop> {
         let (events, began) = (context.events.of(self.id.clone()), Instant::now());
         let (told, is_resumed) = (self.began(context), self.resume_state.is_resumed());
@@ -171,8 +174,8 @@ impl<O: Operation> Rollout<O> {
     }
 }
 
-/// Returns the plans in the order of the waves, exactly one for each host. A plan is looked up by the
-/// position of its host, so a missing plan would lead to changes on the wrong host.
+/// Returns the plans in the order of the waves, exactly one for each host. Fails if a plan is missing: plans
+/// are later found by position, so a gap would lead to changes on the wrong hosts.
 fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPlan<P>>, Stop> {
     let mut by_name: BTreeMap<String, HostPlan<P>> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
@@ -181,8 +184,8 @@ fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPla
     outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
 }
 
-/// Turns a complete rollout into a paused one if another run is still changing a host. That run may even
-/// belong to this rollout, if an earlier command was killed.
+/// Replaces the verdict of a complete rollout by a pause if another run is still changing one of its hosts.
+/// That run may even be part of the same rollout, if an earlier command of the rollout was killed.
 fn unless_busy(
     verdict: Verdict,
     results: &[HostResult],
@@ -202,7 +205,7 @@ fn unless_busy(
 }
 
 /// Updates every result with the outcome of the host in this command or in an earlier part of the rollout. A
-/// host whose turn did not come is deferred.
+/// host whose turn did not come gets the outcome `deferred`.
 fn settle(
     results: &mut [HostResult],
     mut ended: BTreeMap<String, HostResult>,
@@ -222,7 +225,7 @@ fn settle(
     }
 }
 
-/// Returns the result of every selected host if nothing further is done, sorted by name.
+/// Returns the result that every selected host has if the rollout is not carried out, sorted by host name.
 #[must_use]
 pub fn results<P: Planned>(plans: &[HostPlan<P>], excluded: &[ExcludedHost]) -> Vec<HostResult> {
     let excluded = excluded.iter().map(|each| HostResult {
@@ -234,8 +237,8 @@ pub fn results<P: Planned>(plans: &[HostPlan<P>], excluded: &[ExcludedHost]) -> 
     results
 }
 
-/// Returns the errands of a rollout: the programs, messages and health checks that the fleet has this machine
-/// run.
+/// Returns the errands of a rollout: the programs that this machine runs, the messages that it sends and the
+/// health checks that it tries for the fleet.
 #[must_use]
 pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Errands {
     let planned = plans.iter().filter_map(|plan| Some((plan.name(), plan.known()?.checks()?)));
@@ -243,7 +246,8 @@ pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Err
     Errands::of(&origin.notifications, checks)
 }
 
-/// Returns the errands that are new on this machine, or all of them if the known ones cannot be read.
+/// Returns the errands that are new on this machine, or all errands if the record of known errands cannot be
+/// read.
 #[must_use]
 pub fn new_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
     StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)).unwrap_or_else(|problem| {

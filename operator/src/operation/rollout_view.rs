@@ -9,7 +9,7 @@ use crate::event::{End, RolloutId};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutView {
-    /// The id of the rollout. A plan has none.
+    /// The id of the rollout, or `None` if the rollout is only planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<RolloutId>,
     /// The policy of the rollout.
@@ -22,7 +22,8 @@ pub struct RolloutView {
     /// Why the rollout stopped early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The programs, messages and health checks that the fleet has this machine run for the first time.
+    /// The errands that this machine does for the first time, one line of text each: programs to run,
+    /// messages to send and health checks to try.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub new_errands: Vec<String>,
 }

@@ -45,7 +45,8 @@ pub struct Run {
 
 /// The standard input of commands on hosts.
 pub trait CommandInput: Send + Sync + 'static {
-    /// Opens the standard input for the command on one more host. Returns `None` if it reads nothing.
+    /// Opens the standard input for the command on one more host. Returns `None` if the command has nothing
+    /// to read.
     ///
     /// # Errors
     /// Fails if the input cannot be opened.
@@ -97,8 +98,9 @@ impl Run {
                 let began = Instant::now();
                 events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Running });
                 let result = result(&host, one(&session, &command, &*input, &told).await);
-                // Sent on `told` and not on the bus, so that the outcome of the host follows the output lines
-                // that are still queued. The receiver reads until the last sender is dropped.
+                // The outcome is sent on `told` and not on the bus, so that it follows the output lines of
+                // the host that are still queued. Sending cannot fail, because the receiver reads until the
+                // last sender is dropped.
                 let _ = told.send(EventKind::HostEnded(result.end(began.elapsed()))).await;
                 result
             }

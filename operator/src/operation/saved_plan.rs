@@ -38,7 +38,8 @@ struct SavedHost {
     plan: SavedText,
 }
 
-/// The plan of a host. A saved file contains the whole plan, but reading the file keeps only the fingerprint.
+/// The plan of a host. A saved file contains the whole plan, but only the fingerprint is kept when the file
+/// is read.
 #[derive(Debug)]
 enum SavedText {
     Shown(PlanText),
@@ -75,7 +76,7 @@ impl SavedPlan {
     /// Creates a saved plan from the plans of all hosts.
     ///
     /// # Errors
-    /// Fails if a host has no plan, since an unknown change cannot be applied exactly.
+    /// Fails if a host has no plan, because then it is unknown which change to apply later.
     pub fn of(
         plans: &[HostPlan<PlannedChange<Closure>>],
         origin: RolloutOrigin,
@@ -127,7 +128,8 @@ impl SavedPlan {
     /// Reads a saved plan.
     ///
     /// # Errors
-    /// Fails if the file is not a plan that this version can read, or if a closure is missing from the store.
+    /// Fails if the file is not a plan that this version of NixFleet can read, or if a closure is missing
+    /// from the store.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let failed = |why: String| {
             Problem::new(Code::Usage, "the saved plan cannot be read")
@@ -166,7 +168,7 @@ impl SavedPlan {
         self.hosts.iter().map(closure).collect()
     }
 
-    /// Returns a problem if the current plan of a host differs from the saved one.
+    /// Returns a problem if the current plan of a host differs from its saved plan.
     #[must_use]
     pub fn objection(&self, host: &str, now: &PlanText) -> Option<Problem> {
         let saved = self.hosts.iter().find(|saved| saved.host.name == host)?;

@@ -37,7 +37,7 @@ pub async fn status(targets: &Targets, context: &Context) -> Result<Vec<HostResu
     Ok(found.map(|(session, found)| result(session.host(), found, &today)).collect())
 }
 
-/// Returns the result of a host, with the reason why an apply would exclude it.
+/// Returns the result of a host, including why an apply would exclude the host, if it would.
 fn result(host: &Host, found: Option<Result<Option<Status>, Problem>>, today: &str) -> HostResult {
     let at = |status: &Option<Status>| Some(status.as_ref()?.current.as_ref()?.number);
     let name = host.name.as_str();

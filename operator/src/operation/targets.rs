@@ -18,7 +18,7 @@ use crate::state::StateDir;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Targets {
-    /// The fleet of the hosts.
+    /// The fleet that the hosts belong to.
     pub fleet: FleetRequest,
     /// The selection of hosts.
     pub selection: Selection,
@@ -35,7 +35,8 @@ impl Targets {
         self.evaluate(false, context).await
     }
 
-    /// Does the same as [`Self::select`] for hosts whose closures are built next.
+    /// Does the same as [`Self::select`], but if all hosts are selected, also evaluates their closures, which
+    /// are built next.
     ///
     /// # Errors
     /// Fails like [`Self::select`].

@@ -14,28 +14,28 @@ use crate::ssh::Session;
 /// The generation before a change, if there was one, and the generation that the change made.
 pub type Changed = (Option<Generation>, Generation);
 
-/// An operation on hosts, such as apply. Each host is planned, prepared, changed and, if the operation
-/// supports it, rolled back. The operation does not decide when each host has its turn. A rollout or
-/// [`at_once`](super::at_once) decides that.
+/// An operation on hosts, such as apply. On each host it plans a change, prepares the change, carries it out
+/// and, if the operation supports this, undoes it. A rollout or [`at_once`](super::at_once) decides when each
+/// host has its turn.
 pub trait Operation: Send + Sync + 'static {
     /// The planned change of a host.
     type Plan: Planned;
 
-    /// Whether the operation is itself a rollback. If so, it works on all hosts at once, and does not stop
-    /// when hosts fail.
+    /// Whether the operation is itself a rollback. If so, all hosts are in one wave, and the operation
+    /// continues even if hosts fail.
     const GOES_BACK: bool = false;
 
-    /// Queries a host for what would change. Changes nothing on the host.
+    /// Asks a host what the operation would change there. Changes nothing on the host.
     ///
     /// # Errors
-    /// Fails if the host cannot be reached, or refuses.
+    /// Fails if the host cannot be reached, or if it refuses to make a plan.
     fn plan(
         &self,
         session: &Arc<Session>,
         events: &Bus,
     ) -> impl Future<Output = Result<Self::Plan, Problem>> + Send;
 
-    /// Receives the plans of all hosts before anything is done to the first host.
+    /// Receives the plans of all hosts before the work on the first host starts.
     fn begin(&self, _plans: &[HostPlan<Self::Plan>]) {}
 
     /// Does the work that can be done ahead of a host's turn without changing the host, such as copying.
@@ -75,10 +75,10 @@ pub trait Operation: Send + Sync + 'static {
 
 /// The planned change of a host.
 pub trait Planned: Send + Sync + Sized + 'static {
-    /// Whether carrying out the plan would change something.
+    /// Whether carrying out the plan would change the host.
     fn is_to_change(&self) -> bool;
 
-    /// Returns the result of the host if nothing further is done to it.
+    /// Returns the result that the host has if the plan is not carried out.
     fn result(&self, host: &str) -> HostResult;
 
     /// Returns the current generation of the host, if it is known.
@@ -91,7 +91,7 @@ pub trait Planned: Send + Sync + Sized + 'static {
         None
     }
 
-    /// Returns the event that reports the plan of a host, if there is one.
+    /// Returns the event that reports the plan of a host, or `None` if the operation reports no plans.
     fn told(_host: &str, _planned: &Result<Self, Problem>) -> Option<EventKind> {
         None
     }

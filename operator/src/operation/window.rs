@@ -1,14 +1,15 @@
-//! The window within which a change must be confirmed over a new connection.
+//! The window, which is the time limit for confirming a change. The operator confirms a change by reaching
+//! the host over a new connection.
 
 use nixfleet_contract::fleet::Host;
 use serde::{Deserialize, Serialize};
 
-/// The window within which a changed host must be reached over a new connection. If it is not reached, the
-/// host rolls back by itself.
+/// The time within which the operator must reach a changed host over a new connection. If the operator does
+/// not, the host rolls back by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Window {
-    /// The window in seconds, in place of the one in the inventory.
+    /// The window in seconds. If set, it overrides the window in the inventory.
     pub confirm_timeout: Option<u64>,
     /// Whether changes need no confirmation.
     pub no_confirm: bool,

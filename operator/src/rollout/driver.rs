@@ -18,7 +18,7 @@ use crate::host_result::HostResult;
 use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
-/// The work on hosts. A host is identified by its index in the sequence of all waves.
+/// The work on hosts. A host is identified by its index among all hosts, counted in the order of the waves.
 pub trait Work: Send + Sync + 'static {
     /// Does the work that can be done ahead of a host's turn without changing the host.
     fn prepare(&self, host: usize) -> impl Future<Output = Result<(), Problem>> + Send;
@@ -28,7 +28,7 @@ pub trait Work: Send + Sync + 'static {
     fn undo(&self, host: usize) -> impl Future<Output = HostResult> + Send;
 }
 
-/// The result of a task.
+/// The result of a task, which copies to a host, changes it or rolls it back.
 enum TaskEnd {
     Copied,
     NotCopied(Problem),
@@ -61,8 +61,8 @@ impl<'a, W: Work> Driver<'a, W> {
         }
     }
 
-    /// Carries out the rollout until nothing more happens. Returns the verdict, and the result of each host
-    /// on which work was started.
+    /// Carries out the rollout until it ends. Returns the verdict, and the result of each host on which work
+    /// was started.
     ///
     /// # Errors
     /// Fails if the work on a host panicked.

@@ -79,7 +79,7 @@ impl Listener for Diary {
             EventKind::RolloutInterrupted => "interrupted".to_owned(),
             _ => return Ok(()),
         };
-        // The slow host ends after all other hosts of its wave.
+        // The slow host ends only after `c`, which is the last of the other hosts in its wave.
         if line == "c ok" {
             self.slow.notify_one();
         }

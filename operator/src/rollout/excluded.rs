@@ -16,7 +16,7 @@ pub struct Parted {
     pub hosts: Vec<Host>,
     /// The excluded hosts, and why each is excluded.
     pub excluded: Vec<ExcludedHost>,
-    /// Warnings about hosts: the name of the host, and the text.
+    /// The warnings about hosts. Each is the name of a host, and the text of the warning.
     pub warnings: Vec<(String, String)>,
 }
 
@@ -26,7 +26,8 @@ pub fn today() -> String {
     Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-/// Separates the selected hosts. `today` is the current date, such as `2027-01-31`.
+/// Separates the selected hosts into those that take part and those that are excluded. `today` is the current
+/// date, such as `2027-01-31`.
 #[must_use]
 pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
     let mut parted = Parted::default();
@@ -53,7 +54,8 @@ pub fn reason(host: &Host, today: &str) -> Option<String> {
         .or_else(|| unsupported(host.base).map(str::to_owned))
 }
 
-/// Why NixFleet cannot change hosts of a base, if it cannot. Evaluation knows of no closure for these.
+/// Returns why NixFleet cannot change hosts of a base, or `None` if it can. The evaluation yields no closures
+/// for hosts that NixFleet cannot change.
 const fn unsupported(base: Base) -> Option<&'static str> {
     match base {
         Base::Ubuntu => None,
@@ -67,8 +69,8 @@ pub fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
     host.pin.as_ref().filter(|pin| !has_expired(pin, today))
 }
 
-/// Returns why an apply excludes a host, and mentions if the host is not at the generation that it is pinned
-/// to.
+/// Returns why an apply excludes a host, if it does. The text mentions it if the host is pinned to a
+/// generation, but is at a different generation.
 #[must_use]
 pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<String> {
     let pinned = pin(host, today).and_then(|pin| pin.generation);
@@ -94,7 +96,7 @@ pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Resu
     Ok(Some(format!("no canary goes first, since all are left out: {}", names.join(", "))))
 }
 
-/// Returns a pin in words: `pinned to generation 12 until 2027-01-31: a regression`.
+/// Returns a pin in words, such as `pinned to generation 12 until 2027-01-31: a regression`.
 #[must_use]
 pub fn described(pin: &Pin) -> String {
     let generation = pin.generation.map(|number| format!("generation {number}"));
@@ -103,7 +105,7 @@ pub fn described(pin: &Pin) -> String {
     format!("pinned to {to}{until}: {}", pin.reason)
 }
 
-/// Whether a pin has expired. Dates in this format sort chronologically.
+/// Whether a pin has expired. Dates in the format of pins can be compared as text.
 fn has_expired(pin: &Pin, today: &str) -> bool {
     pin.until.as_deref().is_some_and(|until| until < today)
 }

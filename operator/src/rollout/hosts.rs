@@ -1,4 +1,4 @@
-//! The states of all hosts of a rollout, and the choice of the hosts that may be next.
+//! The states of all hosts of a rollout, and the choice of the hosts that may be started next.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,7 +18,7 @@ struct Member {
     wave: usize,
 }
 
-/// The hosts of a rollout, identified by their index in the sequence of all waves.
+/// The hosts of a rollout, identified by their index among all hosts, counted in the order of the waves.
 #[derive(Clone, Debug)]
 pub struct Hosts {
     members: Vec<Member>,
@@ -37,7 +37,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Creates the hosts of an outline in their initial states.
+    /// Creates the hosts of an outline, in the states that `stands` returns for their names.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();
@@ -96,13 +96,13 @@ impl Hosts {
         self.copying
     }
 
-    /// Returns the number of hosts of a wave that have not ended.
+    /// Returns the number of hosts of a wave on which work has not ended.
     #[must_use]
     pub fn left(&self, wave: usize) -> usize {
         self.left[wave]
     }
 
-    /// Whether all hosts have ended.
+    /// Whether the work on all hosts has ended.
     #[must_use]
     pub fn all_ended(&self) -> bool {
         self.left.iter().all(|left| *left == 0)
@@ -180,8 +180,8 @@ impl Hosts {
     }
 
     /// Starts copying to at most `room` hosts whose turn will come, and returns them. These are the hosts of
-    /// this wave that limits hold back, and the hosts of the next wave. Hosts that wait only for room need no
-    /// copy in advance.
+    /// this wave that limits hold back, and the hosts of the next wave. Hosts that only wait until fewer
+    /// hosts are being changed need no copy in advance.
     pub fn begin_copy(&mut self, wave: usize, room: usize) -> Vec<usize> {
         if room == 0 {
             return Vec::new();
@@ -195,8 +195,8 @@ impl Hosts {
         begun
     }
 
-    /// Returns the tag whose budget is used up by hosts that are down, if that blocks all remaining hosts of
-    /// a wave.
+    /// Returns the tag because of which no remaining host of a wave can be started: hosts that are down use
+    /// up the budget of the tag.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
             return None;
@@ -214,7 +214,8 @@ impl Hosts {
         !self.to_return.is_empty()
     }
 
-    /// Returns the hosts of a wave that have ended: whether work on each was started, and its outcome.
+    /// Returns, for each host of a wave that has ended, whether work on the host was started, and its
+    /// outcome.
     pub fn ended(&self, wave: usize) -> impl Iterator<Item = (bool, Outcome)> {
         self.of(wave).filter_map(|member| match member.state {
             HostState::Ended(outcome) => Some((member.fresh, outcome)),
@@ -242,8 +243,8 @@ impl Hosts {
         self.of(wave).any(|member| member.fresh && member.changed)
     }
 
-    /// Returns the hosts that have ended with the generation that the rollout made, of one wave or of all
-    /// waves.
+    /// Returns the hosts of one wave, or of all waves, that have ended with the generation that the rollout
+    /// made.
     #[must_use]
     pub fn changed(&self, wave: Option<usize>) -> Vec<usize> {
         let members = self.members.iter().enumerate();
@@ -257,7 +258,7 @@ impl Hosts {
     }
 }
 
-/// Adds a host to a set, or removes it.
+/// Adds a host to a set if `is_in` is true, or else removes the host from the set.
 fn hold(set: &mut BTreeSet<usize>, host: usize, is_in: bool) {
     if is_in {
         set.insert(host);

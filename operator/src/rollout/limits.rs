@@ -24,12 +24,12 @@ struct TagBudget {
 #[derive(Clone, Debug)]
 struct LimitGroup {
     after: Vec<usize>,
-    /// The number of hosts of the group that have not ended, by wave.
+    /// The number of hosts of the group on which work has not ended, by wave.
     left: Vec<usize>,
 }
 
-/// The budgets and groups of a rollout, and how far they are used up. Hosts are identified by their index in
-/// the sequence of all waves.
+/// The budgets and groups of a rollout, with the numbers of hosts that currently count for each. Hosts are
+/// identified by their index among all hosts, counted in the order of the waves.
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
@@ -82,20 +82,20 @@ impl Limits {
     /// Whether the change of a host may start.
     pub fn let_change(&self, host: usize) -> bool {
         let ties = &self.ties[host];
-        // Hosts of earlier waves have all ended, so only the current wave is checked.
+        // The work on all hosts of earlier waves has ended, so only the wave of this host is checked.
         let is_due = |group: &usize| self.groups[*group].left[ties.wave] == 0;
         let mut budgets = self.budgets(host);
         ties.group.is_none_or(|group| self.groups[group].after.iter().all(is_due))
             && budgets.all(|budget| budget.changing + budget.down < budget.most)
     }
 
-    /// Whether the rollback of a host may start. Hosts that are already down do not count, since a rollback
-    /// may bring them up.
+    /// Whether the rollback of a host may start. Hosts that are already down do not count against a budget
+    /// here, since a rollback may bring them up.
     pub fn let_return(&self, host: usize) -> bool {
         self.budgets(host).all(|budget| budget.changing < budget.most)
     }
 
-    /// Returns the first tag of a host whose budget is used up by hosts that are down.
+    /// Returns the first of a host's tags with a budget that is used up by hosts that are down.
     pub fn used_up(&self, host: usize) -> Option<&str> {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }
@@ -105,7 +105,7 @@ impl Limits {
     }
 }
 
-/// Adjusts a count of hosts with a property when a host gains or loses it.
+/// Adjusts a count of hosts that have some property, when one host gains or loses the property.
 pub const fn shift(count: &mut usize, before: bool, after: bool) {
     if !before && after {
         *count += 1;

@@ -6,8 +6,8 @@ use nixfleet_contract::fleet::{Host, Tag};
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
-/// A group of hosts that have the same set of ordered tags, which are tags that come before or after another
-/// one.
+/// A group of hosts that have the same ordered tags. A tag is ordered if it comes before or after another
+/// tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostGroup {
@@ -57,8 +57,8 @@ pub fn groups(tags: &BTreeMap<String, Tag>, hosts: &[Host]) -> Result<Vec<HostGr
     }
 }
 
-/// Returns the rank of each host: the length of the longest chain of groups that precede its own. Hosts
-/// without a group are omitted.
+/// Returns the rank of each host: the length of the longest chain of groups that precede the group of the
+/// host. Hosts without a group are omitted.
 pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
     let of_group = |(group, level): (&HostGroup, Option<usize>)| {
         let level = level.unwrap_or_default();
@@ -68,7 +68,7 @@ pub fn ranks(groups: &[HostGroup]) -> BTreeMap<String, usize> {
 }
 
 /// Returns, for each group, the length of the longest chain of groups that precede it, or `None` if the group
-/// is in a cycle or follows one.
+/// is in a cycle or follows a cycle.
 fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
     loop {
@@ -84,8 +84,8 @@ fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     }
 }
 
-/// Whether a group with the tags `one` comes before a group with the tags `other`. If each would come before
-/// the other, because hosts have tags from both ends of an order, neither does.
+/// Whether a group with the tags `one` comes before a group with the tags `other`. If each group would come
+/// before the other, because its hosts have tags from both ends of an order, neither group comes first.
 fn comes_before(later: &Later, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
     let any = |before: &BTreeSet<String>, after: &BTreeSet<String>| {
         before.iter().any(|tag| later.get(tag).is_some_and(|later| !later.is_disjoint(after)))

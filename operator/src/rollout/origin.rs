@@ -1,4 +1,4 @@
-//! The origin of a rollout.
+//! The origin of a rollout: the fleet for which the rollout was planned.
 
 use std::collections::BTreeMap;
 

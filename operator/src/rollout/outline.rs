@@ -1,5 +1,6 @@
 //! The outline of a rollout: its rules, its waves, and the constraints between its hosts. The outline depends
-//! only on the inventory, the selection and the flags, so it can be shown in advance and stored for later.
+//! only on the inventory, the selection and the flags, so it can be shown before the rollout starts, and
+//! stored for a later rollout.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub struct Outline {
     pub waves: Vec<Vec<String>>,
     /// The limits on how many hosts with a tag may be down at once.
     pub budgets: Vec<Budget>,
-    /// The groups of hosts that wait for each other.
+    /// The groups of hosts, each with the groups that it waits for.
     pub groups: Vec<HostGroup>,
 }
 
@@ -34,7 +35,7 @@ pub struct Budget {
     pub tag: String,
     /// The maximum number of hosts, at least 1.
     pub most: usize,
-    /// The hosts with the tag that take part.
+    /// The hosts of the rollout that have the tag.
     pub hosts: Vec<String>,
 }
 
@@ -42,8 +43,8 @@ impl Outline {
     /// Creates the outline of a rollout over these hosts of a fleet.
     ///
     /// # Errors
-    /// Fails if a canary expression is malformed or selects no host, if no host has a value for the spread
-    /// dimension, or if the order of tags contains a cycle.
+    /// Fails if a canary expression is malformed or selects no host, if no host has a tag in the dimension to
+    /// spread over, or if the order of tags contains a cycle.
     pub fn of(fleet: &Fleet, hosts: &[Host], policy: Policy) -> Result<Self, Problem> {
         if let Some(dimension) = &policy.spread {
             waves::check_spread(fleet, dimension)?;
@@ -60,7 +61,7 @@ impl Outline {
         Ok(Self { policy, waves, budgets: budgets(fleet, hosts), groups })
     }
 
-    /// Returns every host with the index of its wave, in order.
+    /// Returns every host with the index of its wave, in the order of the waves.
     pub fn hosts(&self) -> impl Iterator<Item = (usize, &str)> {
         let waves = self.waves.iter().enumerate();
         waves.flat_map(|(wave, hosts)| hosts.iter().map(move |host| (wave, host.as_str())))
@@ -71,7 +72,8 @@ fn budgets(fleet: &Fleet, hosts: &[Host]) -> Vec<Budget> {
     let budget = |(tag, said): (&String, &Tag)| {
         let carries = |host: &&Host| host.tags.contains(tag);
         let hosts: Vec<String> = hosts.iter().filter(carries).map(|host| host.name.clone()).collect();
-        // A percentage refers to all hosts with the tag, selected or not, since they share the work.
+        // A percentage refers to all hosts with the tag, selected or not, since all of them share the same
+        // work.
         let all = fleet.hosts.values().filter(carries).count();
         let most = said.max_down?.of_rounded_down(all).max(1);
         (!hosts.is_empty()).then(|| Budget { tag: tag.clone(), most, hosts })
@@ -80,7 +82,7 @@ fn budgets(fleet: &Fleet, hosts: &[Host]) -> Vec<Budget> {
 }
 
 /// Returns the policy for these hosts: the policy of the fleet, overridden by the policy of each tag that all
-/// hosts have, in alphabetical order of the tags.
+/// these hosts have, in alphabetical order of the tags.
 #[must_use]
 pub fn policy_for(fleet: &Fleet, hosts: &[Host]) -> Policy {
     let tags: &BTreeMap<String, Tag> = &fleet.tags;

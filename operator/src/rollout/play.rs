@@ -11,14 +11,14 @@ use super::schedule::{Action, Schedule};
 use super::state::HostState;
 use super::verdict::Verdict;
 
-/// A simulated rollout. Each host ends with a given outcome, one after the other, and time passes only in
+/// A simulated rollout. The hosts end one after another, each with a given outcome, and time passes only in
 /// soaks.
 pub struct Play {
     /// The names of the hosts, in the order of the waves.
     pub names: Vec<String>,
     /// The schedule of the rollout.
     pub schedule: Schedule,
-    /// The outcomes of hosts that are changed. The default is [`Outcome::Ok`].
+    /// The outcomes with which the changes of hosts end, by host name. The default is [`Outcome::Ok`].
     pub ends: BTreeMap<String, Outcome>,
     /// The hosts to which copying fails.
     pub uncopied: BTreeSet<String>,
@@ -48,7 +48,7 @@ impl Play {
         }
     }
 
-    /// Performs all actions that the schedule allows. Copies end at once.
+    /// Performs all actions that the schedule allows. Each copy ends immediately.
     pub fn ask(&mut self) {
         while self.take_in() {}
     }
@@ -82,7 +82,7 @@ impl Play {
         any
     }
 
-    /// Ends the work on one of the running hosts.
+    /// Ends the work on one of the hosts in `running`. `which` is the index of that host there.
     pub fn end(&mut self, which: usize) {
         let (host, back) = self.running.remove(which);
         let foretold = self.ends.get(&self.names[host]).copied().unwrap_or(Outcome::Ok);

@@ -14,7 +14,7 @@ pub struct RolloutProgress {
     pub hosts: BTreeMap<String, HostEnd>,
     /// How the rollout ended, or `None` if the command was killed.
     pub end: Option<End>,
-    /// The hosts whose work has ended since the rollout was last started or resumed.
+    /// The hosts on which work has ended since the rollout was last started or resumed.
     heard: BTreeSet<String>,
 }
 
@@ -32,8 +32,8 @@ impl RolloutProgress {
         }
     }
 
-    /// Updates the outcome of a host. If the host was not changed this time, its recorded generations are
-    /// kept.
+    /// Updates the outcome of a host. If the event reports no new generation, the generations that were
+    /// recorded earlier are kept.
     fn ended(&mut self, mut end: HostEnd) {
         if let Some(old) = self.hosts.get_mut(&end.host)
             && (end.after.is_none() || end.after == old.after)
@@ -61,8 +61,8 @@ impl RolloutProgress {
     }
 
     /// Whether it is unknown if the rollout has changed this host. This is the case if the command was
-    /// killed, if the host was lost during its change, or if another run was changing the host, since that
-    /// run may belong to this rollout.
+    /// killed, if the host stopped answering during its change, or if another run was changing the host. That
+    /// run may be part of this rollout.
     #[must_use]
     pub fn is_unknown(&self, host: &str) -> bool {
         let untold = self.end.is_none() && !self.heard.contains(host);
@@ -92,8 +92,8 @@ mod tests {
         Generation { number, closure: format!("/nix/store/{number}") }
     }
 
-    /// Returns the progress after the host `a` has ended as given: its outcome, and the generations before
-    /// and after.
+    /// Returns the progress after work on the host `a` has ended once for each element of `ends`: an outcome,
+    /// and the numbers of the generations before and after.
     fn progress(ends: &[(Outcome, Option<u64>, Option<u64>)]) -> RolloutProgress {
         let mut progress = RolloutProgress::default();
         for (outcome, before, after) in ends {
@@ -124,7 +124,7 @@ mod tests {
         assert!(is_unknown(&[]), "the command was killed");
         assert!(!RolloutProgress { end: Some(End::Paused), ..RolloutProgress::default() }.is_unknown("a"));
         assert!(is_unknown(&[(Outcome::Unreachable, Some(1), None)]));
-        // The host did not answer after the rollout was resumed either.
+        // The host was lost during its change, and still did not answer when the rollout was resumed.
         assert!(is_unknown(&[(Outcome::Failed, Some(1), None), (Outcome::Unreachable, None, None)]));
         for known in [
             (Outcome::Ok, Some(1), Some(2)),
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
         assert_eq!(made(&[(Outcome::Failed, Some(1), Some(1))]), None);
         assert_eq!(made(&[(Outcome::RolledBack, Some(1), Some(1))]), None);
-        // The host was queried again after the rollout was resumed.
+        // When the rollout is resumed, the host is queried again. Its earlier change stays known.
         for again in [
             (Outcome::Unchanged, None, None),
             (Outcome::Unchanged, Some(2), Some(2)),

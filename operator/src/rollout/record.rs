@@ -33,7 +33,8 @@ pub struct RolloutHead {
     pub began: Timestamp,
     /// The user who started the rollout, as `user@machine`.
     pub operator: String,
-    /// The name of the command, such as `apply`. Records of the first version lack it, and belong to `apply`.
+    /// The name of the command, such as `apply`. Records of the first NixFleet version contain no name, and
+    /// are records of `apply`.
     #[serde(default = "apply")]
     pub command: String,
     /// The fleet for which the rollout was planned.
@@ -49,7 +50,7 @@ pub struct RolloutHead {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedHost {
-    /// The host as in the inventory.
+    /// The host, as described in the inventory.
     pub host: Host,
     /// The target of the host.
     #[serde(flatten)]
@@ -70,13 +71,14 @@ pub enum RolloutTarget {
     },
 }
 
-/// Returns the command of records that do not name one.
+/// Returns the command of records that do not name their command.
 fn apply() -> String {
     "apply".to_owned()
 }
 
 impl RolloutHead {
-    /// Creates the head of a new rollout. `command` is the name of its command.
+    /// Creates the head of the record of a new rollout. `command` is the name of the command that starts the
+    /// rollout.
     #[must_use]
     pub fn new(
         (rollout, command): (RolloutId, &str),

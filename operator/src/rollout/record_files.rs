@@ -10,7 +10,7 @@ use crate::state::StateDir;
 
 /// The directory of the records, below the state directory.
 const FOLDER: &str = "rollouts";
-/// The minimum number of records to keep.
+/// The number of records to keep. Older records are deleted.
 const LIMIT: usize = 200;
 
 /// Returns the directory of the records, after creating it if it is missing.
@@ -53,7 +53,7 @@ pub fn forget_old(folder: &Path) {
     }
 }
 
-/// Returns the problem that the record of a rollout cannot be opened.
+/// Returns the problem for a record of a rollout that cannot be opened.
 pub fn missing(state: &StateDir, rollout: &RolloutId, error: &std::io::Error) -> Problem {
     let problem = Problem::new(Code::NoRollout, "this machine has no record of this rollout").at(rollout);
     if error.kind() != std::io::ErrorKind::NotFound {

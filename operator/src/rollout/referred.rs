@@ -8,9 +8,9 @@ use nixfleet_contract::problem::Problem;
 use super::Record;
 use crate::state::StateDir;
 
-/// Returns, by host name, the generation changes of rollouts that can still be resumed or rolled back. An
-/// unreadable record is an error, so that the generations it may refer to are not dropped. If a command was
-/// killed before it recorded the outcome of a host, the host itself remembers the change as its last one.
+/// Returns the changes that unfinished rollouts made, by host name. An unreadable record is an error, so that
+/// the generations to which it may refer are not dropped. A change is missing in the result if the command
+/// was killed before it recorded the change, but the host itself remembers this change as its last change.
 ///
 /// # Errors
 /// Fails if a record cannot be read.

@@ -10,13 +10,13 @@ use super::hosts::Hosts;
 use super::state::HostState;
 use super::verdict::{Pause, Verdict};
 
-/// An action to perform, or an event to report. Hosts are identified by their index in the sequence of all
-/// waves.
+/// An action to perform, or an event to report. Hosts are identified by their index among all hosts, counted
+/// in the order of the waves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Copy the closure of a host to it, ahead of its turn.
+    /// Copy a closure to its host, ahead of the turn of the host.
     Copy(usize),
-    /// Change a host. This includes copying what the host lacks.
+    /// Change a host. This includes copying the store paths that the host lacks.
     Change(usize),
     /// Roll a host back to its state before the change.
     GoBack(usize),
@@ -26,7 +26,7 @@ pub enum Action {
     WaveSoaks(usize),
     /// Report that a wave has ended, with the number of its hosts that failed.
     WaveEnded(usize, usize),
-    /// Report that no further host will be started.
+    /// Report that no further host will be started, and why.
     Stopped(Pause),
     /// Report that these hosts will be rolled back.
     Returning(Vec<usize>),
@@ -35,13 +35,13 @@ pub enum Action {
 /// The phase that a rollout is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SchedulePhase {
-    /// The current wave has not been reported yet.
+    /// The current wave has not started yet.
     Between,
     /// The hosts of the current wave are being changed.
     Running,
     /// The current wave soaks until the given time.
     Soaking(Duration),
-    /// No further host is started, but some are still being changed.
+    /// No further host is started, but some hosts are still being changed.
     Stopping(Pause),
     /// Hosts are being rolled back, because the rollout has stopped or because rolling back is its purpose.
     Returning(Option<Pause>),
@@ -66,13 +66,13 @@ impl Schedule {
         Self { policy, hosts, wave: 0, phase: SchedulePhase::Between, failures: 0, interrupted: false }
     }
 
-    /// Creates the schedule of a rollout that rolls all its hosts back in one go, regardless of failures.
+    /// Creates the schedule of a rollout that rolls all its hosts back without waves, regardless of failures.
     pub fn back(policy: Policy, hosts: Hosts) -> Self {
         Self { phase: SchedulePhase::Returning(None), ..Self::new(policy, hosts) }
     }
 
-    /// Returns the actions for the time `now`, which is counted from any fixed moment. Call this again
-    /// whenever an action has ended, and at [`Self::wakes`].
+    /// Returns the actions that are due at the time `now`, which is always counted from the same moment. Call
+    /// this again whenever an action has ended, and at the time that [`Self::wakes`] returns.
     pub fn next(&mut self, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.step(now, &mut actions) {}
@@ -101,7 +101,7 @@ impl Schedule {
         self.hosts.put(host, HostState::Copied);
     }
 
-    /// Notes that a host has ended: its change, its rollback, or a copy that failed.
+    /// Notes that the work on a host has ended: its change, its rollback, or a copy that failed.
     pub fn ended(&mut self, host: usize, outcome: Outcome) {
         let returning = self.hosts.state(host) == HostState::Returning;
         self.hosts.put(host, HostState::Ended(outcome));
@@ -122,7 +122,7 @@ impl Schedule {
         self.interrupted = true;
     }
 
-    /// Whether this outcome counts as a failure of a host on which work was started.
+    /// Whether this outcome counts as a failure, assuming that work on the host was started.
     fn counts(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Failed | Outcome::RolledBack | Outcome::Blocked => true,
@@ -190,7 +190,7 @@ impl Schedule {
         if self.hosts.left(self.wave) == 0 {
             return self.wave_is_through(now, actions);
         }
-        // No host is being changed, and all remaining hosts are blocked, so the rollout cannot continue.
+        // If no host is being changed and a budget blocks the remaining hosts, the rollout cannot continue.
         match self.hosts.exhausted(self.wave) {
             Some(tag) => self.stop(Pause::Budget { tag }, actions),
             None => false,
@@ -235,8 +235,8 @@ impl Schedule {
         true
     }
 
-    /// Returns the hosts to roll back after a failure: those with the generation that the rollout made, as
-    /// far as the policy demands.
+    /// Returns the hosts to roll back after a failure: those that have the generation that the rollout made,
+    /// in the current wave or in all waves, as the policy says.
     fn to_take_back(&self) -> Vec<usize> {
         match self.policy.on_failure {
             OnFailure::Pause => Vec::new(),
@@ -264,7 +264,7 @@ impl Schedule {
         true
     }
 
-    /// Starts copying closures to hosts ahead of their turn, so that less work is left when it comes.
+    /// Starts copying closures to hosts ahead of their turn, so that less work is left when their turn comes.
     fn copy_ahead(&mut self, actions: &mut Vec<Action>) {
         if !matches!(self.phase, SchedulePhase::Running | SchedulePhase::Soaking(_)) {
             return;

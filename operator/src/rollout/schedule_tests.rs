@@ -98,7 +98,7 @@ fn an_interrupt_when_every_host_is_done_leaves_nothing_to_go_on_with() {
     for _ in 0..3 {
         play.end(0);
     }
-    // The last host is still being changed.
+    // The user interrupts while the last host is still being changed.
     play.schedule.interrupt();
     play.ask();
     assert_eq!(play.schedule.verdict(), None);
@@ -132,7 +132,7 @@ fn what_must_wait_is_copied_to_beforehand() {
         [vec![Action::WaveBegan(0), Action::Change(0)], copies.to_vec()].concat()
     );
     schedule.ended(0, Outcome::Ok);
-    // The copy to the next host is in progress, and is not started again.
+    // Copying to the next host is still in progress, so no action is due.
     assert_eq!(schedule.next(Duration::ZERO), []);
     schedule.copied(1);
     assert_eq!(schedule.next(Duration::ZERO), [Action::Change(1)]);
@@ -197,7 +197,8 @@ fn a_wave_of_which_nobody_came_through_shows_nothing() {
     let settled = [("a", Outcome::Unreachable), ("b", Outcome::Blocked)];
     let (_, verdict) = Play::new(&outline(&four(), &[], in_pairs()), &[], &settled).played_out();
     assert_eq!(verdict, Verdict::Paused(Pause::NothingShown { wave: 1 }));
-    // The last wave has no next wave to hold back.
+    // If no host of the last wave succeeds, the rollout is complete, since there is no next wave to hold
+    // back.
     let all = four().iter().map(|host| host.name.clone()).collect::<Vec<_>>();
     let settled: Vec<_> = all.iter().map(|name| (name.as_str(), Outcome::Blocked)).collect();
     let (_, verdict) = Play::new(&outline(&four(), &[], Policy::plain()), &[], &settled).played_out();
@@ -212,7 +213,7 @@ fn who_is_down_uses_up_the_budget_of_its_tag() {
     let (said, verdict) = Play::new(&outline, &[("b", Outcome::Failed)], &[]).played_out();
     assert_eq!(said, "wave 1, a, b, stop: as many hosts with the tag db are down as may be");
     assert_eq!(verdict, Verdict::Paused(Pause::Budget { tag: "db".to_owned() }));
-    // A host that rolled itself back is not down.
+    // A host that rolled itself back is not down, and does not use up the budget.
     let (_, verdict) = Play::new(&outline, &[("b", Outcome::RolledBack)], &[]).played_out();
     assert_eq!(verdict, Verdict::Complete);
 }
@@ -225,6 +226,7 @@ fn five_thousand_hosts_are_no_trouble() {
     let began = Instant::now();
     let (_, verdict) = Play::new(&outline(&hosts, &[("web", tag)], policy), &[], &[]).played_out();
     assert_eq!(verdict, Verdict::Complete);
-    // This takes some tenths of a second. The limit allows for an unoptimized build on a busy machine.
+    // Simulating the rollout takes some tenths of a second. The limit allows for an unoptimized build on a
+    // busy machine.
     assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
 }

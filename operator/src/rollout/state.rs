@@ -13,7 +13,7 @@ pub enum HostState {
     Copied,
     /// The host is being changed.
     Changing,
-    /// The host has ended.
+    /// The work on the host has ended, with this outcome.
     Ended(Outcome),
     /// The host is waiting to be rolled back.
     ToReturn,
@@ -34,7 +34,7 @@ impl HostState {
         matches!(self, Self::Changing | Self::Returning)
     }
 
-    /// Whether the host has ended.
+    /// Whether the work on the host has ended.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Ended(_))

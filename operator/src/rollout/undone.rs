@@ -10,7 +10,7 @@ use super::Record;
 use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, HostEnd, Listener};
 
-/// A listener that updates the record of a rollout while another rollout undoes it.
+/// A listener that updates the record of a rollout while another rollout, `by`, undoes that rollout.
 pub struct Undone {
     record: Record,
     by: RolloutId,

@@ -1,4 +1,4 @@
-//! The verdict on a rollout.
+//! The verdict on a rollout: how the rollout ended, and why it stopped early, if it did.
 
 use std::fmt;
 
@@ -17,13 +17,13 @@ pub enum Verdict {
     Returned {
         /// Why the rollout stopped.
         pause: Pause,
-        /// Whether all changed hosts were rolled back, and not only those of the wave.
+        /// Whether the changed hosts of all waves were rolled back, and not only those of the current wave.
         all: bool,
     },
 }
 
 impl Verdict {
-    /// Returns the end of the rollout as it is reported, and why it stopped early, if it did.
+    /// Returns the kind of end that events report, and why the rollout stopped early, if it did.
     #[must_use]
     pub fn end(&self) -> (End, Option<String>) {
         match self {
@@ -48,7 +48,7 @@ pub enum Pause {
         /// The number or percentage of hosts that may fail.
         allowed: Amount,
     },
-    /// No host of a wave succeeded, so the wave says nothing about whether the next one would.
+    /// No host of a wave succeeded, so it is unknown whether hosts of the next wave would succeed.
     NothingShown {
         /// The number of the wave, from 1.
         wave: usize,

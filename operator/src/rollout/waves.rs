@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::inventory::{Natural, suggestion};
 
 /// Returns all hosts in the order in which they are started. Hosts are sorted by rank, where a host without a
-/// rank has 0. Within a rank, each value of the spread dimension appears in proportion to its share.
-/// Remaining ties follow the order of the policy.
+/// rank has the rank 0. Within a rank, hosts with different values in the spread dimension are mixed evenly.
+/// Hosts that are still equal are sorted by the `order` of the policy.
 pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy) -> Vec<String> {
     let rank = |host: &Host| ranks.get(&host.name).copied().unwrap_or(0);
     let value = |host: &Host| policy.spread.as_deref().map(|dimension| value(host, dimension).to_owned());
@@ -37,7 +37,7 @@ pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy
     keyed.into_iter().map(|(_, host)| host.name.clone()).collect()
 }
 
-/// The relative position of a host in its group: the middle of its part, (place + ½) / of.
+/// The relative position, between 0 and 1, of a host among the hosts of its group: (`place` + ½) / `of`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Share {
     place: usize,
@@ -56,8 +56,8 @@ impl PartialOrd for Share {
     }
 }
 
-/// Returns the value of a host in a dimension of tags, such as `a` for `rack:a`, or the empty string if it
-/// has none.
+/// Returns the value of a host in a dimension of tags, such as `a` for `rack:a`, or the empty string if the
+/// host has no such tag.
 fn value<'a>(host: &'a Host, dimension: &str) -> &'a str {
     let values = host.tags.iter().filter_map(|tag| tag.split_once(':'));
     values.filter(|(of, _)| *of == dimension).map(|(_, value)| value).next().unwrap_or_default()
@@ -80,9 +80,10 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
         .help(suggestion("dimension of tags", dimension, &known)))
 }
 
-/// Refuses wave amounts that do not increase. Such an amount adds no host to its wave, and the hosts that it
-/// was meant to hold back would all be in the last wave. The number of hosts in a percentage depends on the
-/// selection, so counts are compared only with counts, and percentages only with percentages.
+/// Refuses wave amounts that do not increase. Amounts are cumulative, so an amount that does not exceed the
+/// amount before it leaves its wave empty. The hosts meant for that wave would be in the last wave. The
+/// number of hosts in a percentage depends on the selection, so counts are compared only with counts, and
+/// percentages only with percentages.
 ///
 /// # Errors
 /// Fails if the amounts do not increase.
@@ -119,7 +120,7 @@ fn own_key(name: &str, order: Order) -> (Vec<u8>, Natural) {
 }
 
 /// Divides a sequence of hosts into waves. The canaries come first. Each further wave takes as many hosts as
-/// needed to reach the next amount, counted from the very first host. An amount that adds no host makes no
+/// needed to reach the next amount, counted from the very first host. An amount that adds no host creates no
 /// wave. The last wave takes all remaining hosts.
 pub fn waves(sequence: Vec<String>, canaries: &BTreeSet<String>, amounts: &[Amount]) -> Vec<Vec<String>> {
     let count = sequence.len();

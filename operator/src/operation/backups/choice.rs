@@ -6,13 +6,12 @@ use globset::{GlobBuilder, GlobMatcher};
 use nixfleet_contract::backup::{Backup, BackupReason, Backups};
 use nixfleet_contract::problem::{Code, Problem};
 
-/// A set of absolute paths, or patterns of paths.
+/// A set of absolute paths, which may contain wildcards.
 #[derive(Clone, Debug)]
 pub struct BackupPaths(Vec<GlobMatcher>);
 
 impl BackupPaths {
-    /// Parses patterns as a shell does: `*` and `?` do not match a slash, and `**` matches any number of
-    /// directories.
+    /// Parses patterns in which `*` and `?` do not match a slash, and `**` matches any number of directories.
     ///
     /// # Errors
     /// Fails if a pattern is malformed, or is not an absolute path.
@@ -48,32 +47,34 @@ impl BackupPaths {
     }
 }
 
-/// The rules by which backups are chosen to be dropped.
+/// The rules that decide which backups are dropped.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The paths to choose. If empty, `all` or `older_than` chooses backups of every path.
+    /// The paths whose backups are dropped. If empty, the backups of every path are dropped if `all` or
+    /// `older_than` is set, and otherwise none.
     pub paths: BackupPaths,
-    /// The minimum age of a backup, in seconds.
+    /// The minimum age of the backups to drop, in seconds.
     pub older_than: Option<u64>,
-    /// Whether to choose the backups of all paths.
+    /// Whether to drop the backups of every path if `paths` is empty.
     pub all: bool,
-    /// The paths whose originals are deleted although they are still needed: NixFleet restores an original
-    /// when its path is no longer declared.
+    /// The paths whose originals are dropped even if they are still needed. An original is the backup from
+    /// before NixFleet managed the path, and is restored when the path is no longer declared.
     pub originals: BTreeSet<String>,
 }
 
-/// The backups to drop from a host, and those to spare.
+/// The backups of a host that match a [`Choice`]: those to drop, and those to spare because they are still
+/// needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
     /// The backups to drop.
     pub drop: Vec<Backup>,
-    /// The backups that were chosen but are spared, since they are restored when management of their paths
-    /// ends.
+    /// The backups that match but are not dropped, because NixFleet restores them when it no longer manages
+    /// their paths.
     pub spared: Vec<Backup>,
 }
 
 impl Choice {
-    /// Chooses from the backups of a host.
+    /// Chooses which backups of a host to drop.
     #[must_use]
     pub fn among(&self, backups: &Backups) -> Chosen {
         let mut chosen = Chosen::default();

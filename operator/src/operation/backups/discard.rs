@@ -1,4 +1,4 @@
-//! Drops backups of hosts.
+//! Drops backups from hosts.
 
 use std::sync::Arc;
 
@@ -25,22 +25,22 @@ use crate::stop::Stop;
 pub struct DropBackupsRequest {
     /// The hosts whose backups are dropped.
     pub targets: Targets,
-    /// The paths, or patterns of paths, to choose. If empty, `all` or `older_than` chooses backups of every
-    /// path.
+    /// The paths, or patterns of paths, whose backups are dropped. If empty, the backups of every path are
+    /// dropped if `all` or `older_than` is set, and otherwise none.
     pub paths: Vec<String>,
-    /// The minimum age of a backup, in seconds.
+    /// The minimum age of the backups to drop, in seconds.
     pub older_than: Option<u64>,
-    /// Whether to choose the backups of all paths.
+    /// Whether to drop the backups of every path if `paths` is empty.
     pub all: bool,
-    /// The paths whose originals are deleted although they are still needed: NixFleet restores an original
-    /// when its path is no longer declared.
+    /// The paths whose originals are dropped even if they are still needed. An original is the backup from
+    /// before NixFleet managed the path, and is restored when the path is no longer declared.
     pub originals: Vec<String>,
-    /// Whether to plan only.
+    /// Whether to plan without dropping anything.
     pub dry_run: bool,
 }
 
 impl DropBackupsRequest {
-    /// Queries each host for its backups, and chooses those to drop.
+    /// Queries each host for its backups, and chooses which backups to drop.
     ///
     /// # Errors
     /// Fails if a path cannot be parsed, or if the fleet cannot be evaluated.
@@ -55,7 +55,7 @@ impl DropBackupsRequest {
     }
 }
 
-/// An operation that drops chosen backups.
+/// An operation that drops the chosen backups of each host.
 pub struct DropBackups {
     choice: Choice,
 }
@@ -64,7 +64,7 @@ pub struct DropBackups {
 pub struct PlannedDrop {
     /// The backups to drop.
     pub drop: Vec<Backup>,
-    /// The result of the host before anything is dropped.
+    /// The result that the plan shows for the host, before anything is dropped.
     result: HostResult,
 }
 

@@ -24,7 +24,8 @@ use crate::stop::Stop;
 pub struct ListBackupsRequest {
     /// The hosts whose backups are listed.
     pub targets: Targets,
-    /// The paths, or patterns of paths, to list. If empty, the backups of all paths are listed.
+    /// The paths, or patterns of paths, whose backups are listed. If empty, the backups of all paths are
+    /// listed.
     pub paths: Vec<String>,
 }
 
@@ -61,7 +62,8 @@ impl ListBackupsRequest {
     }
 }
 
-/// Returns the matching backups of a host. `backups` is `None` if the host is not managed.
+/// Returns the result of a host, which lists the backups for which `is_meant` returns true. `backups` is
+/// `None` if the host is not managed.
 pub fn result(name: &str, backups: Option<Backups>, is_meant: impl Fn(&Backup) -> bool) -> HostResult {
     let Some(mut backups) = backups else {
         let reason = Some("not managed yet".to_owned());

@@ -1,4 +1,5 @@
-//! Lists, shows and drops backups, which hosts make before NixFleet replaces or removes an existing path.
+//! Lists, shows and drops backups. A host makes a backup of an existing file or directory before NixFleet
+//! replaces or removes it.
 
 mod choice;
 mod discard;

@@ -19,15 +19,15 @@ use crate::stop::Stop;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShowBackupRequest {
-    /// The fleet of the host.
+    /// The fleet that the host belongs to.
     pub fleet: FleetRequest,
     /// The name of the host.
     pub host: String,
     /// The path that was backed up, or the path of the backup itself.
     pub path: String,
-    /// The generation whose change made the backup.
+    /// The number of a generation, to show the backup that the change to this generation made.
     pub generation: Option<u64>,
-    /// Whether to show the original, which was backed up before the path was managed.
+    /// Whether to show the original, which is the backup from before NixFleet managed the path.
     pub original: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct ShowBackupRequest {
 pub struct ShownBackup {
     /// The name of the host in the inventory.
     pub host: String,
-    /// The description of the backup and its content, byte for byte.
+    /// The description and the exact content of the backup, or why the host could not provide them.
     pub found: Result<(Content, Vec<u8>), Problem>,
     /// The time that the request took.
     pub took: Duration,

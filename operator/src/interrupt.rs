@@ -1,5 +1,5 @@
-//! Handles Ctrl-C, SIGTERM and the closing of the terminal. If no host is being changed, the program ends at
-//! once. Otherwise no further host is started, and a second signal ends the program.
+//! Handles Ctrl-C, SIGTERM and the closing of the terminal. If no host has been changed yet, the program ends
+//! at once. Otherwise no further host is started, and a second signal ends the program.
 //!
 //! The closing of the terminal counts as a first signal but never as a second one, because the user can no
 //! longer see what becomes of the hosts.
@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::Sender;
 
-/// A request of the user to stop, and the progress of the changes. Clones share both.
+/// A request of the user to stop, and the progress of the changes on hosts. All clones share the request and
+/// the progress.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<Sender<bool>>,
@@ -79,15 +80,16 @@ impl Interrupt {
     /// Waits until the program must end at once and abandon all work.
     pub async fn leave(&self) {
         let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
-        // The signal handler stays registered after this wait, because a terminal may send SIGHUP more than
-        // once when it closes.
+        // `closed` lives until the end of this function, so that a further SIGHUP does not kill the program.
+        // A terminal may send SIGHUP more than once when it closes.
         let mut closed = terminal_closed();
         tokio::select! {
             () = signals.next() => {}
             () = hears(closed.as_mut()) => {}
         }
         self.request();
-        // Started changes must finish first, or the results of the hosts must still be shown.
+        // Changes that were started still have to finish, or the results of the hosts still have to be shown,
+        // so only a second signal ends the program.
         if self.hosts() != ChangeProgress::Untouched {
             signals.next().await;
         }

@@ -71,8 +71,8 @@ impl Flake {
         let place = if place.is_file() { place.parent().unwrap_or(&place).to_owned() } else { place };
         if let Some(below) = reference.parameter("dir") {
             let directory = flake_in(existing(&place.join(below), reference)?)?;
-            // Outside of Git, Nix copies everything below the path in the reference, so that path stays
-            // `place`.
+            // Outside of Git, Nix copies everything below the path in the reference, so the reference keeps
+            // both this path and its parameter `dir`.
             return Ok(match Tree::checkout(&directory) {
                 Some(_) => Self::local(&directory, &reference.without("dir")),
                 None => Self::url("path:", &place, &directory, reference),

@@ -1,4 +1,5 @@
-//! The standard streams of a program: the ends that the program receives, and the ends that stay here.
+//! The standard streams of a program: the ends that the program receives, and the ends that stay in this
+//! process.
 
 use std::fs::File;
 use std::io;

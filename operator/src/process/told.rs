@@ -10,7 +10,7 @@ use tracing::{Level, Span, debug, enabled};
 use super::Argv;
 use crate::diagnostics::milliseconds;
 
-/// The target of these events.
+/// The `tracing` target of these events.
 const PROCESS: &str = "nixfleet::process";
 
 /// The diagnostic record of a program that was started. Dropping it logs that the program was abandoned.
@@ -18,8 +18,8 @@ const PROCESS: &str = "nixfleet::process";
 pub struct Told {
     /// The formatted command. `None` if these events are disabled, or if the end was already logged.
     command: Option<String>,
-    /// The span in which the program was started. The code that started the program may have finished before
-    /// it ends.
+    /// The span in which the program was started. The code that started the program may have left this span
+    /// before the program ends.
     span: Span,
     began: Instant,
 }

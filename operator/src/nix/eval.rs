@@ -44,9 +44,9 @@ impl Nix {
     }
 
     /// Returns the derivations of the closures of these hosts. Derivations that are not known yet are
-    /// evaluated in as few calls of Nix as possible, because the host names of a call have to fit into one
-    /// argument. They are not passed as separate installables: for each of these, Nix would evaluate the
-    /// flake again if the Git tree is dirty.
+    /// evaluated in as few calls of Nix as possible. The host names of one call have to fit into one
+    /// argument. The hosts are not passed as separate installables, because for each installable Nix would
+    /// evaluate the flake again if the Git tree is dirty.
     ///
     /// # Errors
     /// A host cannot be evaluated.

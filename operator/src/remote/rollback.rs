@@ -15,7 +15,7 @@ use super::{Terms, ask};
 use crate::identity::operator;
 use crate::ssh::Session;
 
-/// The number of file checks that may each take their full time before a host counts as silent.
+/// The number of file checks that the time limit of a plan allows for. Each may take its full time.
 const FEW: usize = 5;
 
 /// Asks a host what a rollback would change. Returns the plan and the activator that made it. Planning
@@ -49,8 +49,8 @@ pub async fn plan_rollback(
     Ok((named(plan, session), activator))
 }
 
-/// Rolls back to the closure `target`, if the plan still has this fingerprint. `activator` is the activator
-/// that made the plan.
+/// Rolls back to the closure `target`, if the host's plan still has this fingerprint. `activator` is the
+/// activator that made the plan.
 ///
 /// # Errors
 /// There is no report, because the host refused before the rollback began, or the report can no longer be

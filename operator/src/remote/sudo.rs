@@ -47,7 +47,7 @@ const CAUSES: [(Cause, &[&str]); 7] = [
     ),
 ];
 
-/// Messages of `sudo` that do not prevent it from running a command.
+/// Messages that `sudo` may print although it runs the command.
 const NOISE: [&str; 4] =
     ["unable to resolve host", "setrlimit", "unable to send audit message", "unable to get time of day"];
 

@@ -50,7 +50,8 @@ pub fn steady(rendered: &str) -> String {
 
 fn escaped(text: &str, keep: Keep) -> String {
     let mut escaped = String::with_capacity(text.len());
-    // At the beginning of the text, a mark would combine with the character printed before the text.
+    // A mark at the beginning of the text is escaped, because it would combine with the character printed
+    // before the text.
     let mut marks = MARKS;
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -114,7 +115,8 @@ fn is_visible(c: char) -> bool {
         | '\u{ffa0}'
         | '\u{e0000}'..='\u{e0fff}' => false,
         c => {
-            // After another character, `escape_debug` leaves characters unescaped that only combine with it.
+            // At the beginning of a text, `escape_debug` escapes even visible combining marks, so `c` is
+            // tested after an `x`.
             let mut bytes = [b'x'; 5];
             let end = 1 + c.encode_utf8(&mut bytes[1..]).len();
             str::from_utf8(&bytes[..end]).is_ok_and(|text| text.escape_debug().nth(1) == Some(c))
@@ -122,7 +124,7 @@ fn is_visible(c: char) -> bool {
     }
 }
 
-/// Whether a visible character is a mark that combines with the one before it.
+/// Whether a visible character is a mark that combines with the character before it.
 fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.escape_debug().len() > 1
 }

@@ -10,7 +10,8 @@ use tracing::{Instrument as _, Span, debug, info_span};
 /// because the JSON log format stores the name of a span under `name`.
 const WORK: &str = "work";
 
-/// Runs a future within the span of a host. If a host's span is already active, the future runs in that span.
+/// Runs a future within the `tracing` span of a host. If the span of a host is already active, the future
+/// runs in that span.
 pub fn of_host<F: Future>(name: &str, work: F) -> impl Future<Output = F::Output> + use<F> {
     let current = Span::current();
     let is_within = current.metadata().is_some_and(|span| span.name() == WORK);

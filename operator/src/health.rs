@@ -77,7 +77,7 @@ async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     Vantage { path, names: other.into_iter().collect::<BTreeMap<_, _>>() }
 }
 
-/// Runs health checks concurrently and returns their results. Dropping the future cancels them.
+/// Runs health checks concurrently and returns their results. Dropping the future cancels the health checks.
 pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     of_host(&session.host().name, attempt_here(session, checks)).await
 }

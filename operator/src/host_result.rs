@@ -71,7 +71,7 @@ pub struct GcView {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupsView {
-    /// The backups to list, show or drop.
+    /// The backups that the command lists, shows or drops.
     pub list: Vec<Backup>,
     /// The backups that were selected to be dropped, but are still needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,5 @@
 //! Handles Ctrl-C, SIGTERM and the closing of the terminal. If no host has been changed yet, the program ends
-//! at once. Otherwise no further host is started, and a second signal ends the program.
+//! at once. Otherwise no change begins on a further host, and a second signal ends the program.
 //!
 //! The closing of the terminal counts as a first signal but never as a second one, because the user can no
 //! longer see what becomes of the hosts.
@@ -33,7 +33,8 @@ pub enum ChangeProgress {
 }
 
 impl Interrupt {
-    /// Records that hosts are being changed. From this point, the first Ctrl-C lets started changes finish.
+    /// Records that hosts are being changed. From now on, the first Ctrl-C lets the changes that were started
+    /// finish.
     pub fn hosts_are_changing(&self) {
         self.hosts.store(ChangeProgress::Changing as u8, Ordering::Relaxed);
     }
@@ -53,12 +54,12 @@ impl Interrupt {
             .unwrap_or(ChangeProgress::Untouched)
     }
 
-    /// Requests that no further host is started.
+    /// Requests that no change begins on a further host.
     pub fn request(&self) {
         self.requested.send_replace(true);
     }
 
-    /// Whether a stop was requested, so that no further host may be started.
+    /// Whether a stop was requested. Then no change may begin on a further host.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.requested.borrow()

@@ -106,7 +106,8 @@ impl Invocation {
     }
 
     /// Returns the command, which runs in a separate process group. A Ctrl-C of the user therefore reaches
-    /// only this program, which decides what ends. Dropping the handle of the child kills it.
+    /// only NixFleet, which decides whether the command ends. Dropping the handle of the child process kills
+    /// the process.
     #[must_use]
     pub fn command(&self) -> Command {
         #[expect(clippy::disallowed_methods, reason = "this is the module that may")]

@@ -97,7 +97,8 @@ pub struct HostEntry {
 }
 
 impl HostEntry {
-    /// Returns the state of the host in one or two words. `state` is the state of its command.
+    /// Returns the state of the host in one or two words. `state` is the state of the command that worked on
+    /// the host.
     #[must_use]
     pub fn word(&self, state: CommandState) -> &'static str {
         match (self.outcome, self.begun, state) {

@@ -41,7 +41,7 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // If this fails, the file remains without a lock, and the next command removes it.
+        // If the removal fails, the file remains without a lock, and the next command removes it.
         let _ = std::fs::remove_file(&self.path);
     }
 }

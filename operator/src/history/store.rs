@@ -53,7 +53,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database for reading. Returns `None` if nothing was ever written to it.
+    /// Opens the database for reading. Returns `None` if nothing was ever written to the database.
     ///
     /// # Errors
     /// Fails if the database cannot be read, is damaged, or was written by a newer version.

@@ -191,7 +191,7 @@ fn of(generation: Option<&Generation>) -> (Option<u64>, Option<&str>) {
         .map_or((None, None), |generation| (Some(bounded(generation.number)), Some(&generation.closure)))
 }
 
-/// Limits a number that a host has reported, since it can be arbitrarily large.
+/// Limits a number to `MOST`, because a host can report any number.
 fn bounded(number: u64) -> u64 {
     number.min(MOST)
 }

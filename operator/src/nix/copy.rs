@@ -36,7 +36,7 @@ pub enum CopyFailure {
     There {
         /// The error of the stream.
         error: io::Error,
-        /// Whether the whole closure was sent, so that the host may have all of it.
+        /// Whether the whole closure was sent, so that the host may have received the whole closure.
         all_sent: bool,
     },
 }

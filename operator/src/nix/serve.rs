@@ -1,8 +1,8 @@
 //! The client side of the protocol of `nix-store --serve`, which `nix-copy-closure` and remote builds have
 //! used since Nix 2.0.
 //!
-//! The host answers requests in order, so several paths can be in transit at once. As long as `nix-store
-//! --serve` runs on the host, all paths that it was asked to lock are protected from garbage collection.
+//! The host answers requests in order, so several paths can be in transit at once. While `nix-store` runs on
+//! the host, all paths that it was asked to lock are protected from garbage collection.
 
 use std::io::{self, Read, Write};
 

@@ -12,7 +12,7 @@ use tracing::Span;
 use super::reading::Taken;
 use super::{Failure, Invocation, LastLine, Output, Running, within};
 
-/// Our ends of the program's standard streams, both in blocking mode.
+/// This process's ends of the program's standard input and output, both in blocking mode.
 #[derive(Debug)]
 pub struct Ends {
     /// The standard output of the program.

@@ -13,7 +13,7 @@ const PIECE: usize = 64 << 10;
 /// The kind of output to read from a running program.
 #[derive(Clone, Debug)]
 pub enum Hears {
-    /// All output of a local program, on both streams.
+    /// All output of a local program, on standard output and standard error.
     Ours,
     /// One document from a host, and the beginning and the end of its standard error.
     Document(Limit),

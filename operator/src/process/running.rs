@@ -12,7 +12,7 @@ use super::Failure;
 use super::streams::{Ours, Theirs, streams};
 use super::told::Told;
 
-/// A future that resolves to the exit status. Dropping it earlier abandons the program.
+/// A future that resolves to the exit status. Dropping the future earlier abandons the program.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
 /// Resolves when all output of a program has been read. If the exit status is requested earlier, the last
@@ -21,7 +21,7 @@ pub type Drained = oneshot::Receiver<()>;
 
 /// A program or command that is running or about to start.
 pub struct Running {
-    /// Our ends of the program's standard streams.
+    /// This process's ends of the program's standard streams.
     pub(super) ours: Ours,
     /// The sender to drop when no more output will be read.
     pub(super) draining: oneshot::Sender<()>,
@@ -84,8 +84,8 @@ impl OwnedProcess {
     /// # Errors
     /// The kernel reports an error.
     pub async fn end_behind(self, drained: Drained) -> io::Result<ExitStatus> {
-        // This wait ends with an error that means nothing, because the sender is dropped without sending a
-        // value.
+        // The sender is dropped without sending a value, so this wait always ends with an error, which is
+        // ignored.
         let _ = drained.await;
         self.end().await
     }

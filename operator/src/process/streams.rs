@@ -16,7 +16,7 @@ pub struct Theirs {
     pub stderr: OwnedFd,
 }
 
-/// Our ends of the program's standard streams, all in blocking mode.
+/// This process's ends of the program's standard streams, all in blocking mode.
 #[derive(Debug)]
 pub(super) struct Ours {
     /// The end that writes to standard input, or `None` if the program has no input.

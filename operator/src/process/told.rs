@@ -13,7 +13,8 @@ use crate::diagnostics::milliseconds;
 /// The `tracing` target of these events.
 const PROCESS: &str = "nixfleet::process";
 
-/// The diagnostic record of a program that was started. Dropping it logs that the program was abandoned.
+/// The diagnostic record of a program that was started. Dropping the record before the program has ended logs
+/// that the program was abandoned.
 #[derive(Debug)]
 pub struct Told {
     /// The formatted command. `None` if these events are disabled, or if the end was already logged.

@@ -53,7 +53,7 @@ pub struct Change<'a> {
     program: &'a str,
     /// The name of the run.
     run: &'a RunId,
-    /// The terms of the change.
+    /// The terms on which the host is changed.
     terms: Terms<'a>,
     /// The result that the report of the host must show if it claims success.
     expected: Expected<'a>,
@@ -195,7 +195,7 @@ impl<'a> Change<'a> {
         }
         let said = self.found_from_here().await;
         (self.terms.phase)(Phase::Confirming);
-        // Numbers and strings can always be serialised.
+        // Serialising never fails, because a confirmation contains only numbers and strings.
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
         let deadline = Instant::now() + window;
         // Attempts that the host refuses are spread over the whole window.
@@ -297,8 +297,8 @@ impl<'a> Change<'a> {
         Err(self.unknown_truth(last))
     }
 
-    /// Returns the problem for a host that was lost during a change. Its state is unknown, which is more
-    /// serious than an unreachable host.
+    /// Returns the problem for a host that was lost during a change. The state of the host is unknown, which
+    /// is more serious than an unreachable host.
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);
@@ -312,8 +312,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Whether a problem concerns the connection to the host, which may recover, for example because the host
-/// rolls back.
+/// Whether a problem concerns only the connection to the host. The connection may recover, for example
+/// because the host rolls back.
 fn is_broken(problem: &Problem) -> bool {
     matches!(problem.code, Code::Unreachable | Code::SshAuth)
 }

@@ -65,9 +65,9 @@ impl Activators {
 /// The terms on which a host plans a change.
 #[derive(Clone, Copy)]
 pub struct PlanTerms<'a> {
-    /// The objections to overrule.
+    /// The objections of the host that `--force` overrules.
     pub force: &'a [Force],
-    /// The options of the plan.
+    /// Options that determine the contents and the cost of the plan.
     pub options: PlanOptions,
     /// The time limit of the health checks that the host runs if nothing would change, or `None` to run none.
     pub trying: Option<Duration>,

@@ -33,7 +33,8 @@ pub async fn plan_rollback(
     let flags: Vec<String> = options.flags().collect();
     let arguments: Vec<&str> =
         [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
-    // The number of file checks in that generation is not known here, so the limit allows for a few.
+    // The number of file checks in the generation is not known on this machine, so the limit allows for a
+    // few.
     let limit = session.to_answer().saturating_add(inspected::patience(FEW));
     let answer = ask(session, script, &arguments, Vec::new(), limit).await?;
     let Some(activator) = answer.activator.clone() else {

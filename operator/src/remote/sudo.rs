@@ -24,8 +24,8 @@ enum Cause {
     Rule,
 }
 
-/// The causes and their messages in `sudo` and sudo-rs. If several causes match, the first one explains the
-/// others.
+/// The causes and their messages in `sudo` and sudo-rs. If several causes match, the first matching cause
+/// explains the others.
 const CAUSES: [(Cause, &[&str]); 7] = [
     (Cause::Missing, &["sudo: not found", ": sudo: command not found"]),
     (Cause::OpenFile, &["is world writable", "is writable by", "is owned by uid", "is owned by gid"]),

@@ -13,7 +13,7 @@ pub struct Terms<'a> {
     pub confirm: Option<u64>,
     /// The revision of the flake that is applied, which the host records.
     pub revision: Option<&'a str>,
-    /// The objections to overrule.
+    /// The objections of the host that `--force` overrules.
     pub force: &'a [Force],
     /// Whether the host fetches paths from its own binary caches if they have them.
     pub substitute: bool,

@@ -7,7 +7,7 @@ use crate::process::limits::TEXT;
 
 /// The text that follows a command that is for the host, in a help text.
 const ON_THE_HOST: &str = "` on the host";
-/// The characters that have a meaning only in a shell.
+/// The characters that have a special meaning in a shell. A command that contains one of them needs a shell.
 const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];
 
 /// Returns a problem whose suggested commands can be typed on this machine, and whose texts are shortened. An

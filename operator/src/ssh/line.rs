@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(1250);
 /// host is not enough, because the messages that `ssh` prints may come from the host behind the jump host.
 const WITNESSES: usize = 2;
 
-/// The known state of a jump host.
+/// What is known about the logins at a jump host.
 #[derive(Debug, Default)]
 struct Gate {
     /// The reasons why the jump host refused hosts, by the name of the refused host.

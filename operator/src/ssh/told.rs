@@ -1,5 +1,5 @@
-//! Diagnostic events about scripts on a host. They never contain the script or its input, because both may
-//! contain words of the user.
+//! Diagnostic events about scripts on a host. The events never contain the script or its input, because the
+//! script and its input may contain words of the user.
 
 use std::time::Instant;
 

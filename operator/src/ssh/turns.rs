@@ -85,9 +85,9 @@ fn penalty(problem: &Problem) -> Duration {
 }
 
 impl Session {
-    /// Waits after a failed attempt until it is this host's turn at the gate, which is not before the penalty
-    /// has expired, but at least for `least`. The wait is not longer if sshd imposes no penalty, for example
-    /// if nothing listens on the host.
+    /// After a failed attempt, waits for this host's next turn at the gate, which comes after the penalty of
+    /// sshd has expired, and at least for `least`. The wait is not longer if sshd imposes no penalty, for
+    /// example if nothing listens on the host.
     pub async fn pause(&self, problem: &Problem, least: Duration) {
         let penalty = penalty(problem);
         if penalty.is_zero() {

@@ -113,9 +113,9 @@ impl<'a> FlakeSource<'a> {
         self.flake.tree.as_ref().map_or_else(|| relative.to_owned(), |tree| tree.shown(relative))
     }
 
-    /// Converts a place in Nix code to the same place in one of the user's files, if it is in one. If Nix
-    /// does not name the store path of the fleet, the place counts only if its code line equals the line in
-    /// the user's file.
+    /// Converts a place in Nix code to a place in a file of the user. Returns `None` if the code is not in a
+    /// file of the user. If Nix does not name the store path of the fleet, the place counts only if its code
+    /// line equals the line in the user's file.
     pub fn find(&self, place: &SourceLocation) -> Option<UserLocation> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {

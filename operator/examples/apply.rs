@@ -1,5 +1,6 @@
-//! Plans and applies hosts of a fleet without the command line. Usage: `apply FLAKE HOST…`. Prints the number
-//! of planned steps for each host, and then how each host ended.
+//! Plans and applies the configuration of hosts with the operator library instead of the `nixfleet` command.
+//! Usage: `apply FLAKE HOST…`. Prints the number of planned steps for each host, and then the outcome of each
+//! host.
 
 use std::path::PathBuf;
 use std::sync::Arc;

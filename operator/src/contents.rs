@@ -1,5 +1,5 @@
-//! New file contents for plans, read from the closure in the local Nix store. A host that does not have the
-//! closure yet cannot include these contents in its plan.
+//! Adds the new contents of files to a plan. They are read from the closure in the local Nix store, because a
+//! host that does not have the closure yet cannot include them in its plan.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use nixfleet_contract::step::{PathStep, Step};
 use crate::nix::stored;
 use crate::remote::HostTarget;
 
-/// Fills in the new text of each file for which the plan lacks it. The text stays absent if the content
-/// cannot be read, is not text, is too large, or does not have the digest that the plan expects. Unless
-/// `show_private` is set, the texts of private files are removed from the plan.
+/// Adds the new text of each file to the plan, where the plan lacks this text. The text stays absent if the
+/// content cannot be read, is not text, is too large, or does not have the digest that the plan expects.
+/// Unless `show_private` is set, the texts of private files are removed from the plan.
 pub fn fill_in(plan: &mut Plan, target: &HostTarget, show_private: bool) {
     if !show_private {
         plan.hide_private();
@@ -43,7 +43,7 @@ fn text(entry: &FileEntry, closure: &Path) -> Option<String> {
     if entry.size > FileView::TEXT_LIMIT {
         return None;
     }
-    // Joining an absolute path yields that path unchanged.
+    // If `entry.source` is an absolute path, `join` returns it unchanged.
     let bytes = stored::read(&closure.join(&*entry.source)).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

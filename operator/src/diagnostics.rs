@@ -1,4 +1,5 @@
-//! Helpers for diagnostics: the span that names the host of an event, and the event for repeated attempts.
+//! Helpers for logging: a span that adds the name of a host to log events, and the log event for an attempt
+//! that failed and will be repeated.
 
 use std::time::Duration;
 
@@ -6,17 +7,18 @@ use nixfleet_contract::problem::Problem;
 use tracing::{Instrument as _, Span, debug, info_span};
 
 /// The name of the span that carries the field `host`. A span `host` with a field `name` is not possible,
-/// because the JSON format stores the name of a span under `name`.
+/// because the JSON log format stores the name of a span under `name`.
 const WORK: &str = "work";
 
-/// Runs a future within the span of a host. If a host's span is already active, the future runs in that span.
+/// Runs a future within the `tracing` span of a host. If the span of a host is already active, the future
+/// runs in that span.
 pub fn of_host<F: Future>(name: &str, work: F) -> impl Future<Output = F::Output> + use<F> {
     let current = Span::current();
     let is_within = current.metadata().is_some_and(|span| span.name() == WORK);
     work.instrument(if is_within { current } else { info_span!(WORK, host = name) })
 }
 
-/// Logs an attempt that failed and will be repeated after at least this pause.
+/// Logs that an attempt failed and will be repeated after at least `pause`.
 pub fn retried(what: &'static str, attempt: u32, pause: Duration, problem: &Problem) {
     debug!(
         target: "nixfleet::retry",
@@ -29,7 +31,7 @@ pub fn retried(what: &'static str, attempt: u32, pause: Duration, problem: &Prob
     );
 }
 
-/// Returns a duration in whole milliseconds, the unit of all events.
+/// Returns a duration in whole milliseconds. All events state durations in this unit.
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -1,8 +1,9 @@
-//! Errands: actions that a fleet makes this machine perform besides changing hosts. These are notifications
-//! and health checks that run on this machine.
+//! Errands are actions that a fleet makes the operator's machine perform besides changing hosts: sending
+//! notifications, and running those health checks that run on the operator's machine.
 //!
-//! Write access to the repository of a fleet is enough to define errands. They run with the account and the
-//! network of the user who applies the fleet, so the user is shown errands that are new on this machine.
+//! Write access to the repository of a fleet is enough to define errands. Errands run with the account and
+//! the network of the user who applies the fleet, so errands that are new on this machine are shown to the
+//! user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,16 +15,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{StateDir, file_of, unusable};
 
-/// The state directory of recorded errands, with one file for each flake.
+/// The directory below the state directory that records errands, with one file for each flake.
 const FOLDER: &str = "errands";
 
-/// The errands of a rollout, one line of text each.
+/// A set of errands, each described by one line of text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errands(BTreeSet<String>);
 
 impl Errands {
-    /// Collects the errands of notifications and of health checks that run on this machine. `checks` yields
-    /// each health check with the name of its host.
+    /// Collects an errand for each notification, and for each health check that runs on this machine.
+    /// `checks` yields health checks, each with the name of its host.
     pub fn of<'a>(
         notifications: &BTreeMap<String, Notification>,
         checks: impl Iterator<Item = (&'a str, &'a Check)>,
@@ -35,8 +36,8 @@ impl Errands {
         Self(told.chain(tried).collect())
     }
 
-    /// Whether this set contains the errand of a health check. Also true for a check that runs on the host,
-    /// because it is not an errand.
+    /// Returns true if this set contains the errand of a health check, or if the health check is not an
+    /// errand because it runs on the host.
     #[must_use]
     pub fn have(&self, host: &str, check: &Check) -> bool {
         tried(host, check).is_none_or(|errand| self.0.contains(&errand))
@@ -48,7 +49,7 @@ impl Errands {
         self.0.iter().cloned().collect()
     }
 
-    /// Returns the errands that are not yet recorded on this machine for a flake.
+    /// Returns those errands of this set that are not yet recorded on this machine for a flake.
     ///
     /// # Errors
     /// The recorded errands cannot be read.
@@ -76,7 +77,8 @@ impl Errands {
         write().map_err(|error| unusable(&folder, &error))
     }
 
-    /// Returns the errands recorded for a flake. They were shown before an earlier change of its hosts began.
+    /// Returns the errands recorded for a flake. They were shown to the user before an earlier change of the
+    /// flake's hosts began.
     ///
     /// # Errors
     /// The recorded errands cannot be read.
@@ -112,7 +114,8 @@ fn tried(host: &str, check: &Check) -> Option<String> {
         }
         Probe::Tcp { host, port } => format!("connects to {host}, port {port}"),
         Probe::Command { command } => format!("runs {}", command_line(command)),
-        // Evaluation refuses such a check, but other code may have made the closure.
+        // The evaluation of a fleet refuses a unit check on this machine, but the closure may have been built
+        // by other code.
         Probe::Unit { unit, .. } => format!("looks at {unit} of this machine"),
     };
     Some(format!("health check {} of {host}: {what}", check.name))

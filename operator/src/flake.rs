@@ -11,7 +11,7 @@ use reference::{Reference, ReferenceKind};
 
 pub use tree::{Tree, normal};
 
-/// A flake and its reference for Nix.
+/// A flake, and the reference by which Nix finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flake {
     /// The flake reference for Nix, with all its parameters. A local flake is named by its absolute path, so
@@ -64,14 +64,15 @@ impl Flake {
         }
     }
 
-    /// Finds the flake of a path. As in Nix, the path may name `flake.nix` itself or a directory below the
-    /// flake.
+    /// Finds the flake that a path names. As in Nix, the path may be that of `flake.nix` itself, or of a
+    /// directory below the flake's directory.
     fn at_path(reference: &Reference, from: &Path) -> Result<Self, Problem> {
         let place = existing(&from.join(&reference.place), reference)?;
         let place = if place.is_file() { place.parent().unwrap_or(&place).to_owned() } else { place };
         if let Some(below) = reference.parameter("dir") {
             let directory = flake_in(existing(&place.join(below), reference)?)?;
-            // Outside of Git, Nix copies everything below the path that it is given.
+            // Outside of Git, Nix copies everything below the path in the reference, so the reference keeps
+            // both this path and its parameter `dir`.
             return Ok(match Tree::checkout(&directory) {
                 Some(_) => Self::local(&directory, &reference.without("dir")),
                 None => Self::url("path:", &place, &directory, reference),
@@ -100,7 +101,7 @@ impl Flake {
             let tree = Tree::new(checkout.unwrap_or(directory), directory, checkout.is_some());
             return Self::new(&reference.at(place.into_owned()), tree);
         }
-        // Nix accepts neither character in a path, so the flake is named by a URL.
+        // Nix accepts neither `?` nor `#` in a path, so the flake is named by a URL.
         match checkout {
             Some(root) => {
                 let below = directory.strip_prefix(root).unwrap_or(Path::new(""));
@@ -111,7 +112,8 @@ impl Flake {
         }
     }
 
-    /// Returns the flake in `directory`, at or below `place`, named by a URL.
+    /// Returns the flake in `directory`, named by a URL of `place`. The directory is `place` itself or below
+    /// it.
     fn url(scheme: &str, place: &Path, directory: &Path, reference: &Reference) -> Self {
         let tree = Tree::new(place, directory, scheme != "path:");
         Self::new(&reference.at(format!("{scheme}{}", reference::encoded(place))), tree)

@@ -21,8 +21,8 @@ pub use reach::obstacles;
 pub const UNKNOWN: &str =
     "it is unknown: the closure of the generation is not in the store of the operator's machine";
 
-/// Returns the health checks of a manifest that run on this machine, and the longest time limit of those that
-/// run on the host.
+/// Returns the manifest's health checks that run on this machine, and the longest time limit of the
+/// manifest's other health checks, which run on the host.
 ///
 /// # Errors
 /// The manifest cannot be parsed.
@@ -32,9 +32,9 @@ pub fn of_manifest(manifest: &[u8]) -> Result<(Vec<Check>, Duration), Problem> {
     Ok((here, there.iter().map(Check::limit).max().unwrap_or_default()))
 }
 
-/// Returns those health checks of a closure that run on this machine. The closure is named by a host, and a
-/// check may run a command here, so only a closure in the store of this machine is trusted. For any other
-/// closure the result is `None`.
+/// Returns those health checks of a closure that run on this machine. The path of the closure comes from a
+/// host, and a check may run a command here, so only a closure in the store of this machine is trusted. For
+/// any other closure the result is `None`.
 #[must_use]
 pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     if !stored::is_path(closure) {
@@ -44,7 +44,7 @@ pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     of_manifest(&manifest).ok().map(|(here, _)| here)
 }
 
-/// Cancels running health checks when it is dropped.
+/// Cancels the running health checks when this guard is dropped.
 struct CallGuard(Call);
 
 impl Drop for CallGuard {
@@ -62,8 +62,9 @@ fn host_of(probe: &Probe) -> Option<(String, u16)> {
     }
 }
 
-/// Returns how health checks on this machine find programs and names. The address of the host may be an alias
-/// in the SSH configuration of the user, so it is mapped to the name that `ssh` resolves it to.
+/// Returns the `PATH` in which health checks on this machine find programs, and the names that they resolve
+/// differently. The address of the host may be an alias in the SSH configuration of the user, so this address
+/// is mapped to the name that `ssh` resolves it to.
 async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     let path = std::env::var("PATH").unwrap_or_default();
     let addr = &session.host().addr;
@@ -76,7 +77,7 @@ async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     Vantage { path, names: other.into_iter().collect::<BTreeMap<_, _>>() }
 }
 
-/// Runs health checks concurrently and returns their results. Dropping the future cancels them.
+/// Runs health checks concurrently and returns their results. Dropping the future cancels the health checks.
 pub async fn attempt(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     of_host(&session.host().name, attempt_here(session, checks)).await
 }

@@ -26,28 +26,29 @@ pub struct HostResult {
     /// The kind of work that is left on a host with the outcome `partial`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
-    /// `plan`, `apply`: the planned changes.
+    /// Only for `plan` and `apply`: the planned changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanText>,
-    /// `apply`, `rollback`: the changes that were made.
+    /// Only for `apply` and `rollback`: the report of the host about the changes that it made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
-    /// `status`: the status of the host, or `None` if the host is not managed.
+    /// Only for `status`: the status of the host, or `None` if the host is not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// `check`, `apply`, `rollback`: the results of the health checks.
+    /// Only for `check`, `apply` and `rollback`: the results of the health checks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// `run`: the exit code and output of the command.
+    /// Only for `run`: the exit code and the output of the command that was run on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
-    /// `gc`: the generations that the garbage collection removes.
+    /// Only for `gc`: the plan of the garbage collection, and its report if the garbage collection took
+    /// place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gc: Option<Box<GcView>>,
-    /// `backups`: the backups that are listed, shown or dropped.
+    /// Only for `backups`: the backups that the command lists, shows or drops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Box<BackupsView>>,
-    /// The reason why the host is or would be excluded, or why work on it was not started.
+    /// The reason why the host is excluded, why an apply would exclude it, or why work on it was not started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The problem that occurred on the host.
@@ -66,22 +67,22 @@ pub struct GcView {
     pub report: Option<GcReport>,
 }
 
-/// The backups of a host that a command lists, shows or drops.
+/// The backups of one host that `nixfleet backups` lists, shows or drops.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupsView {
-    /// The backups to list, show or drop.
+    /// The backups that the command lists, shows or drops.
     pub list: Vec<Backup>,
     /// The backups that were selected to be dropped, but are still needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spared: Vec<Backup>,
-    /// `backups show`: the content of the backup.
+    /// Only for `backups show`: the content of the backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// The filesystem that contains the backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// The result of dropping the backups.
+    /// The report of the host about dropped backups, if backups were dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<DropReport>,
 }
@@ -161,7 +162,8 @@ impl HostResult {
     pub fn may_have_changed(&self) -> bool {
         let failed_late = || match (&self.report, &self.problem) {
             (Some(report), _) => report.steps_done > 0 || report.before != report.after,
-            // If the closure could not be copied before the host's turn, the result has no plan.
+            // If the work failed before the host's turn, the result has no plan. If copying the closure
+            // failed, nothing was changed.
             (None, Some(problem)) => self.plan.is_some() && problem.code != Code::Copy,
             (None, None) => true,
         };

@@ -1,5 +1,5 @@
-//! Handles Ctrl-C, SIGTERM and the closing of the terminal. If no host is being changed, the program ends at
-//! once. Otherwise no further host is started, and a second signal ends the program.
+//! Handles Ctrl-C, SIGTERM and the closing of the terminal. If no host has been changed yet, the program ends
+//! at once. Otherwise no change begins on a further host, and a second signal ends the program.
 //!
 //! The closing of the terminal counts as a first signal but never as a second one, because the user can no
 //! longer see what becomes of the hosts.
@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::Sender;
 
-/// A request of the user to stop, and the progress of the changes. Clones share both.
+/// A request of the user to stop, and the progress of the changes on hosts. All clones share the request and
+/// the progress.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<Sender<bool>>,
@@ -32,7 +33,8 @@ pub enum ChangeProgress {
 }
 
 impl Interrupt {
-    /// Records that hosts are being changed. From this point, the first Ctrl-C lets started changes finish.
+    /// Records that hosts are being changed. From now on, the first Ctrl-C lets the changes that were started
+    /// finish.
     pub fn hosts_are_changing(&self) {
         self.hosts.store(ChangeProgress::Changing as u8, Ordering::Relaxed);
     }
@@ -52,12 +54,12 @@ impl Interrupt {
             .unwrap_or(ChangeProgress::Untouched)
     }
 
-    /// Requests that no further host is started.
+    /// Requests that no change begins on a further host.
     pub fn request(&self) {
         self.requested.send_replace(true);
     }
 
-    /// Whether a stop was requested, so that no further host may be started.
+    /// Whether a stop was requested. Then no change may begin on a further host.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.requested.borrow()
@@ -79,15 +81,16 @@ impl Interrupt {
     /// Waits until the program must end at once and abandon all work.
     pub async fn leave(&self) {
         let Ok(mut signals) = Signals::listen() else { return std::future::pending().await };
-        // The signal handler stays registered after this wait, because a terminal may send SIGHUP more than
-        // once when it closes.
+        // `closed` lives until the end of this function, so that a further SIGHUP does not kill the program.
+        // A terminal may send SIGHUP more than once when it closes.
         let mut closed = terminal_closed();
         tokio::select! {
             () = signals.next() => {}
             () = hears(closed.as_mut()) => {}
         }
         self.request();
-        // Started changes must finish first, or the results of the hosts must still be shown.
+        // Changes that were started still have to finish, or the results of the hosts still have to be shown,
+        // so only a second signal ends the program.
         if self.hosts() != ChangeProgress::Untouched {
             signals.next().await;
         }

@@ -11,7 +11,7 @@
 //! - [`stop`][]: the reasons why an operation ends before it works on hosts
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
-// Tests start servers and programs directly.
+// Tests may start servers and programs directly.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod contents;

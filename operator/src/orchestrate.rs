@@ -9,7 +9,7 @@ use crate::interrupt::Interrupt;
 use crate::stop::Stop;
 
 /// Runs `work` on every item, on at most `parallel` items at a time. The results are in the order of the
-/// items. A result is `None` if its item was not started because the user interrupted.
+/// items. A result is `None` if its item was not started because the user interrupted the command.
 ///
 /// # Errors
 /// The work on an item panicked.

@@ -1,4 +1,4 @@
-//! A plan in the form that a command keeps in memory: a few fields, and the rest as JSON text.
+//! A plan in the form that a command keeps in memory: a few parsed fields, and the whole plan as JSON text.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct PlanText {
     pub target: String,
     /// The current generation of the host.
     pub current: Option<Generation>,
-    /// The number of steps.
+    /// The number of steps of the plan.
     pub steps: usize,
     /// The reasons why an apply would refuse the plan.
     pub problems: Vec<Problem>,
@@ -26,7 +26,7 @@ pub struct PlanText {
 }
 
 impl PlanText {
-    /// Converts a plan.
+    /// Converts a plan to this form.
     ///
     /// # Errors
     /// The plan cannot be serialised, which can only be a bug.
@@ -36,7 +36,7 @@ impl PlanText {
         Ok(Self { fingerprint, target, current, steps: steps.len(), problems, text })
     }
 
-    /// Parses the plan.
+    /// Parses the whole plan from its JSON text.
     ///
     /// # Errors
     /// The text cannot be parsed, which can only be a bug, because this program wrote it.

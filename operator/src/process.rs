@@ -44,9 +44,9 @@ use streams::streams;
 /// The interval for checking how much a program has written into a file.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The maximum number of open files, if the system allows as many. Each host takes four files during a
-/// conversation, and seven at its start. The number is not higher, because some programs iterate over all
-/// file descriptors that they are allowed to have open.
+/// The maximum number of open files, if the system allows as many. A conversation with a host takes four open
+/// files, and seven while it starts. The number is not higher, because some programs iterate over all file
+/// descriptors that they may have open.
 const FILES: u64 = 16 << 10;
 
 /// Raises the limit on open files, which most logins set low.
@@ -106,7 +106,8 @@ impl Invocation {
     }
 
     /// Returns the command, which runs in a separate process group. A Ctrl-C of the user therefore reaches
-    /// only this program, which decides what ends. Dropping the handle of the child kills it.
+    /// only NixFleet, which decides whether the command ends. Dropping the handle of the child process kills
+    /// the process.
     #[must_use]
     pub fn command(&self) -> Command {
         #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
@@ -121,7 +122,7 @@ impl Invocation {
         command
     }
 
-    /// Starts the program with these streams.
+    /// Starts the program with these standard streams.
     ///
     /// # Errors
     /// The program cannot be started.
@@ -155,9 +156,9 @@ impl Invocation {
         self.attend(running).await
     }
 
-    /// Runs a program that leaves a background process, and waits for the end of the program itself. The
-    /// background process may keep standard error open, so standard error is written to a file instead of a
-    /// pipe. Standard output is discarded.
+    /// Runs a program that leaves a background process behind, and waits for the end of the program itself.
+    /// The background process may keep standard error open, so standard error is written to a file instead of
+    /// a pipe. Standard output is discarded.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -230,7 +231,8 @@ async fn within<T>(
 async fn feed(stdin: Option<impl AsyncWrite + Unpin>, pieces: &[Arc<[u8]>]) {
     let Some(mut pipe) = stdin else { return };
     for piece in pieces {
-        // A program that does not read its input closes the pipe. Its exit code explains the reason.
+        // Writing fails if the program ends without reading all its input. The exit code of the program then
+        // tells more than this error.
         let _ = pipe.write_all(piece).await;
     }
 }

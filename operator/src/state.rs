@@ -16,7 +16,7 @@ pub const VARIABLE: &str = "NIXFLEET_STATE";
 pub struct StateDir(PathBuf);
 
 impl StateDir {
-    /// Returns the state directory of the user, which need not exist yet.
+    /// Returns the state directory of the user, which may not exist yet.
     ///
     /// # Errors
     /// No environment variable names an absolute path.
@@ -35,13 +35,13 @@ impl StateDir {
             })
     }
 
-    /// Returns a state directory that the caller chooses, which need not exist yet.
+    /// Returns a state directory that the caller chooses, which may not exist yet.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// Returns a path in the state directory, which need not exist.
+    /// Returns a path in the state directory. There may be no file at the path.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -59,8 +59,8 @@ impl StateDir {
     }
 }
 
-/// Returns the name of a file about a flake. It is a digest, because the flake reference may contain a token
-/// and is not a valid file name.
+/// Returns the name of a file about a flake. The name is a digest of the flake reference, because the
+/// reference may contain a token and is not a valid file name.
 #[must_use]
 pub fn file_of(reference: &str) -> String {
     let digest = Sha256::digest(reference);

@@ -14,15 +14,15 @@ pub struct Reference {
     parameters: Vec<String>,
 }
 
-/// The kind of place that a flake reference names.
+/// The kind of flake reference, by what its place is.
 pub enum ReferenceKind {
     /// A path that is not a URL.
     Path,
-    /// The path of a `path:` URL. Nix copies everything below it.
+    /// The path of a `path:` URL. Nix copies everything below this path.
     PathUrl(PathBuf),
     /// The path of a `git+file:` URL, which is the root of a checkout.
     GitUrl(PathBuf),
-    /// Any other place, which is left to Nix.
+    /// Any other place, such as a URL of another machine, which only Nix interprets.
     Remote,
 }
 
@@ -34,7 +34,7 @@ impl Reference {
         Self { place: place.to_owned(), parameters: parameters.map(str::to_owned).collect() }
     }
 
-    /// Returns the kind of place that this reference names. Relative paths start at `from`.
+    /// Returns the kind of this reference. A relative path is resolved against `from`.
     pub fn kind(&self, from: &Path) -> ReferenceKind {
         if let Some(path) = self.place.strip_prefix("path:").and_then(path_of_url) {
             ReferenceKind::PathUrl(path)
@@ -48,7 +48,7 @@ impl Reference {
     }
 
     /// Whether the place is an existing flake or directory below `from`. Nix itself would look up such a name
-    /// in its registry.
+    /// in the flake registry.
     fn is_in(&self, from: &Path) -> bool {
         let path = from.join(&self.place);
         !self.place.contains(':') && (path.is_dir() || (path.ends_with("flake.nix") && path.exists()))

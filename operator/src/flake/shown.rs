@@ -25,7 +25,7 @@ pub fn reference(text: &str) -> String {
         Some((scheme, rest)) => {
             let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
             match host.rsplit_once('@') {
-                // A plain SSH user is no secret, such as `git` in git+ssh://git@….
+                // An SSH user without a password, such as `git` in git+ssh://git@…, is no secret.
                 Some((user, _)) if scheme.ends_with("ssh") && !user.contains(':') => place.to_owned(),
                 Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{path}"),
                 None => place.to_owned(),

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Creates a Git checkout `top` and a directory `plain` outside of Git. Each has one flake at its root and
-/// another one below.
+/// another one in its subdirectory `sub`.
 fn trees() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     for directory in ["top/.git", "top/sub/roles", "plain/sub/roles", "top/odd?#dir"] {
@@ -14,8 +14,8 @@ fn trees() -> (tempfile::TempDir, PathBuf) {
     (root, path)
 }
 
-/// Returns the reference passed to Nix if the user types `named` in the directory `from`. The directory of
-/// `trees` is shown as `~`.
+/// Returns the reference passed to Nix if the user types `named` in the directory `from`. In the result, `~`
+/// stands for the directory that `trees` created.
 fn given(root: &Path, from: &str, named: Option<&str>) -> String {
     let home = root.to_str().unwrap();
     let named = named.map(|named| named.replace('~', home));

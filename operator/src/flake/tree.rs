@@ -28,8 +28,8 @@ impl Tree {
         directory.ancestors().find(|each| each.join(".git").exists())
     }
 
-    /// Converts a path relative to the root into one relative to the flake's directory, for messages to the
-    /// user.
+    /// Converts a path relative to the root into a path relative to the flake's directory, for messages to
+    /// the user.
     #[must_use]
     pub fn shown(&self, file: &str) -> String {
         let file = self.root.join(file);

@@ -1,5 +1,5 @@
-//! Finds health checks whose address this machine cannot reach, before a change begins. Such a check would
-//! fail after the change and roll back a good change.
+//! Before a change begins, finds the health checks whose address this machine cannot reach. Such a check
+//! would fail after the change, and a good change would be rolled back.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ const DIRECT: Duration = Duration::from_secs(3);
 /// The time limit for resolving a name.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
-/// A health check that connects to the address of the host, and the port it connects to.
+/// A health check that connects to the address of the host, and the port that the check connects to.
 struct Aim {
     check: Check,
     port: u16,
 }
 
 /// Returns a problem for each health check that cannot reach the address of the host from this machine.
-/// Checks of other addresses are not tested: the user manages these addresses, and the change itself may
-/// create them.
+/// Health checks that connect to other addresses are not tested: the user manages those addresses, and the
+/// change itself may create them.
 pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
     let addr = &session.host().addr;
     let aims: Vec<Aim> = checks
@@ -55,7 +55,8 @@ fn obstacle(addr: &str, port: u16, through: Option<&str>, from: &Vantage) -> Opt
     let through = through?;
     match tcp::attempt(addr, port, from, DIRECT) {
         Ok(_) => None,
-        // The host refused the connection, so it can be reached. The change may start a service on this port.
+        // The host refused the connection, so the host can be reached. The change may start a service on this
+        // port.
         Err(why) if why.contains("refused") => None,
         Err(why) => {
             Some(format!("ssh reaches the host through {through}, but a direct connection fails: {why}"))

@@ -23,7 +23,7 @@ pub struct CommandEntry {
     pub operator: String,
     /// When the command started.
     pub began: Timestamp,
-    /// When the command ended, if it ended by itself.
+    /// When the command ended. Absent if the command is still running, or if it was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
     /// Whether the command is running, has ended or was interrupted.
@@ -46,7 +46,7 @@ pub struct CommandEntry {
     /// Why the rollout stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Why the command reached no host.
+    /// The problem that ended the command before it reached any host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemLine>,
     /// The hosts that the command worked on, by name.
@@ -59,9 +59,9 @@ pub struct CommandEntry {
 pub enum CommandState {
     /// The command is running.
     Running,
-    /// The command ended by itself.
+    /// The command has ended, with or without success.
     Ended,
-    /// The process is gone without a record of its end: it was killed, or the machine went down.
+    /// The process no longer runs, but its end was not recorded: it was killed, or the machine went down.
     Interrupted,
 }
 
@@ -79,10 +79,10 @@ pub struct HostEntry {
     pub steps: Option<u64>,
     /// Whether a change or a command was started on the host.
     pub begun: bool,
-    /// The generation before the command.
+    /// The generation of the host before the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Generation>,
-    /// The generation after the command.
+    /// The generation of the host after the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Generation>,
     /// The duration of the work on the host, in milliseconds.
@@ -91,13 +91,14 @@ pub struct HostEntry {
     /// The exit code of the command that `nixfleet run` ran on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Why the host did not succeed, or why it was excluded.
+    /// Why the command did not succeed on the host, or why the host was excluded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemLine>,
 }
 
 impl HostEntry {
-    /// Returns the state of the host in one or two words. `state` is the state of its command.
+    /// Returns the state of the host in one or two words. `state` is the state of the command that worked on
+    /// the host.
     #[must_use]
     pub fn word(&self, state: CommandState) -> &'static str {
         match (self.outcome, self.begun, state) {

@@ -13,13 +13,14 @@ pub struct ProblemLine {
     /// The code of the problem, such as `NF-406`, or `None` for an excluded host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened, and why if the cause cannot contain a secret.
+    /// What happened, followed by the cause if the cause cannot contain a secret.
     pub text: String,
 }
 
 impl ProblemLine {
     /// Creates the line of a problem. The cause is omitted if it may quote a file or the journal of a host.
-    /// With `is_run`, it is always omitted, since it may quote the output of a command.
+    /// With `is_run`, the cause is always omitted, because it may quote the output of a command that
+    /// `nixfleet run` ran.
     #[must_use]
     pub fn of(problem: &Problem, is_run: bool) -> Self {
         let place = problem.location.iter().map(|place| format!(" ({place})"));
@@ -57,7 +58,8 @@ fn short(text: &str) -> String {
     short
 }
 
-/// Whether the cause of a problem comes from this machine, or from what an activator reports about itself.
+/// Whether the cause of a problem with this code cannot contain a secret, because it comes from this machine
+/// or is what an activator reports about itself.
 const fn is_harmless(code: Code) -> bool {
     matches!(
         code,

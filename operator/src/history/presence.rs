@@ -1,5 +1,5 @@
-//! Shows other commands that a command is running, by means of a locked file. The lock is released when the
-//! process ends, however it ends.
+//! A locked file tells other commands that a command is still running. The lock is released when the process
+//! of the command ends, even if the process is killed.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Marks the command as running.
+    /// Creates and locks the file that marks a command as running.
     ///
     /// # Errors
     /// Fails if the file cannot be created.
     pub fn begin(folder: &Path, id: &RolloutId) -> Result<Self, Problem> {
         let path = path_of(folder, id);
         let failed = |error: std::io::Error| unusable(&path, &error);
-        // The file must be locked before other commands can see it.
+        // The file is locked under a temporary name, so that other commands never see it without a lock.
         let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| failed(error.into()))?;
@@ -41,16 +41,16 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // If this fails, the file remains without a lock, and the next command removes it.
+        // If the removal fails, the file remains without a lock, and the next command removes it.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Removes the files of killed commands.
+/// Removes the files that killed commands left behind.
 pub fn clear(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        // Files that are still being created have temporary names.
+        // Files with temporary names are left alone, because they are still being created.
         let is_name = entry.file_name().to_str().is_some_and(|name| name.parse::<RolloutId>().is_ok());
         if is_name && !is_held(&path) {
             let _ = std::fs::remove_file(path);

@@ -12,7 +12,7 @@ use super::presence::Presence;
 use super::{CommandEntry, CommandState, HostEntry, ProblemLine, Store};
 use crate::inventory::Natural;
 
-/// The maximum number of ids in a message.
+/// The maximum number of command ids that an error message lists.
 const SHOWN: usize = 5;
 const ENTRY: &str = "id, command, arguments, operator, began, ended, exit_code, flake, revision, rollout, \
                      rollout_end, reason, code, problem";
@@ -22,10 +22,10 @@ const HOST: &str = "host, steps, begun, outcome, before_number, before_closure, 
 /// A filter for commands of the history.
 #[derive(Clone, Debug)]
 pub struct EntryFilter {
-    /// A host name or pattern. Only commands that worked on such a host are returned, and only with these
-    /// hosts.
+    /// A host name or pattern. Only commands that worked on a matching host are returned, and each lists only
+    /// its matching hosts.
     pub host: Option<String>,
-    /// The maximum number of commands. The newest are returned.
+    /// The maximum number of commands to return. If there are more, only the newest commands are returned.
     pub limit: usize,
 }
 
@@ -65,7 +65,7 @@ impl Store {
         found.and_then(|found| self.complete(found, None)).map_err(|error| self.problem(&error))
     }
 
-    /// Returns the other commands that started or resumed the rollout of a command, oldest first.
+    /// Returns the other commands that started or resumed the same rollout as `entry`, oldest first.
     ///
     /// # Errors
     /// Fails if the database is damaged.
@@ -81,7 +81,8 @@ impl Store {
         read().map_err(|error| self.problem(&error))
     }
 
-    /// Returns the ids that a word matches, newest first, up to one more than [`SHOWN`].
+    /// Returns the ids of the commands that `name` matches, newest first. Returns at most one id more than
+    /// [`SHOWN`], which is enough to know that there are more.
     fn ids(&self, name: &str) -> rusqlite::Result<Vec<String>> {
         let list = |select: &str, word: &str| {
             let mut select = self.connection.prepare(select)?;
@@ -99,7 +100,7 @@ impl Store {
         list(select, name)
     }
 
-    /// Adds the hosts of a command, and whether the command is still running.
+    /// Completes a command: adds its hosts, and finds out whether it is still running.
     fn complete(&self, entry: CommandEntry, only: Option<&str>) -> rusqlite::Result<CommandEntry> {
         let select = format!("SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2)");
         let mut select = self.connection.prepare_cached(&select)?;
@@ -130,7 +131,8 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<CommandEntry> {
         flake: row.get("flake")?,
         revision: row.get("revision")?,
         rollout: word(row, "rollout")?,
-        // A newer version may have written an end that this version does not know.
+        // A newer version of NixFleet may have written an end that this version does not know and treats as
+        // absent.
         end: word(row, "rollout_end").unwrap_or_default(),
         reason: row.get("reason")?,
         problem: line(row)?,
@@ -166,7 +168,7 @@ fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
-/// Reads a column that contains a word or null, and parses the word as a JSON string.
+/// Reads a column that contains a word or null, and converts it to `T` as if it were a JSON string or null.
 fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     let word: Option<String> = row.get(column)?;
     json(row, column, &word.map_or(Value::Null, Value::String).to_string())
@@ -179,7 +181,8 @@ fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str, text: &str) -> rusqlit
 }
 
 impl Store {
-    /// Returns the problem that a command is not in the history. `known` lists some commands that are.
+    /// Returns the problem to report for a command that is not in the history. `known` lists the ids of some
+    /// commands that are in the history.
     #[must_use]
     pub fn unknown(name: &str, known: &[String]) -> Problem {
         unknown(name, known)

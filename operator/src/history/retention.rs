@@ -7,14 +7,15 @@ use rusqlite::Connection;
 pub struct Bounds {
     /// The maximum number of commands.
     pub commands: usize,
-    /// The maximum number of hosts over all commands.
+    /// The maximum number of host records of all commands together.
     pub hosts: usize,
 }
 
-/// The limits in use, which amount to about 50 MiB. They are repeated in docs/how-to/history.md.
+/// The limits that NixFleet uses. A history of this size takes about 50 MiB. docs/how-to/history.md states
+/// the same limits.
 pub const BOUNDS: Bounds = Bounds { commands: 5000, hosts: 200_000 };
 
-/// Deletes the oldest commands beyond the limits. The database reuses the freed space.
+/// Deletes the oldest commands until the history is within the limits. The database reuses the freed space.
 ///
 /// # Errors
 /// Fails if the database cannot be written.

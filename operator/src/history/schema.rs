@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// The migration step for each version. The first step creates version 1 in an empty database. A step is
-/// never changed after its release.
+/// The SQL of the migration to each schema version. The first migration creates version 1 in an empty
+/// database. After its release, a migration is never changed.
 const STEPS: [&str; 1] = [include_str!("schema/1.sql")];
 
 /// The schema version that this program reads and writes.

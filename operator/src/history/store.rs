@@ -16,7 +16,7 @@ use crate::state::StateDir;
 const FOLDER: &str = "history";
 /// The directory of the files that mark running commands.
 const RUNNING: &str = "history/running";
-/// How long to wait for other commands that are writing.
+/// How long to wait while other commands write to the database.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// An open database of the history.
@@ -39,8 +39,8 @@ impl Store {
             // Only one process at a time may create the database or migrate it.
             let lock = File::open(&folder)?;
             flock(&lock, FlockOperation::LockExclusive)?;
-            // The history names hosts and people, so only its owner may read it. SQLite gives the files next
-            // to it the same mode.
+            // The history names hosts and people, so only its owner may read it. SQLite gives the same mode
+            // to the files that it creates next to the database.
             OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
             Ok(lock)
         };
@@ -53,7 +53,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database for reading. Returns `None` if nothing was ever written to it.
+    /// Opens the database for reading. Returns `None` if nothing was ever written to the database.
     ///
     /// # Errors
     /// Fails if the database cannot be read, is damaged, or was written by a newer version.
@@ -98,11 +98,12 @@ impl Store {
     }
 }
 
-/// Configures the connection and migrates the database. With WAL, writers wait for each other, but readers
-/// never wait.
+/// Configures the connection and migrates the database. In WAL mode (write-ahead log), writers wait for each
+/// other, but readers never wait.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // The database stays intact even if this machine goes down. At worst, the last events are missing.
+    // With `NORMAL`, the database stays intact even if this machine goes down. At worst, the last events are
+    // missing.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A long write makes the write-ahead log grow. The log is truncated to this size afterwards.

@@ -165,7 +165,7 @@ fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
 }
 
 /// An earlier command was killed after the host had finished its change, so the new plan already finds the
-/// new generation. The outcome that the host reports still contains the generation before the change.
+/// new generation. The report of the host still contains the generation before the change.
 #[test]
 fn a_host_knows_better_than_the_plan_where_it_stood() {
     let (place, id) = (TestStore::new(), id(1));

@@ -1,5 +1,5 @@
-//! Records a command while it runs. A separate thread writes, so that the command waits neither for the disk
-//! nor for other commands that are writing.
+//! Records a command while it runs. A separate thread writes to the history, so that the command waits
+//! neither for the disk nor for other commands that are writing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use crate::event::RolloutId;
 use crate::event::{Event, EventKind, Listener};
 use crate::state::StateDir;
 
-/// How long the end of a command may wait for events that are still to be written.
+/// How long a command waits at its end until all its events are written.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The maximum number of events to write at once.
+/// The maximum number of events to write in one transaction.
 const BATCH: usize = 1000;
 
 /// A listener that writes events to the history.
@@ -37,7 +37,7 @@ impl Writer {
         let (events, heard) = channel();
         let (said, result) = oneshot::channel();
         let work = move || {
-            // Sending fails if the writer was dropped, so that nothing receives the result.
+            // Sending fails only if the `Writer` was dropped. Then nothing waits for the result.
             let _ = said.send(write(&state, &heard));
         };
         std::thread::Builder::new().name("history".to_owned()).spawn(work)?;
@@ -54,7 +54,8 @@ impl Listener for Writer {
         if !writing::is_recorded(&event.kind) || self.events.send(event.clone()).is_ok() {
             return Ok(());
         }
-        // The thread first stops receiving events, and then sends the reason.
+        // A thread that fails first stops receiving events and then sends the reason, so the reason may not
+        // be there yet.
         let mut why = || match self.result.try_recv() {
             Ok(Err(why)) => Some(why),
             _ => None,
@@ -71,7 +72,7 @@ impl Listener for Writer {
     }
 }
 
-/// Writes events as they arrive. Events that arrive during a write are written together.
+/// Writes events as they arrive. Events that arrive during a write are written together in the next one.
 fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let Ok(first) = events.recv() else { return Ok(()) };
     let EventKind::CommandBegan { id, .. } = &first.kind else {
@@ -81,7 +82,8 @@ fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let (mut store, presence) = open(state, &id)?;
     let written = write_all(&mut store, &id, first, events);
     if written.is_err() {
-        // Keep the lock: the command continues, and must be shown as running until its process ends.
+        // The lock is kept, because the command continues. The history shows the command as running until its
+        // process ends.
         std::mem::forget(presence);
     }
     Ok(written.map_err(|error| store.problem(&error))?)

@@ -62,7 +62,7 @@ async fn a_history_that_cannot_be_written_is_told_and_the_command_goes_on() {
     let told = writer.finish().await.unwrap_err();
     assert!(format!("{told:#}").contains("NF-105"), "{told:#}");
 
-    // The error is also reported while the command is still running.
+    // A command that is still running gets the error from `hear`.
     let mut writer = Writer::begin(place.state.clone()).unwrap();
     let begun = std::time::Instant::now();
     while let Ok(()) = hear(&mut writer, began(&id, "apply")) {

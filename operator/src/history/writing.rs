@@ -1,4 +1,4 @@
-//! Records events in the database. Only some parts of an event are recorded.
+//! Records events in the database. Of each event, only some parts are recorded.
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::outcome::Outcome;
@@ -111,7 +111,7 @@ impl Note<'_> {
         self.to.prepare_cached(&update)?.execute(values).map(drop)
     }
 
-    /// Inserts a host if it is missing, and updates its columns.
+    /// Inserts the row of a host if it is missing, and then updates the columns that `what` sets.
     fn host(&self, what: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<()> {
         let insert = "INSERT INTO hosts (command, host) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         self.to.prepare_cached(insert)?.execute(&values[..2])?;
@@ -140,7 +140,8 @@ impl Note<'_> {
         };
         let (code, line) = parts(problem.map(|problem| self.line(problem)).transpose()?);
         let (number, closure) = of(current);
-        // Unless a later event says otherwise, the host is not changed, so its generation stays the same.
+        // If the plan already decides the outcome, the host keeps its generation unless a later event says
+        // otherwise.
         let (after, to) = of(current.filter(|_| outcome.is_some()));
         let outcome = outcome.map(Outcome::as_str);
         let steps = steps.map(|steps| steps as u64);
@@ -158,8 +159,9 @@ impl Note<'_> {
         )
     }
 
-    /// Records the end of a host. A host that was changed and then rolled back ends twice. The generation
-    /// before the first end is kept, and the durations are added up.
+    /// Records the end of work on a host. For a host that was changed and later rolled back, this happens
+    /// twice: the first record keeps deciding the generation before the command, and the durations are added
+    /// up.
     fn host_ended(&self, end: &HostEnd) -> rusqlite::Result<()> {
         let (code, line) = parts(end.problem.as_ref().map(|problem| self.line(problem)).transpose()?);
         let ((before, from), (after, to)) = (of(end.before.as_ref()), of(end.after.as_ref()));
@@ -189,7 +191,7 @@ fn of(generation: Option<&Generation>) -> (Option<u64>, Option<&str>) {
         .map_or((None, None), |generation| (Some(bounded(generation.number)), Some(&generation.closure)))
 }
 
-/// Limits a number that a host has reported, since it can be arbitrarily large.
+/// Limits a number to `MOST`, because a host can report any number.
 fn bounded(number: u64) -> u64 {
     number.min(MOST)
 }

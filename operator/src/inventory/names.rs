@@ -11,7 +11,7 @@ use super::Natural;
 use crate::flake::Flake;
 use crate::state::{StateDir, file_of};
 
-/// The state directory of recorded inventories, with one file for each flake.
+/// The directory below the state directory that records these names, with one file for each flake.
 const FOLDER: &str = "inventories";
 /// The maximum number of flakes whose names are recorded.
 const FLAKES: usize = 32;

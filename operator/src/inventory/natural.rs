@@ -11,7 +11,8 @@ pub struct Natural {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
-    /// Digits without leading zeros. The longer of two numbers is the larger one.
+    /// The digits of a number without leading zeros. The length is compared first, because a number with more
+    /// digits is larger.
     Number {
         length: usize,
         digits: String,

@@ -3,8 +3,8 @@
 use nixfleet_contract::fleet::Base;
 use serde::{Deserialize, Serialize};
 
-/// A selection of hosts. A host must match at least one word of each kind that is given. An empty selection
-/// means every host.
+/// A selection of hosts. A host is selected if it matches at least one word of each field that is not empty.
+/// An empty selection means every host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Selection {

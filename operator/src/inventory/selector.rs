@@ -10,11 +10,11 @@ use super::expression::{Expression, Property, Term, list, parse};
 use super::suggestion::suggestion;
 use super::{Natural, Selection};
 
-/// The name of the group of all hosts. Like the groups of the bases, it always exists.
+/// The name of the group of all hosts. Like the groups `ubuntu` and `nixos`, this group always exists.
 const ALL: &str = "all";
 
-/// Returns the hosts that a selection matches, ordered by name. A host must match at least one word of each
-/// kind that is given. An empty selection means every host.
+/// Returns the hosts that a selection matches, ordered by name. A host is selected if it matches at least one
+/// word of each field of the selection that is not empty. An empty selection means every host.
 ///
 /// # Errors
 /// The fleet does not have a given name, tag or role, a pattern or expression is malformed, or no host
@@ -67,7 +67,7 @@ fn written_out(kinds: &[Vec<Expression>]) -> String {
     kinds.collect::<Vec<_>>().join(" and ")
 }
 
-/// Returns the names of those of the given hosts that at least one of the expressions selects.
+/// Returns the names of those `hosts` that at least one of the expressions selects.
 ///
 /// # Errors
 /// As for [`select`]. An expression that selects no host of the whole fleet is an error, but one that selects
@@ -101,7 +101,7 @@ fn base_of(word: &str) -> Option<Base> {
     [Base::Ubuntu, Base::Nixos].into_iter().find(|base| base_word(*base) == word)
 }
 
-/// Returns the words of a host that a term of this kind is compared with.
+/// Returns the values of this property of a host. A pattern is compared with each of them.
 fn words(host: &Host, kind: Property) -> Vec<&str> {
     match kind {
         Property::Host => vec![&host.name],
@@ -111,7 +111,8 @@ fn words(host: &Host, kind: Property) -> Vec<&str> {
     }
 }
 
-/// A compiled expression. Each of its words matches something in the fleet.
+/// A compiled expression. Each of its terms matches a host of the fleet, or names a base or a group that
+/// always exists.
 enum Matcher {
     All,
     Base(Base),
@@ -149,8 +150,8 @@ impl Matcher {
             Property::Host if !fleet.hosts.contains_key(pattern) => {}
             Property::Host | Property::Role | Property::Base => return Ok(None),
         }
-        // The evaluation of a fleet refuses such a tag, but that of an older NixFleet may not have refused
-        // it.
+        // The evaluation of a fleet refuses a tag that has the name of such a group, but an older NixFleet
+        // may not have refused it.
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
             return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
                 .at(format!("hosts.{}.tags", host.name))
@@ -240,7 +241,8 @@ mod tests {
         }
     }
 
-    /// Selects hosts by words such as `tag=prod`, each for a flag. Returns the host names or the error.
+    /// Selects hosts by words such as `tag=prod`, each of which stands for a flag. Returns the names of the
+    /// selected hosts, or the error.
     fn on(line: &str) -> String {
         let mut selection = Selection::default();
         for word in shlex::split(line).unwrap() {
@@ -286,7 +288,8 @@ mod tests {
         assert_eq!(on("on=web-1 on=db-1"), "db-1 web-1");
         assert_eq!(on("on='web-* and @prod'"), "web-1 web-2");
         assert_eq!(on("on='@canary' on=db-1"), "db-1 web-1");
-        // Without quotes, the shell splits an expression into several arguments.
+        // The shell splits an expression without quotes into several arguments, which count as several
+        // expressions.
         assert_eq!(on("on=web-1 on=role:backup tag=prod"), "db-1 web-1");
     }
 

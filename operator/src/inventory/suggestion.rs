@@ -7,7 +7,7 @@ use super::Natural;
 
 /// The minimum similarity of two words for a suggestion, from 0 to 1 on the Jaro-Winkler scale.
 const NEAR: f64 = 0.75;
-/// The maximum number of words in a list.
+/// The maximum number of known words that a help text lists.
 const LISTED: usize = 8;
 
 /// Returns a help text for an unknown word: similar words of the same kind, or else a list of the known

@@ -75,8 +75,8 @@ fn directory(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
     Ok(())
 }
 
-/// Returns the name of a file in an archive. On a filesystem that ignores case, Nix appends this suffix and a
-/// number to a name that already exists.
+/// Returns the name that a file has in an archive. On a filesystem that ignores case, Nix appends `SUFFIX`
+/// and a number to a file name that is already taken. The archive contains the name without them.
 fn name_in_archive(name: &[u8]) -> &[u8] {
     const SUFFIX: &[u8] = b"~nix~case~hack~";
     if !cfg!(target_os = "macos") {
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// The digest is that of the output of `nix-store --dump` (Nix 2.26.3) for the same tree.
+    /// The expected digest is that of the output of `nix-store --dump` (Nix 2.26.3) for the same tree.
     #[test]
     fn an_archive_is_the_one_that_nix_makes() {
         let root = tempfile::tempdir().unwrap();

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use super::{ClosureSender, Nix, failure, no_result, stored};
 
 /// The maximum number of closures built by one call of Nix. The time of a call grows with the square of this
-/// number: on a busy machine with Nix 2.26, each closure took 220 ms among a thousand and 35 to 55 ms among a
-/// hundred. A dependency that several closures share is built by the first call that needs it.
+/// number: on a busy machine with Nix 2.26, each closure took 220 ms in a call for a thousand closures, and
+/// 35 to 55 ms in a call for a hundred. A dependency that several closures share is built by the first call
+/// that needs it.
 const AT_ONCE: usize = 64;
 
 /// The built closure of a host.

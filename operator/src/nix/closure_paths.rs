@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::no_result;
 use crate::process::Invocation;
 
-/// The time limit of the query.
+/// The time limit of the query to Nix.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// A store path, with the metadata that another store needs to import it.
@@ -21,9 +21,9 @@ pub struct StorePath {
     /// The store path itself.
     #[serde(default)]
     pub path: String,
-    /// The digest of the archive, with its algorithm, as in `sha256-…`.
+    /// The digest of the path's Nix archive, preceded by the name of the hash algorithm, such as `sha256-…`.
     pub nar_hash: String,
-    /// The size of the archive, in bytes.
+    /// The size of the path's Nix archive, in bytes.
     pub nar_size: u64,
     /// The store paths that this path refers to, which may include the path itself.
     pub references: Vec<String>,
@@ -38,8 +38,8 @@ pub struct StorePath {
     pub ca: Option<String>,
 }
 
-/// The output of `nix path-info --json`. Lix and Nix up to 2.18 write a list. Later versions write an object
-/// by path, with `null` for invalid paths.
+/// The output of `nix path-info --json`. Lix and Nix up to 2.18 write a list. Later versions of Nix write an
+/// object that maps each path to its metadata, or to `null` if the store does not have the path.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum PathInfo {
@@ -49,7 +49,7 @@ enum PathInfo {
 
 type Paths = BTreeMap<String, Arc<StorePath>>;
 
-/// Closures, and the metadata of their paths, which is queried when it is first needed.
+/// A set of closures, and the metadata of their paths. The metadata is queried when it is first needed.
 #[derive(Debug, Default)]
 pub struct ClosurePaths {
     closures: BTreeSet<String>,

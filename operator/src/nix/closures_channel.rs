@@ -36,7 +36,7 @@ impl ClosureReceiver {
         Self(channel(closures).1)
     }
 
-    /// Waits for the closure of a host. Returns `None` if the sender is dropped without sending it.
+    /// Waits for the closure of a host. Returns `None` if the sender is dropped without sending this closure.
     pub async fn closure(&mut self, host: &str) -> Option<Closure> {
         let closures = self.0.wait_for(|closures| closures.contains_key(host)).await.ok()?;
         closures.get(host).cloned()

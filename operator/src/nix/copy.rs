@@ -1,4 +1,4 @@
-//! Copies the closure of a host into the store of the host, through `nix-store --serve` there.
+//! Copies the closure of a host into the store of the host, through `nix-store --serve` on the host.
 //!
 //! Archives are streamed from the store of this machine into the connection. They are buffered neither in
 //! memory nor on disk, and no host waits for another one.
@@ -15,10 +15,10 @@ use super::archive;
 use super::closure_paths::StorePath;
 use super::serve::Serve;
 
-/// The number of bytes collected before they are sent.
+/// The size of the buffer for data that is sent to the host, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// The closure that a host must receive.
+/// A closure to copy to a host.
 #[derive(Clone, Debug)]
 pub struct Transfer {
     /// All paths of the closure, each after the paths that it refers to.
@@ -36,7 +36,7 @@ pub enum CopyFailure {
     There {
         /// The error of the stream.
         error: io::Error,
-        /// Whether the whole closure was sent, so that the host may have all of it.
+        /// Whether the whole closure was sent, so that the host may have received the whole closure.
         all_sent: bool,
     },
 }
@@ -48,8 +48,8 @@ impl From<io::Error> for CopyFailure {
 }
 
 /// Sends the paths of a closure that the host lacks. When this function returns, the host has confirmed that
-/// the closure is valid in its store. The host protects the closure from garbage collection until the end of
-/// the conversation.
+/// the closure is valid in its store. The host protects the closure from garbage collection until the
+/// conversation with `nix-store --serve` ends.
 ///
 /// # Errors
 /// The closure did not arrive completely. The next attempt reuses the paths that did arrive.
@@ -75,8 +75,9 @@ fn wait_until_valid(
     sent: usize,
 ) -> io::Result<()> {
     serve.taken(sent)?;
-    // The closure is locked once more, because only now it is valid. A garbage collection that began in the
-    // meantime learns of this lock. A later one finds the root that was created before the copy.
+    // The closure is locked once more, because only now is it valid. A garbage collection that began in the
+    // meantime learns of this lock. A later garbage collection finds the root that was created before the
+    // copy.
     let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),
@@ -136,8 +137,8 @@ mod tests {
     use super::super::wire;
     use super::*;
 
-    /// The answer of a host determines which paths of its closure are sent. It cannot name paths outside of
-    /// the closure.
+    /// The answer of a host decides which paths of its closure are sent. The answer cannot request paths
+    /// outside of the closure.
     #[test]
     fn a_host_gets_nothing_but_its_closure_whatever_it_claims_to_have() {
         let store = tempfile::tempdir().unwrap();

@@ -21,20 +21,22 @@ impl Nix {
     }
 
     /// Evaluates the inventory for a command that builds the closures of all hosts. The same evaluation
-    /// yields the derivations of all hosts that certainly take part, which saves one start of Nix and one
-    /// check of the flake. If a closure cannot be evaluated, its build reports the problem that this
-    /// evaluation found.
+    /// yields the derivations of all hosts that an apply certainly includes, which saves one start of Nix and
+    /// one check of the flake. If a closure cannot be evaluated, [`Self::build`] reports the problem that
+    /// this evaluation found.
     ///
     /// # Errors
     /// As for [`Self::fleet`].
     pub async fn fleet_to_build(&mut self) -> Result<Fleet, Problem> {
-        // Nix would resolve the name `nixfleet` alone to a package of that name, if the flake has one.
+        // The attribute is not `nixfleet` alone, because Nix would resolve that name to a package if the
+        // flake has one of that name.
         let (fleet, derived) = match self.evaluate("nixfleet.whole", Some(&fleet_and_derivations())).await {
             Ok(json) => {
                 let Both { fleet, derivations } = serde_json::from_slice(&json).map_err(unreadable)?;
                 (read_fleet(fleet.get().as_bytes())?, only_derivations(derivations))
             }
-            // The inventory alone may be valid. If it is not, its own problem is reported instead.
+            // The mistake may be in a closure, so the inventory is evaluated alone. If that fails too, only
+            // the problem of the inventory is reported.
             Err(problem) => (self.fleet().await?, Err(problem)),
         };
         self.derived = Arc::new(derived);
@@ -42,7 +44,8 @@ impl Nix {
     }
 
     /// Returns the derivations of the closures of these hosts. Derivations that are not known yet are
-    /// evaluated together, as far as the host names fit into one argument. Separate installables would each
+    /// evaluated in as few calls of Nix as possible. The host names of one call have to fit into one
+    /// argument. The hosts are not passed as separate installables, because for each installable Nix would
     /// evaluate the flake again if the Git tree is dirty.
     ///
     /// # Errors
@@ -141,9 +144,9 @@ fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Host]> 
     })
 }
 
-/// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. A manifest is the same on
-/// every machine, so the builder of this machine builds those for other systems, too. The text contains each
-/// host name only once.
+/// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. The manifest does not
+/// depend on the system that builds it, so closures of hosts with another system are built on this machine as
+/// well. The text contains each host name only once.
 fn derivations_of(hosts: &[&Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {

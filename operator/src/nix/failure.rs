@@ -9,7 +9,7 @@ use super::{Built, Closure};
 /// The maximum number of lines shown from the log of a builder.
 const LOG_LINES: usize = 15;
 
-/// Splits hosts into those whose derivation is named in an error of Nix, and all others.
+/// Splits hosts into failed hosts, whose derivation is named in an error of Nix, and all other hosts.
 ///
 /// # Errors
 /// No error names the derivation of a host, so the failure belongs to no host.
@@ -22,13 +22,13 @@ pub fn attribute(stderr: &str, derivations: &BTreeMap<String, String>) -> Result
     for (host, derivation) in derivations {
         let named: Vec<&NixFailure> = errors.iter().filter(|error| error.names(derivation)).collect();
         if named.is_empty() {
-            // Nix does not report the closures that it finished. The next build will find this one in the
-            // store.
+            // If a build fails, Nix does not report the paths of the closures that it built, so the path is
+            // empty. The next build finds this closure in the store.
             built.closures.insert(host.clone(), Closure { path: String::new() });
             continue;
         }
         let own: Vec<&NixFailure> = named.iter().copied().filter(|error| error.is_cause()).collect();
-        // The last error of Nix only summarises the others.
+        // An error that starts with `build of` only summarises the other errors.
         let single = named.iter().copied().filter(|error| !error.head.starts_with("build of ")).collect();
         let shown = [&own, &shared].into_iter().find(|errors| !errors.is_empty()).unwrap_or(&single);
         built.failed.insert(host.clone(), problem(derivation, shown));
@@ -64,7 +64,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         .help(help(errors).unwrap_or_else(|| format!("show the whole log: nix log {log_of}")))
 }
 
-/// Returns what to do about an error without a builder's log.
+/// Returns what the user can do about the first error that has no builder's log, if that is known.
 fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
@@ -99,7 +99,7 @@ impl NixFailure {
         self.head.contains(derivation)
     }
 
-    /// Whether the error is more than a consequence of other errors.
+    /// Whether the error is a cause, rather than a consequence of other errors.
     fn is_cause(&self) -> bool {
         // Nix 2.26 writes the first phrase, Nix 2.34 the other two.
         let of_others = self.head.contains("dependencies of derivation")
@@ -193,8 +193,8 @@ mod tests {
         .assert_eq(&built.failed["c"].to_string());
     }
 
-    /// The standard error of both versions of Nix for five hosts: `a` fails, `b` is built, `c` and `l` need a
-    /// failed derivation, and `h` needs a source whose hash differs.
+    /// The standard error of Nix 2.26 and of Nix 2.34 for five hosts: `a` fails, `b` is built, `c` and `l`
+    /// need a failed derivation, and `h` needs a source whose hash differs.
     const FIVE: [&str; 2] =
         [include_str!("../../tests/nix/2.26/build.txt"), include_str!("../../tests/nix/2.34/build.txt")];
 
@@ -256,7 +256,7 @@ mod tests {
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
               help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
-        // This error ends the whole build at once and names no host.
+        // In Nix 2.26, this error ends the whole build at once and names no host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures

@@ -13,14 +13,14 @@ use tokio::time::sleep;
 use super::no_result;
 use crate::process::Invocation;
 
-/// The time limit of Nix for creating the roots.
+/// The time limit of the call of Nix that creates the roots.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The delay after which the closures of a rollout are protected even if the command is killed. Most rollouts
-/// end earlier, so Nix need not be called for them.
+/// How long a rollout runs before roots protect its closures, even if the command is killed later. Most
+/// rollouts end earlier, and then Nix is not called.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The garbage collection roots of a rollout, which protect its closures as long as work may remain.
+/// The garbage collection roots of a rollout, which protect its closures as long as work on hosts may remain.
 #[derive(Debug)]
 pub struct RolloutRoots {
     directory: PathBuf,

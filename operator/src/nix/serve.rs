@@ -1,7 +1,7 @@
 //! The client side of the protocol of `nix-store --serve`, which `nix-copy-closure` and remote builds have
 //! used since Nix 2.0.
 //!
-//! The host answers requests in order, so several paths can be in transit at once. While the program runs on
+//! The host answers requests in order, so several paths can be in transit at once. While `nix-store` runs on
 //! the host, all paths that it was asked to lock are protected from garbage collection.
 
 use std::io::{self, Read, Write};
@@ -12,7 +12,8 @@ use super::wire;
 /// The number that the client sends first. The host answers with `THEIR_GREETING`.
 const OUR_GREETING: u64 = 0x390c_9deb;
 const THEIR_GREETING: u64 = 0x5452_eecb;
-/// Version 2.5, of Nix 2.0, the first version that accepts paths in the form that [`Serve::announce`] sends.
+/// Version 2.5 of the protocol, which Nix 2.0 introduced. It is the first version that accepts paths in the
+/// form that [`Serve::announce`] sends.
 const VERSION: u64 = 0x205;
 /// The protocol numbers of the commands.
 const QUERY_VALID_PATHS: u64 = 1;
@@ -62,7 +63,8 @@ impl<R: Read, W: Write> Serve<R, W> {
         wire::number(&mut self.output, substitute.into())?;
         wire::strings(&mut self.output, paths)?;
         self.output.flush()?;
-        // The answer is a subset of these paths, which limits the number and the length of its paths.
+        // A correct answer is a subset of `paths`, so an answer with more paths or with a longer path is
+        // refused.
         wire::read_strings(&mut self.input, count, longest)
     }
 
@@ -78,8 +80,8 @@ impl<R: Read, W: Write> Serve<R, W> {
         wire::string(out, path.deriver.as_deref().unwrap_or_default())?;
         wire::string(out, &path.nar_hash)?;
         wire::strings(out, path.references.iter())?;
-        // The two zeros are the registration time, which the host sets itself, and the flag for a path that
-        // the host built itself.
+        // The first zero is the registration time, which the host sets itself. The second zero says that the
+        // host did not build the path itself.
         wire::number(out, 0)?;
         wire::number(out, path.nar_size)?;
         wire::number(out, 0)?;

@@ -1,8 +1,8 @@
 //! Safe access to files of closures and flakes on this machine.
 //!
-//! The repository of a fleet determines the content of both. A link in them may point to any file of the
-//! user, and a manifest may name any path. If such paths were followed, that file would be shown, stored and
-//! sent to a host.
+//! The repository of a fleet determines the content of its closures and of the flake. A link in them may
+//! point to any file of the user, and a manifest may name any path. If such a link or path were followed, the
+//! user's file would be shown, stored and sent to a host.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -33,7 +33,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// As for [`read`].
 pub fn read_below(directory: &Path, path: &Path) -> io::Result<Vec<u8>> {
     let refused = |why: String| Err(io::Error::new(ErrorKind::InvalidInput, why));
-    // The directory itself may be reached through a link, such as `/nix`.
+    // A part of the directory's own path may be a link, such as `/nix`, so both paths are resolved before
+    // they are compared.
     let real = path.canonicalize()?;
     if !real.starts_with(directory.canonicalize()?) {
         return refused(format!("it points outside {}, to {}", directory.display(), real.display()));

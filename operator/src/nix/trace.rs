@@ -1,5 +1,5 @@
-//! Reduces an evaluation error of Nix to what the user needs: the message, and the place, the option and the
-//! host that led to it.
+//! Reduces an evaluation error of Nix to what the user needs: the message, and the file and line, the option
+//! and the host in which the error occurred.
 
 mod missing;
 mod nix_error;

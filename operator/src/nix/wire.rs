@@ -1,6 +1,6 @@
 //! The encoding of numbers and strings in the streams of Nix. A number is 64 bits, little-endian. A string is
 //! its length, its bytes, and zeros up to the next multiple of eight. Archives and the protocols of Nix
-//! consist only of these.
+//! consist only of such numbers and strings.
 
 use std::io::{self, Read, Write};
 
@@ -35,7 +35,7 @@ pub fn strings(out: &mut impl Write, strings: impl ExactSizeIterator<Item: AsRef
     Ok(())
 }
 
-/// Writes the zeros that must follow `length` bytes.
+/// Writes the zeros that follow a string of `length` bytes, up to the next multiple of eight.
 ///
 /// # Errors
 /// The stream cannot be written.

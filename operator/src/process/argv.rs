@@ -1,8 +1,8 @@
 //! Formats a command for diagnostics, with everything hidden that could be secret.
 //!
-//! Only `nix` and `ssh` are shown with arguments, because NixFleet itself composes these. All other programs
-//! are named by the fleet or the user, and each of their arguments could be a password. The environment and
-//! standard input are never shown.
+//! Only `nix` and `ssh` are shown with arguments, because NixFleet itself composes their arguments. All other
+//! programs are named by the fleet or the user, and each of their arguments could be a password. The
+//! environment and standard input are never shown.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -10,8 +10,8 @@ use std::fmt;
 
 use crate::flake::shown::{HIDDEN, reference};
 
-/// The length of the longest word that is shown, in characters. Nix expressions are longer, and do not help a
-/// reader.
+/// The length of the longest word that is shown, in characters. Longer words are Nix expressions, which do
+/// not help a reader.
 const LONGEST: usize = 200;
 /// The flag of Nix that is followed by the name and the value of a setting, such as access tokens.
 const SETTING: &str = "--option";
@@ -58,8 +58,8 @@ fn nix(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     (0..arguments.len()).map(show).collect()
 }
 
-/// Formats the arguments of `ssh`. Hides the script after the destination and its arguments, which include
-/// the words of the user for `nixfleet run`.
+/// Formats the arguments of `ssh`. Hides everything after the destination: the script, and the arguments of
+/// the script, which include the words that a user passes to `nixfleet run`.
 fn ssh(arguments: &[OsString]) -> Vec<Cow<'_, str>> {
     let options = arguments.iter().take_while(|argument| *argument != "--").count();
     let destination = arguments.len().min(options + 2);
@@ -73,7 +73,7 @@ fn quoted<'a>(word: &'a Cow<'a, str>) -> Cow<'a, str> {
     if !word.is_empty() && word.chars().all(is_plain) {
         return Cow::Borrowed(word);
     }
-    // A word with a NUL byte cannot be an argument.
+    // Quoting fails only for a word with a NUL byte, which no argument can contain.
     shlex::try_quote(word).unwrap_or(HIDDEN.into())
 }
 

@@ -12,7 +12,7 @@ use tracing::Span;
 use super::reading::Taken;
 use super::{Failure, Invocation, LastLine, Output, Running, within};
 
-/// Our ends of the program's standard streams, both in blocking mode.
+/// This process's ends of the program's standard input and output, both in blocking mode.
 #[derive(Debug)]
 pub struct Ends {
     /// The standard output of the program.
@@ -26,8 +26,8 @@ impl Invocation {
     /// the program is closed, and the rest of its output is read as by [`Self::run`].
     ///
     /// # Errors
-    /// As for [`Self::run`]. In all other cases the result includes the value that `talk` returned, even if
-    /// it is an error.
+    /// As for [`Self::run`]. Otherwise the result includes the value that `talk` returned, even if that value
+    /// is an error.
     pub async fn converse<T: Send + 'static>(
         self,
         running: Running,
@@ -49,7 +49,8 @@ impl Invocation {
             let (said, output) = talking.await.map_err(|error| Failure::Start(error.into()))?;
             let buffered = output.buffer().to_vec();
             let pipe = Receiver::from_owned_fd(OwnedFd::from(output.into_inner())).map_err(Failure::Start)?;
-            // The bytes that are buffered already may contain a notice.
+            // The bytes that are already buffered may contain a notice, so they are read like the rest of the
+            // output.
             let stdout = hears.clone().output(buffered.as_slice().chain(pipe)).await?;
             Ok::<_, Failure>((said, stdout))
         };

@@ -9,12 +9,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Failure, limits};
 
-/// The places for large answers, which all hosts of this command share.
+/// The limited number of places for hosts that send large answers. All hosts of this command share these
+/// places.
 pub static LARGE: Large = Large::of(limits::LARGE, limits::GRACE);
 /// The memory that this command may use for large answers.
 pub static HELD: Held = Held::of(limits::HELD);
 
-/// A limited number of places for hosts with large answers.
+/// A limited number of places for hosts that send large answers. A host without a place waits.
 #[derive(Debug)]
 pub struct Large {
     free: Semaphore,
@@ -22,8 +23,8 @@ pub struct Large {
     grace: Duration,
 }
 
-/// A reader that limits the answer of one host. It takes a place when the answer becomes large, and returns
-/// the place when it is dropped.
+/// A reader that limits the answer of one host. It takes a place when the answer becomes large, and frees the
+/// place when the reader is dropped.
 #[derive(Debug)]
 pub struct Intake<'a> {
     large: &'a Large,
@@ -63,7 +64,7 @@ impl Intake<'_> {
     /// were read before, and `buffered` is how many of them are in memory.
     ///
     /// # Errors
-    /// The stream cannot be read, or the host is too slow while others wait for its place.
+    /// The stream cannot be read, or the host is too slow while other hosts wait for its place.
     pub(super) async fn next<'s, R: AsyncBufRead + Unpin>(
         &mut self,
         stream: &'s mut R,

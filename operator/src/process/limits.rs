@@ -1,7 +1,8 @@
 //! All limits on how much of a host's output is read, and how much of it is kept in memory.
 //!
 //! A host is not trusted, and many hosts may be hostile at once. Nothing is buffered beyond these limits.
-//! Large answers are read from a few hosts at a time, and those kept in memory share the budget [`HELD`].
+//! Large answers are read from a few hosts at a time, and all large answers that are kept in memory share the
+//! budget [`HELD`].
 
 use std::time::Duration;
 
@@ -20,8 +21,9 @@ const MIB: usize = 1 << 20;
 /// The limit for the output of a local program on one stream. The program is trusted, but a bug may make it
 /// write endlessly.
 pub const OURS: Limit = Limit { of: "output", bytes: 64 * MIB };
-/// The limit for one document: a plan, a status, or a list of backups. Plans are the largest. They carry up
-/// to 16 MiB of texts, which quoting enlarges by a fifth, and some 250 bytes for each of up to 150,000 steps.
+/// The limit for one document: a plan, a status, or a list of backups. Plans are the largest documents. They
+/// contain up to 16 MiB of texts, which quoting enlarges by a fifth, and some 250 bytes for each of up to
+/// 150,000 steps.
 pub const DOCUMENT: Limit = Limit { of: "an answer", bytes: 64 * MIB };
 /// The limit for one line in the output of a run. The longest line is the report, with some 100 bytes for the
 /// path of each backup that was made.
@@ -29,18 +31,19 @@ pub const LINE: Limit = Limit { of: "one line", bytes: 32 * MIB };
 /// The limit for the whole output of a run: the report, a few notices, and any output of the login shell
 /// before them.
 pub const RUN: Limit = Limit { of: "the answer of a change", bytes: LINE.bytes + 4 * MIB };
-/// The number of bytes kept from the lines of a run before the last one.
+/// The maximum number of bytes kept from the lines of a run that precede its last line.
 pub const BEFORE: usize = MIB;
 /// The maximum size of a notice, in bytes. A notice contains the name of a run and a number.
 pub const NOTICE: usize = 4 * KIB;
-/// The maximum number of notices in the queue. A run sends two, and any further ones are dropped.
+/// The maximum number of notices that wait in the queue. A run sends two. If the queue is full, further
+/// notices are dropped.
 pub const NOTICES: usize = 16;
 /// The limit for the output of a login shell before a script of NixFleet starts.
 pub const NOISE: Limit = Limit { of: "output of the login shell", bytes: MIB };
 /// The limit for the standard error of a host. Only its beginning and its end are kept.
 pub const ERRORS: Limit = Limit { of: "standard error", bytes: 16 * MIB };
-/// The number of bytes kept from the beginning of standard error, and also from its end. The beginning
-/// contains the errors of `ssh` and `sudo`. At the end, programs report why they failed.
+/// The number of bytes kept from the beginning of standard error, and the number kept from its end. The
+/// beginning contains the errors of `ssh` and `sudo`. At the end, programs report why they failed.
 pub const END_OF_ERRORS: usize = 32 * KIB;
 /// The maximum size of each text in a problem that a host reports, in bytes. Such texts are shown, sent in
 /// notifications, and written into the history.
@@ -48,15 +51,15 @@ pub const TEXT: usize = 8 * KIB;
 /// The limit for the output of a user's command, if the output is stored.
 pub const COMMAND: Limit = Limit { of: "output", bytes: 64 * MIB };
 
-/// The size up to which the answer of a host is small, in bytes. All hosts may send small answers at once, so
-/// a thousand hosts take at most a gigabyte.
+/// The size up to which the answer of a host counts as small, in bytes. All hosts may send small answers at
+/// once, so a thousand hosts take at most a gigabyte.
 pub const SMALL: usize = MIB;
-/// The number of hosts that may send larger answers at the same time.
+/// The number of hosts that may send answers above [`SMALL`] at the same time.
 pub const LARGE: usize = 4;
 /// The time that a host always has for a large answer, even if other hosts wait.
 pub const GRACE: Duration = Duration::from_secs(30);
-/// The rate at which a host must send a large answer beyond that time, in bytes per second. A slow link
-/// reaches it.
+/// The rate at which a host must send a large answer if it needs longer than [`GRACE`] while other hosts
+/// wait, in bytes per second. Even a slow link reaches this rate.
 pub const RATE: usize = 512 * KIB;
 /// The memory that a command may use for all large answers of all hosts, in bytes.
 pub const HELD: usize = 512 * MIB;

@@ -13,16 +13,17 @@ const PIECE: usize = 64 << 10;
 /// The kind of output to read from a running program.
 #[derive(Clone, Debug)]
 pub enum Hears {
-    /// All output of a local program, on both streams.
+    /// All output of a local program, on standard output and standard error.
     Ours,
-    /// One document from a host, and both ends of its standard error.
+    /// One document from a host, and the beginning and the end of its standard error.
     Document(Limit),
     /// The lines of a run on a host. Short lines that may be notices are sent to this channel as they arrive,
     /// and are dropped if the channel is full. The first lines and the last line are kept.
     Lines(Sender<Vec<u8>>),
 }
 
-/// The output that was read. A large output occupies its place until this value is dropped.
+/// The output that was read. A large output occupies one of the places for large answers until this value is
+/// dropped.
 #[derive(Debug)]
 pub struct Taken {
     /// The bytes of the output that are kept.
@@ -79,7 +80,7 @@ async fn ours(
         if bytes.len() > limits::OURS.bytes {
             return Err(Failure::TooMuch(limits::OURS));
         }
-        // The receiver may have been dropped, but the whole output is still needed.
+        // Sending fails if the receiver was dropped. The result still has to contain the whole output.
         let _ = lines.as_ref().map(|lines| lines.send(bytes[begin..].to_vec()));
     }
 }
@@ -142,7 +143,7 @@ async fn lines<'a>(
     }
 }
 
-/// Reads a stream, and returns its beginning and its end.
+/// Reads a stream to its end. Returns its beginning and its end, without the middle if the stream is long.
 async fn ends(stream: impl AsyncRead + Unpin, last: &LastLine) -> Result<Vec<u8>, Failure> {
     let mut reader = BufReader::with_capacity(PIECE, stream);
     let (mut kept, mut read, mut lacks) = (Vec::new(), 0, false);

@@ -12,7 +12,7 @@ use super::Failure;
 use super::streams::{Ours, Theirs, streams};
 use super::told::Told;
 
-/// A future that resolves to the exit status. Dropping it earlier abandons the program.
+/// A future that resolves to the exit status. Dropping the future earlier abandons the program.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
 /// Resolves when all output of a program has been read. If the exit status is requested earlier, the last
@@ -21,17 +21,17 @@ pub type Drained = oneshot::Receiver<()>;
 
 /// A program or command that is running or about to start.
 pub struct Running {
-    /// Our ends of its standard streams.
+    /// This process's ends of the program's standard streams.
     pub(super) ours: Ours,
     /// The sender to drop when no more output will be read.
     pub(super) draining: oneshot::Sender<()>,
-    /// The future that resolves to its exit status.
+    /// The future that resolves to the exit status of the program.
     pub(super) end: End,
 }
 
 impl Running {
-    /// Starts a program or command with `start`, which receives the other ends of the streams. Without
-    /// `input`, the standard input is empty.
+    /// Starts a program or command with `start`, which receives the program's ends of the standard streams.
+    /// Without `input`, the standard input is empty.
     ///
     /// # Errors
     /// The streams cannot be created, or `start` fails.
@@ -78,13 +78,14 @@ impl OwnedProcess {
         status
     }
 
-    /// Waits until all output has been read, and then for the end of the program. Until then, dropping the
-    /// future also kills the processes that the program has started.
+    /// Waits until all output has been read, and then for the end of the program. If the future is dropped
+    /// before that, the program and the processes that it has started are killed.
     ///
     /// # Errors
     /// The kernel reports an error.
     pub async fn end_behind(self, drained: Drained) -> io::Result<ExitStatus> {
-        // The sender is dropped without sending a value.
+        // The sender is dropped without sending a value, so this wait always ends with an error, which is
+        // ignored.
         let _ = drained.await;
         self.end().await
     }
@@ -92,7 +93,7 @@ impl OwnedProcess {
 
 impl Drop for OwnedProcess {
     fn drop(&mut self) {
-        // The processes may have ended already.
+        // Killing fails if the processes have ended already.
         let _ = self.group.map(|group| kill_process_group(group, Signal::KILL));
     }
 }

@@ -1,4 +1,5 @@
-//! The standard streams of a program: the ends that the program receives, and the ends that stay here.
+//! The standard streams of a program: the ends that the program receives, and the ends that stay in this
+//! process.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +16,7 @@ pub struct Theirs {
     pub stderr: OwnedFd,
 }
 
-/// Our ends of the program's standard streams, all in blocking mode.
+/// This process's ends of the program's standard streams, all in blocking mode.
 #[derive(Debug)]
 pub(super) struct Ours {
     /// The end that writes to standard input, or `None` if the program has no input.

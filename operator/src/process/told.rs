@@ -10,16 +10,17 @@ use tracing::{Level, Span, debug, enabled};
 use super::Argv;
 use crate::diagnostics::milliseconds;
 
-/// The target of these events.
+/// The `tracing` target of these events.
 const PROCESS: &str = "nixfleet::process";
 
-/// The diagnostic record of a program that was started. Dropping it logs that the program was abandoned.
+/// The diagnostic record of a program that was started. Dropping the record before the program has ended logs
+/// that the program was abandoned.
 #[derive(Debug)]
 pub struct Told {
     /// The formatted command. `None` if these events are disabled, or if the end was already logged.
     command: Option<String>,
-    /// The span in which the program was started. The code that started the program may have finished before
-    /// it ends.
+    /// The span in which the program was started. The code that started the program may have left this span
+    /// before the program ends.
     span: Span,
     began: Instant,
 }

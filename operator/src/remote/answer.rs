@@ -1,5 +1,5 @@
-//! Answers of hosts, which are not trusted. The runner limits their size, this module parses them, and they
-//! are escaped when they are shown.
+//! Parses the answers of hosts. Hosts are not trusted: the size of an answer is limited when it is read, and
+//! its texts are escaped when they are shown.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::fleet::Host;
@@ -13,9 +13,10 @@ use super::login_shell::ran_nothing;
 use super::{shape, sudo, typed};
 use crate::process::{HELD, Output, limits};
 
-/// The prefix of the line of facts, which each script prints before the document.
+/// The prefix of the line of facts, which each script prints before the document. The facts are the activator
+/// and the `nix-store` of the host.
 pub const FACTS: &str = "@nixfleet ";
-/// The number of bytes shown of an error text.
+/// The number of characters shown of an error text.
 const EXCERPT: usize = 2000;
 
 /// The answer of a host to a script of NixFleet.
@@ -124,7 +125,8 @@ impl Answer {
         // in memory.
         let is_short = self.document.len() <= limits::NOTICE;
         match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
-            // The activator that forwards the output of the run ended early. The run itself continues.
+            // The last line is a notice, so there is no report: the activator that forwards the output of the
+            // run ended early. The run itself continues.
             Some(Ok(_)) => {
                 Err(Problem::new(Code::Unreachable, "the host stopped answering during the change")
                     .at(&self.host.name)

@@ -41,14 +41,14 @@ pub async fn drop_backups(session: &Session, backups: Vec<Backup>) -> Result<Dro
     Ok(DropReport { problem: report.problem.map(short), ..report })
 }
 
-/// The backup to show.
+/// Names the backup to show.
 #[derive(Clone, Debug)]
 pub struct Shown<'a> {
     /// The path that was backed up, or the path of the backup itself.
     pub path: &'a str,
     /// The generation whose change made the backup.
     pub generation: Option<u64>,
-    /// Whether to show the original, which is what existed before the path was managed.
+    /// Whether to show the original, which is what existed at the path before NixFleet managed it.
     pub original: bool,
 }
 
@@ -82,7 +82,8 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
         .because(format!("it has {} bytes, but {length} arrived", head.bytes)))
 }
 
-/// Removes the bytes after the document from an answer, and returns them. They need not be text.
+/// Removes the content of the backup from an answer, and returns it. The content follows the document, and
+/// may be any bytes.
 fn split(output: &mut Output) -> Vec<u8> {
     let head = format!("\n{HEAD}");
     let found = output.stdout.windows(head.len()).position(|window| window == head.as_bytes());

@@ -25,9 +25,10 @@ use crate::process::Output;
 use crate::process::limits::NOTICES;
 use crate::ssh::{Session, failure};
 
-/// The pause between two attempts to confirm, because sshd may be restarting.
+/// The shortest pause between two attempts to confirm. An attempt may fail because sshd is restarting.
 const AGAIN: Duration = Duration::from_millis(250);
-/// An attempt to confirm that fails within this time is treated as an interrupted connection.
+/// An attempt to confirm that has at most this much time may fail only for lack of time, so its error is not
+/// informative.
 const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to reconnect to a host.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -37,8 +38,8 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest confirmation window. No operator can request a longer one, and values from a host are not
 /// trusted.
 const WINDOW: Duration = Duration::from_secs(3600);
-/// The number of confirmations that a host may refuse. Each one is a login. A host that restarts a service
-/// needs a few.
+/// The number of confirmations that a host may refuse before no more are sent. Each confirmation is a login.
+/// A host that is restarting a service may refuse a few.
 const REFUSALS: u32 = 20;
 /// The number of times that a host may report the run as unknown, because the script may not have started the
 /// run yet.
@@ -52,9 +53,9 @@ pub struct Change<'a> {
     program: &'a str,
     /// The name of the run.
     run: &'a RunId,
-    /// The terms of the change.
+    /// The terms on which the host is changed.
     terms: Terms<'a>,
-    /// The result that the report must show.
+    /// The result that the report of the host must show if it claims success.
     expected: Expected<'a>,
     /// Whether the host has asked for the confirmation.
     asked: AtomicBool,
@@ -136,7 +137,7 @@ impl<'a> Change<'a> {
         Ok(self.explained(report))
     }
 
-    /// Adds to the report of an unconfirmed change why this side could not confirm it.
+    /// Adds to the report of an unconfirmed change why this machine could not confirm the change.
     fn explained(&self, mut report: Report) -> Report {
         let unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some(unheard), Some(problem)) = (unheard, &mut report.problem)
@@ -160,8 +161,9 @@ impl<'a> Change<'a> {
     }
 
     /// Handles notices of the run, and confirms the run when the host asks for it. The future never
-    /// completes, because only the end of the run counts. Repeated notices are ignored. After a broken
-    /// connection a new call handles them again, because an attempt to confirm may have been lost.
+    /// completes, because the caller waits for the end of the run instead. Repeated notices are ignored
+    /// within one call. After a broken connection, a new call handles each notice once more, because an
+    /// attempt to confirm may have been lost.
     async fn confirm_when_asked<T>(&self, mut notices: Receiver<Vec<u8>>) -> T {
         let (mut asked, mut checking) = (false, false);
         while let Some(line) = notices.recv().await {
@@ -193,7 +195,7 @@ impl<'a> Change<'a> {
         }
         let said = self.found_from_here().await;
         (self.terms.phase)(Phase::Confirming);
-        // Numbers and strings can always be serialised.
+        // Serialising never fails, because a confirmation contains only numbers and strings.
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
         let deadline = Instant::now() + window;
         // Attempts that the host refuses are spread over the whole window.
@@ -206,8 +208,8 @@ impl<'a> Change<'a> {
             let mut output =
                 self.session.script_afresh(&script, &arguments, vec![Arc::clone(&said)], limit).await;
             if output.as_ref().is_err_and(failure::is_turned_away) {
-                // Another client may keep sshd busy in order to prevent the confirmation. A login through the
-                // open connection is a new login all the same.
+                // Another client may keep sshd busy to prevent the confirmation. The confirmation is then
+                // sent by a login through the open connection, which is a new login as well.
                 let door = format!("{PRELUDE}\n{}", include_str!("scripts/inside.sh"));
                 let limit = deadline.saturating_duration_since(Instant::now());
                 let said = vec![Arc::clone(&said)];
@@ -242,7 +244,8 @@ impl<'a> Change<'a> {
         let words = words.into_iter().flatten().map(|words| words.trim()).filter(|words| !words.is_empty());
         let why = words.collect::<Vec<_>>().join(": ");
         let mut last = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        // An attempt that was cut short is less informative than the one before it.
+        // The error of an attempt without enough time is less informative than the error of the attempt
+        // before it.
         if last.is_none() || limit > CUT_SHORT {
             *last = Some(why);
         }
@@ -294,8 +297,8 @@ impl<'a> Change<'a> {
         Err(self.unknown_truth(last))
     }
 
-    /// Returns the problem for a host that was lost during a change. Its state is unknown, which is more
-    /// serious than an unreachable host.
+    /// Returns the problem for a host that was lost during a change. The state of the host is unknown, which
+    /// is more serious than an unreachable host.
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);
@@ -309,8 +312,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Whether a problem concerns the connection to the host, which may recover, for example because the host
-/// rolls back.
+/// Whether a problem concerns only the connection to the host. The connection may recover, for example
+/// because the host rolls back.
 fn is_broken(problem: &Problem) -> bool {
     matches!(problem.code, Code::Unreachable | Code::SshAuth)
 }

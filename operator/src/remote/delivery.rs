@@ -1,4 +1,4 @@
-//! The operator's side of copying a closure to a host, within a script on the host.
+//! The operator's side of copying a closure to a host. On the host, a script receives the closure.
 
 use std::io::{self, BufRead, Read as _};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::process::limits::NOISE;
 use crate::process::{Ends, Output};
 use crate::ssh::{Session, failure};
 
-/// Sends a script that receives a closure before it does anything else, copies the closure, and forwards the
-/// notices of the script. `arrived` is called when the closure has arrived. Returns the output of the script,
-/// or the problem with the connection if it broke after the whole closure was sent.
+/// Sends a script whose first action is to receive a closure. Copies the closure to the host, and then
+/// forwards the notices of the script. `arrived` is called when the closure has arrived. Returns the output
+/// of the script, or the problem with the connection if it broke after the whole closure was sent.
 ///
 /// # Errors
 /// The closure did not arrive, so the rest of the script did not run.
@@ -57,7 +57,7 @@ fn is_noise(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::FileTooLarge
 }
 
-/// Reads up to and including the line of facts.
+/// Reads the output up to the end of the line of facts, and appends it to `facts`.
 fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let begin = facts.len();
@@ -75,8 +75,8 @@ fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// Returns why the closure did not arrive although the connection works. The reason is in the words of the
-/// host, if it printed any.
+/// Returns why the closure did not arrive although the connection works. If the host printed an error, that
+/// error is the reason.
 fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
     let said = output.stderr_text();
     let said = said.trim();

@@ -1,12 +1,12 @@
-//! Checks that a report belongs to the change that was ordered. The statements of a host about itself cannot
-//! be verified from here, but a report about another change must not count as a success.
+//! Checks that a report belongs to the change that was ordered. The operator's machine cannot verify what a
+//! host says about itself, but a report about another change must not count as a success.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
-/// The result that the report of a change must show.
+/// The result that the report of a change must show if it claims success.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The closure that the host must run after the change.
@@ -19,7 +19,7 @@ pub struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Checks a report that claims a success. `is_confirmed` is whether the host asked for the confirmation,
+    /// Checks a report if it claims success. `is_confirmed` is whether the host asked for the confirmation,
     /// or needed none.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Drops generations of a host that are not needed.
+//! Drops generations that a host no longer needs.
 
 use nixfleet_contract::gc::{GcPlan, GcReport, Request, Retention};
 use nixfleet_contract::problem::Problem;

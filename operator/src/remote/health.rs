@@ -1,4 +1,4 @@
-//! Runs the health checks that a host runs itself.
+//! Makes a host run its own health checks.
 
 use nixfleet_contract::health::Checked;
 use nixfleet_contract::problem::{Code, Problem};
@@ -6,8 +6,8 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::ask;
 use crate::ssh::Session;
 
-/// Runs the health checks of the current generation on the host, and returns their results. Takes one SSH
-/// exec.
+/// Makes the host run those health checks of its current generation that run on the host. Returns their
+/// results. Takes one SSH exec.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, the SSH user cannot become root, or the activator refuses.

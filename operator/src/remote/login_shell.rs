@@ -6,7 +6,7 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::excerpt;
 
-/// Returns the problem to report, given the output and the exit code in place of an answer.
+/// Returns the problem to report for a host that sent this output and this exit code instead of an answer.
 pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
     let user = &host.ssh.user;
     let has = |word: &str| said.contains(word);

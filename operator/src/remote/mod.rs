@@ -1,4 +1,4 @@
-//! Actions on a host, one per file. Each one runs small fixed scripts over SSH, usually a single one.
+//! Actions on a host, one in each file. An action runs small fixed scripts over SSH, usually only one script.
 
 mod answer;
 mod apply;

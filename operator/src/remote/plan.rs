@@ -17,12 +17,14 @@ use super::typed;
 use crate::nix::{Closure, stored};
 use crate::ssh::Session;
 
-/// The closure that a host is planned to run, with the parts that are sent to the host.
+/// The closure that a host would run after the planned change, with those parts of the closure that are sent
+/// to the host to make the plan.
 #[derive(Debug)]
 pub struct HostTarget {
     /// The closure, in the store of this machine.
     pub closure: Closure,
-    /// The activator of the closure, at a store path that is the same on both machines.
+    /// The path of the closure's activator, which is the same in the store of this machine and in that of the
+    /// host.
     pub activator: PathBuf,
     /// The manifest of the closure.
     pub manifest: Arc<[u8]>,
@@ -63,9 +65,9 @@ impl Activators {
 /// The terms on which a host plans a change.
 #[derive(Clone, Copy)]
 pub struct PlanTerms<'a> {
-    /// The objections to overrule.
+    /// The objections of the host that `--force` overrules.
     pub force: &'a [Force],
-    /// The options of the plan.
+    /// Options that determine the contents and the cost of the plan.
     pub options: PlanOptions,
     /// The time limit of the health checks that the host runs if nothing would change, or `None` to run none.
     pub trying: Option<Duration>,
@@ -91,8 +93,8 @@ impl PlanTerms<'_> {
 /// Asks a host for a plan. This takes one SSH exec if the host already runs the activator of the target
 /// closure. Otherwise a second exec uploads the activator, which is removed again after planning.
 ///
-/// The host's own tools may have to inspect the contents of files. With the activator, all contents that may
-/// change are uploaded. Otherwise one more exec uploads those that the host asks for.
+/// The host's own tools may have to inspect the contents of files. If the activator is uploaded, all contents
+/// that may change are uploaded with it. Otherwise one more exec uploads the contents that the host asks for.
 ///
 /// # Errors
 /// The host cannot be reached, has no Nix, the SSH user cannot become root, or the activator refuses.
@@ -111,7 +113,8 @@ pub async fn plan(
         let pieces = [vec![Arc::clone(&target.manifest)], contents].concat();
         super::ask(session, include_str!("scripts/plan.sh"), &arguments, pieces, limit).await
     };
-    // In this exec the host's own tools do not inspect anything yet.
+    // In this exec, the host's own tools do not inspect any contents yet, so the time limit does not include
+    // them.
     let at_once = session.to_answer().saturating_add(terms.trying.unwrap_or_default());
     let answer = ask("--name-lacking", Vec::new(), at_once).await?;
     if !answer.has_nix {
@@ -140,8 +143,9 @@ pub async fn plan(
 }
 
 impl HostTarget {
-    /// Returns contents of files that the host's own tools may inspect, each once and within the limits on
-    /// size. A content that cannot be read here is left out, which the plan reports.
+    /// Returns contents of files that the host's own tools may inspect, each only once and within the limits
+    /// on size. Contents that cannot be read on this machine are left out, and the plan reports that they are
+    /// missing.
     fn contents(&self, session: &Session, is_asked_for: impl Fn(&FileEntry) -> bool) -> Vec<Arc<[u8]>> {
         let Ok(manifest) = Manifest::parse(&self.manifest) else { return Vec::new() };
         let closure = Path::new(&self.closure.path);
@@ -159,7 +163,8 @@ impl HostTarget {
         contents.collect()
     }
 
-    /// Returns the flag with the lengths of the manifest and of each of these contents after it.
+    /// Returns the flag that states the lengths of the manifest and of each of the contents that are sent
+    /// after it.
     fn parts(&self, contents: &[Arc<[u8]>]) -> String {
         let lengths: Vec<String> = contents.iter().map(|content| format!(",{}", content.len())).collect();
         format!("--parts={}{}", self.manifest.len(), lengths.concat())

@@ -15,7 +15,7 @@ use super::{Terms, ask};
 use crate::identity::operator;
 use crate::ssh::Session;
 
-/// The number of file checks that may each take their full time before a host counts as silent.
+/// The number of file checks that the time limit of a plan allows for. Each may take its full time.
 const FEW: usize = 5;
 
 /// Asks a host what a rollback would change. Returns the plan and the activator that made it. Planning
@@ -33,7 +33,8 @@ pub async fn plan_rollback(
     let flags: Vec<String> = options.flags().collect();
     let arguments: Vec<&str> =
         [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
-    // The number of file checks in that generation is not known here, so the limit allows for a few.
+    // The number of file checks in the generation is not known on this machine, so the limit allows for a
+    // few.
     let limit = session.to_answer().saturating_add(inspected::patience(FEW));
     let answer = ask(session, script, &arguments, Vec::new(), limit).await?;
     let Some(activator) = answer.activator.clone() else {
@@ -49,8 +50,8 @@ pub async fn plan_rollback(
     Ok((named(plan, session), activator))
 }
 
-/// Rolls back to the closure `target`, if the plan still has this fingerprint. `activator` is the activator
-/// that made the plan.
+/// Rolls back to the closure `target`, if the host's plan still has this fingerprint. `activator` is the
+/// activator that made the plan.
 ///
 /// # Errors
 /// There is no report, because the host refused before the rollback began, or the report can no longer be

@@ -23,7 +23,7 @@ const LINE_LIMIT: u64 = 64 << 10;
 const MARK: &[u8] = b"@nixfleet";
 /// The exit code of a command that exceeded its time limit, the same as that of `timeout`.
 const GIVEN_UP: i32 = 124;
-/// The time limit for ending such a command on the host.
+/// The time limit for killing a command on the host after it exceeded its own time limit.
 const TO_END: Duration = Duration::from_secs(10);
 
 /// A command to run on a host.
@@ -83,14 +83,15 @@ async fn run_there(
     }
     let told = invocation.told();
     let mut child = process.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
-    // This closes our copy of the input, so that its writer notices when the command stops reading.
+    // This closes this process's copy of the input, so that the writer of the input notices when the command
+    // stops reading.
     drop(process);
     let streams = [Stream::Stdout, Stream::Stderr];
     let [mut out, mut errors] =
         streams.map(|stream| StreamReader::new(&host.name, stream, command.keep, events));
     let finish = async {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        // A host that exceeds the limit on one stream is not waited for on the other.
+        // If the host exceeds the limit of one stream, the other stream is not read to its end.
         tokio::try_join!(out.listen(stdout), errors.listen(stderr))?;
         child.wait().await
     };
@@ -165,7 +166,7 @@ struct StreamReader<'a> {
     events: &'a Sender<EventKind>,
     /// Whether the output of the command has begun.
     begun: bool,
-    /// The output before that of the command, including the `MARK` line that ends it.
+    /// The output that arrived before the output of the command, up to and including the `MARK` line.
     noise: Vec<u8>,
     /// The output of the command, if it is stored.
     kept: Vec<u8>,

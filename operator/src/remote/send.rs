@@ -9,13 +9,13 @@ use super::delivery::deliver;
 use crate::nix::{StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies the missing paths of a closure to a host. No garbage collection root protects the paths there. If
-/// they are collected before the host's turn, they are sent again.
+/// Copies the missing paths of a closure to a host. On the host, no garbage collection root protects the
+/// paths. If they are collected before the host's turn, they are sent again.
 ///
 /// # Errors
 /// The closure was not copied completely.
 pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: bool) -> Result<(), Problem> {
-    // There is no run, so there are no notices.
+    // This script starts no run, so there are no notices.
     let (sender, _) = channel(1);
     let transfer = Transfer { paths, substitute };
     session.connect().await?;

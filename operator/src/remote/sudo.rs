@@ -24,8 +24,8 @@ enum Cause {
     Rule,
 }
 
-/// The causes and their messages in `sudo` and sudo-rs. If several causes match, the first one explains the
-/// others.
+/// The causes and their messages in `sudo` and sudo-rs. If several causes match, the first matching cause
+/// explains the others.
 const CAUSES: [(Cause, &[&str]); 7] = [
     (Cause::Missing, &["sudo: not found", ": sudo: command not found"]),
     (Cause::OpenFile, &["is world writable", "is writable by", "is owned by uid", "is owned by gid"]),
@@ -47,7 +47,7 @@ const CAUSES: [(Cause, &[&str]); 7] = [
     ),
 ];
 
-/// Messages of `sudo` that do not prevent it from running a command.
+/// Messages that `sudo` may print although it runs the command.
 const NOISE: [&str; 4] =
     ["unable to resolve host", "setrlimit", "unable to send audit message", "unable to get time of day"];
 

@@ -8,12 +8,12 @@ use crate::event::Phase;
 /// The terms of a change on a host, apart from its target.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
-    /// The time within which the change must be confirmed over a new connection, in seconds, or `None` if it
-    /// need not be.
+    /// The time within which the change must be confirmed over a new connection, in seconds, or `None` if the
+    /// change needs no confirmation.
     pub confirm: Option<u64>,
     /// The revision of the flake that is applied, which the host records.
     pub revision: Option<&'a str>,
-    /// The objections to overrule.
+    /// The objections of the host that `--force` overrules.
     pub force: &'a [Force],
     /// Whether the host fetches paths from its own binary caches if they have them.
     pub substitute: bool,

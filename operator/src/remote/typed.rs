@@ -5,14 +5,14 @@ use nixfleet_contract::problem::Problem;
 
 use crate::process::limits::TEXT;
 
-/// The text that follows such a command in a help text.
+/// The text that follows a command that is for the host, in a help text.
 const ON_THE_HOST: &str = "` on the host";
-/// The characters that have a meaning only in a shell.
+/// The characters that have a special meaning in a shell. A command that contains one of them needs a shell.
 const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];
 
 /// Returns a problem whose suggested commands can be typed on this machine, and whose texts are shortened. An
-/// activator cannot write such commands, because it does not know the name and user by which its host is
-/// reached.
+/// activator cannot suggest such commands itself, because it does not know the name and the SSH user by which
+/// the operator reaches its host.
 #[must_use]
 pub fn typed(problem: Problem, host: &Host) -> Problem {
     let problem = short(problem);

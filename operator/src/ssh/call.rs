@@ -6,16 +6,16 @@
 
 use nixfleet_contract::problem::{Code, Problem};
 
-/// The shell code that decodes the text and runs it. It starts no other program, not even another shell,
-/// because hosts are queried so often that this would be noticeable. `$1` to `$3` are the characters that not
-/// all shells accept in quotes, and `$4` is the text.
+/// The shell code that decodes an encoded script and runs it. The code starts no other program, not even
+/// another shell, because hosts are queried so often that the cost would be noticeable. `$1` to `$3` are the
+/// characters that not all shells accept in quotes, and `$4` is the encoded script.
 const LOADER: &str = r#"_n=${IFS#??} _i=$IFS IFS=% _s=; set -f; for _w in $4; do case $_w in n*) _c=$_n;; q*) _c=$1;; e*) _c=$2;; b*) _c=$3;; p*) _c=%;; *) _c=;; esac; _s=$_s$_c${_w#?}; done; IFS=$_i; set +f; eval "$_s""#;
 /// The characters `'`, `!` and `\`, escaped so that all shells read them outside of quotes.
 const CHARACTERS: &str = r"\' \! \\";
 /// The first line of the standard input of a script, if the script reads any input.
 pub const FIRST_LINE: &[u8] = b"@nixfleet\n";
 /// The shell code that reads [`FIRST_LINE`]. If that line is missing, a start-up file of the login shell has
-/// read it, and perhaps more of the input. In a script this must be a single line.
+/// read it, and perhaps more of the input. This code must be a single line of a script.
 const TAKE_INPUT: &str = r#"read -r _w && [ "$_w" = @nixfleet ] || { echo "nixfleet: the standard input was read before" >&2; exit 74; }"#;
 /// The message of a script whose input was read before it started.
 pub const INPUT_READ: &str = "nixfleet: the standard input was read before";
@@ -71,7 +71,7 @@ mod tests {
         let mut command = Command::new(shell);
         command.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A script that reads no input may have ended already.
+        // Writing fails if a script that reads no input has already ended.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();

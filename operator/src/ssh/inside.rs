@@ -1,8 +1,9 @@
-//! A login through the shared connection, for a host whose sshd other clients keep busy.
+//! A new login that is made through the shared connection, for a host whose sshd is kept busy by other
+//! clients.
 //!
-//! A user of a host can start so many logins that its sshd drops ours (`MaxStartups`), but a connection that
-//! is already open stays open. Through it, a second sshd is started for a single login, with the same
-//! configuration, keys and accounts.
+//! A user of a host can start so many logins that sshd drops those of the operator (`MaxStartups`), but a
+//! connection that is already open stays open. Through the open connection, a second sshd is started for a
+//! single login, with the same configuration, keys and accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use super::{Over, Session, Shared, call, marked};
 use crate::process::{Hears, Invocation, Output, limits};
 
 impl Session {
-    /// Runs a script over a new login that is made through `door`, a script that turns its standard input and
-    /// output into a connection. Errors are handled as in [`Self::script_afresh`].
+    /// Runs a script over a new login that is made through `door`, a script that uses its standard input and
+    /// output as the connection to a second sshd. Errors are handled as in [`Self::script_afresh`].
     ///
     /// # Errors
     /// As for `script_afresh`, or the shared connection is lost.
@@ -28,7 +29,8 @@ impl Session {
     ) -> Result<Output, Problem> {
         let door = call::call(door, &[], false)?;
         let (options, destination) = (self.arguments("ControlMaster=no", Shared::Yes), self.destination());
-        // If the shared connection is missing, `ssh` fails instead of making an ordinary login.
+        // With `ProxyCommand=false`, `ssh` fails if the shared connection is missing, instead of making an
+        // ordinary login.
         let alone = ["-o", "ProxyCommand=false", "-T", "--", &destination, &door];
         let through = ["ssh"].into_iter().chain(options.iter().map(String::as_str)).chain(alone);
         let through = shlex::try_join(through).map_err(|error| {
@@ -36,7 +38,7 @@ impl Session {
         })?;
         let call = call::call(script, arguments, !stdin.is_empty())?;
         // `ssh` runs the proxy command in the shell of the user, which may have other quoting rules than
-        // `sh`.
+        // `sh`, so `SHELL` is set.
         let ssh = Invocation { hears: Hears::Document(limits::DOCUMENT), ..Invocation::new("env", limit) };
         let invocation = ssh
             .args(["SHELL=/bin/sh", "ssh", "-o", &format!("ProxyCommand={}", through.replace('%', "%%"))])

@@ -1,9 +1,9 @@
 //! Opens connections to hosts behind a jump host that drops connections.
 //!
 //! sshd drops connections if too many logins are in progress (`MaxStartups`, ten by default), and each host
-//! behind a jump host needs a separate login there. `ssh` does not show the messages of the jump host when it
-//! opens a shared connection, so one more attempt over a separate connection determines the reason. Each jump
-//! host has a queue in which one host at a time makes this attempt.
+//! behind a jump host needs a separate login at the jump host. `ssh` does not show the messages of the jump
+//! host when it opens a shared connection, so one more attempt is made over a separate connection to learn
+//! the reason. For each jump host there is a queue, in which one host at a time makes this attempt.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::{Resolved, Session};
 use crate::diagnostics::retried;
 
-/// The message of `ssh` if the program through which it reaches a host ends.
+/// The part of a message with which `ssh` reports that the program through which it reaches a host has ended.
 const THROUGH_ANOTHER: &str = "UNKNOWN port 65535";
-/// The number of attempts of the host at the head of a queue.
+/// The number of attempts that the host at the head of a queue makes.
 const TRIES: u32 = 6;
 /// The pause between two attempts. sshd imposes a penalty of one second for a connection without a login.
 const PAUSE: Duration = Duration::from_millis(1250);
@@ -26,12 +26,12 @@ const PAUSE: Duration = Duration::from_millis(1250);
 /// host is not enough, because the messages that `ssh` prints may come from the host behind the jump host.
 const WITNESSES: usize = 2;
 
-/// The known state of a jump host.
+/// What is known about the logins at a jump host.
 #[derive(Debug, Default)]
 struct Gate {
-    /// The reason of each refusal, by host.
+    /// The reasons why the jump host refused hosts, by the name of the refused host.
     shut: BTreeMap<String, String>,
-    /// Whether a host from the queue was let in.
+    /// Whether the jump host has let in a host from the queue.
     is_open: bool,
 }
 
@@ -48,7 +48,8 @@ impl Gate {
     }
 }
 
-/// The state of each jump host that dropped a connection. The lock of a state is the queue of the hosts.
+/// The state of each jump host that dropped a connection. The hosts that wait for the lock of a state are the
+/// queue of that jump host.
 #[derive(Clone, Debug, Default)]
 pub struct Lines(Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Gate>>>>>);
 
@@ -64,14 +65,14 @@ fn is_unexplained(problem: &Problem) -> bool {
     problem.why.as_deref().is_some_and(|why| why.contains(THROUGH_ANOTHER))
 }
 
-/// Whether sshd closed the connection before the login. It may accept another attempt a moment later.
+/// Whether sshd closed the connection before the login. sshd may accept another attempt a moment later.
 fn is_dropped(problem: &Problem) -> bool {
     let why = problem.why.as_deref().unwrap_or_default();
     let words = ["exchange_identification:", "banner", "Connection closed by", "Connection reset by"];
     problem.code == Code::Unreachable && words.iter().any(|word| why.contains(word))
 }
 
-/// Whether the message of a problem is about the jump host, whose name it then contains.
+/// Whether a problem is about the jump host, in which case its message contains the name of the jump host.
 fn is_about(problem: &Problem, resolved: &Resolved) -> bool {
     let gate = resolved.gate();
     let host = gate.rsplit_once('@').map_or(gate, |(_, host)| host);
@@ -79,7 +80,7 @@ fn is_about(problem: &Problem, resolved: &Resolved) -> bool {
 }
 
 impl Session {
-    /// Opens the shared connection. If a jump host drops it, waits in the queue and tries again.
+    /// Opens the shared connection. If a jump host drops the connection, waits in the queue and tries again.
     pub(super) async fn open_in_line(&self) -> Result<(), Problem> {
         let first = match self.open_master().await {
             Err(problem) if is_unexplained(&problem) => problem,
@@ -92,7 +93,8 @@ impl Session {
             return Err(first.because(why));
         }
         let (name, mut last) = (&self.host().name, first);
-        // The time is limited, because the other hosts in the queue must wait.
+        // Limits the total time of all attempts, because the other hosts in the queue wait until this host is
+        // done.
         let until = Instant::now() + self.to_connect() + self.to_be_silent();
         for attempt in 1..=TRIES {
             last = match self.open_aloud().await {
@@ -116,7 +118,8 @@ impl Session {
         Err(last)
     }
 
-    /// Opens the shared connection, after a separate connection has shown any obstacle.
+    /// Opens the shared connection. First tries a separate connection, for which `ssh` prints the reason of a
+    /// failure.
     async fn open_aloud(&self) -> Result<(), Problem> {
         self.script_afresh(":", &[], Vec::new(), self.to_connect() + self.to_be_silent()).await?;
         self.open_master().await

@@ -44,8 +44,9 @@ impl Session {
     }
 
     pub(super) async fn open_master(&self) -> Result<(), Problem> {
-        // While another process holds the lock, it opens this very connection. Without the lock, a second
-        // `ssh -M` would find the socket in use and remain as a connection that no process uses or ends.
+        // Another process that holds the lock is opening the same connection. If two processes ran `ssh -M`,
+        // the second would find the socket in use, and would remain as a connection that no process uses or
+        // ends.
         let Some(_lock) = sockets::lock(&self.socket).await else { return Ok(()) };
         if UnixStream::connect(&self.socket).is_ok() {
             self.inherited.store(true, Ordering::Relaxed);
@@ -84,7 +85,7 @@ impl Session {
         self.within(self.open_master()).await
     }
 
-    /// Ensures that the shared connection works, before something is sent that must not be sent twice.
+    /// Ensures that the shared connection works, before a command is sent that must not be sent twice.
     ///
     /// # Errors
     /// As for [`Self::connect`].

@@ -1,7 +1,7 @@
 //! Runs the user's own `ssh`, with one shared connection per host.
 //!
-//! A master connection is opened once and stays open for a minute, so that neither further steps on the host
-//! nor the next command need a new handshake. All other settings are those of the user.
+//! A master connection is opened once and stays open for a minute, so that further steps on the host and the
+//! next command need no new handshake. All other settings of `ssh` come from the user's own configuration.
 
 mod call;
 pub mod failure;
@@ -38,11 +38,13 @@ pub use sockets::Sockets;
 
 /// The time that an idle master connection stays open for the next command, in seconds.
 const PERSIST: u64 = 60;
-/// The same time in a large fleet, whose many idle connections would burden this machine, in seconds.
+/// The time that an idle master connection stays open in a large fleet, in seconds. Many idle connections
+/// would burden this machine.
 const PERSIST_OF_MANY: u64 = 5;
-/// The number of hosts above which a fleet is large.
+/// The number of hosts in a command above which the fleet counts as large.
 const MANY: usize = 64;
-/// The exit code of `ssh` if the connection failed, rather than the command.
+/// The exit code with which `ssh` reports that the connection failed. Any other exit code is that of the
+/// command on the host.
 pub const SSH_FAILED: i32 = 255;
 
 /// Whether a command uses the shared connection.
@@ -246,7 +248,7 @@ impl Session {
     /// # Errors
     /// `ssh` failed or was killed, or the input of the script did not arrive.
     pub fn judge(&self, output: Output) -> Result<Output, Problem> {
-        // If a signal ended the process, the signal was sent to `ssh` on this machine.
+        // Without an exit code, a signal ended `ssh` on this machine, so the script has no result.
         if output.status.code().is_none_or(|code| code == SSH_FAILED) {
             let stderr = output.stderr_text();
             return Err(failure::classify(&stderr, &self.host)
@@ -259,8 +261,8 @@ impl Session {
         Ok(output)
     }
 
-    /// Returns the invocation of `ssh` for a script with arguments. With `input`, its standard input must
-    /// begin with [`FIRST_LINE`].
+    /// Returns the invocation of `ssh` for a script with arguments. With `input`, the standard input of the
+    /// script must begin with [`FIRST_LINE`].
     ///
     /// # Errors
     /// An argument contains a NUL byte.
@@ -320,7 +322,7 @@ fn length(pieces: &[Arc<[u8]>]) -> usize {
     pieces.iter().map(|piece| piece.len()).sum()
 }
 
-/// Adds the first line that a script of NixFleet expects to its input, if there is any.
+/// Puts [`FIRST_LINE`] before the input of a script, if there is any input.
 fn marked(mut stdin: Vec<Arc<[u8]>>) -> Vec<Arc<[u8]>> {
     if !stdin.is_empty() {
         stdin.insert(0, FIRST_LINE.into());

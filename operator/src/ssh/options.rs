@@ -1,4 +1,5 @@
-//! The options of `ssh` for a host. All other settings are those of the user.
+//! The options that are passed to `ssh` for a host. All other settings come from the user's own
+//! configuration.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::Problem;
@@ -7,8 +8,8 @@ use super::Sockets;
 
 /// The number of unanswered keep-alive messages after which a connection counts as broken.
 const ALIVE_COUNT: u64 = 3;
-/// The default port of `ssh`. The inventory contains this port for every host that sets none. It is therefore
-/// not passed to `ssh`, so that the port in the user's configuration applies.
+/// The default port of `ssh`. The inventory contains this port for every host that sets none. This port is
+/// therefore not passed to `ssh`, so that the port in the user's configuration applies.
 pub const USUAL_PORT: u16 = 22;
 
 /// Returns the options for a host, each in the form that follows `-o`.
@@ -23,9 +24,9 @@ pub fn of(host: &Host, sockets: &Sockets) -> Result<Vec<String>, Problem> {
         format!("ServerAliveInterval={}", host.timeouts.silence.div_ceil(ALIVE_COUNT)),
         format!("ServerAliveCountMax={ALIVE_COUNT}"),
         "LogLevel=INFO".to_owned(),
-        // The user may have set a remote command for other logins, which would replace the script.
+        // A remote command in the user's configuration would be run instead of the script.
         "RemoteCommand=none".to_owned(),
-        // A terminal would change the bytes of a copy.
+        // A terminal on the host would change bytes of the data that is copied.
         "RequestTTY=no".to_owned(),
         "ClearAllForwardings=yes".to_owned(),
         "ForwardAgent=no".to_owned(),

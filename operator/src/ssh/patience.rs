@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Session;
 
-/// The longest time limit that the inventory allows, in seconds (a week). Hosts are also read from files of
-/// earlier commands, which may contain any number.
+/// The longest time limit that the inventory allows, in seconds (a week). A host may have been read from a
+/// file that an earlier command wrote, and such a file may contain any number.
 const MOST: u64 = 7 * 24 * 3600;
 
 impl Session {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::{Session, Shared};
 
-/// The time limit of the query, because `ssh` may run commands (`Match exec`) and look up names.
+/// The time limit of `ssh -G`, which may run commands (`Match exec`) and look up names.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The destination of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// The name or address that `ssh` uses for the one in the inventory (`HostName`).
+    /// The name or address that `ssh` uses in place of the address in the inventory (`HostName`).
     pub hostname: String,
     /// The host or command through which the connection is made (`ProxyJump`, `ProxyCommand`).
     pub through: Option<String>,

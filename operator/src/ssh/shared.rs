@@ -1,5 +1,5 @@
-//! Runs commands over the shared connection by means of its protocol. Starting `ssh` for each command would
-//! cost this machine several times as much.
+//! Runs commands over the shared connection by speaking the protocol of its master process. Starting `ssh`
+//! for each command would cost this machine several times as much as using the protocol.
 //!
 //! The protocol is that of OpenSSH, described in `PROTOCOL.mux` of its source.
 
@@ -15,9 +15,9 @@ use openssh_mux_client::{Connection, Error, NonZeroByteSlice, Session, SessionSt
 use super::SSH_FAILED;
 use crate::process::{Drained, Invocation, Theirs};
 
-/// Runs a command and waits for its end. If no master listens at `socket`, or if it accepts no further
-/// command, `ssh` runs the command over a separate connection. If the shared connection breaks, the exit
-/// status is that of a failed `ssh`, and the reason is written to standard error.
+/// Runs a command and waits for its end. If no master listens at `socket`, or if the master accepts no
+/// further command, `ssh` runs the command over a separate connection. If the shared connection breaks, the
+/// exit status is that of a failed `ssh`, and the reason is written to standard error.
 ///
 /// # Errors
 /// `ssh` is needed and cannot be started.
@@ -48,11 +48,11 @@ pub async fn run(
             return Ok(ended(None));
         }
     };
-    // The master has its own copies of the streams. Ours must be closed, so that the streams end when the
-    // master closes its copies.
+    // The master has its own copies of the streams. The copies in this process must be closed, so that the
+    // streams end when the master closes its copies.
     drop(streams);
-    // The exit code may arrive before the last output. Receiving it closes the session, so the rest of the
-    // output would be lost.
+    // The exit code may arrive before the last output. Receiving the exit code closes the session, so the
+    // rest of the output would be lost.
     let _ = drained.await;
     Ok(match opened.wait().await {
         Ok(SessionStatus::Exited { exit_value }) => ended(exit_value),

@@ -16,8 +16,8 @@ use super::line::Lines;
 use super::turns::Turns;
 
 /// The length of the longest directory in which `ssh` can bind its sockets, in bytes. A socket address has
-/// 108 bytes, including its final zero. A slash, our 32 digits, and the dot with 16 characters that `ssh`
-/// appends while it binds must also fit.
+/// 108 bytes, including its final zero. It has to hold the directory, a slash, the 32 digits of a socket's
+/// name, and the dot with 16 characters that `ssh` appends while it binds.
 const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 
 /// The private directory, to which only its owner has access.
@@ -82,8 +82,8 @@ impl Sockets {
         self.lines.clone()
     }
 
-    /// Returns the path of the control socket for a host. It depends on the user, address, port and pinned
-    /// key, so a connection that was opened with other settings is never reused.
+    /// Returns the path of the control socket for a host. The path depends on the user, address, port and
+    /// pinned key, so a connection that was opened with other settings is never reused.
     #[must_use]
     pub fn socket(&self, host: &Host) -> PathBuf {
         let key = host.ssh.host_key.as_deref().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Diagnostic events about scripts on a host. They never contain the script or its input, because both may
-//! contain words of the user.
+//! Diagnostic events about scripts on a host. The events never contain the script or its input, because the
+//! script and its input may contain words of the user.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::Session;
 use crate::diagnostics::{milliseconds, of_host};
 use crate::process::Output;
 
-/// The target of events about connections and about scripts that run over them.
+/// The `tracing` target of events about connections and about scripts that run over connections.
 pub(super) const SSH: &str = "nixfleet::ssh";
 
 /// The kind of connection that a script uses.
@@ -20,7 +20,7 @@ pub(super) enum Over {
     Shared,
     /// A separate connection for this script.
     Own,
-    /// A login through the shared connection.
+    /// A new login that is made through the shared connection.
     Inside,
 }
 
@@ -62,8 +62,8 @@ impl Session {
     }
 }
 
-/// Returns the subcommand of the activator that a script runs, if there is one. It is the word between the
-/// program and its flags.
+/// Returns the subcommand of the activator that a script runs, if there is one. The subcommand is the word
+/// between the program and its flags.
 fn subcommand(script: &str) -> Option<&str> {
     script.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split("\" ").skip(1)).find_map(
         |rest| {

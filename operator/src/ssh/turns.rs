@@ -1,9 +1,10 @@
 //! Schedules repeated attempts to log in to a host, so that sshd does not block this machine.
 //!
 //! Since version 9.8, sshd imposes a penalty of a few seconds on an address for each failed login
-//! (`PerSourcePenalties`). If the penalties of an address add up to 15 seconds, sshd drops all its
-//! connections until the time has passed. The attempts are scheduled for the first host that a connection is
-//! made to, here called the gate. One jump host may be the gate of many hosts.
+//! (`PerSourcePenalties`). If the penalties of an address add up to 15 seconds, sshd drops all connections
+//! from that address until the penalties have expired. The attempts are scheduled for each gate. The gate of
+//! a host is the first host that a connection to it goes through: a jump host, which may be the gate of many
+//! hosts, or the host itself.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +33,7 @@ struct Waiting {
 }
 
 impl Turns {
-    /// Reserves the next attempt at a gate that imposed this penalty.
+    /// Reserves the next attempt at a gate that imposed this penalty, and returns the time of the attempt.
     fn take(&self, gate: &str, penalty: Duration) -> Instant {
         let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = next.get(gate).copied().unwrap_or_else(Instant::now).max(Instant::now() + penalty);
@@ -75,7 +76,7 @@ fn penalty(problem: &Problem) -> Duration {
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     match problem.code {
         Code::SshAuth => REFUSED,
-        // sshd already drops our connections, or is just starting.
+        // sshd already drops connections from this machine, or is just starting.
         Code::Unreachable if says(&["exchange_identification:", "banner"]) => CUT_OFF,
         // sshd closed the connection only at the login, for example because of /etc/nologin.
         Code::Unreachable if says(&["Connection closed by", "Connection reset by"]) => REFUSED,
@@ -84,8 +85,9 @@ fn penalty(problem: &Problem) -> Duration {
 }
 
 impl Session {
-    /// Waits after a failed attempt until the next one incurs no penalty, but at least for `least`. The wait
-    /// is not longer if sshd imposes no penalty, for example if nothing listens on the host.
+    /// After a failed attempt, waits for this host's next turn at the gate, which comes after the penalty of
+    /// sshd has expired, and at least for `least`. The wait is not longer if sshd imposes no penalty, for
+    /// example if nothing listens on the host.
     pub async fn pause(&self, problem: &Problem, least: Duration) {
         let penalty = penalty(problem);
         if penalty.is_zero() {
@@ -156,7 +158,7 @@ mod tests {
         tokio::task::yield_now().await;
         turns.open("gate");
         timeout(Duration::from_secs(60), waits).await.unwrap().unwrap();
-        // No login was refused in the meantime.
+        // No login was refused after the gate opened, so the gate is still open and there is no wait.
         timeout(Duration::from_secs(60), turns.wait("gate", turn)).await.unwrap();
     }
 }

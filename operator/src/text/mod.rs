@@ -1,9 +1,9 @@
-//! Escapes untrusted text, so that it can neither control the terminal nor imitate messages of NixFleet nor
+//! Escapes untrusted text, so that the text cannot control the terminal, imitate messages of NixFleet, or
 //! hide what it contains.
 //!
-//! The standard library determines which characters are visible, in the Unicode version of the compiler. Its
-//! `escape_debug` escapes control characters, format characters, all blanks except the space, line and
-//! paragraph separators, and private and unassigned characters.
+//! The standard library determines which characters are visible, according to the Unicode version of the
+//! compiler. Its `escape_debug` escapes control characters, format characters, line and paragraph separators,
+//! private and unassigned characters, and all blanks except the ordinary space.
 
 mod json;
 
@@ -29,7 +29,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// Escapes untrusted text, except line ends and tabs. The caller must put a prefix or an indentation before
-/// each line.
+/// each line, so that no line can imitate a message of NixFleet.
 #[must_use]
 pub fn many_lines(text: &str) -> String {
     escaped(text, Keep::Lines)
@@ -50,7 +50,8 @@ pub fn steady(rendered: &str) -> String {
 
 fn escaped(text: &str, keep: Keep) -> String {
     let mut escaped = String::with_capacity(text.len());
-    // At the beginning of the text, a mark would combine with the character printed before the text.
+    // A mark at the beginning of the text is escaped, because it would combine with the character printed
+    // before the text.
     let mut marks = MARKS;
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -91,7 +92,7 @@ fn style(text: &str) -> Option<usize> {
 
 fn push_escaped(text: &mut String, c: char) {
     match c {
-        // The Unicode block of control pictures mirrors the control characters.
+        // The Unicode control pictures begin at U+2400 and have the order of the control characters.
         '\0'..='\u{1f}' => text.extend(char::from_u32(0x2400 + u32::from(c))),
         '\u{7f}' => text.push('\u{2421}'),
         c => text.extend(c.escape_unicode()),
@@ -114,7 +115,8 @@ fn is_visible(c: char) -> bool {
         | '\u{ffa0}'
         | '\u{e0000}'..='\u{e0fff}' => false,
         c => {
-            // After another character, `escape_debug` leaves characters unescaped that only combine with it.
+            // At the beginning of a text, `escape_debug` escapes even visible combining marks, so `c` is
+            // tested after an `x`.
             let mut bytes = [b'x'; 5];
             let end = 1 + c.encode_utf8(&mut bytes[1..]).len();
             str::from_utf8(&bytes[..end]).is_ok_and(|text| text.escape_debug().nth(1) == Some(c))
@@ -122,7 +124,7 @@ fn is_visible(c: char) -> bool {
     }
 }
 
-/// Whether a visible character is a mark that combines with the one before it.
+/// Whether a visible character is a mark that combines with the character before it.
 fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.escape_debug().len() > 1
 }

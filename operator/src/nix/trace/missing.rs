@@ -1,4 +1,4 @@
-//! Files that Nix does not find in the source tree of a flake.
+//! Explains why Nix does not find a file in the source tree of a flake.
 
 use std::borrow::Cow;
 use std::fs;
@@ -20,7 +20,8 @@ pub struct MissingFile<'a> {
 }
 
 impl<'a> MissingFile<'a> {
-    /// Returns the file that a message of Nix reports as missing, if it would be a file of the user's flake.
+    /// Returns the file that a message of Nix reports as missing, if the file would be a part of the user's
+    /// flake.
     pub fn find(message: &str, source: &'a FlakeSource<'a>) -> Option<Self> {
         let first = message.lines().next()?;
         let mut quoted = first.split(['\'', '"']).skip(1).step_by(2);

@@ -54,8 +54,8 @@ impl<'a> NixError<'a> {
         })
     }
 
-    /// Returns the descriptions of what Nix was doing, from the innermost to the outermost. They come from
-    /// `lib/types/context.nix`, from nixpkgs and from Nix itself.
+    /// Returns the descriptions of what Nix was doing, from the innermost to the outermost. The descriptions
+    /// come from `lib/types/context.nix`, from nixpkgs and from Nix itself.
     fn doing(&self) -> impl Iterator<Item = &'a str> {
         self.steps.iter().rev().filter_map(|step| match step {
             TraceStep::Doing(doing) => Some(*doing),
@@ -86,9 +86,9 @@ impl<'a> NixError<'a> {
         Some((argument, doing.split('"').nth(1)?))
     }
 
-    /// Returns the option that Nix was evaluating: the last option in the trace, with the entries that
-    /// directly follow it. Entries after a place in the user's files belong to another value that is used
-    /// there.
+    /// Returns the path of the option that Nix was evaluating: the last option in the trace, and the names of
+    /// its entries that directly follow it in the trace. Entries after a place in the user's files are left
+    /// out, because they belong to another value that is used at that place.
     pub fn option(&self, source: &FlakeSource) -> Option<String> {
         let mut option: Option<String> = None;
         let mut open = false;
@@ -118,7 +118,7 @@ impl<'a> NixError<'a> {
 fn quoted<'a>(doing: &'a str, words: &str) -> Option<&'a str> {
     let rest = doing.strip_prefix(words)?;
     let rest = rest.strip_prefix('`').or_else(|| rest.strip_prefix('\''))?;
-    // The path of an option may contain such a quote.
+    // The path of an option may contain single quotes, so only the last one ends it.
     let end = if words.ends_with("argument ") { rest.find('\'') } else { rest.rfind('\'') };
     Some(&rest[..end?])
 }

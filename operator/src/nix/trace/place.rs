@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::flake::Flake;
 use crate::nix::stored;
 
-/// A place in the trace of an error, with the code lines that Nix shows for it.
+/// A place in Nix code that the trace of an error names, with the code lines that Nix shows for this place.
 pub struct SourceLocation<'a> {
     file: &'a str,
     line: usize,
@@ -35,7 +35,7 @@ impl<'a> SourceLocation<'a> {
         self.excerpt.iter().find_map(|line| line.strip_prefix(&format!("{}|", self.line)))
     }
 
-    /// Returns the code line and the mark below it, realigned.
+    /// Returns the code line and the mark below it, with the `|` of these lines aligned.
     fn shown_excerpt(&self) -> String {
         let width = self.line.to_string().len();
         let is_shown = |line: &&&str| line.starts_with('|') || line.starts_with(&format!("{}|", self.line));
@@ -60,12 +60,12 @@ impl UserLocation {
 pub struct FlakeSource<'a> {
     /// The flake that contains the files.
     pub flake: &'a Flake,
-    /// The store path that Nix copied the files to, if Nix names it.
+    /// The store path that Nix copied the files to, if the error names it.
     root: Option<&'a str>,
 }
 
 impl<'a> FlakeSource<'a> {
-    /// Creates the view of a flake's files. `root` is the store path that Nix copied them to.
+    /// Creates the view of a flake's files. `root` is the store path that Nix copied the files to.
     pub const fn new(flake: &'a Flake, root: Option<&'a str>) -> Self {
         Self { flake, root }
     }
@@ -108,13 +108,14 @@ impl<'a> FlakeSource<'a> {
         }
     }
 
-    /// Returns a file of the tree as seen from the flake's directory.
+    /// Returns the path of a file of the tree relative to the flake's directory.
     pub fn shown(&self, relative: &str) -> String {
         self.flake.tree.as_ref().map_or_else(|| relative.to_owned(), |tree| tree.shown(relative))
     }
 
-    /// Returns a place as the user knows it, if the place is in one of the user's files. If Nix does not name
-    /// the store path of the fleet, the code line must also equal the line in the user's file.
+    /// Converts a place in Nix code to a place in a file of the user. Returns `None` if the code is not in a
+    /// file of the user. If Nix does not name the store path of the fleet, the place counts only if its code
+    /// line equals the line in the user's file.
     pub fn find(&self, place: &SourceLocation) -> Option<UserLocation> {
         let relative = self.relative(place.file)?;
         if self.root.is_none() && in_store(place.file).is_some() {
@@ -155,7 +156,7 @@ impl<'a> FlakeSource<'a> {
     pub fn in_words_of_the_user(&self, message: &str) -> String {
         let mut message = message.replace(&self.flake.reference, &self.flake.shown());
         if let Some(root) = self.root {
-            // Replaces each file below the root, such as `/nix/store/…-source/roles/web.nix`.
+            // Replaces each path of a file below the root, such as `/nix/store/…-source/roles/web.nix`.
             let mut told = String::new();
             let mut rest = message.as_str();
             while let Some((before, after)) = rest.split_once(&format!("{root}/")) {

@@ -3,8 +3,8 @@ use expect_test::expect;
 use super::*;
 use crate::flake::Tree;
 
-/// The errors that both versions of Nix print for a mistake with `--show-trace`. Steps that name neither a
-/// file of the user nor anything of NixFleet are left out.
+/// The errors that Nix 2.26 and Nix 2.34 print for the same mistake with `--show-trace`. Trace steps that
+/// name neither a file of the user nor code of NixFleet were removed from the stored errors.
 macro_rules! both {
     ($name:literal) => {
         [
@@ -14,8 +14,8 @@ macro_rules! both {
     };
 }
 
-/// Returns the problem that the user sees, which must be the same for both versions of Nix. `files` are files
-/// of the flake, which is in Git at `/home/ada/fleet`.
+/// Returns the problem that the user sees, which must be the same for both versions of Nix. `files` are the
+/// files of the flake, a Git checkout that the errors and the result call `/home/ada/fleet`.
 #[track_caller]
 fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
     let root = tempfile::tempdir().unwrap();
@@ -277,7 +277,7 @@ fn what_is_secret_in_a_reference_is_not_told() {
     }
 }
 
-/// Code of the flake can put any text into the trace.
+/// Code of the flake can put any path into the trace, so a file outside of the flake is never quoted.
 #[test]
 fn no_line_is_quoted_of_a_file_outside_of_the_flake() {
     let root = tempfile::tempdir().unwrap();

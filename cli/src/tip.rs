@@ -4,8 +4,7 @@ use clap::Error;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Replaces clap's tip in an error about a wrong argument, if the user probably meant an argument of another
-/// tool or forgot a part of the command.
+/// Replaces clap's own tip in some errors about wrong arguments by a tip that shows what to type instead.
 pub fn with(mut error: Error) -> Error {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let nothing_is_like_it = error.get(ContextKind::SuggestedSubcommand).is_none();

@@ -127,7 +127,7 @@ pub struct File {
     pub restart_units: Vec<String>,
     /// Units to reload when the file changes.
     pub reload_units: Vec<String>,
-    /// A command to run after the file has changed, as a list of words.
+    /// A command, as a list of words, that is run after the file has changed.
     #[serde(default)]
     pub on_change: Option<Vec<String>>,
     /// A command that checks the new content before the file is installed. `%s` in the command is replaced by
@@ -155,7 +155,7 @@ pub struct Link {
 pub struct Absent {
     /// Absolute path.
     pub path: String,
-    /// Whether a directory may be removed together with its content.
+    /// Whether NixFleet may remove a directory from the path together with its content.
     pub recursive: bool,
     /// Units to restart when a file, link or directory is removed from the path or restored to it.
     pub restart_units: Vec<String>,
@@ -226,7 +226,7 @@ pub struct HealthCheck {
     pub http: Option<HttpCheck>,
     /// A TCP port that must accept connections.
     pub tcp: Option<TcpCheck>,
-    /// A command that must end with exit code 0, as a list of words.
+    /// A command, as a list of words, that must end with exit code 0.
     pub command: Option<Vec<String>>,
     /// The maximum pause between two attempts.
     pub interval: u64,

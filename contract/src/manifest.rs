@@ -399,7 +399,7 @@ pub struct LinkEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AbsentEntry {
-    /// Whether a directory may be removed together with its content.
+    /// Whether NixFleet may remove a directory from the path together with its content.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recursive: bool,
     /// Units to restart when a file, link or directory is removed from the path or restored to it.
@@ -507,7 +507,7 @@ impl Unit {
         self.start_timeout.map(Duration::from_secs)
     }
 
-    /// Returns the aliases of the unit, which its links define.
+    /// Returns the aliases of the unit: the names of its links directly in [`UNITS`].
     pub fn aliases(&self) -> impl Iterator<Item = UnitName> {
         let names = self.links.iter().filter_map(|link| link.strip_prefix(UNITS));
         names.filter(|name| !name.contains('/')).filter_map(|name| name.parse().ok())

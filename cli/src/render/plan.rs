@@ -298,7 +298,8 @@ fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Ve
     }
 }
 
-/// Describes the sizes of a file before and after the change, each with the first 12 digits of its digest.
+/// Describes the sizes of a file before and after the change, each with the first 12 digits of the SHA-256
+/// digest.
 fn digests(before: Option<&FileView>, after: Option<&FileView>) -> String {
     let known = |view: &FileView| {
         let digest = view.sha256.as_deref().and_then(|digest| digest.get(..12));

@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the result for a managed host without any problem. The fields in `given` replace those of its
+    /// Returns the result for a managed host without any problem. The fields in `given` replace fields of the
     /// status.
     fn host(name: &str, given: &Value) -> HostResult {
         let mut status = json!({

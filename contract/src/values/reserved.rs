@@ -1,4 +1,4 @@
-//! Paths on a host that only their own tools may write, such as `/etc/passwd`.
+//! Paths on a host that NixFleet must leave to other tools, such as `/etc/passwd`.
 //!
 //! The list is in `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the
 //! same paths. The file is in this crate because the crate is built without the rest of the repository.

@@ -1,5 +1,5 @@
-//! Diagnostics of the program on standard error: events of `tracing`, as requested by `-vv` or the
-//! environment.
+//! Diagnostics of the program: events of the `tracing` crate, printed on standard error if `-vv` or
+//! environment variables request them.
 
 use std::env;
 use std::io::{self, Write};
@@ -13,21 +13,21 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::render::{self, Progress};
 
-/// The environment variable that selects events.
+/// The environment variable that selects which diagnostic events are printed.
 const FILTER: &str = "NIXFLEET_LOG";
-/// The environment variable that selects the format.
+/// The environment variable that selects the format of diagnostic events.
 const FORMAT: &str = "NIXFLEET_LOG_FORMAT";
-/// The start of the target of each event of this program.
+/// The prefix that the `tracing` targets of all events of this program have in common.
 const OURS: &str = "nixfleet";
 
-/// The format in which events are written.
+/// The format in which diagnostic events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Text,
     Json,
 }
 
-/// The requested selection of events, with their format.
+/// The diagnostic events that the user requested, and their format.
 #[derive(Debug)]
 pub struct Diagnostics {
     filter: EnvFilter,
@@ -59,7 +59,7 @@ impl Diagnostics {
         Ok(Some(Self { filter, format }))
     }
 
-    /// Starts to write events to standard error, above the live view of `progress`.
+    /// Starts to write diagnostic events to standard error, above the live view of `progress`.
     pub fn begin(self, progress: Progress) {
         let Self { filter, format } = self;
         let lines = Lines { progress, format };
@@ -84,9 +84,9 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Parses directives. `tracing` interprets a bare word that is not a level as a target, even if no event has
-/// this target. Such a word is refused unless it starts with [`OURS`], since it is most likely a mistyped
-/// level.
+/// Parses the directives of [`FILTER`]. `tracing` takes a word that is not a level for a target, even if no
+/// event has this target. Here, such a word is refused unless it starts with [`OURS`], since it is most
+/// likely a mistyped level.
 fn parse(filter: &str) -> Result<EnvFilter, Problem> {
     for word in filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !word.starts_with(OURS) {
@@ -107,8 +107,8 @@ fn wrong(name: &str, why: String) -> Problem {
     Problem::new(Code::Usage, format!("the value of {name} is not valid")).because(why).help(help)
 }
 
-/// A writer that prints each event as a line. Events contain text from hosts, so invisible characters are
-/// escaped.
+/// A writer that prints each diagnostic event as a line. Events may contain text from hosts, so invisible
+/// characters are escaped.
 #[derive(Clone)]
 struct Lines {
     progress: Progress,
@@ -124,7 +124,7 @@ impl Lines {
     }
 }
 
-/// Returns equivalent JSON in which invisible characters are escaped.
+/// Returns the same JSON value with invisible characters escaped.
 fn json(event: &str) -> serde_json::Result<String> {
     let raw: &RawValue = serde_json::from_str(event)?;
     let mut line = Vec::new();
@@ -133,7 +133,7 @@ fn json(event: &str) -> serde_json::Result<String> {
 }
 
 impl Write for Lines {
-    /// Writes one event, since `tracing-subscriber` passes each event in a single call.
+    /// Writes one whole event: `tracing-subscriber` passes each event in a single call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = self.line(String::from_utf8_lossy(event).trim_end());
         self.progress.suspend(|| render::err(line));

@@ -1,11 +1,11 @@
-//! The JSON document of a command. It is the only output on standard output.
+//! The JSON document that a command prints with `--json`. Nothing else is printed on standard output.
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::problem::Problem;
 use nixfleet_operator::operation::rollout_view::RolloutView;
 use serde::Serialize;
 
-/// The JSON document of a command.
+/// The JSON document that a command prints with `--json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document<T> {
@@ -15,7 +15,7 @@ pub struct Document<T> {
     command: &'static str,
     /// One entry for each selected host, sorted by name.
     hosts: Vec<T>,
-    /// For `plan`, `apply` and `rollback`, the waves and the end of the rollout.
+    /// Only for `plan`, `apply` and `rollback`: the waves of the rollout, and how the rollout ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout: Option<RolloutView>,
     /// The reason why the command stopped before it reached any host.

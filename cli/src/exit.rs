@@ -9,12 +9,12 @@ use nixfleet_operator::host_result::HostResult;
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok, unchanged or deferred, or partial without a failure. Hosts that the inventory
-    /// excludes do not count.
+    /// Every host is ok, unchanged or deferred, or is partial for a reason that is no failure. Hosts that the
+    /// inventory excludes are ignored.
     Good = 0,
     /// The command line, the flake or the inventory is wrong, or the user declined; nothing was touched.
     Refused = 1,
-    /// A host is not as it should be, or standard output is incomplete.
+    /// At least one host is not as it should be, or standard output is incomplete.
     HostFailed = 2,
     /// The plan has changes, and the user requested this exit code.
     Changes = 3,
@@ -29,8 +29,8 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// Returns the exit code for the results of hosts. With `strict`, deferred and partial hosts count as
-    /// failures.
+    /// Returns the exit code that follows from the results of all hosts. With `strict`, deferred and partial
+    /// hosts count as failures.
     pub fn of(results: &[HostResult], interrupted: bool, strict: bool) -> Self {
         if interrupted {
             Self::Interrupted

@@ -1,9 +1,10 @@
 //! The command line of NixFleet: its arguments, its questions and its output. The operations themselves are
 //! in `nixfleet-operator`.
 //!
-//! The program only calls [`run`]. The other public items format data from hosts, and are public for fuzzing.
+//! The program only calls [`run`]. The other public items format data from hosts. They are public so that
+//! fuzz targets can call them.
 
-// Tests run programs.
+// Only tests may run programs directly.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod args;

@@ -1,4 +1,4 @@
-//! A run of the program, from the command line to the exit code.
+//! One run of the `nixfleet` program, from the command line to the exit code.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -32,7 +32,7 @@ use nixfleet_operator::stop::Stop;
 const NOT_TOLD: &str =
     "\ninterrupted after everything was done; some of those to be notified may not have been";
 
-/// Time allowed for cancelled tasks to end, such as the command of a health check.
+/// Time that cancelled tasks, such as the command of a health check, have to end before the program exits.
 const MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs the program with a command line. The first word is the name of the program.
@@ -49,7 +49,8 @@ pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => {
             let error = tip::with(error);
-            // A closed standard output is not an error.
+            // If the text cannot be printed, for example because standard output is closed, the exit code
+            // stays the same.
             let _ = error.print();
             if error.use_stderr() { Exit::Refused } else { Exit::Good }.into()
         }
@@ -104,7 +105,8 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
             result = command::execute(&cli.command, &context) => result,
             () = interrupt.leave() => return Err(interrupted(name, &interrupt)),
         };
-        // The user can interrupt waiting for a slow listener.
+        // Event listeners may be slow, for example when they send notifications. The user can stop waiting
+        // for them.
         tokio::select! {
             () = events.settle() => {}
             () = interrupt.again() => render::err(NOT_TOLD),
@@ -122,8 +124,8 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
             () = interrupt.again() => {}
         }
     });
-    // Tasks that are still running end with the runtime. The limit is for a question that was not answered,
-    // which would otherwise block the exit.
+    // Tasks that are still running are cancelled. The time limit is needed if the user left without answering
+    // a question, because reading the answer cannot be cancelled and would block the exit.
     runtime.shutdown_timeout(MOMENT);
     exit
 }
@@ -133,8 +135,8 @@ fn shows(progress: Progress) -> Show {
     Arc::new(move |line: &str| progress.suspend(|| render::err(line)))
 }
 
-/// Returns the requested diagnostics. Completion never prints any, since they would disturb the line that is
-/// being typed.
+/// Returns the diagnostics that the user requested. The completion command never prints diagnostics, since
+/// they would disturb the line that the user is typing.
 fn diagnostics(cli: &Cli) -> Result<Option<Diagnostics>, Problem> {
     match cli.command {
         Command::Complete { .. } => Ok(None),
@@ -142,7 +144,7 @@ fn diagnostics(cli: &Cli) -> Result<Option<Diagnostics>, Problem> {
     }
 }
 
-/// Creates the event bus, with the listener of `--events` if requested.
+/// Creates the event bus. With `--events`, adds the listener that prints each event as JSON.
 fn bus(output: OutputArgs) -> Bus {
     let bus = Bus::default();
     if output.events {
@@ -161,7 +163,8 @@ fn record_history(events: &Bus) {
     }
 }
 
-/// Returns the error for a command that the user left at once, with the state in which it left the hosts.
+/// Returns the error for a command that the user ended at once, without waiting for hosts. The error
+/// describes how far the changes on the hosts had come.
 fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     let problem = Problem::new(Code::Usage, "interrupted");
     match interrupt.hosts() {
@@ -179,8 +182,7 @@ fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     .into()
 }
 
-/// Reports the end of a command, and returns the exit code. A problem or bug that ended the command is
-/// printed.
+/// Reports the end of a command, prints the problem or bug that ended it, if any, and returns the exit code.
 fn ended(
     command: &'static str,
     output: OutputArgs,
@@ -205,8 +207,8 @@ fn ended(
     let duration_ms = operation::context::milliseconds(began);
     let exit_code = exit as u8;
     let told = problem.clone();
-    // The event is sent before the last messages, since it removes the live view, which could otherwise erase
-    // them.
+    // This event removes the live view. It is sent before the last messages are printed, because the live
+    // view could otherwise erase these messages.
     events.say(EventKind::CommandEnded {
         command: command.to_owned(),
         exit_code,
@@ -214,7 +216,7 @@ fn ended(
         problem: told,
     });
     if interrupted && problem.is_some() {
-        // The terminal has printed ^C without a line end.
+        // The terminal showed `^C` without a line end, so the line is ended here.
         render::err("");
     }
     if let Some(problem) = problem {

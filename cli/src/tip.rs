@@ -1,10 +1,10 @@
-//! Tips for arguments of other tools that this program does not accept.
+//! Tips for users who type an argument that other tools have but this program does not.
 
 use clap::Error;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Adds the right way to write a common wrong argument to an error.
+/// Replaces clap's own tip in some errors about wrong arguments by a tip that shows what to type instead.
 pub fn with(mut error: Error) -> Error {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let nothing_is_like_it = error.get(ContextKind::SuggestedSubcommand).is_none();
@@ -18,19 +18,20 @@ pub fn with(mut error: Error) -> Error {
     }
     let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => of_flag(word),
-        // Words before `--` select hosts.
+        // The user probably forgot the `--` before the command: words before `--` select hosts.
         (ErrorKind::MissingRequiredArgument, _) if usage.contains("nixfleet run") => {
             Some("write the command after `--`, such as: nixfleet run web-1 -- uptime")
         }
         _ => return error,
     };
-    // Remove clap's own tip, which would explain how to pass the word as the name of a host.
+    // clap's own tip is replaced or removed: it would explain how to pass the wrong flag as the name of a
+    // host.
     let tips = tip.map_or(ContextValue::None, |tip| ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     error.insert(ContextKind::Suggested, tips);
     error
 }
 
-/// Returns the tip for an unknown flag.
+/// Returns the tip for an unknown flag with which other tools select hosts; `None` for any other flag.
 fn of_flag(word: &str) -> Option<&'static str> {
     let is_limit = matches!(word, "-l" | "--limit" | "--hosts");
     is_limit.then_some(

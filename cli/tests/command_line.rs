@@ -9,8 +9,8 @@ use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 
-/// Creates a command that runs the program in an empty directory, without a terminal and without a flake in
-/// the environment.
+/// Creates a command that runs the program with the arguments in `line`, without a terminal and without a
+/// flake in the environment.
 fn nixfleet(directory: &Path, line: &str) -> Command {
     let mut command = cargo_bin_cmd!("nixfleet");
     command
@@ -73,7 +73,7 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
 
 #[test]
 fn a_bare_argument_selects_hosts() {
-    // Each command gets as far as looking for the flake, which does not exist.
+    // Each command accepts its arguments, and then fails because there is no flake.
     for line in ["plan web-1", "hosts all", "status web-1,web-2", "apply --yes @web", "run web-1 -- uptime"] {
         assert!(stderr(line).contains("NF-102"), "{line}");
     }
@@ -165,7 +165,7 @@ fn output_that_is_lost_is_no_success() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let said = "error: standard output is not complete: No space left on device (os error 28)\n";
     assert_eq!(lost(&mut program, full.into()), (Some(2), said.to_owned()));
-    // A reader that has read enough closes the pipe.
+    // A reader such as `head` may close the pipe early, which is no error.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(lost(&mut program, writer.into()), (Some(0), String::new()));
@@ -222,7 +222,7 @@ fn offered(directory: &Path, line: &str) -> String {
 #[test]
 fn bash_completes_what_is_typed_and_evaluates_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    // An evaluation of this flake would fail.
+    // This flake cannot be evaluated, so the test would fail if completion evaluated it.
     std::fs::write(directory.path().join("flake.nix"), "throw \"evaluated\"").unwrap();
     assert_eq!(offered(directory.path(), "nixfleet roll"), "rollback");
     assert_eq!(

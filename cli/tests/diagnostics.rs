@@ -1,4 +1,4 @@
-//! Tests of diagnostics: they are printed on standard error on request, and contain no secrets.
+//! Tests of diagnostics, which are printed on standard error if requested and contain no secrets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// A secret that must never be printed.
 const SECRET: &str = "hunter2";
 
-/// Creates a directory with a flake and a `nix` program that fails.
+/// Creates a directory that contains a flake, and a program `nix` that fails.
 fn fleet() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("flake.nix"), "{ }").unwrap();
@@ -38,7 +38,7 @@ fn nixfleet(directory: &Path, line: &str) -> Command {
     command
 }
 
-/// Returns the output on both streams of a command that exits with code 1.
+/// Runs a command that must exit with code 1, and returns its standard output and standard error.
 fn said(mut command: Command) -> (String, String) {
     let output = command.assert().code(1).get_output().clone();
     let said = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -46,7 +46,7 @@ fn said(mut command: Command) -> (String, String) {
     said
 }
 
-/// The start of the line about the `nix` program.
+/// The start of the diagnostic line that reports that the `nix` program ended.
 const PROCESS: &str = "DEBUG nixfleet::process: process ended command=\"nix ";
 
 #[test]

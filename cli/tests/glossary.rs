@@ -21,8 +21,8 @@ fn entries(page: &str) -> Vec<(&str, &str)> {
     page.split("\n## ").skip(1).map(|entry| entry.split_once('\n').unwrap()).collect()
 }
 
-/// Returns all outcomes. They are extracted from the error message with which serde refuses an unknown
-/// outcome.
+/// Returns the names of all outcomes. They are extracted from the error message with which serde refuses an
+/// unknown outcome.
 fn outcomes() -> Vec<String> {
     let error = serde_json::from_str::<Outcome>("\"\"").unwrap_err().to_string();
     let (_, expected) = error.split_once("expected ").unwrap();
@@ -87,7 +87,7 @@ fn terms_come_from_a_to_z_and_each_link_leads_somewhere() {
     }
 }
 
-/// Returns the anchor of a heading, as GitHub and similar services generate it.
+/// Returns the link anchor that GitHub and similar services generate for a heading.
 fn slug(heading: &str) -> String {
     let title = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
     title.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()

@@ -1,4 +1,4 @@
-//! Tests that files of the first schema on an operator's machine can still be read.
+//! Tests that files with schema version 1, which are on an operator's machine, can still be read.
 
 #![allow(clippy::unwrap_used)]
 

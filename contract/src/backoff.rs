@@ -17,7 +17,7 @@ impl Backoff {
         Self { next, longest }
     }
 
-    /// Returns the next pause. Each call returns a longer pause until the maximum is reached.
+    /// Returns the next pause. Each pause is twice as long as the previous one, up to the maximum.
     pub fn pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(self.longest);

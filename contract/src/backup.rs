@@ -44,9 +44,9 @@ pub struct Backup {
     pub kind: BackupReason,
     /// The path that was backed up; the last component of `place` if that path is not known.
     pub path: String,
-    /// The location of the backup on the host.
+    /// The path of the backup itself on the host.
     pub place: String,
-    /// The generation whose apply or rollback made the backup, if known.
+    /// The number of the generation whose apply or rollback made the backup, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// The time at which the backup was made, in seconds since 1970-01-01 UTC.
@@ -59,10 +59,10 @@ pub struct Backup {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub link: bool,
     /// Whether the backup is a directory with its content. In that case, `size` is the total size of the
-    /// files in it; files below a directory that users other than root may change are not counted.
+    /// files in it; files in a subdirectory that users other than root may change are not counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
-    /// Whether the backup is restored when management of its path ends.
+    /// Whether the backup is restored when NixFleet stops managing the path.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needed: bool,
 }
@@ -77,13 +77,14 @@ pub struct Backups {
     pub at: u64,
     /// The backups, sorted by path, then by age, oldest first.
     pub backups: Vec<Backup>,
-    /// The filesystem that holds the backups.
+    /// Free and total space of the filesystem that holds the backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// An interrupted change, which is recovered before any backup is dropped.
+    /// A description of an interrupted change, which is recovered before any backup is dropped; `None` if
+    /// there is no interrupted change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// The reason why no backup can be dropped at present.
+    /// The reason why no backup can be dropped now, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
@@ -108,7 +109,7 @@ pub struct DropReport {
     pub outcome: Outcome,
     /// The backups that were dropped.
     pub dropped: Vec<Backup>,
-    /// The filesystem that held the dropped backups, measured after the run.
+    /// Free and total space, after the run, of the filesystem that held the dropped backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
     /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
@@ -117,11 +118,11 @@ pub struct DropReport {
     /// The problem that occurred, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// Wall-clock time on the host, in milliseconds.
+    /// How long the run took on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// The JSON line that precedes the content of a backup.
+/// The JSON line that the host sends before the content of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {

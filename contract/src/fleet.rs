@@ -1,5 +1,5 @@
-//! The inventory of a fleet: plain data that the evaluation of `nixfleet.fleet` returns without evaluating
-//! any package.
+//! The inventory of a fleet: plain data from the flake output `nixfleet.fleet`, which Nix evaluates without
+//! evaluating any package.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::values::{Word, word};
 pub struct Fleet {
     /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The Git revision of the flake, with `-dirty` if the tree has changes; `None` without Git.
+    /// The Git revision of the flake, with `-dirty` if there are uncommitted changes; `None` without Git.
     #[serde(default)]
     pub revision: Option<String>,
     /// The hosts, by name.
     #[serde(deserialize_with = "hosts")]
     pub hosts: BTreeMap<String, Host>,
-    /// The options of the rollout policy that the fleet sets.
+    /// The rollout policy options that the inventory sets for the whole fleet.
     #[serde(default)]
     pub rollout: PolicyOptions,
     /// Recipients of rollout notifications, by name.
@@ -62,7 +62,7 @@ fn by_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     entries.into_iter().map(|(name, entry)| Ok((word::checked(word, name)?, entry))).collect()
 }
 
-/// The settings of a tag, for the hosts that carry it.
+/// The settings of a tag, which apply to the hosts that carry the tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tag {
@@ -72,7 +72,7 @@ pub struct Tag {
     /// The tags whose hosts are changed after the hosts of this tag.
     #[serde(deserialize_with = "word::tags")]
     pub before: Vec<String>,
-    /// The options of the rollout policy for a selection in which each host carries the tag.
+    /// The rollout policy options that apply if all selected hosts carry the tag.
     pub rollout: PolicyOptions,
 }
 
@@ -83,7 +83,7 @@ pub struct Host {
     /// The name of the host, equal to its key in [`Fleet::hosts`].
     #[serde(deserialize_with = "word::host")]
     pub name: String,
-    /// The base of the host, which selects the backend that compiles it.
+    /// The base of the host. It decides which backend compiles the host's configuration.
     pub base: Base,
     /// The Nix system of the host, such as `x86_64-linux`.
     #[serde(deserialize_with = "word::system")]
@@ -99,13 +99,13 @@ pub struct Host {
     /// Time limits for waiting for the host.
     #[serde(default)]
     pub timeouts: Timeouts,
-    /// The tags of the host, selected with `--tag` and `@tag`.
+    /// The tags of the host. `--tag prod` and `@prod` select the hosts that carry the tag `prod`.
     #[serde(default, deserialize_with = "word::tags")]
     pub tags: Vec<String>,
     /// The roles of the host.
     #[serde(default, deserialize_with = "word::labels")]
     pub roles: Vec<String>,
-    /// The reason why applies skip the host; `None` if they do not.
+    /// The reason why an apply skips the host; `None` if an apply does not skip it.
     #[serde(default)]
     pub maintenance: Option<String>,
     /// The generation or revision that the host is pinned to, if any.
@@ -144,13 +144,13 @@ pub enum Base {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// The number of seconds within which a change must be confirmed over a new connection; `None` if no
-    /// confirmation is needed.
+    /// How many seconds the host waits after a change until the operator confirms it over a new connection.
+    /// Without a confirmation, the host rolls back. `None` if no confirmation is needed.
     pub confirm_timeout: Option<u64>,
 }
 
 impl Default for Rollout {
-    /// Returns the defaults that `defaults.rollout` of the inventory has.
+    /// Returns the default values of the inventory option `defaults.rollout`.
     fn default() -> Self {
         Self { confirm_timeout: Some(30) }
     }
@@ -160,29 +160,29 @@ impl Default for Rollout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timeouts {
-    /// Limit for the host to accept a connection.
+    /// Time in which the host has to accept a connection.
     pub connect: u64,
-    /// Limit without data on a connection, after which the connection counts as broken.
+    /// Time without any data after which a connection counts as broken.
     pub silence: u64,
-    /// Limit for the host to return its status or a plan.
+    /// Time in which the host has to return its status or a plan.
     pub answer: u64,
-    /// Limit for copying a closure.
+    /// Time that copying a closure may take.
     pub copy: u64,
-    /// Limit for a change including its health checks, or for the health checks alone.
+    /// Time that a change including its health checks may take, or that `nixfleet check` may take.
     pub change: u64,
-    /// Limit for a host to be reachable again after its connection broke during a change. It is counted in
-    /// addition to the time after which the host rolls back by itself.
+    /// Time in which a host has to be reachable again if its connection breaks during a change. It is added
+    /// to the time after which the host rolls back by itself.
     pub rejoin: u64,
 }
 
 impl Default for Timeouts {
-    /// Returns the defaults that `defaults.timeouts` of the inventory has.
+    /// Returns the default values of the inventory option `defaults.timeouts`.
     fn default() -> Self {
         Self { connect: 10, silence: 15, answer: 300, copy: 7200, change: 3600, rejoin: 120 }
     }
 }
 
-/// SSH settings of a host. The user's own `ssh` configuration applies as well.
+/// SSH settings of a host. The operator's own `ssh` configuration applies as well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ssh {
@@ -191,7 +191,8 @@ pub struct Ssh {
     pub user: String,
     /// The TCP port.
     pub port: u16,
-    /// The pinned public host key, in the format of `known_hosts` without the host name: `ssh-ed25519 AAAA…`.
+    /// The pinned public host key, in the format of `known_hosts` without the host name, such as
+    /// `ssh-ed25519 AAAA…`.
     #[serde(default)]
     pub host_key: Option<String>,
 }

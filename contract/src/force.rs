@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
-/// An objection that the operator overrules. Its JSON value is the value of `--force` on the command line.
+/// An objection of a host to a change, which the operator overrules with `--force`. In JSON, it is the value
+/// that `--force` takes on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Force {
-    /// Apply a change that would lock out the user who applies it.
+    /// Apply a change even if it would lock out the user who applies it.
     Lockout,
-    /// Apply to a host that was last applied as another host of the inventory.
+    /// Apply to a host even if the configuration of another host of the inventory was last applied to it.
     HostName,
     /// Keep a change even if its health checks fail or cannot be tried.
     HealthChecks,
@@ -22,24 +23,24 @@ pub enum Force {
     Path(ManagedPath),
 }
 
-/// The objections other than paths, each with its value on the command line.
+/// Every objection except [`Force::Path`], with its value on the command line.
 const NAMED: [(Force, &str); 3] =
     [(Force::Lockout, "lockout"), (Force::HostName, "host-name"), (Force::HealthChecks, "health-checks")];
 
 impl Force {
-    /// Returns whether the operator's choice overrules a problem.
+    /// Returns whether this value of `--force` overrules a problem.
     #[must_use]
     pub fn overrules(&self, problem: &Problem) -> bool {
         match self {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
-            // An excluded path does not get a problem in the first place.
+            // The plan excludes this path, so it reports no problem about the path.
             Self::Path(_) => false,
         }
     }
 
-    /// Returns the excluded path of [`Force::Path`].
+    /// Returns the path that `--force PATH` excludes from a change; `None` for every other objection.
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
         match self {

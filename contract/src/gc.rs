@@ -10,7 +10,7 @@ use crate::generation::GenerationInfo;
 use crate::outcome::Outcome;
 use crate::problem::Problem;
 
-/// The generations that a garbage collection keeps in addition to those that are needed.
+/// Which generations a garbage collection keeps in addition to the generations that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Retention {
@@ -23,7 +23,7 @@ pub enum Retention {
 /// A request for a garbage collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The generations to keep.
+    /// The generations to keep in addition to the generations that are needed.
     pub retention: Retention,
     /// The generations that the inventory pins the host to.
     pub pinned: BTreeSet<u64>,
@@ -34,7 +34,7 @@ pub struct Request {
     pub rollouts: BTreeSet<Passage>,
 }
 
-/// A change of the generation of a host during a rollout, written as two numbers: `6:7`.
+/// A change of the generation of a host during a rollout, written as two generation numbers, such as `6:7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Passage {
     /// The number of the generation before the change.
@@ -44,7 +44,7 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Returns whether the change starts from or leads to a generation.
+    /// Returns whether the change starts from a generation or leads to it.
     #[must_use]
     pub const fn touches(self, number: u64) -> bool {
         self.before == number || self.after == number
@@ -122,7 +122,7 @@ pub struct Judged {
     /// The generation.
     #[serde(flatten)]
     pub info: GenerationInfo,
-    /// The reasons to keep the generation. It is dropped if there are none.
+    /// The reasons to keep the generation. A generation without a reason is dropped.
     pub needed: Vec<Need>,
 }
 
@@ -140,19 +140,21 @@ impl Judged {
 pub struct GcPlan {
     /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// A digest of the set of generations to drop. An approval that was given for another set is refused.
+    /// A digest of the set of generations to drop. If the set changes after the user approved it, the host
+    /// refuses to drop any.
     pub fingerprint: String,
-    /// The time relative to which ages are computed, in seconds since 1970-01-01 UTC.
+    /// The time from which the ages of generations are computed, in seconds since 1970-01-01 UTC.
     pub at: u64,
     /// All generations of the host, oldest first.
     pub generations: Vec<Judged>,
-    /// An interrupted change, which is recovered before any generation is dropped.
+    /// A description of an interrupted change, which is recovered before any generation is dropped; `None` if
+    /// there is no interrupted change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// The filesystem of the Nix store.
+    /// Free and total space of the filesystem of the Nix store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// The reason why no generation can be dropped at present.
+    /// The reason why no generation can be dropped now, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
@@ -170,7 +172,7 @@ pub struct GcReport {
     /// The result of a garbage collection of the Nix store, if the run included one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collected: Option<Collected>,
-    /// The filesystem of the Nix store, measured after the run.
+    /// Free and total space of the filesystem of the Nix store, after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
     /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
@@ -179,7 +181,7 @@ pub struct GcReport {
     /// The problem that occurred, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// Wall-clock time on the host, in milliseconds.
+    /// How long the run took on the host, in milliseconds.
     pub duration_ms: u64,
 }
 

@@ -27,15 +27,15 @@ pub struct GenerationInfo {
     pub made: Made,
 }
 
-/// The creator and the source revision of a generation. Both are `None` if an older `NixFleet` made it, since
-/// that version did not record them.
+/// The creator and the source revision of a generation. Both are `None` if an older `NixFleet` made the
+/// generation, since that version did not record them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Made {
     /// The creator, as `user@machine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// The revision of the flake in Git, with `-dirty` if the tree had changes.
+    /// The revision of the flake in Git, with `-dirty` if there were uncommitted changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
 }

@@ -25,21 +25,21 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Adds the revision of the flake that the run applies.
+    /// Adds the revision of the flake that the run applies to the record.
     #[must_use]
     pub fn of_revision(mut self, revision: Option<String>) -> Self {
         self.revision = revision;
         self
     }
 
-    /// Adds the id of the run.
+    /// Adds the id of the run to the record.
     #[must_use]
     pub fn of_run(mut self, run: RunId) -> Self {
         self.run = Some(run);
         self
     }
 
-    /// Describes the run in one sentence. `now` is in seconds since 1970-01-01 UTC.
+    /// Describes the run in one sentence. `now` is the current time, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn described(&self, now: u64) -> String {
         let Self { who, command, pid, since, .. } = self;

@@ -1,4 +1,4 @@
-//! Files of a generation that tools on the host check before a change.
+//! Managed files that the host's own tools, such as sshd and sudo, check before a change.
 //!
 //! During planning, the closure may not be on the host yet. Therefore, the contents of these files are sent
 //! with the manifest, up to a limit.
@@ -12,35 +12,36 @@ use serde::de::IgnoredAny;
 use crate::manifest::{Entry, FileEntry, Manifest};
 use crate::values::ManagedPath;
 
-/// Directories of the configuration of sshd, sudo, PAM and systemd. Their files are small.
+/// Directories that contain configuration files of sshd, sudo, PAM and systemd. These files are small.
 pub const ROOMS: [&str; 5] =
     ["/etc/ssh", "/etc/sudoers.d", "/etc/pam.d", "/etc/security", "/etc/systemd/system"];
-/// Further configuration files of these tools.
+/// Files outside of [`ROOMS`] that belong to the configuration of the same tools.
 pub const FILES: [&str; 1] = ["/etc/sudoers"];
-/// Maximum size of one file whose content is sent, in bytes.
+/// Maximum size of one file whose content is sent to the host for a plan, in bytes.
 pub const EACH: u64 = 1024 * 1024;
-/// Maximum size of all contents that are sent together, in bytes. All units and rules of a host are far
-/// smaller.
+/// Maximum total size of the file contents that are sent to the host for one plan, in bytes. The unit files
+/// and other configuration files of a host are far smaller in total.
 pub const ALL: u64 = 16 * 1024 * 1024;
-/// Maximum number of contents that are sent. Their lengths are passed as arguments of one command line, which
-/// must not become too long.
+/// Maximum number of file contents that are sent to the host for one plan. The number is limited because the
+/// command line that receives the contents lists the length of each.
 pub const COUNT: usize = 4096;
 
-/// Time limit for all tools that check a plan, without the `validate` commands. It is short because a person
-/// waits for the plan.
+/// Total time limit for the host's own tools when they check a plan. The limit is short because a person
+/// waits for the plan. It does not include the `validate` commands, which have their own limit.
 pub const TOOLS: Duration = Duration::from_secs(60);
 /// Time limit for the `validate` command of one file.
 pub const COMMAND: Duration = Duration::from_secs(60);
-/// Time allowed for stopping a command that exceeded its limit.
+/// Time allowed for stopping a `validate` command that exceeded its time limit.
 const END: Duration = Duration::from_secs(1);
 
-/// Returns the time limit for validating a plan. `commands` is the number of files with a `validate` command.
+/// Returns the time limit for all checks of a plan by tools and `validate` commands. `commands` is the number
+/// of files with a `validate` command.
 #[must_use]
 pub fn patience(commands: usize) -> Duration {
     (0..commands).fold(TOOLS, |patience, _| patience + COMMAND + END)
 }
 
-/// Returns the number of files in a manifest with a `validate` command, or 0 if the manifest cannot be read.
+/// Returns how many files of a manifest have a `validate` command; 0 if the manifest cannot be read.
 #[must_use]
 pub fn commands(manifest: &[u8]) -> usize {
     #[derive(Deserialize)]
@@ -55,8 +56,8 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// Returns the files of a manifest that a tool checks if they change. `user` is the user who logs in to the
-/// host; the file with the SSH keys of that user is included.
+/// Returns the files of a manifest that a tool on the host checks when the files change. `user` is the user
+/// who logs in to the host. The file that contains the SSH keys of this user is included.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
         Entry::File(file) => is_inspected(path, file, user).then_some(file),
@@ -64,13 +65,14 @@ pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = 
     })
 }
 
-/// Returns whether a tool checks a file if it changes.
+/// Returns whether a tool on the host checks this file when the file changes.
 #[must_use]
 pub fn is_inspected(path: &ManagedPath, file: &FileEntry, user: &str) -> bool {
     file.validate.is_some() || is_for_tools(path, user)
 }
 
-/// Returns whether a file belongs to a tool that checks all its files together.
+/// Returns whether a file may be part of the configuration of sshd, sudo, PAM or systemd, including files
+/// that may contain SSH keys. These tools check all their files together.
 #[must_use]
 pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
     let below = |room: &str| path.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
@@ -80,7 +82,7 @@ pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
         || path.contains("/.ssh/")
 }
 
-/// Returns whether the name of a file suggests that it contains authorized SSH keys.
+/// Returns whether a file may contain authorized SSH keys, judging by the name of the file.
 #[must_use]
 pub fn may_hold_keys(path: &ManagedPath, user: &str) -> bool {
     path.name() == user || path.name().contains("authorized_keys")

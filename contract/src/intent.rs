@@ -21,13 +21,13 @@ pub struct Intent {
     pub schema: u32,
     /// The name of the host.
     pub host: String,
-    /// The base that the intent was compiled for, `ubuntu`.
+    /// The base that the intent was compiled for. The builder accepts only `ubuntu`.
     pub base: String,
     /// The Nix system of the host.
     pub system: String,
     /// The store path of the activator binary for the host.
     pub activator: String,
-    /// The store path of the package profile; `None` without packages.
+    /// The store path of the package profile; `None` if the host has no packages.
     pub profile: Option<String>,
     /// The packages of the profile.
     pub packages: Vec<Package>,
@@ -88,7 +88,7 @@ pub struct User {
     pub system: bool,
     /// The comment field of the account.
     pub description: String,
-    /// Fields that no module sets. Their values are those of a new account.
+    /// Fields that no module sets. They contain the values that a new account gets.
     #[serde(default)]
     pub unstated: BTreeSet<UserField>,
 }
@@ -99,7 +99,7 @@ pub struct User {
 pub struct Directory {
     /// Absolute path.
     pub path: String,
-    /// Octal permission bits, `0755`.
+    /// Octal permission bits, such as `0755`.
     pub mode: String,
     /// Name of the owner.
     pub owner: String,
@@ -115,9 +115,9 @@ pub struct File {
     pub path: String,
     /// The content, as inline text.
     pub text: Option<String>,
-    /// A regular file in the Nix store with the content.
+    /// The path of a regular file in the Nix store that contains the content.
     pub source: Option<String>,
-    /// Octal permission bits, `0644`.
+    /// Octal permission bits, such as `0644`.
     pub mode: String,
     /// Name of the owner.
     pub owner: String,
@@ -127,11 +127,11 @@ pub struct File {
     pub restart_units: Vec<String>,
     /// Units to reload when the file changes.
     pub reload_units: Vec<String>,
-    /// A command to run after the file has changed, as a list of words.
+    /// A command, as a list of words, that is run after the file has changed.
     #[serde(default)]
     pub on_change: Option<Vec<String>>,
-    /// A command that must accept the new content before it is installed; `%s` is replaced by the path of the
-    /// staged file.
+    /// A command that checks the new content before the file is installed. `%s` in the command is replaced by
+    /// the path of a staged file with the new content.
     pub validate: Option<Vec<String>>,
     /// How to handle an unmanaged file that exists at the path.
     pub on_conflict: OnConflict,
@@ -145,7 +145,7 @@ pub struct Link {
     pub path: String,
     /// The target of the link: an absolute path, or a path relative to the directory of the link.
     pub target: String,
-    /// How to handle something unmanaged that exists at the path.
+    /// How to handle a file, link or directory that exists at the path and is not managed yet.
     pub on_conflict: OnConflict,
 }
 
@@ -155,13 +155,13 @@ pub struct Link {
 pub struct Absent {
     /// Absolute path.
     pub path: String,
-    /// Whether a directory may be removed together with its content.
+    /// Whether NixFleet may remove a directory from the path together with its content.
     pub recursive: bool,
-    /// Units to restart when something is removed from the path or put back.
+    /// Units to restart when a file, link or directory is removed from the path or restored to it.
     pub restart_units: Vec<String>,
-    /// Units to reload when something is removed from the path or put back.
+    /// Units to reload when a file, link or directory is removed from the path or restored to it.
     pub reload_units: Vec<String>,
-    /// How to handle something unmanaged that exists at the path.
+    /// How to handle a file, link or directory that exists at the path and is not managed yet.
     pub on_conflict: OnConflict,
 }
 
@@ -183,7 +183,7 @@ pub struct Unit {
     pub restart_if_changed: bool,
     /// Whether to reload the unit when its files change, instead of restarting it.
     pub reload_if_changed: bool,
-    /// Whether to stop the unit when its management ends.
+    /// Whether to stop the unit when NixFleet stops managing it.
     pub stop_if_removed: bool,
     /// Time limit for starting the unit, in seconds; systemd's own limit if `None`.
     #[serde(default)]
@@ -220,13 +220,13 @@ pub struct HealthCheck {
     pub name: String,
     /// A unit that must be active.
     pub unit: Option<String>,
-    /// How long the unit must have been active.
+    /// How long the unit in `unit` must have been active.
     pub stable_for: u64,
     /// An HTTP request that must succeed.
     pub http: Option<HttpCheck>,
     /// A TCP port that must accept connections.
     pub tcp: Option<TcpCheck>,
-    /// A command that must end with exit code 0, as a list of words.
+    /// A command, as a list of words, that must end with exit code 0.
     pub command: Option<Vec<String>>,
     /// The maximum pause between two attempts.
     pub interval: u64,
@@ -236,9 +236,9 @@ pub struct HealthCheck {
     pub timeout: u64,
     /// Time to wait before the first attempt.
     pub start_delay: u64,
-    /// The place where the check runs.
+    /// The machine that runs the check: the host, or the operator's machine.
     pub from: Side,
-    /// The effect of a failed check on the change.
+    /// What happens to the change if the check fails.
     pub on_failure: OnCheckFailure,
 }
 
@@ -258,7 +258,7 @@ pub struct HttpCheck {
     pub body_contains: Option<String>,
     /// A regular expression that must match part of the body.
     pub body_matches: Option<String>,
-    /// Response headers that must be present, each with a text that its value must contain.
+    /// Response headers that must be present, each with a text that the value of the header must contain.
     pub response_headers: BTreeMap<String, String>,
     /// Maximum number of redirects to follow.
     pub max_redirects: u32,

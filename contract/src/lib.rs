@@ -3,7 +3,7 @@
 //! no clock and parses no arguments.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
-//! - [`policy`]: rollout policies
+//! - [`policy`]: rollout policies, which decide in what order and how fast hosts change
 //! - [`notification`]: recipients of rollout notifications
 //! - [`intent`]: the input that a backend passes to the builder of a host closure
 //! - [`manifest`]: the output of the builder, which a host converges to
@@ -12,7 +12,7 @@
 //! - [`plan`]: the changes that an apply would make on a host, step by step
 //! - [`step`]: the steps of a plan, by family
 //! - [`report`]: the result of a change
-//! - [`outcome`]: the outcomes of a host
+//! - [`outcome`]: the possible outcomes of a host
 //! - [`status`]: the status of a host
 //! - [`generation`]: generations of a host
 //! - [`gc`]: garbage collection of generations
@@ -22,7 +22,7 @@
 //! - [`run_id`]: the id of a run
 //! - [`problem`]: the type of every expected error
 //! - [`force`]: objections that the operator can overrule
-//! - [`login`]: the user who applies a change, and the connection
+//! - [`login`]: the user who applies a change, and the SSH connection of this user
 //! - [`backoff`]: pauses between repeated attempts
 //! - [`values`]: paths, modes and names that are checked when they are parsed
 

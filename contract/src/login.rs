@@ -1,10 +1,11 @@
-//! The user who applies a change, and the connection: the remote access that the change should preserve.
+//! The user who applies a change, and the SSH connection of this user. The change should not break this
+//! remote access.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// A user who logged in to a host. The user may act as root there.
+/// A user who logged in to a host to apply a change, directly as root or with `sudo`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
@@ -27,7 +28,7 @@ pub struct Connection {
 
 impl Login {
     /// Reads the values of `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. Returns `None` if
-    /// neither is set, since there is no remote access to preserve.
+    /// neither is set: then nobody is logged in from elsewhere, so there is no remote access to preserve.
     #[must_use]
     pub fn of(user: Option<&str>, connection: Option<&str>) -> Option<Self> {
         let connection = connection.and_then(Connection::parse);

@@ -19,7 +19,7 @@ pub struct Manifest {
     pub schema: u32,
     /// The name of the host.
     pub host: String,
-    /// The base that the manifest was compiled for, `ubuntu`.
+    /// The base that the manifest was compiled for, such as `ubuntu`.
     pub base: String,
     /// The Nix system of the host.
     pub system: String,
@@ -29,7 +29,8 @@ pub struct Manifest {
     pub groups: Vec<Group>,
     /// Users, sorted by name.
     pub users: Vec<User>,
-    /// Managed paths, each with what should exist there. A `BTreeMap` sorts parents before children.
+    /// Managed paths, each with the file, link or directory that should exist there, or with the rule that
+    /// nothing should exist. A `BTreeMap` sorts parents before children.
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units, by name.
     pub units: BTreeMap<UnitName, Unit>,
@@ -42,7 +43,7 @@ pub struct Manifest {
     pub max_file_size: Option<u64>,
 }
 
-/// The field of a manifest that shows whether the rest can be read.
+/// The schema version of a manifest, which shows whether the other fields can be read.
 #[derive(Deserialize)]
 struct ManifestHead {
     schema: u32,
@@ -57,7 +58,7 @@ impl Manifest {
         let invalid = |error: serde_json::Error| {
             Problem::new(Code::InvalidManifest, "the manifest cannot be read").because(error)
         };
-        // The manifest is parsed in one pass, since it may be large. Only if that fails, it is parsed again
+        // The manifest is parsed in one pass, since it may be large. Only if this fails is it parsed again,
         // to find its schema.
         let manifest = serde_json::from_slice::<Self>(bytes);
         let schema = match &manifest {
@@ -86,7 +87,8 @@ impl Manifest {
         access.is_private() || path.ancestors().any(is_closed)
     }
 
-    /// Returns the paths at which something should exist. Their parent directories are needed.
+    /// Returns the paths at which a file, link or directory should exist. Their parent directories must exist
+    /// too.
     pub fn standing_paths(&self) -> impl Iterator<Item = &ManagedPath> {
         self.entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Absent(_))).map(|(path, _)| path)
     }
@@ -118,8 +120,8 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name, which may be any name of an existing account. A new account is created only if the name is an
-    /// [`AccountName`].
+    /// Name, which may be any name of an existing account. If the account does not exist yet, it is created
+    /// only if the name is an [`AccountName`].
     pub name: Owner,
     /// Numeric id; chosen by the host if `None`.
     pub uid: Option<u32>,
@@ -168,7 +170,7 @@ pub enum UserField {
     Description,
 }
 
-/// The thing that should exist at a path.
+/// What should exist at a path: a directory, a file, a link, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", try_from = "EntryFields")]
 pub enum Entry {
@@ -214,8 +216,8 @@ impl Entry {
     }
 }
 
-/// The parsed form of an entry, with the fields of all kinds. Parsing it takes a fraction of the time that a
-/// tagged enum takes.
+/// The fields of all kinds of entries, as parsed from JSON. Parsing this struct takes a fraction of the time
+/// that parsing a tagged enum takes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EntryFields {
@@ -315,19 +317,20 @@ impl TryFrom<EntryFields> for Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
-    /// Octal permission bits, `0640`.
+    /// Octal permission bits, such as `0640`.
     pub mode: Mode,
     /// Name of the owner.
     pub owner: Owner,
     /// Name of the group.
     pub group: Owner,
-    /// Whether the file on the host also has an access control list. Managed files never have one.
+    /// Whether a file on the host has an access control list in addition to its mode. NixFleet itself never
+    /// sets one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub list: bool,
 }
 
 impl Access {
-    /// Returns the access of a directory that exists only because it contains something managed.
+    /// Returns the mode, owner and group of a directory that is created only because a managed path is in it.
     #[must_use]
     pub fn of_implicit_directory() -> Self {
         Self { mode: Mode::DIRECTORY, owner: Owner::root(), group: Owner::root(), list: false }
@@ -340,8 +343,8 @@ impl Access {
     }
 
     /// Returns whether only root and the owner of a directory can replace files in it. This is the case if
-    /// neither the group nor others may write to the directory, or if the directory is sticky and owned by
-    /// root.
+    /// neither the group nor other users may write to the directory, or if the directory is sticky and owned
+    /// by root.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let bits = self.mode.bits();
@@ -372,7 +375,8 @@ pub struct FileEntry {
     /// arguments. Empty if there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
-    /// A command that must accept the staged file; `%s` is replaced by the path of that file.
+    /// A command that checks the staged file before it is installed. `%s` in the command is replaced by the
+    /// path of the staged file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<String>>,
     /// How to handle an unmanaged file that exists at the path.
@@ -386,7 +390,7 @@ pub struct FileEntry {
 pub struct LinkEntry {
     /// The target, as written in the link.
     pub target: String,
-    /// How to handle something unmanaged that exists at the path.
+    /// How to handle a file, link or directory that exists at the path and is not managed yet.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
@@ -395,30 +399,34 @@ pub struct LinkEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AbsentEntry {
-    /// Whether a directory may be removed together with its content.
+    /// Whether NixFleet may remove a directory from the path together with its content.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recursive: bool,
-    /// Units to restart when something is removed from the path or put back.
+    /// Units to restart when a file, link or directory is removed from the path or restored to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restart_units: Vec<UnitName>,
-    /// Units to reload when something is removed from the path or put back.
+    /// Units to reload when a file, link or directory is removed from the path or restored to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
-    /// How to handle something unmanaged that exists at the path.
+    /// How to handle a file, link or directory that exists at the path and is not managed yet.
     #[serde(default)]
     pub on_conflict: OnConflict,
 }
 
-/// How to handle something that exists at a managed path and that NixFleet does not own.
+/// How to handle a file, link or directory that exists at a declared path and that NixFleet does not manage
+/// yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
-    /// Refuse the plan, unless the existing thing already matches the manifest exactly.
+    /// Refuse the plan. A file, link or directory that already matches the manifest exactly is accepted,
+    /// however.
     #[default]
     Fail,
-    /// Take over the existing thing: back it up and replace it. When management ends, the path is removed.
+    /// Back up the existing file, link or directory, and replace it. When management of the path ends, the
+    /// path is removed and the backup is not restored.
     Adopt,
-    /// Replace the existing thing, and restore it when management ends.
+    /// Back up the existing file, link or directory, and replace it. When management of the path ends, the
+    /// backup is restored.
     Backup,
 }
 
@@ -428,17 +436,18 @@ pub enum OnConflict {
 pub struct Unit {
     /// The managed paths that make up the unit: its file and its drop-ins.
     pub files: Vec<ManagedPath>,
-    /// The links of the `[Install]` section; empty unless the unit is enabled.
+    /// The links that the `[Install]` section defines; empty if the unit is not enabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ManagedPath>,
-    /// The instance that `DefaultInstance` of a template names. The links start this instance.
+    /// For a template with `DefaultInstance=`, the instance that it names. The links make systemd start this
+    /// instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<UnitName>,
     /// Whether the unit is enabled; `None` for a unit of the distribution.
     pub enabled: Option<bool>,
     /// The action for the unit if it is running and its files changed.
     pub on_change: OnChange,
-    /// Whether to stop the unit when its management ends.
+    /// Whether to stop the unit when NixFleet stops managing it.
     pub stop_if_removed: bool,
     /// Time limit for starting the unit, in seconds; systemd's own limit if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -449,12 +458,12 @@ pub struct Unit {
     /// Whether to refuse the unit if systemd finds a mistake in it.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub verify: bool,
-    /// Settings in the unit's text that limit how systemd can handle it.
+    /// Settings in the text of the unit that limit how systemd can start, stop or reload the unit.
     #[serde(default, skip_serializing_if = "Handling::is_nothing")]
     pub handling: Handling,
 }
 
-/// Settings in the text of a unit and its drop-ins that limit how systemd can handle it.
+/// Settings in the text of a unit and its drop-ins that limit how systemd can start, stop or reload the unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handling {
@@ -470,7 +479,8 @@ pub struct Handling {
     /// Whether the unit defines how it is reloaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reloads: bool,
-    /// The only service that this socket starts. The service must be stopped when the socket is started.
+    /// For a socket that starts a single service, this service. systemd starts the socket only while the
+    /// service is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activates: Option<UnitName>,
     /// `User=` of a service, if its value is a name that must exist on the host.
@@ -487,7 +497,7 @@ impl Handling {
     }
 }
 
-/// The directory for unit files of the administrator, see systemd.unit(5).
+/// The directory for the administrator's unit files, see systemd.unit(5).
 pub const UNITS: &str = "/etc/systemd/system/";
 
 impl Unit {
@@ -497,14 +507,14 @@ impl Unit {
         self.start_timeout.map(Duration::from_secs)
     }
 
-    /// Returns the aliases of the unit, which its links define.
+    /// Returns the aliases of the unit: the names of its links directly in [`UNITS`].
     pub fn aliases(&self) -> impl Iterator<Item = UnitName> {
         let names = self.links.iter().filter_map(|link| link.strip_prefix(UNITS));
         names.filter(|name| !name.contains('/')).filter_map(|name| name.parse().ok())
     }
 
-    /// Returns the units whose `.wants/`, `.requires/` or similar directories contain links of this unit.
-    /// Starting one of them starts this unit.
+    /// Returns the units whose `.wants/`, `.requires/` or similar directories contain links to this unit.
+    /// When one of these units starts, this unit starts too.
     pub fn wanted_by(&self) -> impl Iterator<Item = UnitName> {
         let directories = self.links.iter().filter_map(|link| link.strip_prefix(UNITS)?.split_once('/'));
         directories.filter_map(|(directory, _)| directory.rsplit_once('.')?.0.parse().ok())

@@ -27,7 +27,7 @@ pub struct Notification {
     /// The program to run and its arguments, for [`MessageFormat::Command`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// The moments when a message is sent.
+    /// The moments of a rollout at which a message is sent.
     pub on: Vec<Moment>,
     /// Time limit for sending a message, in seconds.
     pub timeout: u64,
@@ -39,11 +39,11 @@ pub struct Notification {
 pub enum MessageFormat {
     /// A JSON document, sent as an HTTP POST request.
     Webhook,
-    /// The format of ntfy.
+    /// The message format of the ntfy service.
     Ntfy,
-    /// The format of Discord.
+    /// The message format of Discord webhooks.
     Discord,
-    /// The format of Slack, which Mattermost accepts too.
+    /// The message format of Slack webhooks, which Mattermost accepts too.
     Slack,
     /// A JSON document, passed to a program on standard input.
     Command,
@@ -59,6 +59,6 @@ pub enum Moment {
     Pause,
     /// At least one host failed.
     Failure,
-    /// Every host matches its configuration.
+    /// The rollout is complete, and no host failed.
     Success,
 }

@@ -1,4 +1,4 @@
-//! The outcome of a host.
+//! The outcome of a host: how an operation on the host ended.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Returns the word that JSON and tables use.
+    /// Returns the word for the outcome in JSON and in tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -24,41 +24,44 @@ pub struct Plan {
     pub current: Option<Generation>,
     /// The closure that would be in force after the apply.
     pub target: String,
-    /// Differences between the package profiles.
+    /// Differences between the package profiles of the current and the new generation.
     pub packages: PackageChanges,
     /// The steps, in order; empty if the host needs no change.
     pub steps: Vec<Step>,
     /// Differences between the host and the result of the last apply.
     pub drift: Vec<Drift>,
-    /// Reasons for which an apply would refuse before it touches anything.
+    /// Reasons why an apply would refuse the plan and change nothing.
     pub problems: Vec<Problem>,
-    /// Differences that an apply would leave unchanged because the operator excluded their paths.
+    /// Differences at paths that the operator excluded with `--force PATH`, which an apply would leave
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "leftOut")]
     pub excluded: Vec<Warning>,
-    /// Effects that may be unintended, but for which an apply would not refuse.
+    /// Effects that may be unintended, but that would not make an apply refuse the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// SHA-256 digests of contents that tools on the host must check and that are not on the host. The next
-    /// request for a plan must include these contents, so that the plan can be validated.
+    /// SHA-256 digests of file contents that tools on the host have to check but that are not on the host
+    /// yet. The next request for a plan must include these contents, so that the plan can be validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// Whether the tools on the host must still check the plan. They do so when the plan is requested again.
+    /// Whether the tools on the host have not checked the plan yet. They check it when the plan is requested
+    /// again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvalidated: bool,
     /// Results of the health checks, if they were requested and the host needs no change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<CheckResult>>,
-    /// The generation that the host would roll back to, if known.
+    /// For a rollback, the generation that the host would return to, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_to: Option<GenerationInfo>,
-    /// For a rollback, the name under which the host was last applied. The earlier generation may be for
-    /// another name.
+    /// For a rollback, the host name in the manifest that was last applied. The manifest of the earlier
+    /// generation may contain another host name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_as: Option<String>,
 }
 
 impl Plan {
-    /// Removes the content of files that some users on the host cannot read, before or after the change.
+    /// Removes the content of every file that some users on the host cannot read before the change or cannot
+    /// read after it.
     pub fn hide_private(&mut self) {
         for step in &mut self.steps {
             let (mut before, mut after) = step.views_mut();
@@ -68,7 +71,7 @@ impl Plan {
         }
     }
 
-    /// Removes the problems that the operator overrules.
+    /// Removes the problems that the operator overrules with `--force`.
     pub fn overrule(&mut self, force: &[Force]) {
         self.problems.retain(|problem| !force.iter().any(|force| force.overrules(problem)));
     }
@@ -86,13 +89,13 @@ pub struct PackageChanges {
     pub changed: Vec<(Package, Package)>,
 }
 
-/// An effect that may be unintended, but for which an apply does not refuse.
+/// An effect that may be unintended, but that does not make an apply refuse the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
     /// The path, unit or user that is affected.
     pub subject: String,
-    /// The effect and how to respond to it, for people.
+    /// A text for people that describes the effect and how to respond to it.
     pub what: String,
 }
 
@@ -102,6 +105,7 @@ pub struct Warning {
 pub struct Drift {
     /// The path, unit or user that differs.
     pub subject: String,
-    /// The difference, for people: `content edited`, `mode 0644 → 0600`, `missing`, `not running`.
+    /// The difference as a text for people, such as `content edited`, `mode 0644 → 0600`, `missing` or
+    /// `not running`.
     pub what: String,
 }

@@ -23,7 +23,7 @@ pub struct Policy {
     pub max_parallel: NonZeroUsize,
     /// The number of failed hosts that a rollout tolerates.
     pub max_failures: Amount,
-    /// The order of hosts that no other rule puts in order.
+    /// The order of hosts, as far as no other rule decides it.
     pub order: Order,
     /// The reaction if more hosts fail than [`Policy::max_failures`] allows.
     pub on_failure: OnFailure,
@@ -34,7 +34,8 @@ pub struct Policy {
     pub unreachable: Unreachable,
 }
 
-/// A policy in which options may be unset. Unset options are taken from another source.
+/// A rollout policy in which options may be unset. [`Policy::with`] applies the options that are set to
+/// another policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyOptions {
@@ -80,7 +81,7 @@ impl Policy {
         }
     }
 
-    /// Returns this policy, with all options that are set in `options` replaced by their values there.
+    /// Returns this policy, changed to the values of all options that are set in `options`.
     #[must_use]
     pub fn with(self, options: PolicyOptions) -> Self {
         Self {
@@ -97,7 +98,7 @@ impl Policy {
     }
 }
 
-/// A number of hosts, or a percentage of all hosts: `3`, `10%`.
+/// A number of hosts such as `3`, or a percentage of all hosts such as `10%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "AmountText"))]
 #[serde(try_from = "AmountText", into = "AmountText")]
@@ -109,7 +110,8 @@ pub enum Amount {
 }
 
 impl Amount {
-    /// Returns the number of hosts out of a total. A percentage is rounded up, so that 10 % of 11 are 2.
+    /// Returns this amount as a number of hosts, out of a total of `hosts`. A percentage is rounded up, so
+    /// that 10 % of 11 are 2.
     #[must_use]
     pub const fn of_rounded_up(self, hosts: usize) -> usize {
         match self {
@@ -118,7 +120,8 @@ impl Amount {
         }
     }
 
-    /// Returns the number of hosts out of a total. A percentage is rounded down, so that 10 % of 11 are 1.
+    /// Returns this amount as a number of hosts, out of a total of `hosts`. A percentage is rounded down, so
+    /// that 10 % of 11 are 1.
     #[must_use]
     pub const fn of_rounded_down(self, hosts: usize) -> usize {
         match self {
@@ -149,7 +152,7 @@ impl fmt::Display for Amount {
     }
 }
 
-/// An [`Amount`] in JSON: a number, or a string with a percent sign: `3`, `\"10%\"`.
+/// An [`Amount`] in JSON: a number such as `3`, or a string with a percent sign such as `"10%"`.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Amount"))]
 #[serde(untagged)]

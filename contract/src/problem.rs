@@ -38,10 +38,10 @@ pub enum Code {
     /// The host refused the SSH user or key.
     #[serde(rename = "NF-302")]
     SshAuth,
-    /// The host key is unknown or differs from the pinned one.
+    /// The host key is unknown or differs from the pinned key.
     #[serde(rename = "NF-303")]
     HostKey,
-    /// The SSH user may not become root without a password.
+    /// The SSH user cannot become root without a password.
     #[serde(rename = "NF-304")]
     NoSudo,
     /// The host has no Nix.
@@ -83,7 +83,7 @@ pub enum Code {
     /// The requested generation does not exist.
     #[serde(rename = "NF-409")]
     NoGeneration,
-    /// A path cannot be managed safely, because a parent is a link or others may write to it.
+    /// A path cannot be managed safely, because a parent is a link or can be changed by other users.
     #[serde(rename = "NF-410")]
     UnsafePath,
     /// The disk of the host is full.
@@ -95,7 +95,7 @@ pub enum Code {
     /// The change was not confirmed in time over a new connection, so the host rolled back by itself.
     #[serde(rename = "NF-413")]
     Unconfirmed,
-    /// A run ended before its work was done.
+    /// A run on the host ended before its work was done.
     #[serde(rename = "NF-414")]
     Interrupted,
     /// The host has no record of the requested run.
@@ -104,7 +104,7 @@ pub enum Code {
     /// The change would lock out the user who applies it.
     #[serde(rename = "NF-416")]
     LockedOut,
-    /// The host was last applied as another host of the inventory.
+    /// The configuration of another host of the inventory was last applied to this host.
     #[serde(rename = "NF-417")]
     OtherHost,
     /// A health check failed.
@@ -122,7 +122,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code, in the order of the reference.
+    /// Every code, in the order of the generated reference page.
     pub const ALL: [Self; 37] = [
         Self::Usage,
         Self::NoFleet,
@@ -258,14 +258,14 @@ impl Problem {
         Self { code, what: what.into(), location: None, why: None, help: None }
     }
 
-    /// Adds the place where the problem occurred.
+    /// Adds the path, unit, option or host at which the problem occurred.
     #[must_use]
     pub fn at(mut self, location: impl fmt::Display) -> Self {
         self.location = Some(location.to_string());
         self
     }
 
-    /// Adds the cause.
+    /// Adds the cause of the problem.
     #[must_use]
     pub fn because(mut self, why: impl fmt::Display) -> Self {
         self.why = Some(why.to_string());

@@ -18,7 +18,7 @@ pub struct Report {
     pub host: String,
     /// The outcome of the change.
     pub outcome: Outcome,
-    /// The reason, if the outcome is [`Outcome::Partial`].
+    /// The reason for the outcome, if the outcome is [`Outcome::Partial`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
     /// The generation in force before the change.
@@ -27,10 +27,12 @@ pub struct Report {
     pub after: Option<Generation>,
     /// The number of steps that were done.
     pub steps_done: usize,
-    /// Backups of content that was edited by hand or adopted, as absolute paths on the host.
+    /// The backups that the change made of content that was edited by hand or adopted, as absolute paths on
+    /// the host.
     #[serde(rename = "kept")]
     pub backups: Vec<String>,
-    /// Remarks on what the tools of the host could not check, and on findings that the change did not cause.
+    /// Remarks about the checks by the host's own tools: what the tools could not check, and mistakes that
+    /// they found but that the change did not cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// The problem that occurred, if any.
@@ -40,15 +42,15 @@ pub struct Report {
     /// Results of the health checks of the generation, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// The names of the health checks that do not run on the host, if the confirmation did not include their
-    /// results.
+    /// The names of the health checks that run on the operator's machine, if no confirmation delivered their
+    /// results to the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_to_others: Vec<CheckName>,
-    /// Wall-clock time on the host, in milliseconds.
+    /// How long the change took on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// A document that the activator prints instead of any other document if it cannot start.
+/// The document that the activator prints if it cannot start. It takes the place of the requested document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {

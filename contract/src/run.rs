@@ -11,7 +11,7 @@ use crate::problem::Code;
 use crate::report::Report;
 use crate::run_id::RunId;
 
-/// A line that a run prints before its report.
+/// A line of JSON that a run prints before its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The schema version, always [`SCHEMA`].
@@ -25,8 +25,8 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
-    /// All steps are done, but the change is kept only if a client confirms, over a new connection, that the
-    /// host can still be reached.
+    /// All steps are done, but the change is kept only if the operator confirms, over a new connection, that
+    /// the host can still be reached.
     AwaitingConfirm(AwaitingConfirm),
     /// The run is waiting only for its health checks on the host.
     AwaitingChecks(RunId),
@@ -65,7 +65,7 @@ pub struct Confirmation {
     /// Results of the health checks that do not run on the host.
     #[serde(default)]
     pub health_checks: Vec<CheckResult>,
-    /// The reason why health checks without a result were not tried.
+    /// The reason why some health checks have no result; `None` if each has a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untried: Option<String>,
 }
@@ -128,14 +128,15 @@ impl LastRun {
     /// Maximum number of earlier runs in the record.
     pub const EARLIER: usize = 20;
 
-    /// Creates the record of a run that ended at a time, in seconds since 1970-01-01 UTC.
+    /// Creates the record of a run. `ended` is the time at which the run ended, in seconds since 1970-01-01
+    /// UTC.
     #[must_use]
     pub const fn ended(holder: Holder, report: Report, ended: u64) -> Self {
         Self { schema: SCHEMA, holder, ended, report, earlier: Vec::new() }
     }
 
-    /// Adds the earlier runs from the former record. If the former record is of the same run, it is replaced
-    /// and not listed as an earlier run.
+    /// Adds the runs of the former record as earlier runs. If the last run of the former record is this same
+    /// run, only the runs before it are added.
     #[must_use]
     pub fn with_earlier(mut self, former: Option<Self>) -> Self {
         let Some(former) = former else { return self };
@@ -145,7 +146,8 @@ impl LastRun {
         self
     }
 
-    /// Describes how the run ended, in one line for people. `now` is in seconds since 1970-01-01 UTC.
+    /// Describes how the run ended, in one line for people. `now` is the current time, in seconds since
+    /// 1970-01-01 UTC.
     #[must_use]
     pub fn line(&self, now: u64) -> String {
         let Holder { who, command, since, .. } = &self.holder;
@@ -164,7 +166,8 @@ impl LastRun {
 }
 
 impl EarlierRun {
-    /// Describes how the run ended, in one line for people. `now` is in seconds since 1970-01-01 UTC.
+    /// Describes how the run ended, in one line for people. `now` is the current time, in seconds since
+    /// 1970-01-01 UTC.
     #[must_use]
     pub fn line(&self, now: u64) -> String {
         let Self { who, command, outcome, .. } = self;
@@ -195,7 +198,7 @@ impl EarlierRun {
     }
 }
 
-/// Formats a duration in its largest suitable unit.
+/// Formats a duration in the largest unit of which it contains at least two, such as `3 h`.
 fn in_one_unit(seconds: u64) -> String {
     let unit = [(86400, "days"), (3600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= 2 * unit);
     let (unit, name) = unit.unwrap_or((1, "s"));

@@ -1,11 +1,11 @@
-//! The id of a run.
+//! The id of a run of the activator on a host.
 
 use serde::{Deserialize, Serialize};
 
 use crate::values::{Invalid, checked_string};
 
-/// The id of a run: 32 hexadecimal digits. The client generates it, and therefore knows the id even if the
-/// connection breaks.
+/// The id of a run: 32 hexadecimal digits. The operator's machine generates the id, so it can ask for the
+/// result of the run even after the connection broke.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);

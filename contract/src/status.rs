@@ -27,9 +27,9 @@ pub struct Status {
     /// Backups of hand-edited content that was replaced or removed, as absolute paths on the host.
     #[serde(rename = "kept")]
     pub backups: Vec<String>,
-    /// An interrupted run, which the next apply recovers.
+    /// A description of an interrupted run, which the next apply recovers; `None` if no run was interrupted.
     pub interrupted: Option<String>,
-    /// A description of the run that holds the lock.
+    /// A description of the run that holds the lock; `None` if no run holds it.
     pub locked_by: Option<String>,
     /// The last finished run and its report.
     #[serde(default, skip_serializing_if = "Option::is_none")]

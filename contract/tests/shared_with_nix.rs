@@ -1,6 +1,6 @@
-//! Facts that Nix and Rust share: the words, defaults and limits of options in `options.json`, which the Nix
-//! library reads too, and the rules for values, which are implemented in each language.
-//! `checks/nix/values.nix` tests Nix with the same examples.
+//! Tests that Nix and Rust agree on the words, defaults and limits of options, which are in `options.json`
+//! for both languages, and on the rules for values, which each language implements. `checks/nix/values.nix`
+//! tests the rules in Nix with the same examples.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,8 +23,8 @@ fn shared() -> Value {
     serde_json::from_str(include_str!("../src/values/options.json")).unwrap()
 }
 
-/// Returns the variants of an enum in JSON. They are extracted from the error message with which serde
-/// refuses `refused`.
+/// Returns the names that the variants of an enum have in JSON. The names are extracted from the error
+/// message with which serde refuses the invalid value `refused`.
 fn words<T: DeserializeOwned>(refused: &Value) -> BTreeSet<String> {
     let error = serde_json::from_value::<T>(refused.clone()).err().unwrap().to_string();
     let (_, expected) = error.split_once("expected ").expect(&error);
@@ -45,7 +45,7 @@ fn an_option_takes_the_words_that_the_builder_and_the_command_line_know() {
         ("onConflict", words::<OnConflict>(&nothing)),
         ("rolloutFailure", words::<OnFailure>(&nothing)),
         ("rolloutOrder", words::<Order>(&nothing)),
-        // Device units are made by the kernel, not by an administrator.
+        // An administrator cannot declare device units: they exist for devices that the kernel reports.
         (
             "unitSuffix",
             UnitName::SUFFIXES.into_iter().filter(|it| *it != "device").map(str::to_owned).collect(),
@@ -74,8 +74,8 @@ fn defaults_and_limits_are_those_of_the_inventory() {
     assert_eq!(format!("{}/", shared["unitDirectory"].as_str().unwrap()), UNITS);
 }
 
-/// Example values of one type. Evaluation and the build both accept `both`, only the build accepts `build`,
-/// and both refuse `neither`.
+/// Example values of one type. Evaluation and the build accept the values in `both`, only the build accepts
+/// the values in `build`, and both refuse the values in `neither`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Examples {
@@ -103,7 +103,7 @@ fn accepts(kind: &str, text: &str) -> bool {
         }
         "mode" => parses::<Mode>(text),
         "owner" => parses::<Owner>(text),
-        // A path in /etc/passwd must not contain a colon. The builder checks this separately.
+        // A path in /etc/passwd must not contain a colon. `AbsPath` allows colons; the builder refuses them.
         "path" => parses::<AbsPath>(text) && hidden(text).is_none() && !text.contains(':'),
         "system" => word(Word::System),
         "tag" => word(Word::Tag),

@@ -1,4 +1,4 @@
-//! Ages on the command line.
+//! Ages as arguments on the command line, such as the value of `--older-than`.
 
 /// Parses an age, such as `30d`, into seconds. A number without a unit is refused, since it could mean days
 /// as well as seconds.

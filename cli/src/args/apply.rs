@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::{ExitArgs, ForceArgs, PlanningArgs, RolloutArgs, TargetArgs, WindowArgs};
 use nixfleet_operator::operation::resume::Resumed;
 
-/// Arguments that conflict with `--plan` and `--resume`, since the existing plan has fixed what they set.
+/// Arguments that conflict with `--plan` and `--resume`: they determine hosts and waves, which are already
+/// fixed in the existing plan.
 const FIXED: [&str; 9] = ["selector", "host", "tag", "role", "base", "on", "strategy", "wave", "canary"];
 
 /// Arguments of `apply`.

@@ -1,4 +1,4 @@
-//! Positive numbers on the command line.
+//! Positive numbers as arguments on the command line.
 
 use std::num::NonZeroUsize;
 
@@ -7,7 +7,8 @@ pub fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "expected a number, from 1".to_owned())
 }
 
-/// Parses a positive number of seconds. A unit is refused with an explanation, since other flags accept one.
+/// Parses a positive number of seconds. A number with a unit, such as `90s`, is refused with an explanation,
+/// since other flags accept units.
 pub fn seconds(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(seconds) if seconds > 0 => Ok(seconds),

@@ -1,4 +1,4 @@
-//! Arguments for the flake and for Nix.
+//! Arguments that name the flake, and arguments that are passed to Nix.
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_operator::operation::fleet::FleetRequest;
@@ -24,7 +24,7 @@ pub struct FlakeArgs {
 }
 
 impl FlakeArgs {
-    /// Returns the request for the fleet that the flags describe.
+    /// Returns a request for the fleet that these arguments name.
     ///
     /// # Errors
     /// The current directory cannot be read.

@@ -143,8 +143,8 @@ pub fn visible() -> clap::Command {
 }
 
 impl OutputArgs {
-    /// Returns whether standard output is read by a program. A program reads no tables and answers no
-    /// questions.
+    /// Returns whether a program reads the output. In this case, no tables are printed and no questions are
+    /// asked.
     pub const fn is_for_programs(self) -> bool {
         self.json || self.events
     }
@@ -156,8 +156,8 @@ impl OutputArgs {
 }
 
 impl Command {
-    /// Returns whether the history records the subcommand. It records everything that plans, changes or runs
-    /// something on hosts.
+    /// Returns whether the history records the subcommand. It records the subcommands that plan or make
+    /// changes on hosts, or run commands on hosts.
     pub const fn is_recorded(&self) -> bool {
         match self {
             Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) | Self::Gc(_) => true,
@@ -173,7 +173,7 @@ impl Command {
         }
     }
 
-    /// Returns whether deferred hosts, and hosts that are partial without a failure, count as failures.
+    /// Returns whether a host counts as failed if it is deferred, or partial for a reason that is no failure.
     pub const fn fails_deferred(&self) -> bool {
         match self {
             Self::Apply(args) => args.exit.fail_deferred,
@@ -182,7 +182,7 @@ impl Command {
         }
     }
 
-    /// Returns the name of the subcommand, as typed and as in the JSON document.
+    /// Returns the name of the subcommand on the command line and in the JSON document.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Plan(_) => "plan",

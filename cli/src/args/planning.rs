@@ -1,4 +1,4 @@
-//! Arguments for planning.
+//! Arguments that determine how a plan is made and shown.
 
 use std::io::IsTerminal;
 
@@ -22,11 +22,11 @@ pub struct PlanningArgs {
 }
 
 impl PlanningArgs {
-    /// Checks that private content would only be shown on a terminal. `saves` tells whether the plan is
-    /// written to a file.
+    /// Checks that the content of private files would be shown only on a terminal. `saves` is whether the
+    /// plan is written to a file.
     ///
     /// # Errors
-    /// [`Code::Usage`] if `--show-private` is given and the content would be shown elsewhere.
+    /// [`Code::Usage`] if `--show-private` is given and the content would not be shown on a terminal.
     pub fn check(self, output: OutputArgs, saves: bool) -> Result<(), Problem> {
         let why = if !self.show_private {
             return Ok(());

@@ -75,7 +75,7 @@ impl From<StrategyArg> for Strategy {
 }
 
 impl RolloutArgs {
-    /// Returns the changes to the policy that the flags request.
+    /// Returns the changes to the rollout policy that these arguments request.
     pub fn request(&self) -> PolicyRequest {
         let WaveArgs { strategy, wave, canary } = &self.waves;
         let canary = match canary.as_slice() {
@@ -97,7 +97,7 @@ impl RolloutArgs {
     }
 }
 
-/// Parses a duration into seconds, in the same format as the inventory.
+/// Parses a duration in the notation of the inventory, such as `5m`, into seconds.
 fn seconds(text: &str) -> Result<u64, String> {
     let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (count, unit) = text.split_at(split);
@@ -170,8 +170,8 @@ mod tests {
         assert_eq!(policy("x --strategy all-at-once", fleet), Policy::plain());
         let chosen = policy("x --canary @db --canary web-1", Policy::plain()).canary;
         assert_eq!(chosen, Canary::Chosen(vec!["@db".to_owned(), "web-1".to_owned()]));
-        // An empty value, such as an unset variable of a shell, is refused when hosts are selected. It does
-        // not mean that there are no canaries.
+        // An empty value, for example from an unset shell variable, does not mean that there are no canaries.
+        // It is an expression that is refused when hosts are selected.
         assert_eq!(policy("x --canary=", Policy::plain()).canary, Canary::Chosen(vec![String::new()]));
     }
 

@@ -1,4 +1,4 @@
-//! The command line in the form that is shown and recorded, without parts that may be secret.
+//! The command line as events and the history show it, without parts that may be secret.
 
 use std::ffi::OsString;
 
@@ -6,14 +6,14 @@ use nixfleet_operator::flake::shown::{HIDDEN, reference};
 
 /// Flags that take a flake reference.
 const FLAKES: [&str; 1] = ["--flake"];
-/// Returns the command line without the subcommand and without secrets. Of a command to run, only the program
-/// is included, since its arguments may contain a password. Values of Nix options, such as access tokens, and
-/// secrets in flake references are hidden too.
+/// Returns the command line without the subcommand and without secrets. Three parts may be secret and are
+/// hidden: the values of Nix options, such as access tokens; secrets in flake references; and the arguments
+/// of the program that `nixfleet run` runs, such as passwords.
 pub fn shown(words: &[OsString]) -> Vec<String> {
     let mut words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
     let mut given: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     let behind: Vec<String> = words.collect();
-    // The subcommand is the first word that is not a flag, since the flags before it take no values.
+    // The subcommand is the first word that is not a flag, since no flag that may precede it takes a value.
     if let Some(subcommand) = given.iter().position(|word| !word.starts_with('-')) {
         given.remove(subcommand);
     }
@@ -23,8 +23,7 @@ pub fn shown(words: &[OsString]) -> Vec<String> {
     shown
 }
 
-/// Hides secrets in flags. Nix options have the form `--option NAME VALUE`, inputs `--override-input INPUT
-/// FLAKE`.
+/// Hides secrets in the values of `--flake REF`, `--option NAME VALUE` and `--override-input INPUT FLAKE`.
 fn flags(given: Vec<String>) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     for word in given {
@@ -46,7 +45,8 @@ fn flags(given: Vec<String>) -> Vec<String> {
     shown
 }
 
-/// Returns the program of a command to run, followed by a placeholder if it has arguments.
+/// Returns the command after `--` with its arguments replaced by a placeholder. With `--shell`, the program
+/// is replaced too.
 fn command(words: &[String], is_shell: bool) -> Vec<String> {
     let Some((program, rest)) = words.split_first() else { return Vec::new() };
     let mut shown = vec!["--".to_owned()];

@@ -1,4 +1,4 @@
-//! Arguments that select hosts, common to all subcommands.
+//! Arguments that select hosts. Most subcommands have them.
 
 use std::num::NonZeroUsize;
 
@@ -42,7 +42,7 @@ pub struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// Returns the selection that the flags describe.
+    /// Returns the selection of hosts that these arguments describe.
     pub fn selection(&self) -> Selection {
         Selection {
             hosts: self.host.clone(),
@@ -89,7 +89,7 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// Returns the hosts that the flags select, with the limits for connections.
+    /// Returns the targets: the selection of hosts, and the limits for connections to them.
     ///
     /// # Errors
     /// The current directory cannot be read.

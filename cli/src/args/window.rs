@@ -1,4 +1,5 @@
-//! Arguments for the confirmation of a change over a new connection.
+//! Arguments that set how a change is confirmed: the operator must reach the host again over a new
+//! connection.
 
 use nixfleet_operator::operation::Window;
 
@@ -17,7 +18,7 @@ pub struct WindowArgs {
 }
 
 impl WindowArgs {
-    /// Returns the window that the flags describe.
+    /// Returns the confirmation window that these arguments describe.
     pub const fn window(self) -> Window {
         Window { confirm_timeout: self.confirm_timeout, no_confirm: self.no_confirm }
     }

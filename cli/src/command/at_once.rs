@@ -1,5 +1,5 @@
-//! The common part of `gc` and `backups drop`: shows what would be dropped, asks for confirmation, drops it
-//! and reports the result.
+//! The common part of `gc` and `backups drop`: both show what would be dropped, ask for confirmation, drop it
+//! and report the result.
 
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation::at_once::{AtOnce, AtOnceEnded};
@@ -11,13 +11,13 @@ use super::{Context, confirm};
 use crate::exit::Exit;
 use crate::render;
 
-/// The texts of a command that drops something.
+/// The texts of a command that drops generations or backups.
 pub struct Words<O: Operation> {
-    /// Describes what would be dropped.
+    /// Returns a description of what would be dropped on the hosts.
     pub plans: fn(&[HostResult], bool) -> String,
-    /// Asks whether to drop it.
+    /// Returns the question that asks the user for confirmation.
     pub question: fn(&AtOnce<O>) -> String,
-    /// Describes what was dropped.
+    /// Returns a description of what was dropped on the hosts.
     pub reports: fn(&[HostResult]) -> String,
 }
 

@@ -8,7 +8,8 @@ use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::render;
 
-/// Runs the health checks of the generation in force on each host, including those that run on this machine.
+/// Runs all health checks of each host's generation in force: some of them run on the host, the others on
+/// this machine.
 ///
 /// # Errors
 /// The command stopped before it reached any host.

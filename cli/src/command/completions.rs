@@ -1,4 +1,4 @@
-//! Completions for shells and manual pages, generated from the definition of the command line.
+//! Shell completions and manual pages, which are generated from the definition of the command line.
 
 use std::path::Path;
 
@@ -16,15 +16,15 @@ pub fn completions(shell: clap_complete::Shell) -> Exit {
         render::out(script);
         return Exit::Good;
     }
-    // The generated scripts for other shells complete flags and subcommands, but no names of hosts.
+    // The generated scripts for other shells complete flags and subcommands, but not the names of hosts.
     let mut generated = Vec::new();
     clap_complete::generate(shell, &mut args::visible(), "nixfleet", &mut generated);
     render::out(&String::from_utf8_lossy(&generated));
     Exit::Good
 }
 
-/// Prints the possible completions of the last word. Errors are ignored, since a message would disturb the
-/// user who is typing.
+/// Prints the possible completions of the last word in `words`. Errors are ignored, since a message would
+/// disturb the user who is typing.
 pub fn complete(words: &[String]) -> Exit {
     let here = std::env::current_dir().unwrap_or_default();
     let found = candidates(args::visible(), words, &OnDisk::of(words, &here));
@@ -44,7 +44,7 @@ pub fn man(directory: &Path) -> Result<Exit, Stop> {
     Ok(Exit::Good)
 }
 
-/// Returns the problem for pages that cannot be written.
+/// Returns the problem to report if manual or reference pages cannot be written.
 pub fn unwritten(directory: &Path, error: &std::io::Error) -> Problem {
     Problem::new(Code::Usage, "the pages cannot be written").at(directory.display()).because(error)
 }

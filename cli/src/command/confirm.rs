@@ -1,4 +1,4 @@
-//! The confirmation before hosts are changed.
+//! Asks the user for confirmation before hosts are changed.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,14 +7,14 @@ use nixfleet_operator::stop::Stop;
 
 use super::Context;
 
-/// Checks that the user can be asked for confirmation, or that `--yes` makes this unnecessary.
+/// Checks that the user can be asked for confirmation. With `yes`, the check always succeeds.
 ///
 /// # Errors
 /// The user cannot be asked, and `--yes` is missing.
 pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     let refuse = |why: &str| {
-        // The help does not repeat the command: without its selectors and flags, it would select other hosts
-        // or do something else.
+        // The help text does not repeat the user's command: without its selectors and flags, the command
+        // would select other hosts or do other work.
         let look = match context.operation.command {
             "rollback" => "run it on a terminal, where it shows the plan and asks",
             "apply" => "inspect the plan first: nixfleet plan",
@@ -35,7 +35,7 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
     }
 }
 
-/// Asks a question. Any answer other than yes counts as no.
+/// Asks the user a question on the terminal. Any answer other than yes counts as no.
 ///
 /// # Errors
 /// Standard input or standard error is broken.

@@ -13,7 +13,7 @@ use crate::args::GcArgs;
 use crate::exit::Exit;
 use crate::render;
 
-/// Shows which generations are not needed on the hosts, asks for confirmation, and drops them.
+/// Shows which generations the hosts no longer need, asks for confirmation, and drops these generations.
 ///
 /// # Errors
 /// The command stopped before it reached any host.

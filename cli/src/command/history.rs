@@ -11,7 +11,7 @@ use nixfleet_operator::history::{CommandEntry, EntryFilter, Store};
 use nixfleet_operator::state::StateDir;
 use nixfleet_operator::stop::Stop;
 
-/// The JSON document of `history`.
+/// The JSON document that `history --json` prints.
 #[derive(Serialize)]
 struct HistoryDocument {
     schema: u32,
@@ -56,7 +56,7 @@ fn document(entries: Vec<CommandEntry>, context: &Context) -> Result<Exit, Stop>
     Ok(Exit::Good)
 }
 
-/// Returns the message for an empty list of commands.
+/// Returns the message that is shown if the history contains no command to list.
 fn nothing(host: Option<&str>, state: &StateDir) -> String {
     let place = state.path("");
     match host {

@@ -12,8 +12,8 @@ use nixfleet_operator::operation::{Connections, Targets};
 use nixfleet_operator::rollout::{described, reason, today};
 use nixfleet_operator::stop::Stop;
 
-/// A host in the JSON document: its entry in the inventory, with its name under the key that all commands
-/// use.
+/// A host in the JSON document of `hosts`: its entry in the inventory, and its name under the key `host`, as
+/// in the JSON documents of all commands.
 #[derive(Serialize)]
 struct Listed {
     host: String,
@@ -55,8 +55,8 @@ pub async fn execute(args: &HostsArgs, context: &Context) -> Result<Exit, Stop> 
     Ok(Exit::Good)
 }
 
-/// Returns the reason why an apply excludes a host, if the inventory gives one. An expired pin is mentioned
-/// too.
+/// Returns the reason why an apply excludes a host. If the pin of the host has expired, the text says so. If
+/// there is neither a reason nor a pin, the text is empty.
 fn excluded(host: &Host, today: &str) -> String {
     let over = || host.pin.as_ref().map(|pin| format!("no longer {}", described(pin)));
     reason(host, today).or_else(over).unwrap_or_default()

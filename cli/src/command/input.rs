@@ -14,22 +14,23 @@ use rustix::io::ioctl_fionread;
 use nixfleet_operator::operation::run::CommandInput;
 use nixfleet_operator::ssh::FIRST_LINE;
 
-/// Size of the buffer for forwarding, in bytes.
+/// Size of the buffer through which input is forwarded, in bytes.
 const PIECE: usize = 64 << 10;
 
-/// The standard input of commands on hosts.
+/// The standard input for the commands that run on hosts.
 #[derive(Debug)]
 pub enum Input {
     /// No input.
     None,
-    /// Input that is forwarded to one host as it arrives. The flag is set when a host has taken the input.
+    /// Input that is forwarded to a single host as it arrives. The flag is set once a host has taken the
+    /// input.
     Stream(Mutex<bool>),
     /// Input that was read to its end into a file. Each of several hosts reads the whole file.
     Whole(File),
 }
 
 impl Input {
-    /// Determines the input for a number of hosts. `is_requested` tells whether `--stdin` was given.
+    /// Determines the input for commands on `hosts` hosts. `is_requested` is whether `--stdin` was given.
     ///
     /// # Errors
     /// There is input for several hosts although `--stdin` was not given, or the input cannot be read.
@@ -44,15 +45,15 @@ impl Input {
                 format!("the standard input has data, and {hosts} hosts could read it"),
             )
             .help("send all of it to each host with --stdin, or send nothing with < /dev/null")),
-            // A terminal is excluded, since users do not expect that the next words they type are sent to a
-            // host.
+            // Without `--stdin`, input from a terminal is not forwarded, since users do not expect that what
+            // they type next is sent to a host.
             (false, 1) if !stdin.is_terminal() && is_open() => Ok(Self::Stream(Mutex::new(false))),
             (true, _) if is_open() => Ok(Self::Stream(Mutex::new(false))),
             _ => Ok(Self::None),
         }
     }
 
-    /// Returns whether there is input that no host has read.
+    /// Returns whether standard input has data although it is not forwarded to any host.
     pub fn is_left(&self) -> bool {
         matches!(self, Self::None) && waits()
     }
@@ -75,7 +76,7 @@ impl CommandInput for Input {
                 thread::Builder::new().spawn(move || stream(feeds.into()))?;
                 Ok(Some(OwnedFd::from(reads).into()))
             }
-            // Each opened file has its own read position.
+            // The file is opened anew for each host, so that each host reads from the start.
             Self::Whole(file) => {
                 let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
                 Ok(Some(File::open(path)?.into()))
@@ -84,7 +85,7 @@ impl CommandInput for Input {
     }
 }
 
-/// Forwards standard input until it ends, or until the reading end is closed.
+/// Forwards standard input to a pipe until the input ends, or until the reading end of the pipe is closed.
 fn stream(feeds: OwnedFd) {
     let (mut feeds, mut stdin) = (File::from(feeds), io::stdin().lock());
     let mut piece = vec![0; PIECE];
@@ -96,7 +97,7 @@ fn stream(feeds: OwnedFd) {
     }
 }
 
-/// Copies all input to a temporary file that is deleted when it is closed.
+/// Copies all input to a temporary file, which is deleted when it is closed.
 fn whole(mut from: impl io::Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     file.write_all(FIRST_LINE)?;
@@ -113,7 +114,7 @@ fn is_open() -> bool {
 }
 
 /// Returns whether a file, pipe or socket on standard input has data that can be read at once. A terminal
-/// never does.
+/// counts as having none.
 fn waits() -> bool {
     let stdin = io::stdin();
     let Ok(status) = fstat(stdin.as_fd()) else { return false };

@@ -1,4 +1,4 @@
-//! The subcommands, one file each, and the steps that they share.
+//! The subcommands, one file each, and the code that they share.
 
 mod apply;
 mod at_once;
@@ -36,13 +36,13 @@ use nixfleet_operator::stop::Stop;
 pub struct Context {
     /// The context of the operation that the subcommand carries out.
     operation: operation::Context,
-    /// Arguments for the output.
+    /// The arguments that determine the output, such as `--json`.
     output: OutputArgs,
     /// The display of progress.
     progress: Progress,
     /// The time at which the command started.
     began: Instant,
-    /// Whether deferred hosts, and hosts that are partial without a failure, count as failures.
+    /// Whether a host counts as failed if it is deferred, or partial for a reason that is no failure.
     strict: bool,
 }
 
@@ -58,18 +58,18 @@ impl Context {
         &self.progress
     }
 
-    /// Sets whether deferred hosts, and hosts that are partial without a failure, count as failures.
+    /// Sets whether a host counts as failed if it is deferred, or partial for a reason that is no failure.
     #[must_use]
     pub fn failing_deferred(self, strict: bool) -> Self {
         Self { strict, ..self }
     }
 
-    /// Returns the exit code for the results of hosts.
+    /// Returns the exit code that follows from the results of all hosts.
     fn exit(&self, results: &[HostResult]) -> Exit {
         Exit::of(results, self.operation.interrupt.is_requested(), self.strict)
     }
 
-    /// Prints a text for people. With `--json` or `--events`, nothing is printed.
+    /// Prints a text for people on standard output. With `--json` or `--events`, nothing is printed.
     fn show(&self, text: &str) {
         if !self.output.is_for_programs() {
             self.progress.suspend(|| render::out(text));
@@ -84,7 +84,7 @@ impl Context {
         Ok(exit)
     }
 
-    /// Ends a command that stops before it changes any host, and shows why for each host.
+    /// Ends a command that stops before it changes any host, and shows the reason for each host.
     fn refuse(&self, results: Vec<HostResult>, exit: Exit) -> Result<Exit, Stop> {
         self.show(&render::results(&results));
         self.show(&render::after_blocked(self.operation.command, &results));

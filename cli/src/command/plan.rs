@@ -20,7 +20,7 @@ use crate::args::PlanArgs;
 use crate::exit::Exit;
 use crate::render::{self, Totals};
 
-/// Shows what would change, and in which waves. Nothing is changed.
+/// Shows what an apply would change on each host, and in which waves. Nothing is changed.
 ///
 /// # Errors
 /// The command stopped before it reached any host.
@@ -57,7 +57,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     }
 }
 
-/// Shows the plans of all hosts, and returns their totals.
+/// Shows the plans of all hosts, and returns the totals of these plans.
 ///
 /// # Errors
 /// Returns an error only for a bug.
@@ -70,7 +70,7 @@ pub fn show<T>(plans: &[HostPlan<PlannedChange<T>>], context: &Context) -> Resul
     render::plans(shown.len(), read, context.output.verbose(), |text| context.show(text)).map_err(Stop::bug)
 }
 
-/// Shows the totals of all plans, if there are changes.
+/// Shows the totals of all plans. Nothing is shown if no plan has changes.
 pub fn show_totals(totals: Totals, context: &Context) {
     if !totals.is_empty() {
         context.show(&format!("To change: {totals}\n"));
@@ -89,7 +89,7 @@ pub fn show_waves<P: Planned>(
     context.show(&render::waves(outline, &to_change, excluded));
 }
 
-/// Shows why hosts have no plan, if there are such hosts.
+/// Shows the problem of each host for which no plan could be made.
 pub fn show_without<P: Planned>(plans: &[HostPlan<P>], context: &Context) {
     let without: Vec<HostResult> = plans
         .iter()

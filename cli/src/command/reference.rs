@@ -1,5 +1,5 @@
-//! The reference pages of the command line, of the errors and of the events, which are generated from their
-//! definitions.
+//! The reference pages about the command line, the errors and the events. They are generated from the
+//! definitions in the code.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::exit::Exit;
 use nixfleet_operator::event;
 use nixfleet_operator::stop::Stop;
 
-/// The command that generates the pages, run in the root of the repository.
+/// The command that generates the pages when it is run in the root of the repository.
 const WRITTEN_BY: &str = "cargo run -p nixfleet -- docs";
 
-/// Writes all pages to a directory.
+/// Writes all reference pages to a directory.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -29,7 +29,7 @@ pub fn write(directory: &Path) -> Result<Exit, Stop> {
     Ok(Exit::Good)
 }
 
-/// Returns the file name and the text of each page.
+/// Returns the file name and the text of each reference page.
 fn pages() -> anyhow::Result<[(&'static str, String); 4]> {
     Ok([
         ("cli.md", command_line()),

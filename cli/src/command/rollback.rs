@@ -7,7 +7,7 @@ use super::{Context, change, confirm};
 use crate::args::RollbackArgs;
 use crate::exit::Exit;
 
-/// Plans the rollback on the hosts, asks for confirmation, and rolls the hosts back.
+/// Plans a rollback on each host, asks for confirmation, and rolls the hosts back.
 ///
 /// # Errors
 /// The command stopped before it reached any host.

@@ -17,15 +17,15 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::render::{self, HOST_COLOURS, paint};
 
-/// Maximum number of events that may wait to be printed. If it is reached, hosts are slowed down, since lines
-/// may be long.
+/// Maximum number of events that wait to be printed. When this many wait, no more output is read from hosts
+/// until some events are printed, since events with long lines need much memory.
 const WAITING: usize = 128;
 
 /// The warning after the first Ctrl-C.
 const INTERRUPTED: &str = "interrupted: the command is begun on no further host; waiting for those where it runs \
                            (again: leave now; it goes on there)";
 
-/// Runs a command on the hosts, and shows its output as it arrives.
+/// Runs the user's command on the hosts, and shows its output as it arrives.
 ///
 /// # Errors
 /// The command stopped before it reached any host.
@@ -63,7 +63,8 @@ pub async fn execute(args: &RunArgs, context: &Context) -> Result<Exit, Stop> {
     context.finish(results, None)
 }
 
-/// Waits for the end of the work. If the user interrupts, a warning explains what is still awaited.
+/// Waits for the end of `work`. If the user presses Ctrl-C, prints a warning about the hosts that are still
+/// awaited.
 async fn to_the_end<T>(work: impl Future<Output = T>, context: &Context) -> T {
     tokio::pin!(work);
     tokio::select! {
@@ -85,8 +86,8 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Handles the events of hosts in the order of their arrival. Output is printed, unless `--events` is given.
-/// All other events are passed on.
+/// Handles the events of hosts in the order of their arrival. Events with output of hosts are printed, unless
+/// `--events` is given. All other events are passed on to the event bus.
 async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Context) {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let colours: BTreeMap<&str, _> =
@@ -111,7 +112,7 @@ async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Conte
     }
 }
 
-/// Prints all waiting lines together, since the live view must be redrawn below them each time.
+/// Prints all waiting lines at once, since the live view is redrawn after each call.
 fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     if lines.is_empty() {
         return;
@@ -126,7 +127,7 @@ fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     });
 }
 
-/// Prints the names of the failed hosts for each exit code.
+/// Prints, for each exit code other than 0, the names of the hosts on which the command ended with it.
 fn summary(results: &[HostResult]) {
     let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
     for result in results {

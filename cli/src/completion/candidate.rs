@@ -1,10 +1,10 @@
-//! A possible completion of a word.
+//! A possible completion of the word that the user is typing.
 
 use std::fmt;
 
 use nixfleet_operator::text::one_line;
 
-/// A possible completion of a word, with an explanation.
+/// A possible completion of the word that the user is typing, with an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The completed word.

@@ -5,11 +5,11 @@ use clap::{Arg, Command};
 use super::line::CommandLine;
 use super::{Candidate, Known};
 
-/// The groups that always exist.
+/// The groups of hosts that exist in every fleet.
 const GROUPS: [&str; 3] = ["all", "ubuntu", "nixos"];
 
-/// Returns the possible completions of the last word, which may be empty. `command` must not contain hidden
-/// subcommands.
+/// Returns the possible completions of the last word in `words`. The last word may be empty. `command` must
+/// not contain hidden subcommands.
 pub fn candidates(mut command: Command, words: &[String], known: &impl Known) -> Vec<Candidate> {
     command.build();
     let (current, before) = words.split_last().map_or(("", words), |(last, before)| (last.as_str(), before));
@@ -50,7 +50,8 @@ fn flags(command: &Command) -> impl Iterator<Item = Candidate> {
     })
 }
 
-/// Returns the completions at a place where no flag or value of a flag is expected: subcommands or arguments.
+/// Returns the completions of a word that is neither a flag nor the value of a flag: subcommands, or values
+/// of a positional argument.
 fn free(line: &CommandLine<'_>, current: &str, known: &impl Known) -> Vec<Candidate> {
     let subcommands = line.command.get_subcommands().filter(|each| line.free == 0 && !each.is_hide_set());
     let about = |each: &Command| each.get_about().map(ToString::to_string).unwrap_or_default();
@@ -63,7 +64,7 @@ fn free(line: &CommandLine<'_>, current: &str, known: &impl Known) -> Vec<Candid
     found
 }
 
-/// Returns the values of a flag or an argument.
+/// Returns the possible values of a flag or of a positional argument.
 fn values(arg: &Arg, current: &str, known: &impl Known) -> Vec<Candidate> {
     let plain = |words: Vec<String>| words.into_iter().map(Candidate::plain).collect();
     let groups = || GROUPS.map(String::from).to_vec();
@@ -98,7 +99,8 @@ fn selectors(known: &impl Known) -> Vec<Candidate> {
     hosts.chain([Candidate::new("all", "every host")]).chain(tags).chain(groups).chain(roles).collect()
 }
 
-/// Prepends the complete items of a list that is being typed to each candidate.
+/// Completes the last item of a comma-separated list: puts the earlier items of the list before each
+/// candidate.
 fn in_list(current: &str, found: Vec<Candidate>) -> Vec<Candidate> {
     let Some((head, _)) = current.rsplit_once(',') else { return found };
     let behind = |found: Candidate| Candidate { value: format!("{head},{}", found.value), ..found };

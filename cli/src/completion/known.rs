@@ -1,4 +1,4 @@
-//! Names that earlier commands have recorded on this machine.
+//! Names of hosts, generations, rollouts and commands that earlier commands recorded on this machine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,12 +10,12 @@ use nixfleet_operator::inventory::InventoryNames;
 use nixfleet_operator::rollout::Record;
 use nixfleet_operator::state::StateDir;
 
-/// Maximum number of generations, rollouts and commands that are offered.
+/// Maximum number of generations, of rollouts and of commands that are offered as completions.
 const OFFERED: usize = 20;
 
 /// Names that are known without evaluating the flake or connecting to a host.
 pub trait Known {
-    /// Returns the names in the inventory.
+    /// Returns the names of the hosts, tags and roles in the inventory.
     fn names(&self) -> InventoryNames;
     /// Returns generations of hosts, newest first.
     fn generations(&self) -> Vec<Candidate>;
@@ -25,7 +25,7 @@ pub trait Known {
     fn commands(&self) -> Vec<Candidate>;
 }
 
-/// The names in the state directory of this machine.
+/// The names that are recorded in the state directory of this machine.
 pub struct OnDisk {
     state: Option<StateDir>,
     flake: Option<Flake>,
@@ -33,7 +33,7 @@ pub struct OnDisk {
 }
 
 impl OnDisk {
-    /// Creates the source of names for the flake and the host that a command line names.
+    /// Creates a source of names for the flake and the host that a command line names.
     pub fn of(words: &[String], here: &Path) -> Self {
         let variable = std::env::var("NIXFLEET_FLAKE").ok().filter(|flake| !flake.is_empty());
         let flake = value_of("--flake", words).or(variable);

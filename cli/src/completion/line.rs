@@ -6,15 +6,15 @@ use clap::{Arg, Command};
 pub struct CommandLine<'c> {
     /// The command or subcommand that the words name.
     pub command: &'c Command,
-    /// The number of positional arguments of this command so far.
+    /// The number of positional arguments of this command that are before the cursor.
     pub free: usize,
     /// The flag that expects a value next, if any.
     pub flag: Option<Flag<'c>>,
-    /// Whether the words after `--` have started. They are a command for hosts, and are not completed.
+    /// Whether the cursor is after `--`. The words there are a command for hosts, and are not completed.
     pub is_foreign: bool,
 }
 
-/// A flag that expects more values.
+/// A flag before the cursor that expects more values.
 pub struct Flag<'c> {
     pub arg: &'c Arg,
     /// Maximum number of values that are still expected.
@@ -57,7 +57,7 @@ impl<'c> CommandLine<'c> {
         }
     }
 
-    /// Returns the flag with a long name or alias.
+    /// Returns the flag that has a given long name or alias.
     pub fn long(&self, name: &str) -> Option<&'c Arg> {
         let is_meant = |arg: &&Arg| {
             let aliases = arg.get_all_aliases().unwrap_or_default();
@@ -68,7 +68,7 @@ impl<'c> CommandLine<'c> {
 }
 
 impl<'c> Flag<'c> {
-    /// Returns the state after a flag; `None` if the flag takes no values.
+    /// Creates the state right after a flag, before its first value; `None` if the flag takes no values.
     fn of(arg: &'c Arg) -> Option<Self> {
         if !arg.get_action().takes_values() {
             return None;

@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-/// Returns the hand-written script for a shell, if there is one.
+/// Returns the hand-written completion script for a shell, if there is one.
 pub const fn script(shell: Shell) -> Option<&'static str> {
     match shell {
         Shell::Bash => Some(include_str!("scripts/nixfleet.bash")),

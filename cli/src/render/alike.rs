@@ -10,9 +10,9 @@ use nixfleet_operator::host_result::HostResult;
 /// The replacement for the host's name and address in a message for several hosts.
 const HOST: &str = "…";
 
-/// Returns the problem of a host in words that fit all hosts with the same problem. The messages of `ssh` for
-/// unreachable hosts contain the host's name and address, which are replaced. If `with_help` is set, `help`
-/// is not changed, so that its command can be run for this host.
+/// Returns the problem of a host without the host's name and address, so that hosts with the same problem
+/// have the same text. Only the messages of `ssh` for unreachable hosts contain them. If `with_help` is set,
+/// `help` is not changed, so that the command in it can be run for this host.
 pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
     let problem = Problem { location: None, ..result.problem.clone()? };
     if result.outcome != Outcome::Unreachable {
@@ -23,8 +23,8 @@ pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
     Some(Problem { why: without(problem.why.clone()), help, ..problem })
 }
 
-/// Groups hosts with the same message. `said` returns the message of a host; a host without a message is in
-/// no group.
+/// Groups hosts that have the same message. `said` returns the message of a host. A host without a message is
+/// in no group.
 pub fn groups(results: &[HostResult], said: impl Fn(&HostResult) -> Option<String>) -> Vec<Vec<&HostResult>> {
     let mut groups: Vec<(String, Vec<&HostResult>)> = Vec::new();
     let mut known = std::collections::BTreeMap::new();

@@ -11,7 +11,7 @@ use super::{indented, table};
 use nixfleet_operator::host_result::{BackupsView, HostResult};
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// Formats the list of all backups of all hosts.
+/// Formats the list of the backups on all hosts.
 #[must_use]
 pub fn backups(results: &[HostResult]) -> String {
     list(results, &TimeZone::system())
@@ -23,7 +23,7 @@ fn list(results: &[HostResult], zone: &TimeZone) -> String {
     format!("{text}{}", problems(results))
 }
 
-/// Formats the backups that would be dropped, and the originals that are kept.
+/// Formats the backups that would be dropped, and the originals that match but are kept.
 #[must_use]
 pub fn drops(results: &[HostResult]) -> String {
     going(results, &TimeZone::system())
@@ -102,7 +102,7 @@ fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
     ]
 }
 
-/// Formats the problems of hosts, and what was recovered on them.
+/// Formats the problems of hosts, and which interrupted changes were recovered on them.
 fn problems(results: &[HostResult]) -> String {
     let mut text = String::new();
     for result in results {

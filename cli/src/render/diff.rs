@@ -7,14 +7,15 @@ use similar::{ChangeTag, TextDiff};
 use super::style::{DIM, GREEN, RED, paint};
 use nixfleet_operator::text::many_lines;
 
-/// Maximum number of lines of a diff that are shown, unless all lines are requested.
+/// How many lines of a diff are shown at most. With `--verbose`, all lines are shown.
 const SHOWN: usize = 60;
 
-/// Time limit for finding the shortest diff. After that, a longer diff is accepted. Without a limit, long
-/// texts with little in common would take minutes, and hosts determine the texts.
+/// Time limit for the search for the shortest diff, after which a longer diff is accepted. Without a limit, a
+/// host could send long texts with little in common, and the search would take minutes.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Returns the lines of a unified diff, without file names.
+/// Returns the lines of a unified diff, without the header that contains file names. `all` includes the lines
+/// that are otherwise cut off.
 pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();

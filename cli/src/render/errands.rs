@@ -1,12 +1,12 @@
-//! Tasks that a fleet assigns to the operator's machine.
+//! Tasks that a fleet makes the operator's machine do, such as running the program of a notification.
 
 use std::fmt::Write as _;
 
 use super::style::paint;
 use nixfleet_operator::text::one_line;
 
-/// Formats the new tasks. They are never truncated, since a task could otherwise be hidden behind many
-/// others. The text is empty if there are none.
+/// Formats the tasks that are new to this machine. The list is never truncated, since a task could otherwise
+/// be hidden behind many others. The text is empty if there are no new tasks.
 pub fn errands(new: &[String]) -> String {
     let mut text = String::new();
     if new.is_empty() {

@@ -1,4 +1,5 @@
-//! The output of a command on many hosts. Equal output is shown once, with the names of its hosts.
+//! The output of `nixfleet run --fold`. If several hosts printed the same, the output is shown once, with the
+//! names of these hosts.
 
 use std::fmt::Write as _;
 
@@ -36,7 +37,7 @@ impl Fold<'_> {
         head
     }
 
-    /// Returns the texts for standard output and for standard error.
+    /// Returns the text to print on standard output and the text to print on standard error.
     fn texts(&self) -> [String; 2] {
         let text = |lines: &str, head: &str| {
             lines.lines().fold(format!("{head}:\n"), |text, line| text + "  " + &many_lines(line) + "\n")
@@ -51,12 +52,13 @@ impl Fold<'_> {
     }
 }
 
-/// Returns the texts for standard output and standard error of each group of hosts.
+/// Returns, for each group of hosts with equal output, the text to print on standard output and the text to
+/// print on standard error.
 pub(super) fn texts(results: &[HostResult]) -> Vec<[String; 2]> {
     folds(results).iter().map(Fold::texts).collect()
 }
 
-/// Prints the output of commands, with equal output printed once.
+/// Prints what the command printed on each host. Output that several hosts have in common is printed once.
 pub fn folded(results: &[HostResult]) {
     for [stdout, stderr] in texts(results) {
         out(&stdout);

@@ -1,4 +1,5 @@
-//! Tests of complete renderings of answers in which every text that a host controls is hostile.
+//! Tests that answers from hosts cannot forge output: every text that a host controls is replaced by a
+//! hostile text before the answers are shown.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
 use nixfleet_operator::text::problem_text;
 
 /// Generates texts that could forge a line, control a terminal, or be invisible. No generated line starts
-/// with a space, since that would be mistaken for an indentation.
+/// with a space, since the checks would take the space for an indentation.
 fn hostile() -> impl Strategy<Value = String> {
     const PIECES: [&str; 24] = [
         "2 hosts: 2 ok",
@@ -50,14 +51,14 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 1..6).prop_map(|pieces| pieces.concat())
 }
 
-/// Replaces all strings in a document by the texts in turn. A string is not replaced if its type does not
-/// accept the text.
+/// Replaces each string in a document by the next of the texts, starting again after the last. A string is
+/// left unchanged if its type does not accept the text.
 fn forged<T: DeserializeOwned>(mut document: Value, texts: &[String]) -> T {
     let mut places = Vec::new();
     find(&document, &mut String::new(), &mut places);
     for (place, text) in places.iter().zip(texts.iter().cycle()) {
         let Some(value) = document.pointer_mut(place) else { continue };
-        // A replaced path is still a path.
+        // A text that replaces a path gets a prefix that makes it a path.
         let path = value.as_str().is_some_and(|text| text.starts_with('/'));
         let before = value.clone();
         *value = if path { format!("/x/{text}").into() } else { text.as_str().into() };
@@ -70,12 +71,12 @@ fn forged<T: DeserializeOwned>(mut document: Value, texts: &[String]) -> T {
     serde_json::from_value(document).unwrap()
 }
 
-/// Collects the JSON pointers of all strings.
+/// Collects the JSON pointers of all strings in a document.
 fn find(value: &Value, place: &mut String, places: &mut Vec<String>) {
     find_all(value, &Value::is_string, place, places);
 }
 
-/// Collects the JSON pointers of all values for which `is_such` is true.
+/// Collects the JSON pointers of all values in a document for which `is_such` is true.
 fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String, places: &mut Vec<String>) {
     let mut enter = |key: String, value: &Value| {
         let end = place.len();
@@ -94,8 +95,8 @@ fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String,
     }
 }
 
-/// Returns documents in which one number has an extreme value, and documents in which several or all numbers
-/// have one.
+/// Returns variants of a document in which one number has an extreme value, and variants in which several or
+/// all numbers have extreme values.
 fn enormous<T: DeserializeOwned>(document: &Value) -> Vec<T> {
     let mut places = Vec::new();
     find_all(document, &Value::is_number, &mut String::new(), &mut places);
@@ -213,7 +214,7 @@ fn backup() -> Value {
             "mode": "0644", "needed": true })
 }
 
-/// Returns hostile results of each kind that commands show.
+/// Returns results of each kind that commands show, with hostile texts in them.
 fn answers(texts: &[String]) -> Vec<HostResult> {
     let of = |outcome| HostResult::new("web-1", outcome);
     let backup: nixfleet_contract::backup::Backup = forged(backup(), texts);
@@ -296,7 +297,7 @@ proptest! {
 
     #[test]
     fn no_plan_forges_a_line(texts in prop::collection::vec(hostile(), 1..8)) {
-        // The host of a plan has its name from the inventory, which the host does not control.
+        // The plan names the host as the inventory does, so the host does not control this text.
         let plan = Plan { host: "web-1".to_owned(), ..forged(plan(), &texts) };
         for verbose in [false, true] {
             let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);

@@ -48,7 +48,7 @@ fn plans(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String {
     text
 }
 
-/// Formats numbers of generations as ranges, such as `1–4, 6`.
+/// Formats the numbers of generations as ranges, such as `1–4, 6`.
 fn ranges(generations: &[&Judged]) -> String {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for number in generations.iter().map(|judged| judged.info.generation.number) {

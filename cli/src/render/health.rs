@@ -1,4 +1,4 @@
-//! The results of health checks.
+//! The output of `nixfleet check`, and the lines about health checks in other output.
 
 use nixfleet_contract::health::CheckResult;
 
@@ -7,8 +7,8 @@ use super::{results, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::one_line;
 
-/// Formats a table of all checks of all hosts, followed by the problems of hosts without results. With
-/// `verbose`, the details of passed checks are shown too.
+/// Formats a table of all checks of all hosts, followed by the problems of the hosts that returned no
+/// results. With `verbose`, the details of passed checks are shown too.
 #[must_use]
 pub fn health(hosts: &[HostResult], verbose: bool) -> String {
     let rows = hosts.iter().flat_map(|host| rows(host, verbose));
@@ -51,7 +51,7 @@ fn took(result: &CheckResult) -> String {
     format!("{:.1} s", result.duration_ms as f64 / 1000.0)
 }
 
-/// Formats each failed check of a host as a line. With `verbose`, passed checks are included.
+/// Formats each failed health check of a host as one line. With `verbose`, passed checks are included.
 pub fn lines(found: &[CheckResult], verbose: bool) -> Vec<String> {
     let told = found.iter().filter(|result| verbose || !result.passed);
     told.map(|result| {

@@ -1,8 +1,8 @@
-//! Requirements for the renderings of answers from hosts, for tests and fuzzing. The file is also compiled
-//! into the fuzz targets, so it uses nothing else from this crate.
+//! Requirements that tests and fuzz targets check on the text that is shown for answers from hosts. The fuzz
+//! targets compile this file too, so it uses nothing else from this crate.
 
-/// The ways in which a line may start if it does not continue another line: the name of the host, or a fixed
-/// word of the program.
+/// The texts with which a line may start if it is not indented: the name of the host, or fixed words of the
+/// program.
 const BEGINNINGS: [&str; 10] = [
     "web-1",
     "host ",
@@ -16,11 +16,12 @@ const BEGINNINGS: [&str; 10] = [
     "stays: web-1",
 ];
 
-/// Checks a rendering about the host `web-1`. Each line must be indented or start with a fixed word of the
-/// program, and no character may be invisible or control the terminal.
+/// Checks the text that is shown for the host `web-1`. Each line must be empty, be indented, or start with
+/// the name of the host or another text that the program always prints there. No character may be invisible
+/// or control the terminal.
 ///
 /// # Panics
-/// Panics if the rendering violates a requirement.
+/// Panics if the text violates one of these requirements.
 pub fn hold(rendered: &str) {
     let plain = without_styles(rendered);
     assert!(!plain.chars().any(is_hidden), "{plain:?}");
@@ -33,7 +34,7 @@ pub fn hold(rendered: &str) {
     }
 }
 
-/// Removes the styles that the program uses: bold, dim and colors.
+/// Removes the styles that the program uses: bold, dim and colors. Panics on any other control sequence.
 fn without_styles(rendered: &str) -> String {
     let mut parts = rendered.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -58,7 +59,7 @@ fn is_count(line: &str) -> bool {
 }
 
 /// Returns whether a character is a control character other than line end and tab, or an invisible character
-/// that could be used for a forgery.
+/// with which a host could forge a line.
 fn is_hidden(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(

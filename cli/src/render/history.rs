@@ -15,16 +15,17 @@ use nixfleet_operator::event::End;
 use nixfleet_operator::history::{CommandEntry, CommandState, HostEntry};
 use nixfleet_operator::text::one_line;
 
-/// Maximum length of a command line in a list, in characters.
+/// Maximum length of a command line in the list of commands, in characters.
 const LINE: usize = 60;
 
-/// Formats a list of commands. With `of_hosts`, there is a row for each host of a command instead of a
-/// summary.
+/// Formats a list of commands. With `of_hosts`, each command has a row for each of its hosts, instead of a
+/// single row with a summary.
 pub fn entries(entries: &[CommandEntry], of_hosts: bool) -> String {
     list(entries, of_hosts, &TimeZone::system())
 }
 
-/// Formats everything that is known about a command. `others` are the other commands of the same rollout.
+/// Formats everything that the history contains about a command. `others` are the other commands of its
+/// rollout.
 pub fn entry(entry: &CommandEntry, others: &[CommandEntry]) -> String {
     single(entry, others, &TimeZone::system())
 }

@@ -41,7 +41,7 @@ pub use table::table;
 pub use totals::Totals;
 pub use waves::{interrupted_after_all, time, waves, what_next};
 
-/// Indents a text by two columns. Blank lines stay blank.
+/// Indents each line of a text by two columns. Empty lines stay empty.
 fn indented(text: &str) -> String {
     text.lines().flat_map(|line| [if line.is_empty() { "" } else { "  " }, line, "\n"]).collect()
 }

@@ -1,4 +1,4 @@
-//! Plans, as shown to people.
+//! The output for people that shows the plans of hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,18 +18,18 @@ use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::totals::Totals;
 use nixfleet_operator::text::{one_line, problem_text};
 
-/// Hosts with plans that read the same.
+/// Hosts whose plans are shown with the same text.
 struct PlanGroup {
     /// The index of the first host of the group.
     first: usize,
     names: Vec<String>,
-    /// The changes of generations, without consecutive repetitions.
+    /// The changes of generation of these hosts, such as `3 → 4`. Equal changes in a row are listed once.
     generations: Vec<String>,
-    /// The directions of these changes.
+    /// The directions of the changes in `generations`.
     directions: BTreeSet<Direction>,
 }
 
-/// The direction in which a host changes its generation.
+/// Whether a host goes to a later generation, goes back to an earlier generation, or stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Direction {
     Nowhere,
@@ -37,14 +37,14 @@ enum Direction {
     Back,
 }
 
-/// Shows the plans of `count` hosts. Hosts with plans that read the same are shown together. Returns the
-/// totals of all plans.
+/// Shows the plans of `count` hosts, and returns the totals of all plans. Hosts whose plans are shown with
+/// the same text are shown together.
 ///
-/// `read` returns the plan with an index. Plans are not held in memory, since thousands of them are large.
-/// Therefore, the plan of each group is read a second time.
+/// `read` returns the plan of the host with a given index. Plans are not held in memory, since thousands of
+/// them are large. Therefore, the plan of the first host of each group is read a second time.
 ///
 /// # Errors
-/// Those of `read`.
+/// Returns the errors of `read`.
 pub fn plans<E>(
     count: usize,
     read: impl Fn(usize) -> Result<Plan, E>,
@@ -102,8 +102,8 @@ fn heading(group: &PlanGroup) -> String {
     format!("{}  {}", group.names.join(", "), paint(DIM, generations))
 }
 
-/// Returns the old generation, if any, and the new generation; `None` if the plan does not switch the
-/// profile.
+/// Returns the number of the old generation, if any, and of the new generation. Returns `None` if the plan
+/// does not switch the profile.
 fn switch(plan: &Plan) -> Option<(Option<u64>, u64)> {
     let step = plan.steps.iter().find_map(Step::as_profile);
     step.map(|ProfileStep::SwitchProfile(SwitchProfile { from, to })| (*from, *to))
@@ -129,7 +129,7 @@ fn generations(plan: &Plan) -> String {
     }
 }
 
-/// Formats everything below the heading of a plan, in sections.
+/// Formats a plan in sections, without its heading.
 fn body(plan: &Plan, verbose: bool) -> String {
     let of = |place: Section| -> Vec<String> {
         let steps = plan.steps.iter().filter(|step| section(step) == place);
@@ -170,14 +170,14 @@ fn body(plan: &Plan, verbose: bool) -> String {
     text
 }
 
-/// The section of a plan that shows a step. Totals count steps by section as well.
+/// The section in which a plan shows a step. The totals count steps by these sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Users,
     Files,
     Commands,
     Units,
-    /// No section, since the heading shows the step or other steps imply it.
+    /// No section shows the step, since the heading shows it or other steps imply it.
     Nowhere,
 }
 
@@ -251,7 +251,7 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
     std::iter::once(head).chain(diff.into_iter().map(|line| format!("    {line}"))).collect()
 }
 
-/// Formats the line of a step in colors.
+/// Formats the line that describes a step, in colors.
 fn line(line: &Line) -> String {
     let colour = match line.sign {
         Sign::Comes => GREEN,
@@ -268,9 +268,10 @@ fn line(line: &Line) -> String {
     format!("{} {}", paint(colour, line.sign.mark()), parts.concat())
 }
 
-/// Returns the diff of the content of a file; empty if the content does not change.
+/// Returns the diff of the content of a file, or a remark that explains why no diff is shown. The result is
+/// empty if the content does not change.
 fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Vec<String> {
-    // There is no content to compare if something other than a file is removed or replaced.
+    // A link or directory that is removed or replaced has no content to compare.
     let other = before.filter(|view| view.sha256.is_none());
     if other.is_some() && after.is_none() {
         return Vec::new();
@@ -281,7 +282,8 @@ fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Ve
     {
         return Vec::new();
     }
-    // A file that does not exist counts as empty. If the text of a file is not known, there is no diff.
+    // A file that does not exist is compared as an empty text. If the text of a file is not known, no diff is
+    // shown.
     let text = |side: Option<&FileView>| side.map_or(Some(String::new()), |view| view.text.clone());
     match (text(before), text(after)) {
         (Some(before), Some(after)) => diff(&before, &after, all),
@@ -296,7 +298,8 @@ fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Ve
     }
 }
 
-/// Describes the sizes, with digests shortened to 12 digits.
+/// Describes the sizes of a file before and after the change, each with the first 12 digits of the SHA-256
+/// digest.
 fn digests(before: Option<&FileView>, after: Option<&FileView>) -> String {
     let known = |view: &FileView| {
         let digest = view.sha256.as_deref().and_then(|digest| digest.get(..12));

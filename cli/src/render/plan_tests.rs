@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Creates a plan with these steps and nothing else.
+/// Creates a plan that contains only the given steps.
 fn plan(host: &str, steps: &Value) -> Plan {
     serde_json::from_value(json!({
         "schema": 1, "host": host, "fingerprint": "f",
@@ -362,7 +362,7 @@ fn content_that_others_may_not_read_is_told_by_size_and_digest() {
 
     "#]]
     .assert_eq(&shown(&[&plan]));
-    // A host with an older NixFleet sends private content, which `hide_private` removes.
+    // A host with an older NixFleet may send the content of private files. `hide_private` removes it.
     let mut bare = plan;
     bare.hide_private();
     assert!(!serde_json::to_string(&bare).unwrap().contains("\"text\""));

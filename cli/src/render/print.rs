@@ -1,5 +1,5 @@
-//! The functions that print. A reader that closes standard output early, such as `head`, does not stop the
-//! command, since hosts would be left half done.
+//! The functions that print. If a reader such as `head` closes standard output early, the command continues,
+//! since it would otherwise leave hosts half changed.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use nixfleet_operator::text::{json_line, steady};
 
-/// The first error of standard output.
+/// The first error that occurred when writing to standard output.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints a text on standard output. Styles are removed if the output does not support them.
@@ -29,7 +29,7 @@ pub fn err(line: impl std::fmt::Display) {
 pub fn json<T: Serialize>(document: &T) -> serde_json::Result<()> {
     let out = io::stdout().lock();
     let is_terminal = out.is_terminal();
-    // The document is written through a buffer and not built in memory, since it is large for thousands of
+    // The document is written piece by piece and not built in memory, since it is large for thousands of
     // hosts.
     let mut out = BufWriter::new(out);
     let written = match json_line(&mut out, document, is_terminal) {
@@ -41,7 +41,7 @@ pub fn json<T: Serialize>(document: &T) -> serde_json::Result<()> {
     Ok(())
 }
 
-/// Returns why standard output is incomplete. A reader that closed it early does not count.
+/// Returns the error that made standard output incomplete, if any. A reader that closed it early is no error.
 pub fn lost() -> Option<&'static io::Error> {
     LOST.get()
 }
@@ -50,7 +50,7 @@ fn note(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        // Only the first error is stored.
+        // `set` fails if an earlier error is stored already. Only the first error is needed.
         let _ = LOST.set(error);
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nixfleet_contract::gc::Disk;
 
-/// Formats a number of bytes in a suitable unit, with at most one decimal digit.
+/// Formats a number of bytes in the largest unit that fits, with at most one decimal digit.
 pub fn size(bytes: u64) -> String {
     let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.into_iter().find(|(unit, _)| bytes >= *unit) {
@@ -18,7 +18,8 @@ pub fn room(disk: Option<Disk>) -> String {
     disk.map_or_else(|| "-".to_owned(), |disk| format!("{} of {}", size(disk.free), size(disk.size)))
 }
 
-/// Formats a time from a host, to the minute. A number that is not a valid time is shown as `-`.
+/// Formats a time that a host reported, to the minute. `seconds` is counted from 1970-01-01 UTC. A number
+/// that is not a valid time is shown as `-`.
 pub fn moment(seconds: u64, zone: &TimeZone) -> String {
     let at = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     at.map_or_else(|| "-".to_owned(), |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())

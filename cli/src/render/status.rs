@@ -16,7 +16,7 @@ use super::{alike, health, indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// Formats a table of all hosts, followed by everything that is not as it should be.
+/// Formats a table of all hosts, followed by details about each host that is not as it should be.
 #[must_use]
 pub fn statuses(results: &[HostResult], verbose: bool) -> String {
     statuses_in(results, verbose, &TimeZone::system())
@@ -62,7 +62,7 @@ fn now() -> u64 {
     Timestamp::now().as_second().try_into().unwrap_or_default()
 }
 
-/// Formats the last line: the number of hosts in each state, and the duration of the command.
+/// Formats the last line of the output: the number of hosts in each state, and the duration of the command.
 pub fn tally_of_statuses(results: &[HostResult], took: Duration) -> String {
     let mut counts: Vec<(Style, &str, usize)> = Vec::new();
     for result in results {
@@ -93,13 +93,13 @@ fn state(result: &HostResult) -> (Style, &str) {
     }
 }
 
-/// Returns the name under which the host was last applied, if it is not its name in the inventory.
+/// Returns the host name in the manifest that was last applied, if it differs from the name in the inventory.
 fn other_name(result: &HostResult) -> Option<&str> {
     let name = result.status.as_ref()?.host.as_deref()?;
     (name != result.host).then_some(name)
 }
 
-/// Returns the health check results of the generation in force, if any of them failed.
+/// Returns the health check results of the generation in force, if any of these checks failed.
 fn unhealthy(status: &Status) -> Option<&Checked> {
     let failed = |checked: &&Checked| checked.results.iter().any(|result| !result.passed);
     checked(status).filter(failed)
@@ -111,8 +111,7 @@ fn checked(status: &Status) -> Option<&Checked> {
     checked.filter(|checked| Some(&checked.generation) == status.current.as_ref())
 }
 
-/// Returns the differences between the host and the result of the last run. While a run is in progress,
-/// differences are expected and not shown.
+/// Returns the drift to show. While a run is in progress, differences are expected, so none are shown.
 fn drift(status: &Status) -> &[Drift] {
     if status.locked_by.is_some() { &[] } else { &status.drift }
 }
@@ -127,7 +126,7 @@ fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     status.units.iter().filter(move |unit| unit.active == "failed" || !is_up(unit) && should_run(unit))
 }
 
-/// Formats the details of a host, with `problem` in place of the problem of the result.
+/// Formats the details of a host. `problem` is shown instead of the problem in `result`.
 fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &TimeZone) -> Option<String> {
     let mut lines: Vec<String> = result.reason.iter().map(|reason| one_line(reason)).collect();
     if let Some(problem) = problem {
@@ -196,7 +195,8 @@ mod tests {
 
     use super::*;
 
-    /// Returns a managed host without any problem, modified by the fields in `given`.
+    /// Returns the result for a managed host without any problem. The fields in `given` replace fields of the
+    /// status.
     fn host(name: &str, given: &Value) -> HostResult {
         let mut status = json!({
             "schema": 1, "host": name, "current": { "number": 2, "closure": "/nix/store/b" },

@@ -1,21 +1,21 @@
-//! The styles of the output. The functions that print remove them if the output is not a terminal, or if
+//! The styles of the output. The printing functions remove styles if the output is not a terminal, or if
 //! `NO_COLOR` is set.
 
 use anstyle::{AnsiColor, Style};
 use nixfleet_contract::outcome::Outcome;
 
-/// Headings.
+/// The style of headings.
 pub const BOLD: Style = Style::new().bold();
-/// Less important text.
+/// The style of less important text.
 pub const DIM: Style = Style::new().dimmed();
-/// Something is added, or is good.
+/// The color of additions and of good states.
 pub const GREEN: Style = AnsiColor::Green.on_default();
-/// Something is removed, or is wrong.
+/// The color of removals and of bad states.
 pub const RED: Style = AnsiColor::Red.on_default();
-/// Something changes, or needs attention.
+/// The color of changes and of states that need attention.
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-/// Colors that distinguish hosts whose lines are mixed.
+/// The colors of host names in front of output lines. They distinguish hosts whose lines are interleaved.
 pub const HOST_COLOURS: [Style; 6] = [
     AnsiColor::Cyan.on_default(),
     AnsiColor::Magenta.on_default(),
@@ -30,7 +30,7 @@ pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns the style of an outcome. Only good outcomes are green.
+/// Returns the style in which an outcome is shown. Only good outcomes are green.
 pub const fn outcome_style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::Ok | Outcome::Unchanged => GREEN,

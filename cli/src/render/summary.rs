@@ -1,4 +1,4 @@
-//! The summary of the results of hosts.
+//! The summary that a command prints of the results of all hosts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,8 @@ use super::{alike, indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// Formats a table of outcomes, followed by all problems in full, backups, and commands that show more.
+/// Formats a table of the outcomes of hosts, followed by their problems in full, their backups, and the
+/// commands with which the user can find out more.
 #[must_use]
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
@@ -45,8 +46,8 @@ pub fn results(results: &[HostResult]) -> String {
     text
 }
 
-/// Returns the lines to show for a host in addition to its outcome, with `problem` in place of the problem of
-/// the result.
+/// Returns the lines to show for a host in addition to its outcome. `problem` is shown instead of the problem
+/// in `result`.
 fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
     let problem = problem.into_iter().map(problem_text);
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
@@ -61,14 +62,15 @@ fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
         .collect()
 }
 
-/// Returns the command that shows the status of the hosts on which a change failed, if there are any.
+/// Returns the command that shows the status of the hosts on which a change failed; `None` if no change
+/// failed.
 fn more(results: &[&HostResult]) -> Option<String> {
     let tried = results.iter().filter(|result| result.report.is_some() && !result.outcome.is_good());
     let hosts: Vec<String> = tried.map(|result| one_line(&result.host)).collect();
     (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
 }
 
-/// Describes what to do about blocked hosts. Hosts whose problem explains this already are not included.
+/// Describes what to do about blocked hosts. It omits hosts whose problem already explains what to do.
 pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
     let is_blocked = |result: &&HostResult| {
         let code = result.problem.as_ref().map(|problem| problem.code);
@@ -102,12 +104,14 @@ fn generations(result: &HostResult) -> String {
     }
 }
 
-/// Returns whether the host was being changed when the connection was lost, so that its state is unknown.
+/// Returns whether the state of the host is unknown, because the connection was lost while the host was being
+/// changed.
 fn is_unknown(result: &HostResult) -> bool {
     result.problem.as_ref().is_some_and(|problem| problem.code == Code::BadAnswer)
 }
 
-/// Formats the last line: the number of hosts with each outcome, and the duration of the command.
+/// Formats the last line of the output: the number of hosts with each outcome, and the duration of the
+/// command.
 pub fn tally(results: &[HostResult], took: Duration) -> String {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for result in results {
@@ -121,7 +125,7 @@ pub fn tally(results: &[HostResult], took: Duration) -> String {
     format!("{}: {} {took}", hosts(results.len()), parts.join(", "))
 }
 
-/// Returns the outcome of a host. A host with changes that were only planned is `to change`.
+/// Returns the word for the outcome of a host. If a change was planned but not made, the word is `to change`.
 fn word(result: &HostResult) -> &'static str {
     match (result.outcome, &result.plan, &result.report) {
         (Outcome::Ok, Some(_), None) => "to change",

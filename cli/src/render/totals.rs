@@ -8,7 +8,7 @@ use nixfleet_contract::step::{PathStep, Step};
 use super::plan::{Section, section};
 use nixfleet_operator::text::hosts;
 
-/// The number of changes of each kind.
+/// The number of changes of each kind, in the plans of all hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     hosts: usize,
@@ -20,7 +20,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds the changes of a plan, unless the plan has problems and cannot be carried out.
+    /// Adds the changes of a plan. A plan with problems is not added, since it cannot be carried out.
     pub fn add(&mut self, plan: &Plan) {
         if plan.steps.is_empty() || !plan.problems.is_empty() {
             return;
@@ -31,7 +31,7 @@ impl Totals {
         for step in &plan.steps {
             match section(step) {
                 Section::Users => self.accounts += 1,
-                // These steps change nothing on disk.
+                // These two steps change nothing at the path itself, so they are not counted.
                 Section::Files if matches!(step, Step::Path(PathStep::Own(_) | PathStep::Release(_))) => {}
                 Section::Files => self.paths += 1,
                 Section::Commands => self.commands += 1,

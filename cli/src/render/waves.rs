@@ -12,11 +12,12 @@ use nixfleet_operator::event::{End, ExcludedHost};
 use nixfleet_operator::rollout::Outline;
 use nixfleet_operator::text::one_line;
 
-/// Maximum number of names on a line.
+/// Maximum number of host names in the row of a wave.
 const NAMES: usize = 8;
 
-/// Formats the waves with their hosts, the policy, and the excluded hosts. The text is empty if there is only
-/// one wave and no host is excluded. `to_change` contains the hosts with changes.
+/// Formats the waves with their hosts, the rules of the rollout policy, and the excluded hosts. The text is
+/// empty if there is only one wave and no host is excluded. `to_change` contains the names of the hosts that
+/// would change.
 pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, excluded: &[ExcludedHost]) -> String {
     let mut text = String::new();
     if outline.waves.len() > 1 {
@@ -36,7 +37,7 @@ pub fn waves(outline: &Outline, to_change: &BTreeSet<&str>, excluded: &[Excluded
     text
 }
 
-/// Formats the first names, and the number of further names.
+/// Formats the first [`NAMES`] host names, and the number of the remaining hosts.
 fn names(hosts: &[String]) -> String {
     let shown = hosts.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = hosts.len().saturating_sub(NAMES);
@@ -58,7 +59,7 @@ fn rules(outline: &Outline) -> String {
     format!("{soak}With more than {max_failures} failed {then}.{}", budgets.collect::<String>())
 }
 
-/// Formats a duration as in the inventory.
+/// Formats a duration in the notation of the inventory, such as `90s` or `5m`.
 pub fn time(seconds: u64) -> String {
     let unit =
         [(86400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
@@ -71,8 +72,8 @@ pub fn interrupted_after_all() -> String {
     format!("\n{}\n", paint(YELLOW, "Interrupted when every host was done: nothing is left to go on with."))
 }
 
-/// Describes how to resume or roll back a stopped rollout. The text is empty if the rollout is complete or
-/// was declined.
+/// Describes how to resume or roll back a rollout that stopped. The text is empty if the rollout is complete
+/// or the user declined it.
 pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String {
     let back = format!("  go back:  nixfleet rollback --rollout {rollout}\n");
     let head = |word: &str| {

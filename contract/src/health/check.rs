@@ -19,7 +19,7 @@ pub struct Check {
     /// The probe that the check runs.
     #[serde(flatten)]
     pub probe: Probe,
-    /// The maximum pause between two attempts, in seconds. The first pauses are shorter.
+    /// The maximum pause between two attempts, in seconds. Pauses start short and grow up to this maximum.
     #[serde(deserialize_with = "seconds")]
     pub interval: u64,
     /// The number of times that a failed attempt is repeated.
@@ -30,14 +30,14 @@ pub struct Check {
     /// Time to wait before the first attempt, in seconds.
     #[serde(deserialize_with = "seconds")]
     pub start_delay: u64,
-    /// The place where the check runs.
+    /// The machine that runs the check: the host, or the operator's machine.
     pub from: Side,
-    /// The effect of a failed check on the change.
+    /// What happens to the change if the check fails.
     pub on_failure: OnCheckFailure,
 }
 
 impl Check {
-    /// Maximum total duration of a check, and therefore of each of its time settings.
+    /// Maximum total duration of a check. No time setting of a check may be longer.
     pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 
     /// Reads the health checks of a manifest and ignores all its other fields.
@@ -80,7 +80,7 @@ struct Part {
     health_checks: Vec<Check>,
 }
 
-/// Reads a number of seconds, at most [`Check::LONGEST`].
+/// Deserializes a number of seconds. More than [`Check::LONGEST`] is an error.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let (seconds, most) = (u64::deserialize(deserializer)?, Check::LONGEST.as_secs());
     if seconds <= most {
@@ -116,7 +116,7 @@ impl CheckName {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Probe {
-    /// A unit is active, and has been active for some time without interruption.
+    /// A unit is active, and has been active without interruption for at least a given time.
     Unit {
         /// The unit to check.
         unit: UnitName,
@@ -153,7 +153,7 @@ impl Probe {
     }
 }
 
-/// Formats the probe for people.
+/// Formats what the probe tests, in one line for people.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -185,7 +185,7 @@ pub struct Http {
     /// A regular expression that must match part of the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_matches: Option<Pattern>,
-    /// Response headers that must be present, each with a text that its value must contain.
+    /// Response headers that must be present, each with a text that the value of the header must contain.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub response_headers: BTreeMap<String, String>,
     /// Maximum number of redirects to follow.
@@ -228,15 +228,15 @@ impl Method {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// On the host, by the activator.
+    /// The activator runs the check on the host.
     #[default]
     Host,
-    /// On the operator's machine.
+    /// The check runs on the operator's machine.
     Operator,
 }
 
 impl Side {
-    /// Returns the value in JSON.
+    /// Returns the side as it is written in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -246,7 +246,7 @@ impl Side {
     }
 }
 
-/// The effect of a failed check on a change.
+/// What happens to a change if a check fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnCheckFailure {

@@ -1,8 +1,8 @@
 //! Health checks: conditions that a host must meet to count as healthy.
 //!
-//! - [`check`]: the declaration of a check in a manifest
-//! - [`result`]: the result of a check
-//! - [`verdict`]: the verdict on a host
+//! - [`check`]: a health check as a manifest declares it
+//! - [`result`]: the result of a health check
+//! - [`verdict`]: what the results of all checks mean for a change
 
 pub mod check;
 pub mod result;

@@ -14,9 +14,9 @@ pub struct CheckResult {
     pub name: CheckName,
     /// The kind of the check: `unit`, `http`, `tcp` or `command`.
     pub kind: String,
-    /// The place where the check ran.
+    /// The machine that ran the check: the host, or the operator's machine.
     pub from: Side,
-    /// The effect of a failed check on the change.
+    /// What happens to the change if the check fails.
     pub on_failure: OnCheckFailure,
     /// Whether the last attempt succeeded.
     pub passed: bool,
@@ -55,7 +55,7 @@ impl CheckResult {
     }
 }
 
-/// The results of all checks of the generation in force.
+/// The results of the health checks that a host ran for its generation in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
@@ -67,13 +67,14 @@ pub struct Checked {
     pub at: u64,
     /// The results of the checks that run on the host, sorted by name.
     pub results: Vec<CheckResult>,
-    /// The names of the checks that do not run on the host.
+    /// The names of the checks that run on the operator's machine, so that `results` does not include them.
     #[serde(default)]
     pub elsewhere: Vec<CheckName>,
 }
 
 impl Checked {
-    /// Creates a document with the results of checks that ran at a time, in seconds since 1970-01-01 UTC.
+    /// Creates a document with the results of checks. `at` is the time at which they ran, in seconds since
+    /// 1970-01-01 UTC.
     #[must_use]
     pub const fn at(
         at: u64,

@@ -8,7 +8,7 @@ use crate::problem::{Code, Problem};
 /// The verdict on a host, computed from its health check results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthVerdict {
-    /// The most severe effect of the failed checks; `None` if all passed.
+    /// The most severe `on_failure` setting of the failed checks; `None` if all checks passed.
     worst: Option<OnCheckFailure>,
     /// The problem to report; `None` if all checks passed.
     problem: Option<Problem>,
@@ -23,13 +23,14 @@ impl HealthVerdict {
         Self { worst, problem: worst.map(|_| problem(&failed)) }
     }
 
-    /// Returns whether the change must be undone.
+    /// Returns whether a failed check requires that the change is undone.
     #[must_use]
     pub fn is_to_undo(&self) -> bool {
         self.worst == Some(OnCheckFailure::Rollback)
     }
 
-    /// Returns the outcome of a host on which nothing is undone. `good` is the outcome if all checks passed.
+    /// Returns the outcome of the host if the change is not undone. `good` is the outcome if all checks
+    /// passed.
     #[must_use]
     pub const fn outcome(&self, good: Outcome) -> Outcome {
         match self.worst {
@@ -48,7 +49,8 @@ impl HealthVerdict {
         }
     }
 
-    /// Returns the problem that lists the failed checks and what each found.
+    /// Returns a problem that lists the failed checks and what each of them found; `None` if all checks
+    /// passed.
     #[must_use]
     pub fn into_problem(self) -> Option<Problem> {
         self.problem

@@ -19,9 +19,9 @@ pub enum AccountStep {
     CreateUser(CreateUser),
     /// Make an existing user match the manifest, or enable a disabled user again.
     ModifyUser(ModifyUser),
-    /// Restore a user to its state before NixFleet managed it.
+    /// Restore a user to the state that the account had before NixFleet managed it.
     ReleaseUser(ReleaseUser),
-    /// Lock a user, and remove its login shell and memberships. The account and its id are kept.
+    /// Lock a user, disable its login shell, and remove it from groups. The account and its id are kept.
     DisableUser(DisableUser),
 }
 
@@ -51,8 +51,8 @@ pub struct ModifyUser {
     pub user: User,
     /// The differences, each in the form `field: old → new`.
     pub changes: Vec<String>,
-    /// Fields that the manifest does not set. They are restored to their values before NixFleet managed them,
-    /// or left unchanged.
+    /// Fields that the manifest does not set. They are restored to the values that they had before NixFleet
+    /// managed the account, or left unchanged.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
@@ -79,8 +79,8 @@ pub struct DisableUser {
 }
 
 impl AccountStep {
-    /// Returns whether the step creates or changes a managed account. Such steps are executed before any swap
-    /// of paths.
+    /// Returns whether the step creates or changes a managed account. Such steps are executed before any path
+    /// is changed.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         match self {

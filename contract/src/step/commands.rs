@@ -12,7 +12,7 @@ use crate::values::ManagedPath;
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum CommandStep {
-    /// Run a command that changed files name as `onChange`.
+    /// Run the `onChange` command of one or several changed files.
     RunCommand(RunCommand),
 }
 
@@ -22,7 +22,7 @@ pub enum CommandStep {
 pub struct RunCommand {
     /// The command: the absolute path of a program, followed by its arguments.
     pub command: Vec<String>,
-    /// The changed files that name the command.
+    /// The changed files that have this command as their `onChange` command.
     pub paths: BTreeSet<ManagedPath>,
 }
 
@@ -49,7 +49,7 @@ pub fn command_line(words: &[String]) -> String {
     words.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// Describes which changed files are the reason for the command.
+/// Describes why the command runs: which files changed.
 fn why_it_runs(paths: &BTreeSet<ManagedPath>) -> String {
     match (paths.first(), paths.len()) {
         (None, _) => String::new(),

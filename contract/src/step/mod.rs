@@ -1,5 +1,5 @@
-//! The steps of a plan, grouped by family. A family is a kind of thing that a transaction can change and
-//! undo.
+//! The steps of a plan, grouped by family. A family contains all steps on one kind of object, such as
+//! accounts, paths or units.
 
 pub mod accounts;
 pub mod commands;
@@ -22,8 +22,8 @@ pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;
 pub use view::FileView;
 
-/// A step of a plan: the smallest unit that is executed and undone. In JSON, the field `step` contains the
-/// name of the step, without its family.
+/// A step of a plan: the smallest part of a change that is executed and undone. In JSON, the field `step`
+/// contains the name of the step, without its family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Step {
@@ -33,7 +33,7 @@ pub enum Step {
     Path(PathStep),
     /// A change of the package profile and the generation.
     Profile(ProfileStep),
-    /// A command that changed files name.
+    /// A run of the `onChange` command of changed files.
     Command(CommandStep),
     /// A change of a systemd unit.
     Unit(UnitStep),
@@ -46,44 +46,44 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 impl Step {
-    /// Returns the step, if it is of the family of accounts.
+    /// Returns the step if it changes an account; `None` for a step of another family.
     #[must_use]
     pub const fn as_account(&self) -> Option<&AccountStep> {
         if let Self::Account(step) = self { Some(step) } else { None }
     }
 
-    /// Returns the step, if it is of the family of paths.
+    /// Returns the step if it changes a path; `None` for a step of another family.
     #[must_use]
     pub const fn as_path(&self) -> Option<&PathStep> {
         if let Self::Path(step) = self { Some(step) } else { None }
     }
 
-    /// Returns the step, if it is of the family of the profile.
+    /// Returns the step if it changes the profile; `None` for a step of another family.
     #[must_use]
     pub const fn as_profile(&self) -> Option<&ProfileStep> {
         if let Self::Profile(step) = self { Some(step) } else { None }
     }
 
-    /// Returns the step, if it is of the family of units.
+    /// Returns the step if it changes a unit; `None` for a step of another family.
     #[must_use]
     pub const fn as_unit(&self) -> Option<&UnitStep> {
         if let Self::Unit(step) = self { Some(step) } else { None }
     }
 
-    /// Returns whether the step creates or changes an account. Such steps are executed before any swap of
-    /// paths.
+    /// Returns whether the step creates or changes a managed account. Such steps are executed before any path
+    /// is changed.
     #[must_use]
     pub const fn makes_account(&self) -> bool {
         if let Self::Account(step) = self { step.makes_account() } else { false }
     }
 
-    /// Returns the files before and after the step, if the step has them.
+    /// Returns the views of the path before and after the step, if the step has them.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         if let Self::Path(step) = self { step.views_mut() } else { (None, None) }
     }
 
-    /// Returns the path that the step changes, if it is of the family of paths.
+    /// Returns the path that the step changes; `None` for a step of another family.
     #[must_use]
     pub const fn path(&self) -> Option<&ManagedPath> {
         if let Self::Path(step) = self { Some(step.path()) } else { None }

@@ -7,7 +7,7 @@ use crate::manifest::{Access, OnConflict};
 use crate::step::FileView;
 use crate::values::ManagedPath;
 
-/// A step that changes a path, or its management.
+/// A step that changes what is at a path, or whether NixFleet manages the path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
@@ -24,15 +24,16 @@ pub enum PathStep {
     ChangeAccess(ChangeAccess),
     /// Start to manage a path that already matches the manifest. Only the recorded state changes.
     Own(Own),
-    /// Remove a managed file or link, or remove something from a path that should not exist.
+    /// Remove a managed file or link, or remove a file, link or directory from a path at which nothing should
+    /// exist.
     Remove(Remove),
     /// Restore the content that was at a path before NixFleet managed it.
     Restore(Remove),
-    /// Move a directory with its content into the backup, from a path that should not exist.
+    /// Move a directory to a backup, from a path at which nothing should exist.
     MoveAway(MoveAway),
-    /// Move a directory from the backup to the path where it was before NixFleet managed the path.
+    /// Move a directory from its backup to the path at which it was before NixFleet managed the path.
     MoveBack(Remove),
-    /// Remove a directory that NixFleet created, unless it contains something.
+    /// Remove a directory that NixFleet created, if the directory is empty.
     RemoveDirectory(RemoveDirectory),
     /// Stop managing a path without changing it.
     Release(Release),
@@ -56,7 +57,7 @@ pub struct CreateDirectory {
     pub path: ManagedPath,
     /// Mode, owner and group.
     pub access: Access,
-    /// Whether the directory is not declared itself, but is a parent of a managed path.
+    /// Whether the directory is created only because a managed path is in it, and is not declared itself.
     pub implicit: bool,
     /// The file or link that the directory replaces, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +73,7 @@ pub struct CreateDirectory {
 pub struct WriteFile {
     /// Path of the file.
     pub path: ManagedPath,
-    /// The thing that is at the path before the step, if any.
+    /// The file, link or directory that is at the path before the step, if any.
     pub before: Option<FileView>,
     /// The new file.
     pub after: FileView,
@@ -87,14 +88,14 @@ pub struct WriteFile {
 pub struct WriteLink {
     /// Path of the link.
     pub path: ManagedPath,
-    /// The target before the step, if a link is at the path.
+    /// The target of the link that is at the path before the step, if any.
     pub before: Option<String>,
-    /// The thing that is at the path before the step, if any: a link or something else.
+    /// The file, link or directory that is at the path before the step, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<FileView>,
     /// The new target.
     pub target: String,
-    /// The kind of backup that is made of the replaced thing.
+    /// The kind of backup that is made of the replaced file, link or directory.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
@@ -117,7 +118,7 @@ pub struct ChangeAccess {
 pub struct Own {
     /// Path.
     pub path: ManagedPath,
-    /// The kind of backup that determines what happens to the thing at the path when management ends.
+    /// The kind of backup, which determines what happens to the content of the path when its management ends.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
@@ -128,7 +129,7 @@ pub struct Own {
 pub struct Remove {
     /// Path.
     pub path: ManagedPath,
-    /// The thing that is at the path before the step, if any.
+    /// The file, link or directory that is at the path before the step, if any.
     pub before: Option<FileView>,
     /// The kind of backup that is made of the removed or replaced content.
     #[serde(rename = "keep")]
@@ -143,9 +144,10 @@ pub struct MoveAway {
     pub path: ManagedPath,
     /// The directory before the step.
     pub before: Option<FileView>,
-    /// Whether the directory may contain something.
+    /// Whether the directory is moved together with its content. If not, the directory has to be empty.
     pub with_content: bool,
-    /// The kind of backup, which determines whether the directory is restored when management ends.
+    /// The kind of backup, which determines whether the directory is restored when management of the path
+    /// ends.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
@@ -186,7 +188,7 @@ impl PathStep {
         }
     }
 
-    /// Returns the files before and after the step, if the step has them.
+    /// Returns the views of the path before and after the step, if the step has them.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         match self {
@@ -205,8 +207,8 @@ impl PathStep {
         }
     }
 
-    /// Describes the step in one line, for people. If the plan shows the content of a file, it is printed
-    /// below this line.
+    /// Describes the step in one line, for people. If the plan shows the content of a file, the content is
+    /// printed below this line.
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
@@ -290,7 +292,7 @@ fn shown(access: &Access) -> String {
     format!("{} {}:{}", access.mode, access.owner, access.group)
 }
 
-/// Describes the differences between two accesses. The text is empty if there are none.
+/// Describes how mode, owner and group change. The text is empty if nothing changes.
 fn access_change(before: &Access, after: &Access) -> String {
     let mut parts = Vec::new();
     if before.mode != after.mode {
@@ -305,7 +307,7 @@ fn access_change(before: &Access, after: &Access) -> String {
     parts.join(", ")
 }
 
-/// Describes the kind of thing at a path.
+/// Describes whether a path is a file, a link or a directory.
 fn thing(view: &FileView) -> String {
     match (&view.link, &view.sha256) {
         (Some(target), _) => format!("a link to {target}"),
@@ -325,8 +327,8 @@ pub enum BackupKind {
     Nothing,
     /// A backup is made, since the content was edited by hand or adopted.
     Copy,
-    /// A backup is made and restored when management ends, since the content was there before NixFleet
-    /// managed the path.
+    /// A backup is made, since the content was there before NixFleet managed the path. The backup is restored
+    /// when management of the path ends.
     Original,
 }
 
@@ -336,7 +338,7 @@ impl BackupKind {
         matches!(self, Self::Nothing)
     }
 
-    /// Returns the remark about the backup that a plan shows.
+    /// Returns the text with which a plan mentions the backup; empty if no backup is made.
     fn remark(self, before: Option<&FileView>) -> &'static str {
         match self {
             Self::Nothing => "",

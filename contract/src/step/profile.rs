@@ -1,4 +1,4 @@
-//! The step that puts a generation in force.
+//! The step that puts a generation in force by switching the profile to it.
 
 use serde::{Deserialize, Serialize};
 

@@ -40,7 +40,7 @@ impl<'de> Visitor<'de> for StepVisitor {
     }
 }
 
-/// Deserializes a step of the family that has a step of this name. The function is not generic over the
+/// Deserializes the step `name`, which belongs to exactly one family. The function is not generic over the
 /// input, since it would then be compiled once for each input type.
 fn of_family(name: &str, fields: Value) -> Result<Step, serde_json::Error> {
     let is_of = |family: &[&str]| family.contains(&name);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The change of the subject of a line.
+/// How a step changes the subject of its line, such as a path, a user or a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// The subject is created.
@@ -28,14 +28,14 @@ impl Sign {
     }
 }
 
-/// The emphasis of a part of a line.
+/// How strongly a part of a line is emphasized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// The subject of the line.
+    /// The part names the subject of the line.
     Plain,
-    /// A remark about the subject.
+    /// The part is a remark about the subject.
     Quiet,
-    /// A warning that readers must not overlook.
+    /// The part is a warning that readers must not overlook.
     Loud,
 }
 
@@ -43,7 +43,7 @@ pub enum Tone {
 /// terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The change of the subject.
+    /// How the step changes the subject.
     pub sign: Sign,
     /// The parts of the text, in order.
     pub parts: Vec<(Tone, String)>,

@@ -10,7 +10,7 @@ use crate::values::UnitName;
 #[serde(rename_all = "camelCase", tag = "step")]
 #[strum(serialize_all = "camelCase")]
 pub enum UnitStep {
-    /// Stop a unit whose management ends.
+    /// Stop a unit that NixFleet no longer manages.
     StopUnit(UnitJob),
     /// Make systemd reload its unit files.
     DaemonReload,

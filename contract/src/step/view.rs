@@ -17,7 +17,8 @@ pub struct FileView {
     /// Target of the link; `None` if this is not a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// Whether this was never managed. A change of it then does not count as a hand edit.
+    /// Whether NixFleet has never managed this file, link or directory. A change of it does not count as a
+    /// hand edit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
     /// The content, if it is text of at most [`FileView::TEXT_LIMIT`] bytes.

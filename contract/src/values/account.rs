@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, checked_string};
 
-/// The name of a user or group that `NixFleet` may create. `useradd` of Debian and Ubuntu accepts such a
-/// name.
+/// The name of a user or group that `NixFleet` may create: a name that `useradd` of Debian and Ubuntu
+/// accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountName(String);
@@ -38,26 +38,26 @@ pub struct Owner(String);
 checked_string!(Owner);
 
 impl Owner {
-    /// Returns the name of the superuser and its group.
+    /// Returns `root`, which is the name of the superuser and of the superuser's group.
     #[must_use]
     pub fn root() -> Self {
         Self("root".to_owned())
     }
 
-    /// Returns the owner with the name of an account.
+    /// Creates an owner from the name of an account.
     #[must_use]
     pub fn of(name: &AccountName) -> Self {
         Self(name.0.clone())
     }
 
-    /// Returns the owner with an id that has no name on the host.
+    /// Creates an owner from a numeric id that has no name on the host.
     #[must_use]
     pub fn from_id(id: u32) -> Self {
         Self(id.to_string())
     }
 
-    /// Returns the id of an owner that is written as a number. The largest number is not an id, since
-    /// chown(2) interprets it as "leave unchanged".
+    /// Returns the id if the owner is written as a number, and `None` if it is a name. The largest number is
+    /// not an id, since chown(2) interprets it as "leave unchanged".
     #[must_use]
     pub fn number(owner: &str) -> Option<u32> {
         owner.parse().ok().filter(|id| *id != u32::MAX)

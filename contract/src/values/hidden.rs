@@ -2,15 +2,16 @@
 //! contain such a character.
 //!
 //! The list is in `hidden.json`, which the Nix library reads too, so that evaluation and build refuse the
-//! same paths. A path that was declared before one of its characters was listed can still be read, rolled
-//! back to and released.
+//! same paths. The list applies only to new paths: if a later version lists a character of a path that a host
+//! already manages, the manifests with this path can still be read and rolled back to, and the path can be
+//! released.
 
 use std::sync::LazyLock;
 
 static LIST: LazyLock<Vec<char>> =
     LazyLock::new(|| serde_json::from_str(include_str!("hidden.json")).unwrap_or_default());
 
-/// Returns the first invisible or misleading character of a text.
+/// Returns the first invisible or misleading character of a text, if any.
 #[must_use]
 pub fn hidden(text: &str) -> Option<char> {
     text.chars().find(|c| !c.is_ascii() && LIST.contains(c))

@@ -20,13 +20,13 @@ impl Mode {
     /// The mode of a unit file.
     pub const FILE: Self = Self(0o644);
 
-    /// Extracts the permission bits of an `st_mode`.
+    /// Extracts the permission bits from the `st_mode` of stat(2).
     #[must_use]
     pub const fn from_bits(st_mode: u32) -> Self {
         Self(st_mode & 0o7777)
     }
 
-    /// Returns the bits in the format of chmod(2).
+    /// Returns the bits as the number that chmod(2) takes.
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.0

@@ -20,7 +20,7 @@ impl AbsPath {
         if text.chars().any(char::is_control) {
             return invalid("contains a control character");
         }
-        // The limits are PATH_MAX and NAME_MAX of Linux.
+        // The limits are PATH_MAX of Linux without the terminating null byte, and NAME_MAX.
         if text.len() > 4095 || relative.split('/').any(|component| component.len() > 255) {
             return invalid("is too long");
         }
@@ -60,7 +60,7 @@ impl ManagedPath {
         Ok(())
     }
 
-    /// Returns the last component.
+    /// Returns the last component of the path.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()

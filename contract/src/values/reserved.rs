@@ -1,9 +1,10 @@
-//! Paths on a host that only their own tools may write, such as `/etc/passwd`.
+//! Paths on a host that NixFleet must leave to other tools, such as `/etc/passwd`.
 //!
 //! The list is in `reserved.json`, which the Nix library reads too, so that evaluation and build refuse the
-//! same paths. The file is in this crate because the crate is built without the rest of the repository. A
-//! path that was declared before it was listed can still be read, rolled back to and released: unlike
-//! [`super::ManagedPath::FORBIDDEN`], the list applies only to new paths.
+//! same paths. The file is in this crate because the crate is built without the rest of the repository.
+//! Unlike [`super::ManagedPath::FORBIDDEN`], the list applies only to new declarations: if a later version
+//! lists a path that a host already manages, the manifests with this path can still be read and rolled back
+//! to, and the path can be released.
 
 use std::sync::LazyLock;
 
@@ -27,21 +28,21 @@ static LIST: LazyLock<Vec<Reserved>> =
     LazyLock::new(|| serde_json::from_str(include_str!("reserved.json")).unwrap_or_default());
 
 impl Reserved {
-    /// Returns the entry that reserves a path, if any. The entry applies to new declarations.
+    /// Returns the group that reserves a path, if any. It forbids only new declarations of the path.
     #[must_use]
     pub fn at(path: &str) -> Option<&'static Self> {
         LIST.iter().find(|reserved| reserved.paths.iter().any(|place| covers(place, path)))
     }
 
-    /// Returns a reserved path below a path, if any. A directory that contains a reserved path cannot be
-    /// removed.
+    /// Returns a reserved path that is equal to `path` or below it, if any. A directory that contains a
+    /// reserved path cannot be removed.
     #[must_use]
     pub fn below(path: &str) -> Option<&'static str> {
         let mut places = LIST.iter().flat_map(|reserved| &reserved.paths);
         places.find(|place| covers(path, place)).map(String::as_str)
     }
 
-    /// Returns the problem of a new declaration at a path. The caller adds the place of the declaration.
+    /// Returns the problem to report if a reserved path is declared. The caller adds where it is declared.
     #[must_use]
     pub fn refuses(&self, path: &str) -> Problem {
         Problem::new(Code::InvalidManifest, format!("{path} cannot be managed"))

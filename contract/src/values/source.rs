@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AbsPath, Invalid, checked_string};
 
-/// The location of a content: `files/<sha256>` inside the closure, or a normalized absolute path.
+/// The location of the content of a file: `files/<sha256>` inside the closure, or a normalized absolute path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Source(String);
@@ -12,7 +12,7 @@ pub struct Source(String);
 checked_string!(Source);
 
 impl Source {
-    /// Returns the location of inline text. `sha256` is its digest in hexadecimal.
+    /// Returns the location of inline text in the closure. `sha256` is the digest of the text in hexadecimal.
     #[must_use]
     pub fn of_text(sha256: &str) -> Self {
         Self(format!("files/{sha256}"))

@@ -46,21 +46,21 @@ impl UnitName {
         self.0.rsplit_once('.').map_or("", |(stem, _)| stem)
     }
 
-    /// Returns whether the unit is a template, such as `web@.service`. A template cannot run itself.
+    /// Returns whether the unit is a template, such as `web@.service`. Only instances of a template can run.
     #[must_use]
     pub fn is_template(&self) -> bool {
         self.stem().ends_with('@')
     }
 
-    /// Returns whether the name is a prefix of several units, such as `web-.service`. The drop-ins of a
-    /// prefix apply to each of these units.
+    /// Returns whether this is a prefix name, such as `web-.service`. Drop-ins for `web-.service` apply to
+    /// every service whose name starts with `web-`.
     #[must_use]
     pub fn is_family(&self) -> bool {
         self.stem().trim_end_matches('@').ends_with('-')
     }
 
-    /// Returns whether a unit has this prefix, such as `web-a.service` with `web-.service`, or
-    /// `web-a@b.service` with `web-@.service`.
+    /// Returns whether this is a prefix name that includes a unit: `web-.service` includes `web-a.service`,
+    /// and `web-@.service` includes `web-a@b.service`.
     #[must_use]
     pub fn has_member(&self, unit: &Self) -> bool {
         let prefix = self.stem().trim_end_matches('@');
@@ -72,8 +72,8 @@ impl UnitName {
             && name.starts_with(prefix)
     }
 
-    /// Returns a pattern that matches every instance of a template, or every unit with this prefix; `None`
-    /// for other units.
+    /// Returns a pattern, such as `web@*.service`, that matches every instance of this template or every unit
+    /// with this prefix; `None` if this unit is neither a template nor a prefix name.
     #[must_use]
     pub fn pattern(&self) -> Option<String> {
         match (self.is_template(), self.is_family()) {
@@ -83,22 +83,23 @@ impl UnitName {
         }
     }
 
-    /// Returns the template of an instance, such as `web@.service` for `web@a.service`.
+    /// Returns the template of this instance, such as `web@.service` for `web@a.service`; `None` if this unit
+    /// is not an instance.
     #[must_use]
     pub fn template(&self) -> Option<Self> {
         let (prefix, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then(|| Self(format!("{prefix}@.{}", self.suffix())))
     }
 
-    /// Returns the instance string, such as `a` for `web@a.service`.
+    /// Returns the instance string, such as `a` for `web@a.service`; `None` if this unit is not an instance.
     #[must_use]
     pub fn instance_name(&self) -> Option<&str> {
         let (_, instance) = self.stem().split_once('@')?;
         (!instance.is_empty()).then_some(instance)
     }
 
-    /// Returns the instance of a template with an instance string; `None` if this unit is not a template, or
-    /// if the string is not allowed in a unit name.
+    /// Returns the instance of this template with the instance string `instance`; `None` if this unit is not
+    /// a template, or if the string is not allowed in a unit name.
     #[must_use]
     pub fn instance(&self, instance: &str) -> Option<Self> {
         self.is_template().then(|| format!("{}{instance}.{}", self.stem(), self.suffix()).parse().ok())?

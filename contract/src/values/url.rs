@@ -20,9 +20,9 @@ impl Url {
             return invalid("does not begin with http:// or https://");
         }
         match uri.authority() {
-            // A manifest is readable by everyone, so it must not contain a password.
+            // Everyone can read a manifest, so a URL in it must not contain a password.
             Some(authority) if authority.as_str().contains('@') => invalid("contains a user name"),
-            // Without this check, an invalid port would be treated as the default port.
+            // `http::Uri` returns no port if the port is invalid, and the default port would be used.
             Some(authority)
                 if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
             {
@@ -33,7 +33,8 @@ impl Url {
         }
     }
 
-    /// Returns the host and the port. An IPv6 address is returned without its brackets.
+    /// Returns the host and the port, which is the default port of the scheme if the URL has none. An IPv6
+    /// address is returned without its brackets.
     #[must_use]
     pub fn host_and_port(&self) -> Option<(String, u16)> {
         let uri = self.0.parse::<Uri>().ok()?;

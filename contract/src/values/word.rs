@@ -18,9 +18,9 @@ pub enum Word {
     Login,
     /// A Nix system, such as `x86_64-linux`.
     System,
-    /// The name of a role, of a notification, or of a dimension of tags.
+    /// The name of a role, of a notification, or of a dimension of tags, such as `rack` in the tag `rack:a`.
     Label,
-    /// A tag: a label, or a dimension with a value, such as `rack:a`.
+    /// A tag: a label such as `prod`, or a dimension and a value such as `rack:a`.
     Tag,
 }
 
@@ -40,7 +40,7 @@ impl Word {
             Self::Label => ("label", is_label(text)),
             Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
         };
-        // Letters of other scripts are escaped, since they may look like ASCII letters.
+        // The message escapes letters of other scripts, since they may look like ASCII letters.
         if is_right {
             Ok(())
         } else {
@@ -49,8 +49,8 @@ impl Word {
     }
 }
 
-/// Returns whether a text consists of letters, digits and certain other characters. `first` lists those
-/// allowed as the first character, `rest` those allowed after it.
+/// Returns whether a text consists of ASCII letters, ASCII digits and certain other characters: the
+/// characters in `first` are allowed at the start, and the characters in `rest` after the first character.
 fn is_word(text: &str, first: &str, rest: &str) -> bool {
     let is = |c: char, others: &str| c.is_ascii_alphanumeric() || others.contains(c);
     let mut letters = text.chars();
@@ -73,7 +73,7 @@ fn is_architecture(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// Defines functions that deserialize and check such names.
+/// Defines a function for each kind of name, which deserializes a string and checks that it is such a name.
 macro_rules! readers {
     ($($reader:ident: $word:ident),*) => { $(
         pub(crate) fn $reader<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -96,7 +96,7 @@ pub(crate) fn dimension<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     Option::deserialize(deserializer)?.map(|text| checked(Word::Label, text)).transpose()
 }
 
-/// Returns the text if it is a valid name of this kind.
+/// Returns the text if it is a valid name of the kind `word`.
 pub(crate) fn checked<E: serde::de::Error>(word: Word, text: String) -> Result<String, E> {
     word.check(&text).map(|()| text).map_err(E::custom)
 }

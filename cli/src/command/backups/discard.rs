@@ -13,7 +13,7 @@ use crate::command::{Context, confirm};
 use crate::exit::Exit;
 use crate::render;
 
-/// Shows which backups would be dropped, asks for confirmation, and drops them.
+/// Shows which backups would be dropped, asks for confirmation, and drops the backups.
 ///
 /// # Errors
 /// The command stopped before it reached any host.

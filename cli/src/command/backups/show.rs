@@ -16,8 +16,8 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::render;
 
-/// Prints the content of a backup. On a terminal, the content is printed as indented text, otherwise
-/// unchanged.
+/// Prints the content of a backup. On a terminal, the content is printed as indented text; elsewhere, its
+/// bytes are printed unchanged.
 ///
 /// # Errors
 /// The command stopped before it reached the host.
@@ -49,7 +49,7 @@ pub async fn execute(args: &BackupsShowArgs, context: &Context) -> Result<Exit, 
     Ok(context.exit(&[result]))
 }
 
-/// Prints the content of a backup, or returns it for the JSON document.
+/// Prints the content of a backup. With `--json`, returns the content for the JSON document instead.
 fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<String>, Problem> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let binary = || {
@@ -78,7 +78,7 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     Ok(None)
 }
 
-/// Prints a list of older backups of the same path, in case one of them was meant.
+/// Prints a list of the other backups of the same path, in case the user wanted to see one of those.
 fn others(others: &[Backup]) {
     if others.is_empty() {
         return;

@@ -23,7 +23,7 @@ pub struct Room {
 pub struct Board {
     stage: Option<(Stage, Instant)>,
     active: BTreeMap<String, Active>,
-    /// The number of hosts that are done, outside of a rollout.
+    /// The number of hosts that are done. Hosts of a rollout are not counted here.
     done: usize,
     rollout: Option<WaveBoard>,
     begun: usize,
@@ -33,7 +33,8 @@ pub struct Board {
 struct Active {
     phase: Phase,
     since: Instant,
-    /// The number of this host in the order of start, so that its line keeps its place.
+    /// The position of this host in the order in which hosts were started. It keeps the order of the lines
+    /// stable.
     place: usize,
 }
 
@@ -60,7 +61,7 @@ impl Board {
             EventKind::HostPlanned { host, .. } => self.over(host),
             EventKind::HostEnded(end) => {
                 self.over(&end.host);
-                // Excluded hosts are in no wave.
+                // Hosts that are excluded from the rollout are in no wave.
                 if let Some(rollout) = &mut self.rollout
                     && rollout.waves.iter().any(|wave| wave.contains(&end.host))
                 {
@@ -99,25 +100,25 @@ impl Board {
         self.restart();
     }
 
-    /// Resets the counters when nothing is in progress.
+    /// Resets the counters of started and finished hosts if nothing is in progress.
     fn restart(&mut self) {
         if self.active.is_empty() && self.rollout.is_none() && self.stage.is_none() {
             (self.begun, self.done) = (0, 0);
         }
     }
 
-    /// Returns whether there is nothing to show.
+    /// Returns whether the live view has nothing to show.
     pub fn is_idle(&self) -> bool {
         self.stage.is_none() && self.active.is_empty() && self.rollout.is_none()
     }
 
-    /// Returns a line for each host in progress, as far as the lines fit, followed by a summary line. The
-    /// summary starts with `alive`, a frame of the spinner.
+    /// Returns a line for each host in progress, as many as fit in `room`, followed by a summary line. The
+    /// summary line starts with `alive`, the current frame of the spinner.
     pub fn lines(&self, now: Instant, room: Room, alive: &str) -> Vec<String> {
         let mut hosts: Vec<(&String, &Active)> = self.active.iter().collect();
         // Waiting hosts come last, since they are least interesting.
         hosts.sort_by_key(|(_, active)| (active.phase == Phase::Waiting, active.place));
-        // Two lines are reserved: one for the summary, and one for what was typed or printed before.
+        // Two lines are reserved: one for the summary, and one for the line above the live view.
         let most = room.height.saturating_sub(2).max(1);
         let shown = if hosts.len() > most { most - 1 } else { hosts.len() };
         let names = hosts[..shown].iter().map(|(host, _)| measure_text_width(host)).max().unwrap_or(0);
@@ -140,7 +141,8 @@ impl Board {
         lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
     }
 
-    /// Describes the phase of a host, or what the host is waiting for.
+    /// Describes the phase of a host. For a waiting host of a rollout, describes what the host is waiting
+    /// for.
     fn doing(&self, host: &str, phase: Phase) -> String {
         let Some(rollout) = self.rollout.as_ref().filter(|_| phase == Phase::Waiting) else {
             return phase.as_str().to_owned();
@@ -220,7 +222,7 @@ impl WaveBoard {
     }
 }
 
-/// Draws a progress bar for a wave; empty if the terminal is too narrow.
+/// Draws a progress bar for a wave. The text is empty if the terminal is too narrow.
 fn bar(done: usize, of: usize, width: usize) -> String {
     let length = match width {
         ..60 => return String::new(),
@@ -231,7 +233,7 @@ fn bar(done: usize, of: usize, width: usize) -> String {
     format!("{}{} ", "━".repeat(full), "─".repeat(length - full))
 }
 
-/// Formats a duration in its two largest units.
+/// Formats a duration in seconds, in minutes and seconds, or in hours and minutes.
 fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {

@@ -39,7 +39,8 @@ fn wave(number: usize, of: usize) -> EventKind {
     EventKind::WaveBegan { wave: number, of, hosts: Vec::new() }
 }
 
-/// Updates a board with events at given seconds, and returns its lines at the time of the last event.
+/// Updates a board with events, each at a given second, and returns the lines of the board at the time of the
+/// last event.
 fn shown(width: usize, height: usize, kinds: &[(u64, EventKind)]) -> String {
     let (start, mut board) = (Instant::now(), Board::default());
     let mut now = start;
@@ -56,7 +57,7 @@ fn shown(width: usize, height: usize, kinds: &[(u64, EventKind)]) -> String {
 fn rollout() -> Vec<(u64, EventKind)> {
     vec![
         (0, began(&[&["web-1"], &["db-1", "web-2", "web-3"], &["cache-with-a-long-name"]])),
-        // A host in maintenance is in no wave.
+        // This host is in maintenance, so it is skipped and is in no wave.
         (0, ended("web-9", Outcome::Skipped)),
         (0, wave(1, 3)),
         (0, phase("web-1", Phase::Copying)),

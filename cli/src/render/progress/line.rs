@@ -1,4 +1,4 @@
-//! Messages about progress that stay on the terminal.
+//! Messages about progress that, unlike the live view, stay on the terminal.
 
 use nixfleet_contract::outcome::Outcome;
 
@@ -32,7 +32,7 @@ pub fn line(event: &Event) -> Option<String> {
     Some(one_line(&line))
 }
 
-/// Formats the result of a host in a rollout; `None` if nothing was done on the host.
+/// Formats the result of a host in a rollout; `None` if no change was tried on the host.
 fn ended(end: &HostEnd) -> Option<String> {
     if matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred) {
         return None;

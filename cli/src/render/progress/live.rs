@@ -15,10 +15,10 @@ use nixfleet_operator::event::EventKind;
 const TICK: Duration = Duration::from_millis(120);
 /// Maximum number of redraws per second.
 const FRAMES_A_SECOND: u8 = 20;
-/// The frames of the spinner, which shows that the program is running.
+/// The frames of the spinner, an animation that shows that the program is running.
 const FRAMES: [&str; 10] = ["⠋ ", "⠙ ", "⠹ ", "⠸ ", "⠼ ", "⠴ ", "⠦ ", "⠧ ", "⠇ ", "⠏ "];
 
-/// The live view of a command.
+/// The live view of the progress of a command.
 pub struct Live {
     board: Arc<Mutex<Board>>,
     screen: MultiProgress,
@@ -42,7 +42,7 @@ impl Live {
         Self { board: Arc::default(), screen, room, drawn: Mutex::default() }
     }
 
-    /// Updates the view with an event. The change is visible after the next redraw.
+    /// Updates the live view with an event. The change is visible after the next redraw.
     pub fn hear(&self, kind: &EventKind, now: Instant) {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         board.hear(kind, now);
@@ -62,7 +62,7 @@ impl Live {
         }
     }
 
-    /// Prints above the live view.
+    /// Runs `print`, which may print lines. The lines appear above the live view.
     pub fn suspend(&self, print: impl FnOnce()) {
         self.screen.suspend(print);
     }
@@ -73,7 +73,7 @@ impl Live {
             let turn = usize::try_from(state.elapsed().as_millis() / TICK.as_millis()).unwrap_or(0);
             let board = board.lock().unwrap_or_else(PoisonError::into_inner);
             let lines = board.lines(Instant::now(), room(), FRAMES[turn % FRAMES.len()]);
-            // An error cannot be reported here.
+            // The callback cannot return an error.
             let _ = to.write_str(&lines.join("\n"));
         };
         let style =
@@ -131,7 +131,7 @@ mod tests {
         assert!(paper.contents().lines().all(|line| line.ends_with("said a word")), "{}", paper.contents());
     }
 
-    /// A terminal that was closed. The counter is the number of attempts to draw on it.
+    /// A terminal that was closed, so that drawing fails. The counter is the number of attempts to draw.
     #[derive(Clone, Debug, Default)]
     struct Gone(Arc<AtomicUsize>);
 

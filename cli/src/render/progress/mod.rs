@@ -1,4 +1,4 @@
-//! Progress on standard error: a live board on a terminal, plain lines otherwise.
+//! The display of progress on standard error: a live view on a terminal, plain lines otherwise.
 
 mod board;
 mod line;
@@ -15,22 +15,22 @@ use nixfleet_operator::event::{Event, Listener};
 pub use line::line;
 use live::Live;
 
-/// A listener that shows the progress of a command.
+/// An event listener that shows the progress of a command.
 #[derive(Clone)]
 pub struct Progress {
     live: Option<Arc<Live>>,
 }
 
 impl Progress {
-    /// Creates the display of progress. It is live if standard error is a terminal on which the cursor can be
-    /// moved.
+    /// Creates the display of progress. The display is a live view if standard error is a terminal that can
+    /// move its cursor.
     pub fn new() -> Self {
         let kind = std::env::var_os("TERM");
         let is_drawn_on = std::io::stderr().is_terminal() && can_be_drawn_on(kind.as_deref());
         Self { live: is_drawn_on.then(|| Arc::new(Live::on_terminal())) }
     }
 
-    /// Prints without disturbing the live view.
+    /// Runs `print`, which may print lines without disturbing the live view.
     pub fn suspend(&self, print: impl FnOnce()) {
         match &self.live {
             Some(live) => live.suspend(print),
@@ -63,7 +63,7 @@ impl Listener for Progress {
     }
 }
 
-/// Returns whether the cursor of a terminal can be moved. `kind` is the value of `TERM`.
+/// Returns whether a terminal can move its cursor. `kind` is the value of the environment variable `TERM`.
 fn can_be_drawn_on(kind: Option<&OsStr>) -> bool {
     kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
 }

@@ -1,12 +1,12 @@
-//! A terminal that may be closed, with its window or connection. The command continues after that, without a
-//! live view.
+//! A terminal that may disappear when its window or SSH connection is closed. The command then continues
+//! without a live view.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::TermLike;
 
-/// A terminal on which drawing never fails. After the first error, drawing is ignored.
+/// A terminal on which drawing never returns an error. After the first error, nothing more is drawn.
 #[derive(Debug)]
 pub struct Screen<T> {
     terminal: T,

@@ -244,7 +244,7 @@ impl<'a> Unique<'a> {
             compiler.reject(option, format!("`{name}` is defined twice"), "");
         }
         let Some(id) = id else { return };
-        // The highest id is reserved: chown(2) takes it to leave the id unchanged.
+        // The highest id is reserved: chown(2) takes it as the request to leave the id unchanged.
         if id == 0 || id == u32::MAX {
             compiler.reject(
                 option,

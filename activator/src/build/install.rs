@@ -1,4 +1,4 @@
-//! Finds the links that enable a unit, from its `[Install]` section as in systemd.unit(5).
+//! Finds the links that enable a unit. The `[Install]` section of the unit names them, as in systemd.unit(5).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The health checks of a change. They are part of the transaction, after the steps on units and before the
+//! The health checks of a change. They run within the transaction, after the steps on units and before the
 //! commit.
 
 use std::thread;
@@ -69,7 +69,7 @@ impl<'a> Health<'a> {
         self.may
     }
 
-    /// Runs the checks of this host while `other` runs. Cancels them if `other` fails. Calls `alone` if
+    /// Runs the checks of this host while `other` runs. Cancels the checks if `other` fails. Calls `alone` if
     /// `other` ends before the checks do.
     ///
     /// # Errors
@@ -123,7 +123,8 @@ impl<'a> Health<'a> {
         self.elsewhere.iter().map(|check| check.name.clone()).collect()
     }
 
-    /// The extra time for the confirmation, which is sent after the checks that run elsewhere.
+    /// The extra time to wait for the confirmation, which is sent after the checks that run elsewhere have
+    /// ended.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.elsewhere.iter().map(|check| check.limit()).max().unwrap_or_default()
@@ -135,8 +136,8 @@ impl<'a> Health<'a> {
         Checked::at(clock::seconds(), generation.clone(), results.to_vec(), self.elsewhere())
     }
 
-    /// Records the results for a generation, if it is still in force: another can be applied while the checks
-    /// run.
+    /// Records the results for a generation if that generation is still in force: another generation can be
+    /// applied while the checks run.
     pub fn record_results(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
         let in_force = || Profile::read(host).ok()?.current;
         if let Some(generation) = generation.filter(|_| !results.is_empty())
@@ -184,7 +185,7 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))
 }
 
-/// Returns problems for checks that cannot run on the host: a check of an https address needs `curl`.
+/// Returns a problem for each check that cannot run on the host: a check of an https address needs `curl`.
 #[must_use]
 pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
     let tls = |check: &&Check| {

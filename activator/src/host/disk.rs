@@ -266,8 +266,8 @@ pub fn change_times(directory: BorrowedFd<'_>, name: &str, times: &Timestamps) -
     rustix::fs::utimensat(directory, name, times, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Removes the access control lists of a file or directory. New files and directories inherit them from the
-/// default list of their parent directory.
+/// Removes the access control lists of a file or directory. A new file or directory inherits such lists from
+/// the default list of its parent directory.
 ///
 /// # Errors
 /// The kernel's error.

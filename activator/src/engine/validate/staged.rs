@@ -2,7 +2,7 @@
 //!
 //! The commands run before new accounts are created, but may need these accounts. For example, a server
 //! rejects a configuration that names an unknown user. Therefore, the commands see the account files as they
-//! will be.
+//! will be after the change.
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
 use nixfleet_contract::problem::Problem;

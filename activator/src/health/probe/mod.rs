@@ -44,7 +44,7 @@ pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     }
 }
 
-/// Runs a command, which must end with exit code 0.
+/// Runs a command. The attempt succeeds if the command ends with exit code 0.
 fn run(words: &[String], path: &str, limit: Duration, call: &Call) -> Attempt {
     let program = words.first().map_or("", String::as_str);
     let finished = command::run_from(path, words, limit, || call.is_off())

@@ -1,8 +1,8 @@
 //! A preview of the host after a change, visible only to this process and its children.
 //!
 //! In a separate mount namespace, each affected directory is copied to memory, changed there and mounted over
-//! the original. An overlay filesystem is not used, because many containers do not permit it and neither do
-//! root filesystems that are overlays themselves.
+//! the original. An overlay filesystem is not used: many containers do not permit one, and it does not work
+//! on a root filesystem that is an overlay itself.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,8 +21,8 @@ use super::disk::{self, Opening, Writer};
 /// The directory on which the tmpfs for the copies is mounted. It exists on every host, so that a plan need
 /// not create one. The shared memory that programs store there is irrelevant to tools that check files.
 const MEMORY: &str = "/dev/shm";
-/// Limits for the copy of one directory. They are far above what such directories contain, and too low to
-/// exhaust the memory of a host.
+/// The maximum numbers of entries and bytes in the copy of one directory. They are far above what such
+/// directories contain, and too low to exhaust the memory of a host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 
@@ -104,8 +104,8 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
             make(&if path.is_empty() { copy.clone() } else { copy.join(path) }, change)?;
         }
         if !copy.exists() {
-            // A mount cannot hide the name of a directory. An empty directory has the same effect on the
-            // tools.
+            // A mount cannot remove a directory from view. To the tools, an empty directory has the same
+            // effect.
             disk::make_directory(CWD, &copy, 0o755)?;
         }
         mount_bind(&copy, *room)?;
@@ -115,7 +115,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
         let copy = layer.0.join(file.replace('/', "-"));
         copy_file(Path::new(file), &copy)?;
         match change {
-            // A mount cannot hide the name of a file. An empty file has the same effect on the tools.
+            // A mount cannot remove a file from view. To the tools, an empty file has the same effect.
             PathChange::Gone => disk::truncate(&disk::open(CWD, &copy, Opening::Lasting)?)?,
             change => make(&copy, change)?,
         }
@@ -128,7 +128,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
 pub struct Layer(PathBuf);
 
 impl Layer {
-    /// Mounts a tmpfs, which also hides the existing content of [`MEMORY`]. Both are visible only in this
+    /// Mounts a tmpfs, which also hides the existing content of [`MEMORY`]. The mount is visible only in this
     /// mount namespace.
     fn new() -> io::Result<Self> {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -160,7 +160,8 @@ impl Layer {
         Ok(there)
     }
 
-    /// Copies a content to a file that a tool can read, and returns its path.
+    /// Copies a content to a new file with this owner and mode, for a tool to read. Returns the path of the
+    /// new file.
     ///
     /// # Errors
     /// The kernel's error.
@@ -185,7 +186,7 @@ fn below<'a>(room: &str, path: &'a ManagedPath) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// Returns the planned state of a path. It is the path's own state, or follows from that of a parent
+/// Returns the planned state of a path. The state is planned for the path itself, or follows from a parent
 /// directory that is removed or restored with its contents.
 #[must_use]
 pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {

@@ -1,7 +1,7 @@
-//! Generations: numbered links to closures, and the link to the current one.
+//! Generations: numbered links to closures, and the link to the current generation.
 //!
-//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix does not collect the
-//! closures.
+//! The layout is the same as in Nix profiles, `system` → `system-7-link` → closure, so that Nix does not
+//! collect the closures.
 
 use std::fs;
 use std::io;
@@ -100,8 +100,8 @@ impl Profile {
 }
 
 /// Makes a generation the current one, and creates its link if necessary. The call is idempotent. The
-/// previous link is kept next to the new one until [`tidy`], so that [`switch_back`] needs no space on a full
-/// disk.
+/// previous link is kept next to the new link until [`tidy`] removes it, so that [`switch_back`] needs no
+/// space on a full disk.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -188,7 +188,7 @@ pub fn sync(host: &Host) -> Result<(), Problem> {
 }
 
 /// Protects a closure, including the activator that recovers the host, from garbage collection until a
-/// generation refers to it.
+/// generation refers to the closure.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
@@ -205,7 +205,7 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     })
 }
 
-/// Undoes [`pin`], even one that was interrupted.
+/// Undoes [`pin`], even if that call was interrupted.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].

@@ -35,7 +35,7 @@ impl Host {
             }
             disk::make_directories(above, 0o755)?;
             disk::make_directories(&home, 0o700)?;
-            // Without this, a power failure could remove the whole directory.
+            // Without this call, a power failure could remove the whole directory.
             disk::sync_directory(above)
         };
         create().map_err(|error| host_file("create the directory", HOME, &error))

@@ -1,4 +1,4 @@
-//! The transient systemd unit of a run, which keeps running if the connection of the client is lost.
+//! The transient systemd unit of a run. The unit keeps running if the connection of the client is lost.
 
 use std::env;
 use std::ffi::OsString;
@@ -59,7 +59,7 @@ impl Transient {
         Self { name: unit_name(run), starter: None }
     }
 
-    /// Checks that the run has not ended and did not fail to start.
+    /// Checks that the run has started or is about to start, and has not ended.
     ///
     /// # Errors
     /// [`Code::Unit`] if the unit could not be started, or [`Code::Interrupted`] if the run has ended.

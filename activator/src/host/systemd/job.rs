@@ -14,7 +14,7 @@ use super::{Systemd, UnitState, no_answer, systemctl, verdict};
 use crate::host::clock::Since;
 use crate::host::command;
 
-/// How long to wait for jobs that systemd starts by itself. It equals systemd's own default time limit for a
+/// The time to wait for jobs that systemd starts by itself. It equals systemd's own default time limit for a
 /// start.
 const AT_REST_LIMIT: Duration = Duration::from_secs(90);
 
@@ -33,7 +33,7 @@ impl Systemd {
     /// Performs the same action on several units and waits for the result.
     ///
     /// # Errors
-    /// As [`Systemd::carry_out`].
+    /// The same as for [`Systemd::carry_out`].
     pub fn job(self, verb: Verb, units: &[&UnitName]) -> Result<(), Problem> {
         let jobs: Vec<Job<'_>> = units.iter().map(|unit| Job { verb, unit, start_limit: None }).collect();
         self.carry_out(&jobs).map(drop)

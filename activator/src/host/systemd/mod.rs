@@ -92,7 +92,7 @@ impl Systemd {
     /// unit that was started too often recently, even after the unit has been corrected.
     pub fn reset_failed(self, units: &[&UnitName]) {
         if !units.is_empty() {
-            // Ignore errors: `systemctl` fails if a unit does not exist, but still resets the others.
+            // Ignore errors: `systemctl` fails if a unit does not exist, but still resets the other units.
             let _ = command::run(&systemctl(&["reset-failed", "--"], units), QUERY_LIMIT);
         }
     }

@@ -8,8 +8,8 @@ use nixfleet_contract::values::UnitName;
 
 use super::Systemd;
 
-/// The directories with unit files, from systemd.unit(5), and the older `/lib`. The first contains most
-/// units.
+/// The directories with unit files, from systemd.unit(5), and the older `/lib`. The first directory contains
+/// most units.
 const DIRECTORIES: [&str; 12] = [
     "/usr/lib/systemd/system",
     "/etc/systemd/system",

@@ -23,7 +23,7 @@ pub struct Closure<'a> {
 /// Checks an intent, and compiles it to a manifest.
 ///
 /// # Errors
-/// Every mistake in the intent.
+/// Fails with every mistake in the intent.
 pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     let mut compiler = Compiler::default();
     compiler.head(intent);

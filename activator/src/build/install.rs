@@ -22,7 +22,7 @@ impl Install {
     /// `Also=`, is declared as enabled.
     ///
     /// # Errors
-    /// Every mistake in the section, one sentence each.
+    /// Fails with every mistake in the section, one sentence each.
     pub fn parse(
         unit: &UnitName,
         text: &str,

@@ -36,7 +36,7 @@ struct Attributes {
 /// Builds the closure that a `.attrs.json` file describes.
 ///
 /// # Errors
-/// Every mistake in the intent. If there is none, the first other failure.
+/// Fails with every mistake in the intent. If the intent has no mistake, fails with the first other error.
 pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
@@ -57,7 +57,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
 /// Checks an intent, the attributes of a derivation, or a manifest, without building anything.
 ///
 /// # Errors
-/// Every mistake in an intent, or the first mistake in a manifest.
+/// Fails with every mistake in an intent, or with the first mistake in a manifest.
 pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(file).map_err(|error| vec![cannot("read", file, &error)])?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| {

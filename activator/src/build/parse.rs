@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Parses an intent.
 ///
 /// # Errors
-/// Every malformed element of a list. If there is none, the first other mistake.
+/// Fails with every malformed element of a list. If there is none, fails with the first other mistake.
 pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     let schema = value.get("schema").cloned().unwrap_or(Value::Null);
     if schema != SCHEMA {

@@ -73,7 +73,7 @@ impl<'a> Health<'a> {
     /// `other` ends before the checks do.
     ///
     /// # Errors
-    /// The error of `other`.
+    /// Fails with the error of `other`.
     pub fn beside<T>(
         &self,
         other: impl FnOnce() -> Result<T, Problem>,
@@ -150,7 +150,7 @@ impl<'a> Health<'a> {
     /// Decides from the results what happens to the change.
     ///
     /// # Errors
-    /// [`Code::HealthCheck`] if the change must be undone.
+    /// Fails with [`Code::HealthCheck`] if the change must be undone.
     pub fn judge(&self, results: &[CheckResult]) -> Result<HealthVerdict, Problem> {
         let verdict = HealthVerdict::on(results);
         match (self.may == May::Undo && verdict.is_to_undo(), verdict.clone().into_problem()) {
@@ -172,8 +172,8 @@ pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check])
 /// Runs the checks of the generation in force, and records the results.
 ///
 /// # Errors
-/// [`Code::NoGeneration`] if no generation is in force. Other problems if its manifest or the state cannot be
-/// read.
+/// Fails with [`Code::NoGeneration`] if no generation is in force, or with another problem if the manifest of
+/// the generation or the state cannot be read.
 pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let (state, _) = State::read(host)?;
     let Some((number, closure)) = state.generation.zip(state.closure) else {

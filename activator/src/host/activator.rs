@@ -61,7 +61,8 @@ impl Acting<'_> {
 /// version of the installed activator. The call is idempotent.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Result<(), Problem> {
     let Some(program) = acting.program() else { return Ok(()) };
     let link = link(host);
@@ -88,7 +89,7 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
 /// installed activator.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host, is_managed: bool) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = (!is_managed).then(|| link(host));

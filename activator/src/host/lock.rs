@@ -48,7 +48,7 @@ impl Lock {
     /// Takes the lock. If another run holds the lock, does not wait for that run.
     ///
     /// # Errors
-    /// [`Code::Locked`], naming the holder, or [`Code::HostFile`].
+    /// Fails with [`Code::Locked`], naming the holder, or [`Code::HostFile`].
     pub fn take(host: &Host, holder: &Holder) -> Result<Self, Problem> {
         Self::take_or(host, holder, Err)
     }

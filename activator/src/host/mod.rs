@@ -61,7 +61,7 @@ impl Host {
     /// Opens the host whose files are below a directory. The directory `/` means this machine.
     ///
     /// # Errors
-    /// [`Code::HostFile`] if the directory cannot be opened.
+    /// Fails with [`Code::HostFile`] if the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, Problem> {
         let failed = |error: io::Error| host_file("open the root directory", root, &error);
         let root = root.canonicalize().map_err(failed)?;

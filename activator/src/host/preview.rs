@@ -76,7 +76,7 @@ impl Ids {
     /// Returns owner, group and permission bits of an existing path.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn of(path: &Path) -> io::Result<Self> {
         path.metadata().map(|found| Self { uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o7777 })
     }
@@ -88,7 +88,7 @@ pub type Changes = BTreeMap<ManagedPath, PathChange>;
 /// Mounts the planned state over the host. This process must be in a separate mount namespace.
 ///
 /// # Errors
-/// The kernel's error, or a directory is too large to be copied.
+/// Fails with the kernel's error, or if a directory is too large to be copied.
 pub fn lay(changes: &Changes) -> io::Result<Layer> {
     let layer = Layer::new()?;
     for (number, room) in ROOMS.iter().enumerate() {
@@ -141,7 +141,7 @@ impl Layer {
     /// Creates a directory that a tool can write to.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn directory(&self, name: &str) -> io::Result<PathBuf> {
         let directory = self.0.join(name);
         disk::make_directories(&directory, 0o755)?;
@@ -151,7 +151,7 @@ impl Layer {
     /// Copies a file of the host with owner and mode. Returns whether the file exists.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn copy_file(&self, from: &str, to: &Path) -> io::Result<bool> {
         let there = Path::new(from).exists();
         if there {
@@ -164,7 +164,7 @@ impl Layer {
     /// new file.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn put(&self, content: &Path, name: &str, access: Ids) -> io::Result<PathBuf> {
         let path = self.0.join(name);
         copy_content(content, &path)?;
@@ -175,7 +175,7 @@ impl Layer {
     /// Mounts a file over another one.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn lay_file(&self, copy: &Path, over: &str) -> io::Result<()> {
         Ok(mount_bind(copy, over)?)
     }

@@ -47,7 +47,7 @@ impl Profile {
     /// Reads the generations of a host.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let directory = host.path(DIRECTORY);
         let failed = |error| host_file("read the profile", DIRECTORY, &error);
@@ -104,7 +104,8 @@ impl Profile {
 /// space on a full disk.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = link_name(generation.number);
@@ -131,7 +132,8 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
 /// created.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64>) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     if !directory.exists() {
@@ -163,7 +165,7 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64
 /// Removes the previous link that [`switch`] has kept.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host) -> Result<(), Problem> {
     remove(&beside(&host.path(DIRECTORY), CURRENT))
         .map_err(|error| host_file("clean up the profile in", DIRECTORY, &error))
@@ -173,7 +175,7 @@ pub fn tidy(host: &Host) -> Result<(), Problem> {
 /// the last removal.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
     let link = format!("{DIRECTORY}/{}", link_name(number));
     remove(&host.path(&link)).map_err(|error| host_file("remove the generation link", link, &error))
@@ -182,7 +184,7 @@ pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
 /// Flushes the links of generations to disk.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn sync(host: &Host) -> Result<(), Problem> {
     disk::sync_directory(&host.path(DIRECTORY)).map_err(|error| host_file("write", DIRECTORY, &error))
 }
@@ -191,7 +193,8 @@ pub fn sync(host: &Host) -> Result<(), Problem> {
 /// generation refers to the closure.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     // Without Nix, nothing is garbage collected.
@@ -208,7 +211,7 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
 /// Undoes [`pin`], even if that call was interrupted.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn unpin(host: &Host) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     [roots.join(PINNED), beside(&roots, PINNED)]

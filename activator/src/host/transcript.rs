@@ -71,7 +71,7 @@ impl Transcript {
     /// Creates the empty file of the transcript, and removes the files of old runs.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
     pub fn begin(&self, host: &Host) -> Result<(), Problem> {
         let directory = host.path(DIRECTORY);
         let begin = || {
@@ -93,7 +93,7 @@ impl Transcript {
     /// Appends a line to the transcript.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn say(&self, document: &impl Serialize) -> Result<(), Problem> {
         let say = || {
             let mut bytes = serde_json::to_vec(document)?;
@@ -109,7 +109,7 @@ impl Transcript {
     /// Confirms the run.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), Problem> {
         let unfinished = self.confirmed.with_extension(format!("confirming-{}", std::process::id()));
         let confirm = || {
@@ -155,7 +155,7 @@ impl Transcript {
     /// without a report.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`], or the error of `is_over`.
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], or the error of `is_over`.
     pub fn follow(
         &self,
         mut hand_on: impl FnMut(&TranscriptLine),

@@ -177,7 +177,7 @@ fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> 
 /// Returns the state of every unit that a plan may touch, and the units of [`Observed::absent`].
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::Unit`] if systemd does not answer.
+/// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not answer.
 pub fn observe_units(
     host: &Host,
     state: &State,
@@ -372,7 +372,7 @@ const MANY_NAMES: usize = 10_000;
 /// Returns the names of the first 10,000 entries of a directory.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;

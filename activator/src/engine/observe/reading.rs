@@ -86,7 +86,7 @@ pub struct FileContent {
 /// Computes the digest of a regular file. `largest`: the size limit for a file with the given metadata.
 ///
 /// # Errors
-/// The reason why the file was not read.
+/// Fails with the reason why the file was not read.
 pub fn digest(
     directory: Directory<'_>,
     name: &str,
@@ -114,7 +114,7 @@ pub fn digest(
 /// Opens a file for reading. If a pipe has replaced the file, does not wait for a writer.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::openat(directory.fd, name, flags, Bits::empty()).map(File::from)

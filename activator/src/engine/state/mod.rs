@@ -276,7 +276,7 @@ impl State {
     /// and no bytes.
     ///
     /// # Errors
-    /// [`Code::State`] if the state cannot be read, or if a newer `NixFleet` wrote it.
+    /// Fails with [`Code::State`] if the state cannot be read, or if a newer `NixFleet` wrote it.
     pub fn read(host: &Host) -> Result<(Self, Vec<u8>), Problem> {
         let at = format!("{HOME}/{RECORD}");
         let bytes = host.read_record(RECORD).map_err(|error| unreadable(&at, &error.to_string()))?;

@@ -107,7 +107,7 @@ fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
 /// Validates a generation inside the mount namespace of this process.
 ///
 /// # Errors
-/// An I/O error if the new files cannot be mounted over the files of the host.
+/// Fails with an I/O error if the new files cannot be mounted over the files of the host.
 pub fn preview(host: &Host, subject: &Subject) -> io::Result<PreviewResult> {
     let look = |changes: &Changes| {
         subject.login.as_ref().map(|login| Entrance::look(host, login, &subject.program, changes))

@@ -33,7 +33,7 @@ impl Question {
     /// location.
     ///
     /// # Errors
-    /// The error of the system call.
+    /// Fails with the error of the system call.
     pub fn previewed(mut self, layer: &Layer, number: usize) -> io::Result<Self> {
         if let Some(access) = self.access {
             self.content = layer.put(&self.content, &format!("content-{number}"), access)?;

@@ -22,7 +22,8 @@ const MARK: &str = "@nixfleet ";
 /// Sends the request and checks the response.
 ///
 /// # Errors
-/// The reason why there is no response, or how the response differs from the expected one.
+/// Fails if there is no response, or if the response differs from the expected one. The error tells why or
+/// how.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Attempt {
     // `curl` enforces the limit itself. The limit of the command runner is only a fallback, one second later.
     let limit_of_all = limit + Duration::from_secs(1);

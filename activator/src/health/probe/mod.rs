@@ -30,7 +30,7 @@ pub type Attempt = Result<Finding, String>;
 /// Runs a check once.
 ///
 /// # Errors
-/// The reason for the failure.
+/// Fails with the reason why the attempt failed.
 pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     let limit = Duration::from_secs(check.timeout);
     match &check.probe {

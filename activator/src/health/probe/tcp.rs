@@ -9,7 +9,7 @@ use crate::health::vantage::Vantage;
 /// Opens a connection and closes it.
 ///
 /// # Errors
-/// The reason why no address of the host accepts a connection.
+/// Fails with the reason why no address of the host accepts a connection.
 pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attempt {
     let deadline = Instant::now() + limit;
     let addresses = address::of(host, port, from, limit)?;

@@ -53,7 +53,7 @@ impl Accounts {
     /// Reads the account files of a host. A missing file counts as empty.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let read = |path: &str| match fs::read(host.path(path)) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),

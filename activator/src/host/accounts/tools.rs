@@ -79,7 +79,7 @@ fn expiry(days: &str) -> String {
 /// Creates a group. Without `gid`, the group becomes a system group.
 ///
 /// # Errors
-/// [`Code::Account`].
+/// Fails with [`Code::Account`].
 pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Problem> {
     let mut arguments: Vec<OsString> = Vec::new();
     match gid {
@@ -92,7 +92,7 @@ pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Pro
 /// Creates a user. The groups of the user must exist.
 ///
 /// # Errors
-/// [`Code::Account`].
+/// Fails with [`Code::Account`].
 pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
     let groups: Vec<&str> = user.extra_groups.iter().map(|group| &**group).collect();
     // The home directory is created by a separate step, so that its creation can be undone.
@@ -121,7 +121,7 @@ pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
 /// Disables a user and removes the user from `groups`. Does nothing if the user does not exist.
 ///
 /// # Errors
-/// [`Code::Account`] or [`Code::HostFile`].
+/// Fails with [`Code::Account`] or [`Code::HostFile`].
 pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result<(), Problem> {
     match Accounts::read(host)?.users.get(name) {
         Some(account) => modify_user(host, name, AccountChange::disable(account, groups)),
@@ -132,7 +132,7 @@ pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result
 /// Changes a user. Does nothing if the change is empty.
 ///
 /// # Errors
-/// [`Code::Account`].
+/// Fails with [`Code::Account`].
 pub fn modify_user(host: &Host, name: &str, change: AccountChange) -> Result<(), Problem> {
     if change == AccountChange::default() {
         return Ok(());

@@ -44,8 +44,9 @@ impl Systemd {
     /// [`Verb::goes_with`].
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
-    /// the first unit that did not reach the expected state, with its last log messages.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] or
+    /// [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not reach the expected
+    /// state, with its last log messages.
     pub fn carry_out(self, jobs: &[Job<'_>]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let units: Vec<&UnitName> = jobs.iter().map(|job| job.unit).collect();
         let mut states = BTreeMap::new();
@@ -103,7 +104,7 @@ impl Systemd {
     /// units.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn at_rest(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         self.wait(units, AT_REST_LIMIT, |state| state.has_job || state.is_moving())
     }

@@ -30,7 +30,7 @@ impl Systemd {
     /// missing. systemd is queried only for units without a file, such as mounts that were made manually.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn absent(
         self,
         units: BTreeSet<UnitName>,

@@ -14,7 +14,7 @@ impl Systemd {
     /// Lists all running units except scopes, which are created and removed with logins.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn running(self) -> Result<Running, Problem> {
         let states = "--state=active,activating,reloading,refreshing";
         let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", states];

@@ -135,7 +135,7 @@ impl Systemd {
     /// alias is returned under both names.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn show(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let mut states = Self::show_named(units)?;
         let sockets = states.iter().filter(|(unit, _)| unit.suffix() == "socket");

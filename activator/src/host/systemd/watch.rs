@@ -45,7 +45,7 @@ impl Watch {
     /// `systemctl`.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn add_all<'u>(
         &mut self,
         units: impl Iterator<Item = (&'u UnitName, Option<Duration>)>,
@@ -68,8 +68,8 @@ impl Watch {
     /// Checks all units with one call of `systemctl`.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
-    /// the first unit that did not stay up.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] or
+    /// [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not stay up.
     pub fn look(&self) -> Result<(), Problem> {
         let Some(systemd) = self.systemd else { return Ok(()) };
         let units: Vec<&UnitName> = self.units.keys().collect();

@@ -79,7 +79,7 @@ impl<'w> Directory<'w> {
     /// Returns the filesystem and mount of the directory.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn place(self) -> io::Result<MountPoint> {
         let stat = rustix::fs::statx(self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
         Ok(MountPoint { device: (stat.stx_dev_major, stat.stx_dev_minor), mount: stat.stx_mnt_id })
@@ -102,8 +102,8 @@ impl<'h> Walk<'h> {
     /// Opens the parent directory of a path. Returns `None` if the parent directory does not exist.
     ///
     /// # Errors
-    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, is
-    /// not a directory, or is writable by other users.
+    /// Fails with [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a
+    /// link, is not a directory, or is writable by other users.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         self.way_to(path).map_err(|refusal| refusal.problem)
     }
@@ -203,7 +203,7 @@ impl<'h> Walk<'h> {
 /// exist.
 ///
 /// # Errors
-/// The kernel's error, or an error if another user has mounted a filesystem at the name.
+/// Fails with the kernel's error, or if another user has mounted a filesystem at the name.
 pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     if let Some(user) = mounted_by(directory, name) {
         return Err(foreign(user));
@@ -216,7 +216,7 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
 /// [`look`] to distinguish these cases.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     match rustix::fs::statx(directory.fd, name, flags, StatxFlags::BASIC_STATS) {
@@ -243,7 +243,7 @@ fn is_local(directory: &OwnedFd) -> bool {
 /// them.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn look_in_ours(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),

@@ -34,7 +34,7 @@ impl WalkRefusal {
     /// Ignores the refusal if another user may have caused it.
     ///
     /// # Errors
-    /// The problem, if no other user can have caused it.
+    /// Fails with the problem, if no other user can have caused the problem.
     pub fn unless_of_others(self) -> Result<(), Problem> {
         if self.is_others { Ok(()) } else { Err(self.problem) }
     }

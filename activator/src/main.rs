@@ -307,7 +307,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
     }
 }
 
-/// Validates the generation that standard input describes, for the process that started this one.
+/// Validates the generation that standard input describes, for the process that started this process.
 fn preview() -> Result<(), Problem> {
     let failed =
         |why: String| Problem::new(Code::HostFile, "the new generation cannot be previewed").because(why);

@@ -71,7 +71,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
 pub(super) struct Compiler<'a> {
     pub(super) problems: Vec<Problem>,
     pub(super) entries: BTreeMap<ManagedPath, Entry>,
-    /// The option that declares each entry. A message about two clashing entries names both options.
+    /// The option that declares each entry. A message about two clashing entries names the option of each.
     pub(super) origins: BTreeMap<ManagedPath, String>,
     pub(super) texts: BTreeMap<String, &'a str>,
 }

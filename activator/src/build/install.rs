@@ -1,4 +1,4 @@
-//! Finds the links that enable a unit. The `[Install]` section of the unit names them, as in systemd.unit(5).
+//! Finds the links that enable a unit, from the unit's `[Install]` section as described in systemd.unit(5).
 
 use std::collections::BTreeMap;
 

@@ -30,8 +30,8 @@ pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     serde_json::from_value(value).map_err(|error| vec![misshapen("intent", error)])
 }
 
-/// Returns the problem of a document whose schema this activator cannot read. `found`: the schema that it
-/// has.
+/// Returns the problem of a document whose schema this activator cannot read. `found`: the schema of the
+/// document.
 #[must_use]
 pub fn wrong_schema(document: &str, found: &Value) -> Problem {
     Problem::new(

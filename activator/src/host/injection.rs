@@ -42,7 +42,7 @@ enum FaultKind {
     Full,
     /// `eio`: this one change fails with an I/O error.
     Broken,
-    /// `dead`: all changes from this one on fail with an I/O error.
+    /// `dead`: all changes from this change on fail with an I/O error.
     Dead,
 }
 

@@ -57,7 +57,7 @@ impl Lock {
     /// the lock file. This is for commands that free space.
     ///
     /// # Errors
-    /// The same as for [`Self::take`].
+    /// Fails in the same cases as [`Self::take`].
     pub fn take_on_full_disk(host: &Host, holder: &Holder) -> Result<Self, Problem> {
         let is_full = |problem: &Problem| problem.code == Code::DiskFull;
         Self::take_or(host, holder, |problem| if is_full(&problem) { Ok(()) } else { Err(problem) })

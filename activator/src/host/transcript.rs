@@ -115,7 +115,7 @@ impl Transcript {
         let confirm = || {
             let file = disk::open(CWD, &unfinished, Opening::Emptied)?;
             Writer(&file).write_all(&serde_json::to_vec(confirmation)?)?;
-            // Rename the complete file into place, since the run reads it as soon as it exists.
+            // Rename the complete file into place, since the run reads the file as soon as it exists.
             disk::rename(CWD, &unfinished, CWD, &self.confirmed, RenameFlags::empty())?;
             Ok(())
         };

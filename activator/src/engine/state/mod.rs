@@ -206,7 +206,7 @@ impl Origin {
     }
 }
 
-/// A user that NixFleet manages or managed.
+/// A user that NixFleet manages now or managed before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnedUser {
@@ -289,7 +289,7 @@ impl State {
     /// Parses a state.
     ///
     /// # Errors
-    /// The same as for [`State::read`].
+    /// Fails in the same cases as [`State::read`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let at = format!("{HOME}/{RECORD}");
         let refused = |error: serde_json::Error| unreadable(&at, &error.to_string());

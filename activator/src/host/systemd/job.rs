@@ -33,7 +33,7 @@ impl Systemd {
     /// Performs the same action on several units and waits for the result.
     ///
     /// # Errors
-    /// The same as for [`Systemd::carry_out`].
+    /// Fails in the same cases as [`Systemd::carry_out`].
     pub fn job(self, verb: Verb, units: &[&UnitName]) -> Result<(), Problem> {
         let jobs: Vec<Job<'_>> = units.iter().map(|unit| Job { verb, unit, start_limit: None }).collect();
         self.carry_out(&jobs).map(drop)

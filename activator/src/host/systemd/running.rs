@@ -25,7 +25,7 @@ impl Systemd {
     /// depend on a given unit or conflict with it, directly or indirectly.
     ///
     /// # Errors
-    /// The same as for [`Systemd::running`].
+    /// Fails in the same cases as [`Systemd::running`].
     pub fn stopped_along<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,
@@ -41,7 +41,7 @@ impl Systemd {
     /// fail.
     ///
     /// # Errors
-    /// The same as for [`Systemd::running`].
+    /// Fails in the same cases as [`Systemd::running`].
     pub fn pulled_in<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,

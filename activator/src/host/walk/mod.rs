@@ -112,7 +112,7 @@ impl<'h> Walk<'h> {
     /// have caused it.
     ///
     /// # Errors
-    /// The same as for [`Walk::parent`].
+    /// Fails in the same cases as [`Walk::parent`].
     pub fn way_to(&mut self, path: &str) -> Result<Option<Directory<'_>>, WalkRefusal> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if !parent.is_empty() && parent == self.at {
@@ -127,7 +127,7 @@ impl<'h> Walk<'h> {
     /// depth.
     ///
     /// # Errors
-    /// The same as for [`Walk::parent`].
+    /// Fails in the same cases as [`Walk::parent`].
     pub fn nearest(&mut self, path: &str) -> Result<(Directory<'_>, usize), Problem> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let depth = self.enter(parent).map_err(|refusal| refusal.problem)?;

@@ -43,7 +43,7 @@ fn main() {
     let host = Host::open(&tree).unwrap();
     let closures: Vec<String> = (0..ROUNDS).map(|round| closure(room.path(), round, files)).collect();
 
-    // Alternate between the two, so that a disk that becomes slower affects both measurements.
+    // Alternate plain writes with applies, so that a disk that becomes slower affects both measurements.
     let (mut bare, mut changed) = (Vec::new(), Vec::new());
     for (round, closure) in closures.iter().enumerate() {
         bare.push(write_bare(&room.path().join("bare"), round, files));
@@ -53,7 +53,7 @@ fn main() {
         changed.push(begun.elapsed());
         assert_eq!(report.outcome, Outcome::Ok, "{:?}", report.problem);
     }
-    // Ignore the first round, which creates the files. The other rounds replace them, as the engine does.
+    // Ignore the first round of each measurement: it creates the files, and all later rounds replace them.
     let (bare, changed) = (&bare[1..], &changed[1..]);
 
     // Apply two more changes after a pause, so that the timestamps of the files are old enough for the fast

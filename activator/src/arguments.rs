@@ -102,7 +102,8 @@ pub enum Command {
         #[arg(long, value_name = "RUN")]
         run: RunId,
     },
-    /// Confirm a run that waits for a confirmation, over a connection made after the change.
+    /// Confirm a run that waits for a confirmation. Call this over a connection that was made after the
+    /// change.
     Confirm {
         #[command(flatten)]
         common: Common,
@@ -126,7 +127,7 @@ pub enum Command {
         /// The host is booting: leave its units to systemd.
         #[arg(long)]
         boot: bool,
-        /// Recover the host after this run, which has just ended, unless it succeeded.
+        /// The name of a run that has just ended: recover the host unless that run succeeded.
         #[arg(long, value_name = "RUN", conflicts_with = "boot")]
         behind: Option<RunId>,
     },
@@ -210,8 +211,8 @@ pub struct RunArgs {
     pub by: String,
     /// The revision of the flake, to record with the generation.
     ///
-    /// A newer command passes it in the environment, because an older activator ignores a variable that it
-    /// does not know.
+    /// The command passes the revision in the environment, because an older activator ignores an unknown
+    /// variable, but rejects an unknown option.
     #[arg(long, env = "NIXFLEET_REVISION", value_name = "REVISION", overrides_with = "revision")]
     pub revision: Option<String>,
     /// Undo the change unless it is confirmed within this time.

@@ -34,7 +34,7 @@ pub fn carry_out(
     transcript.say(&apply_within(host, request, holder.of_run(run.clone()), window))
 }
 
-/// Whether changes of a host can run in separate systemd units.
+/// Whether changes to a host can run in separate systemd units.
 #[must_use]
 pub fn has_units(host: &Host) -> bool {
     Systemd::of(host).is_some()

@@ -1,7 +1,7 @@
-//! Diagnostics: events, each written as a line to standard error.
+//! Writes each event of the `tracing` library as a line to standard error, for diagnosis.
 //!
-//! If standard error is the journal, each line carries its priority. Elsewhere, nothing is written unless
-//! `NIXFLEET_LOG` names a level, because the operator's side reads standard error too.
+//! If standard error is the systemd journal, each line carries its priority. Otherwise, nothing is written
+//! unless `NIXFLEET_LOG` names a level, because the operator's machine reads standard error too.
 
 use std::env;
 use std::fmt::{self, Debug, Write as _};
@@ -16,8 +16,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// How long to wait for a journal that accepts no data. After that it gets no more lines, because a change
-/// must not depend on the journal.
+/// The time to wait for a systemd journal that accepts no data. After this time, the journal gets no more
+/// lines, because a change must not depend on it.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// Starts to write events to standard error, unless the level is `OFF`.
@@ -27,7 +27,7 @@ pub fn begin() {
     let level = asked.unwrap_or(if is_journal { LevelFilter::DEBUG } else { LevelFilter::OFF });
     if level != LevelFilter::OFF {
         let lines = Lines { is_journal, level, is_stuck: AtomicBool::new(false) };
-        // Cannot fail: no subscriber was set before.
+        // This cannot fail: no subscriber was set before.
         let _ = tracing::subscriber::set_global_default(lines);
     }
 }

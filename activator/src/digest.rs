@@ -17,7 +17,7 @@ pub fn of(bytes: impl AsRef<[u8]>) -> String {
 /// Returns the digest and the length of everything that a reader yields.
 ///
 /// # Errors
-/// The error of the reader.
+/// Fails with the error of the reader.
 pub fn of_reader(mut reader: impl Read) -> io::Result<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK];

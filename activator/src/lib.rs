@@ -1,13 +1,13 @@
 //! The engine that changes a host, and the builder of host closures. [`nixfleet_contract`] defines the
-//! documents that they read and write.
+//! documents that the engine and the builder read and write.
 //!
 //! - [`build`]: the builder of a host closure
 //! - [`engine`]: plan, apply, rollback, status
-//! - [`attend`]: a change in a separate systemd unit, and how to follow it
+//! - [`attend`]: starts a change in a separate systemd unit, and follows the change
 //! - [`health`]: the execution of health checks
 //! - [`host`]: the parts of a host that the engine reads and changes
-//! - [`diagnostics`]: events for the journal of the host
-//! - [`digest`]: SHA-256 of files
+//! - [`diagnostics`]: log messages for the systemd journal of the host
+//! - [`digest`]: SHA-256 digests
 //! - [`show`]: plans, reports and states as text for people
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Clap returns the texts of `--help` and `--version` as errors too. A closed pipe is ignored.
+            // Clap returns the texts of `--help` and `--version` as errors too. Ignore a closed pipe.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
@@ -164,13 +164,13 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 }
 
 /// Ends this process as soon as the reader of its standard output is gone, even in the middle of its work.
-/// Only for commands that change nothing.
+/// Used only for commands that change nothing.
 fn end_with_the_reader() {
     thread::spawn(|| {
         let output = io::stdout();
         let mut watched = [PollFd::new(&output, PollFlags::empty())];
         // Without requested events, poll(2) still returns once a pipe or socket has no reader. For any other
-        // kind of output it never returns.
+        // kind of output, this call never returns.
         let _ = poll(&mut watched, None);
         if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             std::process::exit(FAILED.into());
@@ -188,8 +188,8 @@ struct PlanRequest<'a> {
     json: bool,
 }
 
-/// Returns the closure of a manifest, which may be on another machine. `parts`: the lengths of the manifest
-/// and of the file contents after it in `bytes`; empty if `bytes` is only a manifest.
+/// Returns the closure that a manifest describes. The closure may be on another machine. `parts`: the lengths
+/// of the manifest and of the file contents after it in `bytes`; empty if `bytes` is only a manifest.
 fn target_closure(bytes: &[u8], parts: &[usize], target: &str) -> Result<TargetClosure, Problem> {
     let failed = |why: String| Problem::new(Code::Usage, "the manifest cannot be read").because(why);
     let Some((manifest, parts)) = parts.split_first() else {
@@ -307,7 +307,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
     }
 }
 
-/// Validates the generation that standard input describes, for the process that started this one.
+/// Validates the generation that standard input describes, for the process that started this process.
 fn preview() -> Result<(), Problem> {
     let failed =
         |why: String| Problem::new(Code::HostFile, "the new generation cannot be previewed").because(why);
@@ -357,7 +357,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Problem> {
         |why: String| Problem::new(Code::Usage, "the file cannot be read").at(file.display()).because(why);
     if file == Path::new("-") {
         let mut bytes = Vec::new();
-        // The same size limit as for documents in files.
+        // Apply the same size limit as to documents in files.
         let read = io::stdin().lock().take(256 * 1024 * 1024).read_to_end(&mut bytes);
         return read.map(|_| bytes).map_err(|error| failed(error.to_string()));
     }

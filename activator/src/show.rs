@@ -236,8 +236,8 @@ fn generation(generation: Option<&Generation>) -> String {
         .map_or_else(|| "no generation".to_owned(), |generation| format!("generation {}", generation.number))
 }
 
-/// Appends a line without control characters. Names on a host may contain some, and none must reach a
-/// terminal.
+/// Appends a line without control characters. Names on a host may contain control characters, which must not
+/// reach a terminal.
 fn line(text: &mut String, line: &str) {
     let printable: String = line.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     // Writing to a string cannot fail.

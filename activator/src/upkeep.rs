@@ -29,10 +29,12 @@ pub struct GcArgs {
     /// A generation that the inventory pins the host to.
     #[arg(long, value_name = "N")]
     pinned: Vec<u64>,
-    /// The revision that the inventory pins the host to. If no generation is known to have it, all are kept.
+    /// The revision that the inventory pins the host to. If no generation is known to have this revision, all
+    /// generations are kept.
     #[arg(long, value_name = "REVISION")]
     pinned_revision: Option<String>,
-    /// The generations of the host before and after the change by an unfinished rollout.
+    /// The numbers of the generations before and after the change that an unfinished rollout made on the
+    /// host.
     #[arg(long, value_name = "BEFORE:AFTER")]
     rollout: Vec<Passage>,
     /// Show what would be dropped, without changing anything.
@@ -44,7 +46,7 @@ pub struct GcArgs {
     /// Refuse to continue unless the plan has this fingerprint.
     #[arg(long, value_name = "FINGERPRINT")]
     expect: Option<String>,
-    /// Afterwards, collect garbage in the Nix store with this `nix-store` program.
+    /// Collect the garbage in the Nix store with this `nix-store` program after generations were dropped.
     #[arg(long, value_name = "PROGRAM")]
     collect: Option<String>,
     /// The operator, as shown to others who find the host locked.
@@ -83,7 +85,7 @@ pub enum BackupsCommand {
         /// Select the backup that was made by the change to this generation.
         #[arg(long, value_name = "N", conflicts_with = "original")]
         generation: Option<u64>,
-        /// Select the original: the content from before the path was managed.
+        /// Select the original: the content from before NixFleet managed the path.
         #[arg(long)]
         original: bool,
     },
@@ -126,7 +128,7 @@ impl BackupsCommand {
     }
 }
 
-/// Drops generations that nothing needs, or prints which ones would be dropped.
+/// Drops generations that nothing needs, or prints which generations would be dropped.
 ///
 /// # Errors
 /// The host cannot be read.

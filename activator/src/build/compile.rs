@@ -23,7 +23,7 @@ pub struct Closure<'a> {
 /// Checks an intent, and compiles it to a manifest.
 ///
 /// # Errors
-/// Every mistake in the intent.
+/// Fails with every mistake in the intent.
 pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     let mut compiler = Compiler::default();
     compiler.head(intent);
@@ -71,7 +71,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
 pub(super) struct Compiler<'a> {
     pub(super) problems: Vec<Problem>,
     pub(super) entries: BTreeMap<ManagedPath, Entry>,
-    /// The option that declares each entry. A message about two clashing entries names both options.
+    /// The option that declares each entry. A message about two clashing entries names the option of each.
     pub(super) origins: BTreeMap<ManagedPath, String>,
     pub(super) texts: BTreeMap<String, &'a str>,
 }
@@ -244,7 +244,7 @@ impl<'a> Unique<'a> {
             compiler.reject(option, format!("`{name}` is defined twice"), "");
         }
         let Some(id) = id else { return };
-        // The highest id is reserved: chown(2) takes it to leave the id unchanged.
+        // The highest id is reserved: chown(2) takes it as the request to leave the id unchanged.
         if id == 0 || id == u32::MAX {
             compiler.reject(
                 option,

@@ -5,8 +5,8 @@ use nixfleet_contract::values::UnitName;
 
 use super::install::UnitSection;
 
-/// Reads the text of a unit, which is followed by the texts of its drop-ins. `own`: whether the unit file
-/// itself is declared, and not only drop-ins.
+/// Returns how systemd handles a unit. `text`: the text of the unit, followed by the texts of its drop-ins.
+/// `own`: whether the unit file itself is declared, and not only drop-ins.
 pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     let mut settings = UnitSection::read(text, "Unit");
     let mut service = UnitSection::read(text, "Service");

@@ -1,4 +1,4 @@
-//! Compiles the health checks of an intent to those of a manifest.
+//! Compiles the health checks of an intent to health checks of a manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,8 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use super::compile::Compiler;
 
-/// The maximum number of health checks of a host: each of them runs in its own thread.
+/// The maximum number of health checks of a host. The number is limited because each check runs in its own
+/// thread.
 const MOST: usize = 128;
 
 impl Compiler<'_> {

@@ -1,4 +1,4 @@
-//! Finds the links that enable a unit, from its `[Install]` section as in systemd.unit(5).
+//! Finds the links that enable a unit, from the unit's `[Install]` section as described in systemd.unit(5).
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Install {
     /// `Also=`, is declared as enabled.
     ///
     /// # Errors
-    /// Every mistake in the section, one sentence each.
+    /// Fails with every mistake in the section, one sentence each.
     pub fn parse(
         unit: &UnitName,
         text: &str,

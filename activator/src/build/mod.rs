@@ -1,4 +1,4 @@
-//! The builder of host closures. `nixfleet-activate build` is the builder of their derivation.
+//! Builds host closures. The derivation of a closure runs `nixfleet-activate build` as its builder.
 //!
 //! - [`parse`][]: the parser of an [`Intent`]
 //! - [`mod@compile`]: the compiler from an [`Intent`] to a [`Manifest`]
@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::build::compile::{Closure, compile};
 
-/// The attributes that Nix passes to the builder, as far as they are used here.
+/// The attributes that are read here. Nix passes more attributes to the builder.
 #[derive(Deserialize)]
 struct Attributes {
     intent: Value,
@@ -36,7 +36,7 @@ struct Attributes {
 /// Builds the closure that a `.attrs.json` file describes.
 ///
 /// # Errors
-/// Every mistake in the intent. If there is none, the first other failure.
+/// Fails with every mistake in the intent. If the intent has no mistake, fails with the first other error.
 pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(attributes).map_err(|error| vec![cannot("read", attributes, &error)])?;
     let attributes: Attributes = serde_json::from_slice(&bytes).map_err(|error| {
@@ -57,7 +57,7 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
 /// Checks an intent, the attributes of a derivation, or a manifest, without building anything.
 ///
 /// # Errors
-/// Every mistake in an intent, or the first mistake in a manifest.
+/// Fails with every mistake in an intent, or with the first mistake in a manifest.
 pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     let bytes = fs::read(file).map_err(|error| vec![cannot("read", file, &error)])?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
@@ -79,7 +79,8 @@ pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     compile(&parse::intent(intent)?).map(drop)
 }
 
-/// Writes a closure: the manifest, the inline contents by digest, the package profile and the activator.
+/// Writes a closure: the manifest, the inline contents (named by digest), the package profile and the
+/// activator.
 #[expect(clippy::disallowed_methods, reason = "this writes a derivation's output, not a host")]
 fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
     let files = out.join("files");

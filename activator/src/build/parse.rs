@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Parses an intent.
 ///
 /// # Errors
-/// Every malformed element of a list. If there is none, the first other mistake.
+/// Fails with every malformed element of a list. If there is none, fails with the first other mistake.
 pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     let schema = value.get("schema").cloned().unwrap_or(Value::Null);
     if schema != SCHEMA {
@@ -30,7 +30,8 @@ pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     serde_json::from_value(value).map_err(|error| vec![misshapen("intent", error)])
 }
 
-/// Returns the problem of a document whose schema this activator cannot read. `found`: its schema.
+/// Returns the problem of a document whose schema this activator cannot read. `found`: the schema of the
+/// document.
 #[must_use]
 pub fn wrong_schema(document: &str, found: &Value) -> Problem {
     Problem::new(

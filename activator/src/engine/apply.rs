@@ -1,4 +1,4 @@
-//! Apply and rollback: one run, from taking the lock to the report.
+//! Carries out an apply or a rollback as one run, from taking the lock to the report.
 
 use std::time::Instant;
 
@@ -57,7 +57,7 @@ pub enum TargetRef {
 pub struct ApplyRequest<'a> {
     /// The target.
     pub target: &'a TargetRef,
-    /// The fingerprint of the approved plan; another plan is refused.
+    /// The fingerprint of the approved plan. A plan with another fingerprint is refused.
     pub expect: Option<&'a str>,
     /// The objections to overrule, and the paths to leave as they are.
     pub force: &'a [Force],
@@ -116,7 +116,7 @@ pub fn apply_within(
     report
 }
 
-/// Writes to the journal of the host how a run ended.
+/// Logs how a run ended. On a host, the log is the systemd journal.
 fn tell(report: &Report) {
     let Report { outcome, steps_done: steps, duration_ms, .. } = report;
     match &report.problem {
@@ -125,8 +125,7 @@ fn tell(report: &Report) {
     }
 }
 
-/// Carries out a request while the lock is held. The outcome in the report stays `blocked` until it is known
-/// to be better or worse.
+/// Carries out a request while the lock is held. The report says `blocked` until another outcome is certain.
 fn run(
     host: &Host,
     request: ApplyRequest<'_>,
@@ -185,7 +184,7 @@ fn run(
     })
 }
 
-/// Reports on a host that needs no change. Its health checks run, but a failed check has no change to undo.
+/// Reports on a host that needs no change. Its health checks run, but a failed check causes no undo.
 fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
     let verdict = HealthVerdict::on(&report.health_checks);
@@ -229,8 +228,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let ApplyChange { host, planned, target, health, .. } = change;
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
-    // Both calls can fail after creating their link or file, if it cannot be synced to disk. So their errors
-    // lead to an undo too.
+    // Pinning the closure and writing the record can each fail after the link or file was created, if it
+    // cannot be synced to disk. So their errors lead to an undo too.
     let opened =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
@@ -271,7 +270,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
         report.left_to_others = health.elsewhere();
     }
     health.record_results(host, report.after.as_ref(), &report.health_checks);
-    // After the commit point, the new generation is in force even if this fails.
+    // The change is committed, so the new generation is in force even if the next call fails.
     commit::finish(host, &journal)?;
     if let Some(problem) = first_of(&failed) {
         (report.outcome, report.reason_code) = (Outcome::Failed, None);
@@ -294,8 +293,8 @@ fn execute_all(
     let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
-    // From here on, recovery needs an activator that can read this journal. So the host gets one first, which
-    // also runs at boot.
+    // From here on, recovery needs an activator that can read this journal. So install this activator first,
+    // for recovery at boot too.
     let acting = match target.number {
         Some(_) => Acting::Itself,
         None => Acting::OfClosure(&target.closure),
@@ -315,8 +314,8 @@ fn execute_all(
         let ours = started.iter().filter_map(|unit| Some((unit, declaration(units, unit)?.settle())));
         watch.add_all(ours)?;
     }
-    // The host's own checks run while the units must show that they stay up, and while the confirmation is
-    // awaited.
+    // The health checks that run on this host run while the units are watched to stay up, and while the
+    // confirmation is awaited.
     let settled = || settle::settle(&watch, *window, health.patience());
     let alone = || window.iter().for_each(Window::leave_to_checks);
     let (confirmation, here) = health.beside(settled, alone)?;
@@ -326,15 +325,16 @@ fn execute_all(
     if let Some(bystanders) = &bystanders {
         missing.extend(bystanders.ended_since(&missing)?);
         stand_without(&missing)?;
-        // Add these notes only here: if the change is undone before this point, these units are started
-        // again.
+        // Add these notes only here: if the change is undone before this point, the missing units are started
+        // again and the notes would be wrong.
         report.notes.extend(missing.iter().map(Missing::note));
     }
     commit::commit(host, planned, target, journal)?;
     Ok((accounts + done, failed))
 }
 
-/// Fails if a missing unit is declared. A change that stops a declared unit which ran before must be undone.
+/// Fails if a missing unit is declared: a change is undone if a declared unit that ran before does not run
+/// now.
 fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
     missing.iter().find_map(Missing::problem).map_or(Ok(()), Err)
 }

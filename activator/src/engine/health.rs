@@ -1,4 +1,4 @@
-//! The health checks of a change. They are part of the transaction, after the steps on units and before the
+//! The health checks of a change. They run within the transaction, after the steps on units and before the
 //! commit.
 
 use std::thread;
@@ -69,11 +69,11 @@ impl<'a> Health<'a> {
         self.may
     }
 
-    /// Runs the checks of this host while `other` runs. Cancels them if `other` fails. Calls `alone` if
+    /// Runs the checks of this host while `other` runs. Cancels the checks if `other` fails. Calls `alone` if
     /// `other` ends before the checks do.
     ///
     /// # Errors
-    /// The error of `other`.
+    /// Fails with the error of `other`.
     pub fn beside<T>(
         &self,
         other: impl FnOnce() -> Result<T, Problem>,
@@ -123,7 +123,8 @@ impl<'a> Health<'a> {
         self.elsewhere.iter().map(|check| check.name.clone()).collect()
     }
 
-    /// The extra time for the confirmation, which is sent after the checks that run elsewhere.
+    /// The extra time to wait for the confirmation, which is sent after the checks that run elsewhere have
+    /// ended.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.elsewhere.iter().map(|check| check.limit()).max().unwrap_or_default()
@@ -135,8 +136,8 @@ impl<'a> Health<'a> {
         Checked::at(clock::seconds(), generation.clone(), results.to_vec(), self.elsewhere())
     }
 
-    /// Records the results for a generation, if it is still in force: another can be applied while the checks
-    /// run.
+    /// Records the results for a generation if that generation is still in force: another generation can be
+    /// applied while the checks run.
     pub fn record_results(&self, host: &Host, generation: Option<&Generation>, results: &[CheckResult]) {
         let in_force = || Profile::read(host).ok()?.current;
         if let Some(generation) = generation.filter(|_| !results.is_empty())
@@ -149,7 +150,7 @@ impl<'a> Health<'a> {
     /// Decides from the results what happens to the change.
     ///
     /// # Errors
-    /// [`Code::HealthCheck`] if the change must be undone.
+    /// Fails with [`Code::HealthCheck`] if the change must be undone.
     pub fn judge(&self, results: &[CheckResult]) -> Result<HealthVerdict, Problem> {
         let verdict = HealthVerdict::on(results);
         match (self.may == May::Undo && verdict.is_to_undo(), verdict.clone().into_problem()) {
@@ -171,8 +172,8 @@ pub fn of_unchanged(host: &Host, current: Option<&Generation>, checks: &[Check])
 /// Runs the checks of the generation in force, and records the results.
 ///
 /// # Errors
-/// [`Code::NoGeneration`] if no generation is in force. Other problems if its manifest or the state cannot be
-/// read.
+/// Fails with [`Code::NoGeneration`] if no generation is in force, or with another problem if the manifest of
+/// the generation or the state cannot be read.
 pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let (state, _) = State::read(host)?;
     let Some((number, closure)) = state.generation.zip(state.closure) else {
@@ -184,7 +185,7 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))
 }
 
-/// Returns problems for checks that cannot run on the host: a check of an https address needs `curl`.
+/// Returns a problem for each check that cannot run on the host: a check of an https address needs `curl`.
 #[must_use]
 pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
     let tls = |check: &&Check| {

@@ -1,6 +1,6 @@
 //! The engine: reads everything, decides in memory, then changes the host in one transaction.
 //!
-//! - [`family`]: the kinds of things that a transaction changes and undoes
+//! - [`family`]: the families of steps: accounts, paths, the profile, commands and units
 //! - [`state`]: the record of what NixFleet owns, as the last transaction left it
 //! - [`observe`]: the current state of the host
 //! - [`plan`]: the steps that bring the host to a target

@@ -44,7 +44,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         health_checks: last::known(host),
     };
     if status.locked_by.is_some() {
-        // The open transaction belongs to the run that holds the lock, so it is not interrupted.
+        // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
         status.interrupted = None;
     }
     let Some(closure) = &state.closure else { return Ok(status) };
@@ -87,7 +87,7 @@ fn in_force(state: &State) -> Option<Generation> {
     Some(Generation { number: state.generation?, closure: state.closure.clone()? })
 }
 
-/// Returns the backups other than originals, as absolute paths on the host, sorted.
+/// Returns the paths of all backups on the host except originals, sorted.
 #[must_use]
 pub fn backups(host: &Host) -> Vec<String> {
     let mut found = Vec::new();

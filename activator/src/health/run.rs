@@ -15,11 +15,11 @@ use super::probe::{Finding, attempt};
 use super::vantage::Vantage;
 
 /// The first pause between two attempts. Each further pause is twice as long, up to the interval of the
-/// check. It is short because most services need only a moment after their start.
+/// check. The first pause is short because most services need only a moment after their start.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The interval at which the caller checks whether the health checks were cancelled.
+/// The interval at which `run` looks whether the health checks were cancelled.
 const PACE: Duration = Duration::from_millis(50);
-/// How long cancelled checks may take to stop their commands. Checks that still wait for a server after this
+/// The time that cancelled checks get to stop their commands. Checks that still wait for a server after this
 /// time are abandoned.
 const END: Duration = Duration::from_millis(500);
 
@@ -92,7 +92,7 @@ fn collect(results: &Receiver<(usize, CheckResult)>, found: &mut [Option<CheckRe
     }
 }
 
-/// The result detail of a cancelled check.
+/// The detail text in the result of a cancelled check.
 const CALLED_OFF: &str = "it was cancelled";
 
 fn one(check: &Check, from: &Vantage, call: &Call) -> CheckResult {

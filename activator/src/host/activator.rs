@@ -3,8 +3,8 @@
 //! Status, rollback and recovery at boot run this program regardless of the current generation, because an
 //! older activator might not be able to read the records of a newer one.
 //!
-//! It is a symbolic link next to the profile. Nix treats the link as a garbage collection root, so the
-//! program is never collected.
+//! A symbolic link next to the profile points to this program. Nix treats the link as a garbage collection
+//! root, so the program is never collected.
 
 use std::fs;
 use std::io;
@@ -61,7 +61,8 @@ impl Acting<'_> {
 /// version of the installed activator. The call is idempotent.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Result<(), Problem> {
     let Some(program) = acting.program() else { return Ok(()) };
     let link = link(host);
@@ -71,7 +72,7 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
     }
     let directory = host.path(DIRECTORY);
     let Some(above) = directory.parent().filter(|above| above.is_dir()) else {
-        // Without Nix, programs are never garbage collected.
+        // Without Nix, programs are never garbage collected, so no link is needed.
         return Ok(());
     };
     let install = || {
@@ -88,7 +89,7 @@ pub fn install(host: &Host, known: Option<Version>, acting: Acting<'_>) -> Resul
 /// installed activator.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host, is_managed: bool) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = (!is_managed).then(|| link(host));

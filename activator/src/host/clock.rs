@@ -1,7 +1,7 @@
 //! The wall clock and the monotonic clock.
 //!
 //! The wall clock may jump at any time, in either direction. Its time is only for display and logs, and no
-//! change of a host may depend on it. Durations are measured with [`Instant`], which never jumps.
+//! change to a host may depend on it. Durations are measured with [`Instant`], which never jumps.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,8 +32,8 @@ pub fn since_boot() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), part)
 }
 
-/// A moment on both clocks: the wall clock to find it in a log, the monotonic clock to measure the time since
-/// then.
+/// A moment on both clocks. Its wall clock time identifies it in a log, and its monotonic time measures the
+/// time since then.
 #[derive(Clone, Copy, Debug)]
 pub struct Since {
     wall: SystemTime,

@@ -1,4 +1,4 @@
-//! The runner of host tools, which uses no shell, a clean environment, limited output and a time limit.
+//! Runs host tools without a shell, with a clean environment, limited output and a time limit.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -19,8 +19,8 @@ use tracing::debug;
 
 use super::fault::{self, FaultPoint, FaultSubject};
 
-/// Directories that may contain host tools. [`path`] omits those in which a user other than root can create
-/// programs.
+/// Directories that may contain host tools. [`path`] omits directories in which a user other than root can
+/// create programs.
 const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Tools whose arguments may be logged, since NixFleet passes only names to them and never a secret.
@@ -30,7 +30,8 @@ const OPEN: [&str; 5] = ["systemctl", "systemd-analyze", "getent", "sshd", "visu
 /// thousands of units.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
-/// How long to wait for further output after a tool has ended, since a child process may keep the pipe open.
+/// The time to wait for further output after a tool has ended, since a child process of the tool may keep the
+/// pipe open.
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// The result of a tool that has ended.
@@ -77,8 +78,8 @@ impl Finished {
     }
 }
 
-/// Returns the `PATH` for host tools. They run as root, so directories to which anyone else can write are
-/// omitted, such as `/usr/local/bin` on hosts where it is writable by a group.
+/// Returns the `PATH` for host tools. The tools run as root, so directories to which anyone else can write
+/// are omitted, such as `/usr/local/bin` on hosts where it is writable by a group.
 #[must_use]
 pub fn path() -> &'static str {
     static SAFE: OnceLock<String> = OnceLock::new();
@@ -106,8 +107,8 @@ pub fn run_with<S: AsRef<OsStr>>(argv: &[S], input: Vec<u8>, limit: Duration) ->
     run_to_end(argv, Some(input), limit, path(), &|| false)
 }
 
-/// Runs a program from the directories in `path` and waits for it. If `is_off` returns true meanwhile, the
-/// program is killed.
+/// Runs a program from the directories in `path` and waits for it. If `is_off` returns true while the program
+/// runs, the program is killed.
 ///
 /// # Errors
 /// The program could not be started.
@@ -178,8 +179,8 @@ fn run_to_end<S: AsRef<OsStr>>(
     Ok(Finished { status, stdout: collect(stdout), stderr: collect(stderr) })
 }
 
-/// A command for log messages. Arguments are shown only for the tools in [`OPEN`], since the arguments of
-/// other programs come from the fleet and may be secret.
+/// A command, formatted for log messages. Arguments are shown only for the tools in [`OPEN`], since the
+/// arguments of other programs come from the fleet and may be secret.
 struct Shown<'a, S>(&'a [S]);
 
 impl<S: AsRef<OsStr>> fmt::Display for Shown<'_, S> {

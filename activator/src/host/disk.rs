@@ -32,7 +32,7 @@ pub enum Opening {
 /// Opens a file for writing, and creates it with access only for root if it does not exist.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn open(directory: BorrowedFd<'_>, name: impl AsRef<Path>, opening: Opening) -> io::Result<File> {
     let name = name.as_ref();
     let flags = match opening {
@@ -62,7 +62,7 @@ impl Write for Writer<'_> {
 /// Truncates a file to length 0.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn truncate(file: &File) -> io::Result<()> {
     fault::point(FaultPoint::Truncate, &[FaultSubject::Fd(file.as_fd())])?;
     file.set_len(0)
@@ -71,7 +71,7 @@ pub fn truncate(file: &File) -> io::Result<()> {
 /// Sets the size of a file. If the file grows, the new part is a hole.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn resize(file: &File, size: u64) -> io::Result<()> {
     fault::point(FaultPoint::Truncate, &[FaultSubject::Fd(file.as_fd())])?;
     file.set_len(size)
@@ -80,7 +80,7 @@ pub fn resize(file: &File, size: u64) -> io::Result<()> {
 /// Flushes a file or directory to disk.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn sync(file: impl AsFd) -> Result<(), Errno> {
     fault::point(FaultPoint::Sync, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fsync(file)
@@ -89,7 +89,7 @@ pub fn sync(file: impl AsFd) -> Result<(), Errno> {
 /// Flushes the entries of a directory to disk.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(sync(rustix::fs::open(path, flags, Mode::empty())?)?)
@@ -98,7 +98,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 /// Flushes the filesystem that contains a file to disk.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn sync_filesystem(file: impl AsFd) -> Result<(), Errno> {
     fault::point(FaultPoint::SyncFilesystem, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::syncfs(file)
@@ -107,7 +107,7 @@ pub fn sync_filesystem(file: impl AsFd) -> Result<(), Errno> {
 /// Renames a file, link or directory. The new name may be in another directory of the same filesystem.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn rename(
     from: BorrowedFd<'_>,
     name: impl AsRef<Path>,
@@ -123,7 +123,7 @@ pub fn rename(
 /// Creates a hard link to a file or symbolic link.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn link(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, as_name: &str) -> Result<(), Errno> {
     fault::point(
         FaultPoint::Link,
@@ -135,7 +135,7 @@ pub fn link(from: BorrowedFd<'_>, name: &str, to: BorrowedFd<'_>, as_name: &str)
 /// Creates a symbolic link.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn symlink(target: &Path, directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::Symlink, &[FaultSubject::In(directory, name)])?;
@@ -145,7 +145,7 @@ pub fn symlink(target: &Path, directory: BorrowedFd<'_>, name: impl AsRef<Path>)
 /// Creates a directory.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn make_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>, mode: u32) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::MakeDirectory, &[FaultSubject::In(directory, name)])?;
@@ -155,7 +155,7 @@ pub fn make_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>, mode: u
 /// Creates a directory and all missing parent directories.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
     while let Some(path) = missing.pop() {
@@ -170,7 +170,7 @@ pub fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
 /// Removes a file or link.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn unlink(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::Unlink, &[FaultSubject::In(directory, name)])?;
@@ -180,7 +180,7 @@ pub fn unlink(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), E
 /// Removes an empty directory.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn remove_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Result<(), Errno> {
     let name = name.as_ref();
     fault::point(FaultPoint::RemoveDirectory, &[FaultSubject::In(directory, name)])?;
@@ -191,7 +191,7 @@ pub fn remove_directory(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> Re
 /// during the call.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
     remove_tree_in(CWD, path)
 }
@@ -199,7 +199,7 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
 /// Removes a directory, given by its name in an open directory, and its contents. See [`remove_tree`].
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn remove_tree_in(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> io::Result<()> {
     let name = name.as_ref();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -216,7 +216,7 @@ pub fn remove_tree_in(directory: BorrowedFd<'_>, name: impl AsRef<Path>) -> io::
 /// Returns the names in an open directory, sorted.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn names(directory: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(directory)? {
@@ -232,7 +232,7 @@ pub fn names(directory: impl AsFd) -> io::Result<Vec<OsString>> {
 /// Changes the permission bits of an open file.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn change_mode(file: impl AsFd, mode: u32) -> Result<(), Errno> {
     fault::point(FaultPoint::Mode, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
@@ -241,7 +241,7 @@ pub fn change_mode(file: impl AsFd, mode: u32) -> Result<(), Errno> {
 /// Changes the owner and group of an open file.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn change_owner(file: impl AsFd, uid: u32, gid: u32) -> Result<(), Errno> {
     fault::point(FaultPoint::Owner, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
@@ -250,7 +250,7 @@ pub fn change_owner(file: impl AsFd, uid: u32, gid: u32) -> Result<(), Errno> {
 /// Changes the owner and group of a symbolic link, not of its target.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn change_link_owner(directory: BorrowedFd<'_>, name: &str, uid: u32, gid: u32) -> Result<(), Errno> {
     fault::point(FaultPoint::Owner, &[FaultSubject::In(directory, name.as_ref())])?;
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
@@ -260,17 +260,17 @@ pub fn change_link_owner(directory: BorrowedFd<'_>, name: &str, uid: u32, gid: u
 /// Changes the timestamps of a file or symbolic link. Links are not followed.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn change_times(directory: BorrowedFd<'_>, name: &str, times: &Timestamps) -> Result<(), Errno> {
     fault::point(FaultPoint::Times, &[FaultSubject::In(directory, name.as_ref())])?;
     rustix::fs::utimensat(directory, name, times, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Removes the access control lists of a file or directory. New files and directories inherit them from the
-/// default list of their parent directory.
+/// Removes the access control lists of a file or directory. A new file or directory inherits such lists from
+/// the default list of its parent directory.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
     for name in [c"system.posix_acl_access", c"system.posix_acl_default"] {
         match rustix::fs::fgetxattr_query(&file, name) {
@@ -285,7 +285,7 @@ pub fn drop_lists(file: impl AsFd) -> Result<(), Errno> {
 /// Sets an extended attribute of an open file.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn set_attribute(file: &File, name: &[u8], value: &[u8]) -> Result<(), Errno> {
     fault::point(FaultPoint::Attribute, &[FaultSubject::Fd(file.as_fd())])?;
     rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())

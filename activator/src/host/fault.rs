@@ -59,13 +59,13 @@ pub enum FaultSubject<'a> {
     In(BorrowedFd<'a>, &'a Path),
 }
 
-/// The point before a change. Returns an error if the change must fail.
+/// Marks the point before a change. Returns an error if a test makes the change fail.
 #[cfg(feature = "fault-injection")]
 pub(super) fn point(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Result<(), Errno> {
     super::injection::point(change, subjects)
 }
 
-/// The point in the middle of a write. Returns an error if the write must fail.
+/// Marks the point in the middle of a write. Returns an error if a test makes the write fail.
 #[cfg(feature = "fault-injection")]
 pub(super) fn writing(file: &File, bytes: &[u8]) -> io::Result<()> {
     super::injection::writing(file, bytes)

@@ -42,7 +42,7 @@ enum FaultKind {
     Full,
     /// `eio`: this one change fails with an I/O error.
     Broken,
-    /// `dead`: all changes from this one on fail with an I/O error.
+    /// `dead`: all changes from this change on fail with an I/O error.
     Dead,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn writing(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     .into())
 }
 
-/// Counts a change, logs it, and returns the fault that occurs at it.
+/// Counts a change, logs it, and returns the fault that occurs at this change, if any.
 fn reached(change: FaultPoint, subjects: &[FaultSubject<'_>]) -> Option<FaultKind> {
     let number = CHANGES.fetch_add(1, Ordering::SeqCst) + 1;
     if let Some(log) = std::env::var_os(LOG) {

@@ -1,4 +1,4 @@
-//! The lock that lets only one run at a time change a host. It records the holder.
+//! The lock that lets only one run at a time change a host. The lock file records the holder.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -45,19 +45,19 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Takes the lock without waiting for another run.
+    /// Takes the lock. If another run holds the lock, does not wait for that run.
     ///
     /// # Errors
-    /// [`Code::Locked`], naming the holder, or [`Code::HostFile`].
+    /// Fails with [`Code::Locked`], naming the holder, or [`Code::HostFile`].
     pub fn take(host: &Host, holder: &Holder) -> Result<Self, Problem> {
         Self::take_or(host, holder, Err)
     }
 
     /// Takes the lock like [`Self::take`], but also succeeds if the disk is too full to write the holder to
-    /// the lock file. It is for commands that free space.
+    /// the lock file. This is for commands that free space.
     ///
     /// # Errors
-    /// As for [`Self::take`].
+    /// Fails in the same cases as [`Self::take`].
     pub fn take_on_full_disk(host: &Host, holder: &Holder) -> Result<Self, Problem> {
         let is_full = |problem: &Problem| problem.code == Code::DiskFull;
         Self::take_or(host, holder, |problem| if is_full(&problem) { Ok(()) } else { Err(problem) })

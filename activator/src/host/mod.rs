@@ -1,4 +1,4 @@
-//! Access to the host, with one module for each part of it that is read or changed.
+//! Access to the host: one module for each part of the host that is read or changed.
 //!
 //! All paths are resolved relative to a root directory, so the same code works on a real host and on a tree
 //! of files.
@@ -61,7 +61,7 @@ impl Host {
     /// Opens the host whose files are below a directory. The directory `/` means this machine.
     ///
     /// # Errors
-    /// [`Code::HostFile`] if the directory cannot be opened.
+    /// Fails with [`Code::HostFile`] if the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, Problem> {
         let failed = |error: io::Error| host_file("open the root directory", root, &error);
         let root = root.canonicalize().map_err(failed)?;
@@ -90,7 +90,7 @@ impl Host {
 }
 
 /// Returns the problem for a path of the host that could not be read or written. A full disk has its own
-/// code.
+/// problem code.
 pub fn host_file(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Problem {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let (code, path) = (if full { Code::DiskFull } else { Code::HostFile }, path.as_ref().display());

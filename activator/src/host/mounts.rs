@@ -30,7 +30,7 @@ pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Op
 pub fn mounted_on_the_way(path: &Path) -> Option<u32> {
     let mut at = PathBuf::from("/");
     let mut ahead: Vec<OsString> = path.iter().rev().map(OsString::from).collect();
-    // The kernel's limit for links in one path.
+    // The kernel follows at most 40 links in one path.
     let mut links = 40;
     while let Some(name) = ahead.pop() {
         let next = match name.to_str() {

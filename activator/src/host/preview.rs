@@ -1,8 +1,8 @@
 //! A preview of the host after a change, visible only to this process and its children.
 //!
 //! In a separate mount namespace, each affected directory is copied to memory, changed there and mounted over
-//! the original. An overlay filesystem is not used, because many containers do not permit it and neither do
-//! root filesystems that are overlays themselves.
+//! the original. An overlay filesystem is not used: many containers do not permit one, and it does not work
+//! on a root filesystem that is an overlay itself.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,8 +21,8 @@ use super::disk::{self, Opening, Writer};
 /// The directory on which the tmpfs for the copies is mounted. It exists on every host, so that a plan need
 /// not create one. The shared memory that programs store there is irrelevant to tools that check files.
 const MEMORY: &str = "/dev/shm";
-/// Limits for the copy of one directory. They are far above what such directories contain, and too low to
-/// exhaust the memory of a host.
+/// The maximum numbers of entries and bytes in the copy of one directory. They are far above what such
+/// directories contain, and too low to exhaust the memory of a host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 
@@ -76,7 +76,7 @@ impl Ids {
     /// Returns owner, group and permission bits of an existing path.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn of(path: &Path) -> io::Result<Self> {
         path.metadata().map(|found| Self { uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o7777 })
     }
@@ -88,7 +88,7 @@ pub type Changes = BTreeMap<ManagedPath, PathChange>;
 /// Mounts the planned state over the host. This process must be in a separate mount namespace.
 ///
 /// # Errors
-/// The kernel's error, or a directory is too large to be copied.
+/// Fails with the kernel's error, or if a directory is too large to be copied.
 pub fn lay(changes: &Changes) -> io::Result<Layer> {
     let layer = Layer::new()?;
     for (number, room) in ROOMS.iter().enumerate() {
@@ -104,8 +104,8 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
             make(&if path.is_empty() { copy.clone() } else { copy.join(path) }, change)?;
         }
         if !copy.exists() {
-            // A mount cannot hide the name of a directory. An empty directory has the same effect on the
-            // tools.
+            // A mount cannot remove a directory from view. To the tools, an empty directory has the same
+            // effect.
             disk::make_directory(CWD, &copy, 0o755)?;
         }
         mount_bind(&copy, *room)?;
@@ -115,7 +115,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
         let copy = layer.0.join(file.replace('/', "-"));
         copy_file(Path::new(file), &copy)?;
         match change {
-            // A mount cannot hide the name of a file. An empty file has the same effect on the tools.
+            // A mount cannot remove a file from view. To the tools, an empty file has the same effect.
             PathChange::Gone => disk::truncate(&disk::open(CWD, &copy, Opening::Lasting)?)?,
             change => make(&copy, change)?,
         }
@@ -128,7 +128,7 @@ pub fn lay(changes: &Changes) -> io::Result<Layer> {
 pub struct Layer(PathBuf);
 
 impl Layer {
-    /// Mounts a tmpfs, which also hides the existing content of [`MEMORY`]. Both are visible only in this
+    /// Mounts a tmpfs, which also hides the existing content of [`MEMORY`]. The mount is visible only in this
     /// mount namespace.
     fn new() -> io::Result<Self> {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -141,7 +141,7 @@ impl Layer {
     /// Creates a directory that a tool can write to.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn directory(&self, name: &str) -> io::Result<PathBuf> {
         let directory = self.0.join(name);
         disk::make_directories(&directory, 0o755)?;
@@ -151,7 +151,7 @@ impl Layer {
     /// Copies a file of the host with owner and mode. Returns whether the file exists.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn copy_file(&self, from: &str, to: &Path) -> io::Result<bool> {
         let there = Path::new(from).exists();
         if there {
@@ -160,10 +160,11 @@ impl Layer {
         Ok(there)
     }
 
-    /// Copies a content to a file that a tool can read, and returns its path.
+    /// Copies a content to a new file with this owner and mode, for a tool to read. Returns the path of the
+    /// new file.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn put(&self, content: &Path, name: &str, access: Ids) -> io::Result<PathBuf> {
         let path = self.0.join(name);
         copy_content(content, &path)?;
@@ -174,7 +175,7 @@ impl Layer {
     /// Mounts a file over another one.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn lay_file(&self, copy: &Path, over: &str) -> io::Result<()> {
         Ok(mount_bind(copy, over)?)
     }
@@ -185,7 +186,7 @@ fn below<'a>(room: &str, path: &'a ManagedPath) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// Returns the planned state of a path. It is the path's own state, or follows from that of a parent
+/// Returns the planned state of a path. The state is planned for the path itself, or follows from a parent
 /// directory that is removed or restored with its contents.
 #[must_use]
 pub fn change_at(changes: &Changes, path: &str) -> Option<PathChange> {

@@ -1,7 +1,7 @@
-//! Generations: numbered links to closures, and the link to the current one.
+//! Generations: numbered links to closures, and the link to the current generation.
 //!
-//! The layout is that of Nix profiles, `system` → `system-7-link` → closure, so that Nix does not collect the
-//! closures.
+//! The layout is the same as in Nix profiles, `system` → `system-7-link` → closure, so that Nix does not
+//! collect the closures.
 
 use std::fs;
 use std::io;
@@ -47,7 +47,7 @@ impl Profile {
     /// Reads the generations of a host.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let directory = host.path(DIRECTORY);
         let failed = |error| host_file("read the profile", DIRECTORY, &error);
@@ -100,11 +100,12 @@ impl Profile {
 }
 
 /// Makes a generation the current one, and creates its link if necessary. The call is idempotent. The
-/// previous link is kept next to the new one until [`tidy`], so that [`switch_back`] needs no space on a full
-/// disk.
+/// previous link is kept next to the new link until [`tidy`] removes it, so that [`switch_back`] needs no
+/// space on a full disk.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     let link = link_name(generation.number);
@@ -131,7 +132,8 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
 /// created.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64>) -> Result<(), Problem> {
     let directory = host.path(DIRECTORY);
     if !directory.exists() {
@@ -163,7 +165,7 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64
 /// Removes the previous link that [`switch`] has kept.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn tidy(host: &Host) -> Result<(), Problem> {
     remove(&beside(&host.path(DIRECTORY), CURRENT))
         .map_err(|error| host_file("clean up the profile in", DIRECTORY, &error))
@@ -173,7 +175,7 @@ pub fn tidy(host: &Host) -> Result<(), Problem> {
 /// the last removal.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
     let link = format!("{DIRECTORY}/{}", link_name(number));
     remove(&host.path(&link)).map_err(|error| host_file("remove the generation link", link, &error))
@@ -182,16 +184,17 @@ pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
 /// Flushes the links of generations to disk.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn sync(host: &Host) -> Result<(), Problem> {
     disk::sync_directory(&host.path(DIRECTORY)).map_err(|error| host_file("write", DIRECTORY, &error))
 }
 
 /// Protects a closure, including the activator that recovers the host, from garbage collection until a
-/// generation refers to it.
+/// generation refers to the closure.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     // Without Nix, nothing is garbage collected.
@@ -205,10 +208,10 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
     })
 }
 
-/// Undoes [`pin`], even one that was interrupted.
+/// Undoes [`pin`], even if that call was interrupted.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::HostFile`].
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn unpin(host: &Host) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     [roots.join(PINNED), beside(&roots, PINNED)]

@@ -1,4 +1,4 @@
-//! Unique names.
+//! Unique names of runs.
 
 use std::time::UNIX_EPOCH;
 

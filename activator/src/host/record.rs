@@ -23,8 +23,8 @@ impl Host {
     /// Creates [`HOME`] with access only for root, if it does not exist.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`], [`nixfleet_contract::problem::Code::DiskFull`], or the
-    /// errors of [`Self::is_of_root_alone`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`],
+    /// [`nixfleet_contract::problem::Code::DiskFull`], or the errors of [`Self::is_of_root_alone`].
     pub fn create_home(&self) -> Result<(), Problem> {
         self.is_of_root_alone(HOME)?;
         let home = self.path(HOME);
@@ -35,7 +35,7 @@ impl Host {
             }
             disk::make_directories(above, 0o755)?;
             disk::make_directories(&home, 0o700)?;
-            // Without this, a power failure could remove the whole directory.
+            // Without this call, a power failure could remove the whole directory.
             disk::sync_directory(above)
         };
         create().map_err(|error| host_file("create the directory", HOME, &error))
@@ -45,7 +45,7 @@ impl Host {
     /// root can write to.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::UnsafePath`].
+    /// Fails with [`nixfleet_contract::problem::Code::UnsafePath`].
     pub fn is_of_root_alone(&self, directory: &str) -> Result<(), Problem> {
         let opened = Walk::of_root_alone(self).parent(&format!("{directory}/any")).map(drop);
         opened.map_err(|problem| {
@@ -59,7 +59,7 @@ impl Host {
     /// Reads a document in [`HOME`]. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn read_record(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         read_limited(&self.path(HOME).join(name))
     }
@@ -67,7 +67,8 @@ impl Host {
     /// Replaces a document in [`HOME`] and flushes it to disk.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+    /// [`nixfleet_contract::problem::Code::DiskFull`].
     pub fn write_record(&self, name: &str, document: &impl Serialize) -> Result<(), Problem> {
         let home = self.path(HOME);
         let temporary = home.join(format!("{name}.{UNFINISHED}"));
@@ -90,7 +91,7 @@ impl Host {
     /// Removes documents that an interrupted run did not finish writing. The caller must hold the lock.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn remove_unfinished(&self) -> Result<(), Problem> {
         let remove = || {
             for entry in fs::read_dir(self.path(HOME))? {
@@ -107,7 +108,7 @@ impl Host {
     /// Removes a document in [`HOME`] and flushes the removal to disk.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn remove_record(&self, name: &str) -> Result<(), Problem> {
         let home = self.path(HOME);
         let remove = || match disk::unlink(CWD, home.join(name)) {
@@ -121,7 +122,7 @@ impl Host {
 /// Reads a file of limited size. Returns `None` if it does not exist.
 ///
 /// # Errors
-/// The kernel's error, or the file is too large.
+/// Fails with the kernel's error, or if the file is too large.
 pub fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Ok(file) => file,

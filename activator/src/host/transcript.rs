@@ -1,9 +1,9 @@
 //! The transcript of a run: a file with its output, which a client can still read after it has lost its
 //! connection.
 //!
-//! Each line is a JSON document. The run writes a [`Notice`] when it waits for something, and its [`Report`]
-//! at the end. The directory is accessible only to root and is lost on reboot. The result of the last run is
-//! also stored in [`LastRun`](nixfleet_contract::run::LastRun), which is permanent.
+//! Each line is a JSON document. The run writes a [`Notice`] when it waits for a confirmation or for health
+//! checks, and its [`Report`] at the end. The directory is accessible only to root and is lost on reboot. The
+//! result of the last run is also stored in [`LastRun`](nixfleet_contract::run::LastRun), which is permanent.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -27,8 +27,8 @@ use super::{Host, clock, host_file};
 pub const DIRECTORY: &str = "/run/nixfleet";
 /// How long a transcript is kept after its run, for clients that have lost their connection.
 const KEPT: Duration = Duration::from_secs(3600);
-/// How long to keep the files of a run that has not started. Its closure may still be being copied to the
-/// host.
+/// How long to keep the files of a run that has not started. The closure of such a run may still be on its
+/// way to the host.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// The longest pause between two reads. It is short, so that followers receive lines almost immediately.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -46,7 +46,7 @@ pub struct Transcript {
 /// A line of a transcript.
 #[derive(Clone, Debug)]
 pub enum TranscriptLine {
-    /// The run waits for something.
+    /// The run waits for a confirmation or for health checks.
     Notice(Notice),
     /// The run has ended.
     Report(Box<Report>),
@@ -71,7 +71,7 @@ impl Transcript {
     /// Creates the empty file of the transcript, and removes the files of old runs.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
     pub fn begin(&self, host: &Host) -> Result<(), Problem> {
         let directory = host.path(DIRECTORY);
         let begin = || {
@@ -93,7 +93,7 @@ impl Transcript {
     /// Appends a line to the transcript.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn say(&self, document: &impl Serialize) -> Result<(), Problem> {
         let say = || {
             let mut bytes = serde_json::to_vec(document)?;
@@ -109,13 +109,13 @@ impl Transcript {
     /// Confirms the run.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn confirm(&self, confirmation: &Confirmation) -> Result<(), Problem> {
         let unfinished = self.confirmed.with_extension(format!("confirming-{}", std::process::id()));
         let confirm = || {
             let file = disk::open(CWD, &unfinished, Opening::Emptied)?;
             Writer(&file).write_all(&serde_json::to_vec(confirmation)?)?;
-            // Rename the complete file into place, since the run reads it as soon as it exists.
+            // Rename the complete file into place, since the run reads the file as soon as it exists.
             disk::rename(CWD, &unfinished, CWD, &self.confirmed, RenameFlags::empty())?;
             Ok(())
         };
@@ -151,17 +151,17 @@ impl Transcript {
     }
 
     /// Follows the run from its start to its report, and passes every line to `hand_on`. While there are no
-    /// new lines, `is_over` is called from time to time. It returns an error if the run has ended without a
-    /// report.
+    /// new lines, `is_over` is called from time to time. `is_over` returns an error if the run has ended
+    /// without a report.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`], or the error of `is_over`.
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], or the error of `is_over`.
     pub fn follow(
         &self,
         mut hand_on: impl FnMut(&TranscriptLine),
         mut is_over: impl FnMut() -> Result<(), Problem>,
     ) -> Result<Report, Problem> {
-        /// How often to call `is_over`.
+        /// The interval between two calls of `is_over`.
         const DOUBT: Duration = Duration::from_secs(1);
         let mut reader = LineReader::new(self.lines.clone());
         let mut pause = Duration::from_micros(500);

@@ -1,4 +1,4 @@
-//! The transient systemd unit of a run, which keeps running if the connection of the client is lost.
+//! The transient systemd unit of a run. The unit keeps running if the connection of the client is lost.
 
 use std::env;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ impl Transient {
     /// systemd runs the recovery of the host.
     ///
     /// # Errors
-    /// [`Code::Unit`] if `systemd-run` cannot be started.
+    /// Fails with [`Code::Unit`] if `systemd-run` cannot be started.
     pub fn start(run: &RunId, arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Problem> {
         let name = unit_name(run);
         let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
@@ -59,10 +59,11 @@ impl Transient {
         Self { name: unit_name(run), starter: None }
     }
 
-    /// Checks that the run has not ended and did not fail to start.
+    /// Checks that the run has started or is about to start, and has not ended.
     ///
     /// # Errors
-    /// [`Code::Unit`] if the unit could not be started, or [`Code::Interrupted`] if the run has ended.
+    /// Fails with [`Code::Unit`] if the unit could not be started, or [`Code::Interrupted`] if the run has
+    /// ended.
     pub fn check(&mut self) -> Result<(), Problem> {
         if let Some(starter) = &mut self.starter {
             match starter.try_wait() {

@@ -205,7 +205,8 @@ fn what_was_taken_away_is_back_after_a_failure_and_after_a_rollback() {
         lists["absent"] = json!([absent(PATH), recursive("/srv/app")]);
         room.applied(&room.closure("bad", &lists), "rolled-back");
         assert_eq!((room.tree("/etc"), room.tree("/srv")), before, "{name}");
-        // Undoing the removal of the declaration must restore the absence.
+        // After a failed change that no longer declares the absent paths, the undo must remove the paths
+        // again.
         room.applied(&without(&room, "good", &[absent(PATH), recursive("/srv/app")]), "ok");
         let gone = (room.tree("/etc"), room.tree("/srv"));
         lists["absent"] = json!([]);
@@ -288,7 +289,8 @@ fn what_was_managed_goes_without_a_word_and_its_original_comes_back_in_the_end()
     assert!(own.iter().all(|path| room.path(path).symlink_metadata().is_err()));
     assert_eq!(room.rollback("1")["outcome"], "ok");
     assert_eq!((room.read("/srv/app/conf"), room.read("/opt/link/a")), ("ours\n".into(), "x".into()));
-    // A recursive removal includes the managed file and its original.
+    // Remove /srv/app recursively. The managed file in it goes too, and the original of that file is restored
+    // in the end.
     room.applied(&without(&room, "3", &[recursive("/srv/app")]), "ok");
     assert!(!room.path("/srv/app").exists());
     let problem = room.plan(&first)["problems"][0].clone();
@@ -345,7 +347,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
     let test = "absent::a_directory_that_cannot_be_moved_is_refused_in_the_plan";
     with_own_mounts(test, |stand| {
         stand.install();
-        // The stand mounts a separate filesystem at /srv.
+        // The test stand mounts a separate filesystem at /srv.
         stand.write("/srv/app/file", "x", 0o644);
         stand.write("/srv/file", "x", 0o644);
         stand.write("/opt/app/inside/file", "x", 0o644);
@@ -364,7 +366,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
             assert!(report["problem"]["why"].as_str().unwrap().contains(why), "{report}");
         }
         assert_eq!(stand.tree(), before);
-        // Files can be copied to another filesystem, unlike directories.
+        // Unlike a directory, a file can be backed up to another filesystem, so the apply succeeds.
         stand.apply(&closure("3", &[absent("/srv/file")]));
         assert!(!stand.path("/srv/file").exists());
         stand.apply(&closure("4", &[]));

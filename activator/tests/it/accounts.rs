@@ -184,7 +184,8 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     "#]]
     .assert_eq(&room.inspect());
 
-    // One field has a different value, some fields are no longer declared, and the group sudo is removed.
+    // In the second closure, one field has a different value, some fields are no longer declared, and the
+    // group sudo is removed.
     let two = room.closure("2", &stated(&[("shell", json!("/bin/bash")), all[3].clone()], &["Debian-exim"]));
     expect![[r#"
         web-1: generation 1 → /2/out
@@ -208,7 +209,7 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     assert_eq!(memberships(&room), "wheel");
     assert_eq!(room.inspect(), "");
 
-    // A rollback has the same result.
+    // A rollback to generation 3, which declares no users, has the same result.
     room.applied(&one, "ok");
     assert_eq!(room.rollback("3")["outcome"], "ok");
     assert_eq!(account(&room, "ada.l"), BY_HAND);

@@ -55,7 +55,7 @@ fn a_file_that_changes_hands_is_another_one() {
     room.applied(&second, "ok");
     assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((0, 0o755), (ADA, 0o644)));
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
-    // A rollback also leaves the hard link unchanged.
+    // A rollback leaves the hard link unchanged too.
     room.run(&["rollback", "--to", "1"]);
     assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((ADA, 0o644), (ADA, 0o644)));
 }
@@ -79,7 +79,8 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
     let report = room.applied(&room.closure("1c", &refused), "blocked");
     assert_eq!(report["problem"]["code"], "NF-410", "{report}");
     assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
-    // This also applies if the same change creates the directory that ada will own.
+    // The set-id file is also refused if the same change creates its directory and gives the directory to
+    // ada.
     let owned =
         json!({ "files": [set_id("/srv/a/su")], "directories": [of_ada(directory("/srv/a", "0755"))] });
     room.applied(&room.closure("2", &owned), "blocked");
@@ -109,12 +110,12 @@ fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty
     room.applied(&adas, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o755));
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
-    // A directory that belongs to ada may change, since she could change its mode herself.
+    // The mode of a directory that belongs to ada may change, since she could change the mode herself.
     room.write("/home/ada/data/notes", "x");
     let closed = room.closure("3", &declared(of_ada(directory(path, "0700"))));
     room.applied(&closed, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o700));
-    // In a directory of root, directories that are not empty may also change their owner.
+    // Within a directory of root, a directory that is not empty may change its owner too.
     fs::create_dir_all(room.path("/srv/data/inside")).unwrap();
     room.applied(&room.closure("4", &declared(of_ada(directory("/srv/data", "0750")))), "ok");
     assert_eq!(rights(&room, "/srv/data"), (ADA, 0o750));
@@ -149,8 +150,8 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
 }
 
-/// The filesystems have different limits: an attribute that fits on one results in a "no space" error on the
-/// other.
+/// An attribute that fits on the filesystem of the file can be too large for the filesystem of the backups.
+/// The second filesystem then fails with a "no space" error, although the disk is not full.
 #[test]
 fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
     with_own_mounts("attackers::an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk", |_| {
@@ -183,7 +184,7 @@ fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
     });
 }
 
-/// Copies preserve holes.
+/// The copy of a sparse file keeps the holes of the file.
 #[test]
 fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
     let room = room();
@@ -256,7 +257,8 @@ fn lists(text: &str) -> Value {
     })
 }
 
-/// If a directory is not trusted, all paths in it are excluded as well and stay recorded.
+/// If a directory that other users can write to is excluded, all paths in it are excluded too and stay
+/// recorded.
 #[test]
 fn a_directory_is_excluded_with_everything_in_it() {
     let room = room();
@@ -275,7 +277,7 @@ fn a_directory_is_excluded_with_everything_in_it() {
     assert!(!room.path("/home/ada/app").exists());
 }
 
-/// Even if an excluded path matches its record again, the fast path must not treat it as up to date.
+/// Even if an excluded path matches its record again, the fast path must not treat the path as up to date.
 #[test]
 fn an_excluded_path_is_managed_again_when_its_way_is_free() {
     let room = room();
@@ -388,7 +390,7 @@ fn a_plan_ends_with_the_reader_of_its_answer() {
     let room = room();
     let path = "/etc/endless";
     room.write(path, "");
-    // There is no size limit for files of root, and reading this one would take days.
+    // There is no size limit for files of root, and reading this file would take days.
     let sparse = File::options().write(true).open(room.path(path)).unwrap();
     sparse.set_len(15 << 40).unwrap_or_else(|_| sparse.set_len(1 << 40).unwrap());
     let closure = room.closure("1", &json!({ "files": [file(path, Some("x"))] }));
@@ -428,8 +430,8 @@ fn what_nixfleet_keeps_is_roots_alone() {
     }
 }
 
-/// Checks that a plan and an apply reject a path and do not write to it. Not even the lock is written, since
-/// the owner of the directory could replace it by a link to any file.
+/// Checks that a plan and an apply reject a directory of NixFleet at this path, and write nothing. Not even
+/// the lock is written, since the owner of the directory could replace the lock by a link to any file.
 #[track_caller]
 fn assert_touches_nothing(room: &Room, path: &str) {
     let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] }));

@@ -89,7 +89,7 @@ fn check_damages(room: &Room, closure: &str, record: &str, code: &str, test: &st
         }
     }
     fs::write(room.path(&path), intact).unwrap();
-    // Restoring the record has changed its timestamps.
+    // Restoring the record has changed its timestamps, so leave the record out of the comparison.
     let untimed = |text: &str| {
         text.lines().filter(|line| !line.contains(record)).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -156,7 +156,7 @@ fn what_changes_between_plan_and_commit_is_neither_overwritten_nor_lost() {
         let first =
             json!([file("/etc/a", Some("1\n")), with(file("/srv/d/f", Some("1\n")), "onConflict", "backup")]);
         room.applied(&room.closure("1", &json!({ "files": first })), "ok");
-        // The validation command runs when everything is staged and nothing is swapped.
+        // The validation command runs when all new content is staged and nothing is swapped in yet.
         let here = room.path("/").to_str().unwrap().trim_end_matches('/').to_owned();
         let script = format!("R={here}; {script}; test -e %s");
         let second = json!([
@@ -287,7 +287,7 @@ fn files_from_the_future_and_a_clock_that_went_back_change_nothing() {
     let future = std::time::UNIX_EPOCH + std::time::Duration::from_secs(9_000_000_000);
     fs::File::options().write(true).open(room.path("/etc/a")).unwrap().set_modified(future).unwrap();
     room.applied(&closure, "unchanged");
-    // If the recorded timestamps are in the future, matching timestamps must not be trusted.
+    // If the recorded timestamps are in the future, a file with the same timestamps must be read again.
     let record = room.path(&format!("{HOME}/state.json"));
     let mut state: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     let found = std::os::unix::fs::MetadataExt::ino(&fs::metadata(room.path("/etc/a")).unwrap());

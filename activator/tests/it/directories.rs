@@ -1,4 +1,4 @@
-//! Tests of directories that are added, changed and removed, and of the files that are in their place before
+//! Tests of directories that are added, changed and removed, and of files that are at the same paths before
 //! and after.
 
 use serde_json::json;

@@ -50,7 +50,7 @@ fn replacement() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A mutation of a document. An index selects one of its values or bytes.
+/// A mutation of a document. An index selects one of the values or bytes of the document.
 #[derive(Clone, Debug)]
 enum Bend {
     /// Replaces a value.

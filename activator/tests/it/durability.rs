@@ -1,5 +1,5 @@
-//! Tests of the order in which a run writes and syncs. After a power failure, every step must find the data
-//! that it depends on on disk.
+//! Tests of the order in which a run writes and syncs. Before each step, the data that the step depends on
+//! must be on the disk, in case of a power failure.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ struct Disk<'s> {
     /// Files and directories that are not synced yet.
     dirty: BTreeSet<PathBuf>,
     links: BTreeSet<PathBuf>,
-    /// The number of journals renamed into place, and the number of those that are synced.
+    /// The number of journals renamed into place (`journals`), and how many of these are synced (`lasting`).
     journals: usize,
     lasting: usize,
     /// The number of journals that must be synced before the first swap.
@@ -179,11 +179,11 @@ fn what_a_step_builds_on_is_on_the_disk_before_it() {
             .into_iter()
             .map(|transaction| (transaction.from, transaction.closure, 2))
             .collect();
-        // With this number of files, the whole filesystem is synced at once.
+        // For so many files, the engine syncs the whole filesystem at once.
         let many: Vec<_> =
             (0..150).map(|number| file(&format!("/srv/many/{number}"), Some("one of many\n"))).collect();
         runs.push(("bare", stand.closure("many", &json!({ "files": many })), 2));
-        // Few and many files that belong to a user created by the same change.
+        // Test few and many files that belong to a user created by the same change.
         for count in [3, 150] {
             let theirs = (0..count).map(|number| {
                 let place = if number % 2 == 0 { "/srv/theirs" } else { "/etc/theirs" };

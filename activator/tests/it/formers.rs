@@ -68,7 +68,7 @@ fn whatever_fails_accounts_that_leave_have_left_or_not() {
     });
 }
 
-/// Omits account files that were rewritten with the same content.
+/// Removes differences of account files that were only rewritten with the same content.
 fn settled(differences: &[String]) -> Vec<String> {
     let same = |difference: &&String| {
         let Some((path, sides)) = difference.split_once(": ") else { return false };

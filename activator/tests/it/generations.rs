@@ -214,7 +214,7 @@ fn what_stood_there_before_comes_back_byte_for_byte() {
     .assert_eq(&room.plan_text(&one));
     room.applied(&one, "ok");
     assert_eq!(room.read("/etc/motd"), "managed\n");
-    // Edit the file in place, to check that its backup is not a hard link to it.
+    // Edit the file in place, to check that its backup is not a hard link to the file.
     room.write("/etc/issue", "by hand\n");
     let two = room.closure("2", &json!({ "files": [file("/etc/issue", Some("changed\n"))] }));
     room.applied(&two, "ok");

@@ -210,7 +210,7 @@ fn a_run_that_dies_while_checks_are_tried_ends_in_the_old_generation() {
     let room = Room::new();
     room.applied(&closure(&room, "old", &[]), "ok");
     let before = room.tree("/etc");
-    // The check kills the run, since that is the only way to do so at exactly this moment.
+    // The check itself kills the run, because nothing else can kill the run at exactly this moment.
     let new = closure(&room, "new", &[command("word", "kill -9 $PPID; sleep 1", "rollback")]);
     let died = room.run(&["apply", "--closure", &new]);
     assert_eq!(died.status.code(), None, "{died:?}");

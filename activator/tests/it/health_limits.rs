@@ -108,8 +108,8 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
         ("h-nothing", http(serve(nothing), &json!({}))),
         ("i-circle", http(serve(circle), &json!({ "maxRedirects": 3 }))),
     ];
-    // The first three servers use up the whole timeout. The timeout of the others is long enough for a busy
-    // machine.
+    // The first three servers use up the whole timeout. The timeout of the other servers is long enough for a
+    // busy machine.
     let seconds = |name: &str| if ["a", "b", "c"].contains(&&name[..1]) { 2 } else { 30 };
     let checks: Vec<Value> = asked
         .into_iter()
@@ -128,8 +128,8 @@ fn a_server_that_misbehaves_is_not_waited_for_and_told_from_one_that_is_down() {
     "#]].assert_eq(&without_size(&found(&checks, LIMIT)));
 }
 
-/// Removes the number of bytes from the message about a header that is too big, since it depends on the
-/// kernel.
+/// Removes the number of bytes from the message about a header that is too big, since this number depends on
+/// the kernel.
 fn without_size(found: &str) -> String {
     let (before, rest) = found.split_once("too big: ").unwrap();
     format!("{before}too big: …{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))

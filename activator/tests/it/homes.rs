@@ -103,8 +103,8 @@ fn a_home_that_is_somebody_elses_is_refused_with_a_way_to_give_it() {
     assert_eq!(access(&room, "/home/ada"), (1500, 1501, 0o750));
     assert_eq!(access(&room, "/home/ada/precious").0, access(&room, "/etc").0);
     room.applied(&two, "unchanged");
-    // The directory gets its previous owner back when it is no longer declared, and the next plan warns about
-    // it.
+    // The directory gets its previous owner back when it is no longer declared. Then the next plan warns that
+    // it does not belong to ada.
     room.applied(&one, "ok");
     assert_eq!(access(&room, "/home/ada").0, access(&room, "/etc").0);
     assert_eq!(room.plan(&one)["warnings"].as_array().unwrap().len(), 1);

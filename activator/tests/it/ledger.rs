@@ -12,8 +12,8 @@ pub fn soaks() -> bool {
     std::env::var_os(SOAK).is_some()
 }
 
-/// Records the number of cases and the failures of a test. Fails if they differ from the row in the table.
-/// With [`SOAK`], only the failures count.
+/// Records the number of cases and the failures of a test. Fails if the number or the failures differ from
+/// the row in the table. With [`SOAK`], fails only if there are failures.
 #[track_caller]
 pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     if soaks() {

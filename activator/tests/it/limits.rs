@@ -60,7 +60,7 @@ fn a_full_disk_is_noticed_before_anything_is_touched() {
          $A apply --root $R --json --closure {closure} || test $? = 2
          ls $R/etc $R/var/lib/nixfleet >&2"
     );
-    // The account files must also be on the small filesystem.
+    // The small filesystem hides the account files in /etc, so prepare copies of them for it.
     let copy = room.path("/").parent().unwrap().join("etc");
     std::fs::create_dir(&copy).unwrap();
     for name in ["passwd", "group", "shadow"] {
@@ -156,7 +156,7 @@ fn records_behind_a_link_are_refused_before_anything_is_begun() {
     assert!(!room.path("/data/journal.json").exists());
 }
 
-/// Commands that only read take the lock briefly to check whether it is free.
+/// Commands that only read the host take the lock briefly to check whether it is free.
 #[test]
 fn whoever_only_looks_keeps_nobody_from_the_lock() {
     let room = Room::new();

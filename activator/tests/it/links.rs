@@ -24,7 +24,7 @@ fn a_link_is_made_changed_and_removed_and_its_target_is_left_alone() {
     room.write("/opt/app/releases/1", "one");
     room.applied(&to(&room, "1", "releases/1", "fail"), "ok");
     assert_eq!((target(&room).as_str(), room.read(PATH).as_str()), ("releases/1", "one"));
-    // The target need not exist.
+    // The target of a link need not exist.
     let second = to(&room, "2", "/nowhere", "fail");
     let plan = room.plan_text(&second);
     assert!(plan.contains("~ /opt/app/current → /nowhere  was releases/1"), "{plan}");

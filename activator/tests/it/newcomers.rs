@@ -1,5 +1,5 @@
-//! Tests of accounts that are created in the same change as their files. Both are handled last, after
-//! all checks that may reject the change.
+//! Tests of accounts that are created in the same change as their files. The accounts are created, and the
+//! files are given to them, only after all checks that may reject the change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,8 +63,8 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
     let look = format!("{slots} | xargs stat -c '%u %a' | sort >{}; test -s %s", seen.display());
     let closure = room.closure("1", &web(&json!(["sh", "-ec", look])));
     room.applied(&closure, "ok");
-    // A file with a numeric owner has it immediately. A file whose owner or group does not exist yet has at
-    // most the permissions of its owner, and no set-id bit.
+    // A file with a numeric owner has this owner immediately. A file whose owner or group does not exist yet
+    // has at most the permissions of its owner, and no set-id bit.
     let superuser = fs::metadata(room.path("/etc")).unwrap().uid();
     let of_root = |mode: &str| format!("{superuser} {mode}");
     let expected = [of_root("400"), of_root("600"), of_root("644"), of_root("700"), "990 640".to_owned()];

@@ -19,12 +19,12 @@ const MOUNTED: &str = "findmnt";
 const OBSTACLES: [Obstacle; 8] = [
     ("chattr +i $R/etc/a", "chattr -i $R/etc/a", "/etc/a", FROZEN),
     ("chattr +a $R/etc/a", "chattr -a $R/etc/a", "/etc/a", FROZEN),
-    // The file will be removed.
+    // The second closure removes /etc/b.
     ("chattr +i $R/etc/b", "chattr -i $R/etc/b", "/etc/b", FROZEN),
-    // The mode will be changed.
+    // The second closure changes the mode of /etc/c.
     ("chattr +i $R/etc/c", "chattr -i $R/etc/c", "/etc/c", FROZEN),
     ("chattr +i $R/opt/e", "chattr -i $R/opt/e", "/opt/e", FROZEN),
-    // A file will be created in the directory.
+    // The second closure creates a file in /opt/d.
     ("chattr +i $R/opt/d", "chattr -i $R/opt/d", "/opt/d", FROZEN),
     ("mount --bind $R/etc/c $R/etc/a", "umount $R/etc/a", "/etc/a", MOUNTED),
     ("mount --bind $R/etc/c $R/etc/b", "umount $R/etc/b", "/etc/b", MOUNTED),

@@ -1,4 +1,4 @@
-//! Tests that a single module makes all changes of a host, so that the fault injection covers them, and that
+//! Tests that a single module makes all changes to a host, so that the fault injection covers them, and that
 //! a single module reads the wall clock.
 
 use std::path::Path;
@@ -50,8 +50,8 @@ const CHANGES: [&str; 43] = [
     "NamedTempFile",
 ];
 
-/// Modules that may call these functions: `disk` itself, code for tests, and the builder, which never changes
-/// a host.
+/// Modules that may call functions that change files: `disk` itself, code for tests, and the builder, which
+/// never changes a host.
 const ALLOWED: [&str; 3] = ["host/disk.rs", "host/injection.rs", "build/mod.rs"];
 
 #[test]

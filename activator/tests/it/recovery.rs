@@ -20,7 +20,7 @@ use crate::room::{Room, directory, file, unit, with};
 enum Death {
     /// The journal is written and nothing is staged.
     Begun,
-    /// Everything is staged, but the journal does not contain this yet.
+    /// Everything is staged, but the journal does not say so yet.
     Staged,
     /// The given number of operations is done.
     Done(usize),
@@ -58,7 +58,7 @@ fn new() -> Value {
     })
 }
 
-/// Returns a room on the old generation, and the closure of the new one.
+/// Returns a room on the old generation, and the closure of the new generation.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/restored", "was here\n");

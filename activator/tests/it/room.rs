@@ -63,7 +63,7 @@ pub fn link(path: &str, target: &str) -> Value {
     json!({ "path": path, "target": target, "onConflict": "fail" })
 }
 
-/// Returns a path that must not exist. An existing file is backed up.
+/// Returns an absent path with `onConflict` set to `backup`.
 pub fn absent(path: &str) -> Value {
     json!({
         "path": path, "recursive": false, "restartUnits": [], "reloadUnits": [], "onConflict": "backup",

@@ -26,7 +26,7 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(path(name)).unwrap()
 }
 
-/// Finds the values of one document that are missing or different in another.
+/// Finds the values of one document that are missing or different in another document.
 fn lost(old: &Value, new: &Value, at: &str, found: &mut Vec<String>) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use crate::ledger;
 use crate::room::{Room, absent, directory, file, link, with};
 
-/// Files that a generation may contain. The first three exist initially. Some paths are below others, which
-/// must then be directories.
+/// Files that a generation may contain. The first three exist initially. A generation never contains both a
+/// path and another path below it.
 const FILES: [&str; 9] = [
     "/etc/a",
     "/etc/b",
@@ -41,8 +41,8 @@ const TARGET: &str = "nowhere";
 /// The content number that means an absent path.
 const NOTHING: u8 = 4;
 
-/// A generation: the content number and mode flag of each file, or `None` if it is not managed, and whether
-/// directories are declared.
+/// A generation: for each file, its content number and mode flag, or `None` if the file is not managed. Then,
+/// whether directories are declared.
 type Generation = (Vec<Option<(u8, bool)>>, bool);
 
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ enum Move {
     Apply(Generation),
     /// Apply, and roll back to the previous generation.
     ThereAndBack(Generation),
-    /// Apply until killed at a change, recover until killed at another, and recover again.
+    /// Apply until killed at a change, recover until killed at another change, and recover again.
     Die(Generation, usize, usize),
     RollBack,
     Edit(usize),
@@ -171,8 +171,8 @@ fn check_owned(room: &Room, host: &Host) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Checks that the fast path returns the same plan as the full comparison if there is nothing to do, and none
-/// otherwise.
+/// Checks that the fast path returns the same plan as the full comparison if there is nothing to do, and no
+/// plan otherwise.
 fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
     let target_closure = TargetClosure::of_closure(&closure).unwrap();
@@ -274,7 +274,7 @@ fn play(moves: &[Move]) -> Result<(), TestCaseError> {
             Move::ThereAndBack(generation) => play.there_and_back(&closure(generation), generation)?,
             Move::Die(generation, first, second) => play.die(&closure(generation), *first, *second)?,
             Move::RollBack => play.roll_back()?,
-            // Only managed files are edited, since NixFleet does not restore others.
+            // Only managed files are edited, since NixFleet does not restore other files.
             Move::Edit(index) if is_managed(&play.room, FILES[*index]) => {
                 play.room.write(FILES[*index], "by hand\n");
                 play.edited = true;

@@ -229,7 +229,7 @@ fn a_way_that_somebody_else_can_bend_is_refused() {
     ledger::record(REFUSED, "tricks::a_way_that_somebody_else_can_bend_is_refused", &tried, &failures);
 }
 
-/// Examples are `/var/log` on Ubuntu, where syslog writes, and `/usr/local` on Debian.
+/// Examples of such directories are `/var/log` on Ubuntu, where syslog writes, and `/usr/local` on Debian.
 #[test]
 fn a_group_of_the_system_may_write_to_directories_of_roots() {
     let lists = json!({ "files": [file("/srv/a/b/file", Some("x"))] });

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, absent, directory, file, link, with};
 
-/// A description and the contents of `/srv/thing`.
+/// A description, and intent lists that give `/srv/thing` this shape.
 type Shape = (&'static str, fn() -> Value);
 
 const SHAPES: [Shape; 7] = [

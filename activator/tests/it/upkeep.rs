@@ -1,5 +1,5 @@
-//! Tests of the removal of unneeded generations and backups. With any fault, everything that is needed must
-//! remain.
+//! Tests of the removal of unneeded generations and backups. After any fault, everything that is needed must
+//! still exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::stand::{Stand, differences, with_own_mounts};
 
 const GC: [&str; 3] = ["gc", "--keep", "1"];
 
-/// Returns intent lists with two files that have originals, and one without.
+/// Returns intent lists with two files that have originals, and one file without an original.
 fn version(number: u32) -> Value {
     let text = format!("version {number}\n");
     json!({ "files": [
@@ -206,7 +206,7 @@ fn backups_are_listed_shown_and_dropped_and_a_needed_original_only_by_name() {
     assert_eq!(report["outcome"], "ok", "{report:#}");
     assert_eq!(shown(&answer(&room, &["backups", "list"])), [originals[1].clone()]);
     assert!(fs::read_dir(room.path("/var/lib/nixfleet/kept")).unwrap().next().is_none());
-    // The remaining original is restored when management ends. The dropped one is not.
+    // The remaining original is restored when management ends. The dropped original is not.
     room.applied(&room.closure("nothing", &json!({})), "ok");
     assert_eq!(room.read("/etc/restored"), "stood there\n");
     assert!(!room.path("/etc/kept-for-ever").exists());

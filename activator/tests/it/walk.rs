@@ -12,7 +12,7 @@ use crate::ledger;
 use crate::room::{absent, directory, file, link, unit, with};
 use crate::stand::{Stand, differences, with_own_mounts};
 
-/// The arguments of a run that only recovers, since the generation does not exist.
+/// The arguments of a run that only recovers, since generation 99 does not exist.
 const RECOVER: [&str; 3] = ["rollback", "--to", "99"];
 
 /// An access control list: the owner can read and write, root (as an additional entry) and others can read.
@@ -60,14 +60,15 @@ fn kind(line: &str) -> &str {
     if change.starts_with("Run\t") { change } else { change.split('\t').next().unwrap() }
 }
 
-/// Adds a command that creates another file from a file, as `newaliases` does, and removes it with the file.
+/// Adds a command to a file. Like `newaliases`, the command creates a second file from the file. When the
+/// file is removed, the command removes the second file too.
 fn compile(stand: &Stand, file: Value) -> Value {
     let script = "if [ -e \"$0\" ]; then cp -p \"$0\" \"$0.db\"; else rm -f \"$0.db\"; fi";
     let at = stand.path(file["path"].as_str().unwrap());
     with(file, "onChange", json!(["/bin/sh", "-c", script, at]))
 }
 
-/// Files that commands create. They may stay in the new version after a rollback on a full disk, where the
+/// Files that commands create. They may keep their new content after a rollback on a full disk, where the
 /// commands cannot run. A note in the report mentions this.
 const MADE: [&str; 2] = ["/etc/aliases.db", "/srv/born.db"];
 
@@ -203,7 +204,8 @@ impl<'s> Walker<'s> {
         self.stand.run(&["apply", "--closure", &transaction.closure], Some((kind, at)))
     }
 
-    /// Returns the differences from the host before, except those that the fault permits.
+    /// Returns how the host differs from its state before the run, except for differences that the fault
+    /// permits.
     fn differs(&self, transaction: &Transaction, kind: &str) -> Vec<String> {
         let mut different = differences(&self.stand.tree(), &transaction.before);
         let is_made = |line: &str| MADE.iter().any(|path| line.starts_with(&format!("{path}: ")));
@@ -301,8 +303,8 @@ const ALL_OR_NOTHING: &str = "All or nothing";
 #[derive(Clone, Copy)]
 enum Share {
     All,
-    /// Every third change, starting with this one, and the first change of each kind. Each change thus fails
-    /// in at least two ways, and with `make soak` in all of them.
+    /// Every third change, starting with this number, and the first change of each kind. Over all tests, each
+    /// change thus fails in at least two ways, and with `make soak` in all ways.
     Third(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Drops backups, under the lock of the host.
+//! Drops backups while holding the lock of the host.
 //!
 //! Backups that nothing refers to are removed first, one by one. For originals that would be put back when
 //! management ends, the reference is removed from the state first, and only then the original itself. So each
@@ -45,8 +45,8 @@ pub fn discard(host: &Host, request: &DropRequest, holder: &Holder) -> DropRepor
     report
 }
 
-/// Drops backups, and sets the outcome in the report. The outcome stays `blocked` until it is known to be
-/// better or worse.
+/// Drops backups, and sets the outcome in the report. The report says `blocked` until another outcome is
+/// certain.
 fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropReport) -> Result<(), Problem> {
     let _lock = Lock::take_on_full_disk(host, holder)?;
     match recover::recover(host) {
@@ -114,8 +114,8 @@ fn unlink(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes originals from the state. Their paths count as created by NixFleet from then on, and are removed
-/// when management ends.
+/// Removes originals from the state. From then on, their paths count as created by NixFleet, and are removed
+/// when NixFleet stops managing them.
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {
@@ -128,7 +128,7 @@ fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     host.write_record(state::RECORD, &state)
 }
 
-/// Removes empty directories of backups, including those that an interrupted run left.
+/// Removes empty backup directories, including those that an interrupted run left.
 fn tidy(host: &Host) -> Result<(), Problem> {
     let home = host.path(HOME);
     let copies = || -> io::Result<()> {

@@ -21,10 +21,10 @@ use crate::host::{HOME, Host, clock, host_file};
 
 /// The name of the file beside an original that records which path the original came from.
 pub(in crate::engine) const META: &str = "meta.json";
-/// The prefix of a directory with files that an interrupted run left.
+/// The prefix of the name of a directory with files that an interrupted run left.
 const LEFT: &str = "left-";
 
-/// The part of [`META`] that is read.
+/// The part of the file [`META`] that is read.
 #[derive(Deserialize)]
 struct Meta {
     path: String,
@@ -41,7 +41,7 @@ pub fn list(host: &Host) -> Result<Backups, Problem> {
         at: clock::seconds(),
         backups: found(host)?,
         disk: crate::engine::gc::disk_of(host, HOME),
-        // The open transaction belongs to the run that holds the lock, so it is not interrupted.
+        // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
         interrupted: journal::interrupted(host).filter(|_| objection.is_none()),
         problem: objection,
     })
@@ -73,8 +73,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Adds the backups of hand edits and leftovers. A directory of hand edits is named after the number of the
-/// generation whose change made them.
+/// Adds the backups of hand edits and leftovers. A directory with backups of hand edits is named after the
+/// number of the generation whose change made these backups.
 fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
     for directory in entries(&host.path(HOME).join(BACKUPS))? {
         let name = name_of(&directory);
@@ -89,8 +89,8 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
 }
 
 /// Whether this is a directory that only root can change. A directory of another user may have been moved
-/// into the backups while a process was in it, and this process can still replace its content. So it counts
-/// as one backup, and its content is not listed.
+/// into the backups while a process was in it, and this process can still replace its content. So such a
+/// directory counts as one backup, and its content is not listed.
 pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
     metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }
@@ -143,7 +143,7 @@ fn backup(kind: BackupReason, path: String, place: String, metadata: &Metadata) 
         path,
         place,
         generation: None,
-        // Making a backup moves or links the file to its place, which sets the time of change.
+        // Making a backup moves or links the file into the backup directory, which sets its time of change.
         since: u64::try_from(metadata.ctime()).unwrap_or_default(),
         size: if metadata.is_dir() { 0 } else { metadata.len() },
         mode: Mode::from_bits(metadata.mode()),

@@ -29,7 +29,7 @@ pub struct BackupSelector {
 /// Reads the newest backup that matches a selector.
 ///
 /// # Errors
-/// There is none, it is a directory, it cannot be read, or it is larger than 48 MiB.
+/// No backup matches. Or the backup is a directory, cannot be read, or is larger than 48 MiB.
 pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>), Problem> {
     let all = found(host)?;
     let of_path: Vec<&Backup> =
@@ -66,7 +66,7 @@ fn read(host: &Host, backup: &Backup) -> io::Result<Vec<u8>> {
     if backup.link {
         return Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec());
     }
-    // Do not block if somebody put a pipe or a device there.
+    // Do not block if somebody put a pipe or a device at the path of the backup.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {

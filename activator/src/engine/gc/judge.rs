@@ -1,5 +1,5 @@
-//! Decides which generations are kept, and why. The decision is pure, so that tests can try it with any
-//! profile.
+//! Decides which generations are kept, and why. [`judge()`] reads nothing from the host, so that tests can
+//! call it with any profile.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::host::profile::{self, Profile};
 
 /// The suffix of the revision of a tree with uncommitted changes.
 const DIRTY: &str = "-dirty";
-/// The minimum length of an abbreviated revision in Git. A shorter one could match another revision.
+/// The minimum length of an abbreviated Git revision. A shorter one could match another revision.
 const SHORTEST: usize = 7;
 
 /// The generations that something on the host refers to, by number.
@@ -70,8 +70,8 @@ pub fn judge(
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
     let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
     let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
-    // Always keep the newest generation. The next one gets the number after it, and no number may be used
-    // twice.
+    // Always keep the newest generation: the next new generation gets its number plus one, and no number may
+    // be used twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
         Retention::Younger(_) => 1,
@@ -150,8 +150,8 @@ mod tests {
         let all: Vec<_> = (1..=9).map(|number| generation(number, 10 - number)).collect();
         let judged = judge(&all, &at(9), &request(Retention::Newest(3)), NOW);
         assert_eq!(going(&judged), [1, 2, 3, 4, 5, 6]);
-        // After a rollback from 9 to 4, generation 3 is the next to roll back to, and 9 is part of the last
-        // change.
+        // After a rollback from generation 9 to 4, the next rollback would go to 3. Generation 9 is part of
+        // the last change.
         let last = BTreeSet::from([9, 4]);
         let judged = judge(&all, &References { last, ..at(4) }, &request(Retention::Newest(1)), NOW);
         assert_eq!(going(&judged), [1, 2, 5, 6, 7, 8]);

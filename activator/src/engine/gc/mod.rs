@@ -32,7 +32,7 @@ pub struct GcOptions<'a> {
     pub request: &'a Request,
     /// The time from which ages are counted, in seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// The fingerprint of the approved plan; another plan is refused.
+    /// The fingerprint of the approved plan. A plan with another fingerprint is refused.
     pub expect: Option<&'a str>,
     /// The `nix-store` program to collect the store with afterwards; `None` to leave the store as it is.
     pub collect: Option<&'a str>,
@@ -50,15 +50,15 @@ pub fn plan(host: &Host, request: &Request, at: u64) -> Result<GcPlan, Problem> 
         fingerprint: fingerprint(&generations),
         at,
         generations,
-        // The open transaction belongs to the run that holds the lock, so it is not interrupted.
+        // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
         interrupted: journal::interrupted(host).filter(|_| objection.is_none()),
         disk: disk(host),
         problem: objection,
     })
 }
 
-/// Drops generations that nothing needs, under the lock of the host, then collects the store. Recovers an
-/// interrupted run first.
+/// Drops generations that nothing needs, under the lock of the host. Then collects the garbage in the Nix
+/// store. Recovers an interrupted run first.
 #[must_use]
 pub fn collect(host: &Host, options: GcOptions<'_>, holder: &Holder) -> GcReport {
     let started = Instant::now();
@@ -143,8 +143,8 @@ fn disk(host: &Host) -> Option<Disk> {
     disk_of(host, "/nix/store")
 }
 
-/// Returns the size and the free space of the filesystem of a path, or of the root if the path does not
-/// exist; `None` if neither can be queried.
+/// Returns the size and the free space of the filesystem that contains a path, or of the root filesystem if
+/// the path does not exist; `None` if neither can be queried.
 pub(in crate::engine) fn disk_of(host: &Host, path: &str) -> Option<Disk> {
     let found = [path, "/"].into_iter().find_map(|path| rustix::fs::statvfs(host.path(path)).ok())?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// Removes all store paths that nothing refers to. `program`: the host's `nix-store`.
 ///
 /// # Errors
-/// [`Code::HostFile`] if Nix cannot be started or fails.
+/// Fails with [`Code::HostFile`] if Nix cannot be started or fails.
 pub fn collect(program: &str) -> Result<Collected, Problem> {
     let failed = |why: String| {
         Problem::new(Code::HostFile, "the garbage in the Nix store could not be collected")

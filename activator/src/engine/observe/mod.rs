@@ -33,10 +33,11 @@ pub struct Observed {
     pub homes: Homes,
     /// Running processes by user id; only read if a home directory may change.
     pub processes: BTreeMap<u32, Vec<Process>>,
-    /// Units that are owned, declared or named by files; `None` if systemd does not run.
+    /// Units that are owned or declared, or that files name for a restart or reload; `None` if systemd does
+    /// not run.
     pub units: Option<Units>,
-    /// Units that the links of enabled units refer to, and templates that get only drop-ins, if the host does
-    /// not have them.
+    /// Units that the host does not have: units that the links of enabled units refer to, and templates that
+    /// get only drop-ins.
     pub absent: BTreeSet<UnitName>,
     /// The generations of the host.
     pub profile: Profile,
@@ -48,7 +49,7 @@ type Units = BTreeMap<UnitName, UnitState>;
 /// The state of a path on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing.
+    /// Nothing is at the path.
     Missing,
     /// A regular file.
     File {
@@ -79,7 +80,7 @@ pub enum Found {
 }
 
 impl Found {
-    /// Whether this is the thing that the last transaction left.
+    /// Whether the path still is as the last transaction left it.
     #[must_use]
     pub fn is(&self, thing: &Thing) -> bool {
         match (self, thing) {
@@ -93,7 +94,8 @@ impl Found {
         }
     }
 
-    /// Returns the view of it that a plan shows; `None` unless it is a file, a directory or a link.
+    /// Returns the view of the path that a plan shows; `None` unless a file, a directory or a link is at the
+    /// path.
     #[must_use]
     pub fn view(&self) -> Option<FileView> {
         let view = |sha256: Option<&String>, size: u64, access: &Access| {
@@ -130,15 +132,16 @@ impl Observed {
 /// Observes a host.
 ///
 /// # Errors
-/// The accounts, systemd or the profile cannot be read. A path that cannot be read is [`Found::Unreachable`]
-/// instead.
+/// The accounts, systemd or the profile cannot be read. A path that cannot be read is no error, but
+/// [`Found::Unreachable`].
 pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
     let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
     let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    // Observe the directories above absent paths too: a file there shows that nothing is at the path.
+    // Observe the directories above absent paths too: a file in place of such a directory shows that nothing
+    // is below it.
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
@@ -171,10 +174,10 @@ fn homes_may_change(state: &State, manifest: &Manifest, accounts: &Accounts) -> 
     manifest.users.iter().any(differs) || state.users.values().any(comes_back)
 }
 
-/// Returns the state of every unit that a plan may touch, and [`Observed::absent`].
+/// Returns the state of every unit that a plan may touch, and the units of [`Observed::absent`].
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::Unit`] if systemd does not answer.
+/// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not answer.
 pub fn observe_units(
     host: &Host,
     state: &State,
@@ -199,7 +202,7 @@ pub fn observe_units(
 pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BTreeSet<ManagedPath> {
     let mut directories = BTreeSet::new();
     for path in paths {
-        // Start with the nearest directory. If it is in the set already, so are those above it.
+        // Start with the nearest directory. If it is in the set already, so are all directories above it.
         let mut above = path.parent();
         while let Some(directory) = above.take_if(|directory| !directories.contains(directory)) {
             above = directory.parent();
@@ -209,8 +212,8 @@ pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BT
     directories
 }
 
-/// Returns the directories into which originals will be put back, and those above directories that will get
-/// back their mode and owner.
+/// Returns the directories into which originals will be put back, and the directories above directories that
+/// will get back their mode and owner.
 fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPath> {
     let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
     let directories = ended.flat_map(|(path, owned)| match owned.origin {
@@ -299,8 +302,8 @@ impl PathObserver<'_> {
         }
     }
 
-    /// Returns mode, owner and group. An id can have several names, and its number is also one. The recorded
-    /// or declared name is preferred, if it is a name of the id.
+    /// Returns mode, owner and group. An id can have several names, and its number counts as a name too. If
+    /// the recorded or declared name belongs to the id, that name is returned.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
         let wanted = self.manifest.entries.get(path).and_then(Entry::access);
@@ -322,7 +325,7 @@ impl PathObserver<'_> {
         }
     }
 
-    /// Returns the recorded digest of a file, unless the file may have changed since.
+    /// Returns the recorded digest of a file, unless the file may have changed since the digest was recorded.
     fn recorded_digest(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
         match &self.state.paths.get(path)?.thing {
             Thing::File { sha256, stat: Some(known), .. } if *known == FileStat::of(stat) => {
@@ -347,7 +350,7 @@ impl FileStat {
         }
     }
 
-    /// Returns the same metadata from the result of statx(2).
+    /// Returns the same metadata as [`FileStat::of`], from the result of statx(2).
     #[must_use]
     pub fn known(found: &Statx) -> Self {
         let nanoseconds = |time: &StatxTimestamp| {
@@ -362,14 +365,14 @@ impl FileStat {
     }
 }
 
-/// The maximum number of directory entries that are read. No directory that NixFleet could remove has that
-/// many.
+/// The maximum number of directory entries that are read. A directory with more entries is never one that
+/// NixFleet could remove.
 const MANY_NAMES: usize = 10_000;
 
 /// Returns the names of the first 10,000 entries of a directory.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;

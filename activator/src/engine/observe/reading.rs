@@ -17,7 +17,7 @@ use crate::host::walk::{Directory, has_list};
 /// this size is read in less than a second, and configuration files are far smaller.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// How often to read a file that changes while it is read.
+/// The maximum number of attempts to read a file that changes while it is read.
 const ATTEMPTS: usize = 3;
 
 /// The reason why a file was not read.
@@ -75,18 +75,18 @@ impl Obstacle {
 /// The digest and the metadata of a file, both from the same moment.
 #[derive(Debug)]
 pub struct FileContent {
-    /// SHA-256 of its content.
+    /// SHA-256 of the content of the file.
     pub sha256: String,
-    /// Its metadata.
+    /// The metadata of the file.
     pub stat: Stat,
-    /// Whether it has an access control list.
+    /// Whether the file has an access control list.
     pub list: bool,
 }
 
 /// Computes the digest of a regular file. `largest`: the size limit for a file with the given metadata.
 ///
 /// # Errors
-/// The reason why the file was not read.
+/// Fails with the reason why the file was not read.
 pub fn digest(
     directory: Directory<'_>,
     name: &str,
@@ -114,7 +114,7 @@ pub fn digest(
 /// Opens a file for reading. If a pipe has replaced the file, does not wait for a writer.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn open(directory: Directory<'_>, name: &str) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::openat(directory.fd, name, flags, Bits::empty()).map(File::from)

@@ -12,7 +12,7 @@ use crate::host::file_type::name_of;
 pub struct Special {
     /// The type of the file.
     pub kind: FileType,
-    /// Its owner.
+    /// The owner of the file.
     pub owner: Owner,
 }
 

@@ -1,5 +1,5 @@
-//! The unit that recovers a host at boot after an interrupted change, and the drop-in that starts it at every
-//! boot.
+//! The unit that recovers a host at boot after an interrupted change, and the drop-in that starts this unit
+//! at every boot.
 //!
 //! Both files are in the manifest of each generation, so that they are shown, installed and removed like
 //! other files. Their content always comes from the activator of the host, because that activator is never
@@ -17,26 +17,27 @@ const FILES: [(&str, &str); 2] = [
     ("/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf", include_str!("nixfleet-recover.conf")),
 ];
 
-/// Whether a path is one of the two files.
+/// Whether a path belongs to one of the two recovery files.
 #[must_use]
 pub fn has(path: &str) -> bool {
     FILES.iter().any(|(own, _)| *own == path)
 }
 
-/// Returns the content of a path, if it is one of the two files and the digest of its content is `sha256`.
+/// Returns the content of a recovery file, if the path belongs to one and the digest of its content is
+/// `sha256`.
 #[must_use]
 pub fn content(path: &ManagedPath, sha256: &str) -> Option<&'static [u8]> {
     let content = FILES.iter().find(|(own, _)| *own == &**path)?.1.as_bytes();
     (digest::of(content) == sha256).then_some(content)
 }
 
-/// The contents of the two files.
+/// Returns the contents of the two recovery files.
 pub fn contents() -> impl Iterator<Item = &'static [u8]> {
     FILES.iter().map(|(_, content)| content.as_bytes())
 }
 
-/// Sets the digests and sizes of the two files in a manifest to those of this activator. A manifest without
-/// the files is left as it is.
+/// Sets the digests and sizes of the two recovery files in a manifest to those of this activator. A manifest
+/// without these files is left as it is.
 pub fn take_over(manifest: &mut Manifest) {
     for (path, content) in FILES {
         let Ok(path) = path.parse::<ManagedPath>() else { continue };

@@ -1,4 +1,4 @@
-//! The record of what `NixFleet` owns on a host, and how the last transaction left it: `state.json`.
+//! The state of a host, as stored in `state.json`: what NixFleet owns there, as the last transaction left it.
 //!
 //! The replacement of this file is the commit point of a transaction.
 
@@ -20,13 +20,14 @@ use crate::host::{HOME, Host};
 /// The file name of the state under [`HOME`].
 pub const RECORD: &str = "state.json";
 
-/// Everything that is owned on a host. It is read through [`Recorded`].
+/// Everything that NixFleet owns on a host. The file is parsed as [`Recorded`] first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// [`State::SCHEMA`] when written; older schemas can be read.
+    /// The schema of the state. This activator writes [`State::SCHEMA`], and can read older schemas.
     pub schema: u32,
-    /// The newest activator that committed a transaction; `None` if only activators that wrote schema 1 did.
+    /// The newest activator that committed a transaction; `None` if only activators with schema 1 have
+    /// committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activator: Option<Version>,
     /// The number of the transaction that wrote this state, from 1. A recovery compares it with the journal
@@ -34,7 +35,7 @@ pub struct State {
     pub transaction: u64,
     /// The host's name, from the manifest.
     pub host: String,
-    /// The generation in force; `None` before the first.
+    /// The generation in force; `None` before the first change.
     pub generation: Option<u64>,
     /// The closure of the generation in force.
     pub closure: Option<String>,
@@ -42,7 +43,7 @@ pub struct State {
     pub manifest: Option<String>,
     /// The packages of the profile.
     pub packages: Vec<Package>,
-    /// Owned paths, including implicit directories.
+    /// Owned paths, including directories that were created only because managed paths are in them.
     pub paths: BTreeMap<ManagedPath, Owned>,
     /// Groups that NixFleet created.
     pub groups: BTreeSet<AccountName>,
@@ -50,7 +51,7 @@ pub struct State {
     pub users: BTreeMap<Owner, OwnedUser>,
     /// Managed units.
     pub units: BTreeMap<UnitName, Unit>,
-    /// The operator and the revision of each existing generation.
+    /// The operator who made each existing generation, and the revision that it was made from.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
     /// Paths that the last transaction left as they were, because the operator excluded them.
@@ -79,14 +80,14 @@ impl Default for State {
     }
 }
 
-/// An owned path.
+/// A path that NixFleet owns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owned {
     /// The path as the last transaction left it.
     #[serde(flatten)]
     pub thing: Thing,
-    /// The state of the path before it was managed, which decides what happens when management ends.
+    /// The state of the path before NixFleet managed it, which decides what happens when management ends.
     #[serde(skip_serializing_if = "Origin::is_created")]
     pub origin: Origin,
     /// Units to restart when the path is removed.
@@ -164,28 +165,28 @@ pub struct FileStat {
     pub ctime: i64,
 }
 
-/// The state of a path before it was managed.
+/// The state of a path before NixFleet managed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "was")]
 pub enum Origin {
-    /// Nothing, or something that was adopted. The path is removed when management ends.
+    /// Nothing was at the path, or its content was adopted. The path is removed when management ends.
     #[default]
     Created,
-    /// Something that was backed up. It is put back when management ends.
+    /// The previous file or link was backed up. It is put back when management ends.
     Original {
         /// The path of its backup.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory that was moved away with its content. It is moved back when management ends.
+    /// A directory was moved away with its content. It is moved back when management ends.
     Moved {
         /// The path that it was moved to.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory. It gets back its mode and owner when management ends, and is not removed.
+    /// A directory existed. It gets back its mode and owner when management ends, and is not removed.
     Existed {
-        /// Its former mode, owner and group.
+        /// The former mode, owner and group of the directory.
         access: Access,
     },
 }
@@ -205,7 +206,7 @@ impl Origin {
     }
 }
 
-/// A user that is or was managed.
+/// A user that NixFleet manages now or managed before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnedUser {
@@ -217,7 +218,7 @@ pub struct OwnedUser {
     /// The groups that NixFleet added the user to.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
-    /// The former value of each field that the manifest states, if the account existed before.
+    /// The former value of each field that the manifest states, if NixFleet did not create the account.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<UserField, PreviousField>,
     /// The restriction of the account before it was disabled.
@@ -228,7 +229,7 @@ pub struct OwnedUser {
     pub uid: Option<u32>,
 }
 
-/// The values of an account field before it was managed and after the last transaction.
+/// The values of an account field before NixFleet managed it and after the last transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousField {
     /// The former value. It is restored when the manifest does not state the field any more.
@@ -256,8 +257,8 @@ impl State {
         self.generations.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Forgets users whose account was replaced by another account with the same name. The new account counts
-    /// as one that existed before.
+    /// Forgets users whose account was replaced by another account with the same name. From then on, NixFleet
+    /// treats the new account as one that it did not create.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {
         self.users.retain(|name, owned| {
             let now = accounts.users.get(&**name).map(|account| account.uid);
@@ -265,8 +266,8 @@ impl State {
         });
     }
 
-    /// The schema that is written. An activator that does not know it would lose data when it writes the
-    /// state.
+    /// The schema that is written. An activator that knows only older schemas would lose data when it writes
+    /// the state, so it refuses to read this schema.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
@@ -275,7 +276,7 @@ impl State {
     /// and no bytes.
     ///
     /// # Errors
-    /// [`Code::State`] if it cannot be read, or if a newer `NixFleet` wrote it.
+    /// Fails with [`Code::State`] if the state cannot be read, or if a newer `NixFleet` wrote it.
     pub fn read(host: &Host) -> Result<(Self, Vec<u8>), Problem> {
         let at = format!("{HOME}/{RECORD}");
         let bytes = host.read_record(RECORD).map_err(|error| unreadable(&at, &error.to_string()))?;
@@ -288,12 +289,12 @@ impl State {
     /// Parses a state.
     ///
     /// # Errors
-    /// As [`State::read`].
+    /// Fails in the same cases as [`State::read`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let at = format!("{HOME}/{RECORD}");
         let refused = |error: serde_json::Error| unreadable(&at, &error.to_string());
         // Parse everything in one pass, since a state may be large. Only if that fails, parse the schema
-        // alone.
+        // alone, to recognize a state of a newer NixFleet.
         let recorded = serde_json::from_slice::<Recorded<'_>>(bytes);
         let schema = match &recorded {
             Ok(recorded) => recorded.schema,

@@ -1,6 +1,7 @@
 //! The state as recorded in `state.json`, with strings borrowed from the bytes of the file.
 //!
-//! Most runs find that a host needs no change. They compare the record with the host, and need no copy of it.
+//! Most runs find that a host needs no change. They only compare the record with the host, so they need no
+//! copies of the strings.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ pub struct Recorded<'r> {
     pub closure: Option<String>,
     pub manifest: Option<String>,
     packages: Vec<Package>,
-    /// The owned paths, in the order of the file.
+    /// The owned paths, in the order in which the file lists them.
     #[serde(borrow, deserialize_with = "in_order")]
     pub paths: Vec<(Text<'r>, RecordedPath<'r>)>,
     groups: BTreeSet<AccountName>,
@@ -46,7 +47,7 @@ pub struct Recorded<'r> {
 #[serde(transparent)]
 pub struct Text<'r>(#[serde(borrow)] pub Cow<'r, str>);
 
-/// An owned path, with the fields of all kinds side by side as in a manifest.
+/// An owned path. As in a manifest, the fields of all kinds of paths are side by side.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedPath<'r> {
@@ -70,7 +71,7 @@ pub struct RecordedPath<'r> {
     on_change: Vec<String>,
 }
 
-/// The kind of thing that is at an owned path.
+/// The kind of an owned path.
 #[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PathKind {
@@ -163,7 +164,7 @@ impl TryFrom<RecordedPath<'_>> for Owned {
     }
 }
 
-/// Deserializes a map as a list of its entries, in their order.
+/// Deserializes a map as a list of its entries, in the order of the document.
 pub fn in_order<'de, D, K, V>(deserializer: D) -> Result<Vec<(K, V)>, D::Error>
 where
     D: Deserializer<'de>,

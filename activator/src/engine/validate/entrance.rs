@@ -1,7 +1,7 @@
 //! Checks whether a user can log in over SSH and become root, in the mount namespace of this process.
 //!
-//! Every obstacle is reported by name. An obstacle that existed before the change does not count against it.
-//! Anything that cannot be determined, such as keys from a directory service, is not an obstacle.
+//! Every obstacle is reported by name. An obstacle that existed before the change does not count against the
+//! change. Anything that cannot be determined, such as keys from a directory service, is not an obstacle.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,7 +34,7 @@ pub struct Entrance {
 
 impl Entrance {
     /// Checks the login of a user. `program` is the program to run with sudo. `changes` contains the planned
-    /// changes of paths, since the preview does not show all of them.
+    /// changes of paths, because the preview does not show all of these changes.
     #[must_use]
     pub fn look(host: &Host, login: &Login, program: &Path, changes: &Changes) -> Self {
         let Ok(accounts) = Accounts::read(host) else { return Self::default() };
@@ -57,10 +57,11 @@ impl Entrance {
         entrance
     }
 
-    /// Returns the obstacles that did not exist before.
+    /// Returns the obstacles that do not exist in `before`.
     #[must_use]
     pub fn obstacles_since(&self, before: &Self) -> Vec<String> {
-        // The reason may be worded differently although the obstacle is the same.
+        // The reason may be worded differently although the obstacle is the same, so compare only the
+        // subjects.
         let about = |obstacle: &str| obstacle.split(": ").next().unwrap_or_default().to_owned();
         let known: BTreeSet<String> = before.obstacles.iter().map(|obstacle| about(obstacle)).collect();
         let mut new = self.obstacles.clone();
@@ -98,15 +99,15 @@ fn shell(host: &Host, user: &str, account: &Account, changes: &Changes) -> Optio
     (!runs).then(|| format!("the shell of {user}: the program {shell} does not exist"))
 }
 
-/// Returns the obstacle if the account has expired. The expiry date in shadow(5) is a number of days.
+/// Returns the obstacle if the account has expired. The expiry date in shadow(5) is in days since 1970-01-01.
 fn expiry(user: &str, account: &Account) -> Option<String> {
     let day = account.expires.parse::<u64>().ok()?;
     let today = clock::seconds() / 86_400;
     (day <= today).then(|| format!("the account {user}: it has expired, or is disabled"))
 }
 
-/// Returns the obstacle if the user cannot run a program with sudo without a password. This is tried as that
-/// user.
+/// Returns the obstacle if the user cannot run a program with sudo without a password. The program is tried
+/// as that user.
 fn sudo(user: &str, account: &Account, program: &Path) -> Option<String> {
     let ids = [format!("--reuid={}", account.uid), format!("--regid={}", account.gid)];
     let program = program.to_string_lossy();
@@ -155,8 +156,8 @@ mod tests {
         for day in [0, 1, today - 1, today] {
             assert!(is_over(day.to_string()), "{day}");
         }
-        // No expiry date, a value that is not a date, and a date that is still in the future if midnight
-        // passes.
+        // These accounts have not expired: no expiry date, a value that is not a date, and a date that is
+        // still in the future if midnight passes during the test.
         for day in [String::new(), "-1".to_owned(), (today + 2).to_string()] {
             assert!(!is_over(day.clone()), "{day}");
         }

@@ -1,7 +1,7 @@
-//! Validates a plan as an apply would do before it changes anything.
+//! Validates a plan in the same way as an apply, which validates before it changes anything.
 //!
-//! The closure may not be on the host yet. In that case, the plan lists the contents that the tools need, and
-//! the client requests the plan again together with these contents.
+//! The closure may not be on the host yet. In that case, the plan lists the file contents that the tools
+//! need, and the client requests the plan a second time and sends these contents along.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,14 +24,14 @@ use crate::host::Host;
 pub struct ValidationTerms<'a> {
     /// Whether to validate the plan at all.
     pub enabled: bool,
-    /// Whether to only list the missing contents. The client then requests the plan a second time to validate
-    /// it.
+    /// Whether to only list the missing file contents. The client then requests the plan a second time to
+    /// validate it.
     pub may_ask: bool,
-    /// The user who must still be able to log in afterwards, if any.
+    /// The user who must still be able to log in after the change, if any.
     pub login: Option<&'a Login>,
 }
 
-/// Adds the findings of the host's tools to a plan, or the list of contents that the tools need.
+/// Adds to a plan the findings of the host's tools, or the list of file contents that the tools need.
 pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: ValidationTerms<'_>) {
     if !host.is_machine() || planned.plan.steps.is_empty() || is_off(&planned.plan) {
         return;
@@ -43,7 +43,7 @@ pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Valid
     planned.plan.warnings.extend(foreseen.warnings);
 }
 
-/// The additions to a plan.
+/// The results of a validation, which are added to the plan.
 #[derive(Default)]
 struct ForeseenPlan {
     lacks: Vec<String>,
@@ -80,7 +80,7 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
     for (path, _) in &lacking {
         foreseen.warn(path, "its new content is too long to be sent along, or not at hand");
     }
-    // If contents are missing, the other files of the same tool would be judged wrongly.
+    // If some contents are missing, a tool would judge its other files wrongly, so run no tools.
     let user = terms.login.map_or("root", |login| login.user.as_str());
     if subject.is_empty() || lacking.iter().any(|(path, _)| is_for_tools(path, user)) {
         return foreseen;
@@ -102,8 +102,8 @@ impl ForeseenPlan {
     }
 }
 
-/// Whether the steps are not those of an apply, because the plan is for another host or has problems with
-/// accounts.
+/// Whether the steps of the plan differ from those of an apply, because the plan is for another host or has
+/// problems with accounts.
 fn is_off(plan: &Plan) -> bool {
     plan.problems.iter().any(|problem| matches!(problem.code, Code::OtherHost | Code::Account))
 }

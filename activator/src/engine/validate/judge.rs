@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The maximum number of lines that are passed on from a tool.
 const LINES: usize = 20;
 
-/// The names of the tools in messages.
+/// The names that messages use for the tools.
 pub const SYSTEMD: &str = "systemd";
 const SUDO: &str = "sudo";
 const SSHD: &str = "sshd";
@@ -30,7 +30,7 @@ const SSHD: &str = "sshd";
 pub struct Judgement {
     /// The errors found, by tool.
     pub findings: Vec<ToolFinding>,
-    /// The tools that are installed but could not be started, so that nothing is validated by them.
+    /// The tools that are installed but could not be started, so that they validated nothing.
     pub silent: Vec<ToolFinding>,
     /// Notes about the checks that could not be done.
     pub notes: Vec<String>,
@@ -103,7 +103,7 @@ impl Judgement {
         if files.is_empty() {
             return;
         }
-        // The exit code is not used. It also covers other units, and before systemd 250 it covers only fatal
+        // Ignore the exit code: it depends on other units too, and before systemd 250 it shows only fatal
         // errors.
         let argv: Vec<String> =
             ["systemd-analyze", "verify", "--man=no"].map(str::to_owned).into_iter().chain(files).collect();
@@ -146,8 +146,8 @@ fn words(finished: &Finished, tool: &str) -> Vec<String> {
     if words.is_empty() { vec![finished.why()] } else { words }
 }
 
-/// Whether visudo itself wrote a line. After such a line, visudo quotes the line of the file that it does not
-/// understand, and only root may read sudo rules.
+/// Whether a line is a message of visudo itself. After such a message, visudo quotes the line of the file
+/// that it does not understand. Quoted lines are not shown, because only root may read sudo rules.
 fn is_of_visudo(line: &str) -> bool {
     let line = line.trim_start_matches(">>> ");
     let names_a_file =
@@ -156,7 +156,7 @@ fn is_of_visudo(line: &str) -> bool {
         || ["visudo: ", "parse error", "Error: ", "Warning: "].iter().any(|start| line.starts_with(start))
 }
 
-/// Hides the contents of files that other users may not read.
+/// Hides, in the lines of a finding, the contents of files that other users may not read.
 #[must_use]
 pub fn discreet(finding: ToolFinding, subject: &Subject) -> ToolFinding {
     let files = subject.changes.iter().filter_map(|(path, change)| match change {
@@ -173,7 +173,7 @@ pub fn discreet(finding: ToolFinding, subject: &Subject) -> ToolFinding {
     ToolFinding { words, ..finding }
 }
 
-/// Whether a place is this path, or the unit to which the path belongs.
+/// Whether `place` is the path, or the unit to which the path belongs.
 fn is_about(place: &str, path: &ManagedPath) -> bool {
     place == &**path || unit_of(path).is_some_and(|unit| *unit == *place)
 }

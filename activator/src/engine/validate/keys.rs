@@ -1,4 +1,4 @@
-//! Determines the keys that permit a login: those in the files that sshd would read for the user.
+//! Determines the keys that permit a login: the keys in the files that sshd would read for the user.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,7 +10,7 @@ use crate::host::accounts::Account;
 use crate::host::preview::{self, Changes, Ids, PathChange};
 use crate::host::{HOME, Host};
 
-/// The maximum size in bytes up to which a file of keys is read.
+/// The maximum number of bytes that are read from a file of keys.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Returns the base64 text of the public keys that permit a login of a user. Returns `None` if keys may also
@@ -100,7 +100,7 @@ impl KeyReader<'_> {
         }
     }
 
-    /// Whether sshd, which reads the file with the rights of the user, may read it.
+    /// Whether sshd may read a file. It reads the file with the rights of the user.
     fn can_read(&self, ids: Ids) -> bool {
         let bit = if ids.uid == self.account.uid {
             0o400

@@ -70,8 +70,8 @@ pub struct PreviewResult {
 }
 
 /// Validates a plan that will be applied. The validation commands of files are not included, since they run
-/// after the new content has been staged. `login` is the user who must still be able to log in afterwards, if
-/// any.
+/// after the new content has been staged. `login` is the user who must still be able to log in after the
+/// change, if any.
 #[must_use]
 pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
     // The tools inspect the running machine, so they cannot validate a host that is only a directory tree.
@@ -88,7 +88,7 @@ pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&
     }
 }
 
-/// Runs this program again in its own mount namespace.
+/// Runs this program again in a new mount namespace, to validate the generation there.
 fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let argv =
@@ -107,7 +107,7 @@ fn previewed(subject: &Subject) -> Result<PreviewResult, String> {
 /// Validates a generation inside the mount namespace of this process.
 ///
 /// # Errors
-/// An I/O error if the new files cannot be mounted over those of the host.
+/// Fails with an I/O error if the new files cannot be mounted over the files of the host.
 pub fn preview(host: &Host, subject: &Subject) -> io::Result<PreviewResult> {
     let look = |changes: &Changes| {
         subject.login.as_ref().map(|login| Entrance::look(host, login, &subject.program, changes))

@@ -12,7 +12,7 @@ use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
 use crate::host::preview::{Ids, Layer};
 
-/// A validation command, and the file whose new content it must accept.
+/// A validation command, and the file whose new content it checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// The path of the file.
@@ -21,7 +21,7 @@ pub struct Question {
     pub argv: Vec<String>,
     /// The location of the content.
     pub content: PathBuf,
-    /// The owner and mode of the copy in a preview, or `None` to validate the content at its location.
+    /// The owner and mode of the copy in a preview, or `None` to validate the content itself without a copy.
     pub access: Option<Ids>,
     /// Whether other users may not read the file, so that messages of the command must not reveal its
     /// content.
@@ -29,10 +29,11 @@ pub struct Question {
 }
 
 impl Question {
-    /// Copies the content to a location that only this process sees, and returns the question about the copy.
+    /// Copies the content to a location that only this process sees, and returns the question with this
+    /// location.
     ///
     /// # Errors
-    /// The error of the system call.
+    /// Fails with the error of the system call.
     pub fn previewed(mut self, layer: &Layer, number: usize) -> io::Result<Self> {
         if let Some(access) = self.access {
             self.content = layer.put(&self.content, &format!("content-{number}"), access)?;

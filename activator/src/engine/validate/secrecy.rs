@@ -31,7 +31,7 @@ impl Secrecy {
         Self(words)
     }
 
-    /// Returns the text with each of these words replaced by `…`.
+    /// Returns the text with each secret word replaced by `…`.
     #[must_use]
     pub fn hide(&self, text: &str) -> String {
         if self.0.is_empty() {
@@ -41,7 +41,8 @@ impl Secrecy {
         pieces(text).map(hidden).collect()
     }
 
-    /// Whether a word contains a secret word or is part of one, since a tool may have shortened or quoted it.
+    /// Whether a word contains a secret word or is part of one. A tool may have shortened a secret word, or
+    /// put it in quotes.
     fn hides(&self, word: &str) -> bool {
         let long = word.chars().count() >= SHORTEST;
         long && self.0.iter().any(|secret| secret.contains(word) || word.contains(secret.as_str()))

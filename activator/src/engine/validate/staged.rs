@@ -2,7 +2,7 @@
 //!
 //! The commands run before new accounts are created, but may need these accounts. For example, a server
 //! rejects a configuration that names an unknown user. Therefore, the commands see the account files as they
-//! will be.
+//! will be after the change.
 
 use nixfleet_contract::manifest::{Entry, FileEntry};
 use nixfleet_contract::problem::Problem;
@@ -20,7 +20,8 @@ use crate::host::Host;
 /// Validates the staged content. Returns notes about what the commands could not see.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::Validation`]. No managed path and no account has been changed.
+/// Fails with [`nixfleet_contract::problem::Code::Validation`]. No managed path and no account has been
+/// changed.
 pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
     let questions: Vec<Question> =
         journal.paths().filter_map(|entry| question(host, target, entry)).collect();

@@ -23,7 +23,7 @@ use crate::host::preview::{Changes, Ids, PathChange};
 
 /// The directory of the administrator's unit files.
 pub const UNITS: &str = "/etc/systemd/system";
-/// The id that the preview uses for users and groups that do not exist yet: that of `nobody`.
+/// The id of `nobody`, which the preview uses for users and groups that do not exist yet.
 const NOBODY: u32 = 65534;
 /// The files and directories that determine who can log in and become root.
 const WAYS_IN: [&str; 13] = [
@@ -70,7 +70,7 @@ pub struct Subject {
 
 impl Subject {
     /// Selects the parts of a plan that can be validated. `login` is the user who must still be able to log
-    /// in afterwards, if any.
+    /// in after the change, if any.
     #[must_use]
     pub fn of(planned: &Planned, target: &Target, login: Option<&Login>) -> Self {
         let steps = &planned.plan.steps;
@@ -128,7 +128,7 @@ impl Subject {
             && self.questions.is_empty()
     }
 
-    /// Lists the parts to validate in a message. `files` contains the files that name validation commands.
+    /// Lists, for a message, the parts to validate. `files` contains the files that name validation commands.
     #[must_use]
     pub fn named<'f>(&self, files: impl Iterator<Item = &'f ManagedPath>) -> String {
         let rules = [(self.sudoers, "the rules of sudo"), (self.sshd, "the configuration of sshd")];
@@ -162,7 +162,8 @@ fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &
     }
 }
 
-/// Returns the validation command of the file that a step writes, if command and content are on the host.
+/// Returns the validation command of the file that a step writes, if the command and the content are on the
+/// host.
 fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question> {
     let (path, file) = written(step, target)?;
     let accounts = &planned.observed.accounts;
@@ -220,7 +221,7 @@ fn concerns(step: &AccountStep, user: &str) -> bool {
     }
 }
 
-/// Returns the path of a step and its change, or `None` if the preview does not need it.
+/// Returns the path of a step and its change, or `None` if the preview does not need the change.
 fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, PathChange)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
     let step = step.as_path()?;
@@ -270,7 +271,7 @@ fn units(changes: &Changes, target: &Target) -> BTreeSet<UnitName> {
     names.filter(is_verified).collect()
 }
 
-/// Returns the unit to which a file of the administrator belongs.
+/// Returns the unit to which a unit file or drop-in of the administrator belongs.
 #[must_use]
 pub fn unit_of(path: &str) -> Option<UnitName> {
     let inside = path.strip_prefix(UNITS)?.strip_prefix('/')?;

@@ -52,8 +52,8 @@ pub fn about_ours<'a>(said: &'a str, subject: &'a Subject) -> impl Iterator<Item
         .map(str::to_owned)
 }
 
-/// Whether a line is about a unit or an instance of it. It starts with `web.service: …`, `Unit web.service
-/// …`, or the path of a file of the unit.
+/// Whether a line is about a unit or an instance of it. Such a line starts with `web.service: …`, `Unit
+/// web.service …`, or the path of a file of the unit.
 #[must_use]
 pub fn names(line: &str, unit: &UnitName) -> bool {
     let line = line.strip_prefix("Unit ").unwrap_or(line);

@@ -15,7 +15,7 @@ const MOST: usize = 8;
 /// Returns the socket addresses of a host name or address.
 ///
 /// # Errors
-/// The reason why the host cannot be resolved.
+/// Fails with the reason why the host cannot be resolved.
 pub fn of(host: &str, port: u16, from: &Vantage, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     let bare = from.meant(host.trim_start_matches('[').trim_end_matches(']'));
     if let Some(scoped) = scoped(bare, port) {

@@ -35,7 +35,8 @@ pub struct HttpAnswer {
 /// Sends the request and checks the response. No proxy is used.
 ///
 /// # Errors
-/// The reason why there is no response, or how the response differs from the expected one.
+/// Fails if there is no response, or if the response differs from the expected one. The error tells why or
+/// how.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     let ask = || {
         let names = Names { from: from.clone() };
@@ -87,7 +88,7 @@ fn headers(map: &HeaderMap) -> Vec<(String, String)> {
 /// Compares a response with the expected one.
 ///
 /// # Errors
-/// The first difference.
+/// Fails with the first difference.
 pub fn judge(http: &Http, answer: &HttpAnswer) -> Attempt {
     let status = answer.status;
     let good = http.status.map_or((200..300).contains(&status), |expected| status == expected);

@@ -30,7 +30,7 @@ pub type Attempt = Result<Finding, String>;
 /// Runs a check once.
 ///
 /// # Errors
-/// The reason for the failure.
+/// Fails with the reason why the attempt failed.
 pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     let limit = Duration::from_secs(check.timeout);
     match &check.probe {
@@ -44,7 +44,7 @@ pub fn attempt(check: &Check, from: &Vantage, call: &Call) -> Attempt {
     }
 }
 
-/// Runs a command, which must end with exit code 0.
+/// Runs a command. The attempt succeeds if the command ends with exit code 0.
 fn run(words: &[String], path: &str, limit: Duration, call: &Call) -> Attempt {
     let program = words.first().map_or("", String::as_str);
     let finished = command::run_from(path, words, limit, || call.is_off())

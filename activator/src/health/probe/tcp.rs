@@ -9,7 +9,7 @@ use crate::health::vantage::Vantage;
 /// Opens a connection and closes it.
 ///
 /// # Errors
-/// The reason why no address of the host accepts a connection.
+/// Fails with the reason why no address of the host accepts a connection.
 pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attempt {
     let deadline = Instant::now() + limit;
     let addresses = address::of(host, port, from, limit)?;
@@ -17,7 +17,7 @@ pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attemp
 }
 
 /// Tries the addresses one after the other. The remaining time is divided equally among the remaining
-/// addresses, so that an address that does not respond cannot use up the time of the others.
+/// addresses, so that an address that does not respond cannot use up the time of other addresses.
 fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
     let mut why = Vec::new();
     for (address, behind) in addresses.iter().zip((0..addresses.len()).rev()) {

@@ -34,7 +34,7 @@ pub struct Account {
     pub shadow_groups: Vec<String>,
     /// The day when the account expires, in the format of shadow(5), or empty if it never expires.
     pub expires: String,
-    /// Whether the user has a password that is locked, so that unlocking restores it.
+    /// Whether the user has a password, but it is locked. Unlocking makes the same password usable again.
     pub locked_password: bool,
 }
 
@@ -53,7 +53,7 @@ impl Accounts {
     /// Reads the account files of a host. A missing file counts as empty.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::HostFile`].
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
         let read = |path: &str| match fs::read(host.path(path)) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
@@ -139,7 +139,8 @@ impl Accounts {
         self.group_names.get(&gid).cloned().unwrap_or_else(|| Owner::from_id(gid))
     }
 
-    /// Whether an owner has a user id. The owner is given by number or by any of the names that share the id.
+    /// Whether `owner` is the user with an id. `owner` is the id as a number, or any of the names that share
+    /// the id.
     #[must_use]
     pub fn is_user(&self, uid: u32, owner: &str) -> bool {
         // The owner is nearly always the first name with this id, so compare this name before looking up the
@@ -147,7 +148,8 @@ impl Accounts {
         self.user_names.get(&uid).is_some_and(|name| **name == *owner) || self.uid(owner) == Some(uid)
     }
 
-    /// Whether a group has a group id. The group is given by number or by any of the names that share the id.
+    /// Whether `group` is the group with an id. `group` is the id as a number, or any of the names that share
+    /// the id.
     #[must_use]
     pub fn is_group(&self, gid: u32, group: &str) -> bool {
         self.group_names.get(&gid).is_some_and(|name| **name == *group) || self.gid(group) == Some(gid)

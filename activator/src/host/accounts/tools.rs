@@ -27,7 +27,7 @@ pub struct AccountChange {
 
 impl AccountChange {
     /// Returns the change from one state of a user to another. If the groups differ in group(5) or
-    /// gshadow(5), they are written to both files.
+    /// gshadow(5), usermod writes them to both files.
     #[must_use]
     pub fn between(from: &Account, to: &Account) -> Self {
         let groups = |account: &Account| [account.groups.join(","), account.shadow_groups.join(",")];
@@ -70,16 +70,16 @@ impl AccountChange {
     }
 }
 
-/// Returns an expiry date for usermod(8), which accepts the number of days since 1970-01-01 of shadow(5) as
-/// well as a date.
+/// Returns an expiry date for usermod(8), which accepts a date, or the number of days since 1970-01-01 as in
+/// shadow(5).
 fn expiry(days: &str) -> String {
     if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
 }
 
-/// Creates a group. Without `gid`, it is a system group.
+/// Creates a group. Without `gid`, the group becomes a system group.
 ///
 /// # Errors
-/// [`Code::Account`].
+/// Fails with [`Code::Account`].
 pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Problem> {
     let mut arguments: Vec<OsString> = Vec::new();
     match gid {
@@ -92,10 +92,10 @@ pub fn create_group(host: &Host, name: &str, gid: Option<u32>) -> Result<(), Pro
 /// Creates a user. The groups of the user must exist.
 ///
 /// # Errors
-/// [`Code::Account`].
+/// Fails with [`Code::Account`].
 pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
     let groups: Vec<&str> = user.extra_groups.iter().map(|group| &**group).collect();
-    // The home directory is created by a separate step, so that it can be undone.
+    // The home directory is created by a separate step, so that its creation can be undone.
     let mut arguments: Vec<OsString> = vec![
         "--gid".into(),
         user.group.to_string().into(),
@@ -118,10 +118,10 @@ pub fn create_user(host: &Host, user: &User) -> Result<(), Problem> {
     run(host, "useradd", arguments, &user.name)
 }
 
-/// Disables a user and removes it from `groups`. Does nothing if the user does not exist.
+/// Disables a user and removes the user from `groups`. Does nothing if the user does not exist.
 ///
 /// # Errors
-/// [`Code::Account`] or [`Code::HostFile`].
+/// Fails with [`Code::Account`] or [`Code::HostFile`].
 pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result<(), Problem> {
     match Accounts::read(host)?.users.get(name) {
         Some(account) => modify_user(host, name, AccountChange::disable(account, groups)),
@@ -132,7 +132,7 @@ pub fn disable_user(host: &Host, name: &str, groups: &BTreeSet<Owner>) -> Result
 /// Changes a user. Does nothing if the change is empty.
 ///
 /// # Errors
-/// [`Code::Account`].
+/// Fails with [`Code::Account`].
 pub fn modify_user(host: &Host, name: &str, change: AccountChange) -> Result<(), Problem> {
     if change == AccountChange::default() {
         return Ok(());

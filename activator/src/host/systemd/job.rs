@@ -14,7 +14,7 @@ use super::{Systemd, UnitState, no_answer, systemctl, verdict};
 use crate::host::clock::Since;
 use crate::host::command;
 
-/// How long to wait for jobs that systemd starts by itself. It equals systemd's own default time limit for a
+/// The time to wait for jobs that systemd starts by itself. It equals systemd's own default time limit for a
 /// start.
 const AT_REST_LIMIT: Duration = Duration::from_secs(90);
 
@@ -33,7 +33,7 @@ impl Systemd {
     /// Performs the same action on several units and waits for the result.
     ///
     /// # Errors
-    /// As [`Systemd::carry_out`].
+    /// Fails in the same cases as [`Systemd::carry_out`].
     pub fn job(self, verb: Verb, units: &[&UnitName]) -> Result<(), Problem> {
         let jobs: Vec<Job<'_>> = units.iter().map(|unit| Job { verb, unit, start_limit: None }).collect();
         self.carry_out(&jobs).map(drop)
@@ -44,8 +44,9 @@ impl Systemd {
     /// [`Verb::goes_with`].
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
-    /// the first unit that did not reach the expected state, with its last log messages.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] or
+    /// [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not reach the expected
+    /// state, with its last log messages.
     pub fn carry_out(self, jobs: &[Job<'_>]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let units: Vec<&UnitName> = jobs.iter().map(|job| job.unit).collect();
         let mut states = BTreeMap::new();
@@ -103,7 +104,7 @@ impl Systemd {
     /// units.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn at_rest(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         self.wait(units, AT_REST_LIMIT, |state| state.has_job || state.is_moving())
     }

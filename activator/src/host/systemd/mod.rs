@@ -58,7 +58,7 @@ impl Systemd {
     /// Makes systemd reload its unit files.
     ///
     /// # Errors
-    /// [`Code::Unit`].
+    /// Fails with [`Code::Unit`].
     pub fn daemon_reload(self) -> Result<(), Problem> {
         let finished =
             command::run(&["systemctl", "daemon-reload"], RELOAD_LIMIT).map_err(|error| no_answer(&error))?;
@@ -71,7 +71,7 @@ impl Systemd {
     /// Queues the same action on several units, without waiting for the result.
     ///
     /// # Errors
-    /// [`Code::Unit`] if systemd does not accept the jobs.
+    /// Fails with [`Code::Unit`] if systemd does not accept the jobs.
     pub fn queue(self, verb: Verb, units: &[&UnitName]) -> Result<(), Problem> {
         if units.is_empty() {
             return Ok(());
@@ -83,7 +83,7 @@ impl Systemd {
     /// which units a booting host needs.
     ///
     /// # Errors
-    /// [`Code::Unit`] if systemd does not respond.
+    /// Fails with [`Code::Unit`] if systemd does not respond.
     pub fn boot_on(self) -> Result<(), Problem> {
         query(&["--no-block", "start", "default.target"], &[]).map(drop)
     }
@@ -92,7 +92,7 @@ impl Systemd {
     /// unit that was started too often recently, even after the unit has been corrected.
     pub fn reset_failed(self, units: &[&UnitName]) {
         if !units.is_empty() {
-            // Ignore errors: `systemctl` fails if a unit does not exist, but still resets the others.
+            // Ignore errors: `systemctl` fails if a unit does not exist, but still resets the other units.
             let _ = command::run(&systemctl(&["reset-failed", "--"], units), QUERY_LIMIT);
         }
     }

@@ -40,8 +40,8 @@ pub(super) fn phases<'a>(
     first.into_iter().chain(starting(verbs.collect(), wires)).collect()
 }
 
-/// Returns the sockets that are started or restarted while their running service is restarted, along with
-/// these services. systemd cannot start a socket while its service runs, so both must be stopped first.
+/// Returns each running service that is restarted together with one of its sockets, and these sockets.
+/// systemd cannot start a socket while its service runs, so the service and its sockets are stopped first.
 fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>) -> BTreeSet<&'a UnitName> {
     let restarts = jobs.iter().filter(|(verb, _)| *verb == Verb::Restart).map(|(_, unit)| *unit);
     let mut bounced = BTreeSet::new();
@@ -62,7 +62,7 @@ fn bounced<'a>(jobs: &[(Verb, &'a UnitName)], wires: &BTreeMap<&UnitName, Wire>)
     bounced
 }
 
-/// Sorts units for a stop. Sockets, timers and other triggers are first, since they could start their
+/// Sorts units for a stop. Sockets, timers and other triggers come first, since they could start their
 /// services again. The other units follow in reverse start order.
 fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Vec<&'a UnitName> {
     let all = units.iter().map(|unit| (*unit, Verb::Start)).collect();
@@ -75,7 +75,7 @@ fn stopping<'a>(units: &[&'a UnitName], wires: &BTreeMap<&UnitName, Wire>) -> Ve
 }
 
 /// Sorts each unit after the units in its `After=`, in as few calls of `systemctl` as possible. A dependency
-/// cycle is broken at the unit whose name sorts first. systemd may break it at any unit.
+/// cycle is broken at the unit whose name sorts first. systemd itself may break the cycle at any unit.
 fn starting<'a>(
     mut left: BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,
@@ -99,7 +99,7 @@ fn starting<'a>(
     phases
 }
 
-/// Maps each unit to those of the other units that it is ordered after.
+/// Maps each unit to the units among `units` that it is ordered after.
 fn before_each<'a>(
     units: &BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,

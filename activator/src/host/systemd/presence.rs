@@ -8,8 +8,8 @@ use nixfleet_contract::values::UnitName;
 
 use super::Systemd;
 
-/// The directories with unit files, from systemd.unit(5), and the older `/lib`. The first contains most
-/// units.
+/// The directories with unit files, from systemd.unit(5), and the older `/lib`. The first directory contains
+/// most units.
 const DIRECTORIES: [&str; 12] = [
     "/usr/lib/systemd/system",
     "/etc/systemd/system",
@@ -30,7 +30,7 @@ impl Systemd {
     /// missing. systemd is queried only for units without a file, such as mounts that were made manually.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn absent(
         self,
         units: BTreeSet<UnitName>,

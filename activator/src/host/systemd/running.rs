@@ -14,18 +14,18 @@ impl Systemd {
     /// Lists all running units except scopes, which are created and removed with logins.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn running(self) -> Result<Running, Problem> {
         let states = "--state=active,activating,reloading,refreshing";
         let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", states];
         Ok(parse(&query(&words, &[])?.stdout))
     }
 
-    /// Finds the running units that systemd stops when it starts or stops the given units. These are the
-    /// units that depend on them or conflict with them, directly or indirectly.
+    /// Finds the running units that systemd stops when it starts or stops the given units: running units that
+    /// depend on a given unit or conflict with it, directly or indirectly.
     ///
     /// # Errors
-    /// As for [`Systemd::running`].
+    /// Fails in the same cases as [`Systemd::running`].
     pub fn stopped_along<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,
@@ -41,7 +41,7 @@ impl Systemd {
     /// fail.
     ///
     /// # Errors
-    /// As for [`Systemd::running`].
+    /// Fails in the same cases as [`Systemd::running`].
     pub fn pulled_in<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,
@@ -52,8 +52,8 @@ impl Systemd {
         })
     }
 
-    /// Finds all units that can be reached from the roots. Units at the same distance are queried with one
-    /// call of `systemctl`.
+    /// Finds all units that can be reached from the roots through `neighbours`. Units at the same distance
+    /// are queried with one call of `systemctl`.
     fn reach<'a>(
         self,
         roots: impl Iterator<Item = &'a UnitState>,

@@ -17,7 +17,7 @@ const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Resu
 const STOP_ALONG: [&str; 5] = ["RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo"];
 /// Properties that list the units which systemd stops when it starts a unit.
 const CONFLICTS: [&str; 2] = ["Conflicts", "ConflictedBy"];
-/// Properties that list the units which systemd starts along with a unit, or after it fails.
+/// Properties that list the units which systemd starts along with a unit, or after the unit fails.
 const PULLS_IN: [&str; 6] = ["Requires", "Wants", "BindsTo", "Upholds", "Triggers", "OnFailure"];
 
 /// The state of a unit as systemd reports it.
@@ -68,13 +68,13 @@ pub struct UnitState {
     /// The paths of the drop-in files of the unit.
     #[serde(skip)]
     pub drop_ins: Vec<String>,
-    /// Units that systemd stops along with this one.
+    /// Units that systemd stops along with this unit.
     #[serde(skip)]
     pub stop_along: Vec<UnitName>,
-    /// Units that cannot run at the same time as this one.
+    /// Units that cannot run at the same time as this unit.
     #[serde(skip)]
     pub conflicts: Vec<UnitName>,
-    /// Units that systemd starts along with this one, or after it fails.
+    /// Units that systemd starts along with this unit, or after this unit fails.
     #[serde(skip)]
     pub pulls_in: Vec<UnitName>,
 }
@@ -122,7 +122,7 @@ impl UnitState {
         self.service_type == "oneshot"
     }
 
-    /// Whether the unit is between two states. A unit that waits for an automatic restart is not.
+    /// Whether the unit is between two states. A unit that waits for an automatic restart does not count.
     pub(super) fn is_moving(&self) -> bool {
         self.sub != "auto-restart"
             && matches!(self.active.as_str(), "activating" | "deactivating" | "reloading" | "refreshing")
@@ -130,12 +130,12 @@ impl UnitState {
 }
 
 impl Systemd {
-    /// Queries the states of units and of the services of sockets. For a template or a family of units, all
-    /// loaded instances and members are returned. A unit that was queried by an alias is returned under both
-    /// names.
+    /// Queries the states of units, and of the services that sockets among these units start. For a template
+    /// or a family of units, all loaded instances and members are returned. A unit that was queried by an
+    /// alias is returned under both names.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn show(self, units: &[&UnitName]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let mut states = Self::show_named(units)?;
         let sockets = states.iter().filter(|(unit, _)| unit.suffix() == "socket");
@@ -165,7 +165,7 @@ impl Systemd {
     }
 }
 
-/// Parses the output of `systemctl show`. The blocks of plain units are in the order of the query, and those
+/// Parses the output of `systemctl show`. The blocks of plain units are in the order of the query. The blocks
 /// of template instances follow.
 fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (UnitName, UnitState)> + 'a {
     blocks(text).enumerate().filter_map(|(index, block)| {
@@ -224,7 +224,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Splits the output of `systemctl show` into units.
+/// Splits the output of `systemctl show` into one block for each unit.
 pub(super) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
     let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
     blocks.map(|block| Block(block.lines().filter_map(|line| line.split_once('=')).collect()))

@@ -23,7 +23,7 @@ impl Verb {
         }
     }
 
-    /// Whether a unit is running after the action.
+    /// Whether the action starts the unit.
     #[must_use]
     pub const fn brings_up(self) -> bool {
         matches!(self, Self::Start | Self::Restart)

@@ -55,8 +55,8 @@ pub(super) fn still_up(
     Ok(())
 }
 
-/// Returns the problem of a call that exceeded its time limit. It names the unit that the call was waiting
-/// for.
+/// Returns the problem of a call that exceeded its time limit. The problem names the unit that the call was
+/// waiting for.
 pub(super) fn late(
     phase: &JobPhase<'_>,
     states: &BTreeMap<UnitName, UnitState>,
@@ -145,8 +145,8 @@ fn failed(verb: Verb, unit: &str, why: &str) -> Problem {
         .help(format!("inspect `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
 }
 
-/// Returns the last log messages of a unit since a time, each preceded by a line break. Empty if there are
-/// none.
+/// Returns the last log messages of a unit since a time, each preceded by a line break. Returns an empty
+/// string if there are none.
 fn last_messages(unit: &str, since: Since) -> String {
     let since = format!("--since=@{}", since.seconds());
     let argv = ["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", &since, "-u", unit];

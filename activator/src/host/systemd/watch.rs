@@ -10,7 +10,7 @@ use nixfleet_contract::values::UnitName;
 use super::{Systemd, UnitState, verdict};
 use crate::host::clock::Since;
 
-/// How long a service without readiness notification must stay up to count as started.
+/// The time for which a service without readiness notification must stay up to count as started.
 pub const FIRST_MOMENTS: Duration = Duration::from_millis(200);
 
 /// Started units, each with the time until which it must stay up.
@@ -28,8 +28,8 @@ impl Watch {
         Self { systemd, units: BTreeMap::new(), since: Since::now() }
     }
 
-    /// Adds a unit that has just been started. `settle` is how long it must stay up. Without it, the type of
-    /// the service decides.
+    /// Adds a unit that has just been started. `settle` is the time for which the unit must stay up. Without
+    /// `settle`, the type of the service decides.
     pub fn add(&mut self, unit: &UnitName, state: &UnitState, settle: Option<Duration>) {
         let mute = matches!(state.service_type.as_str(), "simple" | "exec" | "idle" | "forking");
         let settle = match settle {
@@ -41,11 +41,11 @@ impl Watch {
         self.units.insert(unit.clone(), Instant::now() + settle);
     }
 
-    /// Adds units that systemd started along with others. Their states are queried with one call of
+    /// Adds units that systemd started along with other units. Their states are queried with one call of
     /// `systemctl`.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn add_all<'u>(
         &mut self,
         units: impl Iterator<Item = (&'u UnitName, Option<Duration>)>,
@@ -59,7 +59,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Returns the time until which the last unit must stay up, or `None` if this time has passed.
+    /// Returns the latest of the times until which units must stay up, or `None` if it has passed.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.units.values().max().copied().filter(|due| *due > Instant::now())
@@ -68,8 +68,8 @@ impl Watch {
     /// Checks all units with one call of `systemctl`.
     ///
     /// # Errors
-    /// [`nixfleet_contract::problem::Code::Unit`] or [`nixfleet_contract::problem::Code::RestartStorm`] for
-    /// the first unit that did not stay up.
+    /// Fails with [`nixfleet_contract::problem::Code::Unit`] or
+    /// [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not stay up.
     pub fn look(&self) -> Result<(), Problem> {
         let Some(systemd) = self.systemd else { return Ok(()) };
         let units: Vec<&UnitName> = self.units.keys().collect();

@@ -1,5 +1,5 @@
-//! Ordering, triggers and time limits of units. Only systemd knows them, since it combines the files of all
-//! units.
+//! Ordering, triggers and time limits of units. Only systemd knows these values, since it combines the files
+//! of all units.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,22 +15,21 @@ const PROPERTIES: &str =
 
 /// The start limit for units without a limit in systemd, such as oneshot services.
 const ENDLESS_START: Duration = Duration::from_secs(300);
-/// The stop limit for units without a limit in systemd. It equals the default that systemd has for other
-/// units.
+/// The stop limit for units without a limit in systemd. It equals systemd's default limit for a stop.
 const ENDLESS_STOP: Duration = Duration::from_secs(90);
 /// The number of times that systemd may wait for its full stop limit: after the stop command, after `SIGTERM`
 /// and after `SIGKILL`.
 const ENDS_OF_A_STOP: u32 = 3;
-/// How much longer than systemd to wait for a unit. If the time limit of systemd passes first, systemd
+/// The extra time to wait for a unit after systemd's own time limit. If systemd's limit passes first, systemd
 /// reports the reason in more detail.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// The ordering, triggers and time limits of one unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wire {
-    /// Whether the unit is running, so that a restart must stop it first.
+    /// Whether the unit is running, so that a restart stops it first.
     pub(super) is_up: bool,
-    /// Units that are started before this one, and stopped after it.
+    /// Units that are started before this unit, and stopped after it.
     pub(super) after: Vec<String>,
     /// Timers, sockets and paths that start this unit.
     pub(super) triggered_by: Vec<String>,

@@ -1,5 +1,5 @@
 //! Opens directories component by component, without following links, and checks that no other user can write
-//! to them.
+//! to these directories.
 
 mod refusal;
 
@@ -18,13 +18,13 @@ use super::record::read_limited;
 use super::{Host, host_file};
 
 /// A walk through a directory tree. The directories on the way to the last path stay open, so that only the
-/// differing components of the next path must be opened.
+/// differing components of the next path have to be opened.
 pub struct Walk<'h> {
     host: &'h Host,
     trusted: Groups,
     open: Vec<Level>,
-    /// The path of the open directory, or empty if the last path does not exist completely. Most paths have
-    /// the same parent as the previous path.
+    /// The path of the directory that was opened last, or empty if not all of its components exist. It is
+    /// compared first, because most paths have the same parent as the previous path.
     at: String,
 }
 
@@ -34,7 +34,7 @@ enum Groups {
     None,
     /// System groups. The range of their ids is read when it is first needed.
     OfTheSystem,
-    /// Groups with ids up to this one.
+    /// Groups with ids up to this id.
     UpTo(u32),
 }
 
@@ -55,13 +55,13 @@ pub struct Directory<'w> {
     /// Whether only root can replace the contents of the directory, the directory itself or one of its
     /// parents. System groups are trusted in the same way as root.
     pub is_roots: bool,
-    /// Whether the filesystem is on this machine, so that the data that the kernel caches about it is up to
-    /// date.
+    /// Whether the filesystem is on this machine, so that the data that the kernel caches about the directory
+    /// is up to date.
     pub is_local: bool,
 }
 
-/// A filesystem together with one of its mounts. Both must be the same for a rename, since the kernel does
-/// not rename across mounts even within one filesystem.
+/// The filesystem and the mount to which a directory belongs. A rename needs the same filesystem and the same
+/// mount, since the kernel does not rename across mounts even within one filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MountPoint {
     device: (u32, u32),
@@ -79,7 +79,7 @@ impl<'w> Directory<'w> {
     /// Returns the filesystem and mount of the directory.
     ///
     /// # Errors
-    /// The kernel's error.
+    /// Fails with the kernel's error.
     pub fn place(self) -> io::Result<MountPoint> {
         let stat = rustix::fs::statx(self.fd, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
         Ok(MountPoint { device: (stat.stx_dev_major, stat.stx_dev_minor), mount: stat.stx_mnt_id })
@@ -99,20 +99,20 @@ impl<'h> Walk<'h> {
         Self { host, trusted: Groups::None, open: Vec::new(), at: String::new() }
     }
 
-    /// Opens the parent directory of a path. Returns `None` if it does not exist.
+    /// Opens the parent directory of a path. Returns `None` if the parent directory does not exist.
     ///
     /// # Errors
-    /// [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a link, is
-    /// not a directory, or is writable by other users.
+    /// Fails with [`UnsafePath`](nixfleet_contract::problem::Code::UnsafePath) if a directory on the way is a
+    /// link, is not a directory, or is writable by other users.
     pub fn parent(&mut self, path: &str) -> Result<Option<Directory<'_>>, Problem> {
         self.way_to(path).map_err(|refusal| refusal.problem)
     }
 
-    /// Opens the parent directory of a path like [`Walk::parent`], with an error that contains whether
-    /// another user may have caused it.
+    /// Opens the parent directory of a path like [`Walk::parent`]. The error tells whether another user may
+    /// have caused it.
     ///
     /// # Errors
-    /// As for [`Walk::parent`].
+    /// Fails in the same cases as [`Walk::parent`].
     pub fn way_to(&mut self, path: &str) -> Result<Option<Directory<'_>>, WalkRefusal> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if !parent.is_empty() && parent == self.at {
@@ -127,7 +127,7 @@ impl<'h> Walk<'h> {
     /// depth.
     ///
     /// # Errors
-    /// As for [`Walk::parent`].
+    /// Fails in the same cases as [`Walk::parent`].
     pub fn nearest(&mut self, path: &str) -> Result<(Directory<'_>, usize), Problem> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let depth = self.enter(parent).map_err(|refusal| refusal.problem)?;
@@ -203,7 +203,7 @@ impl<'h> Walk<'h> {
 /// exist.
 ///
 /// # Errors
-/// The kernel's error, or an error if another user has mounted a filesystem at the name.
+/// Fails with the kernel's error, or if another user has mounted a filesystem at the name.
 pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     if let Some(user) = mounted_by(directory, name) {
         return Err(foreign(user));
@@ -216,7 +216,7 @@ pub fn look(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
 /// [`look`] to distinguish these cases.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn known(directory: Directory<'_>, name: &str) -> io::Result<Option<Statx>> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     match rustix::fs::statx(directory.fd, name, flags, StatxFlags::BASIC_STATS) {
@@ -239,10 +239,11 @@ fn is_local(directory: &OwnedFd) -> bool {
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| !REMOTE.contains(&kind)))
 }
 
-/// Like [`look`], for directories of NixFleet, in which no other user can mount a filesystem.
+/// Does the same as [`look`], but only for directories of NixFleet. No other user can mount a filesystem in
+/// them.
 ///
 /// # Errors
-/// The kernel's error.
+/// Fails with the kernel's error.
 pub fn look_in_ours(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<Stat>> {
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),

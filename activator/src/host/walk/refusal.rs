@@ -34,7 +34,7 @@ impl WalkRefusal {
     /// Ignores the refusal if another user may have caused it.
     ///
     /// # Errors
-    /// The problem, if no other user can have caused it.
+    /// Fails with the problem, if no other user can have caused the problem.
     pub fn unless_of_others(self) -> Result<(), Problem> {
         if self.is_others { Ok(()) } else { Err(self.problem) }
     }
@@ -66,7 +66,7 @@ pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
     )
 }
 
-/// Returns the problem for a file or link on the way to a path, in place of a directory.
+/// Returns the problem for a file or link that is in place of a parent directory.
 pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, path: &str) -> Problem {
     let found = look(directory, name).ok().flatten();
     let kind = found.as_ref().map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -88,7 +88,7 @@ pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, p
     }
 }
 
-/// Returns the problem for a directory on the way to a path to which other users can write.
+/// Returns the problem for a parent directory to which other users can write.
 pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
     let (owner, group) = names_of(host, stat);
     let mode = stat.st_mode & 0o7777;
@@ -123,8 +123,8 @@ mod tests {
             let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
             WalkRefusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
         };
-        // The disk is full; fails; is corrupted on ext4 or XFS; on other filesystems (two errors); was
-        // removed.
+        // In this order: the disk is full, the disk fails, the data is corrupted (on ext4 and XFS, then two
+        // errors of other filesystems), the filesystem was shut down.
         for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
             assert!(!is_others(&errno.into(), false), "{errno}");
         }

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::io::Errno;
 
 use crate::cgroup::Cgroup;
 use crate::command::wait_until;
 use crate::place::{self, Lock};
 use crate::rootfs::remove_tree;
-use crate::spec::Spec;
+use crate::spec::{GuestDir, Spec, disks};
 
 /// A running lab.
 #[derive(Clone, Debug)]
@@ -76,13 +77,12 @@ pub fn clear(dir: &Path, spec: &Spec, from_within: bool) -> Result<()> {
 
 fn unmount(dir: &Path, spec: &Spec) -> Result<()> {
     use rustix::mount::{UnmountFlags, unmount};
-    for guest in &spec.guests {
-        let merged = crate::spec::GuestDir::new(dir, &guest.name).merged();
-        match unmount(&merged, UnmountFlags::DETACH) {
-            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("Failed to unmount {}", merged.display()));
-            }
+    let merged = spec.guests.iter().map(|guest| GuestDir::new(dir, &guest.name).merged());
+    for path in merged.chain([disks(dir)]) {
+        match unmount(&path, UnmountFlags::DETACH) {
+            // The path is not a mount point, or its guest was never started.
+            Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
+            Err(error) => return Err(error).with_context(|| format!("Failed to unmount {}", path.display())),
         }
     }
     Ok(())

@@ -55,13 +55,9 @@ impl<'a> Seed<'a> {
         Ok(())
     }
 
-    /// Creates the directories of a guest, and returns its layer.
+    /// Creates the layer of a guest.
     fn layer(&self, guest: &GuestSpec) -> Result<Layer> {
-        let dir = GuestDir::new(self.dir, &guest.name);
-        for path in [dir.work(), dir.merged()] {
-            fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
-        }
-        Layer::create(dir.upper(), guest.below.clone())
+        Layer::create(GuestDir::new(self.dir, &guest.name).seed(), guest.below.clone())
     }
 
     fn network(&self, layer: &Layer, guest: &GuestSpec) -> Result<()> {

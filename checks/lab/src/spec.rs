@@ -52,35 +52,48 @@ impl Spec {
     }
 }
 
-/// The files of one guest, in `guests/NAME` of the lab's directory.
+/// The files of one guest: in `guests/NAME` of the lab's directory, and its disk in `disks/NAME`.
 #[derive(Clone, Debug)]
 pub struct GuestDir {
     path: PathBuf,
+    disk: PathBuf,
 }
 
 impl GuestDir {
     /// Returns the directory of the guest `name` in the lab at `lab`.
     #[must_use]
     pub fn new(lab: &Path, name: &str) -> Self {
-        Self { path: lab.join("guests").join(name) }
+        Self { path: lab.join("guests").join(name), disk: disks(lab).join(name) }
+    }
+
+    /// Returns the directory of the files that are copied to the guest's disk before its first boot.
+    #[must_use]
+    pub fn seed(&self) -> PathBuf {
+        self.path.join("seed")
+    }
+
+    /// Returns the directory of the guest's disk in the supervisor's mount namespace.
+    #[must_use]
+    pub fn disk(&self) -> PathBuf {
+        self.disk.clone()
     }
 
     /// Returns the upper layer of the guest's overlay, which has the changes of the guest.
     #[must_use]
     pub fn upper(&self) -> PathBuf {
-        self.path.join("upper")
+        self.disk.join("upper")
     }
 
     /// Returns the work directory of the overlay.
     #[must_use]
     pub fn work(&self) -> PathBuf {
-        self.path.join("work")
+        self.disk.join("work")
     }
 
-    /// Returns the mount point of the overlay in the supervisor's mount namespace.
+    /// Returns the mount point of the overlay.
     #[must_use]
     pub fn merged(&self) -> PathBuf {
-        self.path.join("merged")
+        self.disk.join("merged")
     }
 
     /// Returns the log of the guest's console, to which systemd writes.
@@ -95,4 +108,10 @@ impl GuestDir {
     pub fn nspawn(&self) -> PathBuf {
         self.path.join("nspawn.pid")
     }
+}
+
+/// Returns the directory of the disks of all guests in the lab at `lab`.
+#[must_use]
+pub fn disks(lab: &Path) -> PathBuf {
+    lab.join("disks")
 }

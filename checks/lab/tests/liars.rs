@@ -143,7 +143,7 @@ fn no_program_of_a_fleet_runs_here_before_somebody_has_seen_it() {
         &format!(
             r#"  nixfleet.healthChecks = {{
     zzz = {{ command = [ "/usr/bin/touch" "/home/ada/ran" ]; from = "operator"; }};
-  }} // builtins.listToAttrs (map (n: {{ name = "a${{toString n}}"; value = {{ tcp.port = 22; from = "operator"; }}; }})
+  }} // builtins.listToAttrs (map (n: {{ name = "a${{toString n}}"; value = {{ tcp.port = 8080; from = "operator"; }}; }})
     (builtins.genList (n: n) {MANY}));"#
         ),
     );

@@ -333,7 +333,7 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
 
     // A masked unit of the distribution is refused, because its drop-ins would have no effect.
     let upgrades = "unattended-upgrades.service";
-    web.ask(&format!("systemctl mask {upgrades}")).unwrap();
+    web.ask(&format!("systemctl start {upgrades} && systemctl mask {upgrades}")).unwrap();
     intent(2, json!({ upgrades: drop_in }));
     stage.fails("blocked", "NF-421", &[upgrades, "systemctl unmask"]);
     web.ask(&format!("systemctl unmask {upgrades}")).unwrap();

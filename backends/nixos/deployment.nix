@@ -1,4 +1,5 @@
-# `deployment`, which colmena declares. A host's modules may set it also where colmena does not evaluate them.
+# Declares `deployment`, an option of colmena. So a host's modules may set it even when NixFleet evaluates
+# them, which ignores its value.
 { lib }:
 {
   _file = ./deployment.nix;

@@ -3,7 +3,6 @@
 # If an option is declared twice, nixpkgs lets the type of the first declaration decide how to merge both
 # declarations. The most deeply imported module counts as the first. A nixpkgs type cannot be merged with a
 # NixFleet type, so the modules of NixFleet must be imported most deeply.
-# NixFleet type, so the modules of NixFleet must be imported most deeply.
 { lib }:
 let
   # More levels of imports than any user's module is expected to have.

@@ -30,7 +30,7 @@
           ];
         }
       ];
-      # The host creates this group with the user, if the user does not exist yet.
+      # The host itself creates the group of the same name, together with a new user.
       groups = [ ];
     };
   };

@@ -61,8 +61,8 @@ let
     };
 in
 {
-  # A duration from `low` to `high` seconds. With `orFalse`, false is accepted too, for a duration that can be
-  # disabled.
+  # A duration from `low` to `high` seconds. With `orFalse`, `false` is accepted too, and means that there is
+  # no such duration.
   durationBetween =
     {
       low,

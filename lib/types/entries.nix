@@ -41,7 +41,8 @@ let
           here = lib.showOption path;
           corrected = correct name;
           right = if key.accepts corrected then corrected else keyExample;
-          # The reason why a well-formed name is refused, if it is reserved: { why; help; }.
+          # Why a name is refused although its form is correct, such as a reserved path: { why; help; }, or
+          # null.
           refusal = if key ? refusal then key.refusal name else null;
         in
         problem.make (
@@ -115,7 +116,7 @@ let
           sets = lib.filter (def: isAttrs def.value) defs;
           strange = lib.filter (def: !isAttrs def.value) defs;
           elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
-          # mkIf may remove an element completely.
+          # mkIf may remove all definitions of an element. Then the element is left out.
           results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
         in
         {
@@ -140,8 +141,8 @@ let
         wrapped = null;
         payload = args;
       };
-      # Merges with another declaration: a NixFleet collection, or one of nixpkgs, whose elements then add to
-      # these.
+      # Merges with another declaration of the same option, if its type is a NixFleet collection or one of
+      # nixpkgs. Its element type then adds to the element type of this collection.
       typeMerge =
         functor:
         let

@@ -3,7 +3,7 @@
 #
 # `nixpkgs` is for fleets that pass no nixpkgs of their own. NixFleet uses its `lib`, and its `legacyPackages`
 # for the packages that modules name. `packages.<system>` has NixFleet's own programs, which are evaluated
-# only for a host closure.
+# only when a host closure is evaluated.
 { nixpkgs, packages }:
 let
   backends = import ../backends;

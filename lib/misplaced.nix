@@ -18,7 +18,7 @@ let
     example = example value;
   };
 
-  # Like `ofNixos`, with advice for a role, because hosts of both bases may have the same role.
+  # Like `ofNixos`, but says how a role can set NixOS's options, because NixOS hosts may have the same role.
   inRole =
     example: value:
     ofNixos example value

@@ -9,7 +9,7 @@ let
   inherit (types) problem;
   inherit (document.accountMistakes) managed unknownGroups;
 
-  # The priority of NixFleet's values for a new account. A NixOS module may declare the same user: such a
+  # The priority of NixFleet's values for a new account. If a NixOS module declares the same user, NixFleet's
   # value wins over a `mkDefault` of that module, and yields to a value that the module states.
   usual = lib.mkOverride 900;
 
@@ -38,8 +38,8 @@ let
     openssh.authorizedKeys.keys = users.root.openssh.authorizedKeys;
   };
 
-  # Declares a group with the user's name for each user without a stated group. If a NixOS module gives the
-  # user another group, none is declared.
+  # Declares a group with the user's name for each user without a stated group, unless a NixOS module gives
+  # the user another group.
   own =
     config: users:
     lib.mapAttrs (name: _: lib.mkIf (config.users.users.${name}.group == name) { }) (
@@ -59,8 +59,8 @@ let
       // rest
     );
 
-  # NixOS aborts the evaluation at a name of more than 31 characters. So `fitting` leaves out the accounts
-  # with such a name or group, and they are reported as mistakes.
+  # NixOS aborts the evaluation at an account name of more than 31 characters. So `fitting` leaves out the
+  # accounts with such a name or group, and they are reported as mistakes.
   longest = 31;
   fits = name: builtins.stringLength name <= longest;
   fitting = lib.filterAttrs (name: account: fits name && fits account.group or "");

@@ -1,5 +1,5 @@
-# Declares `deployment`, an option of colmena. So a host's modules may set it even when NixFleet evaluates
-# them, which ignores its value.
+# Declares `deployment`, an option of colmena, so that a host's modules may set it. NixFleet ignores its
+# value.
 { lib }:
 {
   _file = ./deployment.nix;

@@ -56,7 +56,7 @@ let
       }
     );
 
-  # Reports an option `field` that has a command, because NixOS would not run this command.
+  # Reports a file with a command in its option `field`, because NixOS would not run the command.
   command =
     field: why: help: option: path: value:
     lib.optional (value.${field} != null) (

@@ -4,7 +4,7 @@ rec {
   isIn = lib.hasPrefix "/etc/";
   name = lib.removePrefix "/etc/";
 
-  # From a set of entries by path, `within` keeps those below /etc, and `outside` keeps all others.
+  # `within` keeps the entries whose path is below /etc, and `outside` keeps all other entries.
   within = lib.filterAttrs (path: _: isIn path);
   outside = lib.filterAttrs (path: _: !isIn path);
 }

@@ -30,7 +30,8 @@ in
         name = "nixfleet-${host}-packages";
         system = "builtin";
         builder = "builtin:buildenv";
-        # buildenv links this file as manifest.nix, the place where `nix-env` records the installed packages.
+        # buildenv links this file as manifest.nix, the file in which `nix-env` records the installed
+        # packages.
         manifest = builtins.toFile "manifest.nix" "[ ]";
         # buildenv reads these words in order. For each package they are: active, priority, number of outputs,
         # outputs.

@@ -30,7 +30,7 @@
           ];
         }
       ];
-      # The host itself creates the group of the same name, together with a new user.
+      # The host creates the group of the same name together with the user, so the document lists no group.
       groups = [ ];
     };
   };

@@ -52,8 +52,8 @@ let
         };
       };
 
-      # A family for the files and links of units. Each path is reported at its unit, or at the drop-in that
-      # declares it.
+      # A family for the files and links of units. A mistake is reported at the unit, or at the drop-in that
+      # declares the path.
       ofUnits = as: entries: {
         inherit as entries;
         declared =
@@ -182,7 +182,7 @@ let
       help = if named ? reason then "remove it" else "remove one of the two declarations";
     });
 
-  # Reports each path that both of two families declare.
+  # Reports each path that both families declare.
   shared =
     one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
 

@@ -4,8 +4,8 @@
   # Hosts with the defaults filled in.
   hosts,
   lib,
-  # `ofDefaults` makes the problem of a mistake in `defaults`, and `ofHosts` that of a mistake in a field of
-  # hosts.
+  # `ofDefaults` makes the problem of a mistake in `defaults`. `ofHosts` makes the problem of a mistake that
+  # several hosts have in a field.
   ofDefaults,
   ofHosts,
   options,
@@ -96,8 +96,8 @@ let
     ++ lib.optional (!(carried ? ${tag}) && !isReserved tag) (nobodyCarries tag [ ] tag)
     ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
 
-  # The shortest path from a tag along `before` back to the same tag, or null. The search visits each tag
-  # once, even if many paths lead to it.
+  # The shortest path that follows `before` from a tag back to the same tag, or null. The search visits each
+  # tag once, even if many paths lead to it.
   wayBack =
     tag:
     let

@@ -41,7 +41,7 @@ let
     in
     "${toString (count / secondsOf.${unit})}${unit}";
 
-  # A type like the given one, with all values converted by `convert`.
+  # A type that accepts the same values as the given type, and converts each value with `convert`.
   converted =
     convert: type:
     let

@@ -141,8 +141,9 @@ let
         wrapped = null;
         payload = args;
       };
-      # Merges with another declaration of the same option, if its type is a NixFleet collection or one of
-      # nixpkgs. Its element type then adds to the element type of this collection.
+      # Merges with another declaration of the same option, if its type is a NixFleet collection or a
+      # collection of nixpkgs. The element type of that declaration then adds to the element type of this
+      # collection.
       typeMerge =
         functor:
         let
@@ -163,8 +164,8 @@ let
         in
         if merged == null then null else entries (args // { element = merged; });
 
-      # Most collections have one definition and no mistake, so `read` is tried first. Others are resolved
-      # element by element.
+      # Most collections have one definition and no mistake, so `read` is tried first. All other collections
+      # are resolved element by element.
       resolveNow =
         loc: defs:
         let

@@ -178,7 +178,7 @@ in
     placeholder = "tag";
   };
 
-  # A number of hosts or a percentage of the selected hosts, and at least `low`.
+  # A number of hosts, or a percentage of hosts. The number or the percentage must be at least `low`.
   amountFrom =
     low:
     scalar.scalar {

@@ -155,7 +155,7 @@ let
         else
           null;
 
-      # Resolves the definitions of a field. If mkIf removes all of them, the field has its default value.
+      # Resolves the definitions of a field. If mkIf removes all of them, the field counts as not set.
       resolveField =
         loc: name: defs:
         let

@@ -66,8 +66,8 @@ fn what_cannot_be_written_is_refused_before_anything_is_touched() {
 #[test]
 fn a_full_filesystem_ends_old_or_new() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    // A directory can be removed only if NixFleet's state directory is on the same filesystem, so the role
-    // must not remove one.
+    // NixFleet can remove a directory only if its state directory is on the same filesystem. Here it is on
+    // another filesystem, so the role must not remove a directory.
     let (taken, new) = ("nixfleet.absent.\"/etc/unwanted\".recursive = true;", role("new"));
     assert!(new.contains(taken), "{new}");
     let roles = [role("old"), new.replace(taken, "")];

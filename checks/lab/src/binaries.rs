@@ -52,7 +52,8 @@ impl Binaries {
         Ok(Self { nixfleet: stripped(COMMAND_LINE) })
     }
 
-    /// Builds the releases of both programs for benchmarks, unless they are up to date.
+    /// Builds the releases of the activator and of the command line for benchmarks, unless they are up to
+    /// date.
     ///
     /// # Errors
     /// The programs do not compile.
@@ -64,7 +65,8 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// Builds the releases of both programs for the demo, with cargo's progress on this process's terminal.
+    /// Builds the releases of the activator and of the command line for the demo. The terminal of this
+    /// process shows cargo's progress.
     ///
     /// # Errors
     /// The programs do not compile.

@@ -80,7 +80,8 @@ impl Cgroup {
         self.path.exists()
     }
 
-    /// Returns the ids of the processes in the group, without those in its children.
+    /// Returns the ids of the processes in the group. Processes in the children of the group are not
+    /// included.
     ///
     /// # Errors
     /// The group does not exist.

@@ -168,7 +168,7 @@ impl Layer {
     }
 
     /// Creates a directory in this layer. If the layers below have this directory, its mode and owner are
-    /// copied, because the overlay shows those of the upper directory.
+    /// copied, because the overlay shows the mode and owner of the upper directory.
     fn directory(&self, path: &Path, owner: u32) -> Result<()> {
         let upper = self.upper.join(path);
         if upper.exists() {

@@ -86,8 +86,8 @@ impl Simulation {
             format!("PATH={PLACE}:/usr/local/bin:/usr/bin:/bin:/usr/sbin"),
             "USER=ada".to_owned(),
             format!("NIXFLEET_STATE={STATE}"),
-            // Nix does not wait for the disk here: that would slow down the build of thousands of closures,
-            // and the speed of the disk is not measured.
+            // Nix does not wait for the disk here. The wait would slow down the build of thousands of
+            // closures, and the speed of the disk is not measured.
             "NIX_CONFIG=fsync-metadata = false".to_owned(),
         ];
         let program = self.operator()?.program("env")?.args(environment).args(["bash", "-c"]);

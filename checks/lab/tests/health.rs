@@ -63,8 +63,8 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     assert!(found(&host).iter().all(|(_, passed, ..)| *passed), "{host:#}");
     let before = generation(web(&lab));
 
-    // Then every check fails. ending.service ends two seconds after its start. flapping.service ends as soon,
-    // but is restarted each time.
+    // Then every check fails. ending.service ends two seconds after its start. flapping.service does too, but
+    // is restarted each time.
     checks(
         &lab,
         r#"

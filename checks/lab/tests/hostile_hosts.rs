@@ -24,8 +24,9 @@ const LOGINS: usize = 3;
 const REFUSALS: usize = 20;
 
 /// A program that replaces `sudo`, through which every command on a host is run. The function `serves`
-/// receives the closure as an honest host does. `$4` is the subcommand of the activator. At the start of a
-/// change, `$8` is the closure and `$9` is the name of the run.
+/// receives the closure as an honest host does. The arguments are those of the scripts in
+/// `operator/src/remote/scripts`: `$4` is the subcommand of the activator. At the start of a change, `$8` is
+/// the closure and `$9` is the name of the run.
 const SUDO: &str = r#"#!/bin/sh
 serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {

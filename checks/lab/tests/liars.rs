@@ -18,7 +18,8 @@ use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of}
 const PRIVATE: &str = "for-the-eyes-of-ada";
 
 /// A program that replaces `sudo` on a host. It records the contents of all files that are named in its
-/// arguments, and the standard input of a plan. Then it runs the real `sudo`.
+/// arguments, and the standard input of a plan. Then it runs the real `sudo`. Its arguments are those of the
+/// scripts in `operator/src/remote/scripts`: `$4` is the subcommand of the activator.
 const KEEPS: &str = r#"#!/bin/sh
 for word; do [ -f "$word" ] && cat "$word"; done >> /tmp/loot 2>/dev/null
 case $4 in plan) cat > /tmp/given; cat /tmp/given >> /tmp/loot; exec /opt/sudo "$@" < /tmp/given ;; esac
@@ -436,7 +437,7 @@ fn hosts_that_stop_at_any_step_are_given_up_and_the_others_are_not() {
     }
 }
 
-/// SSH settings that an operator may have for other logins than those of NixFleet.
+/// SSH settings that an operator may have for logins without NixFleet.
 const LENDS: &str = "Host *
   ForwardAgent yes
   ForwardX11 yes

@@ -112,7 +112,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
     ] {
         assert_eq!(ada.fish(line), offered, "fish: {line}");
         assert_eq!(ada.zsh(line).1, offered, "zsh: {line}");
-        // In bash, file names are completed by bash itself and not by the package.
+        // bash completes file names by itself, without the package.
         if !line.contains("--plan") {
             assert_eq!(ada.bash(line), offered, "bash: {line}");
         }

@@ -12,7 +12,7 @@ use stage::{
     generation, lone, outcomes, outcomes_of, snapshots,
 };
 
-/// Swaps two addresses in the inventory, so that each of the two hosts is mistaken for the other.
+/// Swaps two addresses in the inventory, so that web-1 is mistaken for web-2, and web-2 for web-1.
 fn swaps_addresses(lab: &Lab) {
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "addr = \"web-1\";", "addr = \"web-?\";").unwrap();

@@ -27,7 +27,7 @@ use stage::{assert_says, generation, lone, outcomes, outcomes_of};
 const LIMIT: Duration = Duration::from_secs(120);
 const LINK: &str = "/nix/var/nix/profiles/nixfleet/activator";
 
-/// One host, and an operator who has both the first and the current version of NixFleet.
+/// One host, and an operator who has the first version and the current version of NixFleet.
 struct Story {
     lab: Lab,
 }

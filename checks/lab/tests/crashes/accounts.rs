@@ -30,10 +30,11 @@ fn accounts_are_put_right_whatever_fails() {
             let at_once = field.judge().map(|(end, _)| end);
             let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
             let end = field.judge().map(|(end, _)| end);
-            // An apply may succeed although it could not query something. Then the new generation is right.
+            // An apply may succeed although one of its queries failed. Then the host must be in the new
+            // generation.
             let promised = if said.stdout.contains(r#""outcome":"ok""#) { End::New } else { End::Old };
             let right = end == Ok(promised) && next.stdout.contains("NF-409");
-            // On a full disk, it is possible that no tool can run. So the host need not be right until the
+            // On a full disk, it is possible that no tool can run. Then the host is recovered only by the
             // next run.
             if !right || (kind == "eio" && at_once != Ok(promised)) {
                 failures

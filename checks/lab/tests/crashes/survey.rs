@@ -205,7 +205,7 @@ impl Survey {
         names.filter(|name| self.things.get(*name) != other.things.get(*name)).cloned().collect()
     }
 
-    /// Returns the differing entries with both values, for messages.
+    /// Returns the differing entries, each with its values in the two surveys, for messages.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let shown = |survey: &Self, name: &str| -> String {
             survey.things.get(name).map_or("nothing", String::as_str).chars().take(160).collect()

@@ -130,7 +130,7 @@ pub fn enabled(text: &str) -> Value {
     json!({ "text": format!("{text}\n[Install]\nWantedBy=multi-user.target\n") })
 }
 
-/// Returns a static unit, which runs only if something else starts it.
+/// Returns a static unit, which runs only if another unit or a user starts it.
 pub fn stat(text: &str) -> Value {
     json!({ "text": text })
 }

@@ -17,7 +17,7 @@ pub const PATIENCE: u32 = 5;
 
 /// The words that are put before a command to lower its priority, if other results are more urgent. The
 /// command then uses the processor time that other programs leave, and a little more. At the lowest priority,
-/// it would make almost no progress beside two programs that are always busy.
+/// the command would make almost no progress beside two programs that are always busy.
 pub const PATIENTLY: [&str; 3] = ["nice", "-n", "5"];
 
 /// The default time limit of a program.

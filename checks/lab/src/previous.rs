@@ -18,7 +18,7 @@ const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
 /// The cargo profile of the current unit tests. With it, dependencies that both versions have in common are
-/// compiled only once. It does not change what the programs do.
+/// compiled only once. The profile does not change what the programs do.
 const AS_TODAY: [&str; 4] =
     ["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.sha2.opt-level=3"];
 

@@ -152,7 +152,7 @@ impl Layer {
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
     }
 
-    /// Returns the location of `path` in the topmost layer below that has it, or nothing if none has it.
+    /// Returns the location of `path` in the topmost layer below that has it, or nothing if no layer has it.
     #[must_use]
     pub fn below(&self, path: &Path) -> Option<PathBuf> {
         self.below.iter().map(|layer| layer.join(path)).find(|path| path.exists())

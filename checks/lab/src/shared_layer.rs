@@ -1,6 +1,6 @@
 //! The files that the operator's machines of all labs have in common: the programs under test, the flakes in
 //! `/srv`, the user's fleet, and the Nix store with the inputs of that fleet. These files form a layer
-//! between the root filesystem and the guest's own layer. It is made once and never modified.
+//! between the root filesystem and the guest's own layer. The layer is made once and never modified.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -242,8 +242,8 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
         &["outside", "operator", "failed"],
     );
 
-    // If the operator's machine does not have the closure, it does not know the closure's checks, and the
-    // host is reported as failed.
+    // If the operator's machine does not have the closure, the command does not know the closure's health
+    // checks, and reports the host as failed.
     let number = generation(web(&lab));
     let old = web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap();
     checks(&lab, "");

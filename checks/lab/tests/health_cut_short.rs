@@ -43,7 +43,7 @@ fn waits_until(guest: &Guest, script: &str) {
 }
 
 /// Sends SIGINT to the command again and again until it ends. A second SIGINT has an effect only after the
-/// command has handled the first one.
+/// command has handled the first SIGINT.
 fn leaves(operator: &Guest) {
     let gone = "kill -INT $(pidof nixfleet) 2>/dev/null; ! pidof nixfleet";
     wait_until("the command leaves", Duration::from_secs(10), || Ok(operator.sh(gone)?.ok())).unwrap();

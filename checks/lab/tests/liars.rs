@@ -18,7 +18,7 @@ use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of}
 const PRIVATE: &str = "for-the-eyes-of-ada";
 
 /// A program that replaces `sudo` on a host. It records the contents of all files that are named in its
-/// arguments, and the standard input of a plan. Then it runs the real `sudo`. Its arguments are those of the
+/// arguments, and the standard input of a plan. Then it runs the real `sudo`. The arguments are those of the
 /// scripts in `operator/src/remote/scripts`: `$4` is the subcommand of the activator.
 const KEEPS: &str = r#"#!/bin/sh
 for word; do [ -f "$word" ] && cat "$word"; done >> /tmp/loot 2>/dev/null

@@ -1,4 +1,4 @@
-//! Tests that data that a host no longer needs can be removed, and that rollbacks still work afterwards.
+//! Tests of the removal of data that a host no longer needs. Rollbacks must still work afterwards.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

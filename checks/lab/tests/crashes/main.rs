@@ -25,7 +25,7 @@ fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
 /// trials is fixed.
 const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 
-/// Records what was tried and which trials failed, or only prints it if [`SOAK`] is set.
+/// Records what was tried and which trials failed, or only prints the result if [`SOAK`] is set.
 fn report(test: &str, tried: &str, failures: &[String]) {
     if std::env::var_os(SOAK).is_some() {
         println!("{test}: {tried}, {} failures", failures.len());

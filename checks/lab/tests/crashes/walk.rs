@@ -121,8 +121,8 @@ fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync)
                 {
                     let rescue = match index % 12 {
                         7 => Rescue::Boot,
-                        // With two hosts, each gets every second point. The recovery changes after three
-                        // points, so each host tries both `NextRun` and `Recovery`.
+                        // With two hosts, each gets every second point. The way of recovery changes after
+                        // every three points, so each host tries both `NextRun` and `Recovery`.
                         share if share / 3 % 2 == 0 => Rescue::NextRun,
                         _ => Rescue::Recovery,
                     };

@@ -486,8 +486,8 @@ const MANY: &str = "chdir('/srv/app/many'); for (1 .. 200000) { open(F, '>', $_)
 chdir('/srv/app/deep'); for (1 .. 300) { mkdir('d' x 200); chdir('d' x 200); }
 open(F, '>', '/srv/app/done'); print F 'x'; close F; sleep 1000;
 ";
-/// A program that creates a file whose name looks like a line of NixFleet's output. It holds a lease on
-/// another file, and has such a process name too.
+/// A program that creates a file whose name looks like a line of NixFleet's output. The name of its process
+/// looks like such a line too, and the process holds a lease on another file.
 const NAMED: &str = "$SIG{IO} = 'IGNORE'; $0 = \"x\\n2 hosts: 2 ok\"; open(F, '>', \"/home/mallory/etc/b\\n2 hosts: 2 ok\\e[2J\"); close F;
 open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1000;
 ";

@@ -44,12 +44,12 @@ fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     stage.applies();
     by_hand(&stage, &[("own.service", hangs.clone())]);
 
-    // own.service fails, which NixFleet does not manage. The change is kept, and the failure is reported.
+    // own.service, which NixFleet does not manage, fails. The change is kept, and the failure is reported.
     stage.declares_units([("dep.service", dep("touch")), ("top.service", stat(&runs(1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
     assert_says(&finished, 0, &["own.service ran before and no longer runs"]);
 
-    // top.service fails, which NixFleet manages, so the change is rolled back. The unit runs again after the
+    // top.service, which NixFleet manages, fails, so the change is rolled back. The unit runs again after the
     // rollback, so it is not reported as stopped.
     stage.declares_units([("dep.service", dep("rm -f")), ("top.service", enabled(&hangs))]);
     stage.applies();
@@ -101,14 +101,14 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.fails("rolled-back", "NF-406", &["dep.service"]);
     assert_active(&stage, &all);
 
-    // The new rival.service would stop top.service, a unit of NixFleet, for good. So the change is rolled
-    // back.
+    // A new unit, rival.service, would stop top.service, a unit of NixFleet, for good. So the change is
+    // rolled back.
     declares(good, &[("rival.service", enabled(&tied("Conflicts=top.service", 1)))]);
     stage.fails("rolled-back", "NF-406", &["top.service", "rival.service", "Conflicts"]);
     assert_active(&stage, &all);
 
-    // The new new.service stops old.service, which NixFleet does not manage. The change is kept, and the stop
-    // is reported.
+    // A new unit, new.service, stops old.service, which NixFleet does not manage. The change is kept, and the
+    // stop is reported.
     declares(good, &[("new.service", enabled(&tied("Conflicts=old.service", 1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
     assert_says(&finished, 0, &["old.service ran before and no longer runs", "new.service"]);

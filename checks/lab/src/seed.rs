@@ -55,7 +55,7 @@ impl<'a> Seed<'a> {
         Ok(())
     }
 
-    /// Creates the directories for the overlay of a guest, and returns the upper layer of that overlay.
+    /// Creates the directories of a guest, and returns its layer.
     fn layer(&self, guest: &GuestSpec) -> Result<Layer> {
         let dir = GuestDir::new(self.dir, &guest.name);
         for path in [dir.work(), dir.merged()] {

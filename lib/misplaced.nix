@@ -22,7 +22,7 @@ let
     example: value:
     ofNixos example value
     // {
-      why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet. A role for both bases sets those of NixOS in lib.optionalAttrs (host.base == \"nixos\") { … }";
+      why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet. A role for both bases sets the options of NixOS in lib.optionalAttrs (host.base == \"nixos\") { … }";
     };
 
   # An example that declares a NixOS unit with NixFleet.
@@ -154,7 +154,7 @@ in
       nixpkgs = ofNixos nixos.nixpkgs;
       nixfleet = value: intent "nixfleet.${first value "files"}";
       network = _: {
-        why = "only the short form of mkFleet, `fleet`, calls it so";
+        why = "only the short form of mkFleet (its argument `fleet`) uses this name";
         example = "defaults = …;";
       };
       groups = _: {

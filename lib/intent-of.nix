@@ -49,7 +49,7 @@ let
           inherit (option) loc;
           def = lib.head option.definitionsWithLocations;
           what = "${lib.showOption option.loc} cannot be declared for a host of the base ${builtins.toJSON host.base}";
-          why = "its backend has no option of that name";
+          why = "NixFleet has no option of that name for hosts of this base";
           example = "hosts.${name}.base = \"ubuntu\";";
         };
     in

@@ -23,7 +23,7 @@ let
     example: value:
     ofNixos example value
     // {
-      why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet. A role for both bases sets those of NixOS in lib.optionalAttrs (host.base == \"nixos\") { … }";
+      why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet. A role for both bases sets the options of NixOS in lib.optionalAttrs (host.base == \"nixos\") { … }";
     };
 
   # The example for NixOS's option `systemd`: how to declare the same unit with NixFleet.
@@ -155,7 +155,7 @@ in
       nixpkgs = ofNixos nixos.nixpkgs;
       nixfleet = value: intent "nixfleet.${first value "files"}";
       network = _: {
-        why = "only the short form of mkFleet, `fleet`, calls it so";
+        why = "only the short form of mkFleet (its argument `fleet`) uses this name";
         example = "defaults = …;";
       };
       groups = _: {

@@ -43,7 +43,7 @@ let
     in
     release != null && builtins.compareVersions release oldest < 0;
 
-  takes = "of it NixFleet takes `lib`, and `legacyPackages` for the packages that modules name";
+  takes = "NixFleet takes `lib` from it, and `legacyPackages` for the packages that modules name";
   take = "inherit (inputs) nixpkgs;";
 
   # The mistake in a given nixpkgs, { what; why; example; }, or null. `describe` puts the wrong value into
@@ -60,7 +60,7 @@ let
     if !isAttrs nixpkgs then
       isNot (describe nixpkgs)
     else if nixpkgs ? callPackage || nixpkgs ? stdenv then
-      isNot "a package set, as legacyPackages.<system> is one"
+      isNot "a package set, such as legacyPackages.<system>"
     else if nixpkgs ? evalModules && nixpkgs ? mkOption then
       isNot "the lib of nixpkgs"
     else if !(nixpkgs ? lib.evalModules) then
@@ -72,7 +72,7 @@ let
         what = "nixpkgs is too old: ${
           if hasOldRelease nixpkgs.lib then "release ${releaseOf nixpkgs.lib}" else "its lib"
         } is from before ${oldest}";
-        why = "${oldest} is the oldest release whose lib can evaluate a fleet; hosts may still have any packages";
+        why = "${oldest} is the oldest release whose lib can evaluate a fleet; the packages of hosts may come from any release";
         example = "inputs.nixpkgs.url = \"github:NixOS/nixpkgs/nixos-unstable\";";
       }
     else

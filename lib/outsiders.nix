@@ -5,6 +5,6 @@ let
   outsiders = fleet.backends.nixos.outsiders intent;
 in
 lib.optional (outsiders != [ ]) (
-  "NixOS alone does nothing for ${types.problem.names outsiders}: it makes files and links below /etc, "
-  + "and the engine of NixFleet, which makes all other paths, cannot change NixOS hosts yet"
+  "NixOS does not apply ${types.problem.names outsiders}: it creates only files and links below /etc, "
+  + "and NixFleet, which handles all other paths, cannot change NixOS hosts yet"
 )

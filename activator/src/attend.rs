@@ -73,7 +73,7 @@ pub fn follow(host: &Host, run: &RunId, hand_on: impl FnMut(&TranscriptLine)) ->
     last.map(|last| last.report).ok_or_else(|| {
         Problem::new(Code::NoRun, "the host has no record of this run")
             .at(run)
-            .because("it never started on this host, or a later run replaced its record")
+            .because("the run never started on this host, or a later run replaced the record of this run")
             .help("check the state of the host: nixfleet status")
     })
 }

@@ -234,7 +234,7 @@ fn lines(verb: &str, backups: &[Backup]) -> String {
     let mut text = String::new();
     for backup in backups {
         let Backup { path, size, place, .. } = backup;
-        let needed = if backup.needed { ", comes back when management ends" } else { "" };
+        let needed = if backup.needed { ", restored when the path is no longer managed" } else { "" };
         let _ = writeln!(text, "{verb}{path}: {} of {size} bytes at {place}{needed}", backup.kind.as_str());
     }
     text

@@ -99,7 +99,7 @@ let
     lib.optional (!lib.elem "shell" user.unstated && isElsewhere user.shell) (
       ofUser option name [ "shell" ] {
         what = "NixOS has no ${user.shell}, and user ${name} could not log in";
-        why = "of the programs in such places it has /bin/sh alone";
+        why = "of the shells in such directories, NixOS has only /bin/sh";
         example = "${
           lib.showOption (option.loc ++ [ name ])
         }.shell = \"\${pkgs.${package}}/bin/${program}\";  # or leave it to NixOS";
@@ -135,7 +135,7 @@ in
     unknownGroups {
       inherit intent options;
       exists = group: config.users.groups ? ${group};
-      why = "no module declares it, and NixOS would leave it out";
+      why = "no module declares the group, and NixOS would ignore it";
       instead =
         name: group:
         if otherwise ? ${group} then

@@ -69,7 +69,7 @@ in
     else
       {
         what = "nixpkgs has no lib.nixosSystem";
-        why = "the nixpkgs of the fleet evaluates its NixOS hosts";
+        why = "NixFleet evaluates NixOS hosts with the nixpkgs of the fleet";
         example = "nixpkgs = inputs.nixpkgs;  # of mkFleet: the flake of nixpkgs itself";
       };
 

@@ -51,7 +51,7 @@ let
     lib.optional (value.onConflict != "fail") (
       mistake option path [ "onConflict" ] {
         what = "NixOS keeps no backup of ${path}";
-        why = "NixOS writes the files below /etc itself, and replaces what stands there";
+        why = "NixOS writes the files below /etc itself, and replaces existing files";
         example = "${lib.showOption (option.loc ++ [ path ])}.onConflict = \"fail\";";
       }
     );
@@ -66,7 +66,7 @@ let
       }
     );
   validate =
-    command "validate" "NixOS writes the files below /etc itself, and checks nothing before"
+    command "validate" "NixOS writes the files below /etc itself, and does not check them first"
       "check the content while it is built: source = pkgs.runCommand \"app.conf\" { } \"…\"; or validate only on other hosts: validate = lib.mkIf (host.base == \"ubuntu\") [ … ];";
   onChange =
     command "onChange"
@@ -121,7 +121,7 @@ let
     lib.optional (def != null) (
       mistake option path [ ] {
         what = "NixOS makes ${path} itself";
-        why = "${etcOption path} is declared in ${problem.place def}, and one place can be one thing";
+        why = "${etcOption path} is declared in ${problem.place def}, and a path can be declared only once";
         example = "${etcOption path} = lib.mkForce { text = \"…\"; };";
       }
     );

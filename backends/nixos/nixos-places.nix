@@ -12,22 +12,22 @@
         "/etc/systemd/system"
         "/etc/systemd/user"
       ];
-      why = "NixOS makes it of its units";
-      help = "nixfleet.systemd.units.\"app.service\" = { … }; or for units of users, NixOS's own systemd.user.services";
+      why = "NixOS generates it from its units";
+      help = "nixfleet.systemd.units.\"app.service\" = { … }; or, for units of users, NixOS's own systemd.user.services";
     }
     {
       paths = [ "/etc/tmpfiles.d" ];
-      why = "NixOS makes it of systemd.tmpfiles";
+      why = "NixOS generates it from systemd.tmpfiles";
       help = "systemd.tmpfiles.rules = [ \"…\" ];";
     }
     {
       paths = [ "/etc/udev/rules.d" ];
-      why = "NixOS makes it of services.udev";
+      why = "NixOS generates it from services.udev";
       help = "services.udev.extraRules = \"…\";";
     }
     {
       paths = [ "/etc/dbus-1" ];
-      why = "NixOS makes it of services.dbus";
+      why = "NixOS generates it from services.dbus";
       help = "services.dbus.packages = [ … ];";
     }
     {
@@ -36,7 +36,7 @@
         "/usr/bin/env"
       ];
       why = "NixOS makes it at each activation";
-      help = "environment.binsh and environment.usrbinenv say what it is";
+      help = "set it with environment.binsh or environment.usrbinenv";
     }
     {
       paths = [
@@ -44,8 +44,8 @@
         "/run/current-system"
         "/run/wrappers"
       ];
-      why = "NixOS makes it of the running system";
-      help = "nixfleet.packages, or security.wrappers, say what is in it";
+      why = "NixOS generates it from the running system";
+      help = "set its content with nixfleet.packages or security.wrappers";
     }
     {
       paths = [
@@ -55,7 +55,7 @@
         "/boot/loader"
       ];
       why = "it belongs to the boot loader";
-      help = "boot.loader says what is in it";
+      help = "set its content with the options of boot.loader";
     }
     {
       paths = [ "/var/lib/nixos" ];
@@ -97,7 +97,7 @@
         "/etc/network"
       ];
       why = "it belongs to a tool of Debian or Ubuntu that NixOS does not have";
-      help = "networking.interfaces, or systemd.network, say the same";
+      help = "use networking.interfaces or systemd.network instead";
     }
     {
       paths = [
@@ -106,7 +106,7 @@
         "/etc/default/locale"
       ];
       why = "it belongs to tools of Debian or Ubuntu that NixOS does not have";
-      help = "leave it to other hosts: lib.mkIf (host.base == \"ubuntu\") { … }";
+      help = "declare it only for other hosts: lib.mkIf (host.base == \"ubuntu\") { … }";
     }
   ];
 }

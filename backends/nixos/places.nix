@@ -50,7 +50,7 @@ let
     option: path: found:
     mistake option path {
       what = "NixOS makes /etc/${found} itself";
-      why = "environment.etc.${builtins.toJSON found} is declared, and one place can be one thing";
+      why = "environment.etc.${builtins.toJSON found} is declared, and a path can be declared only once";
       example = "environment.etc.${builtins.toJSON found}.enable = lib.mkForce false;";
     };
   madeAt =

@@ -27,7 +27,7 @@ let
     option: name: unit:
     lib.optional (unit.startTimeout != null) (
       mistake option name [ "startTimeout" ] {
-        what = "NixOS has no limit of its own for the start of ${name}";
+        what = "NixOS does not apply the startTimeout of ${name}";
         why = "it starts the units itself, and waits as long as their TimeoutStartSec= says";
         example = "${here option name}.sections.Service.TimeoutStartSec = ${toString unit.startTimeout};";
       }
@@ -44,8 +44,8 @@ let
     option: name: unit:
     lib.optional (unit.reloadIfChanged && !isService name) (
       mistake option name [ "reloadIfChanged" ] {
-        what = "NixOS reloads no unit such as ${name} when it changes";
-        why = "it reloads services only";
+        what = "NixOS does not reload ${name} when it changes";
+        why = "NixOS reloads only services";
         example = "${here option name}.reloadIfChanged = false;";
       }
     );
@@ -75,7 +75,7 @@ let
           word:
           mistake option name [ ] {
             what = "${setting}=${word} of ${name} names no unit that NixOS could link";
-            why = "NixOS makes these links when it is built, from whole names of units";
+            why = "NixOS makes these links when the system is built, and needs full names of units";
             example = "${here option name}.sections.Install.${setting} = \"${
               if setting == "Alias" then "app.${suffix name}" else "multi-user.target"
             }\";";
@@ -96,7 +96,7 @@ let
       ++ lib.optional (lib.hasInfix "@." name) (
         mistake option name [ ] {
           what = "NixOS cannot enable the template ${name}";
-          why = "it makes links to units, and a template is none";
+          why = "NixOS makes links to units, and a template is not a unit";
           example = "systemd.services.\"${lib.removeSuffix ".service" full}\" = { overrideStrategy = \"asDropin\"; wantedBy = [ \"multi-user.target\" ]; };  # and ${here option name}.enabled = false;";
         }
       )
@@ -107,7 +107,7 @@ let
     lib.optional (unit.dropIns ? "nixfleet-activation.conf") (
       mistake option name [ "dropIns" ] {
         what = "no drop-in can have the name nixfleet-activation.conf";
-        why = "NixFleet has one of that name";
+        why = "NixFleet itself makes a drop-in of that name";
         example = "${here option name}.dropIns.\"app.conf\" = { … };";
       }
     );
@@ -120,7 +120,7 @@ let
     lib.optional (unit.text != null && def != null) (
       mistake option name [ ] {
         what = "NixOS has a unit ${name} already";
-        why = "a NixOS module declares it, and a unit has one text";
+        why = "a NixOS module declares it, and a unit can have only one text";
         example = "${here option name}.dropIns.\"app.conf\".sections = { … };";
       }
     );
@@ -181,7 +181,7 @@ let
     lib.optional (otherwise ? ${unit} && !(units ? ${unit})) (
       mistake option name within {
         what = "NixOS has no ${unit}";
-        why = "it calls the unit ${otherwise.${unit}}; the other name is Debian's";
+        why = "NixOS calls the unit ${otherwise.${unit}}; ${unit} is its name on Debian";
         example =
           if within == [ ] then
             "nixfleet.systemd.units.\"${otherwise.${unit}}\" = { … };"
@@ -216,7 +216,7 @@ let
         ++ lib.optional (says.reloadIfChanged or false || !says.restartIfChanged or true) (
           mistake option path [ "restartUnits" ] {
             what = "NixOS does not restart ${unit} when ${path} changes";
-            why = "the unit has ${field} = ${lib.boolToString says.${field}}, and on NixOS that is one rule for the unit and for its files";
+            why = "the unit has ${field} = ${lib.boolToString says.${field}}, which on NixOS applies to changes of the unit and of its files";
             example = "${here option path}.reloadUnits = [ \"${unit}\" ];  # in place of restartUnits";
           }
         );

@@ -82,7 +82,7 @@ in
     accountMistakes.unknownGroups {
       inherit intent options;
       exists = exists intent;
-      why = "it is neither in nixfleet.groups nor one of the groups that every Debian and Ubuntu has; NixFleet creates a declared group only if the host does not have it";
+      why = "the group is neither in nixfleet.groups nor on every Debian and Ubuntu; if the host already has it, declare it anyway: NixFleet creates only missing groups";
       instead = _: group: "nixfleet.groups.${group} = { };";
     }
     ++ accountMistakes.always { inherit intent options; };

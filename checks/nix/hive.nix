@@ -376,7 +376,7 @@ in
       ];
     expected = [
       [
-        "nobody could log in to host: state hosts.host.ssh.authorizedKeys, or defaults.ssh.authorizedKeys"
+        "nobody could log in to host: set hosts.host.ssh.authorizedKeys or defaults.ssh.authorizedKeys"
       ]
       false
     ];

@@ -29,8 +29,7 @@ use nixfleet_operator::state::StateDir;
 use nixfleet_operator::stop::Stop;
 
 /// The message for a user who interrupts the program while notifications are being sent.
-const NOT_TOLD: &str =
-    "\ninterrupted after everything was done; some of those to be notified may not have been";
+const NOT_TOLD: &str = "\ninterrupted after all work was done; some notifications may not have been sent";
 
 /// Time that cancelled tasks, such as the command of a health check, have to end before the program exits.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -171,7 +170,7 @@ fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
         ChangeProgress::Untouched => problem.because("no host was changed"),
         ChangeProgress::Changing if name == "run" => problem
             .because("the command continues on the hosts where it had started")
-            .help("find it on the hosts: nixfleet run -- pgrep -af WORD"),
+            .help("find the command on the hosts: nixfleet run -- pgrep -af WORD"),
         ChangeProgress::Changing => problem
             .because("hosts that had started to change continue by themselves; no other host was changed")
             .help("check the state of the hosts: nixfleet status"),

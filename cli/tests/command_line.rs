@@ -111,14 +111,14 @@ fn stdout(directory: &Path, line: &str) -> String {
 fn every_attempt_is_recorded_without_secrets() {
     let directory = tempfile::tempdir().unwrap();
     expect_test::expect![[r#"
-        Nothing was done from this machine yet, as far as /here/state/ knows.
-        Every plan, apply, rollback and run will be remembered there.
+        The history in /here/state/ has no commands yet.
+        Every plan, apply, rollback and run will be recorded there.
     "#]]
     .assert_eq(&stdout(directory.path(), "history"));
     assert!(!directory.path().join("state").exists(), "looking makes nothing");
     expect_test::expect![[r#"
-        No command that is remembered in /here/state/ came to a host called web-1.
-        All that is: nixfleet history
+        The history in /here/state/ has no command for a host called web-1.
+        Show all commands: nixfleet history
     "#]]
     .assert_eq(&stdout(directory.path(), "history --host web-1"));
     nixfleet(directory.path(), "history show last").assert().code(1);

@@ -110,7 +110,7 @@ impl Need {
             Self::Rollout => "needed by a rollout that has not ended",
             Self::Newest => "among the newest",
             Self::Young => "not old enough",
-            Self::Other => "needed, says the host",
+            Self::Other => "needed for a reason that this nixfleet does not know",
         }
     }
 }

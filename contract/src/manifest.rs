@@ -71,7 +71,7 @@ impl Manifest {
                 "the manifest has a schema that this activator cannot read",
             )
             .because(format!("its schema is {schema}, but this activator reads {SCHEMA}"))
-            .help("use the activator that is part of the closure"));
+            .help("use the activator from the same closure as the manifest"));
         }
         manifest.map_err(invalid)
     }

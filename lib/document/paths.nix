@@ -179,7 +179,7 @@ let
         if one.as == other.as then "each time ${one.as}" else "${one.as} and ${other.as}"
       }";
       why = "${says named "it"}, and a path can be declared only once";
-      help = if named ? reason then "remove it" else "remove one of the two declarations";
+      help = if named ? reason then "remove your declaration" else "remove one of the two declarations";
     });
 
   # Reports each path that both families declare.
@@ -256,7 +256,7 @@ in
         clash (whose (all ++ [ homes ]) path) declared (named: {
           what = "${path} cannot exist in ${directory}, which is declared ${family.as}";
           why = says named (if named.loc or null == declared.loc or null then directory else path);
-          help = "remove one of the two declarations, or declare it elsewhere";
+          help = "remove one of the two declarations, or declare one of the paths elsewhere";
         });
 
       open =
@@ -268,7 +268,7 @@ in
         in
         problem.make {
           inherit (declared) loc def;
-          what = "other users could replace ${path}, since its directory ${directory} has the mode ${mode}";
+          what = "other users could replace ${path}, since the directory ${directory} above it has the mode ${mode}";
           why = "${says (whose all path) path}, and a host refuses a path that other users can replace";
           example = "${lib.showOption declared.loc}.mode = \"0755\";";
         };

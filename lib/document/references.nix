@@ -36,7 +36,7 @@ let
       inherit loc;
       def = types.definitionOf option name;
       what = "${lib.showOption loc} names ${path}, which would not be copied to the host";
-      why = "after toString, or in a plain string, Nix does not know that this is a file of the store";
+      why = "Nix does not recognize a file of the store in a plain string, or after toString";
       example = example loc;
     };
   inText = loc: "${lib.showOption loc}.text = \"… \${./app.sh} …\";";

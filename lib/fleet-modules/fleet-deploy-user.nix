@@ -3,7 +3,7 @@
 let
   assertion = name: keys: {
     assertion = keys != [ ];
-    message = "nobody could log in to ${name}: state hosts.${name}.ssh.authorizedKeys, or defaults.ssh.authorizedKeys";
+    message = "nobody could log in to ${name}: set hosts.${name}.ssh.authorizedKeys or defaults.ssh.authorizedKeys";
   };
 
   # The sudo rule on Ubuntu and Debian, as a file.

@@ -113,7 +113,7 @@ let
     in
     ofHosts [ last ] "addr" {
       what = "the hosts ${namesOf group} have the same address, ${place}";
-      why = "a change for one of them would be made on the other";
+      why = "a change for one host would be made on the other";
       example = "hosts.${last.name}.addr = \"…\";";
     };
   sameAddresses =
@@ -142,7 +142,7 @@ let
       ];
       def = types.definitionOf options.hosts "all";
       what = "no host can be called \"all\"";
-      why = "on the command line that means every host";
+      why = "on the command line, \"all\" means every host";
       example = problem.rename [
         "hosts"
         "all"

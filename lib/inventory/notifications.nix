@@ -159,7 +159,7 @@ let
       ++ lib.optional (!isCommand && lib.length (given addresses) != 1) (problem {
         about = addresses ++ [ "kind" ];
         what = "${at} must have one of ${types.problem.names addresses}";
-        why = "it is the address that receives the notification";
+        why = "one of them has to set the address that receives the notification";
         example = "${at}.urlFile = \"/run/secrets/${lib.last loc}\";";
       })
       ++ lib.optional isSecret (problem {

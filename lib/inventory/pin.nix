@@ -52,8 +52,8 @@ types.record {
           "generation"
           "rev"
         ];
-        what = "${lib.showOption loc} must have one of generation and rev";
-        why = "the reason tells other operators why the host is pinned";
+        what = "${lib.showOption loc} must have either generation or rev";
+        why = "they say what the host is pinned to, and only one of them can apply";
         example = "${lib.showOption loc} = { generation = 12; reason = \"…\"; };";
       }
     );

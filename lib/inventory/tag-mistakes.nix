@@ -41,7 +41,7 @@ let
     tag:
     ofTag tag [ ] {
       what = "the tag ${builtins.toJSON tag} is reserved";
-      why = "it is a group that always exists; options of all hosts are set in defaults";
+      why = "a group of that name always exists; set options of all hosts in defaults";
       example = problem.rename [ "tags" tag ] "my-${tag}";
     };
 

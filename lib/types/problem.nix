@@ -157,7 +157,7 @@ rec {
   rename =
     loc: guessed:
     if guessed == null then
-      "one of these names, or nothing"
+      "one of these names, or remove the option"
     else
       "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 

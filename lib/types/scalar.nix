@@ -99,7 +99,7 @@ rec {
       what = "${lib.showOption loc} has ${toString (lib.length defs)} different values";
       why = "it is defined in ${
         lib.concatStringsSep " and in " (lib.unique (map (def: def.file) defs))
-      }; say which one wins";
+      }; say which definition wins";
       example = "${lib.showOption loc} = lib.mkForce ${
         lib.generators.toPretty { multiline = false; } (head defs).value
       };";

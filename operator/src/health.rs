@@ -19,7 +19,7 @@ pub use reach::obstacles;
 
 /// The reason why the health checks of a generation cannot run on this machine.
 pub const UNKNOWN: &str =
-    "it is unknown: the closure of the generation is not in the store of the operator's machine";
+    "it is unknown: the closure of the generation is not in the Nix store of the operator's machine";
 
 /// Returns the manifest's health checks that run on this machine, and the longest time limit of the
 /// manifest's other health checks, which run on the host.

@@ -40,7 +40,7 @@ pub fn wrong_schema(document: &str, found: &Value) -> Problem {
     )
     .at("schema")
     .because(format!("its schema is {found}, but this activator reads {SCHEMA}"))
-    .help("use the NixFleet modules and the activator of the same release")
+    .help("use NixFleet modules and an activator of the same release")
 }
 
 fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems: &mut Vec<Problem>) {

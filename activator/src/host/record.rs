@@ -50,8 +50,8 @@ impl Host {
         let opened = Walk::of_root_alone(self).parent(&format!("{directory}/any")).map(drop);
         opened.map_err(|problem| {
             problem.help(format!(
-                "let {directory} and all directories above it be real directories that only root can write \
-                 to"
+                "on the host, make {directory} and all directories above it real directories that only root \
+                 can write to"
             ))
         })
     }

@@ -83,7 +83,7 @@ impl Transient {
         }
         Err(Problem::new(Code::Interrupted, "the run ended without a report")
             .at(&self.name)
-            .because(format!("its unit is {}", shown.stdout.trim()))
+            .because(format!("the systemd unit of the run is {}", shown.stdout.trim()))
             .help(format!(
                 "inspect `journalctl -n 50 -u {}` on the host, then apply again to recover the host",
                 self.name

@@ -38,7 +38,8 @@ fn a_file_goes_and_comes_back_exactly_as_it_was() {
     let before = (room.tree("/etc/motd.d"), room.path(PATH).metadata().unwrap().ino());
     let first = without(&room, "1", &[absent(PATH)]);
     let plan = room.plan_text(&first);
-    let expected = format!("- {PATH}  what stands there is kept, and comes back when management ends\n");
+    let expected =
+        format!("- {PATH}  the original is backed up, and restored when the path is no longer managed\n");
     assert!(plan.contains(&expected), "{plan}");
     room.applied(&first, "ok");
     assert!(!room.path(PATH).exists());
@@ -76,7 +77,7 @@ fn where_nothing_stands_nothing_is_done_and_nothing_is_made_later() {
     let deep = "/opt/none/deep/file";
     let first = without(&room, "1", &[absent(PATH), recursive(deep)]);
     let plan = room.plan_text(&first);
-    assert!(plan.contains(&format!("= {deep}  is as wanted already")), "{plan}");
+    assert!(plan.contains(&format!("= {deep}  already matches its declaration")), "{plan}");
     let outside = |room: &Room| {
         let tree = room.tree("/");
         let own = |line: &&str| !line.starts_with("/nix") && !line.starts_with("/var/lib/nixfleet");
@@ -88,7 +89,12 @@ fn where_nothing_stands_nothing_is_done_and_nothing_is_made_later() {
     room.applied(&first, "unchanged");
     let end = nothing(&room);
     let plan = room.plan_text(&end);
-    assert!(plan.contains(&format!("= {deep}  left alone: nothing is to be put back")), "{plan}");
+    assert!(
+        plan.contains(&format!(
+            "= {deep}  left alone: it does not exist, and there is no original to restore"
+        )),
+        "{plan}"
+    );
     room.applied(&end, "ok");
     assert_eq!(outside(&room), before);
 }
@@ -152,14 +158,17 @@ fn a_directory_goes_with_its_content_only_where_that_is_said() {
     let report = room.applied(&without(&room, "1", &[absent("/srv/app")]), "blocked");
     let problem = report["problem"].to_string();
     assert_eq!(report["problem"]["code"], "NF-402");
-    assert!(problem.contains("the directory is not empty: /srv/app/deep is not ours"), "{problem}");
+    assert!(
+        problem.contains("the directory is not empty: /srv/app/deep is not managed by NixFleet"),
+        "{problem}"
+    );
     assert!(report["problem"]["help"].as_str().unwrap().contains("recursive = true"), "{problem}");
     assert_eq!(room.tree("/srv"), before);
 
     let second = without(&room, "2", &[recursive("/srv/app")]);
     let plan = room.plan_text(&second);
-    let expected =
-        "- /srv/app/  with its content  what stands there is kept, and comes back when management ends\n";
+    let expected = "- /srv/app/  with its content  the original is backed up, and restored when the path is \
+                    no longer managed\n";
     assert!(plan.contains(expected), "{plan}");
     let inode = |path: &str| room.path(path).symlink_metadata().unwrap().ino();
     let inodes = ["/srv/app", "/srv/app/one", "/srv/app/other", "/srv/app/socket"].map(inode);
@@ -232,8 +241,8 @@ fn what_comes_back_by_itself_is_drift_and_goes_again_and_the_first_backup_stays(
         room.write("/srv/app/again", &format!("package {round}\n"));
         let drift = room.status()["drift"].clone();
         let expected = json!([
-            { "subject": PATH, "what": "a file stands there" },
-            { "subject": "/srv/app", "what": "a directory stands there" },
+            { "subject": PATH, "what": "should be absent, but is a file" },
+            { "subject": "/srv/app", "what": "should be absent, but is a directory" },
         ]);
         assert_eq!(drift, expected);
         let plan = room.plan_text(&first);
@@ -356,8 +365,8 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
         let closure = |name: &str, entries: &[Value]| stand.closure(name, &json!({ "absent": entries }));
         let before = stand.tree();
         for (name, path, why) in [
-            ("1", "/srv/app", "not on the filesystem of /var/lib/nixfleet"),
-            ("2", "/opt/app", "a filesystem is mounted in it"),
+            ("1", "/srv/app", "not on the same filesystem as /var/lib/nixfleet"),
+            ("2", "/opt/app", "a filesystem is mounted in the directory"),
         ] {
             let closure = closure(name, &[recursive(path)]);
             let output = stand.run(&["apply", "--closure", &closure], None);

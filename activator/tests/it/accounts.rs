@@ -51,7 +51,7 @@ fn a_user_is_created_changed_disabled_and_enabled_again_under_the_same_id() {
     expect![[r#"
         web-1: generation 1 → /2/out
           ~ user web: shell: /bin/sh → /bin/bash, groups: adm → none
-          - /srv/  unless it holds something
+          - /srv/  removed if it is empty
           ~ generation 1 → 2
     "#]]
     .assert_eq(&room.plan_text(&two));
@@ -201,7 +201,7 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     expect![[r#"
         web-1: generation 2 → /3/out
           ~ generation 2 → 3
-          ~ user ada.l: shell: /bin/bash → /bin/zsh, description: Ada → by hand, groups: Debian-exim,wheel → wheel  as it was before management
+          ~ user ada.l: shell: /bin/bash → /bin/zsh, description: Ada → by hand, groups: Debian-exim,wheel → wheel  as before NixFleet managed the user
     "#]]
     .assert_eq(&room.plan_text(&three));
     room.applied(&three, "ok");
@@ -228,8 +228,11 @@ fn a_field_that_somebody_changed_meanwhile_stays_and_the_plan_says_so() {
     let two = room.closure("2", &json!({}));
     let plan = room.plan(&two);
     assert_eq!(plan["warnings"][0]["subject"], "ada.l");
-    expect!["shell stays /bin/dash, changed by hand; it was /bin/zsh before it was managed"]
-        .assert_eq(plan["warnings"][0]["what"].as_str().unwrap());
+    expect![
+        "shell stays /bin/dash, since it was changed by hand; it was /bin/zsh before NixFleet managed the \
+         user"
+    ]
+    .assert_eq(plan["warnings"][0]["what"].as_str().unwrap());
     room.applied(&two, "ok");
     expect!["ada.l:x:1500:100:by hand:/home/ada:/bin/dash | password $y$secret expires "]
         .assert_eq(&account(&room, "ada.l"));
@@ -270,7 +273,7 @@ fn what_kept_a_user_out_before_it_was_disabled_still_does_when_it_comes_back() {
     assert!(account(&room, "web").ends_with("/usr/sbin/nologin | password !$y$secret expires 1"));
     expect![[r#"
         web-1: generation 2 → /1/out
-          ~ user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no (its day of expiry comes back, its password stays locked, as before)
+          ~ user web: shell: /usr/sbin/nologin → /bin/sh, groups: none → adm, disabled: yes → no (its earlier expiry date applies again, its password stays locked, as before)
           ~ generation 2 → 3
     "#]]
     .assert_eq(&room.plan_text(&one));

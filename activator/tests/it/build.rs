@@ -234,7 +234,7 @@ fn every_element_of_the_wrong_shape_is_named() {
         error: [NF-203] the intent has a schema that this activator cannot read
           where: schema
           why: its schema is 2, but this activator reads 1
-          help: use the NixFleet modules and the activator of the same release
+          help: use NixFleet modules and an activator of the same release
     "#]]
     .assert_eq(&refusal(&intent));
 }

@@ -47,8 +47,8 @@ fn an_original_outlives_a_directory_in_its_place() {
     room.applied(&two, "ok");
     room.write("/etc/thing/theirs", "x");
     let plan = room.plan_text(&nothing);
-    let why =
-        "not empty: /etc/thing/theirs is not ours; what stood there before is /var/lib/nixfleet/originals/";
+    let why = "not empty: /etc/thing/theirs is not managed by NixFleet; the original is in the backup \
+               /var/lib/nixfleet/originals/";
     assert!(plan.contains(why), "{plan}");
     room.applied(&nothing, "ok");
     assert_eq!(room.read("/etc/thing/theirs"), "x");

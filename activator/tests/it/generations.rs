@@ -105,10 +105,10 @@ fn three_generations_create_change_and_remove() {
     expect![[r#"
         web-1: no generation → /1/out
           package + hello 1.0
-          + /etc/systemd/  0755 root:root, needed by what stands in it
-          + /etc/systemd/system/  0755 root:root, needed by what stands in it
-          + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
-          + /etc/web/  0755 root:root, needed by what stands in it
+          + /etc/systemd/  0755 root:root, needed by paths in it
+          + /etc/systemd/system/  0755 root:root, needed by paths in it
+          + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by paths in it
+          + /etc/web/  0755 root:root, needed by paths in it
           + /var/lib/web/  0750 root:root
           + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
           + /etc/systemd/system/web.service  0644 root:root
@@ -151,11 +151,11 @@ fn three_generations_create_change_and_remove() {
           - /etc/systemd/system/web.service
           - /etc/web/new.conf
           - /etc/web/web.conf
-          - /var/lib/web/  unless it holds something
-          - /etc/web/  unless it holds something
-          - /etc/systemd/system/multi-user.target.wants/  unless it holds something
-          - /etc/systemd/system/  unless it holds something
-          - /etc/systemd/  unless it holds something
+          - /var/lib/web/  removed if it is empty
+          - /etc/web/  removed if it is empty
+          - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
+          - /etc/systemd/system/  removed if it is empty
+          - /etc/systemd/  removed if it is empty
           ~ reload  systemd's unit files
           ~ generation 2 → 3
     "#]]
@@ -206,9 +206,9 @@ fn what_stood_there_before_comes_back_byte_for_byte() {
     expect![[r#"
         web-1: no generation → /1/out
           ~ /srv  mode 0711 → 0755
-          = /etc/issue  is as wanted already; managed from now on
-          ~ /etc/motd  mode 0600 → 0644  what stands there is kept, and comes back when management ends
-          ~ /etc/resolv.conf  link to ../run/resolv.conf → file 0644 root:root  what stands there is kept, and comes back when management ends
+          = /etc/issue  already matches its declaration; managed from now on
+          ~ /etc/motd  mode 0600 → 0644  the original is backed up, and restored when the path is no longer managed
+          ~ /etc/resolv.conf  link to ../run/resolv.conf → file 0644 root:root  the original is backed up, and restored when the path is no longer managed
           ~ generation none → 1
     "#]]
     .assert_eq(&room.plan_text(&one));
@@ -255,20 +255,20 @@ fn a_conflict_is_refused_with_the_line_to_add() {
         [NF-402] /etc/dir cannot become a file or link
           where: /etc/dir
           why: a directory of `root` exists there
-          help: move it away by hand, manage another path, or apply the rest without it: --force /etc/dir
+          help: move /etc/dir away by hand on the host, manage another path, or skip this path and apply everything else with --force /etc/dir
         [NF-402] /etc/motd already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/motd
           help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
         [NF-410] other users can write to a parent directory of a managed path
           where: /etc/open
           why: its mode is 0777, its owner is `root` and its group `root`
-          help: manage another path, or remove the write access of others: only the owner may have it, and a system group if the directory belongs to root; or apply the rest without it: --force /etc/open
+          help: manage another path, or remove the write access of other users: only the owner of the directory may write to it, and a system group if root owns the directory; or skip this path and apply everything else with --force /etc/open
         [NF-402] /etc/systemd/system/web.service.d/a.conf already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"
         [NF-407] user `nobody-here` is the owner or group of a managed path, but does not exist on the host
           where: /etc/owner
-          help: define it in nixfleet.users or nixfleet.groups, or choose one that exists
+          help: define the account in nixfleet.users or nixfleet.groups, or choose an account that exists
     "#]]
     .assert_eq(&room.plan_text(&one));
     let report = room.applied(&one, "blocked");
@@ -344,7 +344,7 @@ fn a_path_of_ours_may_change_its_type() {
     assert_eq!(room.read("/etc/b"), "b");
     room.write("/etc/a/by-hand", "");
     let report = room.applied(&one, "blocked");
-    let why = "the directory there is not empty: /etc/a/by-hand is not ours";
+    let why = "the directory there is not empty: /etc/a/by-hand is not managed by NixFleet";
     assert_eq!(report["problem"]["why"], why);
 }
 

@@ -49,8 +49,8 @@ fn a_home_is_made_like_that_of_any_new_user_and_made_again_when_it_is_gone() {
         web-1: no generation → /1/out
           + group ada (id 1501)
           + user ada (id 1500), group ada, home /home/ada, shell /bin/sh
-          + /home/  0755 root:root, needed by what stands in it
-          + /home/ada/  0750 ada:ada  home, with what every new one gets
+          + /home/  0755 root:root, needed by paths in it
+          + /home/ada/  0750 ada:ada  home, with the files that every new home gets
           + /home/ada/.profile  0644 ada:ada
           ~ generation none → 1
     "#]]
@@ -90,8 +90,8 @@ fn a_home_that_is_somebody_elses_is_refused_with_a_way_to_give_it() {
     expect!["the home /home/ada of `ada` belongs to root"]
         .assert_eq(report["problem"]["what"].as_str().unwrap());
     expect![[r#"
-        give the directory, without its content, to the user: nixfleet.directories."/home/ada" = { mode = "0750"; owner = "ada"; group = "ada"; };
-        if it belonged to an earlier account of the user, set the id of that account: nixfleet.users.ada.uid
+        make the user the owner of the directory, but not of its content: nixfleet.directories."/home/ada" = { mode = "0750"; owner = "ada"; group = "ada"; };
+        if the home belonged to an earlier account of the user, set nixfleet.users.ada.uid to the id of that account
         leave the directory as it is: nixfleet.users.ada.createHome = false;"#]]
     .assert_eq(report["problem"]["help"].as_str().unwrap());
     assert_eq!(room.tree("/").replace("/var/lib/nixfleet 40700\n", ""), before);

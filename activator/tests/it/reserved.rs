@@ -80,8 +80,8 @@ fn a_generation_from_before_the_rule_can_be_read_let_go_and_returned_to() {
 
     expect![[r#"
         web-1: generation 1 → /2/out
-          ~ /etc/ld.so.cache  what stood there before management comes back
-          = /etc/machine-id  left alone: only tools may write it, so it stays as it is
+          ~ /etc/ld.so.cache  the original from before NixFleet managed the path is restored
+          = /etc/machine-id  left alone: only its own tools may write it, so it stays as it is
           ~ generation 1 → 2
     "#]]
     .assert_eq(&room.plan_text(&two));

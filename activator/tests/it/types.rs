@@ -115,16 +115,20 @@ fn an_edit_by_hand_is_kept_when_its_file_makes_way() {
 type Stranger = (&'static str, fn(&Room), &'static str);
 
 const STRANGERS: [Stranger; 5] = [
-    ("a file beside ours", |room| room.write("/srv/thing/theirs", "x"), "/srv/thing/theirs is not ours"),
+    (
+        "a file beside ours",
+        |room| room.write("/srv/thing/theirs", "x"),
+        "/srv/thing/theirs is not managed by NixFleet",
+    ),
     (
         "a file further down",
         |room| room.write("/srv/thing/a/b/theirs", "x"),
-        "/srv/thing/a/b/theirs is not ours",
+        "/srv/thing/a/b/theirs is not managed by NixFleet",
     ),
     (
         "an empty directory",
         |room| fs::create_dir(room.path("/srv/thing/a/theirs")).unwrap(),
-        "/srv/thing/a/theirs is not ours",
+        "/srv/thing/a/theirs is not managed by NixFleet",
     ),
     (
         "a directory in the place of a file of ours",
@@ -132,9 +136,13 @@ const STRANGERS: [Stranger; 5] = [
             fs::remove_file(room.path("/srv/thing/e")).unwrap();
             room.write("/srv/thing/e/theirs", "x");
         },
-        "/srv/thing/e is not ours any more",
+        "/srv/thing/e is no longer owned by NixFleet",
     ),
-    ("a name that is no text", |room| room.write("/srv/thing/a\nb", "x"), "/srv/thing/a\\nb is not ours"),
+    (
+        "a name that is no text",
+        |room| room.write("/srv/thing/a\nb", "x"),
+        "/srv/thing/a\\nb is not managed by NixFleet",
+    ),
 ];
 
 #[test]
@@ -164,7 +172,7 @@ fn a_directory_with_an_original_to_put_back_does_not_make_way() {
     room.applied(&room.closure("two", &lists), "ok");
     let problem = room.plan(&room.closure("three", &SHAPES[1].1()))["problems"][0].clone();
     assert!(
-        problem["why"].as_str().unwrap().contains("/srv/thing/a before it was managed comes back"),
+        problem["why"].as_str().unwrap().contains("the original of /srv/thing/a is restored there"),
         "{problem}"
     );
     room.applied(&room.closure("end", &json!({})), "ok");
@@ -177,7 +185,7 @@ fn a_directory_that_was_there_before_does_not_make_way() {
     fs::create_dir_all(room.path("/srv/thing")).unwrap();
     room.applied(&room.closure("one", &SHAPES[4].1()), "ok");
     let problem = room.plan(&room.closure("two", &SHAPES[1].1()))["problems"][0].clone();
-    assert!(problem["why"].as_str().unwrap().contains("there before it was managed"), "{problem}");
+    assert!(problem["why"].as_str().unwrap().contains("existed before NixFleet managed it"), "{problem}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
     assert_says(&stage.types("nixfleet plan --host web-1"), 2, &sayings);
 
     declares(&stage, &json!({ "games": { "shell": "/bin/fsh" } }));
-    let shell = "games: nobody could log in as games, since there is no such shell: /bin/fsh: No such file";
+    let shell = "games: nobody could log in as games, since the shell cannot be run: /bin/fsh: No such file";
     assert_says(&stage.types("nixfleet plan --host web-1"), 0, &[shell]);
 
     let names = ["games", "backup", "first.last"];
@@ -98,7 +98,8 @@ fn an_account_that_was_there_before_comes_back_as_it_was() {
             "user games: group: operator → games, home: /usr/local/games → /usr/games, shell: /bin/bash → \
              /usr/sbin/nologin, description: Played → games, groups: sudo → none",
             "user joiner is locked and leaves sudo; the account and its id stay",
-            "first.last: shell stays /bin/dash, changed by hand; it was /bin/sh before it was managed",
+            "first.last: shell stays /bin/dash, since it was changed by hand; it was /bin/sh before NixFleet \
+             managed the user",
         ],
     );
     stage.applies();

@@ -9,7 +9,7 @@ use serde_json::json;
 use stage::assert_says;
 use stage::role::Stage;
 
-const HEADING: &str = "This fleet has this machine do what it did not do before:";
+const HEADING: &str = "This fleet makes this machine do the following for the first time:";
 const RUNS: &str = "notification log: runs tee -a /home/ada/told";
 const ASKS: &str = "health check door of web-1: connects to web-1, port 22";
 

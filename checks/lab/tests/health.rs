@@ -254,7 +254,7 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
         let (finished, document) = operator.types_for_json(&line).unwrap();
         assert_eq!(finished.code, 2, "{finished}");
         assert_eq!(outcomes(&document), outcomes_of([("web-1", "failed")]), "{finished}");
-        assert_says(&finished, 2, &["NF-418", "outside", "not in the store of"]);
+        assert_says(&finished, 2, &["NF-418", "outside", "not in the Nix store of"]);
         assert_eq!(web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap(), old);
     }
 }

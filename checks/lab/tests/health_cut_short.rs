@@ -102,7 +102,7 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
         is_held();
         waits_until(operator, r#"grep -q '"phase":"checking"' ~ada/told"#);
         operator.ask("kill -INT $(pidof nixfleet)").unwrap();
-        waits_until(operator, "grep -q 'no further host is begun' ~ada/said");
+        waits_until(operator, "grep -q 'no further host is started' ~ada/said");
         web(&lab).ask("touch /run/enough").unwrap();
     });
     assert_eq!(finished.code, 130, "{finished}");

@@ -340,7 +340,14 @@ const STOPS: [(&str, &[&str]); 8] = [
         "change) serves \"$@\"; hangs_up ;; follow) report /nix/store/old; exit ;;",
         &["NF-307", "reports /nix/store/old"],
     ),
-    ("change) serves \"$@\"; hangs_up ;; follow) exec sleep 600 ;;", &["NF-307", "its outcome is unknown"]),
+    (
+        "change) serves \"$@\"; hangs_up ;; follow) exec sleep 600 ;;",
+        &[
+            "NF-307",
+            "the outcome of the change \
+                                                                                  is unknown",
+        ],
+    ),
     ("change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;", &["NF-307", "never requested it"]),
 ];
 

@@ -60,17 +60,17 @@ fn a_change_that_takes_the_way_in_is_refused() {
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
         (NO_RULE.to_owned(), "can no longer become root without a password"),
-        (keys("deploy"), "the key that opened the account"),
+        (keys("deploy"), "the key that was accepted before"),
         (sshd("AllowUsers ada root"), "AllowUsers"),
         (sshd("DenyGroups deploy"), "DenyGroups"),
         (sshd("PubkeyAuthentication no\\nPasswordAuthentication yes"), "PubkeyAuthentication"),
         (sshd("Port 2222"), "port 22"),
-        (sshd("AuthorizedKeysFile /etc/ssh/keys/%u"), "the key that opened the account"),
+        (sshd("AuthorizedKeysFile /etc/ssh/keys/%u"), "the key that was accepted before"),
         (sshd("Match Address 10.0.1.2\\n  ForceCommand /bin/false"), "ForceCommand"),
         (account("shell = \"/usr/sbin/nologin\";"), "/usr/sbin/nologin"),
         (sshd("ChrootDirectory /srv"), "ChrootDirectory"),
-        (absent("/home/deploy/.ssh/authorized_keys"), "the key that opened the account"),
-        (absent("/home/deploy/.ssh"), "the key that opened the account"),
+        (absent("/home/deploy/.ssh/authorized_keys"), "the key that was accepted before"),
+        (absent("/home/deploy/.ssh"), "the key that was accepted before"),
         (absent("/etc/sudoers.d/deploy"), "can no longer become root without a password"),
         (absent("/etc/sudoers.d"), "can no longer become root without a password"),
     ];
@@ -159,7 +159,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
     assert_says(
         &lab.operator().unwrap().types("nixfleet plan --host web-1").unwrap(),
         0,
-        &["/etc/ssh/spare/  with its content", "comes back when management ends"],
+        &["/etc/ssh/spare/  with its content", "restored when the path is no longer managed"],
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     assert!(!web.files().unwrap().exists("/etc/ssh/spare"));

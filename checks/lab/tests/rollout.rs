@@ -64,15 +64,19 @@ fn reaches_exactly_the_canary(fleet: &Fleet16, code: &str, sayings: &[&str]) {
 
     let finished = fleet.types("apply --yes");
 
-    let said =
-        ["1 host failed, where 0 may", "Paused", "nixfleet apply --resume", "15 deferred, 1 rolled-back"];
+    let said = [
+        "1 host failed, but at most 0 may fail",
+        "Paused",
+        "nixfleet apply --resume",
+        "15 deferred, 1 rolled-back",
+    ];
     assert_says(&finished, 2, &[&said, sayings].concat());
     let told = fleet.told_of("ada");
     assert_eq!(
         (&told["end"], &told["exitCode"], &told["id"]),
         (&"paused".into(), &2.into(), &told["rollout"])
     );
-    assert_eq!(told["reason"], "1 host failed, where 0 may");
+    assert_eq!(told["reason"], "1 host failed, but at most 0 may fail");
     assert_says(&fleet.types("history --host web-01"), 0, &["rolled-back", &format!("[{code}]"), "none → 1"]);
     assert_eq!(fleet.versions(), [("1".to_owned(), 16)]);
     assert!(fleet.host("web-01").unit("app.service").unwrap().active == "active");
@@ -197,7 +201,7 @@ fn a_host_that_dies_uses_up_the_budget(fleet: &Fleet16) {
         ("db-04", "deferred"),
     ]);
     assert_eq!(outcomes(&document), expected, "{finished}");
-    assert_eq!(document["rollout"]["reason"], "as many hosts with the tag db are down as may be");
+    assert_eq!(document["rollout"]["reason"], "no further host with the tag db may be down (maxDown)");
 
     fleet.host("db-02").power_on().unwrap();
     let rollout = document["rollout"]["id"].as_str().unwrap();

@@ -212,7 +212,11 @@ fn a_hand_edit_shows_as_drift_and_is_kept_when_overwritten() {
     assert_says(
         &plan,
         0,
-        &["/etc/web/httpd.conf", "not shown, others on the host may not read it", "a backup is made"],
+        &[
+            "/etc/web/httpd.conf",
+            "content not shown, since other users on the host may not read it",
+            "a backup is made",
+        ],
     );
     assert_eq!(files.text("/etc/web/httpd.conf").unwrap(), edited);
 

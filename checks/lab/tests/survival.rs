@@ -185,7 +185,11 @@ fn a_change_that_breaks_sshd_is_undone() {
     adds_a_broken_sshd(&lab);
     let finished = apply(&lab, "--force lockout --confirm-timeout 3");
     assert_went_back(&finished, "NF-413");
-    assert_says(&finished, 2, &["from here: the host cannot be reached", "port 22: Connection refused"]);
+    assert_says(
+        &finished,
+        2,
+        &["from this machine: the host cannot be reached", "port 22: Connection refused"],
+    );
     assert_old(&lab, &before);
     kept(
         "Confirmed over a new connection, or undone",

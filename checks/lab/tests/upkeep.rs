@@ -89,7 +89,11 @@ fn generations_go_as_they_were_shown(stage: &Stage) {
 
 fn backups_are_looked_at_and_dropped(stage: &Stage) {
     let list = stage.types("nixfleet backups list --host web-1 --path /etc");
-    assert_says(&list, 0, &[PATH, "hand edit", "original", "comes back when management ends", "3 backups"]);
+    assert_says(
+        &list,
+        0,
+        &[PATH, "hand edit", "original", "restored when the path is no longer managed", "3 backups"],
+    );
     let show = |flags: &str| stage.types(&format!("nixfleet backups show web-1 {PATH} {flags}"));
     let newest = show("");
     assert_eq!(newest.stdout, "by hand before 5\n");

@@ -198,7 +198,7 @@ const FORESEEN: [(&str, &[&str]); 5] = [
     ),
     (
         r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "AllowUsers ada\n";"#,
-        &["[NF-416]", "AllowUsers: deploy is not among them"],
+        &["[NF-416]", "AllowUsers: the list does not contain deploy"],
     ),
     (
         r#"nixfleet.files."/etc/app.conf" = { text = "v=1\n"; validate = [ "/bin/sh" "-c" "cat %s; exit 1" ]; };"#,
@@ -242,7 +242,7 @@ fn a_plan_says_what_an_apply_would_refuse() {
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
     assert_says(&plan, 2, &["sudo refused", "systemd refused", "NF-416", "`/bin/sh` refused"]);
     let hurried = operator.types("nixfleet plan --host web-1 --no-validate").unwrap();
-    let unsaid = "not validated: --no-validate leaves it out";
+    let unsaid = "not validated: --no-validate skips it";
     assert_says(
         &hurried,
         0,
@@ -266,7 +266,15 @@ fn what_others_may_not_read_is_in_no_plan() {
         let saved = "nixfleet plan --host web-1 --out /tmp/plan && cat /tmp/plan && nixfleet plan -v --host web-1 && \
                      nixfleet plan --host web-1 --json && nixfleet plan --host web-1 --events";
         let plan = operator.types(saved).unwrap();
-        assert_says(&plan, 0, &["/etc/web/secret.env", "not shown, others on the host may not read it"]);
+        assert_says(
+            &plan,
+            0,
+            &[
+                "/etc/web/secret.env",
+                "content not shown, since other users on the host may \
+                                                        not read it",
+            ],
+        );
         assert!(!plan.stdout.contains("hunter") && !plan.stderr.contains("hunter"), "{plan}");
         operator.resets_fleet().unwrap();
     };

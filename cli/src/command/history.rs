@@ -61,13 +61,12 @@ fn nothing(host: Option<&str>, state: &StateDir) -> String {
     let place = state.path("");
     match host {
         None => format!(
-            "Nothing was done from this machine yet, as far as {} knows.\n\
-             Every plan, apply, rollback and run will be remembered there.\n",
+            "The history in {} has no commands yet.\n\
+             Every plan, apply, rollback and run will be recorded there.\n",
             place.display()
         ),
         Some(host) => format!(
-            "No command that is remembered in {} came to a host called {}.\n\
-             All that is: nixfleet history\n",
+            "The history in {} has no command for a host called {}.\nShow all commands: nixfleet history\n",
             place.display(),
             nixfleet_operator::text::one_line(host)
         ),

@@ -22,8 +22,8 @@ use crate::render::{self, HOST_COLOURS, paint};
 const WAITING: usize = 128;
 
 /// The warning after the first Ctrl-C.
-const INTERRUPTED: &str = "interrupted: the command is begun on no further host; waiting for those where it runs \
-                           (again: leave now; it goes on there)";
+const INTERRUPTED: &str = "interrupted: the command is started on no further host; waiting for the hosts \
+                           where it runs (Ctrl-C again: leave now; the command continues there)";
 
 /// Runs the user's command on the hosts, and shows its output as it arrives.
 ///
@@ -49,7 +49,7 @@ pub async fn execute(args: &RunArgs, context: &Context) -> Result<Exit, Stop> {
     if input.is_left() {
         context
             .operation
-            .warn(None, "nobody has read the standard input; --stdin gives all of it to each host");
+            .warn(None, "no host has read the standard input; --stdin sends all of it to each host");
     }
     if for_people {
         if args.fold {

@@ -34,7 +34,7 @@ fn going(results: &[HostResult], zone: &TimeZone) -> String {
     for result in results {
         for backup in result.backups.iter().flat_map(|view| &view.spared) {
             let (host, path) = (one_line(&result.host), one_line(&backup.path));
-            let why = "it comes back when management of the path ends; to drop it all the same: --original";
+            let why = "it is restored when the path is no longer managed; to drop it anyway: --original";
             let _ =
                 writeln!(text, "{} {host}: the original of {path}: {why} {path}", paint(YELLOW, "stays:"));
         }
@@ -84,8 +84,8 @@ fn lines(results: &[HostResult], of: impl Fn(&BackupsView) -> Vec<Backup>, zone:
 
 fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
     let note = match (backup.needed, backup.directory, backup.link) {
-        (true, true, _) => "a directory, comes back when management ends",
-        (true, false, _) => "comes back when management ends",
+        (true, true, _) => "a directory, restored when the path is no longer managed",
+        (true, false, _) => "restored when the path is no longer managed",
         (false, true, _) => "a directory",
         (false, false, true) => "a link",
         (false, false, false) => "",
@@ -151,8 +151,8 @@ mod tests {
         expect_test::expect![[r#"
             host   path           why        generation  made              size     mode
             web-1  /etc/␛[2Jmotd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
-            web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  comes back when management ends
-            web-1  /etc/nginx     original   -           2026-11-20 14:03  1.5 KiB  0640  a directory, comes back when management ends
+            web-1  /etc/motd      original   -           2026-11-20 14:03  1.5 KiB  0640  restored when the path is no longer managed
+            web-1  /etc/nginx     original   -           2026-11-20 14:03  1.5 KiB  0640  a directory, restored when the path is no longer managed
             3 backups, 4.5 KiB, on 1 host
         "#]].assert_eq(&plain(&list(&all, &TimeZone::UTC)));
         assert_eq!(list(&[host(vec![], vec![])], &TimeZone::UTC), "No backups.\n");
@@ -166,7 +166,7 @@ mod tests {
             host   path       why        generation  made              size     mode
             web-1  /etc/motd  hand edit  7           2026-11-20 14:03  1.5 KiB  0640
             1 backup, 1.5 KiB, on 1 host
-            stays: web-1: the original of /etc/motd: it comes back when management of the path ends; to drop it all the same: --original /etc/motd
+            stays: web-1: the original of /etc/motd: it is restored when the path is no longer managed; to drop it anyway: --original /etc/motd
         "#]].assert_eq(&plain(&going(&all, &TimeZone::UTC)));
     }
 }

@@ -12,7 +12,7 @@ pub fn errands(new: &[String]) -> String {
     if new.is_empty() {
         return text;
     }
-    let _ = writeln!(text, "This fleet has this machine do what it did not do before:");
+    let _ = writeln!(text, "This fleet makes this machine do the following for the first time:");
     for errand in new {
         let _ = writeln!(text, "  {} {}", paint(super::style::GREEN, "+"), one_line(errand));
     }

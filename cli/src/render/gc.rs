@@ -35,9 +35,9 @@ fn plans(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String {
         let mut lines: Vec<String> = result.problem.iter().map(problem_text).collect();
         if let Some(gc) = &result.gc {
             let interrupted = gc.plan.interrupted.iter();
-            lines.extend(
-                interrupted.map(|what| format!("interrupted: {}; it is recovered first", one_line(what))),
-            );
+            lines.extend(interrupted.map(|what| {
+                format!("interrupted: {}; the interrupted run is recovered first", one_line(what))
+            }));
             lines.extend(gc.plan.generations.iter().filter(|_| verbose).map(|judged| one(judged, zone)));
             lines.extend(remarkable(&gc.plan.generations).filter(|_| !verbose));
         }

@@ -82,7 +82,8 @@ fn single(entry: &CommandEntry, others: &[CommandEntry], zone: &TimeZone) -> Str
     if entry.state == CommandState::Interrupted {
         let _ = writeln!(
             text,
-            "           it was killed, or could not write any more; how hosts stand: nixfleet status"
+            "           the command was killed, or could no longer write the history; check the state of the \
+             hosts: nixfleet status"
         );
     }
     if entry.hosts.is_empty() {

@@ -53,7 +53,7 @@ fn samples() -> [CommandEntry; 5] {
         CommandEntry {
             rollout: "20261120-140322-kbzq".parse().ok(),
             end: Some(End::Paused),
-            reason: Some("1 host failed, where 0 may".into()),
+            reason: Some("1 host failed, but at most 0 may fail".into()),
             ..entry_of("20261120-140322-kbzq", "apply", vec![ok(), back])
         },
         entry_of("20261120-140322-bbbb", "plan", vec![host("web-1", None, (1, None))]),
@@ -114,7 +114,7 @@ fn a_command_tells_all_that_is_known() {
           who      ada@desk
           when     2026-11-20 14:03:22 UTC, took 41.5 s
           fleet    /home/ada/fleet, 4f2c9d1-dirty
-          rollout  20261120-140322-kbzq, paused: 1 host failed, where 0 may
+          rollout  20261120-140322-kbzq, paused: 1 host failed, but at most 0 may fail
           see also 20261120-140322-cccc  apply --on 'web-* and @prod'
           result   paused: 1 ok, 1 rolled-back
 
@@ -130,7 +130,7 @@ fn a_command_tells_all_that_is_known() {
           when     began 2026-11-20 14:03:22 UTC
           fleet    /home/ada/fleet, 4f2c9d1-dirty
           result   interrupted: 1 unknown, 1 ok
-                   it was killed, or could not write any more; how hosts stand: nixfleet status
+                   the command was killed, or could no longer write the history; check the state of the hosts: nixfleet status
 
         host   outcome  generation  took
         web-1  ok       1 → 2       1.2 s

@@ -290,11 +290,15 @@ fn content(before: Option<&FileView>, after: Option<&FileView>, all: bool) -> Ve
         _ if before.into_iter().chain(after).any(FileView::is_private) => vec![paint(
             DIM,
             format_args!(
-                "not shown, others on the host may not read it: {}; --show-private shows it",
+                "content not shown, since other users on the host may not read it: {}; --show-private shows \
+                 it",
                 digests(before, after)
             ),
         )],
-        _ => vec![paint(DIM, format_args!("no text, or too long to show: {}", sizes(before, after)))],
+        _ => vec![paint(
+            DIM,
+            format_args!("content is not text, or is too long to show: {}", sizes(before, after)),
+        )],
     }
 }
 

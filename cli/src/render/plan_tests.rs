@@ -89,10 +89,10 @@ fn every_kind_of_step_reads_as_what_it_does() {
             ~ user web: shell: /bin/sh → /usr/sbin/nologin
             - user old is locked; the account and its id stay
             - user older is locked and leaves adm, sudo; the account and its id stay
-            ~ user games: groups: games,sudo → games  as it was before management
-            + /home/ada/  0750 root:ada  home, with what every new one gets
+            ~ user games: groups: games,sudo → games  as before NixFleet managed the user
+            + /home/ada/  0750 root:ada  home, with the files that every new home gets
           files
-            + /etc/web/  0755 root:root, needed by what stands in it
+            + /etc/web/  0755 root:root, needed by paths in it
             + /etc/web/a.conf  0640 root:web
                 @@ -0,0 +1 @@
                 +new
@@ -102,12 +102,12 @@ fn every_kind_of_step_reads_as_what_it_does() {
                 -port = 1
                 +port = 2
             + /etc/web/l → b.conf
-            ~ /etc/web/m → b.conf  was a.conf  what stands there is kept, and comes back when management ends
+            ~ /etc/web/m → b.conf  was a.conf  the original is backed up, and restored when the path is no longer managed
             ~ /etc/web/c  mode 0644 → 0600
-            = /etc/web/d  is as wanted already; managed from now on
+            = /etc/web/d  already matches its declaration; managed from now on
             - /etc/web/e  edited by hand: a backup is made
-            ~ /etc/motd  what stood there before management comes back
-            - /srv/old/  unless it holds something
+            ~ /etc/motd  the original from before NixFleet managed the path is restored
+            - /srv/old/  removed if it is empty
             = /etc/web/f  left alone: it is a directory now
           units
             - stop    old.service  no longer managed
@@ -193,7 +193,7 @@ fn a_file_that_is_no_text_is_told_by_its_size() {
         web-1  stays at generation 3
           files
             ~ /etc/b
-                no text, or too long to show: 1 bytes → 300000 bytes
+                content is not text, or is too long to show: 1 bytes → 300000 bytes
 
     "#]]
     .assert_eq(&shown(&[&plan("web-1", &json!([step]))]));
@@ -255,7 +255,7 @@ fn what_makes_way_is_shown_as_what_it_is() {
     expect![[r#"
         web-1  stays at generation 3
           files
-            ~ /etc/resolv.conf  link to ../run/systemd/resolve/stub-resolv.conf → file 0644 root:root  what stands there is kept, and comes back when management ends
+            ~ /etc/resolv.conf  link to ../run/systemd/resolve/stub-resolv.conf → file 0644 root:root  the original is backed up, and restored when the path is no longer managed
                 @@ -0,0 +1 @@
                 +nameserver ::1
             ~ /etc/motd  not managed until now: a backup is made
@@ -352,9 +352,9 @@ fn content_that_others_may_not_read_is_told_by_size_and_digest() {
         web-1  stays at generation 3
           files
             + /etc/a  0600 root:root
-                not shown, others on the host may not read it: nothing → 16 bytes (0123456789ab); --show-private shows it
+                content not shown, since other users on the host may not read it: nothing → 16 bytes (0123456789ab); --show-private shows it
             ~ /etc/a  mode 0600 → 0644
-                not shown, others on the host may not read it: 16 bytes (0123456789ab) → 1 bytes; --show-private shows it
+                content not shown, since other users on the host may not read it: 16 bytes (0123456789ab) → 1 bytes; --show-private shows it
             ~ /etc/a
                 @@ -1 +1 @@
                 -old

@@ -134,7 +134,10 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
     }
     lines.extend(other_name(result).map(|name| {
         let name = one_line(name);
-        format!("last applied as {name}: the addresses of two hosts may have been swapped in the inventory")
+        format!(
+            "the last apply to this host was made under the name {name}: the addresses of two hosts may have \
+             been swapped in the inventory"
+        )
     }));
     if let Some(status) = &result.status {
         let mut say = |line: String| lines.push(one_line(&line));
@@ -163,7 +166,7 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             say(format!("backup: {path}"));
         }
         if !status.backups.is_empty() {
-            say("see the copies: nixfleet backups list".to_owned());
+            say("see the backups: nixfleet backups list".to_owned());
         }
         if verbose {
             let running = status.units.iter().filter(|unit| !down(status).any(|down| down.unit == unit.unit));
@@ -250,7 +253,7 @@ mod tests {
             edited
               drift: /etc/web.conf: content edited
               backup: /var/lib/nixfleet/kept/a
-              see the copies: nixfleet backups list
+              see the backups: nixfleet backups list
 
             failing
               unit: web.service: failed (failed)
@@ -262,7 +265,7 @@ mod tests {
               interrupted: an apply of generation 3; the next apply recovers it
 
             swapped
-              last applied as other: the addresses of two hosts may have been swapped in the inventory
+              the last apply to this host was made under the name other: the addresses of two hosts may have been swapped in the inventory
 
             down
               maintenance: new disks

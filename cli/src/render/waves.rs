@@ -48,15 +48,15 @@ fn rules(outline: &Outline) -> String {
     let Policy { soak, max_failures, on_failure, .. } = &outline.policy;
     let soak = if *soak == 0 { String::new() } else { format!("Each wave is watched for {}. ", time(*soak)) };
     let then = match on_failure {
-        OnFailure::Pause => "it pauses",
+        OnFailure::Pause => "the rollout pauses",
         OnFailure::RollbackWave => "the wave goes back",
         OnFailure::RollbackAll => "all hosts go back",
     };
     let budgets = outline.budgets.iter().map(|budget| {
         let tag = &budget.tag;
-        format!(" Of @{tag}, {} at once.", budget.most)
+        format!(" At most {} of @{tag} at once.", budget.most)
     });
-    format!("{soak}With more than {max_failures} failed {then}.{}", budgets.collect::<String>())
+    format!("{soak}If more than {max_failures} fail, {then}.{}", budgets.collect::<String>())
 }
 
 /// Formats a duration in the notation of the inventory, such as `90s` or `5m`.
@@ -69,7 +69,7 @@ pub fn time(seconds: u64) -> String {
 
 /// Returns the message for a user who interrupted a rollout after its last host was done.
 pub fn interrupted_after_all() -> String {
-    format!("\n{}\n", paint(YELLOW, "Interrupted when every host was done: nothing is left to go on with."))
+    format!("\n{}\n", paint(YELLOW, "Interrupted after every host was done: there is nothing to resume."))
 }
 
 /// Describes how to resume or roll back a rollout that stopped. The text is empty if the rollout is complete
@@ -84,7 +84,7 @@ pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String 
     match end {
         End::Complete | End::Declined => String::new(),
         End::NothingChanged => {
-            format!("{}  correct it, then apply again\n", head("Stopped before anything was changed"))
+            format!("{}  correct the cause, then apply again\n", head("Stopped before anything was changed"))
         }
         End::Paused => format!("{}{on}{back}", head("Paused")),
         End::Interrupted => format!("{}{on}{back}", head("Interrupted")),
@@ -116,7 +116,7 @@ mod tests {
             1     1      1          web-01
             2     4      0          web-02, web-03, web-04, web-05
             3     14     1          web-06, web-07, web-08, web-09, web-10, web-11, web-12, web-13 and 6 more
-            Each wave is watched for 5m. With more than 5% failed it pauses. Of @db, 1 at once.
+            Each wave is watched for 5m. If more than 5% fail, the rollout pauses. At most 1 of @db at once.
 
             web-20 is left out: maintenance: new␇ disks
 
@@ -128,10 +128,10 @@ mod tests {
     #[test]
     fn a_rollout_that_stopped_says_how_to_go_on() {
         let id = "20261120-140322-kbzq".parse().unwrap();
-        let text = what_next(&id, End::Paused, Some("1 host failed, where 0 may"));
+        let text = what_next(&id, End::Paused, Some("1 host failed, but at most 0 may fail"));
         expect_test::expect![[r#"
 
-            Paused: 1 host failed, where 0 may
+            Paused: 1 host failed, but at most 0 may fail
               go on:    nixfleet apply --resume 20261120-140322-kbzq
               go back:  nixfleet rollback --rollout 20261120-140322-kbzq
         "#]]
@@ -139,14 +139,14 @@ mod tests {
         assert_eq!(what_next(&id, End::Complete, None), "");
         expect_test::expect![[r"
 
-            Stopped before anything was changed: 1 host failed, where 0 may
-              correct it, then apply again
+            Stopped before anything was changed: 1 host failed, but at most 0 may fail
+              correct the cause, then apply again
         "]]
         .assert_eq(
             &anstream::adapter::strip_str(&what_next(
                 &id,
                 End::NothingChanged,
-                Some("1 host failed, where 0 may"),
+                Some("1 host failed, but at most 0 may fail"),
             ))
             .to_string(),
         );

@@ -75,7 +75,7 @@ fn problem(failed: &[&CheckResult]) -> Problem {
     let why: Vec<String> = failed.iter().map(why).collect();
     Problem::new(Code::HealthCheck, what)
         .because(why.join("\n"))
-        .help("run `nixfleet check` to show the present results, fix the cause, then apply again")
+        .help("run `nixfleet check` to show the current results, fix the cause, then apply again")
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
         expect_test::expect![[r#"
             [NF-418] health check web failed
               why: Connection refused (tcp from the host, 2 attempts)
-              help: run `nixfleet check` to show the present results, fix the cause, then apply again"#]]
+              help: run `nixfleet check` to show the current results, fix the cause, then apply again"#]]
         .assert_eq(&one.to_string());
         let results =
             [result("web", false, OnCheckFailure::Stop), result("db", false, OnCheckFailure::Continue)];
@@ -127,7 +127,7 @@ mod tests {
             [NF-418] 2 health checks failed: web, db
               why: web: Connection refused (tcp from the host, 2 attempts)
                      db: Connection refused (tcp from the host, 2 attempts)
-              help: run `nixfleet check` to show the present results, fix the cause, then apply again"#]]
+              help: run `nixfleet check` to show the current results, fix the cause, then apply again"#]]
         .assert_eq(&HealthVerdict::on(&results).into_problem().unwrap().to_string());
         assert_eq!(HealthVerdict::on(&[]).into_problem(), None);
     }

@@ -103,7 +103,7 @@ impl AccountStep {
             Self::ReleaseUser(ReleaseUser { name, changes }) => {
                 Line::new(Sign::Changes, format!("user {name}: "))
                     .and(Tone::Plain, changes.join(", "))
-                    .and(Tone::Quiet, "  as it was before management")
+                    .and(Tone::Quiet, "  as before NixFleet managed the user")
             }
             Self::DisableUser(DisableUser { name, groups }) => {
                 let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();

@@ -214,12 +214,12 @@ impl PathStep {
         match self {
             Self::CreateHome(CreateHome { path, access }) => {
                 Line::new(Sign::Comes, format!("{path}/  {}", shown(access)))
-                    .and(Tone::Quiet, "  home, with what every new one gets")
+                    .and(Tone::Quiet, "  home, with the files that every new home gets")
             }
             Self::CreateDirectory(CreateDirectory { path, access, implicit, before, backup }) => {
                 let sign = if before.is_some() { Sign::Changes } else { Sign::Comes };
                 let line = Line::new(sign, format!("{path}/  {}", shown(access)))
-                    .and(Tone::Quiet, if *implicit { ", needed by what stands in it" } else { "" })
+                    .and(Tone::Quiet, if *implicit { ", needed by paths in it" } else { "" })
                     .and(Tone::Loud, backup.remark(before.as_ref()));
                 match before {
                     Some(view) => line.and(Tone::Plain, "  was ").and(Tone::Plain, thing(view)),
@@ -258,14 +258,14 @@ impl PathStep {
                 Line::new(Sign::Changes, format!("{path}  {}", access_change(before, after)))
             }
             Self::Own(Own { path, .. }) => Line::new(Sign::Stays, format!("{path}  "))
-                .and(Tone::Quiet, "is as wanted already; managed from now on"),
+                .and(Tone::Quiet, "already matches its declaration; managed from now on"),
             Self::Remove(Remove { path, before, backup }) => {
                 let other = before.as_ref().filter(|view| view.sha256.is_none());
                 let what = other.map(|view| format!("  {}", thing(view))).unwrap_or_default();
                 Line::new(Sign::Goes, format!("{path}{what}")).and(Tone::Loud, backup.remark(before.as_ref()))
             }
             Self::Restore(Remove { path, before, backup }) => {
-                let what = format!("{path}  what stood there before management comes back");
+                let what = format!("{path}  the original from before NixFleet managed the path is restored");
                 Line::new(Sign::Changes, what).and(Tone::Loud, backup.remark(before.as_ref()))
             }
             Self::MoveAway(MoveAway { path, before, with_content, backup }) => {
@@ -274,11 +274,12 @@ impl PathStep {
                     .and(Tone::Loud, backup.remark(before.as_ref()))
             }
             Self::MoveBack(Remove { path, before, backup }) => {
-                let what = format!("{path}/  the directory that stood there before management comes back");
+                let what =
+                    format!("{path}/  the directory from before NixFleet managed the path is restored");
                 Line::new(Sign::Changes, what).and(Tone::Loud, backup.remark(before.as_ref()))
             }
             Self::RemoveDirectory(RemoveDirectory { path }) => {
-                Line::new(Sign::Goes, format!("{path}/  ")).and(Tone::Quiet, "unless it holds something")
+                Line::new(Sign::Goes, format!("{path}/  ")).and(Tone::Quiet, "removed if it is empty")
             }
             Self::Release(Release { path, why }) => {
                 let line = Line::new(Sign::Stays, format!("{path}  "));
@@ -346,7 +347,7 @@ impl BackupKind {
                 "  not managed until now: a backup is made"
             }
             Self::Copy => "  edited by hand: a backup is made",
-            Self::Original => "  what stands there is kept, and comes back when management ends",
+            Self::Original => "  the original is backed up, and restored when the path is no longer managed",
         }
     }
 }

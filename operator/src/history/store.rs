@@ -121,10 +121,13 @@ fn problem(path: &Path, error: &rusqlite::Error) -> Problem {
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => problem
             .help("wait until the other program has finished writing to it, then run the command again"),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => problem.help(
-            format!("make yourself its owner, or set {} to a directory that you own", crate::state::VARIABLE),
-        ),
-        Some(ErrorCode::DiskFull) => problem.help("free disk space there"),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            problem.help(format!(
+                "make yourself the owner of the file, or set {} to a directory that you own",
+                crate::state::VARIABLE
+            ))
+        }
+        Some(ErrorCode::DiskFull) => problem.help("free disk space on the filesystem of the file"),
         _ => problem,
     }
 }

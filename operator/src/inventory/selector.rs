@@ -194,7 +194,7 @@ fn pattern(fleet: &Fleet, term: &Term) -> Result<GlobMatcher, Problem> {
     let help = if *kind == Property::Host && group() {
         format!("use the tag of this name: @{pattern}")
     } else if let Some(word) = pattern.strip_prefix('!') {
-        format!("exclude hosts with an expression: --on 'not {word}'")
+        format!("to select all other hosts, write: --on 'not {word}'")
     } else {
         suggestion(kind, pattern, &known)
     };
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(on("on='!web-1,web-2'"), "db-1 web-3");
         expect_test::expect![[r"
             [NF-103] unknown host `!web-1`
-              help: exclude hosts with an expression: --on 'not web-1'"]]
+              help: to select all other hosts, write: --on 'not web-1'"]]
         .assert_eq(&on("host='!web-1'"));
     }
 

@@ -84,9 +84,12 @@ async fn ask(closures: &BTreeSet<String>) -> Result<Paths, Problem> {
     if !output.status.success() {
         let stderr = output.stderr_text();
         let why = stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(stderr.trim());
-        return Err(Problem::new(Code::Build, "a closure is no longer in the store of this machine")
-            .because(why)
-            .help("apply again to rebuild the closure"));
+        return Err(Problem::new(
+            Code::Build,
+            "a host closure is no longer in the Nix store of this machine",
+        )
+        .because(why)
+        .help("apply again to rebuild the closure"));
     }
     read(&output.stdout).map_err(|error| {
         Problem::new(Code::Build, "`nix path-info` did not list the paths of the closure").because(error)
@@ -106,7 +109,8 @@ fn read(json: &[u8]) -> serde_json::Result<Paths> {
 /// Returns the paths of a closure, each after the paths that it refers to. The traversal is not recursive,
 /// because chains of references may be long.
 fn in_order(paths: &Paths, closure: &str) -> Result<Vec<Arc<StorePath>>, Problem> {
-    let gone = |path: &str| Problem::new(Code::Build, "Nix does not know a path of the closure").at(path);
+    let gone =
+        |path: &str| Problem::new(Code::Build, "Nix does not know a path of the host closure").at(path);
     let find = |path: &str| paths.get(path).ok_or_else(|| gone(path));
     let (mut order, mut seen) = (Vec::new(), BTreeSet::from([closure]));
     let mut stack = vec![(find(closure)?, 0)];

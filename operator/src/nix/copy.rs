@@ -83,7 +83,7 @@ fn wait_until_valid(
         Some(valid) if *valid == closure.path => Ok(()),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "the closure is not valid in its store after the copy",
+            "the closure is not valid in the host's Nix store after the copy",
         )),
     }
 }

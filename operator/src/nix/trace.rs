@@ -25,7 +25,7 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         return Problem::new(Code::NoFleet, "the flake has no `nixfleet` output")
             .at(flake.shown())
             .because(message)
-            .help("create its outputs with nixfleet.lib.mkFleet { … }");
+            .help("create the outputs of the flake with nixfleet.lib.mkFleet { … }");
     }
     if let Some(mistakes) = message.strip_prefix(MISTAKES) {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));

@@ -39,7 +39,7 @@ fn address(to: &Notification) -> Result<(String, Option<String>), String> {
         SecretPlace { plain: None, file: to.token_file.as_deref(), variable: to.token_env.as_deref() };
     let url = url.read()?.ok_or("it has no address")?;
     if !(url.starts_with("https://") || url.starts_with("http://")) {
-        return Err("its address is not one that begins with https:// or http://".to_owned());
+        return Err("its address does not begin with https:// or http://".to_owned());
     }
     Ok((url, token.read()?))
 }

@@ -54,7 +54,7 @@ pub fn paused() -> Vec<EventKind> {
     vec![
         began(),
         host("web-1", Outcome::RolledBack, Some(broken)),
-        EventKind::RolloutPaused { reason: "1 host failed, where 0 may".into() },
+        EventKind::RolloutPaused { reason: "1 host failed, but at most 0 may fail".into() },
         host("web-2", Outcome::Deferred, None),
         host("web-3", Outcome::Deferred, None),
         ended(End::Paused),
@@ -119,7 +119,7 @@ fn a_message_is_this_document() {
               }
             }
           ],
-          "reason": "1 host failed, where 0 may",
+          "reason": "1 host failed, but at most 0 may fail",
           "end": "paused",
           "durationMs": 41500,
           "next": [
@@ -158,12 +158,12 @@ fn each_service_gets_what_it_understands() {
     expect_test::expect![[r#"
         Content-Type: application/json
 
-        {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
+        {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, but at most 0 may fail\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
     "#]].assert_eq(&show(MessageFormat::Slack, &message));
     expect_test::expect![[r#"
         Content-Type: application/json
 
-        {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, where 0 may\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
+        {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, but at most 0 may fail\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
     "#]].assert_eq(&show(MessageFormat::Discord, &message));
     expect_test::expect![[r#"
         Title: NixFleet: apply to 3 hosts: paused
@@ -172,7 +172,7 @@ fn each_service_gets_what_it_understands() {
 
         20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty
         2 deferred, 1 rolled-back in 41.5 s
-        1 host failed, where 0 may
+        1 host failed, but at most 0 may fail
         web-1: rolled-back [NF-406] <@everyone> "web" & co did not start
         next: nixfleet apply --resume 20261120-140322-kbzq
         next: nixfleet rollback --rollout 20261120-140322-kbzq

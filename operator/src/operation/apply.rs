@@ -168,8 +168,8 @@ impl Operation for Apply {
 fn not_tried(host: &str, checks: &[Check]) -> EventKind {
     let names = checks.iter().map(|check| &*check.name).collect::<Vec<_>>().join(", ");
     let text = format!(
-        "health checks from here that are new on this machine were not tried: {names}; `nixfleet plan --host {host}` shows what \
-         they do, `nixfleet apply --yes --host {host}` tries them"
+        "new health checks that run on this machine were not tried: {names}; `nixfleet plan --host {host}` \
+         shows what they do, and `nixfleet apply --yes --host {host}` tries them"
     );
     EventKind::Log { level: Level::Warning, host: Some(host.to_owned()), text }
 }

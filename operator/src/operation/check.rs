@@ -74,7 +74,10 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
             format!("new or changed health checks would run programs on this machine: {names}"),
         )
         .at(host)
-        .because("this flake was not applied from this machine since they were added or changed")
+        .because(
+            "since the health checks were added or changed, this flake has not been applied from this \
+             machine",
+        )
         .help(format!(
             "show what they run: nixfleet plan --host {host}; if you trust them, run: nixfleet apply \
              --yes --host {host}"

@@ -149,10 +149,15 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     let (name, addr) = (&session.host().name, &session.host().addr);
     let last = applied_as.filter(|last| last != name)?;
     Some(
-        Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {name}"))
-            .at(format!("{name} ({addr})"))
-            .because("the addresses of two hosts may have been swapped in the inventory")
-            .help(format!("correct hosts.{name}.addr; or, if the host was renamed, add --force host-name")),
+        Problem::new(
+            Code::OtherHost,
+            format!("the last apply to this host was made under the name {last}, not {name}"),
+        )
+        .at(format!("{name} ({addr})"))
+        .because("the addresses of two hosts may have been swapped in the inventory")
+        .help(format!(
+            "correct hosts.{name}.addr in the inventory; or, if the host was renamed, add --force host-name"
+        )),
     )
 }
 

@@ -64,11 +64,14 @@ fn add(problem: Option<Problem>, second: Option<Problem>) -> Option<Problem> {
 pub fn unknown(session: &Session, names: &[CheckName]) -> Problem {
     let name = &session.host().name;
     let names = names.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
-    Problem::new(Code::HealthCheck, format!("health checks of this machine are unknown: {names}"))
-        .at(name)
-        .because("the closure of the host is not in the store of this machine")
-        .help(format!(
-            "run the check on the machine that applied the host, or build its closure here: nixfleet plan \
-             --host {name}"
-        ))
+    Problem::new(
+        Code::HealthCheck,
+        format!("health checks that this machine should try are unknown: {names}"),
+    )
+    .at(name)
+    .because("the host's closure, which describes these checks, is not in the Nix store of this machine")
+    .help(format!(
+        "run the command on the machine that last applied to the host, or build the host's closure here: \
+         nixfleet plan --host {name}"
+    ))
 }

@@ -132,7 +132,7 @@ fn moved_on(
         )
         .at(name)
         .because(format!("it was at generation {}, but is now at {now}", before.number))
-        .help(format!("apply the present flake: nixfleet apply --host {name}")),
+        .help(format!("apply the current flake: nixfleet apply --host {name}")),
     )
 }
 
@@ -162,12 +162,13 @@ fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String
         targets.iter().map(|(name, target)| (name.clone(), closure(target))).collect();
     match closures.values().find(|closure| !Path::new(&closure.path).exists()) {
         None => Ok(closures),
-        Some(gone) => {
-            Err(Problem::new(Code::PlanOutdated, "a closure of the rollout is no longer in the store")
-                .at(&gone.path)
-                .because("it was collected as garbage after the rollout was planned")
-                .help("start a new rollout: nixfleet apply"))
-        }
+        Some(gone) => Err(Problem::new(
+            Code::PlanOutdated,
+            "a host closure of the rollout is no longer in the Nix store",
+        )
+        .at(&gone.path)
+        .because("it was collected as garbage after the rollout was planned")
+        .help("start a new rollout: nixfleet apply")),
     }
 }
 
@@ -194,7 +195,7 @@ fn over(id: &RolloutId, end: Option<End>) -> Problem {
     Problem::new(Code::NoRollout, "the rollout has nothing left to do")
         .at(id)
         .because(format!("it is {}", word(end)))
-        .help("apply the present flake: nixfleet apply")
+        .help("apply the current flake: nixfleet apply")
 }
 
 fn word(end: Option<End>) -> &'static str {

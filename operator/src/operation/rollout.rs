@@ -219,7 +219,7 @@ fn settle(
             result.outcome = done.outcome;
         } else if result.outcome == Outcome::Ok {
             result.outcome = Outcome::Deferred;
-            result.reason = Some("its turn did not come".to_owned());
+            result.reason = Some("the rollout ended before the turn of this host".to_owned());
             events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
         }
     }
@@ -251,7 +251,7 @@ pub fn errands<P: Planned>(origin: &RolloutOrigin, plans: &[HostPlan<P>]) -> Err
 #[must_use]
 pub fn new_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context) -> Vec<String> {
     StateDir::find().and_then(|state| errands.new_here(&state, &origin.flake)).unwrap_or_else(|problem| {
-        context.warn(None, &format!("what is new on this machine is not known: {problem}"));
+        context.warn(None, &format!("nixfleet cannot tell which tasks are new for this machine: {problem}"));
         errands.all()
     })
 }

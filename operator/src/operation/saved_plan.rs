@@ -91,7 +91,7 @@ impl SavedPlan {
             None => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")
-                .help("exclude the host with --on, or fix the host first")),
+                .help("fix the host first, or use --on to select only the other hosts")),
         });
         Ok(Self { schema: SCHEMA, origin, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }
@@ -146,11 +146,12 @@ impl SavedPlan {
             return Err(failed(format!("the closure of {} is not a store path", host.host.name)));
         }
         match saved.hosts.iter().find(|host| !Path::new(&host.closure).exists()) {
-            Some(gone) => {
-                Err(Problem::new(Code::PlanOutdated, "a closure of the saved plan is no longer in the store")
-                    .at(&gone.closure)
-                    .help("create a new plan: nixfleet plan --out FILE"))
-            }
+            Some(gone) => Err(Problem::new(
+                Code::PlanOutdated,
+                "a host closure of the saved plan is no longer in the Nix store",
+            )
+            .at(&gone.closure)
+            .help("create a new plan: nixfleet plan --out FILE")),
             None => Ok(saved),
         }
     }
@@ -175,7 +176,7 @@ impl SavedPlan {
         (saved.plan.fingerprint() != now.fingerprint).then(|| {
             Problem::new(Code::PlanOutdated, "the host changed after the plan was saved")
                 .at(host)
-                .because("its present plan differs from the saved plan")
+                .because("the current plan of the host differs from the saved plan")
                 .help("inspect the difference and save a new plan: nixfleet plan --out FILE")
         })
     }

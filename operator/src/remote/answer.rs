@@ -94,8 +94,11 @@ impl Answer {
         }
         match (schema, why) {
             (Ok(schema), _) if schema != SCHEMA => {
-                Err(unreadable(&format!("its schema is {schema}, but this nixfleet reads {SCHEMA}"))
-                    .help("use the nixfleet version that manages this host, or apply with this one"))
+                Err(unreadable(&format!("the answer has schema {schema}, but this nixfleet reads {SCHEMA}"))
+                    .help(
+                        "use the nixfleet version that manages this host, or apply to the host with this \
+                         version",
+                    ))
             }
             (Ok(_), Some(why)) => Err(unreadable(&why.to_string())),
             (Ok(_), None) => Err(unreadable("")),
@@ -156,7 +159,11 @@ impl Answer {
                 .help(format!("update it: nixfleet apply --host {}", host.name));
         }
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-        bad_answer(host, &format!("the host ended with {exit} and sent no answer"), &self.stderr)
+        bad_answer(
+            host,
+            &format!("the command on the host ended with {exit} and sent no answer"),
+            &self.stderr,
+        )
     }
 }
 
@@ -227,13 +234,13 @@ pub mod tests {
             [NF-307] the host did not run the script of nixfleet
               where: web-1 (user deploy)
               why: This account is currently not available.
-              help: replace the login shell, which is /usr/sbin/nologin; check its login shell: getent passwd deploy; to set another one, run on the host as root: usermod --shell /bin/bash deploy"#]]
+              help: replace the login shell, which is /usr/sbin/nologin; check the login shell on the host: getent passwd deploy; to set another login shell, run on the host as root: usermod --shell /bin/bash deploy"#]]
         .assert_eq(&refused("This account is currently not available.\n", "", 1));
         expect_test::expect![[r#"
             [NF-307] the host sent an unexpected answer
               where: web-1
-              why: its schema is 7, but this nixfleet reads 1
-              help: use the nixfleet version that manages this host, or apply with this one"#]]
+              why: the answer has schema 7, but this nixfleet reads 1
+              help: use the nixfleet version that manages this host, or apply to the host with this version"#]]
         .assert_eq(&refused("\n@nixfleet none none\n{\"schema\": 7}\n", "", 0));
         expect_test::expect![[r#"
             [NF-404] the state cannot be read
@@ -244,7 +251,7 @@ pub mod tests {
             2,
         ));
         expect_test::expect![[r#"
-            [NF-307] the host ended with exit code 139 and sent no answer
+            [NF-307] the command on the host ended with exit code 139 and sent no answer
               where: web-1
               why: Segmentation fault␛[31m"#]]
         .assert_eq(&refused("\n@nixfleet a b\n", "Segmentation fault\u{1b}[31m\n", 139));

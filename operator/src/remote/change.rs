@@ -144,7 +144,7 @@ impl<'a> Change<'a> {
             && problem.code == Code::Unconfirmed
         {
             let why = problem.why.take().unwrap_or_default();
-            problem.why = Some(format!("{why}\nfrom here: {unheard}"));
+            problem.why = Some(format!("{why}\nfrom this machine: {unheard}"));
         }
         report
     }
@@ -302,7 +302,7 @@ impl<'a> Change<'a> {
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);
-        let what = "the connection broke during the change, and its outcome is unknown";
+        let what = "the connection broke during the change, and the outcome of the change is unknown";
         let goes_back = match self.terms.confirm {
             Some(_) => "; an unreachable host rolls back by itself",
             None => "; the change needed no confirmation, so it may be in force",

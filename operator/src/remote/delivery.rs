@@ -93,7 +93,8 @@ fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
     } else {
         format!("check the Nix store of the host: nixfleet run --sudo --host {name} -- nix-store --verify")
     };
-    let problem = Problem::new(Code::Copy, "the closure could not be copied to the host").at(name).help(help);
+    let problem =
+        Problem::new(Code::Copy, "the host closure could not be copied to the host").at(name).help(help);
     if said.is_empty() { problem.because(error) } else { problem.because(said) }
 }
 

@@ -48,12 +48,12 @@ impl Expected<'_> {
         if self.is_named && report.host != host.name {
             return Some(format!("the report is about {}", report.host));
         }
-        let Some(after) = &report.after else { return Some("it names no generation".to_owned()) };
+        let Some(after) = &report.after else { return Some("the report names no generation".to_owned()) };
         if after.closure != self.closure {
-            return Some(format!("it should be at {}, but reports {}", self.closure, after.closure));
+            return Some(format!("the host should be at {}, but reports {}", self.closure, after.closure));
         }
         if let Some(number) = self.number.filter(|number| *number != after.number) {
-            return Some(format!("it should be at generation {number}, but reports {}", after.number));
+            return Some(format!("the host should be at generation {number}, but reports {}", after.number));
         }
         let is_changed = report.outcome.has_changed() && report.steps_done > 0;
         (is_changed && !is_confirmed)

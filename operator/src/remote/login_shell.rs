@@ -12,8 +12,8 @@ pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
     let has = |word: &str| said.contains(word);
     let exit = exit.map_or_else(|| "was killed".to_owned(), |code| format!("ended with exit code {code}"));
     let shell = format!(
-        "check its login shell: getent passwd {user}; to set another one, run on the host as root: usermod \
-         --shell /bin/bash {user}"
+        "check the login shell on the host: getent passwd {user}; to set another login shell, run on the \
+         host as root: usermod --shell /bin/bash {user}"
     );
     let (why, help) = if said.trim().is_empty() {
         let why = format!("it printed nothing and {exit}, like the login shell /bin/false");

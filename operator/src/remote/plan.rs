@@ -197,5 +197,5 @@ fn no_nix(session: &Session) -> Problem {
     Problem::new(Code::NoNix, "the host has no Nix")
         .at(&session.host().name)
         .because("there is no nix-store in PATH or in /nix/var/nix/profiles/default/bin")
-        .help("install Nix: apt-get install nix-setup-systemd, or https://nixos.org/download")
+        .help("install Nix on the host: apt-get install nix-setup-systemd, or https://nixos.org/download")
 }

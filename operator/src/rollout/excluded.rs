@@ -34,7 +34,7 @@ pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
     for host in hosts {
         if let Some(pin) = host.pin.as_ref().filter(|pin| has_expired(pin, today)) {
             let until = pin.until.as_deref().unwrap_or_default();
-            let text = format!("its pin ended on {until} and holds no longer: {}", pin.reason);
+            let text = format!("its pin ended on {until} and no longer applies: {}", pin.reason);
             parted.warnings.push((host.name.clone(), text));
         }
         match reason(&host, today) {
@@ -93,7 +93,7 @@ pub fn without_canaries(fleet: &Fleet, parted: &Parted, canary: &Canary) -> Resu
     }
     let mut names: Vec<String> = resting.into_iter().collect();
     names.sort_by_cached_key(|name| Natural::of(name));
-    Ok(Some(format!("no canary goes first, since all are left out: {}", names.join(", "))))
+    Ok(Some(format!("no canary goes first, since all canaries are left out: {}", names.join(", "))))
 }
 
 /// Returns a pin in words, such as `pinned to generation 12 until 2027-01-31: a regression`.
@@ -144,7 +144,7 @@ mod tests {
             ]
         );
         let warning =
-            ("e".to_owned(), "its pin ended on 2027-01-30 and holds no longer: a regression".to_owned());
+            ("e".to_owned(), "its pin ended on 2027-01-30 and no longer applies: a regression".to_owned());
         assert_eq!(parted.warnings, [warning]);
     }
 
@@ -176,7 +176,7 @@ mod tests {
             without_canaries(&fleet, &part(hosts, "2027-01-31"), canary).unwrap()
         };
         let text = told(vec![resting("a"), resting("b"), host("c", &[])], &canary);
-        assert_eq!(text.as_deref(), Some("no canary goes first, since all are left out: a, b"));
+        assert_eq!(text.as_deref(), Some("no canary goes first, since all canaries are left out: a, b"));
         assert_eq!(told(vec![resting("a"), host("b", &["canary"])], &canary), None);
         assert_eq!(told(vec![resting("a"), host("b", &[])], &Canary::First(1)), None);
     }

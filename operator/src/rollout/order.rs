@@ -117,5 +117,5 @@ fn circle(why: &str) -> Problem {
     Problem::new(Code::Selection, "the order of the tags is a cycle")
         .at("tags.<tag>.before")
         .because(why)
-        .help("remove one of the orders, or remove one of the tags from a host")
+        .help("remove a tag from one of these `before` lists, or remove one of the tags from a host")
 }

@@ -50,7 +50,7 @@ fn after_a_failure_nothing_new_begins_and_what_is_done_stays() {
     let policy = Policy { max_parallel: NonZeroUsize::MIN, ..in_pairs() };
     let outline = outline(&four(), &[], policy);
     let (said, verdict) = Play::new(&outline, &[("a", Outcome::RolledBack)], &[]).played_out();
-    assert_eq!(said, "wave 1, a, stop: 1 host failed, where 0 may");
+    assert_eq!(said, "wave 1, a, stop: 1 host failed, but at most 0 may fail");
     assert_eq!(verdict, Verdict::Paused(failures(1)));
 }
 
@@ -70,7 +70,10 @@ fn the_hosts_of_the_wave_or_all_go_back_where_that_is_asked_for() {
         Play::new(&outline, &[("d", Outcome::RolledBack)], &[]).played_out()
     };
     let (said, verdict) = play(OnFailure::RollbackWave);
-    assert_eq!(said, "wave 1, a, b, soak, wave 2, c, d, stop: 1 host failed, where 0 may, 1 go back, -c");
+    assert_eq!(
+        said,
+        "wave 1, a, b, soak, wave 2, c, d, stop: 1 host failed, but at most 0 may fail, 1 go back, -c"
+    );
     assert_eq!(verdict, Verdict::Returned { pause: failures(1), all: false });
     let (said, verdict) = play(OnFailure::RollbackAll);
     assert!(said.ends_with("3 go back, -a, -b, -c"), "{said}");
@@ -148,7 +151,7 @@ fn who_cannot_be_copied_to_counts_once_and_in_its_own_wave() {
         play.played_out()
     };
     let (said, verdict) = play(0, OnFailure::RollbackWave);
-    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, where 0 may");
+    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, but at most 0 may fail");
     assert_eq!(verdict, Verdict::Paused(failures(1)));
     let (said, verdict) = play(1, OnFailure::Pause);
     assert_eq!(said, "wave 1, a, b, soak, wave 2, d, 1 failed");
@@ -188,7 +191,7 @@ fn a_host_that_does_not_answer_counts_as_the_policy_says() {
     let one = [("c", Outcome::Unreachable)];
     assert_eq!(play(Unreachable::Skip, &one).1, Verdict::Complete);
     let (said, verdict) = play(Unreachable::Fail, &one);
-    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, where 0 may");
+    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, but at most 0 may fail");
     assert_eq!(verdict, Verdict::Paused(failures(1)));
 }
 
@@ -211,7 +214,7 @@ fn who_is_down_uses_up_the_budget_of_its_tag() {
     let policy = Policy { max_failures: Amount::Count(3), ..Policy::plain() };
     let outline = outline(&four(), &[("db", tag)], policy);
     let (said, verdict) = Play::new(&outline, &[("b", Outcome::Failed)], &[]).played_out();
-    assert_eq!(said, "wave 1, a, b, stop: as many hosts with the tag db are down as may be");
+    assert_eq!(said, "wave 1, a, b, stop: no further host with the tag db may be down (maxDown)");
     assert_eq!(verdict, Verdict::Paused(Pause::Budget { tag: "db".to_owned() }));
     // A host that rolled itself back is not down, and does not use up the budget.
     let (_, verdict) = Play::new(&outline, &[("b", Outcome::RolledBack)], &[]).played_out();

@@ -78,12 +78,13 @@ impl fmt::Display for Pause {
             Self::Interrupted => f.write_str("interrupted"),
             Self::Failures { failures, allowed } => {
                 let hosts = if *failures == 1 { "host" } else { "hosts" };
-                write!(f, "{failures} {hosts} failed, where {allowed} may")
+                write!(f, "{failures} {hosts} failed, but at most {allowed} may fail")
             }
             Self::NothingShown { wave } => {
                 write!(
                     f,
-                    "no host of wave {wave} is as it should be, so nothing is known about the next wave"
+                    "no host of wave {wave} is as it should be, so it is not known whether the next wave is \
+                     safe"
                 )
             }
             Self::Busy { hosts } => {
@@ -91,7 +92,7 @@ impl fmt::Display for Pause {
                 write!(f, "{} {are} still being changed by another run", hosts.join(", "))
             }
             Self::Budget { tag } => {
-                write!(f, "as many hosts with the tag {tag} are down as may be")
+                write!(f, "no further host with the tag {tag} may be down (maxDown)")
             }
             Self::Stayed { why, hosts: 1 } => write!(f, "{why}, and 1 host did not go back"),
             Self::Stayed { why, hosts } => write!(f, "{why}, and {hosts} hosts did not go back"),

@@ -99,10 +99,11 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
             return Err(Problem::new(Code::Usage, format!("the wave {amount} would have no hosts"))
                 .at(format!("rollout.waves: {}", shown.join(",")))
                 .because(
-                    "each amount counts from the first host, so it must be larger than the amount before it",
+                    "each number is the total of hosts after that wave, so it must be larger than the number \
+                     before it",
                 )
                 .help(
-                    "write increasing amounts: 1,2,3 means three waves of one host each, then all other \
+                    "write increasing numbers: 1,2,3 means three waves of one host each, then all other \
                      hosts",
                 ));
         }

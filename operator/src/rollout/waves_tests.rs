@@ -70,8 +70,8 @@ fn amounts_that_do_not_grow_are_refused() {
     expect_test::expect![[r"
         [NF-101] the wave 1 would have no hosts
           where: rollout.waves: 1,1,1
-          why: each amount counts from the first host, so it must be larger than the amount before it
-          help: write increasing amounts: 1,2,3 means three waves of one host each, then all other hosts"]]
+          why: each number is the total of hosts after that wave, so it must be larger than the number before it
+          help: write increasing numbers: 1,2,3 means three waves of one host each, then all other hosts"]]
     .assert_eq(&check_growth(&amounts("1 1 1")).unwrap_err().to_string());
 }
 

@@ -78,7 +78,9 @@ fn host_key(stderr: &str, host: &Host) -> Problem {
     let (what, help) = match (changed, host.ssh.host_key.is_some()) {
         (true, true) => (
             "the key of the host differs from the pinned key",
-            format!("only if the host was reinstalled, pin its new key in {option}: {scan}"),
+            format!(
+                "only if the host was reinstalled, pin its new key in {option}; to print the key: {scan}"
+            ),
         ),
         (true, false) => (
             "the key of the host differs from the key in known_hosts",
@@ -86,7 +88,10 @@ fn host_key(stderr: &str, host: &Host) -> Problem {
         ),
         (false, _) => (
             "the host key is unknown",
-            format!("compare the key with the one on the host itself, then pin it in {option}: {scan}"),
+            format!(
+                "run {scan}, compare the key that it prints with the key on the host itself, then pin that \
+                 key in {option}"
+            ),
         ),
     };
     let shown = line_with("SHA256:")
@@ -128,8 +133,8 @@ pub fn broken(host: &Host, why: &str) -> Problem {
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
-        "check what the host runs instead of the commands of NixFleet: {}, and the start-up files of the \
-         shell",
+        "check what the host runs instead of the commands of NixFleet: run {}, and read the start-up files \
+         of the login shell on the host",
         attempt(host)
     ))
 }
@@ -148,8 +153,8 @@ pub fn input_read(host: &Host) -> Problem {
         .at(format!("{} (user {user})", host.name))
         .because("the start of the input is missing: a command such as `read` in that file consumes it")
         .help(format!(
-            "end the start-up file of {user} on the host early in non-interactive shells; for bash, with \
-             this first line of ~/.bashrc: case $- in *i*) ;; *) return;; esac"
+            "on the host, make the start-up file of {user} return early in non-interactive shells; for bash, \
+             put this as the first line of ~/.bashrc: case $- in *i*) ;; *) return;; esac"
         ))
 }
 

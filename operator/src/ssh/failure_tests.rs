@@ -97,7 +97,7 @@ fn a_changed_host_key_is_told_with_the_key_it_shows() {
         [NF-303] the key of the host differs from the pinned key
           where: web-1
           why: the host offers SHA256:gMX1C9gs3t6/EhfU38SxHDPb0tYbtZvwVofGPPntZi8
-          help: only if the host was reinstalled, pin its new key in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&classify(CHANGED, &host(Some("ssh-ed25519 AAAA"))).unwrap().to_string());
+          help: only if the host was reinstalled, pin its new key in hosts.web-1.ssh.hostKey; to print the key: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&classify(CHANGED, &host(Some("ssh-ed25519 AAAA"))).unwrap().to_string());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_unknown_host_key_is_told_with_the_way_to_pin_it() {
         [NF-303] the host key is unknown
           where: web-1
           why: No ED25519 host key is known for 10.0.1.11 and you have requested strict checking.
-          help: compare the key with the one on the host itself, then pin it in hosts.web-1.ssh.hostKey: ssh-keyscan -p 22 10.0.1.11"#]].assert_eq(&told(
+          help: run ssh-keyscan -p 22 10.0.1.11, compare the key that it prints with the key on the host itself, then pin that key in hosts.web-1.ssh.hostKey"#]].assert_eq(&told(
         "No ED25519 host key is known for 10.0.1.11 and you have requested strict checking.\r\n\
          Host key verification failed.\r\n",
     ));

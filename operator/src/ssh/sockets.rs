@@ -57,7 +57,10 @@ impl Sockets {
             Problem::new(Code::Usage, "there is no private directory for SSH connections")
                 .at(directory.display())
                 .because(why)
-                .help("remove it, or set XDG_RUNTIME_DIR to a directory that only you can access")
+                .help(
+                    "remove the file or directory at this path, or set XDG_RUNTIME_DIR to a directory that \
+                     only you can access",
+                )
         };
         match DirBuilder::new().mode(0o700).create(&directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

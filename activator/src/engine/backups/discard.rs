@@ -60,7 +60,7 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
     if let Some(other) = request.backups.iter().find(|requested| !standing.contains(requested)) {
         return Err(Problem::new(Code::PlanOutdated, "the backup changed after it was listed")
             .at(&other.place)
-            .because("it was deleted or replaced, or it is needed now but was not needed then")
+            .because("it was deleted or replaced, or it was not needed when it was listed but is needed now")
             .help("run `nixfleet backups list`, then run the command again"));
     }
     report.outcome = Outcome::Failed;
@@ -91,7 +91,7 @@ fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
             "the backup cannot be dropped: a filesystem is mounted in it",
         )
         .at(mount.display())
-        .help("unmount the filesystem, then run the command again"));
+        .help("unmount the filesystem on the host, then run the command again"));
     }
     let removed = if backup.directory { disk::remove_tree(&file) } else { unlink(&file) };
     removed.map_err(|error| failed(&error))?;

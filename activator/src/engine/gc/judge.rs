@@ -41,7 +41,7 @@ impl References {
         let in_force = profile.current.iter().map(|generation| generation.number);
         let current: BTreeSet<u64> = in_force.chain(state.generation).collect();
         if current.is_empty() && journal.is_none() && !profile.generations.is_empty() {
-            return Err(Problem::new(Code::NoGeneration, "no generation is in force on the host")
+            return Err(Problem::new(Code::NoGeneration, "the host has no current generation")
                 .at(profile::DIRECTORY)
                 .because("without one, NixFleet cannot tell which generations are needed")
                 .help("apply a generation first: nixfleet apply"));

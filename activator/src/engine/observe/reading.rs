@@ -45,7 +45,7 @@ impl Obstacle {
     pub fn problem(&self, path: &str, stat: &Stat, accounts: &Accounts) -> Problem {
         let owner = accounts.user_of(stat.st_uid);
         let problem = |what: &str| Problem::new(Code::HostFile, what).at(path);
-        let exclude = format!("or apply the rest without it: --force {path}");
+        let exclude = format!("or skip this path and apply everything else with --force {path}");
         match self {
             Self::Large(limit) => problem("the file is too large to be read")
                 .because(format!(
@@ -55,18 +55,20 @@ impl Obstacle {
                     stat.st_blocks * 512
                 ))
                 .help(format!(
-                    "move it away; or, if its size is correct, increase nixfleet.maxFileSize; {exclude}"
+                    "move the file away on the host; or, if its size is correct, increase \
+                     nixfleet.maxFileSize; {exclude}"
                 )),
             Self::Changing => problem("the file changed each time it was read")
                 .because(format!(
                     "it belongs to `{owner}` and changed during each of {ATTEMPTS} attempts to read it"
                 ))
                 .help(format!(
-                    "stop the process that writes to it (find it with `fuser -v {path}`), {exclude}"
+                    "on the host, stop the process that writes to the file (find the process with `fuser -v \
+                     {path}`), {exclude}"
                 )),
             Self::Leased => problem("a process prevents the file from being opened")
-                .because(format!("it belongs to `{owner}` and {}", holder(stat)))
-                .help(format!("stop that process, {exclude}")),
+                .because(format!("it belongs to `{owner}`, and {}", holder(stat)))
+                .help(format!("on the host, stop the process that holds the lease, {exclude}")),
             Self::Refused(error) => problem(&format!("failed to read {path}")).because(error),
         }
     }

@@ -88,10 +88,15 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
         return None;
     }
     Some(
-        Problem::new(Code::OtherHost, format!("this host was last applied as {last}, not as {now}"))
-            .at(format!("{HOME}/state.json"))
-            .because("the addresses of two hosts may have been swapped in the inventory")
-            .help(format!("correct hosts.{now}.addr; or, if the host was renamed, add --force host-name")),
+        Problem::new(
+            Code::OtherHost,
+            format!("the last apply to this host was made under the name {last}, not {now}"),
+        )
+        .at(format!("{HOME}/state.json"))
+        .because("the addresses of two hosts may have been swapped in the inventory")
+        .help(format!(
+            "correct hosts.{now}.addr in the inventory; or, if the host was renamed, add --force host-name"
+        )),
     )
 }
 

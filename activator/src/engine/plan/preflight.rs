@@ -101,10 +101,13 @@ impl Preflight<'_> {
         let mut place = |path: &str| self.walk.nearest(path).ok()?.0.place().ok();
         let (here, home) = (place(path), place(&format!("{HOME}/{SLOTS}")));
         if here.is_some() && home.is_some() && here != home {
-            self.found.push(immovable(path, &format!("it is not on the filesystem of {HOME}")));
-        } else if let Some(mount) = mounts::mounted_below(&host.path(path)) {
             self.found
-                .push(immovable(path, &format!("a filesystem is mounted in it, at {}", mount.display())));
+                .push(immovable(path, &format!("the directory is not on the same filesystem as {HOME}")));
+        } else if let Some(mount) = mounts::mounted_below(&host.path(path)) {
+            self.found.push(immovable(
+                path,
+                &format!("a filesystem is mounted in the directory, at {}", mount.display()),
+            ));
         }
     }
 
@@ -146,8 +149,9 @@ impl ReadOnly {
                 .at(path)
                 .because("Read-only file system: the kernel refuses all writes, also those of root")
                 .help(format!(
-                    "find the filesystem with `findmnt --target {path}` and remount it with `mount -o \
-                     remount,rw`; if it should be writable already, check `dmesg` for errors of its disk"
+                    "on the host, find the filesystem with `findmnt --target {path}` and remount it with \
+                     `mount -o remount,rw`; if the filesystem is not mounted read-only on purpose, check \
+                     `dmesg` for errors of its disk"
                 )),
         )
     }
@@ -183,9 +187,10 @@ fn is_frozen(attributes: StatxAttributes) -> bool {
 fn frozen(path: &str) -> Problem {
     Problem::new(Code::HostFile, format!("{path} has an attribute that forbids changes"))
         .at(path)
-        .because("it is immutable or append-only")
+        .because("the file or directory is immutable or append-only")
         .help(format!(
-            "check the attributes with `lsattr -d {path}`, then remove them with `chattr -i -a {path}`"
+            "on the host, check the attributes with `lsattr -d {path}`, then remove them with `chattr -i -a \
+             {path}`"
         ))
 }
 
@@ -193,14 +198,18 @@ fn mounted(path: &str) -> Problem {
     Problem::new(Code::HostFile, format!("{path} is a mount point, which cannot be replaced"))
         .at(path)
         .because("the kernel does not let a mount point be replaced")
-        .help(format!("inspect the mount with `findmnt {path}`, then unmount it, or manage another path"))
+        .help(format!(
+            "on the host, inspect the mount with `findmnt {path}`, then unmount it; or manage another path"
+        ))
 }
 
 fn immovable(path: &str, why: &str) -> Problem {
-    Problem::new(Code::HostFile, format!("{path} cannot be moved into the backup, or out of it"))
+    Problem::new(Code::HostFile, format!("{path} cannot be moved into or out of the backup"))
         .at(path)
         .because(why)
-        .help(format!("move it by hand, or apply the rest without it: --force {path}"))
+        .help(format!(
+            "move {path} by hand on the host, or skip this path and apply everything else with --force {path}"
+        ))
 }
 
 /// Returns the problem for an error of the kernel, with advice for known causes. `verb` describes the failed
@@ -210,7 +219,7 @@ pub fn refused(verb: &str, path: &str, errno: Errno) -> Problem {
     match errno {
         Errno::PERM => frozen(path),
         Errno::BUSY => mounted(path),
-        Errno::XDEV => immovable(path, "its filesystem moves no directory of a lower layer (overlayfs)"),
+        Errno::XDEV => immovable(path, "its filesystem (overlayfs) cannot move a directory of a lower layer"),
         errno => host_file(verb, path, &errno.into()),
     }
 }

@@ -24,7 +24,7 @@ pub fn missing_shells(host: &Host, manifest: &Manifest, steps: &[Step]) -> Vec<W
         let is_asked_for =
             matches!(step, Step::Account(AccountStep::CreateUser(_))) || user.states(UserField::Shell);
         let why = lacks(host, manifest, steps, &user.shell).filter(|_| is_asked_for)?;
-        let what = format!("nobody could log in as {}, since there is no such shell: {why}", user.name);
+        let what = format!("nobody could log in as {}, since the shell cannot be run: {why}", user.name);
         Some(Warning { subject: user.name.to_string(), what })
     };
     if host.is_machine() { steps.iter().filter_map(warning).collect() } else { Vec::new() }

@@ -63,7 +63,7 @@ impl TargetClosure {
         check_absolute(closure)?;
         let path = Path::new(closure).join("manifest.json");
         let absent = |why: String| {
-            Problem::new(Code::InvalidManifest, "the manifest of the closure cannot be read")
+            Problem::new(Code::InvalidManifest, "the manifest in the host's closure cannot be read")
                 .at(path.display())
                 .because(why)
                 .help("run `nixfleet apply`, which copies the closure to the host")
@@ -209,7 +209,7 @@ fn no_generation(profile: &Profile, reference: GenerationRef) -> Problem {
         profile.generations.iter().map(|info| info.generation.number.to_string()).collect();
     let what = match reference {
         GenerationRef::Number(number) => format!("generation {number} does not exist on the host"),
-        GenerationRef::Previous => "there is no generation before the one in force".to_owned(),
+        GenerationRef::Previous => "the host has no generation before the current one".to_owned(),
     };
     let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
     match numbers.as_slice() {

@@ -44,8 +44,11 @@ impl Recovered {
     }
 
     fn report(&self, host: &Host) -> Report {
-        let why =
-            if self.committed { "it was complete except for the cleanup" } else { "its change is undone" };
+        let why = if self.committed {
+            "the run was complete except for the cleanup"
+        } else {
+            "the change of the run was undone"
+        };
         Report {
             schema: SCHEMA,
             host: State::read(host).map(|(state, _)| state.host).unwrap_or_default(),
@@ -133,7 +136,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
         Ok(Some(report)) => report,
         Ok(None) => match noted() {
             Some(last) => last.report,
-            None => unfinished(host, Outcome::Blocked, interrupted("it had not changed anything yet"))?,
+            None => unfinished(host, Outcome::Blocked, interrupted("the run had not changed anything yet"))?,
         },
         Err(problem) => unfinished(host, Outcome::Failed, problem)?,
     };

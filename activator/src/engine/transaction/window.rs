@@ -54,7 +54,7 @@ impl Window<'_> {
                  the host unreachable"
             ))
             .help(
-                "check what the change does to sshd, its keys, sudo and the network; if the host is only \
+                "check what the change does to sshd, SSH keys, sudo and the network; if the host is only \
                  slow, allow more time: --confirm-timeout SECONDS",
             )
     }

@@ -71,12 +71,12 @@ impl Entrance {
             && now.is_disjoint(before)
         {
             let which = if before.len() == 1 {
-                "the key".to_owned()
+                "the key that was accepted".to_owned()
             } else {
-                format!("none of the {} keys", before.len())
+                format!("none of the {} keys that were accepted", before.len())
             };
-            let gone = if before.len() == 1 { "opens it no longer" } else { "opens it now" };
-            new.push(format!("authorized keys: {which} that opened the account before {gone}"));
+            let gone = if before.len() == 1 { "is no longer accepted" } else { "is accepted now" };
+            new.push(format!("authorized keys: {which} before {gone}"));
         }
         new
     }

@@ -63,7 +63,7 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
         return foreseen;
     }
     if !terms.enabled {
-        foreseen.warn(&subject.named(commands.iter().map(|(path, _)| *path)), "--no-validate leaves it out");
+        foreseen.warn(&subject.named(commands.iter().map(|(path, _)| *path)), "--no-validate skips it");
         return foreseen;
     }
     let lacking: Vec<_> = needed.iter().filter(|(path, file)| target.place(path, file).is_none()).collect();
@@ -75,10 +75,19 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
     }
     for (path, argv) in commands.iter().filter(|(_, argv)| may_come(argv)) {
         let program = argv.first().map_or("", String::as_str);
-        foreseen.warn(path, &format!("its command comes with the closure ({program})"));
+        foreseen.warn(
+            path,
+            &format!(
+                "its validation command comes with the new closure, which may not be on the host yet \
+                 ({program})"
+            ),
+        );
     }
     for (path, _) in &lacking {
-        foreseen.warn(path, "its new content is too long to be sent along, or not at hand");
+        foreseen.warn(
+            path,
+            "its new content is too long to be sent with the request for a plan, or is not available",
+        );
     }
     // If some contents are missing, a tool would judge its other files wrongly, so run no tools.
     let user = terms.login.map_or("root", |login| login.user.as_str());
@@ -97,7 +106,8 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
 
 impl ForeseenPlan {
     fn warn(&mut self, subject: &str, why: &str) {
-        let what = format!("not validated: {why}. An apply does it before it touches anything");
+        let what =
+            format!("not validated for this plan: {why}. An apply validates it before it changes anything");
         self.warnings.push(Warning { subject: subject.to_string(), what });
     }
 }

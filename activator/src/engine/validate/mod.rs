@@ -167,7 +167,7 @@ fn settle(subject: &Subject, verdict: PreviewResult) -> Findings {
             } else {
                 let ToolFinding { tool, words, .. } = judge::discreet(finding, subject);
                 found.notes.push(format!(
-                    "{tool} also reports about the present state of the host: {}",
+                    "{tool} reports the same about the current state of the host: {}",
                     words.join("; ")
                 ));
             }

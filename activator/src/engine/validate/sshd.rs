@@ -72,13 +72,13 @@ impl Settings {
         }
         for (setting, name) in [("forcecommand", "ForceCommand"), ("chrootdirectory", "ChrootDirectory")] {
             if let Some(value) = self.value(setting) {
-                found.push(format!("sshd, {name}: {user} gets only `{value}`"));
+                found.push(format!("sshd, {name}: every login of {user} is limited to `{value}`"));
             }
         }
         if !self.listens_on(connection) {
             let Connection { server, port, .. } = connection;
             found.push(format!(
-                "sshd, Port and ListenAddress: it no longer listens on {server} port {port}, which this \
+                "sshd, Port and ListenAddress: sshd no longer listens on {server} port {port}, which this \
                  connection uses"
             ));
         }
@@ -99,20 +99,20 @@ impl Settings {
         let group_is = |pattern: &str| groups.iter().any(|group| matches(pattern, group));
         let mut found = Vec::new();
         if self.words("denyusers").any(user_is) {
-            found.push(format!("sshd, DenyUsers: {user} is among them"));
+            found.push(format!("sshd, DenyUsers: the list contains {user}"));
         }
         if self.words("allowusers").next().is_some() && !self.words("allowusers").any(user_is) {
-            found.push(format!("sshd, AllowUsers: {user} is not among them"));
+            found.push(format!("sshd, AllowUsers: the list does not contain {user}"));
         }
         if groups.is_empty() {
             // The user is known only to a directory service, and so are the groups of the user.
             return found;
         }
         if self.words("denygroups").any(group_is) {
-            found.push(format!("sshd, DenyGroups: {user} is in one of them"));
+            found.push(format!("sshd, DenyGroups: {user} is in a listed group"));
         }
         if self.words("allowgroups").next().is_some() && !self.words("allowgroups").any(group_is) {
-            found.push(format!("sshd, AllowGroups: {user} is in none of them"));
+            found.push(format!("sshd, AllowGroups: {user} is in no listed group"));
         }
         found
     }

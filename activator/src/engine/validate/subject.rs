@@ -134,7 +134,7 @@ impl Subject {
         let rules = [(self.sudoers, "the rules of sudo"), (self.sshd, "the configuration of sshd")];
         let rules = rules.into_iter().filter(|(is_it, _)| *is_it).map(|(_, name)| name.to_owned());
         let units = self.units.iter().map(ToString::to_string);
-        let login = self.login.iter().map(|login| format!("the way in of {}", login.user));
+        let login = self.login.iter().map(|login| format!("the login of {}", login.user));
         let files = files.map(ToString::to_string);
         rules.chain(units).chain(login).chain(files).collect::<Vec<_>>().join(", ")
     }

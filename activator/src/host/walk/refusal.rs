@@ -77,7 +77,7 @@ pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, p
     } else {
         Problem::new(Code::UnsafePath, "a parent of a managed path is not a directory")
             .at(path)
-            .help("move it away, or manage another path")
+            .help("move it away on the host, or manage another path")
     };
     match (found, kind) {
         (Some(stat), Some(kind)) => {
@@ -96,8 +96,8 @@ pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
         .at(path)
         .because(format!("its mode is {mode:04o}, its owner is `{owner}` and its group `{group}`"))
         .help(
-            "manage another path, or remove the write access of others: only the owner may have it, and a \
-             system group if the directory belongs to root",
+            "manage another path, or remove the write access of other users: only the owner of the directory \
+             may write to it, and a system group if root owns the directory",
         )
 }
 

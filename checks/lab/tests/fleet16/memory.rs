@@ -64,7 +64,7 @@ fn killed_while_it_changes_a_host(fleet: &Fleet16, version: &str) -> String {
     assert_eq!(told["hosts"][0]["host"], "db-01");
     assert_eq!((&told["hosts"][0]["begun"], &told["hosts"][0]["outcome"]), (&true.into(), &Value::Null));
     let shown = fleet.types("history show last");
-    assert_says(&shown, 0, &["interrupted: ", "unknown", "how hosts stand: nixfleet status"]);
+    assert_says(&shown, 0, &["interrupted: ", "unknown", "check the state of the hosts: nixfleet status"]);
     let over = || Ok(fleet.host("db-01").ask("systemctl list-units --quiet 'nixfleet-run-*'")?.is_empty());
     wait_until("the host is done", Duration::from_secs(60), over).unwrap();
     assert_eq!(fleet.version("db-01"), version, "it went on without the command");

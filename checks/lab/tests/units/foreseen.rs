@@ -23,7 +23,7 @@ fn a_user_that_nobody_has_is_told() {
     assert_says(
         &stage.types(PLAN),
         0,
-        &["lost.service: User=gone: no such account is on the host or declared"],
+        &["lost.service: User=gone: no local or declared account has this name"],
     );
 }
 
@@ -62,9 +62,9 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
         ("stays.service", with("RefuseManualStop=yes", 2)),
         ("auditd.service", drop_in),
     ]);
-    let down = |name: &str| format!("{name}.socket starts, which it only does while {name}.service is down");
+    let down = |name: &str| format!("{name}.socket can start only while {name}.service is down");
     let plan = stage.types(PLAN);
-    let reboot = "the change is in force after a reboot";
+    let reboot = "the change takes effect after a reboot";
     assert_says(
         &plan,
         0,
@@ -95,7 +95,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     // The files of a unit that refuses to stop are removed. The unit keeps running, and later changes are
     // still possible.
     stage.declares(&json!({}));
-    assert_says(&stage.types(PLAN), 0, &["stays.service: it runs on until the host reboots"]);
+    assert_says(&stage.types(PLAN), 0, &["stays.service: it continues to run until the host reboots"]);
     stage.applies();
     assert_eq!([stage.unit("stays.service").active, stage.unit("gw.service").active], ["active", "inactive"]);
     assert!(!files.exists("/etc/systemd/system/stays.service"));

@@ -8,8 +8,9 @@ use nixfleet_operator::event::{Event, EventKind, HostEnd, Level};
 use nixfleet_operator::text::{hosts, many_lines, one_line};
 
 /// The message after the first Ctrl-C.
-const INTERRUPTED: &str = "interrupted: no further host is begun; waiting for those that have begun \
-                           (again: leave now; they go on by themselves, and back where nobody confirms)";
+const INTERRUPTED: &str = "interrupted: no further host is started; waiting for the hosts that have started \
+                           (Ctrl-C again: leave now; these hosts continue by themselves, and roll back if \
+                           their change is not confirmed)";
 
 /// Formats the message for an event; `None` if the event has no message.
 pub fn line(event: &Event) -> Option<String> {
@@ -19,7 +20,7 @@ pub fn line(event: &Event) -> Option<String> {
             format!("wave {wave} of {of}: {}", hosts(members.len()))
         }
         EventKind::WaveSoaking { wave, seconds } => format!("wave {wave}: watched for {}", time(*seconds)),
-        EventKind::RolloutPaused { reason } => format!("no further host is begun: {reason}"),
+        EventKind::RolloutPaused { reason } => format!("no further host is started: {reason}"),
         EventKind::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
         EventKind::RolloutInterrupted => INTERRUPTED.to_owned(),
         EventKind::Log { level: Level::Warning, host, text } => {

@@ -252,7 +252,7 @@ fn a_flake_without_a_fleet_is_told_apart() {
         [NF-102] the flake has no `nixfleet` output
           where: /fleet
           why: flake 'git+file:///home/ada/fleet' does not provide attribute 'packages.x86_64-linux.nothing.fleet', 'legacyPackages.x86_64-linux.nothing.fleet' or 'nothing.fleet'
-          help: create its outputs with nixfleet.lib.mkFleet { … }"#]]
+          help: create the outputs of the flake with nixfleet.lib.mkFleet { … }"#]]
     .assert_eq(&distilled("flake.nix", "{ }", nix_error));
 }
 

@@ -210,7 +210,7 @@ impl Differ<'_> {
     fn says_what_stays(&mut self, name: &Owner, target: &TargetAccount) {
         for left in &target.left_alone {
             let what = format!(
-                "{} stays {}, changed by hand; it was {} before it was managed",
+                "{} stays {}, since it was changed by hand; it was {} before NixFleet managed the user",
                 left.field,
                 shown(&left.now),
                 shown(&left.was)
@@ -288,8 +288,8 @@ impl Differ<'_> {
                 .at(format!("nixfleet.{option}.{}", quoted(name)))
                 .because(format!("its id on the host is {id}"))
                 .help(format!(
-                    "remove the id, or set it to {id}: NixFleet never changes the id of an account that \
-                     exists"
+                    "remove the id from the declaration, or set it to {id}: NixFleet never changes the id of \
+                     an existing account"
                 )),
         );
     }
@@ -318,7 +318,10 @@ impl Differ<'_> {
                     format!("{who} is the owner or group of a managed path, but does not exist on the host"),
                 )
                 .at(path)
-                .help("define it in nixfleet.users or nixfleet.groups, or choose one that exists"),
+                .help(
+                    "define the account in nixfleet.users or nixfleet.groups, or choose an account that \
+                     exists",
+                ),
             );
         }
     }
@@ -354,7 +357,7 @@ fn enabled_again(owned: &OwnedUser) -> String {
     let before = owned.restriction.clone().unwrap_or_default();
     let mut still = Vec::new();
     if !before.expires.is_empty() {
-        still.push("its day of expiry comes back");
+        still.push("its earlier expiry date applies again");
     }
     if before.locked_password {
         still.push("its password stays locked");

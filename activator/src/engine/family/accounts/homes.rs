@@ -81,14 +81,15 @@ impl Differ<'_> {
             let group = self.access_of_home(user).group;
             let (mode, path) = (self.observed.homes.mode.unwrap_or(Mode::DIRECTORY), &*path);
             help.push(format!(
-                "give the directory, without its content, to the user: nixfleet.directories.{path:?} = {{ \
-                 mode = \"{mode}\"; owner = \"{name}\"; group = \"{group}\"; }};"
+                "make the user the owner of the directory, but not of its content: \
+                 nixfleet.directories.{path:?} = {{ mode = \"{mode}\"; owner = \"{name}\"; group = \
+                 \"{group}\"; }};"
             ));
         }
         if account.is_none() && what.starts_with("belongs to") {
             help.push(format!(
-                "if it belonged to an earlier account of the user, set the id of that account: \
-                 nixfleet.users.{}.uid",
+                "if the home belonged to an earlier account of the user, set nixfleet.users.{}.uid to the id \
+                 of that account",
                 quoted(name)
             ));
         }

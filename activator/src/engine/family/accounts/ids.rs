@@ -32,5 +32,5 @@ fn taken(option: &str, field: &str, name: &str, id: u32, owner: &str) -> Problem
     Problem::new(Code::Account, format!("the id {id} of `{name}` is already in use on the host"))
         .at(format!("nixfleet.{option}.{name}.{field}"))
         .because(format!("it is the id of `{owner}`"))
-        .help("choose another id, or remove it to let the host assign a free one")
+        .help("choose another id, or remove the id to let the host assign a free one")
 }

@@ -147,7 +147,10 @@ fn cannot_run(path: &ManagedPath, why: &str) -> Problem {
     Problem::new(Code::Command, "the onChange command of a changed file cannot be run on the host")
         .at(format!("nixfleet.files.{:?}.onChange", &**path))
         .because(why)
-        .help("correct its path, install the program on the host, or use a program from a Nix package")
+        .help(
+            "correct the path of the program, install the program on the host, or use a program from a Nix \
+             package",
+        )
 }
 
 /// Whether a file is unreadable for other users, because of its mode or the mode of a directory above it.

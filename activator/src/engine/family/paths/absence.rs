@@ -94,7 +94,7 @@ impl Differ<'_> {
         }
         if let Some(what) = stays.as_ref().filter(|_| !absent.recursive) {
             let help = format!(
-                "remove the directory with its content: nixfleet.absent.{:?}.recursive = true",
+                "to remove the directory with its content, set nixfleet.absent.{:?}.recursive = true",
                 &**path
             );
             let why = format!("the directory is not empty: {what}");
@@ -144,12 +144,13 @@ impl Differ<'_> {
             if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
         let moved = moved?;
         Some(
-            Problem::new(Code::Conflict, format!("{moved} must be restored first"))
+            Problem::new(Code::Conflict, format!("the removed directory {moved} must be restored first"))
                 .at(path)
                 .because("an earlier apply removed this directory and backed up its content")
                 .help(format!(
-                    "apply once without nixfleet.absent.{:?} and without anything declared in the \
-                     directory, then apply again; or roll back to a generation without them first",
+                    "apply once without nixfleet.absent.{:?} and without any declaration in the directory, \
+                     so that the directory is restored, then add the declarations and apply again; or first \
+                     roll back to a generation that has none of them",
                     &*moved
                 )),
         )
@@ -160,5 +161,8 @@ fn cannot_go(path: &ManagedPath, why: String) -> Problem {
     Problem::new(Code::Conflict, format!("{path} is declared as absent, but cannot be removed"))
         .at(path)
         .because(why)
-        .help(format!("remove it by hand, or apply the rest without it: --force {path}"))
+        .help(format!(
+            "remove {path} by hand on the host, or skip this path and apply everything else with --force \
+             {path}"
+        ))
 }

@@ -401,6 +401,9 @@ pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Optio
 
 fn wrong_type(path: &ManagedPath, declared: &str, why: &str) -> Problem {
     Problem::new(Code::Conflict, format!("{path} cannot become {declared}")).at(path).because(why).help(
-        format!("move it away by hand, manage another path, or apply the rest without it: --force {path}"),
+        format!(
+            "move {path} away by hand on the host, manage another path, or skip this path and apply \
+             everything else with --force {path}"
+        ),
     )
 }

@@ -35,10 +35,12 @@ pub(in crate::engine) fn drift(thing: &Thing, found: &Found) -> Option<String> {
     match (thing, found) {
         (thing, found) if found.is(thing) => None,
         (_, Found::Missing) => Some("missing".to_owned()),
-        (Thing::Absent, Found::File { .. }) => Some("a file stands there".to_owned()),
-        (Thing::Absent, Found::Link { target }) => Some(format!("a link to {target} stands there")),
-        (Thing::Absent, Found::Directory { .. }) => Some("a directory stands there".to_owned()),
-        (Thing::Absent, Found::Other(special)) => Some(format!("{special} stands there")),
+        (Thing::Absent, Found::File { .. }) => Some("should be absent, but is a file".to_owned()),
+        (Thing::Absent, Found::Link { target }) => {
+            Some(format!("should be absent, but is a link to {target}"))
+        }
+        (Thing::Absent, Found::Directory { .. }) => Some("should be absent, but is a directory".to_owned()),
+        (Thing::Absent, Found::Other(special)) => Some(format!("should be absent, but is {special}")),
         (Thing::File { sha256: left, access: was, .. }, Found::File { sha256, access, .. }) => {
             if left != sha256 {
                 return Some("content edited".to_owned());

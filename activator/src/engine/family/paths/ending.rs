@@ -36,7 +36,7 @@ impl Differ<'_> {
         let release = |why: &str| {
             let why = match &owned.origin {
                 Origin::Original { backup } | Origin::Moved { backup } => {
-                    format!("{why}; what stood there before is {backup}")
+                    format!("{why}; the original is in the backup {backup}")
                 }
                 Origin::Created | Origin::Existed { .. } => why.to_owned(),
             };
@@ -76,33 +76,37 @@ impl Differ<'_> {
                 Thing::Directory { access: left, .. },
                 Origin::Existed { access: was },
             ) if access == left && access != was => release(
-                "it was there before it was managed, and keeps its mode and owner, since others may exchange it for \
-                 another one",
+                "it existed before NixFleet managed it, and keeps its mode and owner, since other users \
+                 could replace the directory",
             ),
             (Found::Directory { .. }, Thing::Directory { .. }, Origin::Existed { .. }) => {
-                release("it was there before it was managed")
+                release("it existed before NixFleet managed it")
             }
-            (Found::Directory { .. }, ..) => release("a directory stands there now"),
-            (Found::Other(_) | Found::Unreachable(_), ..) => release("what stands there now is not ours"),
+            (Found::Directory { .. }, ..) => release("it is now a directory"),
+            (Found::Other(_) | Found::Unreachable(_), ..) => release("it is no longer what NixFleet made"),
             (Found::Missing, _, Origin::Original { .. } | Origin::Moved { .. })
                 if self.directory_is_gone(path) =>
             {
-                release("its directory is gone")
+                release("its parent directory no longer exists")
             }
             (found, thing, Origin::Original { .. } | Origin::Moved { .. }) => {
                 self.touch(path);
                 put_back(path, owned, found, backup_if_edited(thing, found))
             }
-            (Found::Missing, Thing::Absent, _) => release("nothing is to be put back"),
-            (_, Thing::Absent, _) => release("it is not ours"),
-            (_, Thing::Directory { .. }, _) => release("the directory is gone"),
+            (Found::Missing, Thing::Absent, _) => {
+                release("it does not exist, and there is no original to restore")
+            }
+            (_, Thing::Absent, _) => release("NixFleet does not own it"),
+            (_, Thing::Directory { .. }, _) => release("the directory no longer exists"),
             (Found::Missing, ..) => {
                 self.touch(path);
-                release("it is gone already")
+                release("it no longer exists")
             }
             // This path is reserved now, but an older version of NixFleet adopted it. Removing the path
             // could, for example, delete the accounts of the host, so that nobody could log in.
-            _ if Reserved::at(path).is_some() => release("only tools may write it, so it stays as it is"),
+            _ if Reserved::at(path).is_some() => {
+                release("only its own tools may write it, so it stays as it is")
+            }
             (found, thing, _) => {
                 self.touch(path);
                 let backup = backup_if_edited(thing, found);
@@ -124,7 +128,7 @@ impl Differ<'_> {
     pub(in crate::engine) fn must_stay(&self, directory: &ManagedPath) -> Option<String> {
         match self.state.paths.get(directory) {
             Some(Owned { thing: Thing::Directory { .. }, origin: Origin::Existed { .. }, .. }) => {
-                Some("the directory was there before it was managed".to_owned())
+                Some("the directory existed before NixFleet managed it".to_owned())
             }
             Some(Owned { thing: Thing::Directory { .. }, .. }) => {
                 let what = self.stays_in(directory)?;
@@ -146,11 +150,11 @@ impl Differ<'_> {
         holds.iter().find_map(|name| {
             let path = format!("{directory}/{name}");
             let Some((path, owned)) = self.state.paths.get_key_value(path.as_str()) else {
-                return Some(format!("{} is not ours", path.escape_debug()));
+                return Some(format!("{} is not managed by NixFleet", path.escape_debug()));
             };
             match (self.observed.found(path), &owned.thing, &owned.origin) {
                 (_, _, Origin::Original { .. } | Origin::Moved { .. }) => {
-                    Some(format!("what stood at {path} before it was managed comes back there"))
+                    Some(format!("the original of {path} is restored there"))
                 }
                 (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => self.stays_in(path),
                 (
@@ -158,7 +162,7 @@ impl Differ<'_> {
                     Thing::File { .. } | Thing::Link { .. },
                     Origin::Created,
                 ) => None,
-                _ => Some(format!("{path} is not ours any more")),
+                _ => Some(format!("{path} is no longer owned by NixFleet")),
             }
         })
     }

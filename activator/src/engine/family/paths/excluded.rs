@@ -17,7 +17,7 @@ pub(in crate::engine) fn suggest_force(problem: &mut Problem) {
     };
     if help.as_ref().is_none_or(|help| !help.contains("--force")) {
         let instead = help.take().map(|help| format!("{help}; or ")).unwrap_or_default();
-        *help = Some(format!("{instead}apply the rest without it: --force {path}"));
+        *help = Some(format!("{instead}skip this path and apply everything else with --force {path}"));
     }
 }
 
@@ -67,7 +67,7 @@ impl Differ<'_> {
             return;
         }
         let what = why.map_or_else(
-            || "it is not as it should be".to_owned(),
+            || "it differs from its declaration".to_owned(),
             |problem| {
                 let because = problem.why.map(|why| format!(": {why}")).unwrap_or_default();
                 format!("{}{because}", problem.what)

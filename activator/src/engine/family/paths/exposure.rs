@@ -112,17 +112,20 @@ pub(in crate::engine) fn changes_hands(
     holds: &str,
 ) -> Problem {
     let shown = |access: &Access| format!("{} {}:{}", access.mode, access.owner, access.group);
-    Problem::new(Code::UnsafePath, "the owner of a directory that other users can rename cannot be changed")
-        .at(path)
-        .because(format!(
-            "it is {} and should be {}, but the owner of a directory above can replace it at any time; \
-             NixFleet replaces only an empty directory, and this one contains {}",
-            shown(found),
-            shown(declared),
-            holds.escape_debug()
-        ))
-        .help(format!(
-            "inspect the directory, then run on the host: chown -h {}:{} {path} && chmod {} {path}",
-            declared.owner, declared.group, declared.mode
-        ))
+    Problem::new(
+        Code::UnsafePath,
+        "cannot safely change the owner or mode of this directory, because another user can rename it",
+    )
+    .at(path)
+    .because(format!(
+        "the directory is {} and should be {}, but the owner of a directory above it can replace it at any \
+         time; NixFleet could replace it only if it were empty, but it contains {}",
+        shown(found),
+        shown(declared),
+        holds.escape_debug()
+    ))
+    .help(format!(
+        "inspect the directory, then run on the host: chown -h {}:{} {path} && chmod {} {path}",
+        declared.owner, declared.group, declared.mode
+    ))
 }

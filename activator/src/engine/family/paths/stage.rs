@@ -204,20 +204,23 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
     if digest == file.sha256 {
         return Ok(());
     }
-    Err(Problem::new(Code::HostFile, "a file of the closure does not match the checksum in the manifest")
-        .at(source.display())
-        .because(format!("its SHA-256 is {digest}"))
-        .help(
-            "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
+    Err(Problem::new(
+        Code::HostFile,
+        "a file in the host's closure does not match its checksum in the manifest",
+    )
+    .at(source.display())
+    .because(format!("its SHA-256 is {digest}"))
+    .help(
+        "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
              apply again",
-        ))
+    ))
 }
 
 /// Returns the problem for an original that someone has removed.
 pub(in crate::engine) fn lost(original: &str) -> Problem {
-    Problem::new(Code::HostFile, "the original to restore does not exist")
+    Problem::new(Code::HostFile, "the backup of the original, which should be restored, does not exist")
         .at(original)
-        .help("restore the original from another backup, or keep the path managed")
+        .help("put the original at this place again from another copy, or keep the path managed")
 }
 
 /// Moves leftover slots to the backups. A leftover slot contains, for example, a directory that could not be

@@ -385,7 +385,7 @@ pub(in crate::engine) fn outdated(path: &str) -> Problem {
         .at(path)
         .because("another process changed or moved the path")
         .help(format!(
-            "plan again, then apply the new plan; if the path changes again, apply the rest \
-             without it: --force {path}"
+            "plan again, then apply the new plan; if the path changes again, skip this path and apply \
+             everything else with --force {path}"
         ))
 }

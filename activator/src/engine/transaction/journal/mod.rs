@@ -197,7 +197,10 @@ fn unreadable(why: &str) -> Problem {
     Problem::new(Code::Recovery, "the journal of an interrupted run cannot be read")
         .at(format!("{HOME}/{RECORD}"))
         .because(why)
-        .help(format!("restore the files that the run replaced by hand from {copies}; nothing was changed"))
+        .help(format!(
+            "by hand, restore the files that the interrupted run replaced, from {copies}; this command \
+             changed nothing"
+        ))
 }
 
 /// Describes the interrupted run that the next apply will recover from, or returns `None` if no run was

@@ -41,9 +41,9 @@ impl Differ<'_> {
         let targets = unit.wanted_by().filter(|target| self.is_missing(target));
         for target in targets.collect::<BTreeSet<_>>().into_iter().filter(|_| unit.enabled == Some(true)) {
             let what = format!(
-                "its [Install] section names {target}, which is neither on the host nor declared, so {target} never \
-                 starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets \
-                 sockets.target"
+                "its [Install] section names {target}, which is neither on the host nor declared, so \
+                 {target} never starts the unit at boot. WantedBy= is usually multi-user.target for \
+                 services, timers.target for timers and sockets.target for sockets"
             );
             self.warn(name, what);
         }
@@ -68,8 +68,8 @@ impl Differ<'_> {
         let missing = user.map(|user| ("User", user)).chain(group.map(|group| ("Group", group)));
         for (setting, account) in missing {
             let what = format!(
-                "{setting}={account}: no such account is on the host or declared, so it starts only if the host knows \
-                 {account} from elsewhere, such as LDAP"
+                "{setting}={account}: no local or declared account has this name, so the unit starts only if \
+                 the host knows {account} from elsewhere, such as LDAP"
             );
             self.warn(name, what);
         }
@@ -79,12 +79,13 @@ impl Differ<'_> {
     fn warn_of_no_effect(&mut self, unit: &UnitName, named_by: &str, actions: &UnitActions) {
         let state = self.observed_state(unit, false);
         if self.is_missing(unit) {
-            let what = format!("there is no such unit on the host, so {named_by} does nothing to it");
+            let what = format!("there is no such unit on the host, so {named_by} has no effect");
             self.warn(unit, what);
         } else if self.rests(&state, unit) && actions.of(&self.unit_named(unit)).is_none() {
             let when = if state.invocation.is_empty() { "has not run yet" } else { "has ended" };
             let what = format!(
-                "not started by {named_by}: it is a oneshot that {when}, and only what runs is restarted"
+                "not started by {named_by}: it is a oneshot service that {when}, and only running units are \
+                 restarted"
             );
             self.warn(unit, what);
         }

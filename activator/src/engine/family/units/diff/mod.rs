@@ -138,7 +138,14 @@ impl Differ<'_> {
         if comes_back || !is_form {
             // The unit itself remains, and only its managed files are removed.
             if unit.files.iter().any(|path| self.concerns(path, name, target)) {
-                self.react(target, unit.on_change, &observed, false, "its changes are removed", actions);
+                self.react(
+                    target,
+                    unit.on_change,
+                    &observed,
+                    false,
+                    "NixFleet's changes to it are removed",
+                    actions,
+                );
             }
         } else if unit.stop_if_removed && (observed.is_up() || observed.is_failed()) {
             actions.set(target, UnitAction::Stop, "no longer managed");
@@ -209,13 +216,13 @@ impl Differ<'_> {
                 let refuses = self.refuses(&service, UnitAction::Restart);
                 if refuses.start || refuses.stop {
                     let what = format!(
-                        "not started: it only starts while {service} is down, which refuses to be restarted \
-                         (RefuseManualStop=): in force after a reboot"
+                        "not started: it can start only while {service} is down, but {service} refuses to be \
+                         restarted (RefuseManualStop=); the change takes effect after a reboot"
                     );
                     self.warn(&socket, what);
                     actions.remove(&socket);
                 } else if action == UnitAction::Start {
-                    let why = format!("{socket} starts, which it only does while {service} is down");
+                    let why = format!("{socket} can start only while {service} is down");
                     actions.set(&service, UnitAction::Restart, &why);
                 } else {
                     actions.set(&service, UnitAction::Restart, &format!("{socket} restarts"));

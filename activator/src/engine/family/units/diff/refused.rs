@@ -18,9 +18,12 @@ impl Differ<'_> {
                     self.problems.push(
                         Problem::new(Code::Unit, format!("unit {unit} cannot be reloaded"))
                             .at(&unit)
-                            .because(format!("the change would reload it: {why}; it has no ExecReload="))
+                            .because(format!(
+                                "the change would reload the unit ({why}), but the unit has no ExecReload="
+                            ))
                             .help(
-                                "restart it instead: list it in `restartUnits`, or remove `reloadIfChanged`",
+                                "let the change restart the unit instead: list the unit in `restartUnits`, \
+                                 or remove `reloadIfChanged`",
                             ),
                     );
                     continue;
@@ -31,14 +34,19 @@ impl Differ<'_> {
             };
             let what = match action {
                 UnitAction::Stop => {
-                    format!("it runs on until the host reboots: it refuses to be stopped ({setting})")
+                    format!(
+                        "it continues to run until the host reboots, since it refuses to be stopped \
+                         ({setting})"
+                    )
                 }
                 UnitAction::Restart => format!(
-                    "not restarted, since it refuses to be ({setting}): the change is in force after a reboot ({why})"
+                    "not restarted, since the unit does not allow it ({setting}): the change takes effect \
+                     after a reboot ({why})"
                 ),
                 UnitAction::Start | UnitAction::Reload => {
                     format!(
-                        "not started, since it refuses to be ({setting}): something else or a reboot starts it"
+                        "not started, since the unit does not allow it ({setting}): another unit or a reboot \
+                         starts it"
                     )
                 }
             };

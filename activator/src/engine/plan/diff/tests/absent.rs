@@ -53,11 +53,11 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
     host.expect(
         &one,
         &expect![[r#"
-            - /etc/file  what stands there is kept, and comes back when management ends
+            - /etc/file  the original is backed up, and restored when the path is no longer managed
             - /etc/link  a link to /elsewhere  not managed until now: a backup is made
-            = /etc/none  is as wanted already; managed from now on
-            - /etc/full/  with its content  what stands there is kept, and comes back when management ends
-            - /etc/empty/  what stands there is kept, and comes back when management ends
+            = /etc/none  already matches its declaration; managed from now on
+            - /etc/full/  with its content  the original is backed up, and restored when the path is no longer managed
+            - /etc/empty/  the original is backed up, and restored when the path is no longer managed
             ~ generation none → 1
             ~ restart app.service  /etc/empty changed
         "#]],
@@ -70,7 +70,7 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
         &expect![[r#"
             - /etc/file  not managed until now: a backup is made
             ~ restart app.service  /etc/file changed
-            drift /etc/file: a file stands there
+            drift /etc/file: should be absent, but is a file
         "#]],
     );
     // The management of `/etc/file` ends after someone has created the file again by hand. The original
@@ -86,12 +86,12 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
     host.expect(
         &target("/two", &[], &[]),
         &expect![[r#"
-            ~ /etc/file  what stood there before management comes back  not managed until now: a backup is made
-            = /etc/link  left alone: nothing is to be put back
-            = /etc/none  left alone: nothing is to be put back
+            ~ /etc/file  the original from before NixFleet managed the path is restored  not managed until now: a backup is made
+            = /etc/link  left alone: it does not exist, and there is no original to restore
+            = /etc/none  left alone: it does not exist, and there is no original to restore
             ~ generation 1 → 2
             ~ restart app.service  /etc/file changed
-            drift /etc/file: a file stands there
+            drift /etc/file: should be absent, but is a file
         "#]],
     );
 }
@@ -116,8 +116,8 @@ fn what_cannot_go_is_refused_with_a_reason() {
               help: add the line: nixfleet.absent."/etc/differs".onConflict = "backup";  # or "adopt"
             [NF-402] /etc/full is declared as absent, but cannot be removed
               where: /etc/full
-              why: the directory is not empty: /etc/full/a\u{202e} is not ours
-              help: remove the directory with its content: nixfleet.absent."/etc/full".recursive = true
+              why: the directory is not empty: /etc/full/a\u{202e} is not managed by NixFleet
+              help: to remove the directory with its content, set nixfleet.absent."/etc/full".recursive = true
             [NF-402] /srv/kept already exists, is not managed by NixFleet, and differs from its declaration
               where: /srv/kept
               help: add the line: nixfleet.absent."/srv/kept".onConflict = "backup";  # or "adopt"
@@ -132,27 +132,27 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
     let away = Owned::without_hooks(Thing::Absent, Origin::Moved { backup });
     host.state.paths.insert("/srv/app".parse().unwrap(), away);
     host.expect(&target("/one", &[file("/srv/app/deep/a", "1", &[], &[])], &[]), &expect![[r#"
-        + /srv/  0755 root:root, needed by what stands in it
-        + /srv/app/  0755 root:root, needed by what stands in it
-        + /srv/app/deep/  0755 root:root, needed by what stands in it
+        + /srv/  0755 root:root, needed by paths in it
+        + /srv/app/  0755 root:root, needed by paths in it
+        + /srv/app/deep/  0755 root:root, needed by paths in it
         ~ generation none → 1
         [NF-402] /srv/app must be restored first
           where: /srv/app/deep/a
           why: an earlier apply removed this directory and backed up its content
-          help: apply once without nixfleet.absent."/srv/app" and without anything declared in the directory, then apply again; or roll back to a generation without them first
+          help: apply once without nixfleet.absent."/srv/app" and without any declaration in the directory, so that the directory is restored, then add the declarations and apply again; or first roll back to a generation that has none of them
     "#]]);
     // If nothing is declared in the directory, the directory is put back, or a declared file takes its place.
     host.expect(
         &target("/one", &[], &[]),
         &expect![[r#"
-        ~ /srv/app/  the directory that stood there before management comes back
+        ~ /srv/app/  the directory from before NixFleet managed the path is restored
         ~ generation none → 1
     "#]],
     );
     host.expect(
         &target("/one", &[file("/srv/app", "1", &[], &[])], &[]),
         &expect![[r#"
-        + /srv/  0755 root:root, needed by what stands in it
+        + /srv/  0755 root:root, needed by paths in it
         + /srv/app  0644 root:root
         ~ generation none → 1
     "#]],

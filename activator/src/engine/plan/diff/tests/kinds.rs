@@ -108,7 +108,7 @@ fn a_masked_unit_is_refused_where_its_mask_would_stay() {
         &expect![[r#"
             ~ /etc/a
             - /etc/systemd/system/dropped.service.d/a.conf
-            - /etc/systemd/system/dropped.service.d/  unless it holds something
+            - /etc/systemd/system/dropped.service.d/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
             + start   own.service  not running

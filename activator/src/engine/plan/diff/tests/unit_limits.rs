@@ -18,12 +18,12 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
     host.expect(
         &target("/two", &[], &[service(WEB), socket("ListenStream=1")]),
         &expect![[r#"
-        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/gw.socket  0644 root:root
         + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        ~ restart gw.service  gw.socket starts, which it only does while gw.service is down
+        ~ restart gw.service  gw.socket can start only while gw.service is down
         + start   gw.socket  newly enabled
     "#]],
     );
@@ -31,7 +31,7 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
     host.expect(
         &target("/two", &[], &[service(WEB), socket("ListenStream=1\nAccept=yes")]),
         &expect![[r#"
-        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/gw.socket  0644 root:root
         + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
         ~ reload  systemd's unit files
@@ -44,23 +44,23 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
     host.expect(
         &target("/two", &[], &[service(WEB), socket("Service=foreign.service")]),
         &expect![[r#"
-        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/gw.socket  0644 root:root
         + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        ~ restart foreign.service  gw.socket starts, which it only does while foreign.service is down
+        ~ restart foreign.service  gw.socket can start only while foreign.service is down
         + start   gw.socket  newly enabled
     "#]],
     );
     host.unit("gw.service", "active").refuses.stop = true;
     host.expect(&target("/two", &[], &[service(WEB), socket("ListenStream=1")]), &expect![[r#"
-        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/systemd/system/sockets.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/gw.socket  0644 root:root
         + /etc/systemd/system/sockets.target.wants/gw.socket → ../gw.socket
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        warning gw.socket: not started: it only starts while gw.service is down, which refuses to be restarted (RefuseManualStop=): in force after a reboot
+        warning gw.socket: not started: it can start only while gw.service is down, but gw.service refuses to be restarted (RefuseManualStop=); the change takes effect after a reboot
     "#]]);
 }
 
@@ -75,7 +75,7 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
         ~ /etc/systemd/system/web.service
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        warning web.service: not restarted, since it refuses to be (RefuseManualStop=): the change is in force after a reboot (web.service changed)
+        warning web.service: not restarted, since the unit does not allow it (RefuseManualStop=): the change takes effect after a reboot (web.service changed)
     "#]]);
     host.unit("web.service", "active").refuses = Refuses { stop: true, ..Refuses::default() };
     host.expect(
@@ -92,25 +92,25 @@ fn what_systemd_refuses_is_left_for_the_next_boot() {
         &expect![[r#"
         - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
         - /etc/systemd/system/web.service
-        - /etc/systemd/system/multi-user.target.wants/  unless it holds something
-        - /etc/systemd/system/  unless it holds something
-        - /etc/systemd/  unless it holds something
-        - /etc/  unless it holds something
+        - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
+        - /etc/systemd/system/  removed if it is empty
+        - /etc/systemd/  removed if it is empty
+        - /etc/  removed if it is empty
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        warning web.service: it runs on until the host reboots: it refuses to be stopped (RefuseManualStop=)
+        warning web.service: it continues to run until the host reboots, since it refuses to be stopped (RefuseManualStop=)
     "#]],
     );
     Simulated::new().expect(&target("/two", &[], &[text("RefuseManualStart=yes")]), &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
         + /etc/systemd/system/web.service  0644 root:root
         ~ reload  systemd's unit files
         ~ generation none → 1
-        warning web.service: not started, since it refuses to be (RefuseManualStart=): something else or a reboot starts it
+        warning web.service: not started, since the unit does not allow it (RefuseManualStart=): another unit or a reboot starts it
     "#]]);
 
     let refusing = target("/one", &[], &[text("RefuseManualStart=yes")]);
@@ -130,23 +130,23 @@ fn a_unit_of_the_distribution_keeps_refusing_unless_a_drop_in_says_otherwise() {
     let mut host = Simulated::new();
     host.unit("auditd.service", "active").refuses.stop = true;
     host.expect(&drop_in("[Unit]\nDocumentation=man:auditd\n"), &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/auditd.service.d/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/auditd.service.d/  0755 root:root, needed by paths in it
         + /etc/audit  0644 root:root
         + /etc/systemd/system/auditd.service.d/a.conf  0644 root:root
         ~ reload  systemd's unit files
         ~ generation none → 1
-        warning auditd.service: not restarted, since it refuses to be (RefuseManualStop=): the change is in force after a reboot (auditd.service.d/a.conf changed)
+        warning auditd.service: not restarted, since the unit does not allow it (RefuseManualStop=): the change takes effect after a reboot (auditd.service.d/a.conf changed)
     "#]]);
     host.expect(
         &drop_in("[Unit]\nRefuseManualStop=no\n"),
         &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/auditd.service.d/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/auditd.service.d/  0755 root:root, needed by paths in it
         + /etc/audit  0644 root:root
         + /etc/systemd/system/auditd.service.d/a.conf  0644 root:root
         ~ reload  systemd's unit files
@@ -169,8 +169,8 @@ fn a_reload_that_systemd_cannot_do_is_a_problem() {
         ~ reload  web.service  /etc/web changed
         [NF-406] unit web.service cannot be reloaded
           where: web.service
-          why: the change would reload it: /etc/web changed; it has no ExecReload=
-          help: restart it instead: list it in `restartUnits`, or remove `reloadIfChanged`
+          why: the change would reload the unit (/etc/web changed), but the unit has no ExecReload=
+          help: let the change restart the unit instead: list the unit in `restartUnits`, or remove `reloadIfChanged`
     "#]],
     );
 }
@@ -192,12 +192,12 @@ fn settings_without_effect_are_told() {
     }
     host.unit("once.service", "inactive").service_type = "oneshot".to_owned();
     host.expect(&all, &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/app.target.wants/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/multiuser.target.wants/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/sshh.service.d/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/app.target.wants/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/multiuser.target.wants/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/sshh.service.d/  0755 root:root, needed by paths in it
         + /etc/systemd/system/app.service  0644 root:root
         + /etc/systemd/system/app.target  0644 root:root
         + /etc/systemd/system/app.target.wants/app.service → ../app.service
@@ -210,9 +210,9 @@ fn settings_without_effect_are_told() {
         + start   app.service  newly enabled
         + start   web.service  newly enabled
         warning sshh.service: there is no such unit on the host, so nothing reads its drop-ins
-        warning web.service: its [Install] section names multiuser.target, which is neither on the host nor declared, so multiuser.target never starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets sockets.target
-        warning wbe.service: there is no such unit on the host, so restartUnits of /etc/web does nothing to it
-        warning once.service: not started by restartUnits of /etc/web: it is a oneshot that has not run yet, and only what runs is restarted
+        warning web.service: its [Install] section names multiuser.target, which is neither on the host nor declared, so multiuser.target never starts the unit at boot. WantedBy= is usually multi-user.target for services, timers.target for timers and sockets.target for sockets
+        warning wbe.service: there is no such unit on the host, so restartUnits of /etc/web has no effect
+        warning once.service: not started by restartUnits of /etc/web: it is a oneshot service that has not run yet, and only running units are restarted
     "#]]);
     // The next manifest no longer contains the target that starts `app.service` at boot.
     host.apply(&all);
@@ -224,11 +224,11 @@ fn settings_without_effect_are_told() {
         - /etc/systemd/system/sshh.service.d/a.conf
         - /etc/systemd/system/web.service
         - /etc/web
-        - /etc/systemd/system/sshh.service.d/  unless it holds something
-        - /etc/systemd/system/multiuser.target.wants/  unless it holds something
+        - /etc/systemd/system/sshh.service.d/  removed if it is empty
+        - /etc/systemd/system/multiuser.target.wants/  removed if it is empty
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        warning app.service: its [Install] section names app.target, which is neither on the host nor declared, so app.target never starts it at boot. Services are usually WantedBy=multi-user.target, timers timers.target, sockets sockets.target
+        warning app.service: its [Install] section names app.target, which is neither on the host nor declared, so app.target never starts the unit at boot. WantedBy= is usually multi-user.target for services, timers.target for timers and sockets.target for sockets
     "#]]);
 }
 
@@ -239,22 +239,22 @@ fn a_service_of_nobody_known_is_warned_of() {
     host.expect(
         &target("/two", &[], &[service("User=root\nGroup=root\n")]),
         &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
         + /etc/systemd/system/app.service  0644 root:root
         ~ reload  systemd's unit files
         ~ generation 1 → 2
     "#]],
     );
     host.expect(&target("/two", &[], &[service("User=gone\nGroup=crew\n")]), &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
         + /etc/systemd/system/app.service  0644 root:root
         ~ reload  systemd's unit files
         ~ generation 1 → 2
-        warning app.service: User=gone: no such account is on the host or declared, so it starts only if the host knows gone from elsewhere, such as LDAP
-        warning app.service: Group=crew: no such account is on the host or declared, so it starts only if the host knows crew from elsewhere, such as LDAP
+        warning app.service: User=gone: no local or declared account has this name, so the unit starts only if the host knows gone from elsewhere, such as LDAP
+        warning app.service: Group=crew: no local or declared account has this name, so the unit starts only if the host knows crew from elsewhere, such as LDAP
     "#]]);
 }

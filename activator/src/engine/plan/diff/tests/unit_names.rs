@@ -25,10 +25,10 @@ fn an_alias_is_no_unit_of_its_own() {
             - /etc/systemd/system/multi-user.target.wants/real.service  a link to ../real.service
             - /etc/systemd/system/nick.service  a link to real.service
             - /etc/systemd/system/real.service
-            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
-            - /etc/systemd/system/  unless it holds something
-            - /etc/systemd/  unless it holds something
-            - /etc/  unless it holds something
+            - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
+            - /etc/systemd/system/  removed if it is empty
+            - /etc/systemd/  removed if it is empty
+            - /etc/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
         "#]],
@@ -59,7 +59,7 @@ fn an_alias_is_no_unit_of_its_own() {
     host.expect(
         &target("/two", &nick("2"), &[unit("real.service", &text, true), nick_unit]),
         &expect![[r#"
-            + /etc/systemd/system/a.target.wants/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/a.target.wants/  0755 root:root, needed by paths in it
             ~ /etc/nick.conf
             + /etc/systemd/system/a.target.wants/nick.service → ../nick.service
             ~ /etc/systemd/system/nick.service  link to real.service → file 0644 root:root
@@ -121,7 +121,7 @@ fn enablement_belongs_to_one_instance() {
             - stop    job@main.service  no longer enabled
             ~ /etc/systemd/system/job@.service
             - /etc/systemd/system/multi-user.target.wants/job@main.service  a link to ../job@.service
-            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
             ~ restart job@one.service  job@.service changed
@@ -185,13 +185,13 @@ fn systemd_says_which_units_a_file_concerns() {
         - /etc/systemd/system/job@.service.d/b.conf
         - /etc/systemd/system/web-.service.d/a.conf
         - /etc/systemd/system/web-calm.service
-        - /etc/systemd/system/web-.service.d/  unless it holds something
-        - /etc/systemd/system/job@.service.d/  unless it holds something
+        - /etc/systemd/system/web-.service.d/  removed if it is empty
+        - /etc/systemd/system/job@.service.d/  removed if it is empty
         ~ reload  systemd's unit files
         ~ generation 1 → 2
         ~ restart job@main.service  job@.service changed
         ~ restart job@own.service  job@.service.d/b.conf changed
-        ~ restart web-a.service  its changes are removed
+        ~ restart web-a.service  NixFleet's changes to it are removed
     "#]],
     );
 }

@@ -100,9 +100,9 @@ fn enabling_starts_disabling_stops_removing_stops() {
     Simulated::on(&nothing).expect(
         &off,
         &expect![[r#"
-            + /etc/  0755 root:root, needed by what stands in it
-            + /etc/systemd/  0755 root:root, needed by what stands in it
-            + /etc/systemd/system/  0755 root:root, needed by what stands in it
+            + /etc/  0755 root:root, needed by paths in it
+            + /etc/systemd/  0755 root:root, needed by paths in it
+            + /etc/systemd/system/  0755 root:root, needed by paths in it
             + /etc/systemd/system/web.service  0644 root:root
             ~ reload  systemd's unit files
             ~ generation 1 → 2
@@ -111,7 +111,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
     Simulated::on(&off).expect(
         &on,
         &expect![[r#"
-            + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by paths in it
             + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
             ~ reload  systemd's unit files
             ~ generation 1 → 2
@@ -123,7 +123,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
         &expect![[r#"
             - stop    web.service  no longer enabled
             - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
-            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
+            - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
         "#]],
@@ -134,10 +134,10 @@ fn enabling_starts_disabling_stops_removing_stops() {
             - stop    web.service  no longer managed
             - /etc/systemd/system/multi-user.target.wants/web.service  a link to ../web.service
             - /etc/systemd/system/web.service
-            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
-            - /etc/systemd/system/  unless it holds something
-            - /etc/systemd/  unless it holds something
-            - /etc/  unless it holds something
+            - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
+            - /etc/systemd/system/  removed if it is empty
+            - /etc/systemd/  removed if it is empty
+            - /etc/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
         "#]],
@@ -148,7 +148,7 @@ fn enabling_starts_disabling_stops_removing_stops() {
     by_hand.expect(
         &on,
         &expect![[r#"
-            + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+            + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by paths in it
             + /etc/systemd/system/multi-user.target.wants/web.service → ../web.service
             ~ reload  systemd's unit files
             ~ generation 1 → 2
@@ -163,10 +163,10 @@ fn a_timer_starts_but_its_service_does_not() {
     Simulated::new().expect(
         &one,
         &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/timers.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/timers.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/job.service  0644 root:root
         + /etc/systemd/system/job.timer  0644 root:root
         + /etc/systemd/system/timers.target.wants/job.timer → ../job.timer
@@ -248,10 +248,10 @@ fn a_template_runs_as_its_instances() {
     Simulated::new().expect(
         &one,
         &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/multi-user.target.wants/  0755 root:root, needed by paths in it
         + /etc/systemd/system/job@.service  0644 root:root
         + /etc/systemd/system/multi-user.target.wants/job@main.service → ../job@.service
         ~ reload  systemd's unit files
@@ -279,10 +279,10 @@ fn a_template_runs_as_its_instances() {
             - stop    job@other.service  no longer managed
             - /etc/systemd/system/job@.service
             - /etc/systemd/system/multi-user.target.wants/job@main.service  a link to ../job@.service
-            - /etc/systemd/system/multi-user.target.wants/  unless it holds something
-            - /etc/systemd/system/  unless it holds something
-            - /etc/systemd/  unless it holds something
-            - /etc/  unless it holds something
+            - /etc/systemd/system/multi-user.target.wants/  removed if it is empty
+            - /etc/systemd/system/  removed if it is empty
+            - /etc/systemd/  removed if it is empty
+            - /etc/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
         "#]],
@@ -301,10 +301,10 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
     host.expect(
         &one,
         &expect![[r#"
-        + /etc/  0755 root:root, needed by what stands in it
-        + /etc/systemd/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/  0755 root:root, needed by what stands in it
-        + /etc/systemd/system/ssh.service.d/  0755 root:root, needed by what stands in it
+        + /etc/  0755 root:root, needed by paths in it
+        + /etc/systemd/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/  0755 root:root, needed by paths in it
+        + /etc/systemd/system/ssh.service.d/  0755 root:root, needed by paths in it
         + /etc/systemd/system/ssh.service.d/a.conf  0644 root:root
         ~ reload  systemd's unit files
         ~ generation none → 1
@@ -317,13 +317,13 @@ fn drop_ins_of_the_distributions_unit_restart_it_when_they_come_and_go() {
         &target("/two", &[], &[]),
         &expect![[r#"
             - /etc/systemd/system/ssh.service.d/a.conf
-            - /etc/systemd/system/ssh.service.d/  unless it holds something
-            - /etc/systemd/system/  unless it holds something
-            - /etc/systemd/  unless it holds something
-            - /etc/  unless it holds something
+            - /etc/systemd/system/ssh.service.d/  removed if it is empty
+            - /etc/systemd/system/  removed if it is empty
+            - /etc/systemd/  removed if it is empty
+            - /etc/  removed if it is empty
             ~ reload  systemd's unit files
             ~ generation 1 → 2
-            ~ restart ssh.service  its changes are removed
+            ~ restart ssh.service  NixFleet's changes to it are removed
         "#]],
     );
 }

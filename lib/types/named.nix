@@ -295,9 +295,10 @@ in
   onConflict = scalar.oneOf shared.choices.onConflict;
 
   onConflictDescription = noun: ''
-    What to do when a ${noun} that NixFleet does not own stands there already. `fail`: say so in the plan and change
-    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a backup is made. `backup`: replace it,
-    and put it back as it was when this ${noun} is no longer declared.
+    What to do if the path of the ${noun} already exists and NixFleet does not own it. `fail`: the plan reports an
+    error, and nothing changes, unless the existing ${noun} is identical to the declared ${noun}. `adopt`: NixFleet
+    replaces it permanently and makes a backup. `backup`: NixFleet replaces it, and restores it when the ${noun} is
+    no longer declared.
   '';
 
   # The target of a symbolic link. The kernel's limit is PATH_MAX, which includes the terminating zero byte.

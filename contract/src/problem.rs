@@ -181,7 +181,7 @@ impl Code {
             Self::NoFleet => ("NF-102", "No flake was found, or the flake has no `nixfleet` output."),
             Self::Selection => {
                 ("NF-103", "A selector names an unknown host, tag, role or base, or selects no host.")
-            },
+            }
             Self::NoRollout => (
                 "NF-104",
                 "This machine has no record of the rollout, or the rollout has nothing left to do.",

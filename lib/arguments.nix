@@ -1,4 +1,4 @@
-# Checks the arguments of mkFleet. `usable` has each argument, with a default in place of a wrong one.
+# Checks the arguments of mkFleet. `usable` has all arguments, with the default in place of each wrong value.
 # `problems { types }` lists the mistakes in the arguments.
 given:
 let
@@ -43,7 +43,7 @@ let
     };
   };
 
-  # Names that are not arguments of mkFleet but belong inside one, with a correct example for each.
+  # Names that are not arguments of mkFleet but belong inside an argument, with a correct example for each.
   elsewhere =
     let
       inventory = name: "modules = [ { ${name} = …; } ];";

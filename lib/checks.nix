@@ -1,5 +1,5 @@
-# The checks for `nix flake check`: all host closures. Building a closure validates it. NixOS hosts have no
-# closure yet, and Nix checks their systems itself.
+# The checks for `nix flake check`: it builds all host closures, and the build of a closure validates it.
+# NixOS hosts have no closure yet, and Nix itself checks their systems.
 fleet: closures:
 let
   inherit (fleet) lib;

@@ -1,11 +1,11 @@
-# Modules whose option declarations come before those of users' modules.
+# Makes option declarations of NixFleet's modules come before those of users' modules.
 #
-# If an option is declared twice, nixpkgs lets the type of the first declaration decide how to merge the two.
-# The first declaration is that of the most deeply imported module. A nixpkgs type cannot be merged with a
+# If an option is declared twice, nixpkgs lets the type of the first declaration decide how to merge both
+# declarations. The most deeply imported module counts as the first. A nixpkgs type cannot be merged with a
 # NixFleet type, so the modules of NixFleet must be imported most deeply.
 { lib }:
 let
-  # More levels than users' modules have imports within each other.
+  # More levels of imports than any user's module is expected to have.
   depth = 32;
 in
 modules: lib.foldl' (inner: _: { imports = lib.toList inner; }) modules (lib.range 1 depth)

@@ -1,15 +1,15 @@
 # The public Nix API. A flake calls `mkFleet`. The smaller functions that `mkFleet` consists of are public
 # too.
 #
-# `nixpkgs` is used by fleets that pass none: its `lib`, and its `legacyPackages` for the packages that
-# modules name. `packages.<system>` has NixFleet's own programs. They are evaluated only when a host closure
-# is.
+# `nixpkgs` is for fleets that pass no nixpkgs of their own. NixFleet uses its `lib`, and its `legacyPackages`
+# for the packages that modules name. `packages.<system>` has NixFleet's own programs, which are evaluated
+# only when a host closure is evaluated.
 { nixpkgs, packages }:
 let
   backends = import ../backends;
 in
 rec {
-  # Evaluates fleet modules to the inventory and, lazily, the intent of each host.
+  # Evaluates fleet modules to the inventory and, only when it is used, the intent of each host.
   evalFleet = import ./eval-fleet.nix {
     inherit
       backends
@@ -21,7 +21,7 @@ rec {
     families = import ../modules;
   };
 
-  # Evaluates a fleet like evalFleet, but from the arguments of mkFleet.
+  # Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
   fleetOf = import ./fleet-of.nix { inherit evalFleet; };
 
   # The option types of NixFleet, for options that users' modules declare.
@@ -51,10 +51,10 @@ rec {
   # Returns the NixOS hosts as a hive of colmena.
   generateColmena = import ./generate-colmena.nix { inherit hostModules; };
 
-  # Returns the names of all hosts by their address.
+  # Returns the names of all hosts, grouped by the address of the host.
   generateHosts = import ./generate-hosts.nix;
 
-  # Returns modules that hosts may import.
+  # Returns the modules `fleet-hosts` and `fleet-deploy-user`, which hosts may import.
   fleetModules = import ./fleet-modules { inherit generateHosts; };
 
   # Returns the flake apps, such as `nix run .#plan`.

@@ -1,4 +1,4 @@
-# Evaluates fleet modules to the inventory and, lazily, to the intent of each host.
+# Evaluates fleet modules to the inventory and, only when it is used, the intent of each host.
 {
   backends,
   checked,
@@ -11,8 +11,8 @@
   inputs ? { },
   nixpkgs ? null,
   modules,
-  # The mistakes that the caller has found in its arguments, and a function from the name of an argument to
-  # its location.
+  # `problems` returns the mistakes that the caller has found in its arguments. `definition` takes the name of
+  # an argument and returns its location.
   problems ? _: [ ],
   definition ? _: { file = "flake.nix"; },
 }:
@@ -42,7 +42,7 @@ let
       inherit (config) defaults;
       or' = value: default: if value == null then default else value;
     in
-    # `host` also has the options that fleet modules add to hosts.
+    # `host` includes the options that fleet modules add to hosts.
     host
     // {
       inherit name;
@@ -59,7 +59,7 @@ let
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
         in
-        # The inventory represents "no timeout" by null alone.
+        # In the options, `false` means that there is no timeout. The evaluated inventory has null instead.
         if timeout == false then null else timeout;
       timeouts =
         if host.timeouts == null then
@@ -113,7 +113,7 @@ let
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
     warnings = (types.resolveOption options.warnings).value;
 
-    # The modules of the option families, by base. Evaluating a module costs time for each host. So the
+    # The modules of the option families, by base. Each module costs evaluation time for each host. So the
     # modules that only declare options are merged into one module, which is made once for all hosts of a
     # base.
     intentModules = lib.mapAttrs (
@@ -148,10 +148,10 @@ let
     evaluate = name: evalHost { inherit fleet name; };
 
     # The evaluations of all hosts. Nix keeps them in memory as long as the fleet, so they are used only for
-    # reports and for hosts that other hosts refer to.
+    # reports and for a host whose configuration another host reads.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
-    # The argument `hosts` of modules: the inventory, with the configuration of each host.
+    # The argument `hosts` that modules receive: the hosts of the inventory, each with its evaluated `config`.
     arguments = lib.mapAttrs (
       name: host:
       removeAttrs host [ "modules" ]
@@ -165,7 +165,8 @@ let
     inherit (import ./programs.nix { inherit config lib packages; }) activators clis;
   };
 
-  # The result if the given nixpkgs has no usable `lib`: a fleet that consists only of its mistakes.
+  # The result if the given nixpkgs has no usable `lib`: a fleet without hosts, which only reports its
+  # mistakes.
   nothing = {
     inherit inputs lib types;
     problems = argumentProblems;

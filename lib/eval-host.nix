@@ -2,8 +2,8 @@
 # evalFleet.
 #
 # Returns { config; options; intent; problems; warnings; evaluated; }. `intent` may be used only if `problems`
-# is empty. Otherwise it contains placeholders for wrong values. `evaluated` is the whole evaluation; that of
-# a NixOS host is a NixOS system.
+# is empty, because wrong values are replaced by placeholders in it. `evaluated` is the whole evaluation,
+# which is a NixOS system for a NixOS host.
 { fleet, name }:
 let
   backend = fleet.backends.${fleet.hosts.${name}.base};
@@ -12,7 +12,7 @@ let
   given = import ./host-modules.nix { inherit fleet name; };
   evaluated = backend.evaluate given;
 
-  # The inventory has the mistake.
+  # Throws when it is used. `problems` stays empty, because the inventory reports this mistake.
   nothing = throw "${name} cannot be evaluated: ${objection.what}";
 in
 if objection == null then

@@ -1,8 +1,8 @@
-# Evaluates users' modules together with the modules in `ours`, by lib.evalModules. A user's module may
-# declare an option of `ours` again, to add to it.
+# Evaluates users' modules together with the modules in `ours`, by lib.evalModules.
 #
-# Then the modules in `ours` must be imported deeply. Such imports cost about as much time per host as some
-# options do, so they are used only if the plain evaluation fails.
+# A user's module may declare an option of `ours` again, to add to it. This works only if the modules in
+# `ours` are imported deeply. Deep imports add about as much evaluation time per host as several options do,
+# so they are used only if the plain evaluation fails.
 { lib }:
 {
   class,
@@ -20,7 +20,7 @@ let
   plain = evaluated ours;
   deep = evaluated [ (import ./deep-imports.nix { inherit lib; } ours) ];
 
-  # Forces all declarations. This throws if two of them cannot be merged.
+  # Forces all declarations. This throws if two declarations of an option cannot be merged.
   areMerged =
     options: lib.all (each: each._type or null == "option" || areMerged each) (lib.attrValues options);
   tried = builtins.tryEval (areMerged (removeAttrs plain.options [ "_module" ]));

@@ -1,5 +1,4 @@
-# Returns the inventory as plain data, for the command line. This evaluates no package and no intent of a
-# host.
+# Returns the inventory as plain data, for the command line. This evaluates no packages and no host's intent.
 fleet:
 let
   inherit (fleet) lib;
@@ -23,12 +22,13 @@ in
 fleet.types.context.inFleet fleet.inputs (
   fleet.checked [ ] {
     schema = 1;
-    # Nix sets `rev` for a clean Git tree, `dirtyRev` if the tree has changes, and neither without Git.
+    # Nix sets `rev` for a clean Git tree, and `dirtyRev` if the tree has changes. Without Git, Nix sets
+    # neither.
     revision = fleet.inputs.self.rev or fleet.inputs.self.dirtyRev or null;
     hosts = lib.mapAttrs (
       _: host: builtins.intersectAttrs known host // { ssh = removeAttrs host.ssh [ "authorizedKeys" ]; }
     ) fleet.hosts;
-    # Options without a value are omitted.
+    # Options that are null are omitted from these three values.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;
     tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;

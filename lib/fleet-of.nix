@@ -1,5 +1,7 @@
 # Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
 { evalFleet }:
+# The arguments of mkFleet:
+#
 # inputs:             the flake's own inputs, which every module receives as an argument
 # nixpkgs:            the source of `lib` and packages; NixFleet's own input by default
 # modules:            fleet modules

@@ -1,4 +1,5 @@
-# The NixOS hosts of a fleet as a hive of colmena: `colmena`. Colmena evaluates the same modules itself.
+# The NixOS hosts of a fleet as a hive of colmena, for the flake output `colmena`. Colmena evaluates the same
+# modules as NixFleet does.
 { hostModules }:
 fleet:
 let
@@ -8,7 +9,7 @@ let
   hosts = import ./nixos-hosts.nix fleet;
   given = lib.mapAttrs (name: _: hostModules { inherit fleet name; }) hosts;
 
-  # Names that mean something else in a hive.
+  # Hosts whose name has a special meaning in a hive.
   reserved = lib.filter (name: hosts ? ${name}) [
     "defaults"
     "meta"
@@ -18,7 +19,7 @@ let
   packages = system: fleet.nixpkgs.legacyPackages.${system};
   usual = fleet.config.defaults.system;
 
-  # A module of a host may say otherwise, as it may add `deployment.keys`.
+  # A module of a host can override the `mkDefault` values, and can add options such as `deployment.keys`.
   deployment = host: {
     targetHost = lib.mkDefault host.addr;
     targetPort = lib.mkDefault host.ssh.port;
@@ -59,7 +60,7 @@ else
       nodeNixpkgs = lib.mapAttrs (_: host: packages host.system) (
         lib.filterAttrs (_: host: host.system != usual) hosts
       );
-      # Colmena itself gives the argument `name`.
+      # Colmena itself passes the argument `name` to modules.
       specialArgs = {
         inherit (fleet) inputs;
         hosts = fleet.arguments;

@@ -1,8 +1,8 @@
-# The names of all hosts by their address, as NixOS's `networking.hosts` takes them. `fleet` is any set with
-# `hosts`: a fleet, or the argument `hosts` of modules.
+# The names of all hosts, grouped by address, as NixOS's option `networking.hosts` takes them. `fleet` is any
+# set with `hosts`: a fleet, or the argument `hosts` of modules.
 #
-# A host has its name, and those of its facts `fqdn` and `hostname`. Its address is the fact `ip`, or where
-# SSH reaches it; a host without a numeric address is left out.
+# The names of a host are its name in the fleet and its facts `fqdn` and `hostname`. Its address is the fact
+# `ip`, or else `addr`. A host without a numeric address is left out.
 { hosts, ... }:
 let
   inherit (builtins)

@@ -1,4 +1,4 @@
-# The modules of a host and their arguments: what its backend evaluates.
+# Returns the modules of a host and their arguments, which its backend then evaluates.
 { fleet, name }:
 let
   inherit (fleet) lib;

@@ -5,9 +5,9 @@ let
   inherit (fleet.types) context warned;
   inFleet = context.inFleet fleet.inputs;
 
-  # Adds the host to the errors and warnings of its closure. Mistakes of a host appear only when its
-  # derivation is requested. This function is outside of `ofHost`, because attributes that are never
-  # evaluated, such as `outPath`, would otherwise keep the evaluation of the host in memory.
+  # Adds the name of the host to the errors and warnings of its closure, which appear only when the derivation
+  # is requested. This function is outside of `ofHost`: inside, attributes that are never evaluated, such as
+  # `outPath`, would keep the evaluation of the host in memory.
   located =
     name: warnings: closure:
     inFleet (context.inHost name closure)
@@ -22,8 +22,8 @@ let
       # `fleet.intents` is not used here, because it would keep the evaluations of all hosts in memory.
       evaluated = fleet.evaluate name;
 
-      # A function from the build system to the closure. Its other arguments are evaluated once for all build
-      # systems.
+      # A function from the build system and the builder to the closure. Everything else is evaluated once for
+      # all build systems.
       closureFor = fleet.checked [ evaluated ] (
         fleet.backends.${host.base}.toplevelFor {
           inherit host;
@@ -40,7 +40,7 @@ let
       ) fleet.activators;
     in
     {
-      # The closure, built on a machine with the host's own system. The manifest does not depend on the build
+      # `toplevel` is built on a machine with the host's own system. The manifest does not depend on the build
       # system, so `toplevelFor.<system>` builds the same closure on another system, such as the operator's.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;

@@ -1,5 +1,5 @@
-# The intent in an evaluated host, and the mistakes in it: { config; options; … } → { intent; problems;
-# warnings; }.
+# Returns the intent of an evaluated host, and the mistakes in it: { config; options; … } → { intent;
+# problems; warnings; }.
 {
   fleet,
   name,
@@ -10,8 +10,9 @@ let
   host = fleet.hosts.${name};
   backend = fleet.backends.${host.base};
 
-  # Resolves each option once, for both its value and its mistakes. A module may also declare options with
-  # types that are not NixFleet's. A mistake in the value of such an option is thrown at once.
+  # Resolves each option once, for both its value and its mistakes. A user's module may also declare options
+  # with other types than NixFleet's. A mistake in the value of such an option is thrown at once, not
+  # collected.
   resolve =
     tree:
     let
@@ -30,8 +31,8 @@ let
         problems = [ ];
       };
 
-  # Families that the backend cannot compile, and that a module uses. An option that has only its default
-  # value is not used.
+  # Reports the use of a family that the backend cannot compile. An option left at its default value does not
+  # count as use of its family.
   uncompiled =
     options:
     let
@@ -66,8 +67,8 @@ let
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
-  # The mistakes that only the whole configuration shows. Those in options that have placeholders are dropped
-  # below.
+  # The mistakes that only the whole configuration shows. Below, mistakes in an option that is already
+  # reported are dropped, because the option then has a placeholder as its value.
   together = backend.problems {
     inherit config intent options;
     inherit (fleet) inputs;

@@ -1,8 +1,9 @@
-# Advice for names that are options of other tools, or that belong to a higher or lower level. Each value is a
-# function from the definition to the remaining attributes of a problem.
+# Advice for names that a user's module uses where no such option exists: options of NixOS, options of the
+# inventory in a host's module, and options of a host in a module of the inventory. Each value is a function
+# from the defined value to the remaining attributes of a problem.
 { lib }:
 let
-  # The first attribute name of a set, or the default if there is none, for use in examples.
+  # The first attribute name of the set `value`, or `default` if there is none, for use in examples.
   first =
     value: default:
     let
@@ -17,7 +18,7 @@ let
     example = example value;
   };
 
-  # A role may be that of NixOS hosts too.
+  # Like `ofNixos`, but says how a role can set NixOS's options, because NixOS hosts may have the same role.
   inRole =
     example: value:
     ofNixos example value
@@ -25,7 +26,7 @@ let
       why = "an Ubuntu or Debian host keeps its distribution; modules set options under nixfleet. A role for both bases sets those of NixOS in lib.optionalAttrs (host.base == \"nixos\") { … }";
     };
 
-  # An example that declares a NixOS unit with NixFleet.
+  # The example for NixOS's option `systemd`: how to declare the same unit with NixFleet.
   unit =
     value:
     let
@@ -103,7 +104,7 @@ let
     "zramSwap"
   ] (_: _: "nixfleet.files.\"/etc/…\".text = \"…\";");
 
-  # An option family without its prefix `nixfleet`.
+  # The advice for an option family that is written without its prefix `nixfleet`.
   bare = name: _: {
     why = "the options of a host are set under nixfleet";
     example = "nixfleet.${name} = …;";
@@ -128,13 +129,13 @@ let
   };
 in
 {
-  # For modules of hosts and roles.
+  # The advice for names in modules of hosts and roles.
   inHost =
     lib.mapAttrs (_: inRole) nixos
     // lib.genAttrs families bare
     // {
-      # These names are both options of NixOS and option families without their prefix. The definition
-      # decides.
+      # `users` and `systemd` are options of NixOS, and also parts of NixFleet's options without the prefix.
+      # The defined value shows which option was meant.
       users =
         value:
         if has value "users" || has value "groups" then inRole nixos.users value else bare "users" value;
@@ -146,7 +147,7 @@ in
       network = inventory "defaults";
     };
 
-  # For modules of the inventory.
+  # The advice for names in modules of the inventory.
   inFleet =
     lib.mapAttrs (_: example: ofNixos (value: "hosts.web-1.modules = [ { ${example value} } ];")) nixos
     // lib.genAttrs families (name: _: intent "nixfleet.${name}")

@@ -21,8 +21,8 @@ let
   };
 in
 {
-  # With `whole`, the command line evaluates both values at once. It cannot use the path `nixfleet`, because
-  # Nix would prefer a package of that name.
+  # The command line evaluates `fleet` and `hosts` at once, as `nixfleet.whole`. It cannot evaluate `nixfleet`
+  # itself, because Nix would prefer a package of that name.
   nixfleet = whole // {
     schema = 1;
     inherit whole;
@@ -34,5 +34,5 @@ in
   nixfleetModules = fleetModules.intent;
   colmena = hive;
 }
-# Only the user's own colmena can make this, since it checks the result.
+# Only the flake's own input `colmena` can make `colmenaHive`, because colmena checks the result.
 // (if inputs ? colmena then { colmenaHive = inputs.colmena.lib.makeHive hive; } else { })

@@ -1,12 +1,12 @@
-# Finds module arguments that a module sets without effect, because NixFleet's own arguments take precedence.
-# The most common one is `_module.args.pkgs`.
+# Reports module arguments that a module sets without effect, because NixFleet's own arguments take
+# precedence. The most common of these is `_module.args.pkgs`.
 { types }:
 # `special`: the arguments that NixFleet passes. `options`: the options of the evaluated modules.
 special: options:
 let
   inherit (types) problem;
 
-  # The arguments of the module system take precedence too.
+  # A module cannot set the module system's own arguments either.
   given = special // {
     config = null;
     lib = null;

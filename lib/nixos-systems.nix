@@ -1,4 +1,4 @@
-# The NixOS hosts as plain NixOS systems: `nixosConfigurations`.
+# The NixOS hosts as plain NixOS systems, for the flake output `nixosConfigurations`.
 fleet:
 let
   inherit (fleet) lib;

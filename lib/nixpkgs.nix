@@ -1,13 +1,13 @@
 # Selects the nixpkgs of a fleet: the given one, or NixFleet's own.
 #
-# Returns { nixpkgs; isUsable; problems; }. If the given value is not a nixpkgs at all, NixFleet's own
+# Returns { nixpkgs; isUsable; problems; }. If the given value is not usable as nixpkgs, NixFleet's own
 # replaces it, so that all other mistakes can be reported as well. `isUsable` is true if a fleet can be
-# evaluated with the result.
+# evaluated with the resulting nixpkgs.
 { given, default }:
 let
   inherit (builtins) isAttrs pathExists;
 
-  # The oldest supported release of `lib`, which the tests use too.
+  # The oldest supported release of nixpkgs' `lib`. The tests use this release too.
   oldest = "23.11";
 
   # The release of a `lib`, or null if it is unknown. It is read from the file that `lib.trivial.release`
@@ -28,7 +28,8 @@ let
     else
       builtins.head (builtins.match "([^[:space:]]*).*" (builtins.readFile (builtins.head found)));
 
-  # Whether a `lib` is too old. Module classes were introduced in 23.05.
+  # Whether a `lib` is too old: its release is before `oldest`, or it does not know module classes, which were
+  # introduced in 23.05.
   isOld =
     lib:
     let
@@ -45,7 +46,8 @@ let
   takes = "of it NixFleet takes `lib`, and `legacyPackages` for the packages that modules name";
   take = "inherit (inputs) nixpkgs;";
 
-  # The mistake in a given nixpkgs: { what; why; example; }, or null. `describe` puts a value into words.
+  # The mistake in a given nixpkgs, { what; why; example; }, or null. `describe` puts the wrong value into
+  # words.
   objection =
     describe: nixpkgs:
     let

@@ -1,5 +1,5 @@
-# How a backend evaluates hosts whose modules have the options of NixFleet alone, and those that the modules
-# declare themselves. ../backends says what each attribute is.
+# The common attributes of backends for hosts whose modules can have only NixFleet's options and the options
+# that users' modules declare. ../backends/default.nix describes each attribute.
 {
   class,
   lib,
@@ -38,6 +38,7 @@ in
         ;
     };
 
-  # Besides `nixfleet`: assertions, warnings, and options of NixFleet types in users' modules.
+  # The mistakes in these options are collected: `nixfleet`, assertions, warnings, and the options of users'
+  # modules that have NixFleet types.
   resolved = options: removeAttrs options [ "_module" ];
 }

@@ -1,4 +1,5 @@
-# The programs of NixFleet by Nix system: those that the fleet declares, otherwise NixFleet's own packages.
+# The programs of NixFleet by Nix system: the programs that the fleet declares, or else NixFleet's own
+# packages.
 {
   config,
   lib,
@@ -24,11 +25,11 @@ let
       }}";
 in
 {
-  # The paths of the activator's binaries.
+  # The path of the activator's binary, by Nix system.
   activators =
     lib.mapAttrs (_: package: "${package.nixfleet-activate}/bin/nixfleet-activate") packages
     // lib.mapAttrs place config.activator;
 
-  # The directories of the command line.
+  # The package or directory that contains the command line, by Nix system.
   clis = lib.mapAttrs (_: package: package.nixfleet) packages // config.cli;
 }

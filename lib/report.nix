@@ -16,7 +16,7 @@ let
       inherit (intents.${name}) options problems;
       try = problems: builtins.tryEval (types.context.inHost name (builtins.deepSeq problems problems));
       tried = try problems;
-      # The mistakes of one option, or none if it cannot be evaluated.
+      # The mistakes of one option, or no mistakes if the option cannot be evaluated.
       ofOption =
         option:
         let

@@ -1,7 +1,7 @@
-# The argument `fleet` of mkFleet: { hosts; network; } as a module of the inventory.
+# Turns the argument `fleet` of mkFleet, { hosts; network; }, into a module of the inventory.
 #
-# It may be a configuration that other tools read as well: what is no key of the inventory becomes a fact, for
-# modules to read. docs/reference/short-form.md has the map of its keys.
+# The argument may be a configuration that other tools read as well. So a key that the inventory does not have
+# becomes a fact, which modules can read. docs/reference/short-form.md says what becomes of each key.
 fleet:
 { lib, ... }:
 let
@@ -27,7 +27,7 @@ let
   hostFields = inventory.hosts.options.hosts.type.nestedTypes.elemType.getSubOptions [ ];
   fieldsOf = field: lib.genAttrs hostFields.${field}.type.fieldNames (_: null);
 
-  # Keys that such a configuration usually has, and that are facts.
+  # Keys that are common in such configurations. They become facts without a warning.
   usual = {
     host = [
       "deploy"
@@ -44,7 +44,7 @@ let
     ];
   };
 
-  # The part of a set that the inventory takes, and the rest as a fact.
+  # Splits a set into the fields that the inventory has, and the rest, which becomes a fact.
   divided = known: field: value: {
     taken.${field} = intersectAttrs known value;
     facts = lib.optionalAttrs (removeAttrs value (attrNames known) != { }) {
@@ -61,7 +61,7 @@ let
         facts = { };
       };
 
-  # The SSH address of a host that declares none.
+  # The SSH address of a host that declares no `addr`.
   addressOf =
     host:
     let
@@ -74,7 +74,7 @@ let
       );
     in
     lib.optionalAttrs (!(host ? addr) && found != [ ]) {
-      # Without the length of its network.
+      # Drops the prefix length of an IP address, such as /24.
       addr = lib.head (lib.splitString "/" (lib.head found));
     };
 
@@ -109,7 +109,7 @@ let
   hosts = lib.filterAttrs (_: isPlain) (if isPlain fleet.hosts or null then fleet.hosts else { });
   network = if isPlain fleet.network or null then fleet.network else { };
 
-  # Each name once, with all hosts that have it.
+  # Warnings about unknown keys. Each key is reported once, with the names of all hosts that have it.
   strange =
     let
       ofHost =

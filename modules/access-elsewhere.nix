@@ -1,4 +1,4 @@
-# The names that other tools use for mode, owner and group.
+# Maps names that other tools use to NixFleet's names for the mode, the owner and the group.
 {
   permissions = "mode";
   perms = "mode";

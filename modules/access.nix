@@ -2,7 +2,7 @@
 {
   lib,
   types,
-  # The default mode.
+  # The default mode, such as "0644".
   mode,
 }:
 let

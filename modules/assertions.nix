@@ -1,4 +1,4 @@
-# The options `assertions` and `warnings`, which modules define.
+# The options `assertions` and `warnings`, which users' modules may set.
 { lib, types }:
 let
   inherit (lib) mkOption;

@@ -1,7 +1,8 @@
-# The options for the intent of a host: what it should have, independent of its operating system. Each file
-# has one option family.
+# The options for the intent of a host: what the host should have, independent of its operating system. Each
+# file declares one option family.
 #
-# `newAccount` is the backend's function for the defaults of a new account, see ../backends.
+# `newAccount` is the function of the backend that returns the default values of a new account, see
+# ../backends.
 {
   lib,
   types,

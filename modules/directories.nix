@@ -1,4 +1,4 @@
-# `nixfleet.directories.<path>`: directories with this mode and owner.
+# `nixfleet.directories.<path>`: a directory at this path, with its mode, owner and group.
 { lib, types }:
 let
   directory = types.record {

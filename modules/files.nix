@@ -1,4 +1,4 @@
-# `nixfleet.files.<path>`: files with exactly this content, mode and owner.
+# `nixfleet.files.<path>`: a file at this path, with its exact content, mode, owner and group.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -8,8 +8,8 @@ let
     mode = "0644";
   };
 
-  # Whether a source is a directory. A missing path is reported when it is used. Nix without `readFileType`
-  # leaves this check to the builder.
+  # Whether a source is a directory. A missing path is reported later, when the source is used. If Nix has no
+  # `readFileType`, only the builder makes this check.
   isDirectory =
     source:
     builtins.isPath source

@@ -1,4 +1,4 @@
-# `nixfleet.groups.<name>`: groups of the host.
+# `nixfleet.groups.<name>`: a group of the host.
 { lib, types }:
 {
   _file = ./groups.nix;

@@ -1,4 +1,4 @@
-# `nixfleet.healthChecks.<name>`: checks of whether the host is healthy.
+# `nixfleet.healthChecks.<name>`: checks that show whether the host is healthy.
 { lib, types }:
 let
   inherit (lib) mkOption;
@@ -26,10 +26,11 @@ let
 
   kinds = types.shared.choices.checkProbe;
 
-  # The time that a unit must have been active, in seconds.
+  # For how many seconds a unit must have been active.
   stableFor = check: if check.stableFor == null then 3 else check.stableFor;
 
-  # The limit for the total time of a check with all its retries, in seconds, because a change waits for it.
+  # The longest total time, in seconds, of a check with all its retries. It is limited because a change waits
+  # for the check.
   longest = types.shared.limits.checkSeconds;
 
   mostOf =

@@ -1,4 +1,4 @@
-# `nixfleet.links.<path>`: symbolic links with this target.
+# `nixfleet.links.<path>`: a symbolic link at this path, with its target.
 { lib, types }:
 let
   inherit (lib) mkOption;

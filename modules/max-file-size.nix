@@ -1,5 +1,5 @@
-# `nixfleet.maxFileSize`: the maximum size, in bytes, of a file at a managed path that belongs to another
-# user.
+# `nixfleet.maxFileSize`: the maximum size, in bytes, of a file at a managed path, if the file or its
+# directory does not belong to root.
 { lib, types }:
 {
   _file = ./max-file-size.nix;

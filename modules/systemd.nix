@@ -30,7 +30,7 @@ let
   };
 
   # Fills in the text of a unit from its sections. An error in a package or file that a setting uses may
-  # appear only here, so the evaluation is run `within` the error context of the option.
+  # appear only when this text is made, so `within` adds the option to the error.
   completeContent =
     within: value:
     if value.sections == { } then value else value // { text = within (unitText value.sections); };
@@ -45,11 +45,11 @@ let
         "${lib.showOption loc} = { sections = { … }; };"
     );
 
-  # The settings of [Install] that create links when a unit is enabled.
+  # The settings of [Install] for which systemd makes links when a unit is enabled.
   wants = map (each: each.setting) types.shared.install ++ [ "Alias" ];
   isWanted = sections: lib.any (key: sections ? Install.${key}) wants;
 
-  # The section that systemd reads besides [Unit] and [Install], by the suffix of the unit name.
+  # For each suffix of a unit name: the section that such a unit can have besides [Unit] and [Install].
   ownSection = {
     automount = "Automount";
     mount = "Mount";
@@ -65,7 +65,7 @@ let
     removeAttrs ownSection [ "target" ]
   );
 
-  # The suffix of a unit name, or "" if the name is wrong, which its type reports.
+  # The suffix of a unit name, or "" if the name has none. The type of the name reports a wrong name.
   suffixIn =
     unit:
     let
@@ -73,7 +73,7 @@ let
     in
     if found == null then "" else lib.head found;
 
-  # Reports sections that systemd would ignore, because this type of unit does not have them.
+  # Reports sections that systemd would ignore, because units of this type do not have them.
   checkSections =
     { loc, value, ... }@given:
     let

@@ -1,4 +1,4 @@
-# The correct paths of names that were written one level too high, or as in NixOS.
+# Maps a name to the correct option path, if the name was written one level too high or is NixOS's name.
 let
   section = name: [
     "sections"

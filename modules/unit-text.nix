@@ -1,4 +1,4 @@
-# The text of a systemd unit, made from its sections, with [Unit] first and [Install] last as is customary.
+# Makes the text of a systemd unit from its sections. As is customary, [Unit] comes first and [Install] last.
 { lib, types }:
 let
   inherit (builtins)

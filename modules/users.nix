@@ -1,4 +1,4 @@
-# `nixfleet.users.<name>`: accounts for services and for people.
+# `nixfleet.users.<name>`: an account for a service or for a person.
 {
   lib,
   types,

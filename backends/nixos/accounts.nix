@@ -1,4 +1,4 @@
-# `nixfleet.users` and `nixfleet.groups`: users.users and users.groups.
+# Compiles `nixfleet.users` and `nixfleet.groups` to NixOS's own options `users.users` and `users.groups`.
 {
   document,
   lib,
@@ -9,8 +9,8 @@ let
   inherit (types) problem;
   inherit (document.accountMistakes) managed unknownGroups;
 
-  # NixOS's modules may declare the same user: a default of a new account is stronger than NixOS's own
-  # defaults, and weaker than what a module states.
+  # The priority of NixFleet's values for a new account. If a NixOS module declares the same user, NixFleet's
+  # value wins over a `mkDefault` of that module, and yields to a value that the module states.
   usual = lib.mkOverride 900;
 
   user =
@@ -21,7 +21,7 @@ let
     in
     { config, ... }:
     {
-      # NixOS wants exactly one of the two.
+      # NixOS requires that exactly one of `isSystemUser` and `isNormalUser` is true.
       isSystemUser = if isStated "system" then user.system else lib.mkDefault (!config.isNormalUser);
       isNormalUser = lib.mkIf (isStated "system") (!user.system);
       uid = lib.mkIf (user.uid != null) user.uid;
@@ -38,14 +38,15 @@ let
     openssh.authorizedKeys.keys = users.root.openssh.authorizedKeys;
   };
 
-  # A user without a stated group has one of the same name.
+  # Declares a group with the user's name for each user without a stated group, unless a NixOS module gives
+  # the user another group.
   own =
     config: users:
     lib.mapAttrs (name: _: lib.mkIf (config.users.users.${name}.group == name) { }) (
       lib.filterAttrs (_: user: lib.elem "group" user.unstated) users
     );
 
-  # Groups of Debian that NixOS calls otherwise.
+  # Maps Debian's name of a group to the name that NixOS gives this group.
   otherwise.sudo = "wheel";
 
   ofUser =
@@ -58,7 +59,8 @@ let
       // rest
     );
 
-  # NixOS ends the evaluation for a longer name, so such accounts are left out of the configuration.
+  # NixOS aborts the evaluation at an account name of more than 31 characters. So `fitting` leaves out the
+  # accounts with such a name or group, and they are reported as mistakes.
   longest = 31;
   fits = name: builtins.stringLength name <= longest;
   fitting = lib.filterAttrs (name: account: fits name && fits account.group or "");
@@ -85,7 +87,8 @@ let
       ) users
     );
 
-  # Programs in the folders of other distributions, which are not there on NixOS.
+  # Whether a program is in a directory, such as /usr/bin, that other distributions have and NixOS does not
+  # have.
   isElsewhere = path: path != "/bin/sh" && builtins.match "(/usr(/local)?)?/s?bin/.*" path != null;
   shell =
     option: name: user:

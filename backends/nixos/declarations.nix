@@ -1,9 +1,11 @@
-# Lists the entries that modules other than ours declare in a NixOS option that is a set.
+# Lists which entries of a NixOS option are declared by modules other than NixFleet's. The value of the option
+# is an attribute set, such as that of `environment.etc`.
 { lib }:
 let
   isOurs = def: toString def.file == toString ./module.nix;
 
-  # The values of an entry after mkIf and the like.
+  # The values that the definition `def` gives to the entry `name`, after `mkIf`, `mkMerge` and priorities are
+  # applied.
   valuesOf =
     name: def:
     lib.optionals (def.value ? ${name}) (
@@ -16,10 +18,10 @@ let
   others = lib.filter (def: !isOurs def) option.definitionsWithLocations;
 in
 {
-  # The definition of an entry, or null. `counts` says whether its value does.
+  # The first definition of an entry that has a value for which `counts` is true, or null.
   definitionOf = name: counts: lib.findFirst (def: lib.any counts (valuesOf name def)) null others;
 
-  # The names of all entries.
+  # The names of all entries that other modules declare.
   names = lib.concatMap (
     def: lib.filter (name: valuesOf name def != [ ]) (lib.attrNames def.value)
   ) others;

@@ -1,5 +1,5 @@
-# The backend for NixOS: intent → a NixOS module, in one evaluation with the NixOS modules of the host.
-# ../default.nix says what a backend is.
+# The backend for NixOS. It turns an intent into a NixOS module, and evaluates this module together with the
+# NixOS modules of the host. ../default.nix describes the interface of a backend.
 { lib, types }:
 let
   document = import ../../lib/document { inherit lib types; };
@@ -15,8 +15,9 @@ let
     triggers = import ./triggers.nix { inherit document etc lib; };
   };
 
-  # Each is a family: { config; problems; }. `config` returns a part of a NixOS configuration, `problems` what
-  # cannot mean the same on NixOS.
+  # The option families, each { config; problems; }. `config` returns a part of a NixOS configuration.
+  # `problems` returns the mistakes in declarations that cannot have the same effect on NixOS as on other
+  # bases.
   families = [
     units
   ]
@@ -32,7 +33,8 @@ let
 
   deeply = import ../../lib/deep-imports.nix { inherit lib; };
 
-  # The modules of a host, for any evaluation of NixOS.
+  # All NixOS modules of a host: the user's and NixFleet's. Other tools that evaluate NixOS, such as colmena,
+  # use the same modules.
   modulesOf =
     {
       host,
@@ -71,11 +73,11 @@ in
         example = "nixpkgs = inputs.nixpkgs;  # of mkFleet: the flake of nixpkgs itself";
       };
 
-  # NixOS has them itself.
+  # NixOS itself declares the options of these families.
   native = [ "assertions" ];
   config = { };
 
-  # NixOS makes `pkgs` of its own options.
+  # NixOS makes the module argument `pkgs` from its own options, so the backend passes no arguments.
   arguments = _: { };
 
   families = known: known;
@@ -91,7 +93,8 @@ in
       modules = modulesOf given ++ [ (import ./deployment.nix { inherit lib; }) ];
     };
 
-  # Options in users' own modules throw their mistakes when they are used.
+  # Only the mistakes in NixFleet's options are collected. An option of a user's own module throws its mistake
+  # when its value is used.
   resolved = options: { inherit (options) nixfleet; };
 
   problems =
@@ -109,10 +112,10 @@ in
     ++ document.references.problems { inherit intent options inputs; }
     ++ lib.concatMap (family: family.problems host) families;
 
-  # The work of our engine on the host, in addition to that of NixOS.
+  # Describes what NixFleet's engine does on the host, in addition to what NixOS does.
   inherit (engine) document outsiders;
 
-  # The drop-ins of units, by their path in the package that brings them.
+  # The drop-ins of units, by their path in the package that contains them.
   inherit (units) dropIns;
 
   toplevelFor =

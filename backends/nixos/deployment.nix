@@ -1,4 +1,5 @@
-# `deployment`, which colmena declares. A host's modules may set it also where colmena does not evaluate them.
+# Declares `deployment`, an option of colmena, so that a host's modules may set it. NixFleet ignores its
+# value.
 { lib }:
 {
   _file = ./deployment.nix;

@@ -1,5 +1,5 @@
-# The work of our engine on a NixOS host, in addition to that of NixOS: paths outside /etc, directories,
-# absent paths, and health checks. The Intent document has nothing else.
+# The part of a NixOS host that NixFleet's engine handles and NixOS does not: paths outside /etc, directories,
+# absent paths and health checks. The Intent document has nothing else.
 {
   document,
   etc,
@@ -9,7 +9,7 @@
 let
   inherit (document) entries healthChecks;
 
-  # The paths that are the engine's, by their options.
+  # The paths that the engine makes or removes, by the option that declares them.
   paths = intent: {
     inherit (intent) absent directories;
     files = etc.outside intent.files;
@@ -44,7 +44,7 @@ in
       inherit (intent) maxFileSize;
     };
 
-  # The names of the options that a plain NixOS activation ignores.
+  # The declarations that a plain NixOS activation ignores, each as the name of its option.
   outsiders =
     intent:
     let

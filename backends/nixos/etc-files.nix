@@ -1,4 +1,4 @@
-# `nixfleet.files` and `nixfleet.links` below /etc: environment.etc.
+# Compiles `nixfleet.files` and `nixfleet.links` below /etc to NixOS's option `environment.etc`.
 {
   declarations,
   document,
@@ -10,7 +10,7 @@
 let
   inherit (types) problem;
 
-  # NixOS takes a number for an account with this sign.
+  # NixOS reads a number as the id of an account only if it starts with `+`.
   account = name: if builtins.match "[0-9]+" name != null then "+${name}" else name;
 
   file =
@@ -24,7 +24,7 @@ let
       // (if file.source == null then { inherit (file) text; } else { inherit (file) source; })
     );
 
-  # NixOS makes the link itself, with this target.
+  # With the mode `direct-symlink`, NixOS makes a link that points directly to `source`.
   link =
     link:
     lib.nameValuePair (etc.name link.path) {
@@ -44,7 +44,8 @@ let
 
   etcOption = path: "environment.etc.${builtins.toJSON (etc.name path)}";
 
-  # NixOS replaces what stands there, and puts nothing back.
+  # Reports each `onConflict` other than `fail`, because NixOS replaces what is at the path and keeps no
+  # backup.
   conflict =
     option: path: value:
     lib.optional (value.onConflict != "fail") (
@@ -55,7 +56,7 @@ let
       }
     );
 
-  # A command that NixOS would not run.
+  # Reports a file with a command in its option `field`, because NixOS would not run the command.
   command =
     field: why: help: option: path: value:
     lib.optional (value.${field} != null) (
@@ -72,7 +73,7 @@ let
       "NixOS writes the files below /etc itself, and afterwards only restarts or reloads units"
       "run the command in a unit with Type=oneshot and RemainAfterExit=true, and restart it: restartUnits = [ \"rebuild.service\" ];";
 
-  # An account that NixOS would take for root.
+  # Reports an owner or a group that no module declares, because NixOS would use root instead.
   accounts =
     config: option: path: value:
     let
@@ -101,7 +102,7 @@ let
       }
     );
 
-  # NixOS takes such a source for a pattern.
+  # Reports a link whose target contains `*`, because NixOS would take the target for a pattern.
   starred =
     option: path: value:
     lib.optional (lib.hasInfix "*" (types.storeText value.target)) (

@@ -1,10 +1,10 @@
-# Paths below /etc, which NixOS makes; our engine makes all others.
+# NixOS makes the paths below /etc. NixFleet's engine makes all other paths.
 { lib }:
 rec {
   isIn = lib.hasPrefix "/etc/";
   name = lib.removePrefix "/etc/";
 
-  # The entries of a collection by path that are in /etc, and the others.
+  # `within` keeps the entries whose path is below /etc, and `outside` keeps all other entries.
   within = lib.filterAttrs (path: _: isIn path);
   outside = lib.filterAttrs (path: _: !isIn path);
 }

@@ -1,4 +1,4 @@
-# The NixOS module of a host: what its intent says, in NixOS's own options.
+# The NixOS module of a host. It sets NixOS's own options to what the host's intent declares.
 {
   families,
   host,
@@ -15,7 +15,7 @@
 let
   inherit (intentOf { inherit config options; }) intent problems;
 
-  # A value that yields even to a mkDefault of another module.
+  # Gives a value such a low priority that even a `mkDefault` of another module wins.
   yielding = lib.mkOverride 1400;
 in
 {
@@ -28,7 +28,8 @@ in
         networking.hostName = yielding host.name;
         nixpkgs.hostPlatform = yielding host.system;
 
-        # A fleet reports its mistakes first. This is for evaluations of others, with the same modules.
+        # When NixFleet evaluates the host, it reports the mistakes before NixOS looks at assertions. The
+        # assertion is for other tools, such as colmena, that evaluate the same modules.
         assertions = [
           {
             assertion = problems == [ ];

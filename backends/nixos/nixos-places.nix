@@ -1,5 +1,5 @@
-# Paths on a NixOS host that NixOS makes itself, and paths that nothing on NixOS reads, with what to write
-# instead.
+# Paths that a NixOS host should not declare. `made` lists paths that NixOS makes itself, and `unread` lists
+# paths that nothing on NixOS reads. Each `help` says what to write instead.
 {
   made = [
     {

@@ -1,4 +1,4 @@
-# `nixfleet.packages` on NixOS.
+# Compiles `nixfleet.packages` to NixOS's option `environment.systemPackages`.
 _: {
   config =
     { intent, ... }:

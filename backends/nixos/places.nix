@@ -1,4 +1,4 @@
-# Declared paths that are NixOS's own, or that nothing on NixOS reads.
+# Reports declared paths that NixOS makes itself, and declared paths that nothing on NixOS reads.
 {
   declarations,
   etc,
@@ -44,7 +44,8 @@ let
       }
     );
 
-  # NixOS makes something below /etc at the path itself or, if it is to be absent, in it.
+  # Reports a path that clashes with an entry of `environment.etc`. `madeAt` compares the path itself.
+  # `madeIn` is for an absent path, and also finds the entries below the path.
   made =
     option: path: found:
     mistake option path {
@@ -59,7 +60,8 @@ let
     names: option: path:
     map (made option path) (lib.filter (name: covers "/etc/${name}" { inherit path; }) names);
 
-  # A directory above the path that NixOS makes as a whole.
+  # `above` lists the directories between /etc and the path. `madeAbove` reports the path if NixOS makes one
+  # of these directories as a whole.
   above = path: if dirOf path == "/etc" then [ ] else [ (dirOf path) ] ++ above (dirOf path);
   madeAbove =
     declared: option: path:
@@ -96,7 +98,7 @@ in
         if known != [ ] then known else madeAbove declared option path;
       directories = etc.within intent.directories;
       absent = etc.within intent.absent;
-      # Few hosts need the names, and each costs the evaluation of what declares it.
+      # Most hosts do not need the names. To list them, Nix has to evaluate everything that declares an entry.
       names = lib.optionals (directories // absent != { }) declared.names;
     in
     each nixfleet.files (standing (places.made ++ places.unread)) intent.files

@@ -1,5 +1,6 @@
-# Units that a changed file below /etc restarts or reloads. NixOS compares the text of each running unit with
-# the new one: the fingerprints of the files are part of it, as settings that systemd ignores.
+# Makes a changed file below /etc restart or reload units. NixOS compares the old and the new text of each
+# running unit. So the fingerprint of each file is added to the text of its units, as a setting that systemd
+# ignores.
 {
   document,
   etc,
@@ -20,7 +21,7 @@ let
       )
     );
 
-  # The unit and the setting of each, for one file.
+  # For one file: each unit that the file restarts or reloads, with the setting to add to this unit.
   lines =
     file:
     let
@@ -32,7 +33,7 @@ let
     map (ofUnit "X-Restart-Triggers") file.restartUnits
     ++ map (ofUnit "X-Reload-Triggers") file.reloadUnits;
 in
-# The lines for the section [Unit] of each unit.
+# Returns the lines to add to the [Unit] section of each unit, by the name of the unit.
 intent:
 lib.mapAttrs (_: map (line: line.value)) (
   lib.groupBy (line: line.name) (

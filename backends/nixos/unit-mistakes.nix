@@ -1,4 +1,4 @@
-# Mistakes of units that cannot mean the same on NixOS as on Ubuntu.
+# Reports declarations about units that cannot have the same effect on NixOS as on Ubuntu.
 {
   declarations,
   document,
@@ -50,7 +50,7 @@ let
       }
     );
 
-  # The words of an [Install] section that name units.
+  # The settings of an [Install] section whose values are names of units.
   wants = map (each: each.setting) types.shared.install ++ [ "Alias" ];
   isUnit =
     word: builtins.match "[A-Za-z0-9@:_.\\-]+[.](${lib.concatStringsSep "|" known})" word != null;
@@ -125,7 +125,8 @@ let
       }
     );
 
-  # All declarations of units in the intent: [ { option; name; within; unit; } ].
+  # Lists the references to units in the intent: [ { option; name; within; unit; } ]. A declared unit without
+  # a text of its own, such as one that has only drop-ins, is a reference too.
   namedUnits =
     { intent, options }:
     let
@@ -159,7 +160,7 @@ let
       unit = name;
     }) (lib.filterAttrs (_: unit: unit.text == null) intent.systemd.units);
 
-  # Units of Debian that NixOS calls otherwise.
+  # Maps Debian's name of a unit to the name that NixOS gives this unit.
   otherwise = {
     "apache2.service" = "httpd.service";
     "mariadb.service" = "mysql.service";
@@ -167,7 +168,7 @@ let
     "ssh.socket" = "sshd.socket";
   };
   quoted = builtins.toJSON;
-  # The one unit of a health check, or a list.
+  # A health check takes one unit, and the other options take a list of units.
   asValue = within: word: if within == [ "unit" ] then word else "[ ${word} ]";
   debian =
     units:
@@ -189,7 +190,7 @@ let
       }
     );
 
-  # Units that a changed file would restart, and NixOS would not.
+  # Reports each of a file's `restartUnits` that NixOS would not restart when the file changes.
   restarts =
     intent: option: path: file:
     let

@@ -1,4 +1,4 @@
-# `nixfleet.systemd.units`: systemd.units, and a package with the drop-ins.
+# Compiles `nixfleet.systemd.units` to NixOS's option `systemd.units` and a package with the drop-ins.
 {
   document,
   lib,
@@ -6,7 +6,8 @@
   ...
 }:
 let
-  # NixOS makes no links of an [Install] section: its own options say the same.
+  # NixOS makes no links from an [Install] section. Its options `wantedBy`, `requiredBy`, `aliases` and
+  # `upheldBy` make the same links.
   links =
     unit:
     let
@@ -20,7 +21,7 @@ let
         requiredBy = of "RequiredBy";
         aliases = of "Alias";
       }
-      # Older releases have no such option.
+      # Older releases of NixOS do not have the option `upheldBy`.
       // lib.optionalAttrs (upheldBy != [ ]) { inherit upheldBy; }
     );
 
@@ -28,7 +29,7 @@ let
 
   section = name: lines: lib.optionalString (lines != [ ]) "[${name}]\n${lib.concatLines lines}";
 
-  # Settings for NixOS's switch-to-configuration; systemd ignores them.
+  # The text of a drop-in with settings for NixOS's switch-to-configuration. systemd ignores these settings.
   activation =
     triggers: name: unit:
     let
@@ -37,14 +38,15 @@ let
     section "Unit" (triggers ++ lib.optional (isOwn && !unit.stopIfRemoved) "X-StopOnRemoval=false")
     + lib.optionalString (lib.hasSuffix ".service" name) (
       section "Service" (
-        # Restart it once the new files are there, instead of stopping it before.
+        # NixOS then restarts the service after the new files are in place, instead of stopping it before
+        # that.
         lib.optional isOwn "X-StopIfChanged=false"
         ++ lib.optional (!unit.restartIfChanged) "X-RestartIfChanged=false"
         ++ lib.optional unit.reloadIfChanged "X-ReloadIfChanged=true"
       )
     );
 
-  # A unit that only files name.
+  # Stands for a unit that a file restarts or reloads, but that the intent does not declare.
   unchanged = {
     text = null;
     dropIns = { };
@@ -52,7 +54,7 @@ let
     reloadIfChanged = false;
   };
 
-  # All drop-ins, by their path in the package.
+  # All drop-ins of a host, by their path in the package that contains them.
   dropIns =
     intent:
     let

@@ -53,13 +53,13 @@ let
     "systemd-network"
   ] (_: { });
 
-  # The users whose group has their own name. The host creates such a group together with the user.
+  # The users whose group has the same name as the user. The host creates such a group together with the user.
   own = users: lib.filterAttrs (name: user: user.group == name) (managed users);
 
   declared = intent: own intent.users // intent.groups;
 
-  # A group whose name is not allowed for new groups must already exist on the host, and only the host can
-  # check that.
+  # NixFleet cannot create a group whose name `accountName` rejects. Such a group may already exist on the
+  # host, and only the host can check that, so it counts as existing here.
   exists =
     intent: group:
     distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;

@@ -1,4 +1,4 @@
-# A file with the content `text` that the backend adds to the declared files. All users can read it.
+# A file that the backend adds to the declared files. It contains `text`, and all users can read it.
 text: {
   inherit text;
   source = null;

@@ -1,5 +1,5 @@
-# The declared SSH keys of users. Each user has a file under /etc/ssh that only root can change. sshd reads it
-# in addition to the user's own authorized_keys.
+# Installs the SSH keys that `nixfleet.users` declares. The keys of each user are in a file under /etc/ssh
+# that only root can change. sshd reads this file in addition to the user's own authorized_keys.
 { lib }:
 users:
 let

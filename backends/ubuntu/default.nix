@@ -1,5 +1,5 @@
-# The backend for Ubuntu and Debian. It turns an intent into the Intent document, and that into a host
-# closure. ../default.nix describes the interface of a backend.
+# The backend for Ubuntu and Debian. It turns an intent into the Intent document, and builds a host closure
+# from this document. ../default.nix describes the interface of a backend.
 { lib, types }:
 let
   inherit (import ../../lib/document { inherit lib types; })

@@ -1,5 +1,5 @@
-# The profile of a host: one tree of links to its packages. Nix's own `builtin:buildenv` makes it, so stdenv
-# is not needed.
+# The profile of a host: one directory tree with links to the files of all its packages. Nix's own
+# `builtin:buildenv` makes the tree, so stdenv is not needed.
 { lib }:
 let
   # The priority of a package, which is 5 by default as in nixpkgs. If two packages have the same file, the
@@ -14,7 +14,7 @@ let
       [ package ];
 in
 {
-  # The name, version and store path of a package, which the plan shows.
+  # The name, version and store path of a package, as the plan shows them.
   entry = package: {
     name = lib.getName package;
     version = lib.getVersion package;
@@ -30,7 +30,8 @@ in
         name = "nixfleet-${host}-packages";
         system = "builtin";
         builder = "builtin:buildenv";
-        # buildenv links this file as manifest.nix, the place where `nix-env` records the installed packages.
+        # buildenv links this file as manifest.nix, the file in which `nix-env` records the installed
+        # packages.
         manifest = builtins.toFile "manifest.nix" "[ ]";
         # buildenv reads these words in order. For each package they are: active, priority, number of outputs,
         # outputs.

@@ -12,7 +12,8 @@ in
   directories = { };
   files = {
     "/etc/systemd/system/nixfleet-recover.service" = own "nixfleet-recover.service";
-    # Each boot checks for a journal. If there is none, nothing else happens.
+    # Starts the recovery unit at every boot. Without a journal of an interrupted change, the unit does
+    # nothing.
     "/etc/systemd/system/sysinit.target.d/nixfleet-recover.conf" = own "nixfleet-recover.conf";
   };
 }

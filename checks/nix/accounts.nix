@@ -30,7 +30,7 @@
           ];
         }
       ];
-      # The host creates this group with the user, if the user does not exist yet.
+      # The host creates the group of the same name together with the user, so the document lists no group.
       groups = [ ];
     };
   };

@@ -1,4 +1,4 @@
-# Tests that module authors can use options as in nixpkgs.
+# Tests that authors of modules can use NixFleet's options in the same ways as options of nixpkgs.
 {
   declaredFiles,
   document,

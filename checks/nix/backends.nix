@@ -1,4 +1,4 @@
-# Tests of the interfaces of a backend and of an option family, with made-up ones.
+# Tests the interfaces of a backend and of an option family, with a made-up backend and a made-up family.
 {
   lib,
   nixfleet,
@@ -6,7 +6,7 @@
   ...
 }:
 let
-  # The option families, with a made-up one that also imports a module and uses a type of nixpkgs.
+  # NixFleet's option families and a made-up one, which also imports a module and uses a type of nixpkgs.
   families =
     args:
     import ../../modules args

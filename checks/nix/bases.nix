@@ -1,5 +1,6 @@
-# Compares the results of one intent on both bases, field by field: the Intent document of an Ubuntu host, and
-# the options and the Intent document of a NixOS host. Each row is tried on both.
+# Compares the results of the same intent on both bases, field by field: the Intent document of an Ubuntu
+# host, and the options and the Intent document of a NixOS host. Each entry of `rows` is evaluated on both
+# bases.
 {
   declaredFiles,
   document,
@@ -19,7 +20,7 @@ let
     in
     {
       inherit (host) config;
-      # Mistakes would make everything else meaningless.
+      # The tests expect no mistakes here, because the other results of a host with mistakes mean nothing.
       mistakes = map (problem: problem.what) host.problems;
       engine = nixosBackend.document {
         host = {

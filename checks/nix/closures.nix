@@ -1,8 +1,8 @@
 # Tests of the built closure of the host in everything.nix.
 { lib, closure, ... }:
 let
-  # The text without its string context. Nix adds the store paths in a text that it reads as context, which
-  # fromJSON does not accept.
+  # The text of the manifest without its string context. Nix adds the store paths in a file of the store as
+  # context when it reads the file, and fromJSON does not accept a text with context.
   text = builtins.unsafeDiscardStringContext (builtins.readFile "${closure}/manifest.json");
   manifest = builtins.fromJSON text;
 in
@@ -70,7 +70,7 @@ in
     expected = true;
   };
 
-  # When Nix reads a file of the store, the result has the store paths in it as string context.
+  # When Nix reads a file of the store, the store paths in the file become the string context of the result.
   "the closure brings the files that units and commands name" = {
     expr =
       let

@@ -2,8 +2,8 @@
 #
 # Returns { text; failed; texts; reference; built; }: the report, the names of the failed tests, the current
 # error texts and option reference, and the closure to build with `activator`. The suite that inspects the
-# built closure runs only if the argument `closure` is given. The suites about NixOS hosts use the stand-in
-# for NixOS, and run again with a real one if `whole` is given.
+# built closure runs only if the argument `closure` is given. The suites about NixOS hosts use a stand-in for
+# NixOS. They run a second time with the real NixOS if `whole` is given, a complete nixpkgs.
 {
   nixpkgs,
   whole ? null,
@@ -62,7 +62,7 @@ let
     ) suites
   );
 
-  # The result of a test. An error that can be caught fails only its own test.
+  # The result of a test. An error that Nix can catch makes only its own test fail.
   outcome =
     test:
     let

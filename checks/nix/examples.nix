@@ -24,15 +24,15 @@ let
   minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
 
-  # The blocks of Nix code on a page, in their order.
+  # The blocks of Nix code on a page, in the order of the page.
   blocksOf =
     page:
     map (block: import (builtins.toFile "block.nix" (lib.head (lib.splitString "\n```" block)))) (
       lib.tail (lib.splitString "```nix\n" (builtins.readFile page))
     );
 
-  # The mistakes in modules. A module that defines `nixfleet` is a module of a host, any other is a fleet
-  # module.
+  # Returns the mistakes in modules. A module that defines `nixfleet` counts as a module of a host, and any
+  # other module as a fleet module.
   mistakesIn =
     modules:
     let
@@ -59,7 +59,8 @@ let
       { roles.web = lib.elemAt written 2; }
     ];
   };
-  # The page about NixOS hosts: the inventory, a host, a role for both bases, the modules of the fleet.
+  # The blocks of the page about NixOS hosts: the inventory, a host, a role for both bases, and the modules of
+  # the fleet.
   nixosPage = blocksOf ../../docs/how-to/nixos.md;
   withNixos = nixfleet.evalFleet {
     inputs.self = {

@@ -46,7 +46,8 @@
   "a source without a reference is copied" = {
     expr =
       let
-        # A file beside the module, as `toString ./files.nix` refers to it when Nix evaluates a flake.
+        # The path of a file beside this module, as `toString ./files.nix` returns it when Nix evaluates a
+        # flake.
         plain = builtins.unsafeDiscardStringContext "${./files.nix}";
         file = lib.head (declaredFiles (document [ { nixfleet.files."/etc/x".source = plain; } ]));
       in

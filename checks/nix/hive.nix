@@ -1,5 +1,5 @@
-# NixOS hosts for other tools: nixosConfigurations, the hive of colmena, and modules for /etc/hosts and the
-# user that deploys.
+# Tests of what a fleet offers to other tools: nixosConfigurations, the hive of colmena, and the modules
+# `fleet-hosts` and `fleet-deploy-user`.
 {
   evalFleet,
   lib,
@@ -78,7 +78,7 @@ let
     nixpkgs.hostPlatform = "x86_64-linux";
   };
 
-  # A host of either base that imports a module of the fleet.
+  # Evaluates a host of the given base that imports one of the modules `fleet-hosts` and `fleet-deploy-user`.
   importing =
     base: user: module:
     (evalFleet {
@@ -275,7 +275,7 @@ in
   "fleet-hosts names all hosts on each base" = {
     expr = {
       ubuntu = (importing "ubuntu" "root" fleet-hosts).intent.files."/etc/hosts".text;
-      # NixOS has further addresses of its own.
+      # NixOS itself adds further addresses to /etc/hosts, so only these two are compared.
       nixos = lib.getAttrs [
         "10.0.0.1"
         "10.0.0.2"
@@ -308,7 +308,7 @@ in
     expr =
       let
         keysOf = host: user: host.intent.users.${user}.openssh.authorizedKeys;
-        # NixOS has rules of its own, for root and a group.
+        # NixOS itself adds sudo rules for root and for a group, which are left out here.
         rulesOf =
           host:
           lib.filter (users: users != [ ] && users != [ "root" ]) (

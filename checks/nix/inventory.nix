@@ -8,7 +8,7 @@
 let
   fleetOf = module: (mkFleet module).nixfleet.fleet;
 
-  # The default values, which are the same in the command line.
+  # The default timeouts in seconds. The command line has the same defaults.
   timeouts = {
     connect = 10;
     silence = 15;

@@ -1,4 +1,4 @@
-# NixOS hosts: intent and NixOS modules in one evaluation.
+# Tests of NixOS hosts, whose intent and NixOS modules are evaluated together.
 {
   evalFleet,
   evalNixos,

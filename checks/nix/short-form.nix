@@ -1,4 +1,4 @@
-# The short form of mkFleet takes a configuration that other tools read as it is.
+# Tests that the argument `fleet` of mkFleet accepts, unchanged, a configuration that other tools read too.
 {
   lib,
   nixfleet,
@@ -150,7 +150,7 @@ in
         dns = [ "10.0.1.53" ];
         mtu = 9000;
       };
-      # A host's own fact is nearer than the network's.
+      # A fact of the host takes precedence over a fact of the network with the same name.
       domain = "test.example.org";
       rack = "b";
     };

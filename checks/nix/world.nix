@@ -33,7 +33,7 @@ let
       ];
     };
 
-  # The Intent document of a host with these modules.
+  # Returns the Intent document of a host with these modules.
   document =
     modules:
     (mkFleet {
@@ -43,7 +43,7 @@ let
       };
     }).nixfleet.hosts.host.toplevel.intent;
 
-  # A NixOS host with these modules, evaluated.
+  # Evaluates a NixOS host with these modules.
   evalNixos =
     modules:
     (evalFleet {
@@ -54,7 +54,7 @@ let
       };
     }).intents.host;
 
-  # The files of an Intent document, except those that every host has.
+  # The files of an Intent document, except the recovery units, which every host has.
   declaredFiles = intent: lib.filter (file: !lib.hasInfix "nixfleet-recover" file.path) intent.files;
 in
 {

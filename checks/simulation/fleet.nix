@@ -1,6 +1,6 @@
 # A fleet of `count` hosts with twenty files each. Every tenth host is a database. A new `revision` changes
-# every file. A host rejects one of the files while /etc/broken exists on it, and delays its change while
-# /etc/held exists.
+# every file. While /etc/broken exists on a host, the host rejects one of the files. While /etc/held exists
+# there, the host's change waits.
 { lib, ... }:
 let
   count = 200;
@@ -26,7 +26,7 @@ let
 in
 {
   defaults.ssh.user = "root";
-  # A simulated host has no systemd, which confirmation needs.
+  # Confirmation needs systemd, which a simulated host does not have.
   defaults.rollout.confirmTimeout = false;
   defaults.rollout = {
     waves = [

@@ -30,7 +30,7 @@ let
       }
     ) (lib.filter says option.definitionsWithLocations);
 
-  # The mistakes of accounts that share a numeric id. The kernel treats them as one account.
+  # Reports accounts that share a numeric id, because the kernel treats them as one account.
   sameId =
     option: field: accounts:
     let
@@ -55,8 +55,8 @@ in
 {
   inherit managed;
 
-  # Groups of users that nobody declares. `exists` says whether a group does, `why` is the reason of the
-  # mistake, `instead` returns what to write, from the names of the user and the group.
+  # Reports groups that a user is in but that nobody declares. `exists` says whether a group exists, `why` is
+  # the reason in the message, and `instead` returns what to write, from the names of the user and the group.
   unknownGroups =
     {
       intent,
@@ -87,7 +87,7 @@ in
     in
     lib.concatLists (lib.mapAttrsToList ofUser (managed intent.users));
 
-  # Mistakes on every base.
+  # The mistakes that are checked on every base.
   always =
     { intent, options }:
     lib.optionals (intent.users ? root) (rootChanged options.nixfleet.users)

@@ -1,5 +1,5 @@
-# The parts of the Intent document that every backend needs: what a host has beside that which its base makes
-# in its own way, and mistakes that only the whole configuration of a host shows.
+# Makes the parts of the Intent document that are the same on every base, and reports mistakes that only the
+# whole configuration of a host shows.
 { lib, types }:
 let
   install = import ./install.nix { inherit lib; };

@@ -1,12 +1,12 @@
-# The entries of the Intent document that a path declares: directories, files, links and absent paths.
+# The entries of the Intent document that are declared by path: directories, files, links and absent paths.
 {
   known,
   lib,
   types,
 }:
 let
-  # Adds the option to errors that appear only when a value is used: a missing file, a package that does not
-  # evaluate.
+  # Adds the name of the option to errors that appear only when its value is used, such as a missing file or a
+  # package that does not evaluate.
   inherit (types.context) inOption;
 
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;

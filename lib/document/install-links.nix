@@ -1,4 +1,5 @@
-# The links that enable a unit, as path keys. The builder makes the links (activator/src/build/install.rs).
+# Lists the links that enable a unit, as a set whose attribute names are the paths of the links. The builder
+# makes the links (activator/src/build/install.rs).
 {
   install,
   lib,

@@ -1,5 +1,5 @@
-# The [Install] section of a unit: the words of each of its settings, as systemd.syntax(7) reads them.
-# `activator/src/build/install.rs` reads it in the same way.
+# Parses the [Install] section of a unit into a list of words for each setting, as systemd.syntax(7)
+# describes. `activator/src/build/install.rs` parses it in the same way.
 { lib }:
 text:
 let
@@ -12,7 +12,7 @@ let
 
   isComment = line: lib.hasPrefix "#" line || lib.hasPrefix ";" line;
   lines = lib.filter (line: !isComment line) (map trim (lib.splitString "\n" text));
-  # A backslash at the end joins the next line.
+  # A backslash at the end of a line joins it with the next line.
   logical = lib.splitString "\n" (
     lib.replaceStrings [ "\\\n" ] [ " " ] (lib.concatStringsSep "\n" lines)
   );
@@ -37,7 +37,7 @@ let
     else
       state
       // {
-        # An empty value clears the setting.
+        # An empty value removes all earlier words of the setting.
         settings = state.settings // {
           ${key} = if added == [ ] then [ ] else state.settings.${key} or [ ] ++ added;
         };

@@ -1,3 +1,2 @@
-# Removes all but the named fields from an element of a collection. A module may have added fields that the
-# host does not know.
+# Keeps only the named fields of an entry. A user's module may have added fields that the host does not know.
 { lib }: names: builtins.intersectAttrs (lib.genAttrs names (_: null))

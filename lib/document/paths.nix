@@ -25,8 +25,8 @@ let
 
   unitDirectory = "${types.shared.unitDirectory}/";
 
-  # All parent directories of the given paths, as attribute names. This runs for each host, so it avoids
-  # helper functions.
+  # All parent directories of the given paths, as a set whose attribute names are the directories. It runs for
+  # each host, so it avoids slow helper functions.
   above =
     paths:
     let
@@ -52,8 +52,8 @@ let
         };
       };
 
-      # The files and links of units as a family. A path belongs to its unit, or to the drop-in that declares
-      # it.
+      # A family for the files and links of units. A mistake is reported at the unit, or at the drop-in that
+      # declares the path.
       ofUnits = as: entries: {
         inherit as entries;
         declared =
@@ -99,9 +99,9 @@ let
         lib.mapAttrsToList filesOf intent.systemd.units
       );
 
-      # Most install links have the name of their unit, so they can clash only with a path that the user
-      # declares in a subdirectory of the unit directory. Links of template instances and of aliases have
-      # other names.
+      # Most install links have the same name as their unit, so they can clash only with a path that the user
+      # declares in a subdirectory of the unit directory. Aliases and links of template instances have other
+      # names, so they can clash with any declared path.
       declaresBelow =
         above (attrNames (intent.files // intent.links // intent.absent // intent.directories))
           ? ${dirOf unitDirectory};
@@ -162,8 +162,8 @@ let
     else
       "${lib.showOption declared.loc}, in ${problem.place declared.def}, declares ${path}";
 
-  # Makes the problem of two conflicting declarations. It is reported at the first declaration that a user
-  # made.
+  # Makes the problem of two conflicting declarations. The problem is reported at a user's declaration: the
+  # first one, unless NixFleet itself made it.
   clash =
     one: other: rest:
     let
@@ -182,11 +182,11 @@ let
       help = if named ? reason then "remove it" else "remove one of the two declarations";
     });
 
-  # The problems of all paths that two families have in common.
+  # Reports each path that both families declare.
   shared =
     one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
 
-  # The problems of all paths that any two of the families have in common.
+  # Reports each path that two or more of the families declare.
   twice =
     families:
     if families == [ ] then
@@ -194,7 +194,8 @@ let
     else
       concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
 
-  # Whether any path is declared twice. Conflicts are rare, so this count avoids the search in most cases.
+  # Whether any path is declared twice. Conflicts are rare, so this cheap count avoids the search in most
+  # cases.
   anyTwice =
     families: entries:
     length (concatMap (family: attrNames family.entries) families) != length (attrNames entries);
@@ -203,8 +204,8 @@ let
   familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
   whose = all: path: (familyOf all path).declared path;
 
-  # Whether only root and the owner of a directory can replace files in it: either no other user may write to
-  # it, or it is sticky and owned by root.
+  # Whether only root and the owner of a directory can replace files in it. That is so if no other user may
+  # write to the directory, or if it is sticky and owned by root.
   isClosed =
     directory:
     let
@@ -230,8 +231,8 @@ let
     !lib.any mayWrite others || (isSticky && directory.owner == "root");
 in
 {
-  # All conflicts of a host. `added` lists the files and directories that the backend adds, each with its
-  # reason.
+  # Reports all conflicts of a host. `added` lists the files and directories that the backend adds, each with
+  # the reason for adding it.
   problems =
     { intent, ... }@given:
     let

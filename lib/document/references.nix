@@ -1,5 +1,5 @@
-# Finds store paths in texts that have no string context, such as the result of `toString ./file`. Nix does
-# not know that the host needs such a path, so it would never be copied to the host.
+# Finds store paths in texts that have no string context, such as the result of `toString ./file`. Nix then
+# does not know that the host needs the path, so it would not copy the path to the host.
 { lib, types }:
 let
   inherit (builtins)
@@ -11,13 +11,13 @@ let
   inherit (types) problem;
   inherit (types.context) inOption;
 
-  # Whether a text contains a part. Regular expressions are slow on file contents, so this cheaper check comes
+  # Whether a text contains `part`. Regular expressions are slow on file contents, so this cheaper check comes
   # first.
   contains = part: text: replaceStrings [ part ] [ "" ] text != text;
 
   storePath = ".*(${builtins.storeDir}/[0-9a-z]{32}-[^[:space:]\"';]+).*";
 
-  # The store path of the fleet's source tree, or null. It is known if the fleet is evaluated as a flake.
+  # The store path of the fleet's source tree, or null if the fleet is not evaluated as a flake.
   sourceOf =
     inputs:
     let
@@ -53,11 +53,11 @@ in
     let
       source = sourceOf inputs;
 
-      # Whether a file's text refers to the fleet's own source without context. Other store paths are allowed
-      # in a file, but a path of the fleet's source is there only by mistake.
+      # Whether a file's text contains the path of the fleet's own source without string context. Any other
+      # store path may be in a file on purpose, but this path is there only by mistake.
       isLostIn = text: text != null && contains source text && !(builtins.getContext text ? ${source});
-      # Whether the text of any file mentions the fleet's source. All texts are searched at once, because this
-      # runs for each host.
+      # Whether the text of any file mentions the fleet's source. All texts are searched at once, which is
+      # faster, because this check runs for each host.
       speaks =
         source != null
         && contains source (builtins.toJSON (builtins.catAttrs "text" (attrValues intent.files)));
@@ -80,7 +80,8 @@ in
           ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
         );
 
-      # The files that have commands. Few do, so the others are skipped here once for both fields.
+      # The files that have commands. Most files have none, so they are filtered out once, and not for each of
+      # the two fields.
       withCommands = builtins.filter (
         path: intent.files.${path}.validate != null || intent.files.${path}.onChange != null
       ) (attrNames intent.files);

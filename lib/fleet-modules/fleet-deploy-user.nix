@@ -1,12 +1,12 @@
-# `fleet-deploy-user`: the SSH user of a host exists, has the keys of `ssh.authorizedKeys`, and may run sudo
-# without a password.
+# `fleet-deploy-user` declares the SSH user of a host, with the keys of `ssh.authorizedKeys`, and allows it to
+# run sudo without a password.
 let
   assertion = name: keys: {
     assertion = keys != [ ];
     message = "nobody could log in to ${name}: state hosts.${name}.ssh.authorizedKeys, or defaults.ssh.authorizedKeys";
   };
 
-  # On Ubuntu and Debian.
+  # The sudo rule on Ubuntu and Debian, as a file.
   sudoers = user: {
     text = "${user} ALL=(ALL:ALL) NOPASSWD: ALL\n";
     mode = "0440";
@@ -17,7 +17,7 @@ let
     ];
   };
 
-  # On NixOS.
+  # The sudo rule on NixOS, for `security.sudo.extraRules`.
   rule = user: {
     users = [ user ];
     commands = [
@@ -54,7 +54,8 @@ in
       ];
     };
 
-  # The host is the one of the fleet with the name of the machine; any other has the defaults.
+  # If the fleet has a host with the name of this machine, that host's SSH settings are used. Otherwise the
+  # fleet's `defaults.ssh` is used.
   nixos =
     fleet:
     { config, lib, ... }:

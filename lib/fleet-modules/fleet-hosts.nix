@@ -1,9 +1,9 @@
-# `fleet-hosts`: /etc/hosts has the names of all hosts of the fleet.
+# `fleet-hosts` adds the names of all hosts of the fleet to /etc/hosts.
 { generateHosts }:
 let
   line = address: names: "${address} ${builtins.concatStringsSep " " names}\n";
 
-  # The lines that Debian's installer writes.
+  # The lines that Debian's installer writes to /etc/hosts.
   own = host: ''
     127.0.0.1 localhost
     127.0.1.1 ${host.name}

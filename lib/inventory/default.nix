@@ -1,4 +1,4 @@
-# The options of fleet modules: the inventory.
+# The options of the inventory, which fleet modules set.
 { lib, types }:
 let
   args = { inherit lib types; };

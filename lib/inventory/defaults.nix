@@ -5,7 +5,7 @@ let
 
   inherit (types.shared.defaults) rollout;
 
-  # The descriptions of the default values, which are those of the command line.
+  # Describes the defaults that the command line uses where the fleet sets none.
   policy = import ./policy.nix {
     inherit lib types;
     default =

@@ -20,8 +20,8 @@ let
 
   all = lib.attrValues hosts;
 
-  # Makes the problem of a mistake that several hosts have in the same field. It is reported at the first
-  # host.
+  # Makes the problem of a mistake that several hosts have in the same field. The problem is reported at the
+  # first of these hosts.
   ofHosts =
     having: field: rest:
     let

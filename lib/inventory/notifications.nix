@@ -7,7 +7,8 @@
 let
   inherit (lib) mkOption;
 
-  # The file must be given as a string, because a Nix path would be copied into the store.
+  # The path of a file on the operator's machine. It must be a string, because a Nix path would be copied into
+  # the store.
   file = types.scalar {
     name = "operatorsFile";
     description = "the path of a file in quotes, outside of the Nix store, such as \"/run/secrets/slack\" or \"~/.config/slack\"";

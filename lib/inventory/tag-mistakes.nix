@@ -4,7 +4,8 @@
   # Hosts with the defaults filled in.
   hosts,
   lib,
-  # Functions that make the problem of a mistake in a field of hosts, or in `defaults`.
+  # `ofDefaults` makes the problem of a mistake in `defaults`. `ofHosts` makes the problem of a mistake that
+  # several hosts have in a field.
   ofDefaults,
   ofHosts,
   options,
@@ -44,7 +45,8 @@ let
       example = problem.rename [ "tags" tag ] "my-${tag}";
     };
 
-  # All tags that a host carries. This is a set and not a list, because a fleet may have thousands of tags.
+  # All tags that at least one host carries. This is a set and not a list, because a fleet may have thousands
+  # of tags.
   carried = lib.listToAttrs (
     lib.concatMap (host: map (tag: lib.nameValuePair tag null) host.tags) hosts
   );
@@ -70,7 +72,8 @@ let
       "before"
     ];
 
-  # Reports a tag that no host carries, since a misspelled tag would silently remove a limit.
+  # Reports a tag that no host carries. It may be misspelled, and then the limits set for it would silently
+  # not apply.
   nobodyCarries =
     tag: field: name:
     let
@@ -93,8 +96,8 @@ let
     ++ lib.optional (!(carried ? ${tag}) && !isReserved tag) (nobodyCarries tag [ ] tag)
     ++ map (nobodyCarries tag [ "before" ]) (lib.filter (name: !(carried ? ${name})) said.before);
 
-  # The shortest path from a tag along `before` back to itself, or null. It visits each tag once, however many
-  # paths lead to it.
+  # The shortest path that follows `before` from a tag back to the same tag, or null. The search visits each
+  # tag once, even if many paths lead to it.
   wayBack =
     tag:
     let
@@ -114,7 +117,8 @@ let
     in
     (lib.findFirst (each: each.key == tag) { way = null; } come).way;
   circles = lib.filter (way: way != null) (map wayBack (lib.attrNames tags));
-  # Whether a cycle is reported at this tag. Each cycle is reported once, at its alphabetically first tag.
+  # Whether to report a cycle that `wayBack` found. It finds a cycle once for each of the cycle's tags, and
+  # only the path from the alphabetically first tag is reported.
   isTold = way: lib.head way == lib.head (lib.sort builtins.lessThan way);
   circle =
     way:

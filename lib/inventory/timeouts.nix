@@ -9,7 +9,7 @@ let
   # description.
   timeouts = {
     connect = {
-      # TCP itself stops trying at about this time.
+      # After about this time, TCP itself stops trying to connect.
       high = 600;
       example = "30s";
       what = "until the host accepts an SSH connection. `--connect-timeout` takes precedence";

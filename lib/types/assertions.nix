@@ -38,7 +38,8 @@ in
 rec {
   assertions = scalar.listOf assertion;
 
-  # The problems of all failed assertions of an evaluated option that has no problems of its own.
+  # The problems of all failed assertions. `option` is the evaluated option, which must have no problems of
+  # its own.
   failedAssertions =
     option:
     lib.concatMap (

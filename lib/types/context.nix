@@ -1,8 +1,8 @@
-# Adds the position of an evaluation to the error trace of Nix. The command line reads the trace, so that it
-# can show a host and an option for every error in a user's module.
+# Adds to Nix's error trace which fleet, host and option are being evaluated. The command line reads the
+# trace, so that it can show the host and the option for every error in a user's module.
 #
-# The shown option is the last one whose evaluation was started, with its entries and fields. These names cost
-# nothing unless an error occurs.
+# The command line shows the option whose evaluation started last, with its entries and fields. Adding these
+# names to the trace costs nothing unless an error occurs.
 { lib }:
 let
   inherit (builtins)
@@ -12,7 +12,8 @@ let
     ;
 in
 rec {
-  # Adds the store path of the fleet's source tree, by which the command line recognizes files of the user.
+  # Adds the store path of the fleet's source tree. By this path, the command line recognizes the user's
+  # files.
   inFleet =
     inputs:
     addErrorContext "while evaluating the fleet in `${
@@ -21,12 +22,14 @@ rec {
 
   inHost = name: addErrorContext "while evaluating the host `${name}':";
 
-  # nixpkgs uses the same words for options that users' own modules declare.
+  # nixpkgs adds the same words for options that users' own modules declare, so the command line shows these
+  # options too.
   inOption = loc: addErrorContext "while evaluating the option `${lib.showOption loc}':";
 
   inEntry = name: addErrorContext "while evaluating its entry `${name}':";
 
-  # Adds the host to every part of its configuration, because any part may be evaluated at any time.
+  # Adds the host to the error trace of every part of its configuration, because any part may be evaluated at
+  # any time.
   throughout =
     name: value:
     inHost name (

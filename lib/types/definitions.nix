@@ -1,5 +1,5 @@
-# Functions on definitions. A definition is { file; value; }. If the value is in a set, it also has { parent;
-# attr; }, so that messages can show its line.
+# Functions on definitions. A definition is { file; value; }. If its value is an attribute of a set, the
+# definition also has { parent; attr; }, so that messages can show the line of the attribute.
 { lib }:
 let
   inherit (builtins)
@@ -10,7 +10,7 @@ let
     tail
     ;
 
-  # Adds `parent` and `attr` to a merged definition again, since nixpkgs keeps only its file.
+  # Restores `parent` and `attr` of a merged definition, because nixpkgs keeps only its file and value.
   relocate =
     defs: final:
     let
@@ -55,8 +55,8 @@ rec {
     else
       map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # Turns definitions of sets into a set of definitions by name. A single definition, the usual case, skips
-  # the costly grouping.
+  # Turns a list of definitions, each of a set, into one set that has the definitions of each attribute. There
+  # is usually one definition, and then the slow grouping is skipped.
   byName =
     sets:
     if sets == [ ] then

@@ -41,7 +41,7 @@ let
     in
     "${toString (count / secondsOf.${unit})}${unit}";
 
-  # A type like the given one, with all values converted by `convert`.
+  # A type that accepts the same values as the given type, and converts each value with `convert`.
   converted =
     convert: type:
     let
@@ -61,8 +61,8 @@ let
     };
 in
 {
-  # A duration from `low` to `high` seconds. With `orFalse`, false is accepted too, for a duration that can be
-  # disabled.
+  # A duration from `low` to `high` seconds. With `orFalse`, `false` is accepted too, and means that there is
+  # no such duration.
   durationBetween =
     {
       low,

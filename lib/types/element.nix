@@ -26,9 +26,9 @@ let
     ];
 in
 {
-  # Calls the functions among some definitions and returns { defs; isPlain; }. The results keep the locations
-  # of their definitions. If `isPlain` is false, `defs` are unchanged, and only the module system can evaluate
-  # them.
+  # Calls the functions among the definitions `defs` with `args`. Returns { defs; isPlain; }, in which each
+  # result has the location of its definition. If `isPlain` is false, `defs` are unchanged, and only the
+  # module system can evaluate them.
   call =
     args: defs:
     let

@@ -41,7 +41,8 @@ let
           here = lib.showOption path;
           corrected = correct name;
           right = if key.accepts corrected then corrected else keyExample;
-          # The reason why a well-formed name is refused, if it is reserved: { why; help; }.
+          # Why a name is refused although its form is correct, such as a reserved path: { why; help; }, or
+          # null.
           refusal = if key ? refusal then key.refusal name else null;
         in
         problem.make (
@@ -115,7 +116,7 @@ let
           sets = lib.filter (def: isAttrs def.value) defs;
           strange = lib.filter (def: !isAttrs def.value) defs;
           elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
-          # mkIf may remove an element completely.
+          # mkIf may remove all definitions of an element. Then the element is left out.
           results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
         in
         {
@@ -140,8 +141,9 @@ let
         wrapped = null;
         payload = args;
       };
-      # Merges with another declaration: a NixFleet collection, or one of nixpkgs, whose elements then add to
-      # these.
+      # Merges with another declaration of the same option, if its type is a NixFleet collection or a
+      # collection of nixpkgs. The element type of that declaration then adds to the element type of this
+      # collection.
       typeMerge =
         functor:
         let
@@ -162,8 +164,8 @@ let
         in
         if merged == null then null else entries (args // { element = merged; });
 
-      # Most collections have one definition and no mistake, so `read` is tried first. Others are resolved
-      # element by element.
+      # Most collections have one definition and no mistake, so `read` is tried first. All other collections
+      # are resolved element by element.
       resolveNow =
         loc: defs:
         let

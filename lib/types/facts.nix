@@ -13,7 +13,8 @@ let
     isList
     ;
 
-  # No function, and no mkIf or the like, which would stay in the value.
+  # Whether a value contains no function, and no result of mkIf or a similar function. Nothing would evaluate
+  # such a result inside a fact.
   isPlain =
     value:
     if isAttrs value && value.type or null != "derivation" then

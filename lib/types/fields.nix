@@ -3,7 +3,7 @@
 let
   inherit (builtins) attrNames mapAttrs;
 
-  # The example of a field. If it has none, `…` marks the place of the value.
+  # The example of a field. If the field has none, `…` stands for the value.
   exampleOf =
     field:
     field.example or {
@@ -12,7 +12,7 @@ let
     };
 in
 {
-  # The field, with an example in any case.
+  # Returns the field with its example. If the field has none, the example `…` is added.
   exampleOf = field: field // { example = exampleOf field; };
 
   # The fields as options, for the documentation.

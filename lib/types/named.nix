@@ -7,14 +7,15 @@
 let
   inherit (scalar) matching;
 
-  # Whether a path has no empty, "." or ".." component and no slash at the end. Such a path is the only
-  # spelling of its place.
+  # Whether a path has no empty, "." or ".." component and no slash at the end. No other spelling of the path
+  # has this form.
   isNormal =
     value:
     builtins.isString value
     && builtins.match "(/([^/.\n][^/\n]*|\\.[^/.\n][^/\n]*|\\.\\.[^/\n]+))+" value != null;
 
-  # Whether a path has only common characters. Most paths do, and one regular expression costs less than two.
+  # Whether a path has only common characters. Most paths do, and this check with one regular expression is
+  # faster than the complete check with two.
   isPlain = value: builtins.match "(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+" value != null;
   isWritable = value: builtins.isString value && (isPlain value || isNormal value && isVisible value);
 
@@ -53,8 +54,8 @@ let
           reserved.at value;
     };
 
-  # The reason why a path must not be removed, or null. The directories directly below / and those that
-  # contain a reserved path are needed by the host.
+  # The reason why a path must not be removed, or null. The host needs the directories directly below /, and
+  # all directories that contain a reserved path.
   whyNeeded =
     path:
     let
@@ -110,7 +111,7 @@ in
     placeholder = "0644";
   };
 
-  # A path in /etc/passwd. It must not contain a colon, which would end the field.
+  # A path in a line of /etc/passwd. It must not contain a colon, which would end the field.
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
@@ -118,7 +119,7 @@ in
     placeholder = "/nonexistent";
   };
 
-  # The path that was probably meant by a wrong one.
+  # Corrects the slashes at the beginning and the end of a wrong path, to suggest the path in a message.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";
 
   hostName = matching {
@@ -177,7 +178,7 @@ in
     placeholder = "tag";
   };
 
-  # A number of hosts from `low`, or a percentage of them.
+  # A number of hosts, or a percentage of hosts. The number or the percentage must be at least `low`.
   amountFrom =
     low:
     scalar.scalar {

@@ -2,8 +2,8 @@
 #
 # A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the
 # option path, the location of the definition (line is null if Nix does not know it), the reason or null, and
-# either a corrected example or, if there is none, the advice what to do. `about` lists the fields of a record
-# whose values cause the problem. If the value of one of these fields is wrong itself, the problem is dropped.
+# a corrected example. If there is no example, `help` says what to do. `about` lists the fields of a record
+# whose values cause the problem. If the value of one of these fields is itself wrong, the problem is dropped.
 { lib }:
 let
   inherit (builtins)
@@ -116,7 +116,7 @@ rec {
     loc: option: p:
     if p ? help || !(option ? example) then p else { example = assign loc option.example; } // p;
 
-  # Makes a problem in a check on a whole value: { loc; def; … } → what → why → example.
+  # Makes the problem that a check on a whole value reports: { loc; def; … } → what → why → example.
   at =
     { loc, def, ... }:
     what: why: example:
@@ -140,7 +140,7 @@ rec {
     let
       distance = lib.strings.levenshtein name;
       letters = text: lib.sort lib.lessThan (lib.stringToCharacters text);
-      # In a name of at most four letters, two wrong letters are too many, unless they are swapped.
+      # In a name of at most four letters, two wrong letters are too many, unless the two are swapped.
       isNear =
         each:
         lib.strings.levenshteinAtMost 2 name each
@@ -152,8 +152,8 @@ rec {
     in
     lib.findFirst (_: true) null (closest ++ longer);
 
-  # The assignment of an option with its last name corrected by a guess, as an example. Without a guess it is
-  # general advice.
+  # An example that corrects the last name of an option to the guessed name. Without a guess, it is general
+  # advice.
   rename =
     loc: guessed:
     if guessed == null then
@@ -161,7 +161,7 @@ rec {
     else
       "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 
-  # A list of names as text, with at most twelve of them.
+  # A list of names as text. At most twelve names are shown.
   names =
     list:
     if list == [ ] then
@@ -171,8 +171,8 @@ rec {
     else
       concatStringsSep ", " list;
 
-  # All problems of a fleet as one text to throw. `root` is the user's flake. Paths below it are shown
-  # relative to it. A problem that several hosts share, because it is in a role, is shown once.
+  # All problems of a fleet as one text to throw. `root` is the directory of the user's flake, and paths below
+  # it are shown relative to it. If several hosts share a problem, because it is in a role, it is shown once.
   render =
     { root, problems }:
     let

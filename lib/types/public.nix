@@ -28,7 +28,7 @@ let
     // (
       if isMerged type then
         {
-          # Merging with another declaration results in one of these types, too.
+          # Merging with another declaration results in a type that throws its mistakes, too.
           typeMerge =
             functor:
             let
@@ -60,7 +60,7 @@ let
       "record"
     ];
 
-  # The arguments of the type makers. A wrong argument is thrown as an error.
+  # Checks the arguments of the functions that make types. A wrong argument is thrown as an error.
   checked = {
     oneOf =
       values:
@@ -140,7 +140,7 @@ makers
     ;
 }
 // {
-  # Functions for the `check` of a record to report a mistake.
+  # Functions with which the `check` of a record reports mistakes.
   problem = {
     inherit (types.problem) about at;
   };

@@ -44,9 +44,9 @@ let
     ;
 
   # The type of a record. `fields` are options (lib.mkOption). `complete name value` may fill in values that
-  # depend on other fields. `check` returns further problems of the whole value. `elsewhere` maps names that
-  # other tools use to option paths. `modules` add options; if there are any, the module system evaluates each
-  # value.
+  # depend on other fields. `check` returns further problems of the whole value. `elsewhere` maps a name that
+  # other tools use to the path of NixFleet's option. `modules` add options, and if there are any modules, the
+  # module system evaluates each value.
   record =
     {
       description,
@@ -122,7 +122,8 @@ let
         in
         elsewhere.${name} or inner.${name} or (if near == null then null else elsewhere.${near} or near);
 
-      # The types of the fields. Plain values are judged by `accepts`. Records and collections have `read`.
+      # The types of the fields. `judges` has the `accepts` of each type of plain values, and `nested` has the
+      # `read` of each record and collection.
       types = mapAttrs (_: field: foreign field.type) fields;
       judges = mapAttrs (_: type: type.accepts) (lib.filterAttrs (_: type: type ? accepts) types);
       nested = mapAttrs (_: type: type.read) (lib.filterAttrs (_: type: type ? read) types);
@@ -154,7 +155,7 @@ let
         else
           null;
 
-      # Resolves the definitions of a field. mkIf may remove all of them.
+      # Resolves the definitions of a field. If mkIf removes all of them, the field counts as not set.
       resolveField =
         loc: name: defs:
         let
@@ -197,7 +198,7 @@ let
           results = given // absent;
           plain = defaults // mapAttrs (_: result: result.value) results // added.value;
 
-          # Fields whose value is unknown, because it is wrong or was given under a wrong name.
+          # A field is doubtful if its value is unknown, because it is wrong or was given under a wrong name.
           meant = map (stranger: head (lib.toList stranger.guess)) strangers;
           isDoubtful =
             name:

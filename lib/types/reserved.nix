@@ -1,5 +1,6 @@
-# Paths on a host that NixFleet must not write, because other tools do, such as /etc/passwd. `at` returns {
-# why; help; } for a reserved path, or null. `mayBe` is a fast check that is false for most other paths.
+# Paths on a host that only other tools may write, such as /etc/passwd. `at` returns { why; help; } for a
+# reserved path, or null. `mayBe` is a faster check: it is true for all reserved paths, and false for most
+# other paths.
 #
 # The builder reads the same list and refuses the same paths. The list is in the directory of the contract
 # crate, because that crate is compiled from its own directory alone.
@@ -25,8 +26,8 @@ let
     ) paths
   ) list;
 
-  # The reserved places by their first letters. Comparing each path of each host with each reserved place
-  # would be slow.
+  # The reserved paths, grouped by their first letters. It would be slow to compare each path of each host
+  # with each reserved path.
   beginning = length: lib.groupBy (each: substring 0 length each.place);
   short = beginning 4 (lib.filter (each: each.length < 8) places);
   long = beginning 8 (lib.filter (each: each.length >= 8) places);
@@ -43,7 +44,8 @@ let
     );
 in
 {
-  # A reserved place inside a directory, or null. A directory that contains one must not be removed.
+  # A reserved path inside a directory, or null. A directory that contains a reserved path must not be
+  # removed.
   below =
     directory:
     let

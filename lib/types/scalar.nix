@@ -54,8 +54,8 @@ rec {
       what = "${lib.showOption loc} must be ${description}, but is ${problem.describe def.value}";
     };
 
-  # The type of a single value. `accepts` says whether a value is correct. `description` completes "must be
-  # …".
+  # The type of a single value. `accepts` says whether a value is correct. `description` completes the message
+  # "must be …".
   scalar =
     {
       name,
@@ -212,7 +212,7 @@ rec {
       type = foreign given;
     in
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
-    # For null, `read` returns null, which only means that `resolve` checks the value.
+    # For the value null, `read` returns null, as it does for a wrong value. Then `resolve` checks the value.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
     // lib.optionalAttrs (type ? fieldNames) { inherit (type) fieldNames; }
     // fromResolve {
@@ -236,8 +236,8 @@ rec {
           type.resolve loc given;
     };
 
-  # A list. The lists of several modules are joined. An element may be the result of mkIf, mkMerge or a
-  # similar function.
+  # A list. If several modules define lists, the lists are joined. An element may be the result of mkIf,
+  # mkMerge or a similar function.
   listOf =
     given:
     let

@@ -1,4 +1,4 @@
-# The sections of a systemd unit: section names, each with its settings.
+# The sections of a systemd unit, by name, each with its settings.
 {
   lib,
   definitions,
@@ -45,7 +45,8 @@ let
     placeholder = "X-None";
   };
 
-  # A setting. Lists of several modules are joined. Any other setting has one value.
+  # The type of a setting. If all modules give lists, the lists are joined. Otherwise all modules must give
+  # the same value.
   setting =
     scalar.fromResolve {
       name = "setting";

@@ -17,7 +17,7 @@ let
 in
 {
   # A value as text. A file of the fleet is copied into the store, as by "${./file}". With `toString` alone,
-  # the host would never receive it.
+  # the host would never receive the file.
   storeText =
     value:
     if builtins.isBool value then
@@ -27,8 +27,8 @@ in
     else
       toString value;
 
-  # The store path of a file. If a string has no context, Nix does not know the reference, so the file is
-  # copied into the store.
+  # The store path of a file. If a string has no context, Nix does not know that it refers to a file, so the
+  # file is copied into the store.
   storeSource =
     source:
     if builtins.isString source && !builtins.hasContext source then "${/. + source}" else "${source}";

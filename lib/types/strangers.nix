@@ -9,8 +9,8 @@ let
     merge = _: defs: { _strangers = defs; };
   };
 
-  # Adds a line to the location of such a definition. The module system keeps only its file. The line is that
-  # of the first name in it.
+  # Adds a line to the location of an unknown definition, because the module system keeps only the file. The
+  # line is that of the first attribute in the defined value.
   place =
     def: value:
     let
@@ -26,7 +26,8 @@ let
     else
       def;
 
-  # The problem of an unknown name. `misplaced` has advice for names of other tools and levels.
+  # The problem of an unknown name. `misplaced` has advice for names that are options elsewhere, such as in
+  # NixOS.
   unknown =
     misplaced: loc: known: def: value:
     let
@@ -50,11 +51,11 @@ let
     );
 in
 {
-  # The freeform type of a module set. It collects the definitions that no option accepts in
-  # `config._strangers`: [ { file; value; } ], so that these mistakes can be reported with all others.
+  # The freeform type of an evaluation. All definitions that no option accepts are collected as
+  # `config._strangers`, [ { file; value; } ], so that these mistakes can be reported with all others.
   inherit strangers;
 
-  # The problems of `_strangers`, found by comparing its definitions with the declared options.
+  # Compares `_strangers` with the declared options, and returns a problem for each unknown name in it.
   strangerProblems =
     misplaced: options: defs:
     let

@@ -1,7 +1,7 @@
 # A fleet with one web server.
 #
-#   nix run .#plan      shows what would change, and changes nothing
-#   nix run .#apply     changes it, after asking
+#   nix run .#plan      shows what would change on the hosts, and changes nothing
+#   nix run .#apply     changes the hosts, after asking
 {
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
   inputs.nixfleet.url = "github:nixfleet/nixfleet";
@@ -10,7 +10,7 @@
   outputs =
     { nixfleet, nixpkgs, ... }@inputs:
     nixfleet.lib.mkFleet {
-      # Every module receives the inputs as an argument.
+      # Every module receives the inputs as the argument `inputs`.
       inherit inputs nixpkgs;
       modules = [ ./fleet.nix ];
     };

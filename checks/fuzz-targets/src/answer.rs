@@ -1,5 +1,5 @@
-//! Checks that each answer from a host is either understood or refused, and that it cannot control the
-//! terminal.
+//! Checks that each answer from a host is either understood or refused, and that no text from an answer can
+//! control the terminal.
 
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,7 +19,7 @@ use nixfleet_operator::text::problem_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Reads the output of a host as each kind of answer, and formats the results.
+/// Reads `stdout` as each kind of answer that a host can give, and formats the results as text.
 ///
 /// # Panics
 /// Panics if a check fails.
@@ -28,7 +28,7 @@ pub fn check(stdout: &[u8]) {
     let output = || Output {
         status: ExitStatus::from_raw(0),
         stdout: stdout.to_vec(),
-        // The first line is used as the output on standard error too.
+        // The first line of the input also serves as the output on standard error.
         stderr: stdout.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec(),
     };
     let read = || Answer::read(&host, output());
@@ -53,7 +53,7 @@ pub fn check(stdout: &[u8]) {
 }
 
 /// Checks that an accepted document can be written and read again without a change, and that the problem of a
-/// refused document can be shown.
+/// refused document is harmless when it is shown.
 fn understood<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(document: Result<T, Problem>) {
     match document {
         Ok(document) => {
@@ -68,7 +68,7 @@ fn refused(problem: &Problem) {
     harmless(&problem_text(problem));
 }
 
-/// Checks that only styles of the program control the terminal.
+/// Checks that the text controls the terminal only with the styles that the program itself sets.
 fn harmless(text: &str) {
     let plain = anstream::adapter::strip_str(text).to_string();
     let styles = text.matches('\u{1b}').count();

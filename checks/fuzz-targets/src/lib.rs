@@ -1,9 +1,9 @@
-//! The fuzz targets: each gives an input to a parser or a rendering, and checks the result.
+//! The fuzz targets. Each passes an input to a parser or to code that prints text, and checks the result.
 //!
-//! The tests of this crate try each target with mutated seeds. The programs in `fuzz/` give the targets to
+//! The tests of this crate run each target with mutated seeds. The programs in `fuzz/` run the targets under
 //! libFuzzer.
 
-// A check panics if it fails, as a test does.
+// A check that fails panics, as in a test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answer;
@@ -13,32 +13,32 @@ mod harmless;
 mod held;
 mod shown;
 
-/// A fuzz target.
+/// A fuzz target: a check that is run with many different inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The name of the target, of the folder of its seeds, and of its program in `fuzz/`.
+    /// The name of the target, which is also that of the folder with its seeds and of its program in `fuzz/`.
     pub name: &'static str,
-    /// Tries an input. It panics if a check fails.
+    /// Runs the target with an input. It panics if a check fails.
     pub check: fn(&[u8]),
 }
 
 /// All fuzz targets.
 pub const TARGETS: [Target; 6] = [
-    // The parser of manifests, which operators send to hosts.
+    // Tests the parser of manifests, which operators send to hosts.
     Target { name: "manifest", check: |document| _ = harmless::manifest(document) },
-    // The parser of intents, and the builder that makes manifests from them.
+    // Tests the parser of intents, and the builder that makes manifests from intents.
     Target { name: "intent", check: |document| _ = harmless::intent(document) },
-    // The parser of recorded states, which may be damaged on disk.
+    // Tests the parser of recorded states, which may be damaged on disk.
     Target { name: "state", check: |document| _ = harmless::state(document) },
-    // The parser of journals, which may be damaged on disk.
+    // Tests the parser of journals, which may be damaged on disk.
     Target { name: "journal", check: |document| _ = harmless::journal(document) },
-    // The parser of answers from hosts, and the output of text from these answers on a terminal.
+    // Tests the parser of answers from hosts, and that text from these answers cannot control the terminal.
     Target { name: "answer", check: answer::check },
-    // The output of each command for answers from hosts.
+    // Tests what each command prints for answers from hosts.
     Target { name: "shown", check: shown::check },
 ];
 
-/// Tries an input with the target of that name.
+/// Runs the target with the given name on an input.
 ///
 /// # Panics
 /// Panics if a check fails, or if there is no such target.

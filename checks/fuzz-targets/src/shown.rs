@@ -22,7 +22,8 @@ use serde::de::DeserializeOwned;
 use crate::answer::host;
 use crate::held::hold;
 
-/// Reads the output of a host as each kind of answer, and checks the output of each command for it.
+/// Reads `stdout` as each kind of answer that a host can give, and checks what each command prints for this
+/// answer.
 ///
 /// # Panics
 /// Panics if a check fails.
@@ -31,7 +32,8 @@ pub fn check(stdout: &[u8]) {
     let read = || Answer::read(&host(), output());
     let mut all = Vec::new();
     if let Some(plan) = take::<Plan>(&read, &mut all) {
-        // The host of a plan has its name from the inventory, which the host does not control.
+        // The command line takes the host's name in a plan from the inventory, not from the answer of the
+        // host.
         let plan = Plan { host: host().name, ..plan };
         for verbose in [false, true] {
             let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);
@@ -69,7 +71,7 @@ pub fn check(stdout: &[u8]) {
     }
 }
 
-/// Returns the document. If it is refused, a result with the problem is added to `all`.
+/// Returns the document if it is accepted. Otherwise a result with the problem is added to `all`.
 fn take<T: DeserializeOwned>(
     read: impl Fn() -> Result<Answer, Problem>,
     all: &mut Vec<HostResult>,

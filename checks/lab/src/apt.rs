@@ -17,8 +17,8 @@ pub fn archive() -> Result<String> {
     let archive = targets.stdout.lines().find_map(|line| {
         let mut columns = line.split('\t');
         match (columns.next()?, columns.next()?, columns.next()?, columns.next()?) {
-            // This must be `trixie`, not `trixie-updates` or `trixie-security`, which do not have all
-            // packages.
+            // Accepts a release such as `trixie`, but not `trixie-updates` or `trixie-security`, which do not
+            // have all packages.
             ("Debian", "main", codename, uri) if !codename.contains('-') => Some(uri.to_owned()),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! Builds the programs under test. The activator is always the release build that users receive. The command
-//! line is a release build only for benchmarks and the demo. Tests on hosts run the debug build that the unit
-//! tests have compiled, with overflow checks and debug assertions, because a release build takes as long to
-//! compile as the rest of the workspace.
+//! line is a release build only for benchmarks and the demo. Tests on hosts run the debug build of the
+//! command line, which has overflow checks and debug assertions. The unit tests have compiled it already,
+//! whereas a release build takes as long to compile as the rest of the workspace.
 
 use std::env;
 use std::env::consts::ARCH;
@@ -17,20 +17,21 @@ use crate::place::{self, Lock};
 const ACTIVATOR: &str = "nixfleet-activate";
 const COMMAND_LINE: &str = "nixfleet";
 
-/// The environment variable that is set for tests whose programs are built already. Without it, each lab
-/// would let cargo check whether they are up to date, and would wait for any other build.
+/// The environment variable that is set for tests if the programs under test are built already. Without it,
+/// cargo checks for each lab whether the programs are up to date, and waits for any other build to end.
 pub const BUILT: &str = "NIXFLEET_LAB_BUILT";
 
-/// The example that uses the operator's library.
+/// The example program that uses the operator's library without the command line.
 const EXAMPLE: &str = "examples/apply";
 
-/// The integration tests that run both programs, so that cargo builds the programs with these tests.
+/// The arguments that select the integration tests that run the activator and the command line. When cargo
+/// compiles these tests, it builds both programs too.
 const PROGRAMS: [&str; 4] = ["--test", "command_line", "--test", "it"];
 
 /// Set when this process has built the programs for tests.
 static HERE: OnceLock<()> = OnceLock::new();
 
-/// Builds of both programs.
+/// The paths of the built activator and of the built command line.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     nixfleet: PathBuf,
@@ -51,7 +52,8 @@ impl Binaries {
         Ok(Self { nixfleet: stripped(COMMAND_LINE) })
     }
 
-    /// Builds the releases of both programs for benchmarks, unless they are up to date.
+    /// Builds the releases of the activator and of the command line for benchmarks, unless they are up to
+    /// date.
     ///
     /// # Errors
     /// The programs do not compile.
@@ -63,7 +65,8 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// Builds the releases of both programs for the demo, with cargo's progress on this process's terminal.
+    /// Builds the releases of the activator and of the command line for the demo. The terminal of this
+    /// process shows cargo's progress.
     ///
     /// # Errors
     /// The programs do not compile.
@@ -76,7 +79,8 @@ impl Binaries {
         Ok(Self::shipped())
     }
 
-    /// Builds an activator that can be made to fail at any change, which is never released. Returns its path.
+    /// Builds an activator that tests can make fail at any change, and returns its path. Such an activator is
+    /// never released.
     ///
     /// # Errors
     /// The program does not compile.
@@ -121,12 +125,13 @@ pub(crate) fn are_built() -> bool {
     env::var_os(BUILT).is_some()
 }
 
-/// Returns the target triple. The GNU target is part of every toolchain, whereas musl's must be installed.
+/// Returns the target triple. Every toolchain has the GNU target, whereas the musl target has to be installed
+/// separately.
 fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
 
-/// Returns the path of a program of the unit tests without its symbols.
+/// Returns the path of the stripped copy of a program that was built with the unit tests.
 fn stripped(program: &str) -> PathBuf {
     place::lab().join("programs").join(program)
 }
@@ -137,9 +142,9 @@ fn released() -> PathBuf {
 
 /// Returns the cargo command that builds the release of one program. Each program is built alone, because
 /// cargo would otherwise build the activator with all features of `clap` that the command line uses. The
-/// flags are those of `activator/package.nix`, and identical functions are merged too (`--icf=all`). Rust's
-/// own linker supports that, but it is not used on every platform. The published program uses musl, which is
-/// smaller than the C library here.
+/// flags are those of `activator/package.nix` and, in addition, `--icf=all`, which merges identical
+/// functions. Rust's own linker supports `--icf=all`, but that linker is not used on every platform. The
+/// published program uses musl, which is smaller than the C library that is used here.
 fn release(package: &str) -> Program {
     Program::new("cargo")
         .args(["build", "--locked", "--target", &target(), "--release", "--package", package])
@@ -153,9 +158,9 @@ fn release(package: &str) -> Program {
         .unlimited()
 }
 
-/// Compiles unit tests, all of them or those that `tests` selects, and strips a program that is built with
-/// them. Only with the same command as the unit tests does cargo choose the same features of all libraries:
-/// with any other command, it would compile most of them again.
+/// Compiles the unit tests that `tests` selects, or all of them, and strips a program that cargo builds with
+/// them. The command is the same as for the unit tests. With another command, cargo would choose other
+/// features of the libraries and compile most libraries again.
 fn of_unit_tests(program: &str, tests: &[&str]) -> Result<()> {
     let built = Program::new("cargo")
         .args(["test", "--quiet", "--locked", "--workspace", "--no-run"])
@@ -168,7 +173,7 @@ fn of_unit_tests(program: &str, tests: &[&str]) -> Result<()> {
     strip(&place::target().join("debug").join(program), &stripped(program))
 }
 
-/// Copies a program without its symbols, which are most of it, unless the copy is up to date.
+/// Copies a program without its symbols, which are most of the file, unless the copy is up to date.
 pub(crate) fn strip(from: &Path, to: &Path) -> Result<()> {
     let parent = to.parent().unwrap_or(to);
     fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;

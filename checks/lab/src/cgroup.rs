@@ -1,5 +1,5 @@
 //! Control groups, one for each boot of a guest. If guests shared a control group, they would share the
-//! groups of their units too, and their logins and stops would hang.
+//! groups of their units too, and logins and shutdowns would hang.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Returns the root of the unified hierarchy.
+    /// Returns the root of the unified hierarchy, which is version 2 of control groups.
     ///
     /// # Errors
     /// The machine has no unified hierarchy mounted.
@@ -49,10 +49,10 @@ impl Cgroup {
         fs::create_dir_all(&self.path)
             .with_context(|| format!("Failed to create the control group {}", self.path.display()))?;
         if let Some(parent) = self.path.parent().filter(|parent| parent.join("cgroup.type").exists()) {
-            // Only the root has no `cgroup.type`, so it is skipped here.
+            // Only the root group has no `cgroup.type`, so its settings stay as they are.
             for controller in ["cpu", "memory", "pids", "io"] {
-                // A hierarchy that is mounted beside version 1 has few controllers. The guests work without
-                // them.
+                // If version 1 is mounted too, the unified hierarchy lacks controllers. The guests work
+                // without them, so errors are ignored.
                 fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}")).ok();
             }
         }
@@ -80,7 +80,8 @@ impl Cgroup {
         self.path.exists()
     }
 
-    /// Returns the ids of the processes in the group, without those in its children.
+    /// Returns the ids of the processes in the group. Processes in the children of the group are not
+    /// included.
     ///
     /// # Errors
     /// The group does not exist.
@@ -115,8 +116,8 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Returns the empty group of the same name that systemd-nspawn creates if version 1 has a hierarchy for
-    /// systemd.
+    /// Returns the path of the empty group with the same name that systemd-nspawn creates in systemd's
+    /// version 1 hierarchy, or nothing if there is no such hierarchy.
     #[must_use]
     pub fn shadow(&self) -> Option<PathBuf> {
         let below = self.path.strip_prefix(unified().ok()?).ok()?;
@@ -139,7 +140,7 @@ fn remove(path: &Path) -> bool {
 }
 
 /// Returns the mount point of the unified hierarchy: `/sys/fs/cgroup`, or a directory below it if version 1
-/// is mounted too.
+/// of control groups is mounted too.
 fn unified() -> Result<PathBuf> {
     let Some(path) = mounted(|kind, _| kind == "cgroup2")? else {
         bail!("This machine has no cgroup2 hierarchy mounted, which systemd in the lab's hosts needs");

@@ -10,8 +10,9 @@ use crate::command::Program;
 use crate::place;
 use crate::seed::Layer;
 
-/// Copies every file below `prefix` that git tracks or lists as untracked to `dest` in the layer of a guest,
-/// owned by `owner`. The prefix is empty, or a directory with a slash at its end.
+/// Copies files of the checkout to `dest` in the layer of a guest, owned by `owner`. The files are those
+/// below `prefix` that git tracks, and those that it lists as untracked. The prefix is empty, or a directory
+/// with a slash at its end.
 ///
 /// # Errors
 /// git cannot list the files, or a file cannot be copied.
@@ -20,7 +21,7 @@ pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
     for path in files()? {
         let Some(below) = path.strip_prefix(prefix) else { continue };
         let source = from.join(&path);
-        // The file was deleted, but is still in git's index.
+        // A file that was deleted may still be in git's index. Such a file is skipped.
         let Ok(metadata) = fs::symlink_metadata(&source) else { continue };
         let dest = format!("{dest}/{below}");
         if metadata.is_symlink() {
@@ -36,8 +37,8 @@ pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns the relative paths of all files. A directory that is another repository, which git lists with a
-/// slash at its end, is omitted.
+/// Returns the paths, relative to the checkout, of all files that git tracks or lists as untracked. Omits
+/// directories that are other repositories, which git lists with a slash at the end.
 ///
 /// # Errors
 /// git cannot list the files.
@@ -52,7 +53,7 @@ pub fn files() -> Result<Vec<String>> {
     Ok(paths.into_iter().filter(|path| !path.is_empty() && !path.ends_with('/')).map(str::to_owned).collect())
 }
 
-/// Returns the relative paths of the Nix files.
+/// Returns the paths of the Nix files, relative to the checkout.
 ///
 /// # Errors
 /// git cannot list the files.
@@ -61,7 +62,7 @@ pub fn nix_files() -> Result<Vec<String>> {
     Ok(files()?.into_iter().filter(is_nix).collect())
 }
 
-/// Returns the relative paths of the documentation pages.
+/// Returns the paths of the documentation pages, relative to the checkout.
 ///
 /// # Errors
 /// git cannot list the files.
@@ -70,8 +71,8 @@ pub fn pages() -> Result<Vec<String>> {
     Ok(files()?.into_iter().filter(is_page).collect())
 }
 
-/// Returns the relative paths of the shell scripts: files with the extension `sh`, and files whose first line
-/// names a shell.
+/// Returns the paths of the shell scripts, relative to the checkout: files with the extension `sh`, and files
+/// whose first line names a shell.
 ///
 /// # Errors
 /// git cannot list the files.
@@ -85,7 +86,7 @@ pub fn scripts() -> Result<Vec<String>> {
     Ok(files()?.into_iter().filter(is_script).collect())
 }
 
-/// Returns the path of a file of the checkout on this machine.
+/// Returns the absolute path of a file whose path relative to the checkout is `relative`.
 #[must_use]
 pub fn path(relative: &str) -> PathBuf {
     place::checkout().join(relative)

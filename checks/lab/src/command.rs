@@ -1,5 +1,5 @@
-//! Runs programs. Arguments are a list, input is bytes, and every program has a time limit unless it is
-//! removed.
+//! Runs programs. Arguments are a list, input is bytes, and every program has a time limit unless
+//! [`Program::unlimited`] removes the limit.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -15,9 +15,9 @@ use anyhow::{Context, Result, bail};
 /// only to stop programs that hang, and no step of the suite may fail because the machine is busy.
 pub const PATIENCE: u32 = 5;
 
-/// The words before a command whose result is less urgent than that of others. The command uses the processor
-/// time that other programs leave, and a little more. At the lowest priority it would make almost no progress
-/// beside two programs that are always busy.
+/// The words that are put before a command to lower its priority, if other results are more urgent. The
+/// command then uses the processor time that other programs leave, and a little more. At the lowest priority,
+/// the command would make almost no progress beside two programs that are always busy.
 pub const PATIENTLY: [&str; 3] = ["nice", "-n", "5"];
 
 /// The default time limit of a program.
@@ -137,7 +137,7 @@ impl Program {
         self
     }
 
-    /// Runs in another directory.
+    /// Sets the directory in which the program runs.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<std::path::Path>) -> Self {
         self.command.current_dir(dir);
@@ -225,14 +225,14 @@ impl Program {
         words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns the command for a caller that keeps the program running.
+    /// Returns the command, for a caller that starts the program itself and leaves it running.
     #[must_use]
     pub fn into_command(self) -> Command {
         self.command
     }
 }
 
-/// Waits for a child to end, and kills it at the deadline. Without a deadline this waits forever.
+/// Waits for a child process to end, and kills it at the deadline. Without a deadline, waits forever.
 fn wait(child: &mut Child, deadline: Option<Instant>) -> Option<ExitStatus> {
     let mut pause = Duration::from_millis(1);
     loop {

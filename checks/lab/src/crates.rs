@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::checkout;
 use crate::command::Program;
 
-/// The part of `cargo metadata` that is used here.
+/// The part of the output of `cargo metadata` that is used here.
 #[derive(Deserialize)]
 struct Workspace {
     packages: Vec<Package>,
@@ -41,7 +41,7 @@ pub fn picture() -> Result<String> {
         ["metadata", "--locked", "--offline", "--no-deps", "--format-version=1", "--manifest-path"];
     let said = Program::new("cargo").args(arguments).arg(manifest).run()?.success()?.stdout;
     let Workspace { packages } = serde_json::from_str(&said).context("Failed to understand cargo")?;
-    // The other crates only test the product.
+    // The crates that are left out here only test the product.
     let is_ours = |name: &str| {
         name.starts_with("nixfleet")
             && !matches!(name, "nixfleet-fuzz-targets" | "nixfleet-lab" | "nixfleet-ledger")
@@ -61,8 +61,8 @@ pub fn picture() -> Result<String> {
     Ok(lines.into_iter().map(|(_, line)| line + "\n").collect())
 }
 
-/// Returns the top-level modules of a crate, each with the modules that it uses. Each uses only modules above
-/// it.
+/// Returns the top-level modules of a crate, each with the modules that it uses. A module uses only modules
+/// that are listed above it.
 ///
 /// # Errors
 /// The modules depend on each other in a cycle, or cannot be read.
@@ -106,7 +106,7 @@ pub fn folders(name: &str) -> Result<String> {
     Ok(lines)
 }
 
-/// Returns the Rust files below a directory, except those at the root of a crate.
+/// Returns the Rust files below a directory, except `src/lib.rs` and `src/main.rs`.
 fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries =

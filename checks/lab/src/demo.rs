@@ -13,7 +13,7 @@ use crate::rootfs::RootFs;
 /// The name of the demo's lab.
 pub const LAB: &str = "demo";
 
-/// Boots the lab, replaces the lab of an earlier demo, runs the demo, and leaves the lab running.
+/// Removes the lab of an earlier demo, boots a new lab, runs the demo in it, and leaves the lab running.
 ///
 /// # Errors
 /// The lab does not boot, or a command ends with an unexpected exit code.
@@ -32,7 +32,7 @@ pub fn run() -> Result<()> {
     says(&format!("That took {:.0} s.\n{HINTS}", begun.elapsed().as_secs_f64()))
 }
 
-/// The hints that are printed at the end.
+/// The hints that are printed at the end of the demo.
 const HINTS: &str = "
 The hosts stay up. To look around:
     make shell                 the operator's machine, where the fleet is: try `nixfleet status`

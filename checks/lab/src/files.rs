@@ -1,5 +1,5 @@
-//! The files of a running guest. They are accessed from outside, through the root directory of its first
-//! process.
+//! The files of a running guest. They are accessed from outside, through the root directory of the guest's
+//! first process.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

@@ -27,8 +27,8 @@ const FLAGS: [&str; 6] = [
 /// limit is higher for busy machines.
 const INPUT: u32 = 10 * PATIENCE;
 
-/// Runs every target for `seconds` seconds. Each starts with the committed seeds and the inputs that earlier
-/// runs have found.
+/// Runs every target for `seconds` seconds. Each target starts with the committed seeds and the inputs that
+/// earlier runs have found.
 ///
 /// # Errors
 /// The targets do not compile, or a target cannot be started.
@@ -41,7 +41,7 @@ pub fn run(seconds: u32) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Returns the names of the fuzz targets. Each has a folder of seeds.
+/// Returns the names of the fuzz targets. Each target has a folder of that name in `fuzz/seeds`.
 fn targets() -> Result<Vec<String>> {
     let seeds = place::checkout().join("fuzz/seeds");
     let read = || -> std::io::Result<Vec<String>> {
@@ -54,7 +54,8 @@ fn targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the programs, optimized and with counters in all crates, and returns their directory.
+/// Builds the fuzz targets, optimized and with coverage counters in all crates. Returns the directory of the
+/// built programs.
 fn build() -> Result<PathBuf> {
     let directory = place::target().join("fuzz");
     let host = Program::new("rustc").args(["--print", "host-tuple"]).run()?.success()?;

@@ -213,8 +213,8 @@ impl Guest {
         let leader = children(&nspawn).into_iter().find(|pid| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-            // The ids of the process in the namespaces of the machine, of nspawn and of the guest, in this
-            // order.
+            // `NSpid` lists the ids that the process has in the process namespaces of the machine, of nspawn
+            // and of the guest, in this order.
             ids.is_some_and(|ids| ids.split_whitespace().nth(2) == Some("1"))
         });
         leader.and_then(|pid| pid.parse().ok()).with_context(down)

@@ -1,5 +1,5 @@
-//! Runs the tests on real hosts. They wait more than they compute, so several test programs run at the same
-//! time.
+//! Runs the tests on real hosts. The tests wait more than they compute, so several test programs run at the
+//! same time.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -20,8 +20,8 @@ use crate::tally::Tally;
 
 /// The number of test programs that run at once, each with [`THREADS`] tests at once.
 const PROGRAMS: usize = 3;
-/// The programs that take longest, in the order in which they are started. They start first, because the last
-/// one to end would otherwise run alone.
+/// The test programs that take longest, in the order in which they are started. They start before the others,
+/// because a long program that starts last would run alone at the end.
 const LONGEST: [&str; 12] = [
     "crashes",
     "units",
@@ -39,7 +39,7 @@ const LONGEST: [&str; 12] = [
 /// The argument that sets how many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";
 
-/// The part of a cargo message about a built target that is used here.
+/// A message in which cargo reports a built target, with the fields that are used here.
 #[derive(Deserialize)]
 struct Built {
     target: Option<Target>,
@@ -82,8 +82,8 @@ pub struct HostTests {
 }
 
 impl HostTests {
-    /// Compiles the test programs with these names, or all if there are no names, and the programs under
-    /// test.
+    /// Compiles the programs under test, and the test programs with these names. If there are no names,
+    /// compiles all test programs.
     ///
     /// # Errors
     /// The programs do not compile.
@@ -143,7 +143,8 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Compiles the test programs and returns them with their names.
 fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    // A plain `cargo test`, which needs neither root nor a lab, omits these targets.
+    // A plain `cargo test` omits these test programs, because it has to work without root and without a lab.
+    // So the command names each program with `--test`.
     let arguments =
         ["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--package", "nixfleet-lab"];
     let tests = if names.is_empty() { &["*"] } else { names };
@@ -191,7 +192,7 @@ fn one(name: &str, program: &PathBuf) -> Result<Tally> {
         tally += counted;
     }
     if !output.status.success() && tally.failed == 0 {
-        // A test has ended the whole program.
+        // No test was counted as failed, so a test has ended the whole program.
         tally += Tally::one(false);
     }
     Ok(tally)

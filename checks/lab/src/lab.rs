@@ -1,4 +1,4 @@
-//! A booted lab: hosts in a network namespace of the lab.
+//! A booted lab: a set of hosts in a network namespace of their own.
 
 use std::env;
 use std::fs::{self, File};
@@ -38,7 +38,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Creates a plan with this name that has only the operator's machine.
+    /// Creates the plan of a lab with this name that has only the operator's machine.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
@@ -50,7 +50,7 @@ impl Plan {
         &self.name
     }
 
-    /// Creates a plan with the three hosts of the demo: web-1, web-2 and db-1.
+    /// Creates the plan of a lab with the three hosts of the demo: web-1, web-2 and db-1.
     #[must_use]
     pub fn demo(name: impl Into<String>) -> Self {
         Self::new(name).host("web-1", "10.0.1.11").host("web-2", "10.0.1.12").host("db-1", "10.0.1.21")
@@ -70,7 +70,7 @@ impl Plan {
         self
     }
 
-    /// Removes every other host.
+    /// Removes all hosts except this host.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {
         self.hosts.retain(|(host, _)| host == name);
@@ -155,7 +155,7 @@ impl Lab {
     /// The lab is not removed in time.
     pub fn end(name: &str) -> Result<()> {
         let dir = place::of_lab(name);
-        // Only a supervisor reads this pipe. If there is none, the order is not needed.
+        // This fails if the lab has no supervisor, which would read the pipe. Then there is nothing to end.
         Control::new(&dir).order("end").ok();
         wait_until(&format!("the lab {name} is gone"), Duration::from_secs(30), || {
             reaper::reap(&reaper::exclusively()?)?;
@@ -296,8 +296,8 @@ fn fresh_id() -> Result<String> {
     Ok(uuid.chars().take(8).collect())
 }
 
-/// Returns the path of the program `nixfleet-lab`: this process's own program, or the one in the directory
-/// above the test programs.
+/// Returns the path of the program `nixfleet-lab`. It is in the directory of this process's own program or,
+/// if this process runs a test program, in the directory above.
 fn own_program() -> Result<PathBuf> {
     let here = env::current_exe().context("Failed to find this program's own path")?;
     let beside = |dir: &Path| dir.join("nixfleet-lab");

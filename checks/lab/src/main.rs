@@ -50,7 +50,7 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_values = ["lint", "unit", "nix", "lab"])]
         only: Vec<Part>,
     },
-    /// Fuzz the parsers whose input others may have written.
+    /// Fuzz the parsers that read input from other programs or people.
     Fuzz {
         /// The time for each target, in seconds.
         #[arg(long, default_value_t = 60)]

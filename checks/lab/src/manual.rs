@@ -1,7 +1,7 @@
 //! The instructions on a page of documentation: files to write and commands to type.
 //!
 //! A fenced `nix` block is the content of a file if the line above it starts with the file name in backticks.
-//! In a fenced `console` block, the lines that start with `$ ` are typed, in order, in the directory of those
+//! In a fenced `console` block, the lines that start with `$ ` are typed, in order, in the directory of the
 //! files. The other lines show the output. A line such as `(exit code 2)` states the exit code of the command
 //! above it. The lines of a fenced `sh` block are typed in a clone of this repository.
 
@@ -10,12 +10,12 @@
 pub enum Instruction {
     /// Write a file.
     Write {
-        /// The path of the file in the directory.
+        /// The path of the file, relative to the directory of all files.
         path: String,
         /// The content of the file.
         text: String,
     },
-    /// Type a command line in the directory.
+    /// Type a command line in the directory of the files.
     Type {
         /// The command line.
         line: String,
@@ -59,8 +59,8 @@ pub fn instructions(page: &str) -> Vec<Instruction> {
     instructions
 }
 
-/// Returns the typed lines of a `console` block. The expected exit code of each is the one that is shown
-/// below it, otherwise 0.
+/// Returns the typed lines of a `console` block. The expected exit code of a line is shown below the line. If
+/// none is shown, it is 0.
 fn typed(block: &[&str]) -> Vec<Instruction> {
     let mut typed = Vec::new();
     for shown in block {

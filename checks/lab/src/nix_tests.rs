@@ -1,5 +1,5 @@
 //! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the replacement for
-//! nixpkgs. They run twice: with the version of Nix that the hosts have, and with a newer one.
+//! nixpkgs. They run twice: with the version of Nix that the hosts have, and with a newer version.
 
 use std::fs;
 
@@ -12,8 +12,8 @@ use crate::rootfs::Root;
 use crate::tally::Tally;
 use crate::upgrade::Upgrade;
 
-/// The program that runs the tests, relative to the checkout. Its last line has the number of passed and
-/// failed tests.
+/// The program that runs the tests, relative to the checkout. The last line of its output has the number of
+/// passed and failed tests.
 const RUNNER: &str = "checks/nix/run";
 
 /// Runs the tests and returns how many passed and failed.

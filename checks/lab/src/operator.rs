@@ -48,7 +48,8 @@ pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
     Ok(())
 }
 
-/// Places the files that differ between labs: the key to the hosts, and the host keys.
+/// Places the files that differ between labs: the operator's private SSH key, and the public keys of the
+/// hosts.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -57,9 +58,9 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
     layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)
 }
 
-/// Places the programs in `/srv/prebuilt`, which the demo's fleet uses as NixFleet's own packages, and the
-/// command line in `PATH`. Fleets that do not refer to `/srv/prebuilt` get the same programs from the
-/// replacement for nixpkgs.
+/// Places the programs in `/srv/prebuilt`, and a link to the command line in `PATH`. The demo's fleet takes
+/// NixFleet's own packages from `/srv/prebuilt`. Other fleets get the same programs from the replacement for
+/// nixpkgs.
 fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     for path in [binaries.nixfleet(), binaries.activate()] {
         let bytes = std::fs::read(&path).with_context(|| format!("Failed to read {}", path.display()))?;
@@ -135,7 +136,7 @@ impl<'a> Operator<'a> {
         self.typed(line)?.run()
     }
 
-    /// Runs a line as `ada`, and returns the JSON document that it prints as well.
+    /// Runs a line as `ada`, and returns its result together with the JSON document on its standard output.
     ///
     /// # Errors
     /// As for [`Self::types`], or if standard output is not exactly one JSON document.
@@ -146,7 +147,8 @@ impl<'a> Operator<'a> {
         Ok((finished, document))
     }
 
-    /// Replaces `from` in a file of the fleet, as with an editor. It must occur exactly once.
+    /// Replaces `from` with `to` in a file of the fleet, as with an editor. The file has to contain `from`
+    /// exactly once.
     ///
     /// # Errors
     /// `from` does not occur exactly once, or the file cannot be written.
@@ -160,8 +162,8 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// Returns a `flake.lock` for flakes with the usual inputs. Without a network, it makes Nix find
-    /// `nixpkgs` and `nixfleet` in `/srv`.
+    /// Returns a `flake.lock` for flakes with the usual inputs. With this file, Nix takes `nixpkgs` and
+    /// `nixfleet` from `/srv` and needs no network.
     ///
     /// # Errors
     /// Nix cannot hash the inputs.
@@ -191,7 +193,7 @@ impl<'a> Operator<'a> {
         serde_json::to_string_pretty(&lock).context("Failed to write a lock file")
     }
 
-    /// Resets the fleet to the files of the checkout.
+    /// Resets the fleet to the files of the demo's fleet in the checkout.
     ///
     /// # Errors
     /// The operator's machine is down.

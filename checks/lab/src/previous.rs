@@ -1,5 +1,5 @@
 //! The first version of NixFleet, built from its source in `checks/fixtures/schema-1`. Tests run it together
-//! with the current version, because both may be in use in one fleet.
+//! with the current version, because one fleet may use both versions.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use crate::checkout;
 use crate::command::Program;
 use crate::place::{self, Lock};
 
-/// The archive of its source.
+/// The archive with the source of the first version.
 const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 
-/// The names of its programs.
+/// The names of the programs of the first version.
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
-/// The cargo profile of the current unit tests, with which the common dependencies of both versions are
-/// compiled only once. The behavior of the programs is the same.
+/// The cargo profile of the current unit tests. With it, dependencies that both versions have in common are
+/// compiled only once. The profile does not change what the programs do.
 const AS_TODAY: [&str; 4] =
     ["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.sha2.opt-level=3"];
 
@@ -54,7 +54,8 @@ impl Previous {
                 .success()?;
             fs::rename(&unfinished, &source).context("Failed to rename the unpacked source")?;
         }
-        // Both at once, so that the libraries have the same features and are compiled once.
+        // One command builds both programs, so that the libraries have the same features and are compiled
+        // once.
         let built = Program::new("cargo")
             .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
             .args(AS_TODAY)
@@ -71,7 +72,7 @@ impl Previous {
         Ok(previous)
     }
 
-    /// Returns the directory of the source: the Nix code and that of the programs.
+    /// Returns the directory of the source, which has the Nix code and the code of the programs.
     #[must_use]
     pub fn source(&self) -> PathBuf {
         self.dir.join("source")

@@ -18,12 +18,12 @@ use crate::spec::{GuestDir, Spec, disks};
 pub struct Running {
     /// The name of the lab.
     pub name: String,
-    /// The description of its hosts.
+    /// The description of the lab.
     pub spec: Spec,
 }
 
-/// Takes the lock for starting and removing labs. It ensures that a lab that is about to start is not
-/// mistaken for one whose supervisor has ended.
+/// Waits for the lock that a process holds while it starts or removes a lab. Without this lock, a lab that is
+/// about to start could be mistaken for a lab whose supervisor has ended.
 ///
 /// # Errors
 /// The lock file cannot be created.
@@ -54,8 +54,8 @@ pub fn reap(_alone: &Lock) -> Result<Vec<Running>> {
     Ok(running)
 }
 
-/// Kills the remaining processes of the lab in `dir` and removes its control group and its files. The
-/// supervisor of the lab calls this too, with `from_within`, because it is inside the namespaces and the
+/// Kills the remaining processes of the lab in `dir` and removes its control group and its files.
+/// `from_within` is set if the caller is the lab's own supervisor, which is inside the namespaces and the
 /// control group of the lab.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The contents of the lab's root filesystems, in addition to those of the packages.
+//! The contents of the lab's root filesystems: packages, and what is added to them.
 
 use std::fmt::Write as _;
 
@@ -14,9 +14,10 @@ pub const DEPLOY_UID: u32 = 1000;
 /// The contents of a root filesystem: packages, files and commands.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// The first part of the name of its directory.
+    /// The first part of the name of the root filesystem's directory.
     pub name: &'static str,
-    /// The Debian packages. Their dependencies are installed too, but not their recommendations.
+    /// The Debian packages. The packages on which they depend are installed too, but not the packages that
+    /// they recommend.
     pub packages: Vec<&'static str>,
     /// The files: path without the leading slash, mode and content.
     pub files: Vec<(&'static str, u32, &'static str)>,
@@ -50,8 +51,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // Login shells with different syntax. Operators type into bash, fish and zsh, and read manual
-                // pages.
+                // Tests use bash, fish and zsh as shells of the operator, who also reads manual pages. fish
+                // and tcsh, whose syntax is different, are login shells of a host's user too.
                 "bash-completion",
                 "fish",
                 "man-db",
@@ -92,8 +93,8 @@ impl Recipe {
                 &["nix-store", "--init"],
                 &["ldconfig"],
                 &["journalctl", "--update-catalog"],
-                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat these
-                // commands.
+                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat the two
+                // commands above.
                 &["/usr/lib/systemd/systemd-update-done"],
             ],
         }
@@ -124,8 +125,8 @@ pub(crate) fn digest(text: &str) -> String {
     digits
 }
 
-/// The Nix configuration of hosts. They cannot reach a binary cache, and a sandbox cannot be nested into
-/// their container.
+/// The Nix configuration of hosts. Hosts cannot reach a binary cache, and a sandbox does not work inside the
+/// container of a host.
 const NIX_CONF: &str = "\
 build-users-group = nixbld
 experimental-features = nix-command flakes
@@ -134,8 +135,8 @@ substituters =
 trusted-users = root deploy
 ";
 
-/// The sshd configuration of hosts. Each has one host key, created before the first boot. Sessions are
-/// logged, so that tests can count them.
+/// The sshd configuration of hosts. Each host has one host key, which is created before the first boot.
+/// Sessions are logged, so that tests can count them.
 const SSHD_CONF: &str = "\
 HostKey /etc/ssh/ssh_host_ed25519_key
 LogLevel VERBOSE

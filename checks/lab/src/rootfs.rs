@@ -19,7 +19,7 @@ use crate::upgrade::Upgrade;
 pub enum Root {
     /// Make it from its own recipe.
     Recipe(Recipe),
-    /// Make it from the root of hosts, with packages of a later Debian release.
+    /// Make it from the root filesystem of hosts, with some packages of a later Debian release.
     Upgrade(Upgrade),
 }
 

@@ -99,7 +99,7 @@ fn make_key(path: &Path, comment: &str) -> Result<()> {
 #[derive(Debug)]
 pub struct Layer {
     upper: PathBuf,
-    /// The layers below, the topmost first.
+    /// The layers below this layer, the topmost first.
     below: Vec<PathBuf>,
 }
 
@@ -127,7 +127,7 @@ impl Layer {
         Ok(self.upper.join(path))
     }
 
-    /// Creates a file. Parent directories that the root filesystem does not have get the same owner.
+    /// Creates a file. Parent directories that the layers below do not have get the same owner as the file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -148,7 +148,7 @@ impl Layer {
         symlink(target, &path).with_context(|| format!("Failed to link {}", path.display()))
     }
 
-    /// Returns the location of an existing `path` in the layers below.
+    /// Returns the location of `path` in the topmost layer below that has it, or nothing if no layer has it.
     #[must_use]
     pub fn below(&self, path: &Path) -> Option<PathBuf> {
         self.below.iter().map(|layer| layer.join(path)).find(|path| path.exists())
@@ -163,8 +163,8 @@ impl Layer {
         fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))
     }
 
-    /// Creates a directory in this layer. The overlay shows the mode and owner of the upper directory, so
-    /// they are copied from the lower one.
+    /// Creates a directory in this layer. If the layers below have this directory, its mode and owner are
+    /// copied, because the overlay shows the mode and owner of the upper directory.
     fn directory(&self, path: &Path, owner: u32) -> Result<()> {
         let upper = self.upper.join(path);
         if upper.exists() {

@@ -1,6 +1,6 @@
 //! The files that the operator's machines of all labs have in common: the programs under test, the flakes in
-//! `/srv`, the user's fleet, and the Nix store with the inputs of that fleet. They are one layer between the
-//! root filesystem and the layer of the guest, which is made once and never modified.
+//! `/srv`, the user's fleet, and the Nix store with the inputs of that fleet. These files form a layer
+//! between the root filesystem and the guest's own layer. The layer is made once and never modified.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,12 +20,12 @@ use crate::recipe::digest;
 use crate::rootfs::remove_tree;
 use crate::seed::Layer;
 
-/// The time after which a layer that no running lab uses is removed. A run of all tests takes less, and uses
-/// one layer for each root filesystem.
+/// The time after which a layer that no running lab uses is removed. A run of all tests takes less time, so
+/// it makes each of its layers only once: one for each root filesystem.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Returns the layer above `root` for these programs, which is made if it does not exist yet. Layers that no
-/// running lab uses are removed first.
+/// Returns the layer above `root` that contains these programs. If the layer does not exist yet, it is made,
+/// and old layers that no running lab uses are removed first.
 ///
 /// # Errors
 /// A file cannot be copied, or Nix cannot lock the fleet.
@@ -47,7 +47,7 @@ pub fn above(root: &Path, programs: &Binaries, running: &[Running], _alone: &Loc
     Ok(path)
 }
 
-/// Returns a name that changes with the root filesystem, and with each file of the checkout and each program.
+/// Returns a name that is different if the root filesystem, a file of the checkout or a program is different.
 fn identity(root: &Path, programs: &Binaries) -> Result<String> {
     let mut files = format!("{}\n", root.display());
     let sources = checkout::files()?.into_iter().map(|file| checkout::path(&file));
@@ -77,8 +77,8 @@ fn remove_unused(layers: &Path, running: &[Running]) -> Result<()> {
     Ok(())
 }
 
-/// Writes the `flake.lock` of the fleet, which copies its inputs to the Nix store of the layer in
-/// `unfinished`. Without this, each lab would copy and hash them.
+/// Lets Nix write the `flake.lock` of the fleet. Nix then also copies the inputs of the fleet to the Nix
+/// store of the layer in `unfinished`, so that no lab has to copy and hash the inputs.
 fn lock_fleet(root: &Path, unfinished: &Path) -> Result<()> {
     let (work, merged) = (unfinished.join("work"), unfinished.join("merged"));
     for path in [&work, &merged] {

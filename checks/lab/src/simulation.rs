@@ -1,7 +1,7 @@
 //! A fleet of simulated hosts on one machine. Each host is a directory, and a command on the host is a
 //! process that has this directory as its root. Only one program is fake: `checks/simulation/ssh` comes
 //! before the real `ssh` in `PATH`. The scripts, the protocol with the host's Nix, its store and the
-//! activator are real. There is no sshd, no encryption, no sudo and no systemd. So there are no units, and
+//! activator are real. There is no sshd, no encryption, no sudo and no systemd. So hosts have no units, and
 //! changes are not confirmed over a second connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ const FLEET: &str = "/srv/simulated-fleet";
 #[derive(Debug)]
 pub struct Simulation {
     lab: Lab,
-    /// The number of bytes of the log that were read.
+    /// The number of bytes of the hosts' log that [`Self::log`] has read so far.
     read: AtomicUsize,
 }
 
@@ -52,8 +52,8 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// Creates `hosts` hosts, which replace the previous ones. Their stores contain the paths that the
-    /// closures of all hosts share.
+    /// Creates `hosts` new hosts and removes the previous hosts. The store of each new host already contains
+    /// the paths that the closures of all hosts have in common.
     ///
     /// # Errors
     /// The closure of the first host cannot be built.
@@ -76,7 +76,7 @@ impl Simulation {
         Ok(self.lab.operator()?.guest())
     }
 
-    /// Returns a program that runs a script of the operator in the directory of the fleet.
+    /// Returns a program that runs a shell script on the operator's machine, in the directory of the fleet.
     ///
     /// # Errors
     /// The machine is down.
@@ -86,14 +86,15 @@ impl Simulation {
             format!("PATH={PLACE}:/usr/local/bin:/usr/bin:/bin:/usr/sbin"),
             "USER=ada".to_owned(),
             format!("NIXFLEET_STATE={STATE}"),
-            // Building thousands of closures must not be slowed down by the disk, which is not measured.
+            // Nix does not wait for the disk here. The wait would slow down the build of thousands of
+            // closures, and the speed of the disk is not measured.
             "NIX_CONFIG=fsync-metadata = false".to_owned(),
         ];
         let program = self.operator()?.program("env")?.args(environment).args(["bash", "-c"]);
         Ok(program.arg(format!("cd {FLEET}\n{script}")).called(script).limit(Duration::from_secs(1800)))
     }
 
-    /// Changes the content of every file of every host to another revision.
+    /// Sets the revision in `fleet.nix`, so that the next apply changes every managed file of every host.
     ///
     /// # Errors
     /// The machine is down.
@@ -103,7 +104,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// Returns the revision of the first file of a host, or nothing if the host has no such file.
+    /// Returns the revision in the first managed file of a host, or nothing if the host does not have the
+    /// file.
     ///
     /// # Errors
     /// The machine is down.
@@ -142,8 +144,8 @@ impl Simulation {
         self.operator()?.ask(&format!("rm {}", inside(host, path))).map(drop)
     }
 
-    /// Returns the new entries of the hosts' log since the last call, in order. Hosts may append to the log
-    /// at any time, so it is never truncated.
+    /// Returns the entries that were added to the hosts' log since the last call, in order. Hosts may append
+    /// to the log at any time, so it is never truncated.
     ///
     /// # Errors
     /// The machine is down, or its log cannot be parsed.

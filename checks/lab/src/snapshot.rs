@@ -1,4 +1,4 @@
-//! The state of a host that tests compare to verify that the host has not changed.
+//! The state of a host. Tests compare two states of a host to verify that the host has not changed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! The description of a lab that its supervisor reads.
+//! The description of a lab, which the supervisor of the lab reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl GuestDir {
         self.disk.clone()
     }
 
-    /// Returns the upper layer of the guest's overlay, which has the changes of the guest.
+    /// Returns the upper layer of the guest's overlay, which contains everything that the guest has changed.
     #[must_use]
     pub fn upper(&self) -> PathBuf {
         self.disk.join("upper")
@@ -102,8 +102,8 @@ impl GuestDir {
         self.path.join("console.log")
     }
 
-    /// Returns the file with the process id of the process that runs `systemd-nspawn`. It is missing while
-    /// the guest is down.
+    /// Returns the file with the process id of the process that runs `systemd-nspawn`. The file is missing
+    /// while the guest is down.
     #[must_use]
     pub fn nspawn(&self) -> PathBuf {
         self.path.join("nspawn.pid")

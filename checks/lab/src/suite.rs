@@ -24,13 +24,13 @@ use crate::upgrade::Upgrade;
 pub enum Part {
     /// The checks of formatting and style.
     Lint,
-    /// The tests of the Rust crates that use nothing except temporary files.
+    /// The Rust tests that need no lab: they use nothing except temporary files.
     Unit,
     /// The tests of the Nix code, which run in the lab.
     Nix,
     /// All tests on real hosts.
     Lab,
-    /// The tests on real hosts of one test program, by its name.
+    /// The tests on real hosts in one test program, which is given by its name.
     Hosts(String),
 }
 
@@ -54,9 +54,9 @@ impl FromStr for Part {
 
 /// Runs the parts and prints the tally at the end. A failed part does not stop the others. Work that keeps
 /// only one processor busy runs beside other work: root filesystems are made while cargo compiles the unit
-/// tests, and these run while cargo links the activator. Tests on hosts often wait, so lint and the tests of
-/// the Nix code run beside them. All programs that the hosts need are compiled before, because cargo runs
-/// only one build at a time.
+/// tests, and the unit tests run while cargo links the activator. Tests on real hosts often wait, so lint and
+/// the tests of the Nix code run at the same time. All programs that the hosts need are compiled before the
+/// tests on real hosts begin, because cargo runs only one build at a time.
 ///
 /// # Errors
 /// A program cannot be started. A failed check is not an error.
@@ -101,7 +101,7 @@ fn root_filesystems(parts: &[Part]) -> Result<()> {
     Ok(())
 }
 
-/// Compiles the tests on real hosts that these parts include. Returns nothing if they include none.
+/// Compiles the tests on real hosts that are among `parts`. Returns nothing if `parts` has no such tests.
 fn hosts(parts: &[Part]) -> Option<Result<HostTests>> {
     let mut named = Vec::new();
     for part in parts {
@@ -144,7 +144,8 @@ fn lint() -> Result<Tally> {
                 "warnings",
             ],
         ),
-        // `--all-targets` omits the targets that a plain `cargo test` omits.
+        // The tests on real hosts need a command of their own, because `--all-targets` omits targets with
+        // `test = false`.
         (
             "clippy on the tests of real hosts",
             vec![
@@ -173,7 +174,7 @@ fn lint() -> Result<Tally> {
                 "--document-private-items",
             ],
         ),
-        // Reads the manifests alone, and fails if the lock file is not what they ask for.
+        // This command reads only the manifests, and fails if `fuzz/Cargo.lock` does not match them.
         (
             "lock file of the fuzz programs",
             vec![
@@ -209,7 +210,8 @@ fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
     Ok(Tally::one(passed))
 }
 
-/// Compiles the unit tests. A failure is left to [`unit()`], which repeats it.
+/// Compiles the unit tests. A failure is ignored here, because [`unit()`] compiles the tests again and
+/// reports the failure.
 fn compile() -> Result<()> {
     let begun = Instant::now();
     Program::new("cargo")
@@ -236,7 +238,7 @@ fn cargo_test(arguments: &[&str]) -> Result<Tally> {
     let command = [&["cargo", "test", "--quiet", "--locked", "--no-fail-fast"], arguments].concat();
     let (passed, mut tally) = show(&command)?;
     if !passed && tally.failed == 0 {
-        // The tests do not compile, or a test has ended the whole process.
+        // No test was counted as failed: the tests do not compile, or a test has ended the whole process.
         tally += Tally::one(false);
     }
     Ok(tally)

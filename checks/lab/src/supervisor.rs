@@ -1,7 +1,7 @@
-//! The supervisor process of a lab. It owns the lab's network and mount namespaces. So when it ends for any
-//! reason, the kernel removes the bridge, the links and the mounts, and the hosts are killed. The control
-//! group and the files of the lab remain. The supervisor removes them itself if it ends normally, and
-//! otherwise [`crate::reaper`] does.
+//! The supervisor process of a lab. It owns the lab's network and mount namespaces. When the supervisor ends
+//! for any reason, the kernel removes the bridge, the network links and the mounts, and kills the hosts. The
+//! supervisor removes the control group and the files of the lab before it ends normally. If it ends in
+//! another way, [`crate::reaper`] removes them.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, stdin};
@@ -34,8 +34,8 @@ enum Order {
     End,
 }
 
-/// Runs the lab in `dir` until an order ends it. With `bound`, it also ends when standard input is closed,
-/// which happens when the parent process ends.
+/// Runs the lab in `dir` until an order ends it. If `bound` is set, the lab also ends when standard input is
+/// closed, which happens when the parent process ends.
 ///
 /// # Errors
 /// The lab cannot be set up or removed.
@@ -73,7 +73,7 @@ pub fn hold(dir: &Path, bound: bool) -> Result<()> {
     reaper::clear(dir, &spec, true)
 }
 
-/// Mounts a private `/run` for the runtime files of nspawn, and creates the lab's bridge.
+/// Mounts a private `/run` for the runtime files of nspawn, and creates the lab's network bridge.
 fn prepare_namespaces() -> Result<()> {
     mount("tmpfs", "/run", "tmpfs", MountFlags::empty(), None).context("Failed to mount a private /run")?;
     let batch =
@@ -129,8 +129,9 @@ fn end_with_parent(orders: Sender<Order>) {
     });
 }
 
-/// Starts a thread that boots the guest. It boots the guest again whenever the guest requests a reboot, or an
-/// order starts it. The thread must not end, because nspawn is killed when the thread that started it ends.
+/// Starts a thread that boots the guest, and boots it again whenever the guest requests a reboot or a `start`
+/// order arrives. The thread lives as long as the guest, because nspawn is killed when the thread that
+/// started it ends.
 fn keep_running(dir: &Path, spec: &Spec, guest: &GuestSpec, cgroup: &Cgroup) -> (String, Sender<()>) {
     let name = guest.name.clone();
     let (starter, start) = mpsc::channel();
@@ -206,13 +207,14 @@ impl Boot {
         let console = File::options().append(true).create(true).open(self.dir.console());
         let console = console.context("Failed to open the console's log")?;
         let error = console.try_clone().context("Failed to open the console's log")?;
-        // The shell enters the control group before it executes nspawn, which creates more groups below it.
+        // The shell enters the control group before it executes nspawn, which creates more groups below that
+        // group.
         let mut command = Command::new("sh");
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
             .arg(cgroup.entrance())
-            // The process is killed when the supervisor ends. It is the first process of its process
-            // namespace, so the guest is killed with it.
+            // When the supervisor ends, the kernel kills `unshare` and its child. That child is the first
+            // process of a process namespace, so all processes of the guest are killed too.
             .args([
                 "setpriv",
                 "--pdeathsig",

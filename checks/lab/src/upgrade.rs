@@ -1,4 +1,5 @@
-//! A root filesystem with some packages of a later Debian release. All other packages are those of hosts.
+//! A root filesystem with some packages of a later Debian release. All other packages are the same as on
+//! hosts.
 
 use std::fs;
 use std::path::Path;
@@ -17,14 +18,14 @@ const SUITE: &str = "forky";
 /// The packages that are added to the root filesystem of hosts.
 #[derive(Clone, Debug)]
 pub struct Upgrade {
-    /// The first part of the name of its directory.
+    /// The first part of the name of the root filesystem's directory.
     pub name: &'static str,
-    /// The Debian packages. Of their dependencies, only those are upgraded that must be.
+    /// The Debian packages. Packages on which they depend are upgraded only if necessary.
     pub packages: Vec<&'static str>,
 }
 
 impl Upgrade {
-    /// Returns an operator's machine with Nix 2.34, whereas hosts have 2.26.
+    /// Returns the upgrade for an operator's machine with Nix 2.34. Hosts have Nix 2.26.
     #[must_use]
     pub fn newer_nix() -> Self {
         Self { name: "newer-nix", packages: vec!["nix-bin"] }
@@ -36,7 +37,7 @@ impl Upgrade {
         digest(&format!("{} {SUITE} {self:?}", below.digest()))
     }
 
-    /// Makes the root filesystem at `root` from the one at `below`.
+    /// Copies the root filesystem at `below` to `root` and installs the packages there.
     pub(crate) fn apply(&self, below: &Path, root: &Path) -> Result<()> {
         Program::new("cp").args(["--archive", "--reflink=auto"]).arg(below).arg(root).run()?.success()?;
         let list = root.join("etc/apt/sources.list.d/later.list");
@@ -58,8 +59,8 @@ impl Upgrade {
         remove_tree(&root.join("var/lib/apt/lists"))
     }
 
-    /// Runs apt-get with the package list of the later release alone. The index of that release may be out of
-    /// date.
+    /// Runs apt-get with the later release as the only package source. The index of that release may have
+    /// expired.
     fn apt(&self, root: &Path, arguments: &[&str]) -> Result<()> {
         inside(root)
             .args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"])

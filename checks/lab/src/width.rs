@@ -7,15 +7,15 @@ use anyhow::{Context, Result};
 
 use crate::checkout;
 
-/// The pages that `cargo run -p nixfleet -- docs` and `checks/nix/run --rewrite` generate, with one line for
-/// each paragraph.
+/// The pages that `cargo run -p nixfleet -- docs` and `checks/nix/run --rewrite` generate. Their width is not
+/// checked, because each paragraph is one line.
 const WRITTEN: [&str; 4] = ["cli.md", "errors.md", "events.md", "options.md"];
 
-/// The maximum length of a string literal, in characters, in a line whose width is checked. A line with a
-/// longer literal may be too wide.
+/// The width of a line is checked only if none of its string literals is longer than this number of
+/// characters.
 const SHORT: usize = 60;
 
-/// Returns the maximum width of a line of Rust, in characters, which also applies to Nix and Markdown.
+/// Returns the maximum width of a line of Rust, in characters. The same width applies to Nix and Markdown.
 ///
 /// # Errors
 /// `rustfmt.toml` does not set a width.

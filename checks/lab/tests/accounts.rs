@@ -1,5 +1,5 @@
-//! Tests of accounts that exist before NixFleet, of homes, and of account names. Fields that are not declared
-//! are left alone, and previous values are restored.
+//! Tests of accounts that existed before NixFleet managed them, of homes, and of account names. Fields that
+//! are not declared are left alone, and previous values are restored.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use stage::role::Stage;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada";
 
-/// Returns all entries of an account on a host.
+/// Returns what a host has recorded about an account: its entries in the account files, and its groups.
 fn account(host: &Guest, name: &str) -> String {
     host.ask(&format!(
         "getent passwd {name}; getent shadow {name}; id {name}; grep '\\b{name}\\b' /etc/gshadow; true"
@@ -150,7 +150,7 @@ fn a_user_has_a_home_that_is_its_own() {
     stage.applies();
     host.ask("runuser -u ada -- touch /home/ada/mine").unwrap();
 
-    // A directory that was made by hand before belongs to root.
+    // A change is refused if the home of a new user was made by hand before and belongs to root.
     host.ask("mkdir /home/tester").unwrap();
     let tester = json!({ "system": false });
     let users = json!({ "ada": ada, "tester": tester });
@@ -162,7 +162,7 @@ fn a_user_has_a_home_that_is_its_own() {
     stage.applies();
     host.ask("runuser -u tester -- touch /home/tester/mine").unwrap();
 
-    // A failed change deletes the home that it created.
+    // When a failed change is undone, the home that it created is deleted.
     let failing = json!({ "text": "[Service]\nExecStart=/bin/false\nType=oneshot\n[Install]\nWantedBy=multi-user.target\n" });
     let users = json!({ "ada": ada, "tester": tester, "late": { "system": false } });
     let units = json!({ "units": { "broken.service": failing } });

@@ -1,4 +1,5 @@
-//! Tests of attacks by an unprivileged user of a managed host, mallory, some of whose paths are managed.
+//! Tests of attacks by mallory, an unprivileged user of a managed host. NixFleet manages some files in her
+//! home directory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,17 +9,18 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, outcomes};
 
-/// Swaps a managed file with a file of mallory's and back, as fast as possible.
+/// A program that swaps a managed file with a file of mallory's and back, as fast as possible.
 const EXCHANGE: &str = "chdir '/home/mallory';
 open(F, '>', 'evil'); print F 'evil'; close F; chmod 0755, 'evil';
 for (;;) { rename('tool', 'kept'); rename('evil', 'tool'); rename('tool', 'evil'); rename('kept', 'tool'); }
 ";
-/// Takes a lease on her file again and again, because the kernel breaks a lease after a while.
+/// A program that takes a lease on mallory's file again and again, because the kernel breaks a lease after a
+/// while.
 const LEASE: &str = "$SIG{IO} = 'IGNORE';
 open(F, '>>', '/home/mallory/notes'); print F 'mine'; close F;
 for (;;) { open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1; }
 ";
-/// Writes to her file continuously.
+/// A program that writes to mallory's file continuously.
 const REWRITE: &str = "for (my $i = 0; ; $i++) { open(F, '>', '/home/mallory/notes'); print F $i; close F; }
 ";
 
@@ -67,8 +69,8 @@ fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
         stage.declares(&tool(if round % 2 == 0 { "0711" } else { "0755" }));
         let (outcome, result) = apply(&stage, "");
         assert!(["ok", "unchanged", "blocked", "rolled-back"].contains(&outcome.as_str()), "{result:#}");
-        // Whichever file is at which path, her file must never belong to root or be setuid. The attack is
-        // stopped while this is checked.
+        // Wherever the swap has moved it, mallory's file must never belong to root or be setuid. The attack
+        // is paused while this is checked.
         let theft = "systemctl kill --signal=STOP attack
             find /home/mallory -xdev -type f \\( -user root -o -perm /6000 \\) -exec grep -l evil {} +
             systemctl kill --signal=CONT attack";
@@ -131,7 +133,7 @@ fn a_user_holds_up_her_own_file_and_no_other() {
             let (outcome, result) = apply(&stage, "");
             assert_eq!(outcome, "blocked", "{name}: {result:#}");
         }
-        // With `--force`, the fix is applied, and the paths that were left out are reported.
+        // With `--force`, `/etc/fix` is changed, and the path that is left out is reported.
         let (outcome, result) = apply(&stage, &format!("--force {path}"));
         assert_eq!(
             (outcome.as_str(), &result["reasonCode"]),
@@ -155,7 +157,7 @@ fn a_full_tmp_stops_nobody() {
     let stage = stage();
     let fill = "mount -t tmpfs -o size=1M,mode=1777 tmpfs /tmp && runuser -u mallory -- sh -c 'head -c 2M /dev/zero >/tmp/full'";
     assert!(!stage.web().sh(fill).unwrap().ok(), "it does not fit");
-    // The activator is not on the host yet, so the plan must store it in a temporary directory.
+    // The activator is not on the host yet, so the plan has to store it in a temporary directory.
     stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
     assert_says(&stage.types("nixfleet plan --host web-1"), 0, &["/etc/a"]);
     stage.applies();
@@ -187,8 +189,8 @@ fn what_others_could_exchange_is_neither_used_nor_made() {
     }
     stage.applies();
 
-    // The paths are in directories of mallory's, and at a file of mallory's in a directory that everybody may
-    // write to.
+    // `/tmp/su` is a file of mallory's in a directory to which everybody may write. The other two paths are
+    // in directories of mallory's.
     stage.web().ask("runuser -u mallory -- sh -c 'touch /tmp/su; mkdir /tmp/hers'").unwrap();
     for path in ["/tmp/su", "/tmp/hers/su", "/home/mallory/su"] {
         stage
@@ -222,8 +224,8 @@ fn no_program_of_anybody_else_runs_as_root() {
         { echo 'PATH=/home/deploy/bin:$PATH'; cat /home/deploy/.bashrc 2>/dev/null || true; } > /home/deploy/rc
         mv /home/deploy/rc /home/deploy/.bashrc";
     stage.web().ask(fakes).unwrap();
-    // This apply includes the plans, the upload, the copy, the run in its unit, units, accounts and the
-    // confirmation.
+    // An apply of this intent includes plans, an upload, a copy, a run in a unit of its own, units, accounts
+    // and a confirmation.
     let lists = |text: &str| {
         json!({
             "files": { "/etc/a": { "text": text }, "/etc/sudoers.d/x": { "text": "# x\n", "mode": "0440" } },
@@ -245,7 +247,7 @@ fn no_program_of_anybody_else_runs_as_root() {
     assert_eq!(stage.web().ask(fooled).unwrap(), "fooled-by-mktemp\nfooled-by-visudo");
 }
 
-/// Keeps more logins in progress than sshd accepts, from addresses of the host itself.
+/// A program that keeps more logins in progress than sshd accepts, from addresses of the host itself.
 const FLOOD: &str = "use Socket; $SIG{PIPE} = 'IGNORE'; my @held;
 for (my $i = 0; ; $i++) {
   socket(my $s, PF_INET, SOCK_STREAM, 0) or next;
@@ -256,13 +258,13 @@ for (my $i = 0; ; $i++) {
 }
 ";
 
-/// An unprivileged user can prevent all others from logging in. A change is confirmed anyway, by a login on
-/// the host itself.
+/// An unprivileged user can prevent all other users from logging in. A change is confirmed anyway, by a login
+/// on the host itself.
 #[test]
 fn a_flood_of_logins_takes_no_change_back() {
     let stage = stage();
     let wanted = |text: &str| json!({ "files": { "/etc/a": { "text": text } } });
-    // Settings for the user's own logins must not affect this login.
+    // SSH settings for ada's own logins must not affect the login that confirms the change.
     let own = "Host *\n  RemoteCommand sh\n  RequestTTY force\n  ForwardAgent yes\n  LocalForward 7778 localhost:22\n";
     stage.operator().files().unwrap().write("/home/ada/.ssh/config", own).unwrap();
     stage.declares(&wanted("1"));

@@ -1,5 +1,5 @@
-//! Tests of everyday mistakes and failures. Each one gives an error that says what, where, why and what to
-//! do, and leaves the hosts unchanged.
+//! Tests of everyday mistakes and failures. Each of them leads to an error that says what happened, where,
+//! why and what to do, and leaves the hosts unchanged.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -33,7 +33,7 @@ fn apply_web_1(lab: &Lab) -> (Finished, Value) {
     lab.operator().unwrap().types_for_json("nixfleet apply --yes --json --host web-1").unwrap()
 }
 
-/// Runs a command that must be refused before any host is contacted.
+/// Asserts that a command is refused with these texts before any host is contacted.
 #[track_caller]
 fn assert_refused_at_home(lab: &Lab, line: &str, sayings: &[&str]) {
     let before = snapshots(lab);
@@ -197,7 +197,8 @@ fn a_user_without_sudo_is_told_so() {
     assert_as_before(&before);
 }
 
-/// Mounts a separate file system at `dir` of a guest, with the present content and no free space.
+/// Mounts a separate filesystem over the directory `dir` of a guest. It has the same content as the
+/// directory, and no free space.
 fn fill(host: &Guest, dir: &str) {
     let script = format!(
         "set -e; mkdir /run/small; mount -t tmpfs -o size=64m tmpfs /run/small; cp -a {dir}/. /run/small/; \
@@ -246,8 +247,8 @@ fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
     let lab = converged();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
-    // The first apply holds the lock while the validation of a file waits for input from a pipe. Its plan,
-    // which needs no lock, skips the validation.
+    // The first apply holds the lock while the validation of a file waits for input from a pipe. The plan of
+    // that apply, which needs no lock, skips the validation.
     web.ask("mkfifo /run/gate").unwrap();
     let text = "text = \"This is ${name}, a web server.\\n\";";
     let gated = "text = \"new\\n\";\n    validate = [ \"/usr/bin/head\" \"-c1\" \"/run/gate\" \"%s\" ];";

@@ -14,8 +14,8 @@ use stage::lone;
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// Puts a wrapper for `ssh` into the user's `~/bin`, which comes first in `PATH`. It records each start of
-/// `ssh`.
+/// A script that puts a wrapper for `ssh` into the user's `~/bin`, which comes first in `PATH`. The wrapper
+/// records each start of `ssh`.
 const NOTED: &str = "mkdir -p ~/bin && printf '#!/bin/sh\\necho >> ~/started\\nexec /usr/bin/ssh \"$@\"\\n' > ~/bin/ssh && \
                      chmod +x ~/bin/ssh";
 
@@ -37,7 +37,7 @@ fn ssh_is_started_for_a_connection_and_for_no_command_in_it() {
     // The host has no activator yet, so the plan takes two commands.
     assert_eq!(starts(&lab, "nixfleet plan --host web-1"), 1);
     assert_eq!((web.ssh_connections().unwrap(), web.ssh_sessions().unwrap()), (1, 2));
-    // The confirmation uses a new connection.
+    // The apply starts `ssh` only for the new connection over which the change is confirmed.
     assert_eq!(starts(&lab, "nixfleet apply --yes --host web-1"), 1);
     assert_eq!(starts(&lab, "nixfleet status --host web-1"), 0);
     assert_eq!(web.ssh_connections().unwrap(), 2);
@@ -79,7 +79,7 @@ fn an_inherited_connection_that_breaks_is_made_anew() {
 fn what_a_command_says_behind_its_end_is_heard() {
     let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
-    // The exit code arrives a second before the output.
+    // With this program in place of `sudo`, the exit code arrives a second before the output.
     let late = "/opt/sudo \"$@\" > /tmp/said; code=$?; (sleep 1; cat /tmp/said) & exit $code";
     let script = format!(
         "mv /usr/bin/sudo /opt; cat > /usr/bin/sudo <<'END'\n#!/bin/sh\n{late}\nEND\nchmod +x /usr/bin/sudo"

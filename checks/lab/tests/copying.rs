@@ -21,7 +21,8 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Returns a lab whose host web-1 has the fleet's configuration. The next apply would add a file of 256 MiB.
+/// Boots a lab with web-1, and applies the fleet to web-1. Then adds a file of 256 MiB to the fleet, which
+/// the next apply has to copy.
 fn about_to_grow() -> Lab {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -112,7 +113,7 @@ fn a_host_fetches_from_its_own_cache_what_that_has() {
     let conf = format!("substituters = file:///srv/cache\ntrusted-public-keys = {}\n", public.line());
     web(&lab).ask(&format!("cat >> /etc/nix/nix.conf <<'EOF'\n{conf}EOF")).unwrap();
     assert_eq!(applies(&lab, "--host web-1 --substitute-on-destination"), outcomes_of([("web-1", "ok")]));
-    // Only paths from the cache are signed.
+    // Only paths that came from the cache have its signature.
     let signed = "nix path-info --json --recursive /nix/var/nix/profiles/nixfleet/system | grep -c cache-1:";
     web(&lab).ask(signed).unwrap();
 }

@@ -1,5 +1,5 @@
-//! Tests of NixFleet's diagnostics, on the operator's machine and in the journals of hosts. They must contain
-//! enough to find the cause of a failure, and no secret.
+//! Tests of NixFleet's diagnostics, on the operator's machine and in the journals of hosts. The diagnostics
+//! must contain enough to find the cause of a failure, and no secret.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ const SECRET: &str = "hunter2";
 /// An argument of a command. Plans show it, but diagnostics must not.
 const ARGUMENT: &str = "hunter3";
 
-/// Returns the journal of all runs on a host.
+/// Returns the journal entries of all runs on a host.
 fn journal(host: &Guest, flags: &str) -> String {
     host.ask("journalctl --sync").unwrap();
     host.ask(&format!("journalctl --no-pager -o cat -u 'nixfleet-run-*' {flags} || true")).unwrap()
@@ -59,7 +59,7 @@ fn no_secret_is_told_wherever_it_comes_from() {
             let finished = operator.types(&format!("export NIXFLEET_LOG_FORMAT={format}; {line}")).unwrap();
             assert!(finished.ok(), "{line}: {finished}");
             assert!(!finished.stdout.contains(SECRET), "{line}: {finished}");
-            // The diagnostics of the last line are in standard output, because of its pipe.
+            // The last of these command lines sends its diagnostics to standard output, through a pipe.
             told.push_str(&finished.stderr);
             told.push_str(if line.ends_with("nixfleet::") { &finished.stdout } else { "" });
         }
@@ -124,7 +124,7 @@ fn the_journal_of_a_host_shows_why_a_change_failed_and_what_it_did() {
     for known in ["carried out: + /etc/a", "undone: + /etc/a", "systemctl "] {
         assert!(steps.contains(known), "nothing tells `{known}`:\n{steps}");
     }
-    // The diagnostics do not change the answer of the host.
+    // The answers of the host are valid, so no diagnostics are mixed into them.
     let (_, document) = operator.types_for_json("nixfleet status --json --host web-1").unwrap();
     assert_eq!(document["hosts"][0]["problem"], Value::Null, "{document:#}");
 }

@@ -1,5 +1,5 @@
-//! Tests that programs and checks of the fleet that run on the operator's machine are shown before the
-//! confirmation prompt if they are new there.
+//! Tests that programs and checks of the fleet are shown before the confirmation prompt if they run on the
+//! operator's machine and have never run there before.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -43,7 +43,7 @@ fn what_is_new_on_this_machine_is_shown_before_the_question() {
     let says_yes = "echo y | script -qec 'nixfleet apply --host web-1' /dev/null";
     assert_says(&stage.types(says_yes), 0, &[HEADING, ASKS, RUNS, "1 ok"]);
     assert!(stage.types("cat /home/ada/told").stdout.contains("success"));
-    // After an apply, an unchanged entry is not shown again.
+    // After an apply, programs and checks that have not changed are not shown again.
     stage.declares(&wanted("2"));
     let plan = stage.types("nixfleet plan --host web-1");
     assert!(!plan.stdout.contains(HEADING), "{plan}");

@@ -1,6 +1,6 @@
-//! Tests of the messages for mistakes that end an evaluation or a build. They must be the same with the Nix
-//! of Debian 13 and with a newer one. errors.txt has the expected messages. With `UPDATE_EXPECT=1`, this test
-//! writes the current messages to it.
+//! Tests of the messages for mistakes in a fleet that end its evaluation or build. The messages must be the
+//! same with the Nix version of Debian 13 and with a newer version. errors.txt has the expected messages.
+//! With `UPDATE_EXPECT=1`, this test writes the current messages to errors.txt.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use nixfleet_lab::rootfs::Root;
 use nixfleet_lab::upgrade::Upgrade;
 use stage::assert_says;
 
-/// Mistakes in the role of db-1: the name of each, and the role.
+/// Mistakes in the role of db-1: the name of each mistake, and the text of the role.
 const ROLES: [(&str, &str); 21] = [
     ("an argument that no module gets", "{ foo, ... }:\n{ nixfleet.files.\"/etc/x\".text = foo; }"),
     ("a value that throws", "{ nixfleet.files.\"/etc/x\".text = throw \"not written yet\"; }"),
@@ -88,7 +88,8 @@ const EDITS: [(&str, &str, &str, &str); 5] = [
     ("an input that is missing", "flake.nix", "path:/srv/prebuilt", "path:/srv/nothing"),
 ];
 
-/// Mistakes that are possible in a Git checkout: name, preparing commands, and flags of the plan.
+/// Mistakes that are possible in a Git checkout: name, commands that make the mistake, and flags for
+/// `nixfleet plan`.
 const IN_GIT: [(&str, &str, &str); 6] = [
     (
         "a source that Git does not know",
@@ -123,7 +124,7 @@ const IN_GIT: [(&str, &str, &str); 6] = [
     ),
 ];
 
-/// Boots a lab with only an operator's machine.
+/// Boots a lab with only an operator's machine, which has the version `nix` of Nix.
 fn lab(nix: &str, root: impl Into<Root>) -> Lab {
     let lab = Lab::boot(&Plan::new(format!("{}-errors-{nix}", std::process::id())).operator(root)).unwrap();
     let version = lab.operator().unwrap().types("nix --version").unwrap();
@@ -140,7 +141,8 @@ fn all_errors(operator: Operator) -> String {
         write!(all, "## {name}\n{}{}\n", finished.stdout, finished.stderr).unwrap();
     };
     let files = operator.guest().files().unwrap();
-    // Nix prints what it locks only the first time.
+    // Nix prints the inputs that it locks, but only the first time. So it locks them here, before any output
+    // counts.
     operator.types("nix flake lock").unwrap().success().unwrap();
     let lock = files.text("/home/ada/fleet/flake.lock").unwrap();
     let reset = || {
@@ -189,7 +191,7 @@ fn assert_as_written(said: &str) {
     assert_eq!(said.len(), written.len());
 }
 
-/// Asserts the message for a package that needs a builder of another system.
+/// Asserts the message for a package that only a builder for another system can build.
 fn assert_needs_a_builder(operator: Operator) {
     operator.types("rm -rf .git .gitmodules pages infra *").unwrap();
     operator.resets_fleet().unwrap();

@@ -1,4 +1,4 @@
-//! Tests of how often a fleet is evaluated, and by which version of Nix.
+//! Tests of how often a fleet is evaluated, and of an operator with a newer version of Nix than the hosts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,12 +8,12 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::upgrade::Upgrade;
 use stage::{applies, assert_says, fresh, outcomes_of};
 
-/// Puts a wrapper for `nix` into the user's `~/bin`, which comes first in `PATH`. It records the arguments of
-/// each start of `nix`.
+/// A script that puts a wrapper for `nix` into the user's `~/bin`, which comes first in `PATH`. The wrapper
+/// records the arguments of each start of `nix`.
 const NOTED: &str = "mkdir -p ~/bin && printf '#!/bin/sh\\necho \"$*\" >> ~/started\\nexec /usr/bin/nix \"$@\"\\n' > ~/bin/nix && \
                      chmod +x ~/bin/nix";
 
-/// Runs a command, and returns the number of evaluations.
+/// Runs a command, and returns how often it evaluates the fleet.
 fn evaluations(lab: &Lab, command: &str) -> usize {
     let script = format!(
         ": > ~/started; PATH=~/bin:$PATH; {command} >&2 || [ $? -le 2 ]; grep -c ' eval --json ' ~/started"

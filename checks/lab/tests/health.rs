@@ -1,4 +1,4 @@
-//! Tests of health checks on real hosts. Their results decide whether a change is kept.
+//! Tests of health checks on real hosts: the results of the checks decide whether a change is kept.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,7 +8,7 @@ use nixfleet_lab::guest::Guest;
 use stage::checked::{apply, checks, converged, found, web};
 use stage::{applies, assert_says, generation, outcomes, outcomes_of};
 
-/// A server with a self-signed certificate, and a page of two MiB that ends with "goodbye".
+/// A web server with a self-signed certificate. It serves a page of two MiB that ends with "goodbye".
 const TLS_SERVER: &str = "\
 import http.server, ssl
 server = http.server.ThreadingHTTPServer(('', 8443), http.server.SimpleHTTPRequestHandler)
@@ -31,15 +31,15 @@ fn serves_over_tls(host: &Guest) {
 fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     let lab = converged();
     serves_over_tls(web(&lab));
-    // The fleet has scripts beside its modules. They are copied to the host with the units and checks that
-    // refer to them.
+    // The fleet has scripts beside its modules. An apply copies a script to the host together with the unit
+    // or check that refers to the script.
     let operator = lab.operator().unwrap();
     let scripts = "printf '#!/bin/sh\ntouch /run/web/prepared\n' > roles/prepare.sh && \
         printf '#!/bin/sh\ntest -e \"$1\"\n' > roles/ready.sh && chmod +x roles/*.sh";
     operator.types(scripts).unwrap().success().unwrap();
     let prepares = "Restart = \"on-failure\"; RuntimeDirectory = \"web\"; ExecStartPre = [ ./prepare.sh ];";
     operator.edits("roles/web.nix", "Restart = \"on-failure\";", prepares).unwrap();
-    // First, all checks pass after one change.
+    // First, checks of every kind pass after one change.
     checks(
         &lab,
         r#"
@@ -63,8 +63,8 @@ fn every_kind_of_check_passes_and_fails_for_what_it_says() {
     assert!(found(&host).iter().all(|(_, passed, ..)| *passed), "{host:#}");
     let before = generation(web(&lab));
 
-    // Then every check fails. One service ends two seconds after its start, and another is restarted each
-    // time.
+    // Then every check fails. ending.service ends two seconds after its start. flapping.service does too, but
+    // is restarted each time.
     checks(
         &lab,
         r#"
@@ -137,7 +137,8 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     assert_says(&finished, 2, &["NF-418", "does not contain `good morning`"]);
     assert_eq!(generation(web(&lab)), first);
 
-    // A kept change is rolled back if the rollout is. The number of its generation is not used again.
+    // A host that keeps its change after a failed check is rolled back with its rollout. The number of the
+    // generation is not used again.
     checks(&lab, &failing("stop"));
     let (finished, host) = apply(&lab, "--on-failure rollback-all");
     assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
@@ -148,7 +149,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     assert_eq!((finished.code, &host["outcome"]), (2, &"partial".into()), "{host:#}");
     assert_eq!(generation(web(&lab)), first + 2);
 
-    // A host without changes still reports its failed checks, and still costs one SSH command.
+    // An apply that has nothing to change still reports failed checks, and still needs only one SSH command.
     checks(&lab, &failing("rollback"));
     let (_, host) = apply(&lab, "--force health-checks");
     assert_eq!(host["outcome"], "failed", "{host:#}");
@@ -167,7 +168,8 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
     );
     assert_eq!(generation(web(&lab)), first + 3);
 
-    // `nixfleet check` reports the same, as a table and as a document, and `status` shows the last results.
+    // `nixfleet check` reports the same failure, as a table and as JSON. `nixfleet status` shows the last
+    // results of checks.
     let table = operator.types("nixfleet check --host web-1").unwrap();
     assert_says(&table, 2, &["web-1", "page", "http", "host", "failed", "does not contain `good morning`"]);
     let (finished, document) = operator.types_for_json("nixfleet check --json --host web-1").unwrap();
@@ -180,7 +182,7 @@ fn what_a_failure_means_is_up_to_the_check_and_to_force() {
         &["unhealthy", "health check page: failed"],
     );
 
-    // After the correction, the check passes again.
+    // After the page is corrected, the check passes.
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     assert_says(&operator.types("nixfleet check --host web-1").unwrap(), 0, &["page", "passed"]);
@@ -206,14 +208,15 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
     assert_eq!(found(&host)[0].2, 2);
     assert_eq!(generation(web(&lab)), first);
 
-    // Without a confirmation, the host has committed the change already, so it is rolled back to the previous
-    // generation.
+    // Without a confirmation, the host has committed the change already, so the command rolls the host back
+    // to the previous generation.
     let (finished, host) = apply(&lab, "--no-confirm");
     assert_eq!((finished.code, &host["outcome"]), (2, &"rolled-back".into()), "{host:#}");
     assert_eq!(host["problem"]["code"], "NF-418");
     assert_eq!(generation(web(&lab)), first);
 
-    // The host is rolled back even if a failed check of its own would only have stopped the rollout.
+    // The host is rolled back even if another failed check, which ran on the host, would only have stopped
+    // the rollout.
     checks(
         &lab,
         "inside = { tcp.port = 81; retries = 0; onFailure = \"stop\"; };
@@ -239,8 +242,8 @@ fn a_check_from_the_operators_side_takes_the_host_back_too() {
         &["outside", "operator", "failed"],
     );
 
-    // If the closure is missing on the operator's machine, its checks are unknown, and the result is a
-    // failure.
+    // If the operator's machine does not have the closure, the command does not know the closure's health
+    // checks, and reports the host as failed.
     let number = generation(web(&lab));
     let old = web(&lab).ask("readlink -f /nix/var/nix/profiles/nixfleet/system").unwrap();
     checks(&lab, "");

@@ -1,4 +1,4 @@
-//! Tests of interruptions while health checks run.
+//! Tests of changes that are interrupted while health checks run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -22,8 +22,8 @@ const HELD: &str = "held = {
   timeout = \"2m\";
 };";
 
-/// Applies to web-1, and calls `act` meanwhile. The events of the command are written to `~/told`, and its
-/// messages to `~/said`.
+/// Runs an apply to web-1, and calls `act` while the command runs. The events of the command are written to
+/// `~/told`, and its messages to `~/said`.
 fn meanwhile(lab: &Lab, flags: &str, act: impl FnOnce()) -> Finished {
     let line =
         format!("set -o pipefail; nixfleet apply --yes --events --host web-1 {flags} 2> ~/said | tee ~/told");
@@ -42,8 +42,8 @@ fn waits_until(guest: &Guest, script: &str) {
     wait_until(script, LIMIT, || Ok(guest.sh(script)?.ok())).unwrap();
 }
 
-/// Sends SIGINT until the command ends. A second SIGINT has an effect only after the command has handled the
-/// first one.
+/// Sends SIGINT to the command again and again until it ends. A second SIGINT has an effect only after the
+/// command has handled the first SIGINT.
 fn leaves(operator: &Guest) {
     let gone = "kill -INT $(pidof nixfleet) 2>/dev/null; ! pidof nixfleet";
     wait_until("the command leaves", Duration::from_secs(10), || Ok(operator.sh(gone)?.ok())).unwrap();
@@ -57,8 +57,8 @@ const AT_REST: &str = "! systemctl list-units --plain --no-legend 'nixfleet-run-
 fn a_connection_that_breaks_while_checks_are_tried_changes_nothing() {
     let lab = converged();
     let first = generation(web(&lab));
-    // The check itself breaks the connection as root, after the change was confirmed and while the command
-    // waits for it.
+    // The health check, which runs as root, breaks the SSH connection itself. At that time, the change is
+    // confirmed, and the command waits for the result of the check.
     let script = "pkill -f '^sshd-session: deploy'; touch /run/cut";
     checks(
         &lab,
@@ -109,7 +109,7 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     assert!(finished.stdout.contains(r#""outcome":"ok""#), "{finished}");
     assert_eq!(generation(web(&lab)), first + 1);
 
-    // After two, it ends at once, and the host, whose change was confirmed, completes the change.
+    // After two SIGINTs, the command ends at once. The change is confirmed already, so the host completes it.
     web(&lab).ask("rm /run/checking /run/enough /run/nixfleet/*.confirmed").unwrap();
     checks(&lab, &HELD.replace("2m", "3m"));
     let finished = meanwhile(&lab, "", || {
@@ -123,8 +123,8 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     assert_eq!(generation(web(&lab)), first + 2);
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
 
-    // After two before the confirmation, the checks from the operator's machine are stopped, and the host is
-    // rolled back.
+    // After two SIGINTs before the confirmation, the command stops the checks on the operator's machine, and
+    // the host is rolled back.
     let outside = "outside = {
       command = [ \"/bin/sh\" \"-c\" \"touch /home/ada/checking; exec sleep 611\" ];
       from = \"operator\"; timeout = \"9s\"; retries = 0;

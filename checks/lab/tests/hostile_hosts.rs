@@ -1,5 +1,5 @@
-//! Tests of sixteen hosts, eleven of which send malicious answers. The command must not use more memory, wait
-//! for them or trust them, and the other hosts must be changed normally.
+//! Tests of sixteen hosts, eleven of which send malicious answers. These hosts must not make the command use
+//! too much memory, wait too long or trust a wrong answer. The other hosts must be changed normally.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,20 +12,21 @@ use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 use stage::{generation, outcomes, outcomes_of};
 
-/// The memory limit of the command, in MiB. It normally needs about 30. The plan of 40 MiB is stored four
-/// times: as received, as a plan, as text, and in the document. Each host that sends endless data may use a
-/// buffer of up to 64 MiB.
+/// The memory limit of the command, in MiB. The command normally needs about 30 MiB. One host sends a plan of
+/// 40 MiB, which is stored four times: as received, as a plan, as text, and in the document. For each host
+/// that sends endless data, the command may need a buffer of up to 64 MiB.
 const MEMORY: u64 = 500;
 /// The maximum number of connections to a host that requests its confirmation 2,000 times: the shared
-/// connection, the one that confirms, and one that sshd has dropped.
+/// connection, the connection that confirms the change, and a connection that sshd has dropped.
 const LOGINS: usize = 3;
-/// The number of attempts to confirm a change whose confirmation the host refuses, as docs/security.md
-/// states.
+/// The number of times that the command tries to confirm a change if the host always refuses, as
+/// docs/security.md states.
 const REFUSALS: usize = 20;
 
-/// A program that replaces `sudo`, through which every command on a host is run. `serves` receives the
-/// closure like an honest host. Its arguments are those of the scripts in `scripts/`: `$4` is the subcommand.
-/// At the start of a change, `$8` is the closure and `$9` the run.
+/// A program that replaces `sudo`, through which every command on a host is run. The function `serves`
+/// receives the closure as an honest host does. The arguments are those of the scripts in
+/// `operator/src/remote/scripts`: `$4` is the subcommand of the activator. At the start of a change, `$8` is
+/// the closure and `$9` is the name of the run.
 const SUDO: &str = r#"#!/bin/sh
 serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {
@@ -64,8 +65,8 @@ esac
 exec /opt/sudo "$@"
 "#;
 
-/// The hostile hosts. Each has a name, its behavior by step, the expected outcome, and the texts that its
-/// problem must contain.
+/// The hostile hosts. Each has a name, its behavior by step, the expected outcome, and the texts that the
+/// problem reported for the host must contain.
 const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
     (
         "web-02",
@@ -112,8 +113,8 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
         "failed",
         &["NF-307", "never requested it"],
     ),
-    // This host closes the connection after four refusals, so that the command reconnects and is asked again.
-    // It ends when there are no more attempts to confirm.
+    // This host closes the connection after four refusals, so that the command reconnects and is asked to
+    // confirm again. The host gives up when no further attempts to confirm arrive.
     (
         "web-12",
         "change) serves \"$@\"; asks_to_refuse \"$9\" ;;\n\
@@ -124,7 +125,8 @@ const HOSTILE: [(&str, &str, &str, &[&str]); 11] = [
     ),
 ];
 
-/// Returns sixteen hosts that have the first version, and the operator with their fleet in `~/rollout`.
+/// Boots sixteen hosts, and applies the first version of the service to them. The operator's fleet is in
+/// `~/rollout`.
 fn converged() -> Lab {
     let mut plan = Plan::new(format!("{}-hostile", std::process::id()));
     for (prefix, count, first) in [("web", 12, 100), ("db", 4, 130)] {
@@ -141,7 +143,8 @@ fn converged() -> Lab {
     lab
 }
 
-/// Applies to all hosts. Returns the result, the document, and the peak memory of the command in MiB.
+/// Runs an apply to all hosts. Returns the result, the JSON document, and the peak memory of the command in
+/// MiB.
 fn applies(lab: &Lab) -> (Finished, Value, u64) {
     let line = "cd ../rollout; nixfleet apply --yes --json --strategy all-at-once --max-failures 16 & pid=$!\n\
                 while now=$(grep VmHWM /proc/$pid/status 2>&1); do peak=$now; sleep 0.05; done\n\
@@ -192,12 +195,13 @@ fn hosts_that_answer_with_malice_cost_the_others_nothing() {
     assert!(peak < MEMORY, "{peak} MiB");
     assert!((1..=LOGINS).contains(&logins), "{logins} logins");
     assert_eq!(refused, REFUSALS);
-    // The shared connection and one connection for each reconnection are added.
+    // Each attempt to confirm is a login. In addition, the shared connection and its reconnections are
+    // logins.
     assert!(
         (REFUSALS..=REFUSALS + REFUSALS / 4 + 1).contains(&logins_to_refuse),
         "{logins_to_refuse} logins"
     );
-    // The problem of a host is shortened in the history.
+    // The history stays small, because it shortens the problems of hosts.
     let history = lab.operator().unwrap().types("cat ~/.local/state/nixfleet/history/* | wc -c").unwrap();
     assert!(history.line().parse::<u64>().unwrap() < 4 << 20, "{history}");
 }

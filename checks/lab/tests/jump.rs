@@ -1,5 +1,5 @@
-//! Tests of hosts whose address only `ssh` understands: an alias in the user's configuration, reached through
-//! a jump host.
+//! Tests of hosts whose address only `ssh` understands: an alias in the user's SSH configuration, for a host
+//! behind a jump host.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -41,14 +41,15 @@ fn a_check_from_here_goes_where_ssh_goes_or_is_refused_before_the_change() {
     }
     assert_eq!(generation(web), 1);
 
-    // The host can run the checks itself.
+    // If the host runs the checks itself, the change succeeds.
     let edit = "sed -i 's/ from = \"operator\";//; s/inner:8080/localhost:8080/' roles/web.nix";
     operator.types(edit).unwrap().success().unwrap();
     let (finished, document) = apply();
     assert_eq!(outcomes(&document), outcomes_of([("web-2", "ok")]), "{finished}");
 }
 
-/// The number of hosts that are reached through the jump host. They are one machine under several names.
+/// The number of hosts that are reached through the jump host. All of them are one machine with several
+/// names.
 const MANY: usize = 16;
 
 #[test]
@@ -61,7 +62,7 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     let hosts: String =
         names.iter().map(|name| format!("  hosts.{name}.addr = \"{name}\";\n")).collect::<Vec<_>>().concat();
     operator.edits("fleet.nix", "  hosts.web-1 = {", &format!("{hosts}  hosts.web-1 = {{")).unwrap();
-    // sshd rejects the fourth connection that has not logged in yet.
+    // While three connections have not logged in yet, sshd rejects every further connection.
     let bears = "echo 'MaxStartups 3:100:3' > /etc/ssh/sshd_config.d/00-few.conf && systemctl reload ssh";
     gate.ask(bears).unwrap();
 
@@ -78,8 +79,9 @@ fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
     assert!(!log.contains("activating penalty"), "{log}");
 }
 
-/// Two hostile hosts. The first closes its first connection, then passes the others to the real sshd and
-/// forges an error of the jump host. The second accepts connections and never sends its banner.
+/// A program that acts as two hostile hosts. The first host closes its first connection. It passes later
+/// connections to the real sshd, and forges an error of the jump host there. The second host accepts
+/// connections, and never sends an SSH banner.
 const EVIL: &str = r#"
 use IO::Socket::INET;
 my ($server, $mute) = map { IO::Socket::INET->new(LocalPort => $_, Listen => 99, ReuseAddr => 1) or die } 2201, 2202;

@@ -17,15 +17,16 @@ use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of}
 /// A text that only the operator may read.
 const PRIVATE: &str = "for-the-eyes-of-ada";
 
-/// A program that replaces `sudo` on a host. It records the programs that it should run and their standard
-/// input. Its arguments are those of the scripts in `scripts/`.
+/// A program that replaces `sudo` on a host. It records the contents of all files that are named in its
+/// arguments, and the standard input of a plan. Then it runs the real `sudo`. The arguments are those of the
+/// scripts in `operator/src/remote/scripts`: `$4` is the subcommand of the activator.
 const KEEPS: &str = r#"#!/bin/sh
 for word; do [ -f "$word" ] && cat "$word"; done >> /tmp/loot 2>/dev/null
 case $4 in plan) cat > /tmp/given; cat /tmp/given >> /tmp/loot; exec /opt/sudo "$@" < /tmp/given ;; esac
 exec /opt/sudo "$@"
 "#;
 
-/// Replaces `sudo` on web-1 by a program. The real one is in `/opt`.
+/// Replaces `sudo` on web-1 with a program. The real `sudo` is moved to `/opt`.
 fn becomes(lab: &Lab, sudo: &str) {
     let web = lab.guest("web-1").unwrap();
     web.ask("test -e /opt/sudo || mv /usr/bin/sudo /opt; rm -f /usr/bin/sudo").unwrap();
@@ -33,8 +34,8 @@ fn becomes(lab: &Lab, sudo: &str) {
     web.ask("chmod 755 /usr/bin/sudo").unwrap();
 }
 
-/// Makes the flake return a forged closure for web-1: a copy of the real one, changed by a script. In the
-/// script, `b` is busybox.
+/// Makes the flake return a forged closure for web-1: a copy of the real closure, changed by a script. In the
+/// script, `$b` is the path of busybox.
 fn forges(lab: &Lab, script: &str) {
     let operator = lab.operator().unwrap();
     operator.resets_fleet().unwrap();
@@ -97,8 +98,8 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 
-    // The flake may replace a derivation by any reference that Nix would fetch and copy to the store, where
-    // everybody can read it.
+    // In place of a derivation, the flake may return a reference to any files. Nix would copy these files to
+    // the store, where everybody can read them.
     operator.types("mkdir ~/own && cp ~/key ~/own").unwrap().success().unwrap();
     let fetches = r#"{ outputs = { nixfleet, nixpkgs, ... }@inputs: let
       real = (nixfleet.lib.mkFleet { inherit inputs nixpkgs; modules = [ ./fleet.nix ./prebuilt.nix ]; }).nixfleet;
@@ -130,7 +131,7 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     assert!(!plan.stderr.contains(PRIVATE), "{plan}");
 }
 
-/// The number of health checks among which a program is hidden.
+/// The number of harmless health checks among which the fleet hides a check that runs a program.
 const MANY: usize = 40;
 
 #[test]
@@ -151,7 +152,8 @@ fn no_program_of_a_fleet_runs_here_before_somebody_has_seen_it() {
                 defaults.ssh.user = \"deploy\";";
     operator.edits("fleet.nix", "defaults.ssh.user = \"deploy\";", says).unwrap();
 
-    // The checks of a host without changes would be run at once.
+    // This program claims that web-1 needs no change. For such a host, an apply would run the health checks
+    // at once.
     let forged = r#"#!/bin/sh
 case $4 in plan)
   for word; do [ "$last" = --target ] && target=$word; last=$word; done
@@ -168,7 +170,7 @@ exec /opt/sudo "$@"
     assert_eq!(ran(), "", "it ran before anybody was asked: {apply}");
     assert!(apply.stdout.contains("were not tried"), "{apply}");
 
-    // A host may name any closure that was ever built on the operator's machine.
+    // A host may claim to have any closure that was ever built on the operator's machine.
     let built =
         operator.types("nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel").unwrap();
     let names = format!(
@@ -190,14 +192,14 @@ exec /opt/sudo "$@"
     {
         assert_says(&plan, 0, &[program]);
     }
-    // Without a prompt (`--yes`), all programs are accepted.
+    // An apply with `--yes` shows no prompt and accepts all programs.
     applies(&lab, "--host web-1");
     assert_eq!(ran().lines().count(), 2);
     let check = operator.types("rm ~/ran; nixfleet check --host web-1 && ls ~/ran").unwrap();
     assert_says(&check, 0, &["zzz"]);
 }
 
-/// A name, and a function that makes a false answer from two real ones.
+/// The name of a lie, and a function that makes a false answer from two real answers.
 type Lie = (&'static str, fn(&str, &str) -> Vec<u8>);
 
 /// Ways to falsify an answer. The first argument is the real answer, and the second is the answer to another
@@ -224,8 +226,8 @@ const LIES: [Lie; 13] = [
     ("a word", |_, _| b"ok\n2 hosts: 2 ok\n".to_vec()),
 ];
 
-/// The commands, the subcommand of the activator that answers each, and the subcommand whose answer is sent
-/// instead.
+/// Each command, the subcommand of the activator that answers it, and another subcommand, whose answer can be
+/// sent instead.
 const QUESTIONS: [(&str, &str, &str); 6] = [
     ("status", "status", "plan"),
     ("plan", "plan", "status"),
@@ -247,7 +249,7 @@ fn no_lie_is_taken_for_the_answer_to_a_question() {
     becomes(&lab, keeps);
     let files = web.files().unwrap();
     let ask = |command: &str| operator.types(&format!("nixfleet {command} --json --host web-1")).unwrap();
-    // The rollback is only previewed, and declined at the prompt.
+    // The real answers, by subcommand. The rollback is only previewed, and declined at the prompt.
     let truths: BTreeMap<&str, String> = QUESTIONS
         .iter()
         .map(|(command, answered_by, _)| {
@@ -286,7 +288,8 @@ fn no_lie_is_taken_for_the_answer_to_a_question() {
     assert_eq!(generation(web), 2);
 }
 
-/// Claims that the store has all paths already, reads the rest of the input, and then reports success.
+/// A program that answers in place of Nix and the activator. It claims that the store of the host has all
+/// paths already, reads the rest of the input, and then reports that the change succeeded.
 const CLAIMS: &str = r#"
 sub number { read(STDIN, my $bytes, 8) == 8 or exit; unpack('Q<', $bytes) }
 sub text { my $length = number(); read(STDIN, my $bytes, $length + (-$length) % 8); substr($bytes, 0, $length) }
@@ -304,7 +307,7 @@ print qq({"schema":1,"host":"$ARGV[0]","outcome":"ok","before":null,"after":{"nu
   qq("kept":[],"problem":null,"recovered":null,"durationMs":5}\n);
 "#;
 
-/// Listens on several ports, and answers on each in a way that no sshd does.
+/// A program that listens on several ports. On each port, it answers in a way in which no sshd answers.
 const DOORS: &str = r#"
 use IO::Socket::INET;
 my @doors = (
@@ -323,8 +326,8 @@ for my $door (0..$#doors) {
 open(F, '>', '/run/doors'); sleep 600;
 "#;
 
-/// The behavior of several hosts when they receive a closure and must activate it, and the texts that the
-/// problem must contain. The hosts are one machine under several addresses.
+/// For each of several hosts: its behavior when it is to receive and activate a closure, and the texts that
+/// the reported problem must contain. All these hosts are one machine with several addresses.
 const STOPS: [(&str, &[&str]); 8] = [
     // This host never reads its input.
     ("change) exec sleep 600 ;;", &["NF-301", "did not answer in time"]),
@@ -332,7 +335,7 @@ const STOPS: [(&str, &[&str]); 8] = [
     ("change) exit 0 ;;", &["NF-306"]),
     ("change) exec perl /opt/claims.pl \"$name\" \"$8\" ;;", &["NF-307", "never requested it"]),
     ("change) serves \"$@\"; printf '{\"schema\":1,\"host\"'; exec sleep 600 ;;", &["NF-301"]),
-    // This host sends the report of an earlier change when it is asked about the current one.
+    // This host sends the report of an earlier change when it is asked about the current change.
     (
         "change) serves \"$@\"; hangs_up ;; follow) report /nix/store/old; exit ;;",
         &["NF-307", "reports /nix/store/old"],
@@ -341,7 +344,7 @@ const STOPS: [(&str, &[&str]); 8] = [
     ("change) serves \"$@\"; report \"$8\"; report \"$8\"; exit 1 ;;", &["NF-307", "never requested it"]),
 ];
 
-/// Returns the program that replaces `sudo` on all of these hosts.
+/// Returns the program that replaces `sudo` on all hosts of [`STOPS`].
 fn stops() -> String {
     let case = |(number, (stops, _)): (usize, &(&str, _))| {
         format!("10.0.1.5{number}) name=liar-{number}; case $step in {stops} esac ;;\n")
@@ -434,7 +437,7 @@ fn hosts_that_stop_at_any_step_are_given_up_and_the_others_are_not() {
     }
 }
 
-/// Settings that a user may have for their own logins.
+/// SSH settings that an operator may have for logins without NixFleet.
 const LENDS: &str = "Host *
   ForwardAgent yes
   ForwardX11 yes
@@ -471,7 +474,7 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
                 nixfleet apply --yes --host web-1 --events; nixfleet history show last; nixfleet history show last --json";
     let changed = types(&format!("{{ {line}; }} | tee -a ~/events"));
     assert_says(&changed, 0, &["/etc/secret"]);
-    // The host refuses this change with the output of a validator that prints the whole file.
+    // The host refuses this change and reports the output of a validator, which prints the whole secret file.
     let tells =
         "mode = \"0600\"; validate = [ \"/bin/sh\" \"-c\" \"cat $1; cat $1 >&2; exit 1\" \"sh\" \"%s\" ];";
     operator.edits("roles/web.nix", "mode = \"0600\";", tells).unwrap();
@@ -493,14 +496,15 @@ fn nothing_of_the_operator_is_lent_or_left_open() {
     let found = found.unwrap().success().unwrap();
     assert_eq!(found.stdout, "");
 
-    // Look as another user of this machine, who may enter the home directory.
+    // Another user of the operator's machine can read none of these files, even if the home directory is
+    // open.
     let looks = "touch /home/ada/open && chmod a+rx /home/ada /home/ada/.local /home/ada/.local/state && \
                  runuser -u nobody -- find /home/ada/open /home/ada/saved.json /home/ada/.local/state/nixfleet /tmp/nixfleet-* \
                  -readable 2>/dev/null || true";
     assert_eq!(operator.guest().ask(looks).unwrap(), "/home/ada/open");
 
     // A command that `nixfleet run` starts on the host has no access to the agent, the display or a terminal.
-    // The shared connection has no forwarding either.
+    // The shared SSH connection forwards nothing either.
     let run = types(
         "nixfleet run --host web-1 -- sh -c 'env; tty; ls -d /tmp/ssh-*; ss -Hltn sport = :7777 sport = :6010; sleep 1'",
     );
@@ -571,7 +575,7 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
     assert!(silent.len() < 2, "nobody is told of it: {silent:#?}");
 }
 
-/// A flake may request settings of Nix (`nixConfig`). They are not granted here.
+/// A flake may request Nix settings in `nixConfig`. None of these settings takes effect.
 #[test]
 fn no_setting_that_a_flake_asks_for_is_granted() {
     let lab = lone("web-1");

@@ -11,7 +11,7 @@ use stage::{
     adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, lone, outcomes, outcomes_of,
 };
 
-/// Returns a lab with web-1, to which the fleet is applied.
+/// Boots a lab with web-1, and applies the fleet to web-1.
 fn web_1() -> Lab {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -24,7 +24,7 @@ fn sshd(text: &str) -> String {
     )
 }
 
-/// Returns a module that replaces the operator's key by another one.
+/// Returns the text of a module that replaces the operator's key with another key.
 fn keys(owner: &str) -> String {
     format!(
         r#"nixfleet.files."/home/deploy/.ssh/authorized_keys" = {{
@@ -80,7 +80,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
         operator.resets_fleet().unwrap();
     }
 
-    // The same applies to a fleet that logs in as root, or with an account that NixFleet created.
+    // Such changes are refused too if the fleet logs in as root, or with an account that NixFleet created.
     let roots =
         "install -d -m 700 /root/.ssh && tee /root/.ssh/authorized_keys < /home/deploy/.ssh/authorized_keys";
     let key = web.ask(roots).unwrap();
@@ -149,7 +149,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
   };"#,
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // An unrelated directory is removed and restored, with owners, modes and names.
+    // A directory that logins do not need is removed, and restored with its owners, modes and names.
     let stands = "mkdir -p /etc/ssh/spare && echo note > /etc/ssh/spare/note && chmod 711 /etc/ssh/spare &&
         ln /etc/ssh/spare/note /etc/ssh/spare/other && ln -s note /etc/ssh/spare/link";
     let looks = "find /etc/ssh/spare -printf '%i %p %m %U %T@ %l\\n'";
@@ -163,13 +163,14 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     assert!(!web.files().unwrap().exists("/etc/ssh/spare"));
-    // A package manager would create the directory again.
+    // The directory exists again, as if a package manager had created it. The next apply removes it again.
     web.ask("mkdir /etc/ssh/spare && echo again > /etc/ssh/spare/note").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     lab.operator().unwrap().types("nixfleet rollback --yes --host web-1").unwrap().success().unwrap();
     assert_eq!(web.ask(looks).unwrap(), before);
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // If one of two keys is removed, the other one still works.
+    // The operator's key is in this file and also declared in the fleet. Without the file's content, the
+    // operator can still log in.
     web.ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
 }
@@ -183,7 +184,7 @@ fn a_rollback_that_takes_the_way_in_is_refused() {
         r#"nixfleet.files."/etc/sudoers.d/operators" = { text = "deploy ALL=(ALL) NOPASSWD: ALL\n"; mode = "0440"; };"#,
     );
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    // The sudo rule that existed before NixFleet is removed, so only the managed rule is left.
+    // The sudo rule that existed before NixFleet is removed, so only the rule that NixFleet manages is left.
     web.ask("rm /etc/sudoers.d/deploy").unwrap();
     assert_refuses(&lab, "rollback", "NF-416", &["can no longer become root without a password"]);
 }

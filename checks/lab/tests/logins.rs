@@ -12,13 +12,14 @@ use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 use stage::{adds, applies, assert_says, lone, outcomes, outcomes_of};
 
-/// Runs a line as `ada` over a new connection, because sshd looks up the account at login.
+/// Runs a line as `ada` after the shared SSH connections are closed. A new connection is needed, because sshd
+/// reads the account only at login.
 fn types(lab: &Lab, line: &str) -> Finished {
     let fresh = "for socket in /tmp/nixfleet-*/*; do ssh -O exit -S \"$socket\" x 2>/dev/null; done";
     lab.operator().unwrap().types(&format!("{fresh}\n{line}")).unwrap()
 }
 
-/// Returns the result of web-1.
+/// Returns the result of web-1 from the JSON document that a command printed.
 fn host(finished: &Finished) -> Value {
     let mut document: Value = serde_json::from_str(&finished.stdout).expect(&finished.stdout);
     document["hosts"][0].take()
@@ -57,7 +58,7 @@ fn every_login_is_used_or_refused_with_its_cause() {
         assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]), "{shell}");
         assert_says(&types(&lab, "nixfleet status --host web-1"), 0, &["web-1"]);
     }
-    // A restricted shell may only run the programs that its owner has chosen.
+    // This restricted shell (rbash) can run only the programs in `/home/deploy/bin`, and `sh` is not there.
     web.ask("echo 'PATH=/home/deploy/bin' > /home/deploy/.bashrc").unwrap();
     assert_no_plan(&lab, "NF-307", &["rbash", "sh: command not found", "usermod --shell /bin/bash deploy"]);
     web.ask("rm /home/deploy/.bashrc").unwrap();
@@ -68,7 +69,7 @@ fn every_login_is_used_or_refused_with_its_cause() {
     }
     web.ask("usermod --shell /bin/bash deploy").unwrap();
 
-    // A start-up file that prints output does no harm. One that reads input is reported.
+    // A start-up file that prints output does no harm. A start-up file that reads input is reported.
     web.ask("printf '%s\\n' 'echo Welcome; printf \"no newline\"; echo oops >&2' > /home/deploy/.bashrc")
         .unwrap();
     let finished = types(&lab, "nixfleet run --json --host web-1 -- echo hi");
@@ -82,7 +83,7 @@ fn every_login_is_used_or_refused_with_its_cause() {
     assert_eq!(host(&finished)["problem"]["code"], "NF-307", "{finished}");
     web.ask("rm /home/deploy/.bashrc").unwrap();
 
-    // An error of sudo is reported with its correction.
+    // An error of sudo is reported with a way to correct it.
     let rules = "/etc/sudoers.d/deploy";
     let whole = "deploy ALL=(ALL:ALL) NOPASSWD: ALL";
     let cases = [
@@ -102,13 +103,13 @@ fn every_login_is_used_or_refused_with_its_cause() {
         web.ask(&format!("{heals}; echo '{whole}' > {rules}; chmod 0440 {rules}")).unwrap();
     }
 
-    // An unresolvable host name only causes a warning of sudo.
+    // If the host cannot resolve its own name, sudo prints a warning. The plan works all the same.
     web.ask("hostname nobody-knows").unwrap();
     let finished = types(&lab, "nixfleet plan --json --host web-1");
     assert_eq!(host(&finished)["outcome"], "unchanged", "{finished}");
 }
 
-/// Returns a unit that blocks logins of all users except root for `seconds` seconds.
+/// Returns Nix code for a unit whose start blocks logins of all users except root for `seconds` seconds.
 fn shuts(version: u32, seconds: u32) -> String {
     let script = format!(
         "echo nobody comes in > /etc/nologin; : {version}; systemd-run --quiet --on-active={seconds} \

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stage::role::Stage;
 use stage::{assert_says, outcomes, outcomes_of};
 
-/// Compiles the aliases, unless one of them is wrong, and records that it ran.
+/// A script that compiles `/etc/aliases`, unless an alias is wrong, and records each of its runs.
 const MAKE: &str = "#!/bin/sh
 set -eu
 echo ran >> /run/made
@@ -45,7 +45,7 @@ fn role(text: &str, more: &Value) -> Value {
     json!({ "files": files, "systemd": { "units": { "mail.service": mail() } } })
 }
 
-/// Returns how often the command has run since the last call.
+/// Returns how often the command has run since the last call of this function.
 fn runs(stage: &Stage) -> usize {
     stage.web().ask("cat /run/made 2>/dev/null || true; rm -f /run/made").unwrap().lines().count()
 }
@@ -72,7 +72,7 @@ fn a_command_of_a_changed_file_runs_once_between_the_files_and_the_units() {
     stage.types("nixfleet rollback --yes --host web-1").success().unwrap();
     assert_eq!((runs(&stage), stage.web().ask("cat /run/mail/in-force").unwrap().as_str()), (1, "one"));
 
-    // If the source file is removed, so is the compiled file.
+    // If the source file is removed, the command removes the compiled file.
     stage.declares(&json!({
         "files": { "/usr/local/bin/make-aliases": { "text": MAKE, "mode": "0755" } },
     }));
@@ -106,7 +106,7 @@ fn a_command_that_fails_undoes_the_change_and_runs_again_with_the_files_as_they_
     assert_eq!(runs(&stage), 2, "there and back");
     assert_eq!(stage.web().ask("cat /run/mail/in-force").unwrap(), "one");
 
-    // A command that fails during the undo does not prevent it, and is reported.
+    // A command that fails while a change is undone does not stop the undo, and its failure is reported.
     stage.declares(&role(
         "one\n",
         &json!({ "/etc/odd": { "text": "1", "onChange": ["/usr/bin/test", "-e", "/run/odd"] } }),
@@ -143,8 +143,8 @@ fn a_program_that_is_nowhere_is_known_before() {
         assert_says(&plan, 2, &["NF-422", program, saying, option]);
         stage.fails("blocked", "NF-422", &[program]);
     }
-    // A program that is part of the change exists in time. If the program is removed with its file, the
-    // command need not run.
+    // A program that the same change installs exists in time. If the program is removed together with the
+    // file that names it, the command does not run.
     named(&["/srv/make"], &json!({ "/srv/make": { "text": "#!/bin/sh\n", "mode": "0755" } }));
     stage.applies();
     named(&["/srv/make", "again"], &json!({}));
@@ -155,7 +155,7 @@ fn a_program_that_is_nowhere_is_known_before() {
     stage.applies();
 }
 
-/// A rollback must work even if everything else is broken.
+/// A rollback must work even if everything else is broken, so a failed command does not stop it.
 #[test]
 fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     let stage = Stage::set();
@@ -176,7 +176,8 @@ fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     assert_eq!(stage.web().ask("cat /etc/odd").unwrap(), "1");
 }
 
-/// The output of the command is shown in reports, in the history and in logs of CI.
+/// The output of a failed command is shown in reports, in the history and in logs of CI, so it must not
+/// contain secrets.
 #[test]
 fn a_command_that_fails_tells_nobody_what_only_its_owner_may_read() {
     let stage = Stage::set();

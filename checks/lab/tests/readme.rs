@@ -11,7 +11,7 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::manual::{Instruction, instructions};
 
 /// The pages with instructions. The pages of a row are followed one after the other in the same directory,
-/// because the later ones use the fleet of the first.
+/// because later pages use the fleet of the first page.
 const FOLLOWED: [&[&str]; 3] = [
     &[
         "README.md",
@@ -120,7 +120,8 @@ fn follow(pages: &[&str]) {
     }
 }
 
-/// Runs an instruction for a clone with `make --dry-run`.
+/// Tries an instruction that is meant for a clone of this repository, with `make --dry-run` in place of
+/// `make`.
 fn try_in_clone(page: &str, instruction: &Instruction) {
     let Instruction::TypeInClone(line) = instruction else { return };
     let dry = line.replacen("make ", "make --dry-run ", 1);

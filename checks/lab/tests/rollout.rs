@@ -1,5 +1,5 @@
-//! Tests rollouts to sixteen hosts: waves, a stop after a failure, a resume, a rollback, and the limit of
-//! databases that may be down at once.
+//! Tests rollouts to sixteen hosts: waves, a stop after a failure, a resume, a rollback, and a limit on the
+//! number of databases that are down at once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -41,8 +41,8 @@ fn everything_at_once(fleet: &Fleet16) {
     assert_eq!(document["rollout"]["end"], "complete");
 }
 
-/// First the page is wrong on every host, which only the health check detects. Then the service exits with 1.
-/// Each mistake reaches only one host.
+/// The first bad generation serves a wrong page, which only the health check detects. The second has a
+/// service that exits with 1. Each of them reaches only one host, the canary.
 fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
     fleet.releases("2");
     fleet.edits("page = \"ready\"", "page = \"out of order\"");
@@ -78,7 +78,7 @@ fn reaches_exactly_the_canary(fleet: &Fleet16, code: &str, sayings: &[&str]) {
     assert!(fleet.host("web-01").unit("app.service").unwrap().active == "active");
     for (host, before) in [web, db].into_iter().zip(before) {
         let difference = before.difference(&Snapshot::take(host).unwrap());
-        // Closures may be copied in advance.
+        // New store paths are allowed, because closures may be copied in advance.
         let touched: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
         assert!(touched.is_empty(), "{} is not as it was:\n{}", host.name(), touched.join("\n"));
     }
@@ -132,7 +132,7 @@ fn a_paused_rollout_goes_on_where_it_stopped(fleet: &Fleet16, rollout: &str) {
     assert_says(&again, 1, &["NF-104", "the rollout has nothing left to do", "it is complete"]);
 }
 
-/// One host has been rolled back individually before.
+/// One host is rolled back on its own before all hosts of the rollout are.
 fn a_whole_rollout_can_be_taken_back(fleet: &Fleet16, rollout: &str) {
     assert_says(&fleet.types("rollback --yes --host web-05"), 0, &["1 ok"]);
     let (finished, document) = fleet.json(&format!("rollback --yes --rollout {rollout}"));
@@ -162,8 +162,8 @@ fn never_are_two_databases_down_at_once(fleet: &Fleet16) {
     }
 }
 
-/// While one database is changed, a second operator applies to it, and another database loses power. The
-/// number of databases that are down decides whether the rollout may continue.
+/// While one database host is being changed, a second operator tries to apply to that host, and another
+/// database host loses power. The number of databases that are down decides whether the rollout may continue.
 fn a_host_that_dies_uses_up_the_budget(fleet: &Fleet16) {
     fleet.releases("5");
     fleet.host("db-01").ask("touch /run/held").unwrap();

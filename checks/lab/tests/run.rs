@@ -46,7 +46,7 @@ fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
     for host in hosts(&lab, "seq 400000 | nixfleet run --stdin --tag web --json -- sha256sum") {
         assert_eq!(host["run"]["stdout"], sum.as_str());
     }
-    // The hosts run one after the other. The later ones receive the complete input too.
+    // The hosts run the command one after the other. Each of them receives the complete input.
     for host in hosts(
         &lab,
         "seq 400000 > numbers; nixfleet run --stdin --tag web --json --parallel 1 -- sha256sum < numbers",
@@ -54,8 +54,8 @@ fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
         assert_eq!(host["run"]["stdout"], sum.as_str());
     }
 
-    // A command that does not read its input does not wait for it, and does not consume the input of a shell
-    // loop.
+    // If the command on the host reads no input, `nixfleet run` does not wait for input, and does not consume
+    // the input of a surrounding shell loop.
     let began = Instant::now();
     types(&lab, "nixfleet run --host web-1 -- true < <(exec sleep 100)").success().unwrap();
     types(&lab, "nixfleet run --tag web -- true < <(exec sleep 100)").success().unwrap();

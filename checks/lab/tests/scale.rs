@@ -12,7 +12,7 @@ use nixfleet_lab::simulation::{Noted, STATE, Simulation};
 use serde_json::Value;
 
 const HOSTS: usize = 120;
-/// The number of databases that the fleet allows to be down.
+/// The number of databases that the fleet allows to be down at once.
 const DATABASES_DOWN: usize = 2;
 const AT_ONCE: usize = 16;
 
@@ -34,7 +34,7 @@ fn a_change_goes_through_many_hosts() {
 }
 
 fn nixfleet(fleet: &Simulation, words: &str) -> (Finished, Value) {
-    // SIGHUP may be ignored if the tests run without a terminal.
+    // `env` restores the default effect of SIGHUP, which may be ignored if the tests run without a terminal.
     let line = format!("env --default-signal=HUP nixfleet {words} --json");
     let finished = fleet.script(&line).unwrap().run().unwrap();
     let document = serde_json::from_str(&finished.stdout);
@@ -60,7 +60,8 @@ fn begun_in(log: &[Noted]) -> BTreeSet<&str> {
     log.iter().filter(|noted| noted.what == "apply" && noted.began).map(|noted| noted.host.as_str()).collect()
 }
 
-/// Returns the maximum number of the given hosts on which an apply ran at once.
+/// Returns the maximum number of hosts on which an apply ran at the same time. Only hosts for which `counts`
+/// returns true are counted.
 fn most_at_once(log: &[Noted], counts: impl Fn(&str) -> bool) -> usize {
     let mut running = BTreeSet::new();
     let applies = log.iter().filter(|noted| noted.what == "apply" && counts(&noted.host));
@@ -75,7 +76,7 @@ fn most_at_once(log: &[Noted], counts: impl Fn(&str) -> bool) -> usize {
     counted.max().unwrap_or(0)
 }
 
-/// Asserts that no host was applied to before all hosts of the earlier waves had ended.
+/// Asserts that an apply began on a host only after the applies on all hosts of the earlier waves had ended.
 fn assert_in_waves(log: &[Noted], waves: &[Vec<String>]) {
     let wave = |host: &str| waves.iter().position(|wave| wave.iter().any(|each| each == host)).unwrap();
     let mut ended = vec![0; waves.len()];
@@ -95,7 +96,8 @@ fn is_database(host: &str) -> bool {
     host.ends_with('0')
 }
 
-/// There are more hosts than one call of Nix builds, so hosts are planned while others are still built.
+/// There are more hosts than one call of Nix builds. So some hosts are planned while the closures of other
+/// hosts are still being built.
 fn hosts_are_asked_while_others_are_built(fleet: &Simulation) {
     let plan = fleet.script("nixfleet plan --events").unwrap().run().unwrap().success().unwrap();
     let events: Vec<Value> = plan.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -151,8 +153,8 @@ fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
     assert!(waves[..2].iter().flatten().all(|host| ended[host] == "ok"));
     assert!(waves[3].iter().all(|host| ended[host] == "deferred"));
     let begun = begun_in(&log);
-    // The command receives the result a moment after the host has ended. Hosts that have started by then
-    // continue to their end.
+    // The command receives the failure a moment after the apply on the broken host has ended. Other hosts
+    // that have begun by then complete their change.
     let end =
         log.iter().position(|noted| noted.what == "apply" && !noted.began && noted.host == *broken).unwrap();
     let after = begun_in(&log[end..]);
@@ -174,8 +176,8 @@ fn one_failure_stops_the_rollout_in_its_wave(fleet: &Simulation) {
     assert!(!fleet.operator().unwrap().sh(&roots).unwrap().ok(), "the roots are still there");
 }
 
-/// Simulates a command that was killed after a host had changed and before this was recorded, by deleting
-/// these lines from the record.
+/// Simulates a command that was killed after a host had changed and before the change was recorded. For this,
+/// the lines about the end of the host and of the rollout are deleted from the record.
 fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
     fleet.releases(3).unwrap();
     let (finished, document) = nixfleet(fleet, "apply --yes --tag db --strategy all-at-once");
@@ -195,7 +197,7 @@ fn a_host_tells_what_nobody_wrote_down(fleet: &Simulation) {
     let asked: Vec<&str> = log.iter().filter(|noted| noted.began).map(|noted| noted.what.as_str()).collect();
     assert_eq!(asked, ["plan", "status"]);
 
-    // So this host is rolled back with the others, and then nothing is left to do.
+    // A rollback of the rollout includes this host. After that, nothing is left to resume or to roll back.
     let (finished, document) = nixfleet(fleet, &format!("rollback --yes --rollout {rollout}"));
     assert!(finished.ok(), "{}", finished.stderr);
     assert_eq!(outcomes(&document).len(), HOSTS / 10);
@@ -221,7 +223,8 @@ fn a_rollout_that_changed_nothing_is_over(fleet: &Simulation) {
     }
 }
 
-/// The generation in a paused rollout is older than the one that the host received since.
+/// A host has received a newer generation since the rollout was paused. The resumed rollout does not replace
+/// that generation with its own, older one.
 fn a_host_that_has_moved_on_is_not_put_back(fleet: &Simulation) {
     let both = "apply --yes --host host-0110 --host host-0111 --parallel 1";
     fleet.releases(4).unwrap();
@@ -246,7 +249,8 @@ fn a_host_that_has_moved_on_is_not_put_back(fleet: &Simulation) {
 /// The number of hosts that are paused in the middle of a change.
 const HELD: usize = 4;
 
-/// Applies to many hosts, calls `act` while the first few are paused, and lets these continue.
+/// Runs an apply to many hosts, calls `act` while the first hosts are paused in the middle of their change,
+/// and then lets these hosts continue.
 fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished, Value) {
     fleet.releases(revision).unwrap();
     let held: Vec<String> = (1..=HELD).map(|number| format!("host-{number:04}")).collect();
@@ -274,8 +278,8 @@ fn interrupted(fleet: &Simulation, revision: usize, act: impl Fn()) -> (Finished
     typed
 }
 
-/// No further host is started, and those that have started complete their change. A closed terminal may send
-/// the signal more than once.
+/// After the signal, no further host is begun, and the hosts that have begun complete their change. A closed
+/// terminal may send SIGHUP more than once.
 fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
     for (revision, signals) in [(4, ["INT"].as_slice()), (5, &["HUP"; 3])] {
         let (finished, document) = interrupted(fleet, revision, || {
@@ -292,14 +296,14 @@ fn an_interrupt_lets_those_end_that_have_begun(fleet: &Simulation) {
     }
 }
 
-/// The command ends at once. The hosts that were being changed complete the change on their own, and do not
-/// block the next apply.
+/// After two signals, the command ends at once. The hosts that were being changed complete the change on
+/// their own, and do not block the next apply.
 fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     let operator = fleet.operator().unwrap();
     let (finished, document) = interrupted(fleet, 6, || {
         let running = || Ok(operator.sh("pidof nixfleet")?.ok());
-        // The second signal has an effect only after the command has handled the first, which cannot be
-        // observed from outside.
+        // The second signal has an effect only after the command has handled the first signal. That cannot be
+        // observed from outside, so signals are sent until the command has ended.
         let gone = || {
             operator.sh("kill -INT $(pidof nixfleet)")?;
             running().map(|running| !running)
@@ -322,8 +326,8 @@ fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
     }
 }
 
-/// One host is still being changed when the command is killed. The rollout is then not complete, and this
-/// host is rolled back with the others.
+/// A host is still being changed when the command is killed. The resumed rollout does not count as complete
+/// before that host has ended, and a rollback of the rollout includes the host.
 fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
     fleet.releases(7).unwrap();
     fleet.touch("host-0002", "/etc/held").unwrap();
@@ -357,7 +361,7 @@ fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
     wait_until("it has changed", Duration::from_secs(60), || Ok(fleet.revision("host-0002")? == Some(7)))
         .unwrap();
     let returns = || {
-        // The host may still be cleaning up.
+        // This fails as long as the host is still cleaning up.
         let (finished, document) = nixfleet(fleet, &back);
         Ok(finished.ok() && outcomes(&document)["host-0002"] == "ok")
     };

@@ -1,5 +1,5 @@
-//! Tests of the package in the operator's shells: real bash, fish and zsh complete names of the fleet, and
-//! `man` shows a page for each command.
+//! Tests of NixFleet's Nix package in the operator's shells: real bash, fish and zsh complete names of the
+//! fleet, and `man` shows a page for each command.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,7 +23,8 @@ struct Ada<'a> {
 }
 
 impl Ada<'_> {
-    /// Runs a line and returns its standard output. It must succeed, and print nothing to standard error.
+    /// Runs a line and returns its standard output. The line must succeed, and print nothing to standard
+    /// error.
     #[track_caller]
     fn types(&self, line: &str) -> String {
         let profile = format!(
@@ -72,7 +73,7 @@ fn words<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// Applies the first generation to a host, and builds the package as the flake defines it.
+/// Applies the first generation to web-1, and builds the package that NixFleet's own flake defines.
 fn installed(lab: &Lab) -> Ada<'_> {
     assert_eq!(applies(lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     let build = "nix build --no-link --print-out-paths --no-write-lock-file --override-input nixpkgs path:/srv/nixpkgs \
@@ -102,7 +103,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
         ("nixfleet rollback --rollout ", rollout),
         ("nixfleet apply --dry", "--dry-run"),
         ("nixfleet ", COMMANDS),
-        // These commands are hidden.
+        // These lines begin the names of hidden commands, which no shell offers.
         ("nixfleet ma", ""),
         ("nixfleet doc", ""),
         ("nixfleet __", ""),
@@ -111,7 +112,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
     ] {
         assert_eq!(ada.fish(line), offered, "fish: {line}");
         assert_eq!(ada.zsh(line).1, offered, "zsh: {line}");
-        // bash itself completes file names.
+        // bash completes file names by itself, without the package.
         if !line.contains("--plan") {
             assert_eq!(ada.bash(line), offered, "bash: {line}");
         }
@@ -149,7 +150,7 @@ fn what_is_typed_may_be_quoted(ada: &Ada<'_>) {
 fn every_command_has_a_page(ada: &Ada<'_>) {
     let pages = ada.types("ls ${PATH%%/bin:*}/share/man/man1");
     let pages: BTreeSet<&str> = pages.lines().filter_map(|page| page.strip_suffix(".1")).collect();
-    // `help` has no page.
+    // The command `help` has no manual page.
     for command in COMMANDS.split(' ').filter(|command| *command != "help") {
         assert!(pages.contains(format!("nixfleet-{command}").as_str()), "{command}: {pages:?}");
     }
@@ -157,7 +158,8 @@ fn every_command_has_a_page(ada: &Ada<'_>) {
         assert!(pages.contains(page), "{page}: {pages:?}");
     }
     for page in pages {
-        // The page is found by its name, and warnings of groff are printed to standard error.
+        // `man` finds the page by its name. If groff printed a warning to standard error, the test would
+        // fail.
         let shown = ada.types(&format!("MANWIDTH=100 LC_ALL=C.UTF-8 man --warnings=w {page} | cat"));
         for saying in ["NAME", "SYNOPSIS", page] {
             assert!(shown.contains(saying), "{page} has no `{saying}`:\n{shown}");

@@ -18,7 +18,7 @@ use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of}
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Returns a lab with web-1, to which the fleet is applied, and a snapshot of the host.
+/// Boots a lab with web-1, and applies the fleet to web-1. Returns the lab and a snapshot of the host.
 fn converged() -> (Lab, Snapshot) {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -49,7 +49,8 @@ fn adds_a_gate(lab: &Lab) {
     lab.operator().unwrap().edits("roles/web.nix", "message = \"hello\"", "message = \"new\"").unwrap();
 }
 
-/// Adds a unit that runs one command when it starts and its reverse when it stops.
+/// Adds a unit that runs the command `start` when it starts, and the command `stop`, which undoes the first
+/// command, when it stops.
 fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
     adds(
         lab,
@@ -68,7 +69,7 @@ fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
     );
 }
 
-/// Adds a configuration with which sshd does not listen on port 22.
+/// Adds a configuration with which sshd no longer listens on port 22.
 fn adds_a_broken_sshd(lab: &Lab) {
     adds(
         lab,
@@ -94,9 +95,9 @@ fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finishe
     })
 }
 
-/// A script that succeeds while the unit that waits for the pipe is starting. The next script succeeds while
-/// the run waits for the confirmation.
+/// A script that succeeds while the unit that waits for the pipe is starting.
 const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
+/// A script that succeeds while the run waits for the confirmation of its change.
 const IN_THE_WINDOW: &str = "grep -L outcome $(grep -l awaitingConfirm /run/nixfleet/*.jsonl) | grep .";
 
 /// Records that a promise was kept. The row of the test in docs/internals/reliability.md must match.

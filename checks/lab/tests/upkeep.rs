@@ -1,4 +1,4 @@
-//! Tests that unneeded data on a host can be removed, and that rollbacks still work.
+//! Tests of the removal of data that a host no longer needs. Rollbacks must still work afterwards.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -78,7 +78,7 @@ fn generations_go_as_they_were_shown(stage: &Stage) {
     let again = stage.types("nixfleet gc --host web-1 --keep 1 --yes");
     assert_says(&again, 0, &["nothing", "1 unchanged"]);
 
-    // The previous and the pinned generation are complete.
+    // The previous generation and the pinned generation are still complete, so rollbacks to them succeed.
     for to in ["previous", "2"] {
         stage.types(&format!("nixfleet rollback --host web-1 --to {to} --yes")).success().unwrap();
     }

@@ -1,5 +1,5 @@
-//! Tests of changes that a host refuses before it is changed: the host is the wrong one, or its own tools
-//! reject a file or a unit.
+//! Tests of changes that a host refuses before it is changed: the plan is for another host, or the host's own
+//! tools reject a file or a unit.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use stage::{
     generation, lone, outcomes, outcomes_of, snapshots,
 };
 
-/// Swaps two addresses in the inventory, so that each of the two hosts is mistaken for the other.
+/// Swaps two addresses in the inventory, so that web-1 is mistaken for web-2, and web-2 for web-1.
 fn swaps_addresses(lab: &Lab) {
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "addr = \"web-1\";", "addr = \"web-?\";").unwrap();
@@ -43,13 +43,13 @@ fn a_host_is_not_taken_for_another_one() {
     assert_eq!(applies(&lab, "--tag web --force host-name"), outcomes_of([("web-1", "ok"), ("web-2", "ok")]));
     assert_eq!(lab.guest("web-2").unwrap().ask("cat /etc/motd").unwrap(), "This is web-1, a web server.");
     assert_eq!(applies(&lab, "--tag web"), outcomes_of([("web-1", "unchanged"), ("web-2", "unchanged")]));
-    // The previous generation has the host's own name.
+    // A rollback needs no `--force`, because the previous generation was made for this host.
     let (finished, _) = operator.types_for_json("nixfleet rollback --yes --json --tag web").unwrap();
     assert!(finished.ok(), "{finished}");
     assert_eq!(lab.guest("web-2").unwrap().ask("cat /etc/motd").unwrap(), "This is web-2, a web server.");
 }
 
-/// Returns a lab with web-1, to which the fleet is applied.
+/// Boots a lab with web-1, and applies the fleet to web-1.
 fn web_1() -> Lab {
     let lab = lone("web-1");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -74,7 +74,7 @@ fn rules_that_sudo_cannot_read_are_refused() {
             r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL NOPASSWD: ALL\n"; mode = "0440"; };"#,
             &["sudo refused", "/etc/sudoers.d/web", "syntax error"],
         ),
-        // This rule is valid, but its mode is not.
+        // This rule is valid, but the mode of its file is not.
         (
             r#"nixfleet.files."/etc/sudoers.d/web" = { text = "web ALL=(ALL) NOPASSWD: ALL\n"; mode = "0666"; };"#,
             &["sudo refused", "/etc/sudoers.d/web", "0440"],
@@ -156,7 +156,7 @@ fn what_is_right_passes_and_what_should_not_be_verified_too() {
     let (finished, document) = operator.types_for_json("nixfleet apply --yes --json --host web-1").unwrap();
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
     assert_eq!(document["hosts"][0]["report"].get("notes"), None, "{finished}");
-    // The preview is removed.
+    // The mounts of the preview, in which the files were checked, are removed.
     assert_eq!(web.ask("grep -c nixfleet-preview /proc/self/mounts || true").unwrap(), "0");
 }
 
@@ -274,7 +274,7 @@ fn what_others_may_not_read_is_in_no_plan() {
     adds(&lab, &file("password=hunter1", "0600"));
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     operator.resets_fleet().unwrap();
-    // The previous content is private even if the new content is not.
+    // The previous content stays private, even if the new content is public.
     shows("public", "0644");
     adds(&lab, &file("password=hunter2", "0600"));
     for line in ["--json", "--events", "--out /tmp/plan", "| cat"] {
@@ -285,7 +285,7 @@ fn what_others_may_not_read_is_in_no_plan() {
     assert_says(&operator.types(on_a_terminal).unwrap(), 0, &["password=hunter1", "password=hunter2"]);
     operator.resets_fleet().unwrap();
 
-    // The content is not in the output of a validator that rejects it either.
+    // If a validator rejects the content and prints it, the content is not shown either.
     let said = r#"{ text = "password=wrong-hunter3\n"; mode = "0640"; validate = [ "/bin/sh" "-c" "cat %s >&2; exit 1" ]; }"#;
     adds(&lab, &format!(r#"nixfleet.files."/etc/web/secret.env" = {said};"#));
     for line in ["plan", "plan --json", "apply --yes --no-validate"] {
@@ -301,8 +301,8 @@ fn what_others_may_not_read_is_in_no_plan() {
     assert_eq!(web.ask("cat /etc/web/secret.env").unwrap(), "password=hunter1");
 }
 
-/// Returns a module with a user, and with a file of that user which a script must accept. The script receives
-/// the file as `$1`.
+/// Returns Nix code for a user, and for a file of that user, which a script must accept. The script receives
+/// the path of the file as `$1`.
 fn newcomer(name: &str, script: &str) -> String {
     format!(
         r#"
@@ -331,7 +331,7 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
     };
     refuses("one", "echo I will not >&2; exit 1", &["/etc/one.conf", "I will not", "nothing was changed"]);
 
-    // The command sees the account before it is created.
+    // The validating command sees the new account before the account is really created.
     let closed = r#"test $(stat -c %u:%g:%a $1) = 0:0:600 && grep -q for $1"#;
     adds(&lab, &newcomer("two", &format!("id -nG two | grep -qw adm && {closed}")));
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -340,8 +340,8 @@ fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
     assert_eq!(web.ask("grep -c nixfleet-preview /proc/self/mounts || true").unwrap(), "0");
     operator.resets_fleet().unwrap();
 
-    // If the command cannot see the new accounts, this is reported, whether it is the cause of a failure or
-    // not.
+    // Without `unshare`, the validating command cannot see the new accounts. This is reported, whether the
+    // command fails or succeeds.
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
     let unseen = "did not see the new accounts";
     adds(&lab, &newcomer("three", "id three"));

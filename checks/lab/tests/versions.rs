@@ -1,6 +1,7 @@
-//! Tests of hosts with different versions of NixFleet. A host of the first version is upgraded to the current
-//! version, rolled back to a generation of the first version, interrupted there, and changed again. The
-//! command line of the first version refuses to change a host of the current version.
+//! Tests of hosts with different versions of NixFleet. A host with the first version is upgraded to the
+//! current version, and rolled back to a generation that the first version made. Changes from there are
+//! interrupted, and then the host is upgraded again. The command line of the first version refuses to change
+//! a host with the current version.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -26,7 +27,7 @@ use stage::{assert_says, generation, lone, outcomes, outcomes_of};
 const LIMIT: Duration = Duration::from_secs(120);
 const LINK: &str = "/nix/var/nix/profiles/nixfleet/activator";
 
-/// One host, and an operator who has both the first and the current version of NixFleet.
+/// One host, and an operator who has the first version and the current version of NixFleet.
 struct Story {
     lab: Lab,
 }
@@ -65,7 +66,7 @@ impl Story {
         self.lab.guest("web-1").unwrap()
     }
 
-    /// Switches the operator to the other version.
+    /// Switches the operator between the first and the current version of NixFleet.
     fn changes_version(&self) {
         let swap = "cd /srv && for name in nixfleet prebuilt; do
             mv $name other && mv first/$name $name && mv other first/$name; done; rm -f /home/ada/fleet/flake.lock";
@@ -103,7 +104,7 @@ impl Story {
         document
     }
 
-    /// Asserts that the host is in this generation, reports it, and has no drift.
+    /// Asserts that the host is in this generation and without drift, and that its status says so.
     #[track_caller]
     fn stands(&self, number: u64, message: &str) {
         assert_eq!(generation(self.web()), number);
@@ -115,8 +116,8 @@ impl Story {
         assert!(page.stdout.starts_with(&format!("{message} from web-1")), "{page}");
     }
 
-    /// Asserts that the activator of the host is the current version, and that its recovery unit uses the
-    /// link to it.
+    /// Asserts that the activator of the host is the current version, and that the recovery unit of the host
+    /// uses the link to the activator.
     #[track_caller]
     fn has_todays_activator(&self) {
         let machine = self.operator().guest();
@@ -141,14 +142,15 @@ impl Story {
         });
         assert_says(&finished, 2, &["rolled-back", "NF-414"]);
         let difference = before.difference(&Snapshot::take(self.web()).unwrap());
-        // The recovery activator stays, even if the change that installed it was undone.
+        // The current activator stays on the host for recoveries, although the change that installed it was
+        // undone.
         let stays = |line: &&str| line.starts_with("+ store ") || line.starts_with(&format!("+ {LINK}: "));
         let difference: Vec<&str> = difference.lines().filter(|line| !stays(line)).collect();
         assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
     }
 }
 
-/// The waiting unit in the role, which can be removed again.
+/// The unit that waits for the pipe, as Nix code in the role. [`Gate::goes`] removes it.
 struct Gate<'s> {
     story: &'s Story,
     text: &'static str,
@@ -172,7 +174,7 @@ fn versions_of_nixfleet_mix() {
     story.says("two");
     story.ends("apply --yes", "ok");
 
-    // The current command line works with this host unchanged.
+    // The current command line works with this host, which still has only the first version.
     story.changes_version();
     story.stands(2, "two");
     story.ends("plan", "ok");
@@ -195,8 +197,8 @@ fn versions_of_nixfleet_mix() {
     story.stands(3, "three");
     story.has_todays_activator();
 
-    // The rollback crosses the upgrade. The generation is one of the first version, and the activator stays
-    // the current one.
+    // This rollback leads to a generation that the first version made. The activator on the host stays the
+    // current version.
     story.ends("rollback --yes --to 2", "ok");
     story.stands(2, "two");
     story.has_todays_activator();
@@ -222,7 +224,7 @@ fn versions_of_nixfleet_mix() {
     story.stands(3, "three");
     story.has_todays_activator();
 
-    // The command line of the first version can read the host, and refuses to change it.
+    // The command line of the first version can read the status of the host, and refuses to change the host.
     story.changes_version();
     story.stands(3, "three");
     let before = Snapshot::take(web).unwrap();
@@ -236,7 +238,7 @@ fn versions_of_nixfleet_mix() {
     }
     let difference = before.difference(&Snapshot::take(web).unwrap());
     assert!(difference.lines().all(|line| line.starts_with("+ store ")), "{difference}");
-    // The rollback uses the activator of the host.
+    // A rollback works, because it uses the activator that is on the host.
     story.ends("rollback --yes --to 2", "ok");
     story.changes_version();
     story.stands(2, "two");
@@ -245,7 +247,8 @@ fn versions_of_nixfleet_mix() {
     trees_of_the_first_are_read(web);
 }
 
-/// Either the link to the activator is deleted, or its target is.
+/// The first loss is that the link to the activator is deleted. The second is that the link points to a
+/// missing file.
 #[test]
 fn a_host_that_lost_its_activator_goes_by_that_of_its_generation() {
     let stage = Stage::set();
@@ -270,7 +273,7 @@ fn kill_activator(host: &Guest) {
     host.ask(&format!("kill -KILL $(systemctl show --value -p MainPID {unit})")).unwrap();
 }
 
-/// Replaces the inode numbers in a journal by those of the unpacked tree.
+/// A script that replaces the inode numbers in a journal with the inode numbers of the unpacked files.
 const RENUMBER: &str = r#"
 import json, os
 path = "/var/tmp/first/var/lib/nixfleet/journal.json"
@@ -281,7 +284,7 @@ for facts, step in ((operation["facts"], operation["step"]) for operation in jou
 json.dump(journal, open(path, "w"))
 "#;
 
-/// A copy of the files of a host of the first version.
+/// A host on which a saved copy of the files of another host, which had the first version, is unpacked.
 struct Tree<'h>(&'h Guest);
 
 impl<'h> Tree<'h> {
@@ -318,7 +321,8 @@ impl<'h> Tree<'h> {
     }
 }
 
-/// Tests saved copies of hosts of the first version: their recorded state is read, migrated, and rolled back.
+/// Tests the current activator on saved files of hosts with the first version. It reads and migrates their
+/// recorded state, rolls back, and recovers from an interrupted change.
 fn trees_of_the_first_are_read(host: &Guest) {
     let tree = Tree::unpack(host, "host");
     let before = tree.files();

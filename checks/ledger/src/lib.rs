@@ -1,5 +1,5 @@
-//! The table in docs/internals/reliability.md. Each row is about a test of a promise, which compares the row
-//! with its actual measurements.
+//! Maintains the table in docs/internals/reliability.md. Each row belongs to a test of one promise. The test
+//! compares the row with what it really measured.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -11,14 +11,15 @@ use rustix::fs::{FlockOperation, flock};
 pub const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/internals/reliability.md");
 /// The line above the first row of the table.
 pub const HEAD: &str = "| --- | --- | --- | --- |";
-/// Maximum number of failures that are listed. Further failures are only counted.
+/// The maximum number of failures that an error lists. Further failures are only counted.
 const TOLD: usize = 20;
 
-/// Records how often a test tried to break a promise, and the failures. The row of the test must contain the
-/// same values. If the environment variable `UPDATE_EXPECT` is set, the row is updated.
+/// Records how often a test tried to break a promise, and which tries succeeded (`failures`). The row of the
+/// test must contain the same values. If the environment variable `UPDATE_EXPECT` is set, the row is updated
+/// instead.
 ///
 /// # Errors
-/// A failure was recorded, the row has other values, or the page cannot be read or written.
+/// Fails if there are failures, if the row has other values, or if the page cannot be read or written.
 pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) -> Result<()> {
     ensure!(
         failures.is_empty(),
@@ -29,7 +30,7 @@ pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) -> Re
     let row = format!("| {promise} | `{test}` | {tried} | {} |", failures.len());
     let mut file =
         OpenOptions::new().read(true).write(true).open(TABLE).context("Failed to open the table")?;
-    // Tests run in parallel.
+    // Tests run in parallel, so each test locks the page while it reads and changes it.
     flock(&file, FlockOperation::LockExclusive).context("Failed to lock the table")?;
     let document = read(&mut file)?;
     if document.lines().any(|line| line == row) {
@@ -46,7 +47,7 @@ pub fn record(promise: &str, test: &str, tried: &str, failures: &[String]) -> Re
     file.write_all(with_row(&document, test, &row)?.as_bytes()).context("Failed to write the table")
 }
 
-/// Returns the page with the row of a test replaced. Rows are sorted.
+/// Returns the page with the row of a test added or replaced. The rows are sorted.
 fn with_row(document: &str, test: &str, row: &str) -> Result<String> {
     let (head, rows) = document.split_once(HEAD).context("the table has no head")?;
     let (rows, tail) = rows.trim_start().split_once("\n\n").unwrap_or((rows.trim(), ""));

@@ -44,7 +44,7 @@
         types = import ../../../lib/types/public.nix { inherit lib; };
       in
       {
-        # An option without an example and a description.
+        # An option with neither an example nor a description.
         options.own.port = lib.mkOption { type = types.port; };
         options.own.site = lib.mkOption {
           type = types.record {

@@ -1,4 +1,4 @@
-# Options of NixOS, and options that belong to a higher or lower level.
+# Options of NixOS, options of a host in a module of the inventory, and options of the inventory in a host.
 {
   network.ssh.user = "deploy";
   nixfleet.files."/etc/a".text = "x";

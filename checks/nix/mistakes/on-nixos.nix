@@ -1,4 +1,4 @@
-# Intent that cannot mean the same on NixOS.
+# An intent that cannot have the same effect on NixOS as on Ubuntu.
 {
   defaults.base = "nixos";
 

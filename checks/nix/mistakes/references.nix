@@ -9,11 +9,11 @@ in
       nixfleet.systemd.units = {
         "app.service".sections.Service.ExecStart = "${script} --verbose";
         "ssh.service".dropIns."10-limits.conf".text = "[Service]\nExecStartPre=${script}\n";
-        # This refers to the store directory, but to nothing in it.
+        # This names the store directory itself, which is no mistake.
         "other.service".sections.Unit.RequiresMountsFor = "/nix/store";
       };
       nixfleet.files."/etc/app.conf" = {
-        # The content of a file may mention a store path.
+        # It is no mistake if the content of a file mentions a store path.
         text = "see ${script}";
         validate = [
           script

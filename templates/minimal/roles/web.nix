@@ -1,11 +1,11 @@
 # The configuration of a web server. A module receives the arguments that it names: `pkgs`, `lib`, `config`,
-# `name` and `host` (this host), and `hosts`, to refer to other hosts, such as `hosts.web-1.addr`.
+# `name` and `host` for this host, and `hosts` for all hosts, as in `hosts.web-1.addr`.
 { name, pkgs, ... }:
 {
   # A system user, with a group of the same name.
   nixfleet.users.web = { };
 
-  # A file with exactly this content, mode and owner. A change of the file restarts this unit and no other.
+  # A file with exactly this content, mode and group. When it changes, only web.service is restarted.
   nixfleet.files."/etc/web/index.html" = {
     text = "hello from ${name}\n";
     mode = "0640";
@@ -13,7 +13,8 @@
     restartUnits = [ "web.service" ];
   };
 
-  # A unit, with systemd's own names. The packages that it refers to are copied to the host.
+  # A unit, in which sections and settings have systemd's own names. The packages that it refers to are copied
+  # to the host.
   nixfleet.systemd.units."web.service".sections = {
     Unit.Description = "The web server";
     Service = {

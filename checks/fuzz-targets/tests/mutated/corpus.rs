@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-/// The folder with the seeds and the dictionary.
+/// The folder that contains the folders with seeds, and the dictionary.
 pub const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
 
-/// All that mutated inputs are made of.
+/// The seeds and words from which the mutator makes inputs.
 pub struct Corpus {
     pub seeds: Vec<Vec<u8>>,
     pub words: Vec<Vec<u8>>,
 }
 
 impl Corpus {
-    /// Reads the seeds of a target and the dictionary.
+    /// Reads the seeds of a target, and the words of the dictionary.
     pub fn of(target: &str) -> Self {
         let folder = Path::new(FUZZ).join("seeds").join(target);
         let seeds = names(&folder).into_iter().map(|name| fs::read(folder.join(name)).unwrap()).collect();
@@ -23,7 +23,7 @@ impl Corpus {
     }
 }
 
-/// Returns the names of the entries of a folder, sorted.
+/// Returns the names of the entries of a folder, in sorted order.
 pub fn names(folder: &Path) -> Vec<String> {
     let entries =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -32,7 +32,7 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Reads a line of a dictionary: a word in quotes, with the escapes `\\`, `\"` and `\xAB`.
+/// Reads a line of a dictionary, a word in quotes, and resolves the escapes `\\`, `\"` and `\xAB` in it.
 fn word(line: &str) -> Vec<u8> {
     let quoted = line.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let mut bytes = quoted.unwrap_or_else(|| panic!("not a word in quotes: {line}")).bytes();

@@ -1,5 +1,5 @@
-//! Tries each fuzz target with its committed seeds, and with mutated ones. The inputs are the same in every
-//! run. `make fuzz` tries others, and follows the coverage of the code.
+//! Runs each fuzz target with its committed seeds and with mutated seeds. The inputs are the same in every
+//! run, whereas `make fuzz` tries new inputs, guided by the coverage of the code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,10 +21,10 @@ use corpus::{Corpus, FUZZ, names};
 use mutator::Mutator;
 use nixfleet_fuzz_targets::{TARGETS, Target};
 
-/// The number that the mutations begin with. Another one gives other inputs.
+/// The start value of the random numbers for the mutations. Another start value gives other inputs.
 const START: u64 = 1;
 
-/// The time after which the targets that have not ended count as hanging.
+/// If no further target ends within this time, the targets that still run count as hanging.
 const LIMIT: Duration = Duration::from_secs(600);
 
 #[test]
@@ -35,7 +35,7 @@ fn every_input_is_refused_or_harmless() {
         let (ended, input) = (ended.clone(), TriedInput::create(target.name));
         running.insert(target.name, input.path.clone());
         let run = move || ended.send((target.name, try_all(target, input)));
-        // A panic, and the end of the process for a stack overflow, are reported with the name of the thread.
+        // The target's name is the name of the thread, so it is shown with a panic or a stack overflow.
         thread::Builder::new().name(target.name.to_owned()).spawn(run).unwrap();
     }
     let (mut tried, mut failures) = (0, Vec::new());
@@ -66,8 +66,9 @@ fn every_target_has_seeds_and_a_program_for_libfuzzer() {
     assert_eq!(names(&Path::new(FUZZ).join("targets")), targets.map(|name| name + ".rs"));
 }
 
-/// Returns the number of mutated seeds that a target is tried with. Not optimized, all of them take about 15
-/// seconds of processor time, half of it for `shown`: it formats each input some 50 times.
+/// Returns how many mutated seeds are tried with a target. In a build without optimization, all targets
+/// together take about 15 seconds of processor time. `shown` takes half of that, because it formats each
+/// input about 50 times.
 fn mutated(target: &str) -> usize {
     match target {
         "shown" => 200,
@@ -76,7 +77,7 @@ fn mutated(target: &str) -> usize {
     }
 }
 
-/// Tries all inputs of a target, until one fails. Returns their number.
+/// Tries the inputs of a target one by one until an input fails. Returns the number of inputs.
 fn try_all(target: Target, mut tried: TriedInput) -> Result<usize, ()> {
     let corpus = Corpus::of(target.name);
     let mut mutator = Mutator::new(&corpus, START);
@@ -91,8 +92,8 @@ fn try_all(target: Target, mut tried: TriedInput) -> Result<usize, ()> {
     Ok(inputs)
 }
 
-/// The file with the input that is being tried. It is written before the input is tried, so it is there
-/// even if that ends the process.
+/// The file with the input that is being tried. It is written before the input is tried, so it exists even if
+/// the input ends the whole process.
 struct TriedInput {
     path: PathBuf,
     file: File,

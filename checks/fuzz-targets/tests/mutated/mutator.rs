@@ -1,4 +1,4 @@
-//! Mutates seeds. The same number always gives the same inputs.
+//! Mutates seeds at random. The same start value always gives the same inputs.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use crate::corpus::Corpus;
 use crate::random::Random;
 use crate::spans::{spans, with_comma};
 
-/// The maximum length of an input, in bytes, as for libFuzzer in `make fuzz`.
+/// The maximum length of an input in bytes. `make fuzz` gives libFuzzer the same limit.
 const LONGEST: usize = 16384;
 
-/// Numbers at the limits of the types that documents use.
+/// Numbers at the limits of the integer types that documents use, and numbers that fit no integer type.
 const NUMBERS: [&str; 20] = [
     "0",
     "-0",
@@ -41,11 +41,11 @@ enum Mutation {
     Delete,
     /// Inserts a copy of a part after it.
     Duplicate,
-    /// Replaces a part with one of another seed.
+    /// Replaces a part with a part of another seed.
     Splice,
-    /// Inserts a word of the dictionary, or replaces a part with it.
+    /// Inserts a word of the dictionary, or replaces a part with such a word.
     Word,
-    /// Replaces a part, if possible a number, with another number.
+    /// Replaces a part with one of `NUMBERS`. If the input contains numbers, the part is one of them.
     Number,
 }
 
@@ -119,7 +119,8 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Returns a part: mostly a JSON value or member, otherwise up to 16 bytes anywhere.
+    /// Returns the range of a random part. Three times out of four this is a JSON value or member, and
+    /// otherwise up to 16 bytes anywhere.
     fn part(&mut self, bytes: &[u8]) -> Range<usize> {
         let spans = spans(bytes);
         if spans.is_empty() || self.random.below(4) == 0 {
@@ -129,7 +130,7 @@ impl<'a> Mutator<'a> {
         self.random.one(&spans).clone()
     }
 
-    /// Returns a place in a part, between two bytes.
+    /// Returns the empty range at a random position in a part, where a word can be inserted.
     fn place(&mut self, part: &Range<usize>) -> Range<usize> {
         let at = part.start + self.random.below(part.len() + 1);
         at..at

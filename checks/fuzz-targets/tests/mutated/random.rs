@@ -1,4 +1,4 @@
-//! A small generator of random numbers (`SplitMix64`), the same on every machine.
+//! A small generator of pseudorandom numbers (`SplitMix64`). It gives the same numbers on every machine.
 
 /// The state of the generator.
 pub struct Random(pub u64);
@@ -11,13 +11,13 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below `end`, or 0 if that is 0.
+    /// Returns a number below `end`, or 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).unwrap().max(1);
         usize::try_from(self.number() % end).unwrap()
     }
 
-    /// Returns one of the items.
+    /// Returns one of the items, chosen at random.
     pub fn one<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }

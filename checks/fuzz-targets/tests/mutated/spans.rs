@@ -1,8 +1,8 @@
-//! The parts of a JSON document, found without a parser, since a mutated document may not be JSON any more.
+//! Finds the parts of a JSON document. It uses no parser, because a mutated document may no longer be JSON.
 
 use std::ops::Range;
 
-/// Returns the strings, the words and numbers, the lists and objects, and the members of objects.
+/// Returns the ranges of all strings, words, numbers, lists and objects, and of the members of objects.
 pub fn spans(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut open = Vec::new();
@@ -33,7 +33,8 @@ pub fn spans(bytes: &[u8]) -> Vec<Range<usize>> {
     spans
 }
 
-/// Adds a value, and the member of an object whose value it is.
+/// Adds the range of a value. If the value belongs to a member of an object, the range of the member is added
+/// too.
 fn add(bytes: &[u8], value: Range<usize>, spans: &mut Vec<Range<usize>>) {
     if value.start > 0 && bytes[value.start - 1] == b':' {
         let name = spans.iter().rev().find(|span| span.end == value.start - 1).cloned();
@@ -50,12 +51,12 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     bytes.len().min(at + 1)
 }
 
-/// Returns whether the byte is of a number, `true`, `false` or `null`.
+/// Returns whether the byte can be part of a number, `true`, `false` or `null`.
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
-/// Returns the span together with the comma that separates it from the next or the previous one.
+/// Returns the span together with the comma after it or, if there is none, the comma before it.
 pub fn with_comma(bytes: &[u8], span: Range<usize>) -> Range<usize> {
     if bytes.get(span.end) == Some(&b',') {
         span.start..span.end + 1

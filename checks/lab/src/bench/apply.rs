@@ -109,8 +109,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Creates the description of the fleet for each of the two tools, and applies both, so that neither tool
-    /// has anything left to change.
+    /// Creates a description of the fleet for NixFleet and another for Ansible, and applies both, so that
+    /// neither tool has anything left to change.
     fn prepare(&self) -> Result<()> {
         let inventory: Vec<_> = (1..=HOSTS).map(|number| format!("host-{number:02}")).collect();
         let script = format!(

@@ -1,4 +1,4 @@
-//! Measures the evaluation of many hosts, compared with the same derivations written by hand.
+//! Measures the evaluation of many hosts, compared with a hand-written expression for the same derivations.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -8,8 +8,8 @@ use super::{Figure, Results};
 use crate::lab::Lab;
 use crate::operator::Operator;
 
-/// The number of runs of each measurement. One more run before them, which writes the derivations to the
-/// store, is not counted.
+/// The number of runs of each measurement. A run before them, which writes the derivations to the store, is
+/// not counted.
 const RUNS: usize = 3;
 
 /// Measures the evaluation of 1,000 and of 5,000 hosts with 20 files each.

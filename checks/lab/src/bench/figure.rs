@@ -15,7 +15,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Measures an operation `runs` times. `once` returns the duration of one run in seconds.
+    /// Measures an operation `runs` times. `once` runs the operation and returns its duration in seconds.
     ///
     /// # Errors
     /// A run fails.

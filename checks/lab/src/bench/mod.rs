@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 pub use figure::Figure;
 pub use results::{Ratio, Results};
 
-/// The number of real hosts that are applied to.
+/// The number of real hosts to which changes are applied.
 const HOSTS: usize = 16;
 
 /// A part of the benchmark.
@@ -30,7 +30,7 @@ pub enum Part {
     Engine,
     /// Measure the command line with thousands of simulated hosts.
     Scale,
-    /// Measure the evaluation.
+    /// Measure the evaluation of thousands of hosts.
     Evaluate,
     /// Measure applies to sixteen real hosts, compared with Ansible and bare SSH.
     Apply,

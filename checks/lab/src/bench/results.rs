@@ -43,7 +43,7 @@ pub struct Ratio {
     pub value: f64,
     /// The limit for the quotient, or nothing if the ratio is only informational.
     pub budget: Option<Budget>,
-    /// Whether the budget is met.
+    /// Whether the budget is met, or nothing if there is no budget.
     pub met: Option<bool>,
 }
 

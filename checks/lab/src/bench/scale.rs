@@ -1,6 +1,6 @@
 //! Measures the resources that the command line uses for thousands of simulated hosts. The programs that it
-//! starts are not counted. The figures are compared with a loop that starts as many `ssh` processes, 16 at
-//! once, and does nothing else.
+//! starts are not counted. The figures are compared with a loop that only starts the same number of `ssh`
+//! processes, 16 at once.
 
 use std::process;
 
@@ -17,8 +17,9 @@ use crate::simulation::Simulation;
 const SIZES: [usize; 2] = [1000, 5000];
 /// The number of hosts to which the memory budget applies, and that budget in MiB.
 const BUDGETED: (usize, f64) = (1000, 50.0);
-/// The limit for both threads and open files. They do not grow with the number of hosts, because at most 16
-/// hosts are changed at once and closures are copied to at most 16 others.
+/// The limit for the number of threads, and for the number of open files. Neither number grows with the
+/// number of hosts, because at any time at most 16 hosts are changed and closures are copied to at most 16
+/// other hosts.
 const STORM: f64 = 256.0;
 
 /// Measures a plan, an apply in waves to hosts that have nothing yet, and an apply without changes.
@@ -40,8 +41,8 @@ fn of_size(simulation: &Simulation, hosts: usize, results: &mut Results) -> Resu
     let (_, change) = once(simulation, "nixfleet apply --yes --plan /srv/plan.json > /srv/shown")?;
     let execs = simulation.log()?.iter().filter(|noted| noted.began).count();
     let (_, noop) = once(simulation, "nixfleet apply --yes > /srv/shown")?;
-    // The commands for one host are the connection and the commands over it: a plan twice, usually a copy in
-    // advance, and the change.
+    // `ssh` starts once for the connection to a host, and once for each command on the host: two plans,
+    // usually a copy of the closure in advance, and the change.
     let (_, floor) = spawns(simulation, hosts + execs)?;
     simulation.operator()?.ask("rm -f /srv/plan.json /srv/shown")?;
 
@@ -74,7 +75,7 @@ fn once(simulation: &Simulation, command: &str) -> Result<(Finished, Taken)> {
     Ok(taken)
 }
 
-/// Starts `ssh` `count` times, with the command `true` on random hosts.
+/// Starts `ssh` `count` times, each time to run `true` on a random host.
 fn spawns(simulation: &Simulation, count: usize) -> Result<(Finished, Taken)> {
     let loop_ = "xargs -P 16 -I HOST ssh -T -- root@HOST true";
     let hosts = format!("ls \"$SIMULATION/hosts\" | shuf --repeat --head-count {count} > /srv/loop");

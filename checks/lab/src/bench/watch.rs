@@ -32,7 +32,7 @@ pub struct Taken {
     pub files: usize,
 }
 
-/// Returns the start of a script that is watched. The script must consist of one command after it.
+/// Returns the first words of a script to watch. Exactly one command has to follow them.
 pub fn begin() -> String {
     format!("echo $$ > {PID}; exec ")
 }
@@ -55,7 +55,7 @@ pub fn watch(guest: &Guest, program: Program) -> Result<(Finished, Taken)> {
         let process = root.join("proc").join(pid.trim());
         let mut taken = Taken::default();
         while !run.is_finished() {
-            // The process may end at any moment.
+            // An error is ignored, because the process may end at any moment.
             let _ = look(&process, &mut taken);
             thread::sleep(PAUSE);
         }
@@ -70,8 +70,8 @@ fn look(process: &Path, taken: &mut Taken) -> Option<()> {
     let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
     let value = |name: &str| number(status.lines().find_map(|line| line.strip_prefix(name))?);
     let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // The name in parentheses may contain any character, so the fields are counted after the last `)`: the
-    // state, ten other numbers, then the processor time in user mode and in the kernel.
+    // The program's name in parentheses may contain any character, so the fields are counted after the last
+    // `)`: the state, ten other numbers, then the processor time in user mode and in the kernel.
     let times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
     let ticks: u64 = times.filter_map(number).sum();
     taken.memory = taken.memory.max(value("VmHWM:")? as f64 / 1024.0);

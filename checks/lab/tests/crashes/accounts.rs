@@ -10,7 +10,7 @@ use crate::{ALL_OR_NOTHING, SOAK, record, report};
 /// The account files, in the order in which the tools write them.
 const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
 
-/// Makes the account tools fail, and the journal records before and after them.
+/// Makes the account tools fail, or the writes to the journal before and after these tools.
 #[test]
 fn accounts_are_put_right_whatever_fails() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
@@ -21,7 +21,8 @@ fn accounts_are_put_right_whatever_fails() {
     let mut tried = 0;
     let all = env::var_os(SOAK).is_some();
     for (kind, share) in [("eio", 0), ("full", 1)] {
-        // Each of the two failures is tried at every second point, or at all points if there is time.
+        // Each kind of failure is tried at every second change around the tools, or at every change if
+        // [`SOAK`] is set.
         for at in (first - 3..=last + 1).filter(|at| all || at % 2 == share) {
             tried += 1;
             let failed = field.fails(&format!("{kind} {at}"));
@@ -29,10 +30,12 @@ fn accounts_are_put_right_whatever_fails() {
             let at_once = field.judge().map(|(end, _)| end);
             let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
             let end = field.judge().map(|(end, _)| end);
-            // An apply may succeed although a query failed.
+            // An apply may succeed although one of its queries failed. Then the host must be in the new
+            // generation.
             let promised = if said.stdout.contains(r#""outcome":"ok""#) { End::New } else { End::Old };
             let right = end == Ok(promised) && next.stdout.contains("NF-409");
-            // On a full disk, no tool may be able to run, so the host can only be recovered later.
+            // On a full disk, it is possible that no tool can run. Then the host is recovered only by the
+            // next run.
             if !right || (kind == "eio" && at_once != Ok(promised)) {
                 failures
                     .push(format!("{kind} at {at}: at once {at_once:#?}, then {end:#?}\n{failed}\n{next}"));
@@ -46,16 +49,16 @@ fn accounts_are_put_right_whatever_fails() {
     report("accounts::accounts_are_put_right_whatever_fails", &tried, &failures);
 }
 
-/// Returns the numbers of the changes, counted from 1, that rename a journal to its final name. Each is the
-/// third change after the first one that belongs to that journal.
+/// Returns the numbers of the changes, counted from 1, that rename a journal to its final name. The first
+/// change that belongs to the same journal is three changes earlier.
 fn journals(log: &[String]) -> Vec<usize> {
     let lines = log.iter().enumerate();
     let placed = lines.filter(|(_, line)| line.contains("Rename\t/var/lib/nixfleet/journal.json.new"));
     placed.map(|(index, _)| index + 1).collect()
 }
 
-/// The account tools write one file after the other, and may be killed between two of them, both during the
-/// change and during its rollback.
+/// The account tools write one file after the other, and may be killed between two files. That can happen
+/// during the change and during its rollback.
 #[test]
 fn accounts_are_put_right_from_between_their_files() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
@@ -84,8 +87,8 @@ fn accounts_are_put_right_from_between_their_files() {
     record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_from_between_their_files", &tried, &failures);
 }
 
-/// Restores the lines of an account file that begin with one of the names. Lines that did not exist before
-/// are removed.
+/// Restores the lines of an account file that begin with one of the names. Such lines that did not exist
+/// before the change are removed.
 fn set_lines_back(field: &Field<'_>, file: &str, names: &[&str]) {
     let lines = names.join("\\|");
     let script = format!(

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::field::{End, Field, role};
 use crate::{SOAK, report};
 
-/// Starts two programs that never end. One computes, and the other writes to the disk.
+/// A script that starts two programs that never end. One program computes, and the other writes to the disk.
 const LOAD: &str = "setsid sh -c 'while :; do head -c 20M /dev/urandom | sha256sum; done' >/dev/null 2>&1 &
                     setsid sh -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=8 conv=fsync; done' \
                     >/dev/null 2>&1 &";
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 struct Chance(u64);
 
 impl Chance {
-    /// Returns a number below a limit.
+    /// Returns a random number below a limit.
     const fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -118,8 +118,8 @@ impl<'f> Run<'f> {
     }
 }
 
-/// Repeats `once` until it has succeeded `times` times, or for the time in [`SOAK`]. Returns the number of
-/// successes.
+/// Repeats `once` until it has succeeded `times` times. If [`SOAK`] is set, repeats `once` for that time
+/// instead. Returns the number of successes.
 fn often(times: usize, mut once: impl FnMut(usize) -> bool) -> usize {
     let soak = std::env::var(SOAK).ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let begun = Instant::now();

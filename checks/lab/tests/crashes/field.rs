@@ -1,4 +1,5 @@
-//! A host that is changed from an old generation to a new one again and again, and reset after each trial.
+//! A host that is changed from an old generation to a new generation again and again, and reset after each
+//! trial.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,14 +13,14 @@ use nixfleet_lab::lab::Lab;
 
 use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
-/// The path of the activator that can be made to fail.
+/// The path of an activator that tests can make fail at any change.
 const FAULTY: &str = "/var/tmp/faulty";
-/// The log of the changes that this activator makes, one per line.
+/// The file in which the activator at [`FAULTY`] records the changes that it makes, one per line.
 const LOG: &str = "/var/tmp/log";
 /// The directory with a copy of the old generation's files, from which the host is reset.
 pub const SAVED: &str = "/var/tmp/old";
-/// Changes that an administrator or the distribution makes before the change: edited files, permissions, an
-/// extended attribute and a directory.
+/// A script with edits that an administrator or the distribution could make before the tested change: edited
+/// files, permissions, an extended attribute and a directory.
 const BEFORE: &str = r#"
   [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf
   chmod 0604 /etc/motd
@@ -28,7 +29,8 @@ const BEFORE: &str = r#"
   echo "stood here" > /etc/unwanted/deep/file
 "#;
 const SAVE: &str = r#"mkdir "$0" && cp --archive --parents /etc /srv /var/lib/nixfleet /nix/var/nix/profiles /nix/var/nix/gcroots "$0""#;
-/// Restores each given path from the copy, or removes it if it is not in the copy.
+/// A script that restores each given path from the copy in [`SAVED`], or removes the path if the copy does
+/// not have it.
 const SET_BACK: &str = r#"
   for path in "$@"; do
     rm --recursive --force "$path"
@@ -45,7 +47,7 @@ const SET_UNITS_BACK: &str = "
   systemctl reset-failed
   systemctl restart changed.service reloaded.service door.socket removed.service";
 
-/// A counter for unique names of runs.
+/// A counter from which each run gets a unique name.
 static RUNS: AtomicU64 = AtomicU64::new(1);
 
 /// The generation in which a host ended.
@@ -67,8 +69,9 @@ pub struct Field<'l> {
 }
 
 impl<'l> Field<'l> {
-    /// Applies the first role to hosts of a lab and copies their files, applies the second role and takes a
-    /// survey, then resets the hosts to the first. The roles are modules of the fleet.
+    /// Applies the first role to hosts of a lab, copies their files and takes a survey. Then applies the
+    /// second role, takes another survey, and resets the hosts to the state with the first role. The roles
+    /// are texts of modules of the fleet.
     pub fn prepare(lab: &'l Lab, names: &[&str], roles: [&str; 2]) -> Vec<Self> {
         let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
         apply(lab, names, roles[0]);
@@ -80,8 +83,8 @@ impl<'l> Field<'l> {
                 guest.ask(BEFORE).unwrap();
                 guest.program("sh").unwrap().args(["-c", SAVE, SAVED]).run().unwrap().success().unwrap();
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() + 1;
-                // Files that are written from now on are recognized by their modification time in whole
-                // seconds.
+                // Wait for the next whole second. Files that are written after this wait are recognized by
+                // their modification time in whole seconds.
                 while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() < since {
                     std::thread::sleep(std::time::Duration::from_millis(10));
                 }
@@ -103,14 +106,14 @@ impl<'l> Field<'l> {
         Survey::take(self.guest, self.since)
     }
 
-    /// Runs the change with an injected fault. Nothing recovers the host if the run is killed. The change is
-    /// confirmed in advance.
+    /// Runs the change with an injected fault. If the fault kills the run, nothing recovers the host. The
+    /// change is confirmed in advance.
     pub fn fails(&self, fault: &str) -> Finished {
         self.runs(&[format!("NIXFLEET_FAULT={fault}")], 60, true)
     }
 
-    /// Kills the change before the given step. The run may end normally only if it has fewer steps: the
-    /// number of times that it queries systemd for the state of a unit depends on how busy the machine is.
+    /// Kills the change before step `at`. It is an error if the run ends normally, except if it has fewer
+    /// steps than `at`: the number of queries to systemd depends on how busy the machine is.
     pub fn dies(&self, at: usize) -> Result<(), String> {
         let environment = [format!("NIXFLEET_FAULT=kill {at}"), format!("NIXFLEET_FAULT_LOG={LOG}")];
         let killed = self.runs(&environment, 60, true);
@@ -122,7 +125,7 @@ impl<'l> Field<'l> {
         }
     }
 
-    /// Runs the change to its end and returns the log of all changes that it makes, one per line.
+    /// Runs the activator to its end and returns the log of the changes that it makes, one per line.
     pub fn changes(&mut self) -> Vec<String> {
         self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")], 60, true).success().unwrap();
         assert_eq!(self.survey().differences(&self.new), [] as [&str; 0], "by hand as over SSH");
@@ -130,8 +133,8 @@ impl<'l> Field<'l> {
         self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Runs the change directly and not in a unit, with a confirmation window of `window` seconds. It may be
-    /// confirmed in advance.
+    /// Runs the change directly instead of in a systemd unit, with a confirmation window of `window` seconds.
+    /// If `confirmed` is set, the change is confirmed in advance.
     pub fn runs(&self, environment: &[String], window: u64, confirmed: bool) -> Finished {
         let run = format!("{:032x}", RUNS.fetch_add(1, Ordering::Relaxed));
         let confirm = if confirmed {
@@ -146,7 +149,7 @@ impl<'l> Field<'l> {
         self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
     }
 
-    /// Returns the released activator in the closure.
+    /// Returns a program that runs the released activator of the closure.
     pub fn activator(&self) -> Program {
         self.guest.program(&format!("{}/activate", self.closure)).unwrap()
     }
@@ -156,8 +159,8 @@ impl<'l> Field<'l> {
         self.set_back_from(self.survey());
     }
 
-    /// Resets the host from the state in `now`. To verify the test itself, this asserts that the result is
-    /// exactly the old state.
+    /// Resets the host to the old generation. `now` is its current state. To verify the test itself, this
+    /// asserts that the result is exactly the old state.
     pub fn set_back_from(&mut self, now: Survey) {
         let differing = now.differing(&self.old);
         if differing.is_empty() {
@@ -187,7 +190,8 @@ impl<'l> Field<'l> {
         self.old.runs = now.runs;
     }
 
-    /// Returns the generation that the host is exactly in, or a description of the differences from both.
+    /// Returns which generation the state of the host matches exactly, and that state. If it matches neither
+    /// generation, fails with a description of the differences.
     pub fn judge(&self) -> Result<(End, Survey), String> {
         let now = self.survey();
         let old = now.without_shut_accounts(&self.old).differences(&self.old);
@@ -208,7 +212,7 @@ fn apply(lab: &Lab, names: &[&str], role: &str) {
     operator.types(&format!("nixfleet apply --yes --host {hosts}")).unwrap().success().unwrap();
 }
 
-/// Returns a role of the crash tests.
+/// Returns the text of a role of the crash tests.
 pub fn role(name: &str) -> String {
     fs::read_to_string(checkout::path(&format!("checks/fixtures/crash/{name}.nix"))).unwrap()
 }

@@ -21,11 +21,11 @@ fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     nixfleet_ledger::record(promise, &format!("crashes::{test}"), tried, failures).unwrap();
 }
 
-/// The environment variable with the number of seconds to run the trials for, instead of a fixed number of
-/// trials.
+/// The environment variable that sets for how many seconds trials are repeated. Without it, the number of
+/// trials is fixed.
 const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 
-/// Records what was tried, or prints it if the trials run for a given time.
+/// Records what was tried and which trials failed, or only prints the result if [`SOAK`] is set.
 fn report(test: &str, tried: &str, failures: &[String]) {
     if std::env::var_os(SOAK).is_some() {
         println!("{test}: {tried}, {} failures", failures.len());

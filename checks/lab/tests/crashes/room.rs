@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::field::{End, Field, role};
 use crate::{ALL_OR_NOTHING, record};
 
-/// The numbers of free pages of 4 KiB in NixFleet's state directory, one trial each.
+/// The numbers of free 4 KiB pages in NixFleet's state directory. There is one trial for each number.
 const FREE: [u32; 10] = [0, 1, 2, 4, 5, 6, 8, 12, 24, 128];
-/// Replaces NixFleet's state directory by a small filesystem with the same content, of which all but some
-/// pages are filled.
+/// A script that replaces NixFleet's state directory with a small filesystem that has the same content. The
+/// script fills that filesystem except for `$1` pages.
 const SMALL_HOME: &str = r#"
   home=/var/lib/nixfleet
   cp --archive --no-target-directory "$home" /var/tmp/home
@@ -66,8 +66,8 @@ fn what_cannot_be_written_is_refused_before_anything_is_touched() {
 #[test]
 fn a_full_filesystem_ends_old_or_new() {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    // A directory can be removed only if NixFleet's state directory is on the same filesystem, so the role
-    // must not remove one.
+    // NixFleet can remove a directory only if its state directory is on the same filesystem. Here it is on
+    // another filesystem, so the role must not remove a directory.
     let (taken, new) = ("nixfleet.absent.\"/etc/unwanted\".recursive = true;", role("new"));
     assert!(new.contains(taken), "{new}");
     let roles = [role("old"), new.replace(taken, "")];

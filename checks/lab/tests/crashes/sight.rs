@@ -1,4 +1,5 @@
-//! Tests that the comparison on which the other crash tests rely detects every difference.
+//! Tests that the comparison of surveys detects every difference. The other crash tests rely on that
+//! comparison.
 
 use nixfleet_lab::lab::{Lab, Plan};
 

@@ -1,5 +1,5 @@
-//! The state of a host that a change could affect, read from outside: files, accounts, NixFleet's recorded
-//! state and units.
+//! The parts of a host's state that a change could affect, read from outside the host: files, accounts, units
+//! and NixFleet's recorded state.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,9 +21,9 @@ const TREES: [&str; 9] = [
     "/usr/local",
     "/var/lib/nixfleet",
 ];
-/// The files that are compared line by line. The first field of a line is its name.
+/// The files that are compared line by line. The first field of each line is the name of an account or group.
 pub const ACCOUNT_FILES: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
-/// NixFleet's recorded state, which is compared without its metadata of inodes.
+/// The path of NixFleet's recorded state, which is compared without the inode metadata in it.
 pub const STATE: &str = "/var/lib/nixfleet/state.json";
 /// The names of the units in the tests.
 pub const UNITS: [&str; 10] = [
@@ -47,13 +47,13 @@ const ASK: &str = "systemctl show --property=Id,LoadState,ActiveState,SubState,U
 #[derive(Clone, Debug)]
 pub struct Survey {
     things: BTreeMap<String, String>,
-    /// The invocation ids of the units that run, which differ between two runs of a unit.
+    /// The invocation id of each unit that runs. Every start of a unit creates a new id.
     pub runs: BTreeMap<String, String>,
 }
 
 impl Survey {
-    /// Takes a survey of a guest. `since` is in seconds since 1970-01-01. For files that were modified before
-    /// it, the exact modification time is compared.
+    /// Takes a survey of a guest. `since` is in seconds since 1970-01-01. The exact modification time of a
+    /// file is compared only if the file was modified before `since`.
     pub fn take(guest: &Guest, since: i64) -> Self {
         let root = PathBuf::from(format!("/proc/{}/root", guest.leader().unwrap()));
         let mut survey = Self { things: BTreeMap::new(), runs: BTreeMap::new() };
@@ -68,7 +68,8 @@ impl Survey {
 
     fn look(&mut self, root: &Path, path: &Path, since: i64) {
         let shown = format!("/{}", path.strip_prefix(root).unwrap().display());
-        // Nix sets the mode of this directory when it starts, and systemd sets another mode at boot.
+        // This directory is not compared: Nix sets its mode when Nix starts, and systemd sets another mode at
+        // boot.
         if shown.ends_with("/per-user") {
             return;
         }
@@ -76,7 +77,8 @@ impl Survey {
         let Ok(metadata) = path.symlink_metadata() else { return };
         let rights = format!("{:o} {}:{}", metadata.mode(), metadata.uid(), metadata.gid());
         if metadata.is_dir() {
-            // Empty directories in NixFleet's state directory have no meaning.
+            // Directories in NixFleet's state directory are not compared, because empty directories have no
+            // meaning there.
             if !shown.starts_with("/var/lib/nixfleet") {
                 self.things.insert(shown, format!("directory {rights}"));
             }
@@ -129,8 +131,8 @@ impl Survey {
             self.things.insert(format!("state of group {}", group.as_str().unwrap()), String::new());
         }
         let rest = state.as_object_mut().unwrap();
-        // The links show which generations exist. The recorded generations are also changed by the trials
-        // themselves.
+        // The recorded generations are not compared, because the trials themselves change them too. The links
+        // in the profile directory, which are compared, show which generations exist.
         rest.remove("generations");
         rest.remove("users");
         rest.remove("groups");
@@ -165,9 +167,9 @@ impl Survey {
         }
     }
 
-    /// Returns this survey without the accounts that an undone change may leave. Accounts are never removed,
-    /// so that no id is ever used twice. The accounts that the change created must be disabled and be in
-    /// NixFleet's recorded state.
+    /// Returns this survey without the accounts that an undone change may leave behind. These are accounts
+    /// that the change created, if they are disabled and are in NixFleet's recorded state. NixFleet never
+    /// removes accounts, so that no id is ever used twice.
     pub fn without_shut_accounts(&self, old: &Self) -> Self {
         let mut things = self.things.clone();
         let made = |kind: &str| -> Vec<String> {
@@ -203,7 +205,7 @@ impl Survey {
         names.filter(|name| self.things.get(*name) != other.things.get(*name)).cloned().collect()
     }
 
-    /// Returns the differing entries with both values, for messages.
+    /// Returns the differing entries, each with its values in the two surveys, for messages.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let shown = |survey: &Self, name: &str| -> String {
             survey.things.get(name).map_or("nothing", String::as_str).chars().take(160).collect()
@@ -213,9 +215,10 @@ impl Survey {
     }
 }
 
-/// Whether a file changes by itself. The lock and the record of the last run depend on the user of the run.
-/// The account tools keep copies of the files that they change. A killed tool leaves a lock file, also under
-/// the name of its process, and an unfinished file. The next run of the tool takes these files over.
+/// Whether a file is not compared, because its content has other causes than the change. NixFleet's lock and
+/// record of the last run depend on the user of the run. The tools that change accounts keep copies of the
+/// files that they change. If such a tool is killed, it leaves lock files, one of them with the process id in
+/// its name, and an unfinished file. The next run of the tool takes these files over.
 fn moves_by_itself(path: &str) -> bool {
     let of_tools = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid"].iter().any(|file| {
         let rest = path.strip_prefix("/etc/").and_then(|name| name.strip_prefix(file));

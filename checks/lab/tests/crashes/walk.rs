@@ -1,5 +1,5 @@
 //! Kills an apply on a real host before one of the changes that it makes. The host is then recovered by the
-//! next run, by the recovery after the run, or at boot. In each case it must end in exactly the old or
+//! next run, by the recovery after the run, or at boot. In each case, the host must end in exactly the old or
 //! exactly the new generation.
 
 use std::collections::BTreeSet;
@@ -17,11 +17,11 @@ const NEVER_RESTARTED: [&str; 2] = ["steady.service", "reloaded.service"];
 /// The way in which the host is recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rescue {
-    /// By the next run of the activator, whatever its subcommand.
+    /// The next run of the activator recovers the host, whatever the subcommand of that run is.
     NextRun,
-    /// By the recovery that runs after a killed run.
+    /// The recovery that is started after a killed run recovers the host.
     Recovery,
-    /// By the recovery unit at the next boot, after a power cut.
+    /// After a power cut, the recovery unit recovers the host at the next boot.
     Boot,
 }
 
@@ -36,14 +36,14 @@ struct Trials {
 }
 
 impl Trials {
-    /// Kills the change at one point, recovers the host and compares its state. With `goes_on`, it then
-    /// applies once more.
+    /// Kills the change at one point, recovers the host and compares its state. If `goes_on` is set, then
+    /// applies the change once more.
     fn death(&mut self, field: &mut Field<'_>, at: usize, rescue: Rescue, calm: bool, goes_on: bool) {
         let trial = format!("killed at change {at}, then {rescue:?} on {}", field.guest.name());
         if let Err(failure) = field.dies(at) {
             self.failures.push(format!("{trial}: {failure}"));
         }
-        // Without a journal, the boot has nothing to recover.
+        // Without a journal, a boot has nothing to recover, so the next run is tried in place of a boot.
         let open = field.guest.files().unwrap().exists("/var/lib/nixfleet/journal.json");
         let rescue = if rescue == Rescue::Boot && !open { Rescue::NextRun } else { rescue };
         if let Err(failure) = self.rescue(field, rescue) {
@@ -86,7 +86,7 @@ impl Trials {
             }
             Rescue::NextRun => {
                 let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
-                // There is no generation 99, and the run may report no other problem.
+                // NF-409 says that there is no generation 99. The run must not report another problem.
                 if next.stdout.contains("NF-409") { Ok(()) } else { Err(format!("the next run says {next}")) }
             }
         }
@@ -103,7 +103,8 @@ impl Trials {
     }
 }
 
-/// Tries the given points of a change on several hosts at once, with a share of the points on each.
+/// Kills the change at each of the given points. Several hosts work at the same time, each on a share of the
+/// points.
 fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync) -> (usize, Trials) {
     let hosts = fields.len();
     let mut total = Trials::default();
@@ -120,7 +121,8 @@ fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync)
                 {
                     let rescue = match index % 12 {
                         7 => Rescue::Boot,
-                        // Each host gets every second point, and must try both ways.
+                        // With two hosts, each gets every second point. The way of recovery changes after
+                        // every three points, so each host tries both `NextRun` and `Recovery`.
                         share if share / 3 % 2 == 0 => Rescue::NextRun,
                         _ => Rescue::Recovery,
                     };
@@ -142,30 +144,30 @@ fn walk(fields: Vec<Field<'_>>, points: impl Fn(&[String]) -> Vec<usize> + Sync)
     (changes, total)
 }
 
-/// Returns the number of changes without the queries of systemd, whose number depends on how busy the machine
-/// is.
+/// Returns the number of changes in the log. Calls of systemctl do not count, because their number depends on
+/// how busy the machine is.
 fn lasting(log: &[String]) -> usize {
     log.iter().filter(|line| !line.contains("Run\tsystemctl")).count()
 }
 
-/// Returns the number of the first change that affects a unit. systemd is called after the journal has
-/// recorded that all files are staged.
+/// Returns the number of the first change that affects a unit. It is the first call of systemctl after the
+/// journal has recorded that all files are staged.
 fn first_unit_job(log: &[String]) -> usize {
     let staged =
         log.iter().rposition(|line| line.contains("Rename\t/var/lib/nixfleet/journal.json.new")).unwrap();
     log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
 }
 
-/// Returns the numbers of every sixth change, and of the first of each kind. Each tool counts as its own
-/// kind. The tests of the activator try all changes on trees of files, and `make soak-hosts` tries all
-/// changes here.
+/// Returns the numbers of every sixth change, and of the first change of each kind. Each tool counts as a
+/// kind of its own. All changes are tried on trees of files by the activator's own tests, and on real hosts
+/// by `make soak-hosts`.
 fn some(log: &[String]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 6 == 0);
     chosen.map(|(index, _)| index + 1).collect()
 }
 
-/// Returns the kind of change in a line of the log, which follows the number of the change.
+/// Returns the kind of the change in a line of the log. The kind is the text after the number of the change.
 fn kind(line: &str) -> &str {
     let (_, change) = line.split_once('\t').unwrap();
     if change.starts_with("Run\t") { change } else { change.split('\t').next().unwrap() }

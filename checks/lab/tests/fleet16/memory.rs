@@ -29,8 +29,7 @@ pub fn a_host_remembers_its_changes_itself(fleet: &Fleet16) {
     assert_says(&shown, 0, &["last run: apply by eve@operator", "before that: rollback by ada@operator, "]);
 }
 
-/// The hosts continue without the killed command. It does not know their outcomes, and the history reports
-/// them as unknown.
+/// The hosts continue without the killed command. The history reports the outcomes of these hosts as unknown.
 pub fn a_killed_command_is_told_as_interrupted(fleet: &Fleet16) {
     let before = fleet.version("db-01");
     let rollout = killed_while_it_changes_a_host(fleet, "17");
@@ -90,7 +89,7 @@ pub fn no_secret_is_remembered(fleet: &Fleet16) {
     assert_eq!((found.code, found.stdout.as_str()), (1, ""), "{found}");
 }
 
-/// The history is read-only first, and damaged then. Neither prevents an apply.
+/// First, the history is read-only. Then, it is damaged. An apply works in both cases.
 pub fn a_history_that_cannot_be_written_stops_nobody(fleet: &Fleet16) {
     fleet.releases("8");
     let history = "/home/ada/.local/state/nixfleet/history";
@@ -114,8 +113,8 @@ pub fn a_history_that_cannot_be_written_stops_nobody(fleet: &Fleet16) {
     ask(&format!("cat /root/whole > {history}/history.db"));
 }
 
-/// One recipient is a program that records the notifications. The other is an address on which no server
-/// listens. A resumed rollout notifies the recipients that the fleet had when it was planned.
+/// One recipient is a program that records the notifications. The other recipient is an address on which no
+/// server listens. A resumed rollout notifies the recipients that the fleet had when the rollout was planned.
 pub fn others_are_told_and_hold_nobody_up(fleet: &Fleet16) {
     fleet.releases("9");
     fleet.says(

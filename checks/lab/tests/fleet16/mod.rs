@@ -1,4 +1,4 @@
-//! A lab with sixteen hosts that each run a service, and the operator with their fleet in `~/rollout`.
+//! A lab with sixteen hosts, each of which runs a service, and an operator whose fleet is in `~/rollout`.
 
 pub mod memory;
 mod told;
@@ -63,7 +63,8 @@ impl Fleet16 {
         self.lab.operator().unwrap().types(&line).unwrap()
     }
 
-    /// Runs `nixfleet` with these arguments, and returns the JSON document that it prints as well.
+    /// Runs `nixfleet` with these arguments, and returns its result together with the JSON document that it
+    /// prints.
     pub fn json(&self, words: &str) -> (Finished, Value) {
         self.json_as("ada", words)
     }
@@ -106,13 +107,13 @@ impl Fleet16 {
         self.lab.operator().unwrap().types(&line).unwrap().success().unwrap();
     }
 
-    /// Returns the version that a host has.
+    /// Returns the version of the service on a host.
     pub fn version(&self, host: &str) -> String {
         let conf = self.host(host).files().unwrap().text("/etc/app.conf").unwrap();
         conf.trim().trim_start_matches("version ").to_owned()
     }
 
-    /// Returns the number of hosts by version.
+    /// Returns each version of the service, with the number of hosts that have it.
     pub fn versions(&self) -> Vec<(String, usize)> {
         counted(self.lab.hosts().map(|host| self.version(host.name())))
     }
@@ -125,8 +126,8 @@ impl Fleet16 {
         wait_until(&what, Duration::from_secs(60), || Ok(self.host(host).sh(held)?.ok())).unwrap();
     }
 
-    /// Connects to the services of hosts repeatedly while `act` runs, and returns the periods in which they
-    /// were down.
+    /// Connects to the services of hosts repeatedly while `act` runs, and returns the periods in which the
+    /// services were down.
     pub fn watched(&self, hosts: &[&str], act: impl FnOnce() -> Finished) -> (Finished, Vec<Down>) {
         let operator = self.lab.operator().unwrap().guest();
         let script = format!(
@@ -172,7 +173,7 @@ pub fn waves(document: &Value) -> Vec<Vec<String>> {
     serde_json::from_value(document["rollout"]["waves"].clone()).unwrap()
 }
 
-/// Returns the number of hosts in a document by outcome.
+/// Returns each outcome in a document, with the number of hosts that have it.
 pub fn by_outcome(document: &Value) -> Vec<(String, usize)> {
     counted(
         document["hosts"].as_array().unwrap().iter().map(|host| host["outcome"].as_str().unwrap().to_owned()),

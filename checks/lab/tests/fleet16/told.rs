@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Fleet16;
 
 impl Fleet16 {
-    /// Returns the history's entry of the last command of a user.
+    /// Returns the entry of the history for the last command of a user.
     pub fn told_of(&self, user: &str) -> Value {
         let finished = self.types("history --limit 5 --json");
         let document: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished}"));
@@ -17,8 +17,8 @@ impl Fleet16 {
         entries.iter().find(|entry| entry["operator"] == *operator).unwrap().clone()
     }
 
-    /// Asserts that the history matches the exit code and the document of a command. Hosts that a rollout had
-    /// finished before it was resumed are only in the document.
+    /// Asserts that the history matches the exit code and the document of a command. If a rollout was
+    /// resumed, hosts that were finished before are in the document, but not in the history of the command.
     pub fn assert_told(&self, user: &str, finished: &Finished, document: &Value) {
         if document["command"] == "status" {
             return;
@@ -48,8 +48,8 @@ impl Fleet16 {
             assert_eq!(told["problem"]["code"], said["problem"]["code"], "{host}: {told:#}");
             if let Some(report) = said["report"].as_object() {
                 assert_eq!(told["after"], report["after"], "{host}: {told:#}");
-                // A host that was rolled back with others has a report of the change and one of the rollback.
-                // The document shows the last one.
+                // A host that was rolled back with others has two reports: one of the change and one of the
+                // rollback. The document shows only the report of the rollback.
                 if said["outcome"] == "ok" {
                     assert_eq!(told["before"], report["before"], "{host}: {told:#}");
                 }

@@ -1,4 +1,4 @@
-//! Tests of FUSE filesystems of mallory's whose program never answers.
+//! Tests of attacks with FUSE filesystems of mallory's, whose program leaves requests unanswered.
 
 use std::thread;
 
@@ -9,8 +9,8 @@ use crate::stage::assert_says;
 use crate::stage::role::{self, Stage};
 use crate::{apply, stage};
 
-/// A filesystem of mallory's that answers only requests about its root directory. It is mounted by root, as
-/// fusermount would, because the lab's hosts do not have fusermount.
+/// A program that serves a FUSE filesystem of mallory's, and answers only requests about its root directory.
+/// The program starts as root to mount the filesystem, because the lab's hosts do not have fusermount.
 const FUSE: &str = r#"
 import ctypes, os, struct, sys
 fd = os.open('/dev/fuse', os.O_RDWR)
@@ -32,7 +32,8 @@ while True:
     os.write(fd, struct.pack('IiQ', 16 + len(answer), 0, unique) + answer)
 "#;
 
-/// This holds even if root allows users to mount filesystems that others can see (`user_allow_other`).
+/// A filesystem of mallory's delays only changes of her own paths. That is so even if root allows users to
+/// mount filesystems that other users can see (`user_allow_other`).
 #[test]
 fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     let stage = stage();
@@ -92,7 +93,8 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
         unmounts(place);
         stage.applies();
     }
-    // The filesystem is mounted while the change runs, and the change must then be rolled back.
+    // Now mallory's filesystem is mounted while a change runs. The change fails afterwards and is rolled
+    // back.
     let waits = format!(
         "until grep -q 9 {app}/conf; do sleep 0.02; done; exec python3 /run/fuse.py {app} ,allow_other"
     );
@@ -109,7 +111,8 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     unmounts(app);
     stage.declares(&wanted("6", json!({})));
     stage.applies();
-    // The filesystem is mounted when an interrupted change is undone, as at boot.
+    // Now a change is interrupted, and mallory's filesystem is mounted before the recovery unit undoes the
+    // change, as it does at boot.
     for (number, place) in [app, "/home/mallory"].into_iter().enumerate() {
         let mut gated = wanted("cut off", json!({}));
         gated["systemd"] = json!({ "units": { "gate.service": role::enabled(GATE) } });
@@ -137,8 +140,9 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
 /// A service whose start waits for input from a pipe.
 const GATE: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/head -c1 /run/gate";
 
-/// Starts a change, and kills it and the command that waits for it in the middle. Nothing recovers the host
-/// at once. This is like a power cut, but filesystems stay mounted.
+/// Starts a change. In the middle of the change, kills the activator, and the command that waits for it.
+/// Nothing recovers the host at once. The effect is that of a power cut, except that filesystems stay
+/// mounted.
 fn cuts_off_at_the_gate(stage: &Stage) {
     let alone = "test -p /run/gate || mkfifo /run/gate; mkdir -p /run/systemd/system/nixfleet-run-.service.d
         printf '[Service]\\nExecStopPost=\\n' > /run/systemd/system/nixfleet-run-.service.d/alone.conf; systemctl daemon-reload";

@@ -1,5 +1,5 @@
 //! Tests of attacks by an unprivileged user of a managed host, and by a service that owns a directory with
-//! managed files. Both attack the programs that run there as root.
+//! managed files. Both try to abuse the programs that run as root on the host.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -37,11 +37,12 @@ fn apply(stage: &Stage, flags: &str) -> (String, Value) {
     (outcome.unwrap_or_else(|| panic!("{finished}")), document["hosts"][0].take())
 }
 
-/// Waits until the change has reached mallory's directory, and then modifies the path to it.
+/// The first lines of each attack. They wait until the change has written a file in mallory's directory. The
+/// next lines then modify the path to that file.
 const BENDS: &str = r#"use Socket; chdir '/home/mallory';
 for (;;) { open(F, '<', 'app/conf'); $_ = <F>; close F; last if /2/; select(undef, undef, undef, 0.005); }
 "#;
-/// The attacks, each with its name. `activator/tests/it/attackers.rs` tries more.
+/// The attacks, each with its name. `activator/tests/it/attackers.rs` tries more attacks.
 const WAYS: [(&str, &str); 5] = [
     ("a link in place of her directory", "rename('app', 'kept'); symlink('/etc', 'app');"),
     (
@@ -57,8 +58,8 @@ const WAYS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Only paths in mallory's directories may fail to be restored. All others are restored, and the next change
-/// is not blocked.
+/// Only paths in mallory's directories may fail to be restored. All other paths are restored, and the next
+/// change is not blocked.
 #[test]
 fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     let stage = stage();
@@ -84,7 +85,7 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
         assert_eq!(outcome, "ok", "{name}: {result:#}");
         begins(&stage, "attack", &format!("{BENDS}{act}\nopen(F, '>', '/home/mallory/acted'); sleep 1000;"));
         let down = json!({ "down": { "tcp": { "port": 81 }, "retries": 1 } });
-        // Only every second change also affects the directory itself.
+        // Every second change affects not only the files, but the mode of the directory too.
         let mode = if number % 2 == 0 { "0750" } else { "0755" };
         stage.declares(&wanted("2", mode, down));
         let (outcome, result) = apply(&stage, "");
@@ -111,12 +112,13 @@ fn who_bends_the_way_to_her_file_keeps_no_change_from_being_undone() {
     assert_eq!(stage.web().ask("ls /var/lib/nixfleet/tx; find / -xdev -name '.nixfleet-tx*'").unwrap(), "");
 }
 
-/// A process that looks like an sshd with more logins in progress than it accepts.
+/// A program whose process looks like an sshd with more logins in progress than sshd accepts.
 const LISTENER: &str = "$0 = 'sshd: /usr/sbin/sshd -D [listener] 100 of 10-100 startups'; sleep 1000;";
 /// A drop-in that makes sshd accept connections and close them at once.
 const CUT: &str = "[Service]\nSystemCallFilter=~clone clone3 fork vfork\nSystemCallErrorNumber=EPERM\n";
 
-/// A login as root does not confirm such a change either.
+/// A change that makes new connections fail is rolled back, even if a process claims to be a busy sshd, and
+/// even if the fleet logs in as root.
 #[test]
 fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     let stage = stage();
@@ -149,8 +151,9 @@ fn a_process_that_calls_itself_an_sshd_confirms_no_change() {
     }
 }
 
-/// Opens every file that mallory may open, and locks it in both possible ways. Uses all inotify watches that
-/// she may have, starts many processes, and stops all processes of hers, again and again.
+/// A program that opens every file that mallory may open, and locks it in both possible ways. It uses all
+/// inotify watches that she may have, and starts many processes. Then it stops all of her processes again and
+/// again.
 const HOLDS: &str = r#"
 import ctypes, errno, fcntl, os, resource, signal, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -202,7 +205,7 @@ while True:
     time.sleep(0.001)
 "#;
 
-/// Locks the database of Nix, which everybody may read, and keeps it locked.
+/// A program that locks the database of Nix, which everybody may read, and keeps it locked.
 const LOCKS_NIX: &str = r#"
 import fcntl, os, time
 held = [open('/nix/var/nix/db/' + name) for name in ('db.sqlite', 'db.sqlite-shm')]
@@ -213,7 +216,7 @@ time.sleep(1000)
 "#;
 
 /// A change does not wait for anything that unprivileged users may lock, watch or stop. The exception is the
-/// database of Nix. The test closes it to other users, as docs/security.md describes.
+/// database of Nix. The test makes the database inaccessible to other users, as docs/security.md describes.
 #[test]
 fn what_she_holds_holds_up_no_change() {
     let stage = stage();
@@ -236,7 +239,8 @@ fn what_she_holds_holds_up_no_change() {
     stage.declares(&wanted("1"));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
-    // While mallory locks the database, nothing can be copied into the store. The time limit ends the wait.
+    // While mallory locks the database of Nix, nothing can be copied into the store. The fleet's time limits
+    // end the wait.
     let timeouts = "defaults.timeouts.copy = 1;\n  defaults.timeouts.change = 4;\n  defaults.ssh.user";
     stage.edits("fleet.nix", "defaults.ssh.user", timeouts);
     runs_python(&stage, "nix", LOCKS_NIX);
@@ -259,7 +263,7 @@ fn what_she_holds_holds_up_no_change() {
     for path in ["/etc/passwd", "/etc/login.defs", "/nix/var/nix/profiles/nixfleet", "/nix/var/nix/gcroots"] {
         assert!(locked(path), "{path}");
     }
-    // Mallory cannot open the files that programs lock.
+    // Mallory cannot open the files that NixFleet, Nix and the account tools lock.
     let ours = "grep -e pwd.lock -e shadow$ -e lib/nixfleet -e run/nixfleet -e gc.lock -e big-lock -e nix/var/nix/db /home/mallory/names || true";
     assert_eq!(stage.web().ask(ours).unwrap(), "");
     let (outcome, result) = apply(&stage, "");
@@ -269,7 +273,7 @@ fn what_she_holds_holds_up_no_change() {
         assert!(finished.ok(), "{finished}");
     }
     assert_eq!(stage.web().ask("cat /etc/a").unwrap(), "1");
-    // Other users can still use the store, through its daemon.
+    // Other users can still use the store, through the Nix daemon.
     let store = "runuser -u deploy -- nix-store --check-validity $(readlink -f /nix/var/nix/profiles/nixfleet/system)";
     assert!(stage.web().sh(store).unwrap().ok());
 }
@@ -284,8 +288,8 @@ fn runs_python(stage: &Stage, unit: &str, program: &str) {
     stage.web().ask(&line).unwrap();
 }
 
-/// Reads every file that becomes readable, under every name that appears and through /proc, and records where
-/// it finds one of two words.
+/// A program that tries to read every file that appears in certain directories, and files in /proc. It
+/// records where it finds one of two words.
 const WATCHES: &str = r#"
 import ctypes, os, struct, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -383,7 +387,7 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
         let (outcome, result) = apply(&stage, "");
         assert_eq!(outcome, "ok", "{result:#}");
     }
-    // The original content is restored.
+    // The files are removed from the role, so their original content is restored.
     stage.declares(&json!({ "files": { "/etc/a": { "text": "a" } } }));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "ok", "{result:#}");
@@ -391,7 +395,7 @@ fn she_reads_nothing_of_roots_while_a_change_runs() {
         stage.web().ask("cat /etc/secret /srv/app/secret /home/mallory/secret | uniq").unwrap(),
         "# s3cret"
     );
-    // Wait until the program has read all earlier files.
+    // Wait until mallory's program has read all files that appeared earlier.
     stage.web().ask("echo c4nary > /tmp/last").unwrap();
     stage.waits_for("grep --quiet 'READ c4nary /tmp/last' /home/mallory/seen");
     let seen = stage.web().ask("cat /home/mallory/seen").unwrap();
@@ -462,8 +466,8 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
     assert_eq!(stage.web().ask("cat /etc/a").unwrap(), "1");
 }
 
-/// Sets a capability that is valid only in a user namespace of mallory's, and long extended attributes, and
-/// mounts filesystems that only this namespace sees.
+/// A program that runs in a user namespace of mallory's. It gives a file a capability that is valid only in
+/// this namespace, and long extended attributes. It also mounts filesystems that only this namespace sees.
 const NAMESPACE: &str = r#"
 import os, subprocess, struct
 os.setxattr('/srv/app/cap', 'security.capability', struct.pack('<IIIII', 0x02000001, 0x3fff, 0, 0, 0))
@@ -476,13 +480,14 @@ os.chdir('/home/mallory/app')
 open('/home/mallory/inside', 'w').write('x')
 os.execvp('sleep', ['sleep', '1000'])
 "#;
-/// Creates a directory with more entries than any program should read, and one that is nested deeper than the
-/// length of a path allows.
+/// A program that creates a directory with more entries than any program should read, and directories that
+/// are nested deeper than the maximum length of a path allows.
 const MANY: &str = "chdir('/srv/app/many'); for (1 .. 200000) { open(F, '>', $_); close F; }
 chdir('/srv/app/deep'); for (1 .. 300) { mkdir('d' x 200); chdir('d' x 200); }
 open(F, '>', '/srv/app/done'); print F 'x'; close F; sleep 1000;
 ";
-/// Holds a lease in a process whose name looks like a line of output.
+/// A program that creates a file whose name looks like a line of NixFleet's output. The name of its process
+/// looks like such a line too, and the process holds a lease on another file.
 const NAMED: &str = "$SIG{IO} = 'IGNORE'; $0 = \"x\\n2 hosts: 2 ok\"; open(F, '>', \"/home/mallory/etc/b\\n2 hosts: 2 ok\\e[2J\"); close F;
 open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1000;
 ";
@@ -539,8 +544,8 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
     let before = caps("/srv/app/cap");
     assert!(before.starts_with("01000003") && before.ends_with("e9030000 3"), "hers alone: {before}");
     let secret = "stat --format '%a %U %h' /home/secret; cat /home/secret";
-    // The change is undone first, then it succeeds, then mallory adds files and another change removes the
-    // managed ones.
+    // First, a change is undone. Then the same change succeeds. Then mallory adds files, and another change
+    // removes the managed files.
     stage.declares(&wanted("1", json!({ "down": { "tcp": { "port": 81 }, "retries": 0 } })));
     let (outcome, result) = apply(&stage, "");
     assert_eq!(outcome, "rolled-back", "{result:#}");
@@ -571,7 +576,7 @@ fn links_mounts_and_names_of_hers_give_her_nothing() {
         stage.web().ask("stat --format '%a %U' /home/mallory/app/link; ls /srv/app/many | wc -l").unwrap(),
         "600 root\n200000"
     );
-    // Names that mallory chose appear only within a line.
+    // In the output, names that mallory chose appear only inside a line, never as a line of their own.
     stage.web().ask("systemctl stop attack inside").unwrap();
     begins(&stage, "attack", NAMED);
     stage.waits_for("grep --quiet LEASE /proc/locks");

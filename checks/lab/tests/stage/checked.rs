@@ -7,19 +7,20 @@ use serde_json::Value;
 
 use super::{applies, lone, outcomes_of};
 
-/// Returns the host.
+/// Returns the host web-1.
 pub fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Declares health checks for web servers, which replace the previous ones.
+/// Declares health checks for web servers, in place of the previously declared checks.
 pub fn checks(lab: &Lab, nix: &str) {
     let file = lab.operator().unwrap().guest().files().unwrap();
     let module = format!("{{ pkgs, host, ... }}:\n{{\n  nixfleet.healthChecks = {{\n{nix}\n  }};\n}}\n");
     file.write("/home/ada/fleet/roles/checks.nix", module).unwrap();
 }
 
-/// Returns a lab with web-1, to which the fleet is applied with an empty module for health checks.
+/// Boots a lab with web-1, adds an empty module for health checks to the fleet, and applies the fleet to
+/// web-1.
 pub fn converged() -> Lab {
     let lab = lone("web-1");
     let operator = lab.operator().unwrap();
@@ -35,7 +36,7 @@ pub fn converged() -> Lab {
     lab
 }
 
-/// Applies to web-1, and returns the result of the host.
+/// Runs an apply to web-1, and returns the result of the command and that of the host.
 pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
     let line = format!("nixfleet apply --yes --json --host web-1 {flags}");
     let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
@@ -43,7 +44,8 @@ pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
     (finished, host)
 }
 
-/// Returns the results of the checks: name, whether it passed, number of attempts, and detail.
+/// Returns the results of the health checks. Each has the name of the check, whether it passed, the number of
+/// attempts, and the detail.
 pub fn found(host: &Value) -> Vec<(String, bool, u64, String)> {
     let results = host["healthChecks"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

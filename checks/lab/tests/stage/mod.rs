@@ -15,12 +15,13 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 
-/// Boots three hosts that NixFleet has never changed, and the operator with the demo's fleet.
+/// Boots three hosts that NixFleet has never changed, and an operator's machine with the demo's fleet.
 pub fn fresh() -> Lab {
     Lab::boot(&Plan::of_test()).unwrap()
 }
 
-/// Boots one host of the demo that NixFleet has never changed, and the operator with the demo's fleet.
+/// Boots one host of the demo that NixFleet has never changed, and an operator's machine with the demo's
+/// fleet.
 pub fn lone(host: &str) -> Lab {
     Lab::boot(&Plan::of_test().only(host)).unwrap()
 }
@@ -32,7 +33,7 @@ pub fn converged() -> Lab {
     lab
 }
 
-/// Applies without a prompt and returns the outcome of each host. The exit code must be 0.
+/// Runs an apply without a prompt, and returns the outcome of each host. The exit code must be 0.
 pub fn applies(lab: &Lab, targets: &str) -> BTreeMap<String, String> {
     let operator = lab.operator().unwrap();
     let (finished, document) =
@@ -96,21 +97,21 @@ pub fn adds(lab: &Lab, nix: &str) {
 }
 
 /// Asserts that web-1 refuses a change with these texts and is unchanged. The plan must already detect the
-/// problem, so nothing may be copied to the store of the host.
+/// problem, so that nothing is copied to the store of the host.
 #[track_caller]
 pub fn assert_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     let sent = refuses(lab, command, code, sayings);
     assert!(!sent, "only the apply knew");
 }
 
-/// Asserts that web-1 refuses an apply with these texts, which the plan could not detect, and is unchanged
-/// except for its store.
+/// Asserts that web-1 refuses an apply because of a problem that the plan could not detect. The problem must
+/// contain these texts, and the host must be unchanged except for its store.
 #[track_caller]
 pub fn assert_apply_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) {
     assert!(refuses(lab, command, code, sayings), "the plan knew");
 }
 
-/// Asserts that web-1 refuses a command, and returns whether the closure was copied.
+/// Asserts that web-1 refuses a command, and returns whether a closure was copied to the host.
 #[track_caller]
 fn refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) -> bool {
     let web = lab.guest("web-1").unwrap();

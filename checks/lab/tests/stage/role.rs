@@ -46,7 +46,7 @@ impl Stage {
         self.fleet_file("roles/role.json", &intent.to_string());
     }
 
-    /// Replaces the configuration in the role by these units.
+    /// Replaces the configuration in the role with these units.
     pub fn declares_units<const N: usize>(&self, units: [(&str, Value); N]) {
         let units: Map<String, Value> =
             units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
@@ -99,7 +99,7 @@ impl Stage {
         self.0.operator().unwrap().types(line).unwrap()
     }
 
-    /// Runs a line as the operator, and returns the JSON document that it prints as well.
+    /// Runs a line as the operator, and returns its result together with the JSON document that it prints.
     pub fn types_for_json(&self, line: &str) -> (Finished, Value) {
         self.0.operator().unwrap().types_for_json(line).unwrap()
     }
@@ -119,7 +119,7 @@ impl Stage {
         self.web().ask(&format!("cat /run/{log} 2>/dev/null | wc -l")).unwrap().parse().unwrap()
     }
 
-    /// Waits until a script succeeds.
+    /// Waits until a script succeeds on the host.
     pub fn waits_for(&self, what: &str) {
         wait_until(what, LIMIT, || Ok(self.web().sh(what)?.ok())).unwrap();
     }
@@ -130,7 +130,7 @@ pub fn enabled(text: &str) -> Value {
     json!({ "text": format!("{text}\n[Install]\nWantedBy=multi-user.target\n") })
 }
 
-/// Returns a static unit, which another unit starts.
+/// Returns a static unit, which runs only if another unit or a user starts it.
 pub fn stat(text: &str) -> Value {
     json!({ "text": text })
 }

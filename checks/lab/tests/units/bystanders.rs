@@ -1,12 +1,12 @@
-//! Tests of units that are not part of the plan. If systemd stops or starts such a unit together with others,
-//! it must be in its previous state after the change.
+//! Tests of units that are not part of the plan. If systemd stops or starts such a unit because of a change,
+//! the unit must be in its previous state after the change.
 
 use serde_json::{Value, json};
 
 use crate::stage::assert_says;
 use crate::stage::role::{Stage, enabled, runs, service, stat};
 
-/// Returns a service that depends on others.
+/// Returns the text of a service with these relations (`ties`) to other units.
 pub fn tied(ties: &str, version: u32) -> String {
     format!("[Unit]\n{ties}\n{}", runs(version))
 }
@@ -44,13 +44,13 @@ fn what_comes_back_and_ends_at_once_is_no_success_and_is_named() {
     stage.applies();
     by_hand(&stage, &[("own.service", hangs.clone())]);
 
-    // A unit that NixFleet does not manage is reported.
+    // own.service, which NixFleet does not manage, fails. The change is kept, and the failure is reported.
     stage.declares_units([("dep.service", dep("touch")), ("top.service", stat(&runs(1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
     assert_says(&finished, 0, &["own.service ran before and no longer runs"]);
 
-    // A failed unit that is declared rolls the change back. It is reported as stopped only if it does not run
-    // after the rollback.
+    // top.service, which NixFleet manages, fails, so the change is rolled back. The unit runs again after the
+    // rollback, so it is not reported as stopped.
     stage.declares_units([("dep.service", dep("rm -f")), ("top.service", enabled(&hangs))]);
     stage.applies();
     stage.declares_units([("dep.service", dep("touch")), ("top.service", enabled(&hangs))]);
@@ -92,7 +92,8 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     let all = ["dep.service", "top.service", "own.service", "bound.service", "far.service", "old.service"];
 
     // dep.service fails before its main process starts, so systemd does not start the dependent units again.
-    // The snapshots verify that all units are in their previous state, alarm.service too.
+    // `fails` compares snapshots, and so verifies that all units, including alarm.service, are in their
+    // previous state.
     declares("ExecStartPre=/bin/false\nExecStart=/usr/bin/sleep infinity", &[]);
     stage.fails("rolled-back", "NF-406", &["dep.service"]);
     assert_active(&stage, &all);
@@ -100,12 +101,14 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.fails("rolled-back", "NF-406", &["dep.service"]);
     assert_active(&stage, &all);
 
-    // A unit of NixFleet is stopped for good by another unit.
+    // A new unit, rival.service, would stop top.service, a unit of NixFleet, for good. So the change is
+    // rolled back.
     declares(good, &[("rival.service", enabled(&tied("Conflicts=top.service", 1)))]);
     stage.fails("rolled-back", "NF-406", &["top.service", "rival.service", "Conflicts"]);
     assert_active(&stage, &all);
 
-    // A unit that NixFleet does not manage, and that one of NixFleet's units replaces, is reported.
+    // A new unit, new.service, stops old.service, which NixFleet does not manage. The change is kept, and the
+    // stop is reported.
     declares(good, &[("new.service", enabled(&tied("Conflicts=old.service", 1)))]);
     let finished = stage.types("nixfleet apply --yes --host web-1");
     assert_says(&finished, 0, &["old.service ran before and no longer runs", "new.service"]);
@@ -113,12 +116,12 @@ fn what_goes_down_with_a_unit_comes_back_with_it() {
     stage.rolls_back();
     assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
 
-    // A change succeeds.
+    // After a successful change of dep.service, the units that depend on it run.
     declares(&format!("{good}\nEnvironment=V=2"), &[]);
     stage.applies();
     assert_active(&stage, &["dep.service", "top.service", "own.service", "bound.service", "far.service"]);
 
-    // A unit stays down because its dependency is removed. Both the plan and the outcome report it.
+    // Without dep.service, the units that depend on it stay down. The plan and the apply report this.
     stage.declares_units([("top.service", stat(&runs(1)))]);
     let plan = stage.types("nixfleet plan --host web-1");
     assert_says(&plan, 0, &["own.service", "bound.service", "depends on dep.service"]);

@@ -144,8 +144,8 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
     assert_eq!(stage.property("works.service", "Environment"), "V=2");
     stage.web().ask("systemctl start fails.service").unwrap();
 
-    // The triggering units change. They are restarted, and a running service of a socket is restarted with
-    // it.
+    // Now the triggering units change. They are restarted, and the running service of the socket is restarted
+    // with the socket.
     let echo = stage.unit("echo.service").main_pid;
     generation(7002, 2197, "gone", 2);
     stage.applies();
@@ -164,7 +164,7 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
     assert!(stage.property("fails.timer", "NextElapseUSecRealtime").contains("2198"));
     assert_eq!(stage.count("fails"), 2);
 
-    // Units that are about to stop do not start others.
+    // All units are removed. While they stop, none of them starts another unit.
     stage.declares(&json!({}));
     stage.applies();
     for name in listening.iter().chain(&["echo.service", "works.service"]) {
@@ -175,8 +175,8 @@ fn sockets_timers_and_paths_start_what_they_should_when_they_should() {
 #[test]
 fn units_start_after_what_they_come_after_and_stop_before_it() {
     let stage = Stage::set();
-    // Neither unit requires the other, so only their order ensures the result. The names sort in the opposite
-    // order.
+    // The app starts only after the database is ready, but neither unit requires the other. So the test
+    // passes only if units start and stop in the declared order. The unit names sort in the opposite order.
     let app = |version: u32| {
         let lines = "ExecStartPre=/bin/test -e /run/ready\nExecStop=/bin/sh -c 'test -e /run/ready || echo lost >>/run/lost'";
         enabled(&format!("[Unit]\nAfter=z-db.service\n{}{lines}\n", runs(version)))
@@ -194,7 +194,7 @@ fn units_start_after_what_they_come_after_and_stop_before_it() {
     stage.rolls_back();
     assert_eq!(stage.property("a-app.service", "Environment"), "V=1");
 
-    // One unit is new, and the other one changes.
+    // In one change, z-db.service is new and a-app.service changes.
     stage.declares_units([("a-app.service", enabled(&runs(3)))]);
     stage.applies();
     both(4);
@@ -234,14 +234,16 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
     with("liar.service", enabled(&service(liar)));
     stage.fails("rolled-back", "NF-406", &["liar.service"]);
 
-    // This service runs longer than the usual observation time, and is restarted at once when it ends.
+    // This service runs longer than the time for which a new service is usually observed. When it ends, it is
+    // restarted at once.
     let flaps = "ExecStart=/bin/sh -c 'sleep 0.7; exit 0'\nRestart=always\nRestartSec=0";
     let mut flapping = enabled(&service(flaps));
     flapping["settle"] = json!(2);
     with("flaps.service", flapping);
     stage.fails("rolled-back", "NF-420", &["flaps.service", "restarted"]);
 
-    // The start limit of systemd is reached at once. It must not prevent the start of the corrected unit.
+    // This unit fails so often that it reaches its start limit at once. The limit must not prevent the start
+    // of the corrected unit.
     let storm = |program: &str| {
         let limit = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n";
         let lines = format!("ExecStart={program}\nRestart=always\nRestartSec=0");
@@ -262,11 +264,11 @@ fn what_does_not_come_up_or_stay_up_takes_the_host_back() {
 fn what_comes_back_may_take_as_long_as_it_was_said_to() {
     let stage = Stage::set();
     let slow = |work: &str| {
-        // A restart may also take as long as the stop timeout.
+        // The time limit of a restart includes the stop timeout, so the stop timeout is short.
         let lines =
             format!("Type=oneshot\nRemainAfterExit=yes\nTimeoutStopSec=1\nExecStart=/bin/sh -c '{work}'");
         let mut slow = enabled(&service(&lines));
-        // On a busy machine, the start that succeeds takes a while.
+        // The limit is long enough for the start that succeeds, even on a busy machine.
         slow["startTimeout"] = json!(6);
         ("slow.service", slow)
     };
@@ -331,13 +333,14 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
         ("failed".into(), foreign)
     );
 
-    // A masked unit of the distribution is refused, because its drop-ins would have no effect.
+    // A change of a masked unit of the distribution is refused, because drop-ins of a masked unit have no
+    // effect.
     let upgrades = "unattended-upgrades.service";
     web.ask(&format!("systemctl start {upgrades} && systemctl mask {upgrades}")).unwrap();
     intent(2, json!({ upgrades: drop_in }));
     stage.fails("blocked", "NF-421", &[upgrades, "systemctl unmask"]);
     web.ask(&format!("systemctl unmask {upgrades}")).unwrap();
-    // Without a setting, the service has the nice value of the lab.
+    // Before the change, the service has the nice value of the lab, because nothing sets another value.
     let (before, nice) = (stage.unit(upgrades), stage.property(upgrades, "Nice"));
     stage.applies();
     assert_eq!(stage.property(upgrades, "Nice"), "7");
@@ -355,7 +358,7 @@ fn what_failed_before_recovers_where_it_is_ours_and_what_is_masked_is_never_pass
     stage.applies();
     assert_eq!(stage.unit("app.service").sub, "running");
 
-    // A unit that does not run need not be restarted, even if it is masked.
+    // A unit that does not run is not restarted, so it may be masked.
     web.ask("systemctl stop named; rm /etc/systemd/system/named.service; systemctl mask named").unwrap();
     intent(3, json!({}));
     stage.applies();

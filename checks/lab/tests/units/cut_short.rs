@@ -1,5 +1,5 @@
-//! Tests of units that are not part of the plan, if a change is interrupted because it is not confirmed or
-//! because its activator is killed. Each unit that ran before must run again.
+//! Tests of changes that are interrupted because nobody confirms them or because the activator is killed.
+//! Each unit that ran before must run again, even if it is not part of the plan.
 
 use std::thread;
 
@@ -26,11 +26,12 @@ const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 const KILL: &str = "kill -KILL $(systemctl show --value -p MainPID \
                     $(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d' ' -f1))";
 
-/// Sets up units of NixFleet, and dependent units that are added by hand. Declares a change that restarts the
-/// common dependency, starts a unit that conflicts with one of them, and then waits at a gate.
+/// Sets up dep.service and other units that depend on it, some by NixFleet and some by hand. Then declares a
+/// change that restarts dep.service, starts rival.service, which stops old.service, and waits at a gate:
+/// gate.service reads from a pipe.
 fn changes() -> Stage {
     let stage = Stage::set();
-    // The start of the old unit can be paused too.
+    // A pipe at `/run/hold` pauses the start of the old dep.service.
     let hold = "ExecStartPre=/bin/sh -c 'test ! -p /run/hold || head -c1 /run/hold'";
     let dep = format!(
         "[Unit]\nDescription=Old\n{}",
@@ -62,7 +63,7 @@ fn changes() -> Stage {
     stage
 }
 
-/// Starts an apply, and calls `act` while it waits at the gate.
+/// Starts an apply, and calls `act` while the apply waits at the gate.
 fn meanwhile(stage: &Stage, flags: &str, act: impl FnOnce()) -> Finished {
     thread::scope(|scope| {
         let typed = scope.spawn(|| stage.types(&format!("nixfleet apply --yes --json --host web-1 {flags}")));
@@ -117,8 +118,8 @@ fn what_went_down_comes_back_also_where_the_way_back_is_killed() {
     meanwhile(&stage, "", || {
         stage.web().ask("mkfifo /run/hold").unwrap();
         stage.web().ask(KILL).unwrap();
-        // At this point, the old files are restored, and systemd does not know the conflicts that the new
-        // files declared.
+        // When the old dep.service starts, the old files are restored, and systemd no longer knows the
+        // conflicts that the new files declared.
         stage.waits_for("pgrep --full '^head -c1 /run/hold'");
         let kill = "pkill -KILL --full 'recover --behin[d]'; rm /run/hold; pkill --full '^head -c[1]'";
         stage.web().ask(kill).unwrap();

@@ -1,4 +1,4 @@
-//! Tests that a plan reports the requirements and refusals of systemd, and settings without effect.
+//! Tests that a plan reports what systemd will require or refuse, and settings that have no effect.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     let before = stage.units(refusing);
     let pid = stage.unit("gw.service").main_pid;
 
-    // Two running services get a socket, and two units that refuse a restart change.
+    // Two running services each get a socket. Two other units change, although they refuse to be restarted.
     let drop_in = json!({ "dropIns": { "a.conf": { "text": "[Service]\nNice=7\n" } } });
     stage.declares_units([
         ("gw.service", enabled(&runs(1))),
@@ -80,7 +80,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     stage.rolls_back();
     assert_eq!([stage.unit("gw.service").active, stage.unit("gw.socket").active], ["active", "inactive"]);
 
-    // The change fails in the middle. Services that ran without a socket run without a socket again.
+    // This change fails in the middle. Services that ran without a socket run without a socket again.
     let bad = enabled(&service("Type=oneshot\nExecStart=/bin/false"));
     stage.declares_units([
         ("gw.service", enabled(&runs(1))),
@@ -92,15 +92,15 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     stage.fails("rolled-back", "NF-406", &["z-bad.service"]);
     assert_eq!(stage.unit("stays.service").active, "active");
 
-    // The files of a unit that cannot be stopped are removed. The unit keeps running, and does not block
-    // later changes.
+    // The files of a unit that refuses to stop are removed. The unit keeps running, and later changes are
+    // still possible.
     stage.declares(&json!({}));
     assert_says(&stage.types(PLAN), 0, &["stays.service: it runs on until the host reboots"]);
     stage.applies();
     assert_eq!([stage.unit("stays.service").active, stage.unit("gw.service").active], ["active", "inactive"]);
     assert!(!files.exists("/etc/systemd/system/stays.service"));
 
-    // An impossible reload is refused before the change.
+    // If a change needs the reload of a unit that cannot be reloaded, it is refused before it begins.
     let conf = |text: &str| {
         stage.declares(&json!({
             "systemd": { "units": { "gw.service": enabled(&runs(1)) } },
@@ -112,7 +112,7 @@ fn what_systemd_asks_for_or_refuses_is_in_the_plan() {
     conf("2");
     stage.fails("blocked", "NF-406", &["gw.service", "cannot be reloaded"]);
 
-    // These settings have no effect.
+    // Some settings of these units and files have no effect, and the plan says so.
     let wanted =
         |text: &str, target: &str| json!({ "text": format!("{text}\n[Install]\nWantedBy={target}\n") });
     stage.declares(&json!({

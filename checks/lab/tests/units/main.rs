@@ -1,5 +1,5 @@
-//! Tests of units of every type on a real host: the effect of a change on each, failures that roll the host
-//! back, and rollbacks.
+//! Tests of systemd units on a real host: the effect of a change on units of each type, failures that roll
+//! the host back, and rollbacks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! Tests of unit names that are not the units themselves: aliases, instances and name prefixes.
+//! Tests of names that refer to units with other names: aliases, template instances and name prefixes.
 
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ fn aliases_instances_and_families_are_taken_for_the_units_they_are() {
     stage.applies();
     assert_eq!(["one", "hand", "own"].map(active), ["inactive", "inactive", "active"]);
 
-    // The drop-ins of a name prefix affect only the units that read them.
+    // A change of drop-ins for the name prefix `web-` restarts only the units that read these drop-ins.
     let units = [("web-a", 1), ("web-b", 1), ("web-c@x", 1)];
     for (name, version) in units {
         files.write(&format!("/run/systemd/system/{name}.service"), runs(version)).unwrap();

@@ -1,7 +1,7 @@
 { inputs }:
 {
   inherit inputs;
-  # The other mistakes are reported too.
+  # Although this is not the flake of nixpkgs, the other mistakes are reported too.
   nixpkgs = inputs.nixpkgs.legacyPackages.x86_64-linux // {
     inherit (inputs.nixpkgs) lib;
     callPackage = null;

@@ -183,7 +183,7 @@ in
     low:
     scalar.scalar {
       name = "amount";
-      description = "a number of hosts from ${toString low}, or a part such as \"10%\"";
+      description = "a number of hosts from ${toString low}, or a percentage such as \"10%\"";
       accepts =
         value:
         let
@@ -218,7 +218,7 @@ in
   # The name of a new account, by the rule of Debian's adduser. useradd accepts these names too.
   accountName = matching {
     name = "accountName";
-    description = "a name for a new account: small letters, digits, \"_\" and \"-\", at most 32";
+    description = "a name for a new account: at most 32 lowercase letters, digits, \"_\" and \"-\"";
     regex = "[a-z_][a-z0-9_-]{0,31}";
     placeholder = "nobody";
   };
@@ -226,7 +226,7 @@ in
   # The name of an account that may exist already, whatever created it, such as Debian-exim or first.last.
   existingAccountName = scalar.scalar {
     name = "existingAccountName";
-    description = "the name of an account: letters, digits, \"_\", \"-\" and \".\", at most 32, and no number";
+    description = "the name of an account, not a number: at most 32 letters, digits, \"_\", \"-\" and \".\"";
     accepts =
       value:
       builtins.isString value

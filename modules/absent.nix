@@ -4,7 +4,7 @@ let
   inherit (lib) mkOption;
 
   absent = types.record {
-    description = "a set that describes what may be taken away";
+    description = "a set that describes an absent path";
     elsewhere = {
       force = "recursive";
       recurse = "recursive";
@@ -18,31 +18,37 @@ let
         default = false;
         example = true;
         description = ''
-          Whether a directory may be taken away together with what is in it. Without this only an empty one is, and any
-          other is an error of the plan. A directory is moved, not copied: it has to be on the filesystem of
-          `/var/lib/nixfleet`, with nothing mounted in it.
+          Whether a directory may be removed together with its content. Without this option, only an empty directory is
+          removed, and a directory with content is an error in the plan. A directory is moved to its backup, not copied.
+          It must therefore be on the filesystem of `/var/lib/nixfleet`, and nothing may be mounted in it.
         '';
       };
       restartUnits = mkOption {
         type = types.listOf types.unitName;
         default = [ ];
         example = [ "web.service" ];
-        description = "Units to restart when something is taken away or put back, if they run. They may be the distribution's.";
+        description = ''
+          Units to restart when something at the path is removed or restored. Units that are neither running nor failed
+          are left alone. Units of the distribution are allowed.
+        '';
       };
       reloadUnits = mkOption {
         type = types.listOf types.unitName;
         default = [ ];
         example = [ "nginx.service" ];
-        description = "Units to reload when something is taken away or put back, if they run.";
+        description = ''
+          Units to reload when something at the path is removed or restored. Units that are neither running nor failed
+          are left alone.
+        '';
       };
       onConflict = mkOption {
         type = types.onConflict;
         default = "backup";
         example = "fail";
         description = ''
-          What to do with something at the path that NixFleet does not own. `fail`: say so in the plan and change nothing.
-          `adopt`: take it away for good; a backup is made. `backup`: take it away, and put it back as it was when the path
-          is no longer declared.
+          What to do if a file, link or directory exists at the path and NixFleet does not own it. `fail`: the plan
+          reports an error, and nothing changes. `adopt`: NixFleet removes it permanently and makes a backup. `backup`:
+          NixFleet removes it, and restores it when the path is no longer declared.
         '';
       };
     };
@@ -64,9 +70,10 @@ in
       "/etc/nginx/sites-enabled/default".reloadUnits = [ "nginx.service" ];
     };
     description = ''
-      Paths on the host where nothing may stand. A file, link or directory there is taken away with its mode, owner and
-      attributes, and put back when the path is no longer declared. A link is not followed. If something comes back to
-      the path, that is drift: the next apply takes it away too. Nothing can be declared below such a path.
+      Paths on the host at which nothing may exist. A file, link or directory at such a path is removed, and is
+      restored with its mode, owner and attributes when the path is no longer declared. A link itself is removed,
+      not its target. A file, link or directory that appears at the path later is drift: the next apply removes it,
+      too. Nothing can be declared below such a path.
     '';
   };
 }

@@ -13,18 +13,18 @@ in
     type = types.mode;
     default = mode;
     example = if mode == "0755" then "0750" else "0640";
-    description = "Octal permission bits.";
+    description = "The permission bits as an octal number in quotes.";
   };
   owner = mkOption {
     type = types.owner;
     default = "root";
     example = "web";
-    description = "The owner by name.";
+    description = "The owner: the name of a user, or a user id in quotes.";
   };
   group = mkOption {
     type = types.owner;
     default = "root";
     example = "web";
-    description = "The group by name.";
+    description = "The group: the name of a group, or a group id in quotes.";
   };
 }

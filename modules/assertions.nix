@@ -18,16 +18,19 @@ in
           }
         ]'';
       description = ''
-        What must hold: each a set with `assertion`, true or false, and `message`, which says what to do where it is false. They
-        are looked at once all options are right, and all that fail are told together with what else is wrong then.
+        Conditions that must hold. Each is a set with `assertion`, which is true or false, and `message`, which says
+        what to do if `assertion` is false. Assertions are checked after all options are free of mistakes. All failed
+        assertions are reported together, with any other mistakes that are found at that stage.
       '';
     };
 
     warnings = mkOption {
       type = types.listOf types.string;
       default = [ ];
-      example = [ "app.legacyPort goes in the next release: use app.port" ];
-      description = "What Nix prints as a warning whenever this is built. Nothing is refused.";
+      example = [ "app.legacyPort will be removed in the next release: use app.port" ];
+      description = ''
+        Warnings that Nix prints when it evaluates the configuration. A warning does not stop the evaluation.
+      '';
     };
   };
 }

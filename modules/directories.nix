@@ -30,8 +30,8 @@ in
       };
     };
     description = ''
-      Directories on the host, by absolute path. What stands in them is left alone. A directory that is no longer declared
-      goes only when NixFleet made it and it is empty.
+      Directories on the host, by absolute path. The content of a directory is left alone. A directory that is no
+      longer declared is removed only if NixFleet created it and it is empty.
     '';
   };
 }

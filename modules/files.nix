@@ -93,25 +93,32 @@ let
         type = types.nullOr types.text;
         default = null;
         example = "listen = 8080\n";
-        description = "The content. What several modules say is joined by line breaks.";
+        description = "The content of the file. If several modules set it, their texts are joined with line breaks.";
       };
       source = mkOption {
         type = types.nullOr types.fileSource;
         default = null;
         example = lib.literalExpression "./nginx.conf";
-        description = "A file that holds the content: a path beside the module, or a file in the Nix store.";
+        description = ''
+          The file with the content: a path relative to the module, such as `./nginx.conf`, or a file in the Nix store.
+        '';
       };
       restartUnits = mkOption {
         type = types.listOf types.unitName;
         default = [ ];
         example = [ "web.service" ];
-        description = "Units to restart when the file changes, if they run. They may be the distribution's.";
+        description = ''
+          Units to restart when the file changes. Units that are neither running nor failed are left alone. Units of the
+          distribution are allowed.
+        '';
       };
       reloadUnits = mkOption {
         type = types.listOf types.unitName;
         default = [ ];
         example = [ "nginx.service" ];
-        description = "Units to reload when the file changes, if they run.";
+        description = ''
+          Units to reload when the file changes. Units that are neither running nor failed are left alone.
+        '';
       };
       validate = mkOption {
         type = types.nullOr (types.listOf types.argument);
@@ -122,9 +129,10 @@ let
           "%s"
         ];
         description = ''
-          A command that must accept the new content before anything changes on the host, word by word and without a
-          shell; `%s` stands for the new file. It sees the users and groups that come with the change; what will belong
-          to one of them belongs to root alone at that moment. A word may be a path beside the module, such as `./check.sh`.
+          A command that must accept the new content before anything changes on the host. It is a list of words, which
+          no shell interprets. `%s` stands for the path of the new file. The command sees the users and groups that the
+          change creates. A file that will belong to such a user or group belongs to root alone while the command runs.
+          A word may be a path relative to the module, such as `./check.sh`.
         '';
       };
       onChange = mkOption {
@@ -132,11 +140,12 @@ let
         default = null;
         example = [ "/usr/sbin/newaliases" ];
         description = ''
-          A command to run when the file has changed or has gone, such as one that makes something else of it. It is one command,
-          word by word and without a shell; the first word is a path. It runs as root with an environment of its own, after all
-          files have changed and before units restart, and once where several files name the same one. Where it does not end
-          with exit code 0 within five minutes, the change is undone; then it runs again, with the files as they were before. A
-          word may be a path beside the module, such as `./compile.sh`.
+          A command to run after the file has changed or has been removed, for example to compile the file. It is one
+          command as a list of words, which no shell interprets. The first word is the path of the program. The command
+          runs as root, with only `PATH` and `LC_ALL` in its environment, after all files have changed and before units
+          restart. If several changed files name the same command, it runs once. If the command does not end with exit
+          code 0 within five minutes, the change is rolled back, and the command runs again with the old files. A word
+          may be a path relative to the module, such as `./compile.sh`.
         '';
       };
       onConflict = mkOption {
@@ -169,8 +178,8 @@ in
       };
     };
     description = ''
-      Files on the host, by absolute path. They are regular files, replaced in one step, and go when they are no longer
-      declared. Parent directories that do not exist are created.
+      Files on the host, by absolute path. They are regular files and are replaced atomically. A file that is no
+      longer declared is removed. Missing parent directories are created.
     '';
   };
 }

@@ -17,7 +17,7 @@
           default = null;
           defaultText = lib.literalMD "chosen by the host";
           example = 990;
-          description = "The numeric id.";
+          description = "The numeric id of the group.";
         };
       };
     };
@@ -26,8 +26,8 @@
       app = { };
     };
     description = ''
-      Groups on the host. One that exists already is taken as it is. Groups are never removed, so that their ids are never
-      used again.
+      Groups on the host. A group that already exists is used as it is. Groups are never removed, so that a group id
+      is never used again.
     '';
   };
 }

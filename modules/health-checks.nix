@@ -11,15 +11,15 @@ let
       host = mkOption {
         type = types.nullOr types.address;
         default = null;
-        defaultText = lib.literalMD "`\"localhost\"`, and the host's own address for a check from the operator's side";
+        defaultText = lib.literalMD "`\"localhost\"`; for a check with `from = \"operator\"`, the address of the host";
         example = "10.0.1.11";
-        description = "A name or an address.";
+        description = "The name or address to connect to.";
       };
       port = mkOption {
         type = types.port;
-        defaultText = lib.literalMD "none, it must be given";
+        defaultText = lib.literalMD "none: the option must be set";
         example = 5432;
-        description = "The port that has to accept connections.";
+        description = "The TCP port that must accept connections.";
       };
     };
   };
@@ -102,16 +102,16 @@ let
         type = types.nullOr types.unitName;
         default = null;
         example = "web.service";
-        description = "A unit that has to be active, and to have been without a break for `stableFor`.";
+        description = "A unit that must be active, and must have been active without interruption for `stableFor`.";
       };
       stableFor = mkOption {
         type = types.nullOr (seconds 0 600);
         default = null;
-        defaultText = lib.literalMD "`\"3s\"`, of a `unit`";
+        defaultText = lib.literalMD "`\"3s\"` for a check of a `unit`";
         example = "30s";
         description = ''
-          For how long the unit has to have been active. One that has been already is not waited for; one that is started
-          again meanwhile fails.
+          How long the unit must have been active without interruption. A unit that has already been active for this
+          long passes at once. A unit that is restarted while the check waits fails.
         '';
       };
       http = mkOption {
@@ -121,7 +121,7 @@ let
           url = "http://localhost:8080/health";
           bodyContains = "ready";
         };
-        description = "A web server that has to answer.";
+        description = "A web server that must answer a request.";
       };
       tcp = mkOption {
         type = types.nullOr tcp;
@@ -129,15 +129,16 @@ let
         example = {
           port = 5432;
         };
-        description = "Something that has to accept connections.";
+        description = "A TCP port that must accept connections.";
       };
       command = mkOption {
         type = types.nullOr (types.listOf types.argument);
         default = null;
         example = lib.literalExpression "[ \"\${pkgs.postgresql}/bin/pg_isready\" \"-q\" ]";
         description = ''
-          A command that has to end with exit code 0, word by word and without a shell; the first word is a path. It runs as
-          root on the host, or as you from the operator's side, with an environment of its own. A word may be a path beside the
+          A command that must end with exit code 0. It is a list of words, which no shell interprets. The first word is
+          the path of the program. The command runs as root on the host or, with `from = "operator"`, as the user who
+          runs `nixfleet`. Its environment contains only `PATH` and `LC_ALL`. A word may be a path relative to the
           module, such as `./check.sh`.
         '';
       };
@@ -146,8 +147,8 @@ let
         default = 1;
         example = "5s";
         description = ''
-          The longest pause between two attempts. The first pauses are shorter, from a twentieth of a second on, since most
-          services need but a moment.
+          The longest pause between two attempts. The pauses start at a twentieth of a second and become longer up to
+          this limit, because most services are ready after a moment.
         '';
       };
       retries = mkOption {
@@ -159,13 +160,13 @@ let
         };
         default = 8;
         example = 30;
-        description = "How often a check is tried again before it has failed.";
+        description = "How often a failed attempt is repeated before the check fails.";
       };
       timeout = mkOption {
         type = seconds 1 600;
         default = 5;
         example = "30s";
-        description = "How long one attempt may take.";
+        description = "Time limit for one attempt.";
       };
       startDelay = mkOption {
         type = seconds 0 600;
@@ -178,8 +179,9 @@ let
         default = "host";
         example = "operator";
         description = ''
-          From where it is tried: on the host itself, or where `nixfleet` runs, which also shows what firewalls and load
-          balancers in between make of it.
+          The machine on which the check runs: `host` is the host itself, `operator` is the machine on which `nixfleet`
+          runs. A check on the operator's machine also covers the firewalls and load balancers between that machine and
+          the host.
         '';
       };
       onFailure = mkOption {
@@ -187,8 +189,9 @@ let
         default = "rollback";
         example = "continue";
         description = ''
-          What a failure means for a change. `rollback`: it is undone. `stop`: it stands, the host counts as failed, and the
-          change goes to no further hosts. `continue`: it stands, the host counts as partial, and the change goes on.
+          The effect of a failed check on a change. `rollback`: the change is rolled back. `stop`: the change stays in
+          place, the host counts as failed, and the rollout changes no further hosts. `continue`: the change stays in
+          place, the host counts as partial, and the rollout continues.
         '';
       };
     };
@@ -209,8 +212,8 @@ in
       web.http.url = "http://localhost:8080/";
     };
     description = ''
-      What shows whether the host is healthy, each of one kind: `unit`, `http`, `tcp` or `command`. They are tried, all at
-      once, by every apply, and by `nixfleet check`.
+      Checks that show whether the host is healthy. Each check has one kind: `unit`, `http`, `tcp` or `command`.
+      Every apply and every `nixfleet check` runs all checks of a host at the same time.
     '';
   };
 }

@@ -35,25 +35,25 @@ types.record {
   fields = {
     url = mkOption {
       type = types.httpUrl;
-      defaultText = lib.literalMD "none, it must be given";
+      defaultText = lib.literalMD "none: the option must be set";
       example = "http://localhost:8080/health";
       description = ''
-        What is asked for. From the host, `https` takes the host's own `curl` and the certificates it trusts; so it does from
-        the operator's side. No proxy is used.
+        The address to request. For `https`, the machine on which the check runs uses its own `curl` and the
+        certificates that it trusts. No proxy is used.
       '';
     };
     method = mkOption {
       type = types.oneOf types.shared.choices.checkMethod;
       default = "GET";
       example = "HEAD";
-      description = "How it is asked for.";
+      description = "The HTTP method of the request.";
     };
     requestHeaders =
       headers
         {
           Host = "www.example.org";
         }
-        "Headers to send. Everybody who can read the Nix store can read them: they are no place for secrets.";
+        "Headers to send. They must not contain secrets, because everybody who can read the Nix store can read them.";
     status = mkOption {
       type = types.nullOr (
         types.intBetween {
@@ -66,26 +66,26 @@ types.record {
       default = null;
       defaultText = lib.literalMD "any of 200 to 299";
       example = 204;
-      description = "The status of a good answer.";
+      description = "The status code that the answer must have.";
     };
     bodyContains = mkOption {
       type = types.nullOr types.string;
       default = null;
       example = "ready";
-      description = "Text that the first MiB of the body has to contain.";
+      description = "A text that the first MiB of the body must contain.";
     };
     bodyMatches = mkOption {
       type = types.nullOr types.line;
       default = null;
       example = "\"version\": *\"2\\.[0-9]+\"";
       description = ''
-        A regular expression that some part of the first MiB of the body has to match, in the syntax of Rust's crate
+        A regular expression that must match some part of the first MiB of the body, in the syntax of the Rust crate
         `regex-lite`.
       '';
     };
     responseHeaders = headers {
       Content-Type = "application/json";
-    } "Headers of a good answer, each with text that its value has to contain.";
+    } "Headers that the answer must have, each with a text that its value must contain.";
     maxRedirects = mkOption {
       type = types.intBetween {
         noun = "a number";
@@ -95,13 +95,13 @@ types.record {
       };
       default = 0;
       example = 3;
-      description = "How many redirections to follow. Without any, a redirection is an answer like others.";
+      description = "How many redirects to follow. With 0, a redirect is checked like any other answer.";
     };
     verifyCertificate = mkOption {
       type = types.bool;
       default = true;
       example = false;
-      description = "Whether the certificate of an `https` server has to be valid.";
+      description = "Whether the certificate of an `https` server must be valid.";
     };
   };
 }

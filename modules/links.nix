@@ -17,8 +17,11 @@ let
       target = mkOption {
         type = types.linkTarget;
         example = "/opt/app/releases/42";
-        defaultText = lib.literalMD "none, it must be given";
-        description = "What the link points at: an absolute path, or one relative to the directory of the link. It need not exist.";
+        defaultText = lib.literalMD "none: the option must be set";
+        description = ''
+          The path that the link points to: an absolute path, or a path relative to the directory of the link. The
+          target need not exist.
+        '';
       };
       onConflict = mkOption {
         type = types.onConflict;
@@ -45,8 +48,9 @@ in
       "/opt/app/current".target = "/opt/app/releases/42";
     };
     description = ''
-      Symbolic links on the host, by absolute path. A link is replaced in one step, and goes when it is no longer declared; what it
-      points at is left alone. Nothing can be declared below a link. Parent directories that do not exist are created.
+      Symbolic links on the host, by absolute path. A link is replaced atomically. A link that is no longer declared
+      is removed; its target is left alone. Nothing can be declared below a link. Missing parent directories are
+      created.
     '';
   };
 }

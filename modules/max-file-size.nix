@@ -17,9 +17,10 @@
     defaultText = lib.literalMD "64 MiB";
     example = 1073741824;
     description = ''
-      How many bytes a file may have that stands at a managed path, and that is not root's or is in a directory that is not
-      root's. One that is larger is neither read nor kept, and a change of its path is refused: whose it is could keep the
-      host reading for hours. What the fleet itself puts there may be of any size.
+      The maximum size, in bytes, of an existing file at a managed path. The limit applies if the file or its
+      directory does not belong to root. NixFleet neither reads nor backs up a larger file, and refuses to change
+      its path, because reading a file of another user could occupy the host for hours. Files that the fleet
+      declares may have any size.
     '';
   };
 }

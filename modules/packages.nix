@@ -8,8 +8,8 @@
     default = [ ];
     example = lib.literalExpression "[ pkgs.htop pkgs.jq ]";
     description = ''
-      Packages in the host's profile, which login shells find before the distribution's own. A package that is only named
-      in a file or a unit comes to the host by itself and need not stand here.
+      Packages in the host's profile. Login shells search the profile before the directories of the distribution. A
+      package that a file or a unit refers to is copied to the host automatically, and need not be listed here.
     '';
   };
 }

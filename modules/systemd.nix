@@ -10,7 +10,7 @@ let
       type = types.nullOr types.text;
       default = null;
       example = "[Service]\nExecStart=/usr/bin/app\n";
-      description = "The text as it stands in the file.";
+      description = "The complete text of the file.";
     };
     sections = mkOption {
       type = types.sections;
@@ -21,9 +21,10 @@ let
         Install.WantedBy = "multi-user.target";
       };
       description = ''
-        The sections and their settings, with systemd's own names. A list repeats the setting; an empty string first in it
-        clears what was set before. A file beside the module, as in `ExecStart = ./app.sh`, comes to the host with the unit;
-        in a text it is written `"''${./app.sh} --verbose"`.
+        The sections and their settings, with the names that systemd uses. A list repeats the setting. An empty string
+        as the first element of a list clears the earlier values of the setting. A file next to the module, as in
+        `ExecStart = ./app.sh`, is copied to the host with the unit. Inside a string, write it as
+        `"''${./app.sh} --verbose"`.
       '';
     };
   };
@@ -203,8 +204,8 @@ let
           "10-limits.conf".sections.Service.MemoryMax = "1G";
         };
         description = ''
-          Files in `/etc/systemd/system/<unit>.d`, which change single settings of a unit. With drop-ins alone the unit
-          itself stays the distribution's.
+          Files in `/etc/systemd/system/<unit>.d`, which change single settings of a unit. A unit that has only drop-ins
+          remains a unit of the distribution.
         '';
       };
       enabled = mkOption {
@@ -213,15 +214,16 @@ let
         defaultText = lib.literalMD "true for a unit with an `[Install]` section";
         example = false;
         description = ''
-          Whether the unit starts at boot, by the links that its `[Install]` section asks for, and now. Cannot be said of
-          a unit that has drop-ins only.
+          Whether the unit is enabled. An apply starts an enabled unit, and creates the links that its `[Install]`
+          section requests, so that the unit also starts at boot. This option cannot be set for a unit that has only
+          drop-ins.
         '';
       };
       restartIfChanged = mkOption {
         type = types.bool;
         default = true;
         example = false;
-        description = "Restart the unit when its files change, if it runs or has failed.";
+        description = "Restart the unit when its files change, if the unit is running or has failed.";
       };
       reloadIfChanged = mkOption {
         type = types.bool;
@@ -238,20 +240,20 @@ let
       startTimeout = mkOption {
         type = types.nullOr duration;
         default = null;
-        defaultText = lib.literalMD "the unit's own `TimeoutStartSec=`; 5 minutes where that has no end, as for a oneshot";
+        defaultText = lib.literalMD "the unit's own `TimeoutStartSec=`; 5 minutes if that is infinite, as for a oneshot";
         example = "15m";
         description = ''
-          How long an apply waits for the unit to start, restart or reload, before it gives up and goes back.
+          How long an apply waits for the unit to start, restart or reload. After this time, the change is rolled back.
         '';
       };
       settle = mkOption {
         type = types.nullOr duration;
         default = null;
-        defaultText = lib.literalMD "0.2 seconds for a service that cannot say when it is ready, else none";
+        defaultText = lib.literalMD "0.2 seconds for a service that cannot report when it is ready, otherwise none";
         example = "10s";
         description = ''
-          How long the unit has to stay up after its start, without being started again, before the change counts as done.
-          A oneshot need not stay up.
+          How long the unit must stay up after its start, without a restart, before the change counts as done. This
+          option does not apply to a oneshot.
         '';
       };
       verify = mkOption {
@@ -259,8 +261,8 @@ let
         default = true;
         example = false;
         description = ''
-          Have systemd look at the unit before anything changes on the host, and refuse it where its file has unknown
-          settings, cannot be loaded, or names a program that is not there.
+          Let systemd verify the unit before anything changes on the host. The unit is refused if its file has unknown
+          settings, cannot be loaded, or names a program that does not exist.
         '';
       };
       onConflict = mkOption {
@@ -292,8 +294,8 @@ in
       };
     };
     description = ''
-      systemd units: services, sockets, timers, targets, paths, mounts, slices. Units that change are restarted, and no
-      others. A unit that is activated by another, such as the service of a timer, has no `[Install]` section.
+      systemd units: services, sockets, timers, targets, paths, mounts and slices. Only units that change are
+      restarted. A unit that another unit activates, such as the service of a timer, needs no `[Install]` section.
     '';
   };
 }

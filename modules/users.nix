@@ -42,7 +42,9 @@ let
       example = [
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
       ];
-      description = "Public keys that may log in as this user, beside those in the user's own `authorized_keys`.";
+      description = ''
+        Public keys that may log in as this user, in addition to the keys in the user's own `authorized_keys`.
+      '';
     };
   };
 
@@ -71,14 +73,14 @@ let
         default = null;
         defaultText = lib.literalMD "chosen by the host";
         example = 990;
-        description = "The numeric id.";
+        description = "The numeric id of the user.";
       };
       group = mkOption {
         type = types.nullOr types.existingAccountName;
         default = null;
-        defaultText = lib.literalMD "a group with the name of the user, which is created too";
+        defaultText = lib.literalMD "a group with the name of the user, which is also created";
         example = "www-data";
-        description = "The primary group.";
+        description = "The primary group of the user.";
       };
       extraGroups = mkOption {
         type = types.listOf types.existingAccountName;
@@ -88,8 +90,8 @@ let
           "Debian-exim"
         ];
         description = ''
-          Further groups. Memberships in other groups, given by hand, are left alone; those given here are taken away with
-          the line that gave them.
+          Additional groups of the user. Memberships that were given by hand in other groups are left alone. A
+          membership that this list gave ends when the group is removed from the list.
         '';
       };
       home = mkOption {
@@ -97,16 +99,16 @@ let
         default = null;
         defaultText = lib.literalMD "`/var/lib/<name>` for a system user, `/home/<name>` for others";
         example = "/srv/app";
-        description = "The home directory.";
+        description = "The home directory of the user.";
       };
       createHome = mkOption {
         type = types.nullOr types.bool;
         default = null;
-        defaultText = lib.literalMD "true for a user that is no system user";
+        defaultText = lib.literalMD "true for a user that is not a system user";
         example = true;
         description = ''
-          Whether the user has to have its home directory. Where it is missing it is created, with what
-          every new home gets; one that belongs to somebody else is refused.
+          Whether the home directory of the user must exist. A missing home directory is created, with the files that
+          every new home directory gets. A home directory that belongs to another user is refused.
         '';
       };
       shell = mkOption {
@@ -114,21 +116,24 @@ let
         default = null;
         defaultText = lib.literalMD "`nologin` for a system user, `bash` for others";
         example = "/bin/sh";
-        description = "The login shell.";
+        description = "The login shell of the user.";
       };
       system = mkOption {
         type = types.nullOr types.bool;
         default = null;
         defaultText = lib.literalMD "true";
         example = false;
-        description = "Whether the account is for a service, with an id from the range of system users.";
+        description = ''
+          Whether the account is a system user, such as the account of a service. The id of a new system user is from
+          the range for system users.
+        '';
       };
       description = mkOption {
         type = types.nullOr types.comment;
         default = null;
         defaultText = lib.literalMD "empty";
         example = "Ada Lovelace";
-        description = "The comment field, often a person's full name.";
+        description = "The comment field of the account, often a person's full name.";
       };
       openssh = mkOption {
         type = openssh;
@@ -140,7 +145,7 @@ let
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
           ];
         };
-        description = "How the user may log in by SSH.";
+        description = "How the user may log in over SSH.";
       };
     };
   };
@@ -165,14 +170,16 @@ in
       };
     };
     description = ''
-      Users on the host. One that does not exist is created; its name is made of small letters, digits, `_` and `-`.
+      Users on the host. A user that does not exist is created. The name of a new user may contain only lowercase
+      letters, digits, `_` and `-`.
 
-      One that exists already, whatever its name, keeps everything that is not stated: a default is that of a new account.
-      What is stated comes back as it was when it is not stated any more, or the user is no longer declared.
+      A user that already exists may have any name. For such a user, an option that is not set changes nothing: the
+      defaults are the values of a new account. If an option is no longer set, or the user is no longer declared,
+      the account gets back the value that it had before.
 
-      A user created here that is no longer declared is disabled and loses the memberships it was given. It is never
-      deleted, so that no file falls into strange hands when an id is used again. The account `root` is left as it is,
-      except for its SSH keys.
+      A user that NixFleet created and that is no longer declared is locked, and loses the memberships that NixFleet
+      gave it. The user is never deleted, so that its id and thereby its files never pass to another user. The
+      account `root` is left unchanged, except for its SSH keys.
     '';
   };
 }

@@ -14,6 +14,6 @@
     example = {
       buildOnTarget = true;
     };
-    description = "How colmena deploys the host. NixFleet does not read it.";
+    description = "How colmena deploys the host. NixFleet ignores these settings.";
   };
 }

@@ -26,19 +26,20 @@ in
 
   <!-- Made by `checks/nix/run --rewrite`; a test compares it with the options themselves. -->
 
-  Values may be given with `lib.mkIf`, `lib.mkMerge`, `lib.mkDefault`, `lib.mkForce`, `lib.mkBefore` and `lib.mkAfter`, on a
-  whole set, on an entry, on a field and on an element of a list. Every mistake in a fleet is told at once, with its file and line
-  and a right example. [Option types](option-types.md) says how a value is read, and how modules declare options of their own.
+  `lib.mkIf`, `lib.mkMerge`, `lib.mkDefault`, `lib.mkForce`, `lib.mkBefore` and `lib.mkAfter` work on a whole set, an entry, a
+  field and an element of a list. NixFleet reports all mistakes of a fleet at once, each with its file, its line and a correct
+  example. [Option types](option-types.md) describes how values are read, and how modules can declare options of their own.
 
   ## Fleet modules
 
-  The argument `modules` of `nixfleet.lib.mkFleet`. They get the arguments `config`, `inputs`, `lib` and `options`.
+  The argument `modules` of `nixfleet.lib.mkFleet` is a list of fleet modules. Fleet modules have the arguments `config`,
+  `inputs`, `lib` and `options`.
 
   ${lib.concatMapStringsSep "\n" entry (optionsIn fleet.options)}
   ## Intent modules
 
-  Roles, and `modules` of a host. They get the arguments `config`, `host`, `hosts`, `inputs`, `lib`, `name`, `options` and
-  `pkgs`: `host` is this host in the inventory, and `hosts.<name>` any other, with its configuration as
-  `hosts.<name>.config`.
+  Roles, and the entries of `hosts.<name>.modules`, are intent modules. Intent modules have the arguments `config`, `host`,
+  `hosts`, `inputs`, `lib`, `name`, `options` and `pkgs`. `host` is the inventory entry of the host itself. `hosts.<name>` is the
+  inventory entry of any host, and `hosts.<name>.config` is the configuration of that host.
 
   ${lib.concatMapStringsSep "\n" entry (optionsIn fleet.intents.host.options)}''

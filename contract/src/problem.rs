@@ -179,7 +179,9 @@ impl Code {
         match self {
             Self::Usage => ("NF-101", "The command line or its environment is wrong."),
             Self::NoFleet => ("NF-102", "No flake was found, or the flake has no `nixfleet` output."),
-            Self::Selection => ("NF-103", "A selector names something unknown, or selects no host."),
+            Self::Selection => {
+                ("NF-103", "A selector names an unknown host, tag, role or base, or selects no host.")
+            }
             Self::NoRollout => (
                 "NF-104",
                 "This machine has no record of the rollout, or the rollout has nothing left to do.",
@@ -192,15 +194,15 @@ impl Code {
             Self::InvalidManifest => ("NF-203", "The intent or manifest of a host is not valid."),
             Self::Unreachable => ("NF-301", "The host did not answer in time."),
             Self::SshAuth => ("NF-302", "The host refused the SSH user or key."),
-            Self::HostKey => ("NF-303", "The host key is unknown or differs from the pinned one."),
+            Self::HostKey => ("NF-303", "The host key is unknown or differs from the pinned key."),
             Self::NoSudo => ("NF-304", "The SSH user cannot become root without a password."),
             Self::NoNix => ("NF-305", "The host has no Nix."),
             Self::Copy => ("NF-306", "The closure could not be copied to the host."),
-            Self::BadAnswer => ("NF-307", "The answer of the host is not a report of NixFleet."),
+            Self::BadAnswer => ("NF-307", "The answer of the host is not a NixFleet document."),
             Self::TimedOut => ("NF-308", "A command did not end in time."),
             Self::Locked => ("NF-401", "Another run holds the lock of the host."),
             Self::Conflict => {
-                ("NF-402", "A managed path already exists on the host, and NixFleet does not manage it yet.")
+                ("NF-402", "A declared path already exists on the host, and NixFleet does not own it.")
             }
             Self::PlanOutdated => ("NF-403", "The host changed between plan and apply."),
             Self::State => ("NF-404", "The state on the host cannot be read, or a newer NixFleet wrote it."),
@@ -209,18 +211,27 @@ impl Code {
             Self::Account => ("NF-407", "A user or group could not be created or changed."),
             Self::Validation => ("NF-408", "The new content of a file, or a new unit, is not valid."),
             Self::NoGeneration => ("NF-409", "The requested generation does not exist on the host."),
-            Self::UnsafePath => ("NF-410", "A path cannot be managed safely."),
+            Self::UnsafePath => (
+                "NF-410",
+                "A path cannot be managed safely, because a parent is a link or other users can change it.",
+            ),
             Self::DiskFull => ("NF-411", "The disk of the host is full."),
             Self::Recovery => ("NF-412", "An interrupted transaction could not be recovered."),
-            Self::Unconfirmed => ("NF-413", "The change was not confirmed in time over a new connection."),
+            Self::Unconfirmed => (
+                "NF-413",
+                "The change was not confirmed in time over a new connection, so the host rolled back.",
+            ),
             Self::Interrupted => ("NF-414", "A run on the host ended before it was complete."),
             Self::NoRun => ("NF-415", "The host has no record of the requested run."),
             Self::LockedOut => ("NF-416", "The change would lock out the user who applies it."),
-            Self::OtherHost => ("NF-417", "The host was last applied as another host of the inventory."),
+            Self::OtherHost => (
+                "NF-417",
+                "The configuration of another host of the inventory was last applied to this host.",
+            ),
             Self::HealthCheck => ("NF-418", "A health check of the host failed."),
             Self::RestartStorm => ("NF-420", "A unit ended and was restarted repeatedly."),
-            Self::Masked => ("NF-421", "A unit that the change concerns is masked on the host."),
-            Self::Command => ("NF-422", "The onChange command of a changed file cannot be run, or failed."),
+            Self::Masked => ("NF-421", "A unit that the change affects is masked on the host."),
+            Self::Command => ("NF-422", "The `onChange` command of a changed file cannot be run, or failed."),
         }
     }
 }

@@ -13,12 +13,12 @@ let
       {
         waves = "all hosts in one wave";
         canary = "none";
-        soak = "not at all";
+        soak = "no soak";
         maxParallel = toString rollout.maxParallel;
         maxFailures = toString rollout.maxFailures;
         order = "`\"${rollout.order}\"`";
         onFailure = "`\"${rollout.onFailure}\"`";
-        spread = "over nothing";
+        spread = "none";
         unreachable = "`\"${rollout.unreachable}\"`";
       }
       .${name};
@@ -32,25 +32,25 @@ in
       type = types.oneOf types.shared.choices.base;
       default = "ubuntu";
       example = "ubuntu";
-      description = "The base of hosts that name none.";
+      description = "The base of hosts that do not set `base`.";
     };
     system = mkOption {
       type = types.system;
       default = "x86_64-linux";
       example = "aarch64-linux";
-      description = "The Nix system of hosts that name none.";
+      description = "The Nix system of hosts that do not set `system`.";
     };
     ssh.user = mkOption {
       type = types.loginName;
       default = "root";
       example = "deploy";
-      description = "The SSH user of hosts that name none.";
+      description = "The SSH user of hosts that do not set `ssh.user`.";
     };
     ssh.port = mkOption {
       type = types.port;
       default = 22;
       example = 2222;
-      description = "The SSH port of hosts that name none.";
+      description = "The SSH port of hosts that do not set `ssh.port`.";
     };
     ssh.authorizedKeys = mkOption {
       type = types.listOf types.publicKey;
@@ -58,7 +58,10 @@ in
       example = [
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
       ];
-      description = "Public keys that may log in as the SSH user of every host, for the module `fleet-deploy-user`.";
+      description = ''
+        Public keys that may log in as the SSH user of every host. The module `fleet-deploy-user` installs them on the
+        hosts.
+      '';
     };
     facts = mkOption {
       type = types.facts;
@@ -67,7 +70,7 @@ in
         domain = "example.org";
         dns = [ "10.0.0.53" ];
       };
-      description = "What modules may want to know of every host, as `host.facts`.";
+      description = "Facts about all hosts. Modules read them as `host.facts`.";
     };
     rollout = policy // {
       confirmTimeout = mkOption {
@@ -75,8 +78,9 @@ in
         default = types.shared.defaults.confirmTimeout;
         example = "2m";
         description = ''
-          How long a changed host waits to be reached over a new SSH connection before it goes back by itself, for hosts that
-          do not say otherwise. `false`: they keep a change even where they cannot be reached any more.
+          How long a changed host waits to be reached over a new SSH connection before it rolls back by itself. `false`:
+          the host keeps the change even if it can no longer be reached. A host overrides this value with its own
+          `rollout.confirmTimeout`.
         '';
       };
     };

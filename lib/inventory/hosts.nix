@@ -11,7 +11,7 @@ let
         default = null;
         defaultText = lib.literalMD "the fleet's `defaults.ssh.user`";
         example = "deploy";
-        description = "The user that `ssh` logs in as: root, or one that may run `sudo` without a password.";
+        description = "The user that `ssh` logs in as: root, or a user that may run `sudo` without a password.";
       };
       port = mkOption {
         type = types.nullOr types.port;
@@ -25,8 +25,8 @@ let
         default = null;
         example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy";
         description = ''
-          The public key of the host, as in `known_hosts` without the host. When given, no other key is accepted.
-          Otherwise your own `known_hosts` decides.
+          The public key of the host, in the format of `known_hosts` without the host name. If it is set, no other key
+          is accepted. Otherwise, your own `known_hosts` decides.
         '';
       };
       authorizedKeys = mkOption {
@@ -36,8 +36,8 @@ let
           "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
         ];
         description = ''
-          Public keys that may log in as the SSH user. Those of `defaults.ssh.authorizedKeys` are added. NixFleet itself
-          does nothing with them: the module `fleet-deploy-user` puts them on the host.
+          Public keys that may log in as the SSH user, in addition to the keys in `defaults.ssh.authorizedKeys`.
+          NixFleet itself does not use them: the module `fleet-deploy-user` installs them on the host.
         '';
       };
     };
@@ -51,8 +51,9 @@ let
       defaultText = lib.literalMD "the fleet's `defaults.rollout.confirmTimeout`";
       example = "2m";
       description = ''
-        How long the host, once changed, waits to be reached over a new SSH connection before it goes back by itself.
-        `false`: it keeps the change in any case. `--confirm-timeout` and `--no-confirm` have the last word.
+        How long the host, after a change, waits to be reached over a new SSH connection before it rolls back by
+        itself. `false`: the host keeps the change even if it can no longer be reached. `--confirm-timeout` and
+        `--no-confirm` take precedence.
       '';
     };
   };
@@ -63,7 +64,7 @@ let
       type = types.nullOr types.macAddress;
       default = null;
       example = "52:54:00:12:34:56";
-      description = "The hardware address that wakes the host (Wake-on-LAN).";
+      description = "The hardware address for Wake-on-LAN.";
     };
   };
 
@@ -97,8 +98,9 @@ let
         defaultText = lib.literalMD "the fleet's `defaults.base`";
         example = "ubuntu";
         description = ''
-          What runs on the host: `ubuntu` for Ubuntu and Debian, where the distribution stays and NixFleet manages what
-          you declare; `nixos` for NixOS, where the host's modules may have NixOS's own options too.
+          The operating system of the host. `ubuntu` is for Ubuntu and Debian: NixFleet manages only what you declare,
+          and the distribution stays in place. `nixos` is for NixOS: the modules of the host may also set the options of
+          NixOS.
         '';
       };
       system = mkOption {
@@ -106,13 +108,13 @@ let
         default = null;
         defaultText = lib.literalMD "the fleet's `defaults.system`";
         example = "aarch64-linux";
-        description = "The Nix system of the host, which decides what its packages are built for.";
+        description = "The Nix system of the host. The packages of the host are built for it.";
       };
       addr = mkOption {
         type = types.address;
         example = "10.0.1.11";
-        defaultText = lib.literalMD "none, it must be given";
-        description = "Where SSH reaches the host: a name or an address.";
+        defaultText = lib.literalMD "none: the option must be set";
+        description = "The name or address at which SSH reaches the host.";
       };
       ssh = mkOption {
         type = ssh;
@@ -125,7 +127,7 @@ let
         example = {
           user = "deploy";
         };
-        description = "How SSH reaches the host. Your own `ssh` configuration applies on top.";
+        description = "How SSH reaches the host. Your own `ssh` configuration also applies.";
       };
       wol = mkOption {
         type = wol;
@@ -135,7 +137,7 @@ let
         example = {
           mac = "52:54:00:12:34:56";
         };
-        description = "How the host is woken. Modules read it; NixFleet itself wakes no host.";
+        description = "How to wake the host. Modules can read this; NixFleet itself wakes no host.";
       };
       facts = mkOption {
         type = types.facts;
@@ -145,8 +147,8 @@ let
           rack = "a";
         };
         description = ''
-          What modules may want to know of the host: they read it as `host.facts`, and as `hosts.<name>.facts` of any
-          host. A fact of `defaults.facts` holds for a host that has none of that name.
+          Facts about the host. Modules read them as `host.facts`, and the facts of any host as `hosts.<name>.facts`. A
+          fact of `defaults.facts` applies if the host has no fact of that name.
         '';
       };
       rollout = mkOption {
@@ -157,7 +159,7 @@ let
         example = {
           confirmTimeout = "2m";
         };
-        description = "How changes come to the host.";
+        description = "How changes are made on the host.";
       };
       timeouts = mkOption {
         type = types.nullOr (import ./timeouts.nix { inherit lib types; }).ofHost;
@@ -166,7 +168,10 @@ let
         example = {
           copy = "12h";
         };
-        description = "How long is waited for the host, where that is not what the fleet says: for a slow line, or a slow boot.";
+        description = ''
+          Time limits for this host that differ from those of the fleet, for example because of a slow line or a slow
+          boot.
+        '';
       };
       tags = mkOption {
         type = types.listOf types.tag;
@@ -176,22 +181,23 @@ let
           "rack:a"
         ];
         description = ''
-          Free labels, selected with `--tag` and, in `--on`, with `@tag`. Those of `defaults.tags` are added. `all`, `ubuntu`
-          and `nixos` are groups that exist always, and no tags. A label such as
-          `rack:a` is the value `a` in the dimension `rack`, over which `spread` spreads.
+          Free labels of the host. `--tag web` and, in `--on`, `@web` select the hosts with the tag `web`. The tags of
+          `defaults.tags` are added. `all`, `ubuntu` and `nixos` are groups that always exist, and cannot be used as
+          tags. A tag such as `rack:a` means the value `a` in the dimension `rack`, which can be the `spread` of a
+          rollout.
         '';
       };
       roles = mkOption {
         type = types.listOf types.label;
         default = [ ];
         example = [ "web" ];
-        description = "The roles that the host plays, by name in `roles`. Those of `defaults.roles` are added.";
+        description = "The roles that the host plays: names of `roles`. The roles of `defaults.roles` are added.";
       };
       maintenance = mkOption {
         type = types.nullOr types.filledLine;
         default = null;
         example = "new disks, until Friday";
-        description = "Why the host is left alone for now. An apply leaves it out and shows why.";
+        description = "The reason why the host is left alone for now. An apply excludes the host and shows the reason.";
       };
       pin = mkOption {
         type = types.nullOr (import ./pin.nix { inherit lib types; });
@@ -201,7 +207,10 @@ let
           reason = "kernel regression, ticket 4711";
           until = "2027-01-31";
         };
-        description = "Keeps the host as it is. An apply leaves it out and shows why; a rollback of this host does not ask.";
+        description = ''
+          Excludes the host from changes. An apply leaves the host as it is and shows the reason. `nixfleet rollback`
+          ignores the pin.
+        '';
       };
       modules = mkOption {
         type = types.modules;

@@ -61,35 +61,46 @@ let
     );
 
   notification = types.record {
-    description = "a set with kind, and where to tell it";
+    description = "a set with kind, and an address or a command";
     fields = {
       kind = mkOption {
         type = types.oneOf types.shared.choices.messageFormat;
-        defaultText = lib.literalMD "none, it must be given";
+        defaultText = lib.literalMD "none: the option must be set";
         example = "slack";
-        description = "How it is told: JSON by POST (`webhook`), a text as ntfy, Discord or Slack and their like take it, or JSON on the standard input of a program (`command`).";
+        description = ''
+          The format of the messages. `webhook`: JSON in a POST request. `ntfy`, `discord` and `slack`: a text in the
+          format of this service, which similar services also accept. `command`: JSON on the standard input of a
+          program.
+        '';
       };
       url = absent url {
         example = "https://ntfy.example.org/fleet";
         description = ''
-          Its address, where that is no secret. Those of `discord` and `slack` always are.
+          The address of the recipient, if the address is not a secret. The addresses of `discord` and `slack` are
+          always secrets.
         '';
       };
       urlFile = absent file {
         example = "/run/secrets/slack-webhook";
-        description = "The file on the operator's machine that holds its address and nothing else.";
+        description = "A file on the operator's machine that contains the address of the recipient and nothing else.";
       };
       urlEnv = absent variable {
         example = "SLACK_WEBHOOK";
-        description = "The environment variable of the operator that holds its address.";
+        description = "An environment variable of the operator that contains the address of the recipient.";
       };
       tokenFile = absent file {
         example = "~/.config/nixfleet/ntfy-token";
-        description = "The file on the operator's machine that holds a token, for `webhook` and `ntfy`: sent as `Authorization: Bearer …`.";
+        description = ''
+          A file on the operator's machine that contains a token, for `webhook` and `ntfy`. The token is sent as
+          `Authorization: Bearer …`.
+        '';
       };
       tokenEnv = absent variable {
         example = "NTFY_TOKEN";
-        description = "The environment variable of the operator that holds such a token.";
+        description = ''
+          An environment variable of the operator that contains a token, for `webhook` and `ntfy`. The token is sent as
+          `Authorization: Bearer …`.
+        '';
       };
       command = mkOption {
         type = types.listOf types.line;
@@ -98,7 +109,10 @@ let
           "notify-send"
           "NixFleet"
         ];
-        description = "For `command`: the program, found in `PATH`, and its arguments. It runs where `nixfleet` does.";
+        description = ''
+          The program and its arguments, for the kind `command`. The program is found in `PATH`. It runs on the machine
+          on which `nixfleet` runs.
+        '';
       };
       on = mkOption {
         type = types.listOf (types.oneOf types.shared.choices.moment);
@@ -108,9 +122,10 @@ let
           "failure"
         ];
         description = ''
-          When it is told. `start`: the first host is about to be changed. `pause`: the rollout stopped, or was interrupted, and can
-          be resumed. `failure`: it ended with hosts that are not as they should be, or paused because of them. `success`: every
-          host is as it should be. Each is told once, also where two of them fit.
+          The moments at which a message is sent. `start`: the first host is about to be changed. `pause`: the rollout
+          stopped or was interrupted, and can be resumed. `failure`: the rollout ended with hosts that are not as they
+          should be, or paused because of such hosts. `success`: every host is as it should be. If two moments apply at
+          once, only one message is sent.
         '';
       };
       timeout = mkOption {
@@ -122,8 +137,9 @@ let
         defaultText = lib.literalMD "`\"10s\"`";
         example = "5s";
         description = ''
-          How long it may take to be told. No host waits for it, but the command does so at its end, this long and two seconds at
-          most. What was not told is a warning and changes nothing else.
+          Time limit for sending a message. Hosts never wait for a message. At its end, the command waits for unsent
+          messages, but at most for this time plus two seconds. A message that cannot be sent causes a warning, and
+          changes nothing else.
         '';
       };
     };
@@ -206,8 +222,8 @@ in
       };
     };
     description = ''
-      Who is told how a rollout goes, by a name for warnings. What is told holds no secret: not what files contain, not what a
-      command was given.
+      Recipients of messages about rollouts. The name of each recipient appears in warnings. Messages contain no
+      secrets: neither the contents of files nor the arguments of commands.
     '';
   };
 }

@@ -4,7 +4,7 @@ let
   inherit (lib) mkOption;
 in
 types.record {
-  description = "a set with reason, generation or rev, and perhaps until";
+  description = "a set with reason, with generation or rev, and optionally with until";
   fields = {
     generation = mkOption {
       type = types.nullOr (
@@ -17,26 +17,28 @@ types.record {
       );
       default = null;
       example = 12;
-      description = "The generation that the host is kept at.";
+      description = "The generation to which the host is pinned.";
     };
     rev = mkOption {
       type = types.nullOr types.filledLine;
       default = null;
       example = "4f2c9d1";
-      description = "The revision of the fleet that the host is kept at.";
+      description = "The revision of the fleet to which the host is pinned.";
     };
     reason = mkOption {
       type = types.filledLine;
-      defaultText = lib.literalMD "none, it must be given";
+      defaultText = lib.literalMD "none: the option must be set";
       example = "kernel regression, ticket 4711";
-      description = "Why the host is kept as it is. It is shown wherever the host is left out.";
+      description = "The reason for the pin. It is shown whenever the host is excluded.";
     };
     until = mkOption {
       type = types.nullOr types.date;
       default = null;
-      defaultText = lib.literalMD "for good";
+      defaultText = lib.literalMD "the pin does not expire";
       example = "2027-01-31";
-      description = "The last day, in UTC, on which the pin holds. After it the host is changed again, with a warning.";
+      description = ''
+        The last day of the pin, in UTC. After that day, an apply changes the host again and prints a warning.
+      '';
     };
   };
   check =

@@ -20,17 +20,19 @@ let
         "100%"
       ];
       description = ''
-        How many of the selected hosts are done after each wave, in numbers or as parts, which are rounded up. They count
-        from the first host: `[ 1 "10%" ]` changes one host, then as many more as make a tenth of all, then the rest. A
-        wave begins when the one before has ended and soaked.
+        How many of the selected hosts are done after each wave: a number of hosts, or a percentage, which is rounded
+        up. Each amount counts from the first host of the rollout: `[ 1 "10%" ]` changes one host first, then more
+        hosts until a tenth of all hosts is done, then the rest. A wave begins after the previous wave has ended and
+        soaked.
       '';
     };
     canary = {
       type = types.canary;
       example = [ "@canary" ];
       description = ''
-        The hosts that go first, as a wave of their own: those that one of the expressions selects, written as for
-        `--on`, or a number of hosts. They count in `waves` like any other.
+        The hosts that change first, as a wave of their own: a number of hosts, or a list of expressions as for
+        `--on`. A host is a canary if one of the expressions selects it. Canaries count in the amounts of `waves` like
+        other hosts.
       '';
     };
     soak = {
@@ -39,7 +41,7 @@ let
         high = 30 * 86400;
       };
       example = "5m";
-      description = "How long a wave in which something changed is watched before the next one begins.";
+      description = "How long a wave that changed something is watched before the next wave begins.";
     };
     maxParallel = {
       type = types.intBetween {
@@ -49,46 +51,47 @@ let
         placeholder = 1;
       };
       example = 50;
-      description = "How many hosts are changed at once. `--parallel` has the last word.";
+      description = "Maximum number of hosts that change at the same time. `--parallel` takes precedence.";
     };
     maxFailures = {
       type = types.amountFrom 0;
       example = "5%";
       description = ''
-        How many hosts may fail or go back by themselves before no further one is begun: a number, or a part of the
-        selected hosts, which is rounded down.
+        How many hosts may fail or roll back by themselves: a number of hosts, or a percentage of the selected hosts,
+        which is rounded down. If more hosts fail, no further host is started.
       '';
     };
     order = {
       type = types.oneOf types.shared.choices.rolloutOrder;
       example = "shuffled";
       description = ''
-        In which order hosts are taken where no tag comes before another: by name, or as if drawn, but each time the same.
+        The order of hosts, if `before` of their tags does not decide it. `name`: by name. `shuffled`: a random order
+        that is the same in each rollout.
       '';
     };
     onFailure = {
       type = types.oneOf types.shared.choices.rolloutFailure;
       example = "rollback-wave";
       description = ''
-        What follows when too many hosts have failed and those that were begun have ended. `pause`: what is done stays.
-        `rollback-wave`: the hosts of that wave go back to the generation before. `rollback-all`: all hosts do that the
-        rollout has changed.
+        The reaction to more failures than `maxFailures` allows, after the hosts that have started have ended.
+        `pause`: changed hosts stay changed. `rollback-wave`: the changed hosts of this wave return to their previous
+        generation. `rollback-all`: all hosts that the rollout has changed return to their previous generation.
       '';
     };
     spread = {
       type = types.label;
       example = "rack";
       description = ''
-        A dimension of tags, `rack` for `rack:a` and `rack:b`: each wave takes hosts from all its values, from each as
-        many as is its share.
+        A dimension of tags, such as `rack` for `rack:a` and `rack:b`. Each wave then contains hosts of every value of
+        the dimension, in proportion to the number of hosts with that value.
       '';
     };
     unreachable = {
       type = types.oneOf types.shared.choices.unreachable;
       example = "fail";
       description = ''
-        What a host counts as that does not answer. `skip`: as left out, the others go on. `fail`: as failed. The command
-        does not end with 0 either way.
+        How a host that does not answer counts. `skip`: the host is skipped, and the rollout continues. `fail`: the
+        host counts as failed. In both cases, the exit code of the command is not 0.
       '';
     };
   };

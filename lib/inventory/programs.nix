@@ -19,7 +19,8 @@ in
     defaultText = lib.literalMD "`nixfleet-activate` of NixFleet's own packages";
     example = lib.literalExpression "{ x86_64-linux = ./prebuilt/nixfleet-activate; }";
     description = ''
-      The statically linked activator for each Nix system: a file. It builds the host closures, and runs on the hosts.
+      The statically linked activator for each Nix system, as a file. It builds the host closures, and runs on the
+      hosts.
     '';
   };
 
@@ -29,8 +30,8 @@ in
     defaultText = lib.literalMD "`nixfleet` of NixFleet's own packages";
     example = lib.literalExpression "{ x86_64-linux = ./prebuilt; }";
     description = ''
-      The command line for each Nix system, for `nix run .#plan` and so on: a folder with `bin/nixfleet` and its links
-      `bin/nixfleet-plan`, `bin/nixfleet-apply` and so on.
+      The command-line program for each Nix system, for `nix run .#plan` and similar commands. It is a directory
+      with `bin/nixfleet` and its links `bin/nixfleet-plan`, `bin/nixfleet-apply` and so on.
     '';
   };
 }

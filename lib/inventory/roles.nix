@@ -13,8 +13,8 @@
     default = { };
     example = lib.literalExpression "{ web = ./roles/web.nix; }";
     description = ''
-      Intent modules by role name. A host has what its roles say, and its own modules may add to that or change it with
-      `lib.mkForce`.
+      Intent modules, by the name of the role. A host gets the configuration of all its roles. The modules of the
+      host itself can add to this configuration, or override it with `lib.mkForce`.
     '';
   };
 }

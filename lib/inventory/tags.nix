@@ -9,16 +9,17 @@ let
   };
 
   tag = types.record {
-    description = "a set that says what holds for a tag";
+    description = "a set with the settings of a tag";
     fields = {
       maxDown = mkOption {
         type = types.nullOr (types.amountFrom 1);
         default = null;
-        defaultText = lib.literalMD "any number";
+        defaultText = lib.literalMD "no limit";
         example = "25%";
         description = ''
-          How many hosts with this tag may be down or changing at once: a number, or a part of all hosts with the tag, which
-          is rounded down, though one always may. A host that failed or does not answer is down until somebody mends it.
+          Maximum number of hosts with this tag that may be down or changing at the same time: a number of hosts, or a
+          percentage of all hosts with the tag. A percentage is rounded down, but to at least one host. A host that
+          failed or does not answer counts as down until it is repaired.
         '';
       };
       before = mkOption {
@@ -26,13 +27,13 @@ let
         default = [ ];
         example = [ "web" ];
         description = ''
-          Tags whose hosts are changed after those with this tag. Canaries, which are chosen by hand, keep to it among
-          themselves.
+          Tags whose hosts change after the hosts with this tag. Canaries are chosen by hand, so this order applies only
+          among the canaries themselves, and not between canaries and other hosts.
         '';
       };
       rollout = mkOption {
         type = types.record {
-          description = "a set that says how changes go through a selection";
+          description = "a set of rollout options";
           fields = policy;
         };
         default = lib.mapAttrs (_: _: null) policy;
@@ -42,8 +43,8 @@ let
           soak = "10m";
         };
         description = ''
-          How changes go through a selection in which every host carries this tag. Of several such tags, the last by name
-          has the last word.
+          Rollout options for a selection in which every host carries this tag. If several such tags set the same
+          option, the last of these tags by name takes precedence.
         '';
       };
     };
@@ -66,6 +67,6 @@ in
         before = [ "web" ];
       };
     };
-    description = "What holds for the hosts that carry a tag, by the tag.";
+    description = "Settings for the hosts that carry a tag, by the name of the tag.";
   };
 }

@@ -12,35 +12,35 @@ let
       # After about this time, TCP itself stops trying to connect.
       high = 600;
       example = "30s";
-      what = "until the host accepts an SSH connection. `--connect-timeout` has the last word";
+      what = "until the host accepts an SSH connection. `--connect-timeout` takes precedence";
     };
     silence = {
       low = 3;
       high = 3600;
       example = "1m";
-      what = "until a connection counts as broken over which the host says nothing, not even that it is there";
+      what = "for any data from the host, including keepalive replies, before the connection counts as broken";
     };
     answer = {
       high = day;
       example = "10m";
-      what = "until the host has said how it stands, or what would change";
+      what = "until the host has reported its state, or a plan";
     };
     copy = {
       high = 7 * day;
       example = "12h";
-      what = "until a closure has arrived";
+      what = "until a closure has been copied to the host";
     };
     change = {
       high = 7 * day;
       example = "3h";
-      what = "until the host has changed, with its health checks, or has tried those alone";
+      what = "until the host has made a change and run its health checks, or has run only the health checks";
     };
     rejoin = {
       high = day;
       example = "10m";
       what = ''
-        for a host whose connection broke while it changed, once the time is over in which it goes back by itself: as long as it
-        takes to boot'';
+        for a host whose connection broke during a change, in addition to the time after which the host rolls back by
+        itself. Allow enough time for the host to boot'';
     };
   };
 

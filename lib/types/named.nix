@@ -183,7 +183,7 @@ in
     low:
     scalar.scalar {
       name = "amount";
-      description = "a number of hosts from ${toString low}, or a part such as \"10%\"";
+      description = "a number of hosts from ${toString low}, or a percentage such as \"10%\"";
       accepts =
         value:
         let
@@ -218,7 +218,7 @@ in
   # The name of a new account, by the rule of Debian's adduser. useradd accepts these names too.
   accountName = matching {
     name = "accountName";
-    description = "a name for a new account: small letters, digits, \"_\" and \"-\", at most 32";
+    description = "a name for a new account: at most 32 lowercase letters, digits, \"_\" and \"-\"";
     regex = "[a-z_][a-z0-9_-]{0,31}";
     placeholder = "nobody";
   };
@@ -226,7 +226,7 @@ in
   # The name of an account that may exist already, whatever created it, such as Debian-exim or first.last.
   existingAccountName = scalar.scalar {
     name = "existingAccountName";
-    description = "the name of an account: letters, digits, \"_\", \"-\" and \".\", at most 32, and no number";
+    description = "the name of an account, not a number: at most 32 letters, digits, \"_\", \"-\" and \".\"";
     accepts =
       value:
       builtins.isString value
@@ -296,9 +296,10 @@ in
   onConflict = scalar.oneOf shared.choices.onConflict;
 
   onConflictDescription = noun: ''
-    What to do when a ${noun} that NixFleet does not own stands there already. `fail`: say so in the plan and change
-    nothing, unless it is exactly the wanted one. `adopt`: take it over for good; a backup is made. `backup`: replace it,
-    and put it back as it was when this ${noun} is no longer declared.
+    What to do if the path of the ${noun} already exists and NixFleet does not own it. `fail`: the plan reports an
+    error, and nothing changes, unless the existing ${noun} is identical to the declared ${noun}. `adopt`: NixFleet
+    replaces it permanently and makes a backup. `backup`: NixFleet replaces it, and restores it when the ${noun} is
+    no longer declared.
   '';
 
   # The target of a symbolic link. The kernel's limit is PATH_MAX, which includes the terminating zero byte.

@@ -13,13 +13,15 @@ const FIXED: [&str; 9] = ["selector", "host", "tag", "role", "base", "on", "stra
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet apply                          plan every host, ask, then change them in parallel
-  nixfleet apply web-1 web-2              two hosts; all is every host, @web every host with the tag web
-  nixfleet apply --tag web --yes          without the question, for scripts
-  nixfleet apply web-1 --dry-run          the same as plan
-  nixfleet apply --plan today.plan        exactly what was planned, or nothing
-  nixfleet apply --strategy canary        one host first, or those that the fleet names
-  nixfleet apply --resume                 go on with what was paused")]
+  nixfleet apply                          plan all hosts, ask, then change them in parallel
+  nixfleet apply web-1 web-2              change two hosts
+  nixfleet apply all                      change every host, as without a selector
+  nixfleet apply @web                     change every host with the tag web
+  nixfleet apply --tag web --yes          do not ask, for scripts
+  nixfleet apply web-1 --dry-run          only show the plan, like nixfleet plan web-1
+  nixfleet apply --plan today.plan        apply a saved plan; refuse if a host has changed since
+  nixfleet apply --strategy canary        change the canaries of the inventory, or one host, first
+  nixfleet apply --resume                 resume the last rollout")]
 pub struct ApplyArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -47,7 +49,7 @@ pub struct ApplyArgs {
     #[arg(long, help_heading = "Apply")]
     pub substitute_on_destination: bool,
 
-    /// Only show the plan
+    /// Show the plan, and change nothing
     #[arg(long, help_heading = "Apply", conflicts_with = "plan")]
     pub dry_run: bool,
 

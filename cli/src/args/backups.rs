@@ -27,8 +27,8 @@ pub enum BackupsCommand {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet backups list                     of all hosts
-  nixfleet backups list --path /etc/nginx   of what stood at this path, or below it")]
+  nixfleet backups list                     list the backups of all hosts
+  nixfleet backups list --path /etc/nginx   list the backups of this path and of paths below it")]
 pub struct BackupsListArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -43,10 +43,10 @@ pub struct BackupsListArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet backups show web-1 /etc/nginx/nginx.conf                   the newest backup of this path
-  nixfleet backups show web-1 /etc/nginx/nginx.conf --generation 7    what the change to generation 7 replaced
-  nixfleet backups show web-1 /etc/nginx/nginx.conf --original        what stood there before NixFleet
-  nixfleet backups show web-1 /etc/motd | diff - ./motd               exactly as it was, for a program")]
+  nixfleet backups show web-1 /etc/nginx/nginx.conf                   print the newest backup of this path
+  nixfleet backups show web-1 /etc/nginx/nginx.conf --generation 7    print the backup made by the change to generation 7
+  nixfleet backups show web-1 /etc/nginx/nginx.conf --original        print the content from before NixFleet
+  nixfleet backups show web-1 /etc/motd | diff - ./motd               pass the unchanged content to a program")]
 pub struct BackupsShowArgs {
     #[command(flatten)]
     pub flake: FlakeArgs,
@@ -71,12 +71,12 @@ pub struct BackupsShowArgs {
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
 #[command(after_help = "\
 Examples:
-  nixfleet backups drop --older-than 90d --dry-run           what would go
-  nixfleet backups drop --host web-1 --path '/etc/nginx/*'   all of these paths on one host
-  nixfleet backups drop --original /etc/motd                 the original of a path that is still managed
+  nixfleet backups drop --older-than 90d --dry-run           show which backups would be dropped
+  nixfleet backups drop --host web-1 --path '/etc/nginx/*'   drop the backups of these paths on one host
+  nixfleet backups drop --original /etc/motd                 drop the original of a path that is still managed
 
-An original stays as long as its path is managed: it comes back when management ends. Only --original, with the very path,
-drops it all the same; the path is then removed when management ends, and nothing comes back.")]
+The original of a managed path is not dropped, because it is restored when management of the path ends. Only --original
+with this path drops it. When management ends, the path is then removed, and nothing is restored.")]
 pub struct BackupsDropArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -85,7 +85,7 @@ pub struct BackupsDropArgs {
     #[arg(long, help_heading = "Backups", value_name = "PATH", group = "which")]
     pub path: Vec<String>,
 
-    /// Drop only backups that are older than this: 12h, 30d, 8w
+    /// Drop only backups that are older than this, such as 12h, 30d or 8w
     #[arg(long, help_heading = "Backups", value_name = "AGE", value_parser = age, group = "which")]
     pub older_than: Option<u64>,
 

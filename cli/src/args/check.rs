@@ -6,8 +6,8 @@ use super::TargetArgs;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet check               try every health check of every host, and show what each found
-  nixfleet check --tag web -v  with what the good ones found, too")]
+  nixfleet check               run all health checks of all hosts
+  nixfleet check --tag web -v  show the details of passed checks, too")]
 pub struct CheckArgs {
     #[command(flatten)]
     pub targets: TargetArgs,

@@ -13,12 +13,13 @@ const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet gc --dry-run                    which generations would go on each host, and why others stay
-  nixfleet gc --keep 3 --collect           keep the newest three, then free the room of the others
-  nixfleet gc --older-than 30d --tag web   only what is older than thirty days
+  nixfleet gc --dry-run                    show which generations would be dropped, and why others stay
+  nixfleet gc --keep 3 --collect           keep the newest three, and free the disk space of the others
+  nixfleet gc --older-than 30d --tag web   drop only generations older than thirty days
 
-What is needed stays in any case: the generation in force, the one that rollback goes back to, those of the last change,
-one that the inventory pins, and those that a rollout which has not ended refers to.")]
+Generations that are still needed are never dropped: the current generation, the generation that a rollback returns to,
+the generations of the last change, a generation that the inventory pins, and generations that an unfinished rollout
+refers to.")]
 pub struct GcArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
@@ -28,12 +29,12 @@ pub struct GcArgs {
     #[arg(value_parser = count, conflicts_with = "older_than")]
     pub keep: NonZeroUsize,
 
-    /// Drop all generations that are older than this: 12h, 30d, 8w
+    /// Drop all generations that are older than this, such as 12h, 30d or 8w
     #[arg(long, help_heading = "Garbage collection", value_name = "AGE", value_parser = age)]
     pub older_than: Option<u64>,
 
-    /// Then collect garbage in the Nix store of each host, which frees disk space. Nix removes everything
-    /// that is not referenced, including store paths that do not belong to NixFleet
+    /// Collect garbage in the Nix store of each host afterwards, which frees disk space. Nix removes
+    /// everything that is not referenced, including store paths that do not belong to NixFleet
     #[arg(long, help_heading = "Garbage collection")]
     pub collect: bool,
 

@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
-  nixfleet history                        the last commands that planned or changed hosts from this machine
-  nixfleet history --host web-1           those that came to a host, and what became of it
-  nixfleet history show last              all that is remembered of the last one
-  nixfleet history show kbzq              of one, by the beginning or the end of its name
-  nixfleet history --limit 100 --json     for a program")]
+  nixfleet history                        show the last commands that planned or changed hosts from this machine
+  nixfleet history --host web-1           show the commands that reached a host, and the results
+  nixfleet history show last              show everything that is recorded about the last command
+  nixfleet history show kbzq              show a command by the beginning or end of its name
+  nixfleet history --limit 100 --json     print the last 100 commands for a program")]
 pub struct HistoryArgs {
     #[command(subcommand)]
     pub what: Option<HistoryCommand>,

@@ -6,8 +6,8 @@ use super::{FlakeArgs, SelectionArgs};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet hosts                           the whole inventory
-  nixfleet hosts '@prod and not @web'      what a selection comes to")]
+  nixfleet hosts                           list all hosts of the inventory
+  nixfleet hosts '@prod and not @web'      list the hosts that an expression selects")]
 pub struct HostsArgs {
     #[command(flatten)]
     pub flake: FlakeArgs,

@@ -62,17 +62,17 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every host is ok, unchanged or deferred, or partial without a failure, but for those that the inventory leaves
-       out; with --fail-deferred, deferred and partial hosts make it 2
-  1    the command line, the flake or the inventory is wrong, or you declined; nothing was touched
-  2    some host failed, was rolled back, was blocked, is partial with a failure, or could not be reached; or the output
+  0    every host is ok, unchanged, deferred, or partial without a failure; hosts that the inventory excludes are
+       ignored; with --fail-deferred, deferred and partial hosts lead to exit code 2
+  1    the command line, the flake or the inventory is wrong, or you declined; nothing was changed
+  2    a host failed, was rolled back, was blocked, is partial with a failure, or could not be reached; or the output
        could not be written
   3    the plan has changes (only with `plan --exit-code`)
-  130  interrupted; hosts that had begun were left to finish
+  130  interrupted; hosts that had started were left to finish
 
 Diagnostics on standard error, without secrets:
-  NIXFLEET_LOG         what is told, in place of -vv: debug, or TARGET=LEVEL, such as nixfleet::ssh=trace
-  NIXFLEET_LOG_FORMAT  text (the default), or json: an object a line";
+  NIXFLEET_LOG         what to log, instead of -vv: debug, or TARGET=LEVEL, such as nixfleet::ssh=trace
+  NIXFLEET_LOG_FORMAT  text (the default), or json: one object per line";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

@@ -8,11 +8,11 @@ use super::{ForceArgs, PlanningArgs, RolloutArgs, TargetArgs};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet plan                                   every host of the fleet
-  nixfleet plan --tag web --exit-code             exit 3 where something would change
-  nixfleet plan web-1                             one host
-  nixfleet plan 'web-* and not @canary'           a selection by expression
-  nixfleet plan --out today.plan                  save it for: nixfleet apply --plan today.plan")]
+  nixfleet plan                                   plan every host of the fleet
+  nixfleet plan --tag web --exit-code             exit with code 3 if the plan has changes
+  nixfleet plan web-1                             plan one host
+  nixfleet plan 'web-* and not @canary'           select hosts by an expression
+  nixfleet plan --out today.plan                  save the plan for nixfleet apply --plan today.plan")]
 pub struct PlanArgs {
     #[command(flatten)]
     pub targets: TargetArgs,

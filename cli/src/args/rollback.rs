@@ -8,10 +8,10 @@ use nixfleet_operator::remote::Destination;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet rollback web-1                 back to the generation before the present one
-  nixfleet rollback web-1 --to 3          to generation 3; nixfleet status web-1 -v shows what each one is
+  nixfleet rollback web-1                 return to the previous generation
+  nixfleet rollback web-1 --to 3          return to generation 3; nixfleet status web-1 -v lists generations
   nixfleet rollback --rollout 20261120-140322-kbzq
-                                          all hosts that a rollout has changed, as they were before it")]
+                                          undo a rollout on all hosts that it changed")]
 pub struct RollbackArgs {
     #[command(flatten)]
     pub targets: TargetArgs,

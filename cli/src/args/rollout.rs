@@ -36,7 +36,8 @@ pub struct WaveArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Rollout")]
 pub struct RunningArgs {
-    /// Watch each wave that changed something for this long before the next wave starts: 90s, 5m, 1h
+    /// Watch each wave that changed something for this long before the next wave starts, such as 90s, 5m or
+    /// 1h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub soak: Option<u64>,
 
@@ -44,11 +45,11 @@ pub struct RunningArgs {
     #[arg(long, value_name = "AMOUNT")]
     pub max_failures: Option<Amount>,
 
-    /// React to more failures than tolerated with: pause, rollback-wave or rollback-all
+    /// Set the reaction to more failures than tolerated: pause, rollback-wave or rollback-all
     #[arg(long, value_name = "WHAT", value_parser = word::<OnFailure>)]
     pub on_failure: Option<OnFailure>,
 
-    /// Treat hosts that do not answer as skipped or as failed: skip or fail
+    /// Set how hosts that do not answer count: as skipped (skip) or as failed (fail)
     #[arg(long, value_name = "skip|fail", value_parser = word::<Unreachable>)]
     pub unreachable: Option<Unreachable>,
 }

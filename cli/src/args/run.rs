@@ -7,12 +7,12 @@ use super::count::seconds;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet run --tag web -- systemctl is-active web     arguments arrive exactly as they are typed here
-  nixfleet run --shell -- 'df -h / | tail -1'           one string, for the shell of the host
-  nixfleet run --sudo --host db-1 -- cat /etc/shadow    as root
-  nixfleet run --fold -- uname -r                       equal output once, with the hosts that have it
-  nixfleet run --host db-1 -- psql app < query.sql      one host reads standard input
-  nixfleet run --stdin --tag db -- psql app < query.sql each host reads all of it")]
+  nixfleet run --tag web -- systemctl is-active web     pass the arguments unchanged
+  nixfleet run --shell -- 'df -h / | tail -1'           pass one string to the shell of the host
+  nixfleet run --sudo --host db-1 -- cat /etc/shadow    run the command as root
+  nixfleet run --fold -- uname -r                       show equal output once, with the names of the hosts
+  nixfleet run --host db-1 -- psql app < query.sql      let one host read standard input
+  nixfleet run --stdin --tag db -- psql app < query.sql let each host read all of standard input")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 pub struct RunArgs {
     #[command(flatten)]

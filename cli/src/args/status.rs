@@ -6,8 +6,8 @@ use super::TargetArgs;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  nixfleet status                  a table of every host, and what is not as it should be
-  nixfleet status web-1 -v         with its generations and units")]
+  nixfleet status                  show a table of all hosts, and everything that is not as it should be
+  nixfleet status web-1 -v         show generations and units, too")]
 pub struct StatusArgs {
     #[command(flatten)]
     pub targets: TargetArgs,

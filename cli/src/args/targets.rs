@@ -23,15 +23,15 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "NAME")]
     pub host: Vec<String>,
 
-    /// Select hosts that carry a tag; the groups all, ubuntu and nixos always exist
+    /// Select hosts that carry this tag; the groups all, ubuntu and nixos always exist
     #[arg(long = "tag", visible_alias = "group", value_name = "TAG")]
     pub tag: Vec<String>,
 
-    /// Select hosts that have a role
+    /// Select hosts that have this role
     #[arg(long, value_name = "ROLE")]
     pub role: Vec<String>,
 
-    /// Select hosts that have a base
+    /// Select hosts that have this base: ubuntu or nixos
     #[arg(long, value_name = "BASE", value_parser = base, value_delimiter = ',')]
     pub base: Vec<Base>,
 

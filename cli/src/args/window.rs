@@ -12,7 +12,7 @@ pub struct WindowArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub confirm_timeout: Option<u64>,
 
-    /// Keep the change even if the host cannot be reached
+    /// Keep the change even if the host can no longer be reached
     #[arg(long, help_heading = "Confirmation", conflicts_with = "confirm_timeout")]
     pub no_confirm: bool,
 }

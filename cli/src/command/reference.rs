@@ -120,9 +120,10 @@ fn notes(argument: &Arg) -> String {
 fn errors() -> String {
     let mut page = format!(
         "# Errors\n\nWritten by `{WRITTEN_BY}`.\n\n\
-         Each error says what happened, where, why, and what to do, under a code that keeps its meaning. Codes from 100 \
-         are about the command line and the inventory, from 200 about Nix, from 300 about the way to a host, from 400 \
-         about the host itself.\n\n| code | meaning |\n| --- | --- |\n"
+         Each error states what happened, where, why, and what to do. Each error has a code, and the meaning of a code \
+         never changes. Codes from 100 are about the command line and the inventory, codes from 200 about Nix, codes \
+         from 300 about the connection to a host, and codes from 400 about the host itself.\n\n\
+         | code | meaning |\n| --- | --- |\n"
     );
     for code in Code::ALL {
         let _ = writeln!(page, "| {code} | {} |", code.meaning());

@@ -21,13 +21,13 @@ pub fn schema() -> anyhow::Result<String> {
 pub fn page(written_by: &str) -> anyhow::Result<String> {
     let schema = serde_json::to_value(schemars::schema_for!(Event))?;
     let mut page = format!(
-        "# Events\n\nWritten by `{written_by}`.\n\nWith `--events` every command prints what happens, as it happens, on \
-         standard output: {}\n\nThe same as a JSON Schema: [events.schema.json](events.schema.json).\n\n\
+        "# Events\n\nWritten by `{written_by}`.\n\nWith `--events`, every command prints each event on standard output \
+         when it happens: {}\n\nThe JSON Schema of an event is [events.schema.json](events.schema.json).\n\n\
          ## In every event\n",
         paragraph(&schema).replacen("Something that happened, as `--events` prints it: ", "", 1)
     );
     fields(&mut page, &schema);
-    let _ = writeln!(page, "| `event` | text | What happened, one of the following. |");
+    let _ = writeln!(page, "| `event` | text | The kind of the event, one of the following. |");
     for event in array(&schema, "oneOf") {
         let _ = writeln!(page, "\n## `{}`\n\n{}", name(event), said(event, &schema));
         let described = Value::Object(merged(event, &schema));
@@ -64,7 +64,7 @@ fn fields(page: &mut String, shape: &Value) {
     for (name, field) in object(shape, "properties").iter().filter(|(name, _)| *name != "event") {
         let always = required.iter().any(|each| each == name.as_str());
         let meaning = paragraph(field);
-        let meaning = if always { meaning } else { format!("{meaning} Not always there.") };
+        let meaning = if always { meaning } else { format!("{meaning} Optional.") };
         let _ = writeln!(page, "| `{name}` | {} | {meaning} |", kind(field));
     }
 }

@@ -100,7 +100,8 @@ fn available_memory() -> Result<u64> {
     let path = "/proc/meminfo";
     let text = fs::read_to_string(path).with_context(|| format!("Failed to read {path}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|size| size.trim().parse().ok());
+    let kibibytes =
+        line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|size| size.trim().parse().ok());
     kibibytes.map(|size: u64| size * 1024).with_context(|| format!("{path} has no line MemAvailable"))
 }
 

@@ -122,7 +122,7 @@ fn a_home_that_goes_to_somebody_else_later_is_drift_and_holds_nothing_up() {
         plan["warnings"][0]["what"]
             .as_str()
             .unwrap()
-            .starts_with("its home /home/ada belongs to root; give the directory")
+            .starts_with("its home /home/ada belongs to root; make the user the owner")
     );
     assert_eq!(room.status()["drift"], plan["drift"]);
     room.applied(&one, "unchanged");

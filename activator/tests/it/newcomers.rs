@@ -238,10 +238,9 @@ fn whatever_fails_no_newcomer_comes_too_early_or_stays_open() {
         let ends = [0, 0];
         let mut trials = Trials { stand, closure, before, after, first_tool, failures: Vec::new(), ends };
         for at in 1..=log.len() {
-            trials.trial("kill", at);
-            // Inject each fault at every second change, or at every change during a soak test.
-            for (kind, share) in [("eio", 0), ("enospc", 1)] {
-                if at % 2 == share || ledger::soaks() {
+            // Inject a fault at every change, and all faults at every change during a soak test.
+            for (share, kind) in ["kill", "eio", "enospc"].into_iter().enumerate() {
+                if at % 3 == share || ledger::soaks() {
                     trials.trial(kind, at);
                 }
             }

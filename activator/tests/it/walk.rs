@@ -299,21 +299,21 @@ impl<'s> Walker<'s> {
 
 const ALL_OR_NOTHING: &str = "All or nothing";
 
-/// The changes at which faults are injected.
+/// The changes at which faults are injected: every one of so many, starting with a number, and the first change
+/// of each kind. `make soak` injects them at all changes.
 #[derive(Clone, Copy)]
-enum Share {
-    All,
-    /// Every third change, starting with this number, and the first change of each kind. Over all tests, each
-    /// change thus fails in at least two ways, and with `make soak` in all ways.
-    Third(usize),
+struct Share {
+    every: usize,
+    first: usize,
 }
 
 impl Share {
+    const fn every(every: usize, first: usize) -> Self {
+        Self { every, first }
+    }
+
     fn has(self, transaction: &Transaction, at: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::Third(first) => at % 3 == first % 3 || transaction.firsts.contains(&at) || ledger::soaks(),
-        }
+        at % self.every == self.first % self.every || transaction.firsts.contains(&at) || ledger::soaks()
     }
 }
 
@@ -335,7 +335,7 @@ fn killed_before_any_change() {
     walk(
         "walk::killed_before_any_change",
         "points to kill the process at",
-        Share::All,
+        Share::every(2, 1),
         |walker, transaction, at| walker.death(transaction, "kill", at),
     );
 }
@@ -345,7 +345,7 @@ fn killed_in_the_middle_of_any_change() {
     walk(
         "walk::killed_in_the_middle_of_any_change",
         "points to kill the process at, writes half done",
-        Share::Third(1),
+        Share::every(6, 1),
         |walker, transaction, at| walker.death(transaction, "torn", at),
     );
 }
@@ -355,7 +355,7 @@ fn no_room_for_any_one_change() {
     walk(
         "walk::no_room_for_any_one_change",
         "changes refused with ENOSPC",
-        Share::Third(2),
+        Share::every(6, 2),
         |walker, transaction, at| walker.error(transaction, "enospc", at),
     );
 }
@@ -365,7 +365,7 @@ fn a_disk_full_from_any_change_on() {
     walk(
         "walk::a_disk_full_from_any_change_on",
         "points from which the disk stays full",
-        Share::Third(1),
+        Share::every(6, 3),
         |walker, transaction, at| walker.error(transaction, "full", at),
     );
 }
@@ -375,7 +375,7 @@ fn any_one_change_broken() {
     walk(
         "walk::any_one_change_broken",
         "changes refused with EIO",
-        Share::Third(3),
+        Share::every(6, 4),
         |walker, transaction, at| walker.error(transaction, "eio", at),
     );
 }
@@ -385,7 +385,7 @@ fn a_disk_dead_from_any_change_on() {
     walk(
         "walk::a_disk_dead_from_any_change_on",
         "points from which every change is refused with EIO",
-        Share::Third(2),
+        Share::every(6, 5),
         |walker, transaction, at| walker.error(transaction, "dead", at),
     );
 }
@@ -397,7 +397,7 @@ fn killed_again_during_the_recovery() {
         let transactions = transactions(stand);
         let mut walker = Walker::new(stand);
         for transaction in &transactions {
-            for first in (1..=transaction.changes).step_by(if ledger::soaks() { 9 } else { 18 }) {
+            for first in (1..=transaction.changes).step_by(if ledger::soaks() { 9 } else { 36 }) {
                 walker.fail(transaction, "kill", first);
                 let recovery = stand.changes(&RECOVER).len();
                 for second in (1 + first % 5..=recovery).step_by(5) {

@@ -171,7 +171,8 @@ impl Guest {
     /// Whether a process listens on port 22, and users other than root may log in.
     fn answers_ssh(&self) -> bool {
         let Ok(leader) = self.leader() else { return false };
-        // sshd writes this file after it has opened its sockets. Reading the tables costs the kernel much more.
+        // sshd writes this file after it has opened its sockets. To read the tables, the kernel must do much
+        // more work.
         if !PathBuf::from(format!("/proc/{leader}/root/run/sshd.pid")).exists() {
             return false;
         }

@@ -59,16 +59,16 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
 }
 
 /// Places the programs in `/srv/prebuilt`, and a link to the command line in `PATH`. The demo's fleet takes
-/// NixFleet's own packages from `/srv/prebuilt`. Other fleets get the same programs from the replacement for
-/// nixpkgs.
+/// NixFleet's own packages from `/srv/prebuilt`, and the replacement for nixpkgs copies them from there. The
+/// command line in it is a link, because Nix copies and hashes all inputs of a fleet for each evaluation.
 fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
-    for path in [binaries.nixfleet(), binaries.activate()] {
+    let places = [(binaries.nixfleet(), "srv/programs"), (binaries.activate(), "srv/prebuilt/bin")];
+    for (path, place) in places {
         let bytes = std::fs::read(&path).with_context(|| format!("Failed to read {}", path.display()))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        for place in ["srv/prebuilt/bin", "srv/nixpkgs/prebuilt"] {
-            layer.place(&format!("{place}/{name}"), &bytes, 0o755, 0)?;
-        }
+        layer.place(&format!("{place}/{name}"), &bytes, 0o755, 0)?;
     }
+    layer.link("srv/prebuilt/bin/nixfleet", "/srv/programs/nixfleet")?;
     for subcommand in
         ["plan", "apply", "rollback", "status", "check", "run", "history", "hosts", "gc", "backups"]
     {

@@ -67,6 +67,16 @@ impl Recipe {
                 ("etc/systemd/journald.conf.d/lab.conf", 0o644, "[Journal]\nRateLimitBurst=0\n"),
             ],
             links: vec![
+                // Generators that do nothing on these hosts. systemd runs all generators at each boot and each
+                // reload.
+                ("etc/systemd/system-generators/systemd-debug-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-gpt-auto-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-hibernate-resume-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-rc-local-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-run-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-ssh-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-system-update-generator", "/dev/null"),
+                ("etc/systemd/system-generators/systemd-tpm2-generator", "/dev/null"),
                 ("etc/systemd/system/apt-daily.timer", "/dev/null"),
                 ("etc/systemd/system/apt-daily-upgrade.timer", "/dev/null"),
                 ("etc/systemd/system/dpkg-db-backup.timer", "/dev/null"),

@@ -158,12 +158,12 @@ fn first_unit_job(log: &[String]) -> usize {
     log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
 }
 
-/// Returns the numbers of every sixth change, and of the first change of each kind. Each tool counts as a
+/// Returns the numbers of every twelfth change, and of the first change of each kind. Each tool counts as a
 /// kind of its own. All changes are tried on trees of files by the activator's own tests, and on real hosts
 /// by `make soak-hosts`.
 fn some(log: &[String]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
-    let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 6 == 0);
+    let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 12 == 0);
     chosen.map(|(index, _)| index + 1).collect()
 }
 
@@ -183,7 +183,7 @@ fn killed_before_the_changes_of_a_real_host() {
     }
     let (changes, trials) = walk(fields, some);
     let tried = format!(
-        "every sixth point of more than {} to kill the process at, and the first of each kind, with users, files, units \
+        "every twelfth point of more than {} to kill the process at, and the first of each kind, with users, files, units \
          and profile; {} or more put right by the boot, {} or more applied again at once",
         changes / 20 * 20,
         trials.boots.min(2),
@@ -204,7 +204,7 @@ fn killed_while_many_files_of_a_real_host_change() {
     let fields = Field::prepare(&lab, &["web-1", "web-2"], [&many("100001"), &many("100002")]);
     let (changes, trials) = walk(fields, |log| {
         assert!(log.iter().any(|line| line.contains("SyncFilesystem")));
-        (0..12).map(|share| 1 + share * log.len() / 12).collect()
+        (0..6).map(|share| 1 + share * log.len() / 6).collect()
     });
     let tried = format!(
         "{} points to kill the process at, spread over more than {}, with 120 files",

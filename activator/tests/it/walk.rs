@@ -299,11 +299,13 @@ impl<'s> Walker<'s> {
 
 const ALL_OR_NOTHING: &str = "All or nothing";
 
-/// The changes at which faults are injected: every one of so many, starting with a number, and the first change
-/// of each kind. `make soak` injects them at all changes.
+/// The changes at which faults are injected, in addition to the first change of each kind. `make soak`
+/// injects faults at all changes.
 #[derive(Clone, Copy)]
 struct Share {
+    /// The distance between two changes.
     every: usize,
+    /// The number of the first change.
     first: usize,
 }
 

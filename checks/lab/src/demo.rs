@@ -61,15 +61,19 @@ impl Story<'_> {
     fn converge(&self) -> Result<()> {
         says("What would change on web-1? A plan reads the host and touches nothing.")?;
         self.types("nixfleet plan --host web-1")?;
-        says("The same for all hosts, and then do it, on all of them at once.")?;
+        says("Plan and apply on all hosts at once.")?;
         self.types("nixfleet apply --yes")?;
         self.types("curl -s http://web-1:8080/")?;
-        says("Once more: nothing to do, so nothing restarts, and each host costs one SSH command.")?;
+        says(
+            "Apply again: there is nothing to do, so nothing restarts, and each host needs one SSH command.",
+        )?;
         self.types("time nixfleet apply --yes")
     }
 
     fn change(&self) -> Result<()> {
-        says("Change one word of a page. Only the web server restarts, only where the page is.")?;
+        says(
+            "Change one word of a page. Only the web server restarts, and only on hosts that have the page.",
+        )?;
         self.types("sed -i 's/message = \"hello\"/message = \"good morning\"/' roles/web.nix")?;
         self.types("nixfleet plan --host web-1")?;
         self.types("nixfleet apply --yes")?;
@@ -83,13 +87,11 @@ impl Story<'_> {
 
     fn break_a_service(&self) -> Result<()> {
         says(
-            "A mistake: the user web may not listen on port 80. The service fails, so all goes back, the page too.",
+            "A mistake: the user web may not listen on port 80. The service fails, so the whole change is undone.",
         )?;
         self.types("sed -i 's/port = 8080/port = 80/; s/good morning/good night/' roles/web.nix")?;
         self.types_expecting("nixfleet apply --yes", 2)?;
-        says(
-            "The old page is still served, by the old service. Undo the mistake, and nothing is left to do.",
-        )?;
+        says("The old service still serves the old page. Undo the mistake, and nothing is left to do.")?;
         self.types("curl -s http://web-1:8080/")?;
         self.types("sed -i 's/port = 80;/port = 8080;/; s/good night/good morning/' roles/web.nix")?;
         self.types("nixfleet plan")
@@ -97,7 +99,7 @@ impl Story<'_> {
 
     fn drift(&self) -> Result<()> {
         says(
-            "Someone repairs web-2 by hand. NixFleet sees it, says it will overwrite it, and keeps a copy.",
+            "Someone edits a file on web-2 by hand. The plan shows it, and the apply overwrites it and keeps a copy.",
         )?;
         self.types("ssh deploy@web-2 'echo \"# quick fix\" | sudo tee -a /etc/web/httpd.conf'")?;
         self.types("nixfleet status --host web-2")?;
@@ -106,14 +108,14 @@ impl Story<'_> {
     }
 
     fn roll_back(&self) -> Result<()> {
-        says("The old greeting was better. Back to the first generation on web-1, and forward again.")?;
+        says("The old greeting was better: roll web-1 back to its first generation. Then apply again.")?;
         self.types("nixfleet rollback --host web-1 --to 1 --yes")?;
         self.types("curl -s http://web-1:8080/")?;
         self.types("nixfleet apply --yes --host web-1")
     }
 
     fn remove_a_role(&self) -> Result<()> {
-        says("web-2 is no web server any more. What it had goes; what stood there before comes back.")?;
+        says("web-2 loses its role. Its managed files are removed, and the original files are restored.")?;
         self.types("nixfleet run --host web-2 -- head -3 /etc/motd")?;
         self.types("sed -i '/hosts.web-2/,/}/ { /roles/d }' fleet.nix")?;
         self.types("nixfleet apply --yes --host web-2")?;
@@ -121,7 +123,7 @@ impl Story<'_> {
     }
 
     fn lose_a_host(&self) -> Result<()> {
-        says("web-2 loses power. The others converge all the same, and the exit code tells.")?;
+        says("web-2 loses power. The other hosts converge, and the exit code shows that one did not.")?;
         self.lab.guest("web-2")?.power_cut()?;
         self.types("sed -i 's/good morning/good evening/' roles/web.nix")?;
         self.types_expecting("nixfleet apply --yes --connect-timeout 3", 2)?;

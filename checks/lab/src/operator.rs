@@ -193,12 +193,12 @@ impl<'a> Operator<'a> {
         serde_json::to_string_pretty(&lock).context("Failed to write a lock file")
     }
 
-    /// Resets the fleet to the files of the demo's fleet in the checkout.
+    /// Resets the fleet to the files of the demo's fleet in the checkout. The lock file stays as it is.
     ///
     /// # Errors
     /// The operator's machine is down.
     pub fn resets_fleet(&self) -> Result<()> {
-        self.types("rm -rf ./* && cp -r /srv/nixfleet/checks/fixtures/demo-fleet/. .")?.success()?;
+        self.types("find . -mindepth 1 -maxdepth 1 ! -name flake.lock -exec rm -rf {} + && cp -r /srv/nixfleet/checks/fixtures/demo-fleet/. .")?.success()?;
         Ok(())
     }
 }

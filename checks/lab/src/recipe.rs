@@ -67,8 +67,8 @@ impl Recipe {
                 ("etc/systemd/journald.conf.d/lab.conf", 0o644, "[Journal]\nRateLimitBurst=0\n"),
             ],
             links: vec![
-                // Generators that do nothing on these hosts. systemd runs all generators at each boot and each
-                // reload.
+                // These generators do nothing on the lab's hosts. systemd runs all generators at each boot
+                // and each reload.
                 ("etc/systemd/system-generators/systemd-debug-generator", "/dev/null"),
                 ("etc/systemd/system-generators/systemd-gpt-auto-generator", "/dev/null"),
                 ("etc/systemd/system-generators/systemd-hibernate-resume-generator", "/dev/null"),

@@ -9,9 +9,11 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::{
-    applies, assert_as_before, assert_says, converged, fresh, lone, outcomes, outcomes_of, snapshots,
-};
+use stage::shared::Shared;
+use stage::{applies, assert_as_before, assert_says, fresh, lone, managed, outcomes, outcomes_of, snapshots};
+
+/// A lab for tests after which the hosts have never been changed.
+static UNCHANGED: Shared = Shared::new(fresh, |_| ());
 
 /// Asserts that an apply to web-1 ended with this outcome and code, and that each part of the problem has a
 /// text.
@@ -47,18 +49,26 @@ fn assert_refused_at_home(lab: &Lab, line: &str, sayings: &[&str]) {
 
 #[test]
 fn an_unknown_host_is_refused_and_the_nearest_name_suggested() {
-    assert_refused_at_home(&fresh(), "nixfleet apply --yes --host wbe-1", &["NF-103", "wbe-1", "web-1"]);
+    assert_refused_at_home(
+        &UNCHANGED.turn(),
+        "nixfleet apply --yes --host wbe-1",
+        &["NF-103", "wbe-1", "web-1"],
+    );
 }
 
 #[test]
 fn an_unknown_tag_is_refused() {
-    assert_refused_at_home(&fresh(), "nixfleet apply --yes --tag europe", &["NF-103", "europe", "prod"]);
+    assert_refused_at_home(
+        &UNCHANGED.turn(),
+        "nixfleet apply --yes --tag europe",
+        &["NF-103", "europe", "prod"],
+    );
 }
 
 #[test]
 fn a_selection_of_nothing_is_refused() {
     assert_refused_at_home(
-        &fresh(),
+        &UNCHANGED.turn(),
         "nixfleet apply --yes --on '@web and @db'",
         &["NF-103", "the selection is empty", "@web"],
     );
@@ -66,19 +76,19 @@ fn a_selection_of_nothing_is_refused() {
 
 #[test]
 fn a_folder_without_a_flake_is_refused() {
-    assert_refused_at_home(&fresh(), "cd / && nixfleet plan", &["NF-102", "flake.nix"]);
+    assert_refused_at_home(&UNCHANGED.turn(), "cd / && nixfleet plan", &["NF-102", "flake.nix"]);
 }
 
 #[test]
 fn a_broken_flake_is_refused_with_the_users_line() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     lab.operator().unwrap().edits("fleet.nix", "hosts.web-2 = {", "hosts.web-2 = = {").unwrap();
     assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-201", "fleet.nix:15", "syntax error"]);
 }
 
 #[test]
 fn an_evaluation_error_shows_the_users_own_file_and_line_and_no_wall_of_trace() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let edited = "text = \"port = ${toString prot}\\n\";";
     lab.operator().unwrap().edits("roles/db.nix", "text = \"port = ${toString port}\\n\";", edited).unwrap();
     assert_refused_at_home(
@@ -92,7 +102,7 @@ fn an_evaluation_error_shows_the_users_own_file_and_line_and_no_wall_of_trace() 
 
 #[test]
 fn all_mistakes_of_a_fleet_are_told_at_once() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "roles = [ \"db\" ];", "roles = [ \"dbb\" ];").unwrap();
     operator.edits("fleet.nix", "addr = \"web-2\";", "addr = \"web-1\";").unwrap();
@@ -103,7 +113,7 @@ fn all_mistakes_of_a_fleet_are_told_at_once() {
 
 #[test]
 fn a_failed_build_is_told_with_the_end_of_its_log() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; \
                   builder = \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
     let with = format!("nixfleet.packages = [ {broken} ");
@@ -119,7 +129,7 @@ fn a_failed_build_is_told_with_the_end_of_its_log() {
 
 #[test]
 fn a_host_without_nix_is_left_alone() {
-    let lab = fresh();
+    let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
     web.ask("systemctl stop nix-daemon.socket nix-daemon.service; rm /usr/bin/nix* /usr/sbin/nix-daemon -f")
         .unwrap();
@@ -131,7 +141,7 @@ fn a_host_without_nix_is_left_alone() {
 
 #[test]
 fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
-    let lab = fresh();
+    let lab = lone("web-1");
     lab.guest("web-1").unwrap().ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
@@ -141,7 +151,7 @@ fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
 
 #[test]
 fn a_changed_host_key_is_not_trusted() {
-    let lab = fresh();
+    let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
     web.ask("set -e; rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; \
              systemctl restart ssh")
@@ -189,7 +199,7 @@ fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
 
 #[test]
 fn a_user_without_sudo_is_told_so() {
-    let lab = fresh();
+    let lab = lone("web-1");
     lab.guest("web-1").unwrap().ask("rm /etc/sudoers.d/deploy").unwrap();
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
@@ -210,7 +220,7 @@ fn fill(host: &Guest, dir: &str) {
 
 #[test]
 fn a_store_without_room_takes_no_closure_and_the_host_stays() {
-    let lab = fresh();
+    let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
     fill(web, "/nix");
     let before = snapshots(&lab);
@@ -222,7 +232,7 @@ fn a_store_without_room_takes_no_closure_and_the_host_stays() {
 
 #[test]
 fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
-    let lab = converged();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     let service = web.unit("web.service").unwrap();
     let operator = lab.operator().unwrap();
@@ -244,7 +254,7 @@ fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
 
 #[test]
 fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
-    let lab = converged();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
     // The first apply holds the lock while the validation of a file waits for input from a pipe. The plan of
@@ -273,7 +283,7 @@ fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
 
 #[test]
 fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
-    let lab = fresh();
+    let lab = lone("web-1");
     let web = lab.guest("web-1").unwrap();
     web.ask("mkdir -p /etc/web && echo mine > /etc/web/httpd.conf").unwrap();
     let before = snapshots(&lab);
@@ -289,7 +299,7 @@ fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
 
 #[test]
 fn a_unit_that_does_not_start_takes_the_host_back() {
-    let lab = converged();
+    let lab = managed("web-1");
     let operator = lab.operator().unwrap();
     operator.edits("roles/web.nix", "httpd -f -p", "httpd -f --no-such-flag -p").unwrap();
     operator
@@ -315,7 +325,7 @@ fn a_unit_that_does_not_start_takes_the_host_back() {
 
 #[test]
 fn a_host_that_lies_writes_no_line_of_its_own() {
-    let lab = converged();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     // The activator answers as on a compromised host: with a line that looks like NixFleet's output, a title
     // for the terminal, and invisible characters.

@@ -8,15 +8,9 @@ mod stage;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use stage::{
-    adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, lone, outcomes, outcomes_of,
+    adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, managed, outcomes,
+    outcomes_of,
 };
-
-/// Boots a lab with web-1, and applies the fleet to web-1.
-fn web_1() -> Lab {
-    let lab = lone("web-1");
-    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    lab
-}
 
 fn sshd(text: &str) -> String {
     format!(
@@ -56,7 +50,7 @@ const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
 
 #[test]
 fn a_change_that_takes_the_way_in_is_refused() {
-    let lab = web_1();
+    let lab = managed("web-1");
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
         (NO_RULE.to_owned(), "can no longer become root without a password"),
@@ -110,7 +104,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
 
 #[test]
 fn a_forced_change_that_locks_out_is_undone() {
-    let lab = web_1();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     let before = Snapshot::take(web).unwrap();
     adds(&lab, &sshd("AllowUsers ada root"));
@@ -125,7 +119,7 @@ fn a_forced_change_that_locks_out_is_undone() {
 
 #[test]
 fn a_forced_change_after_which_the_host_is_still_reached_stays() {
-    let lab = web_1();
+    let lab = managed("web-1");
     // sshd is not reloaded, so it still listens on the old port.
     adds(&lab, r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Port 2222\n";"#);
     assert_refuses(&lab, "apply", "NF-416", &["port 22"]);
@@ -135,7 +129,7 @@ fn a_forced_change_after_which_the_host_is_still_reached_stays() {
 
 #[test]
 fn a_change_of_the_way_in_that_leaves_it_open_passes() {
-    let lab = web_1();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     let key = web.ask("cat /home/deploy/.ssh/authorized_keys").unwrap();
     adds(&lab, &sshd("AllowUsers deploy\\nPasswordAuthentication no\\nPermitRootLogin no"));
@@ -177,7 +171,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
 
 #[test]
 fn a_rollback_that_takes_the_way_in_is_refused() {
-    let lab = web_1();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     adds(
         &lab,

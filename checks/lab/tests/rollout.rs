@@ -53,7 +53,7 @@ fn a_bad_generation_reaches_exactly_the_canary(fleet: &Fleet16) {
 
     fleet.edits("program = \"httpd -f -p 5432 -h /etc/app\"", "program = \"false\"");
     let plan = fleet.types("plan");
-    assert_says(&plan, 0, &["wave", "web-01", "Each wave is watched for 1s.", "Of @db, 1 at once."]);
+    assert_says(&plan, 0, &["wave", "web-01", "Each wave is watched for 1s.", "At most 1 of @db at once."]);
     reaches_exactly_the_canary(fleet, "NF-406", &[]);
 }
 

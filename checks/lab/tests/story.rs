@@ -6,9 +6,18 @@ mod stage;
 
 use nixfleet_lab::files::Standing;
 use nixfleet_lab::lab::BOOT_LIMIT;
+use stage::shared::Shared;
 use stage::{
-    applies, assert_as_before, assert_says, converged, fresh, generation, outcomes, outcomes_of, snapshots,
+    applies, assert_as_before, assert_says, converged, fresh, generation, managed, outcomes, outcomes_of,
+    snapshots,
 };
+
+/// A lab for tests after which the hosts have never been changed.
+static UNCHANGED: Shared = Shared::new(fresh, |_| ());
+/// A lab for tests that need hosts with the demo's fleet, in a generation of any number.
+static CONVERGED: Shared = Shared::new(converged, |lab| {
+    applies(lab, "");
+});
 
 /// Returns the page of a web server, requested from the operator's machine.
 fn page(lab: &nixfleet_lab::lab::Lab, host: &str) -> String {
@@ -20,7 +29,7 @@ fn page(lab: &nixfleet_lab::lab::Lab, host: &str) -> String {
 
 #[test]
 fn a_plan_shows_everything_and_touches_nothing() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let before = snapshots(&lab);
 
     let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
@@ -88,7 +97,7 @@ fn three_fresh_hosts_converge_and_serve() {
 
 #[test]
 fn what_was_applied_survives_a_reboot() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let web = lab.guest("web-1").unwrap();
 
     web.power_cut().unwrap();
@@ -101,7 +110,7 @@ fn what_was_applied_survives_a_reboot() {
 
 #[test]
 fn applying_again_restarts_nothing_and_costs_one_ssh_command_a_host() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let units = ["web.service", "web-heartbeat.timer", "db.service"];
     let look = || -> Vec<_> {
         let units = |host: &nixfleet_lab::guest::Guest| units.map(|unit| host.unit(unit).unwrap());
@@ -121,11 +130,12 @@ fn applying_again_restarts_nothing_and_costs_one_ssh_command_a_host() {
 
 #[test]
 fn a_changed_value_restarts_only_its_unit_on_only_the_affected_hosts() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let (web, db) = (lab.guest("web-1").unwrap(), lab.guest("db-1").unwrap());
     let service = web.unit("web.service").unwrap();
     let timer = web.unit("web-heartbeat.timer").unwrap();
     let database = db.unit("db.service").unwrap();
+    let generations = (generation(web), generation(db));
     let operator = lab.operator().unwrap();
 
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
@@ -140,12 +150,12 @@ fn a_changed_value_restarts_only_its_unit_on_only_the_affected_hosts() {
     assert!(restarted.active_enter > service.active_enter);
     assert_eq!(web.unit("web-heartbeat.timer").unwrap(), timer);
     assert_eq!(db.unit("db.service").unwrap(), database);
-    assert_eq!((generation(web), generation(db)), (2, 1));
+    assert_eq!((generation(web), generation(db)), (generations.0 + 1, generations.1));
 }
 
 #[test]
 fn a_changed_package_is_named_by_the_plan_and_in_force_afterwards() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let web = lab.guest("web-1").unwrap();
     let service = web.unit("web.service").unwrap();
     let operator = lab.operator().unwrap();
@@ -198,7 +208,7 @@ fn a_removed_role_takes_its_things_along_and_gives_back_what_stood_before() {
 
 #[test]
 fn a_hand_edit_shows_as_drift_and_is_kept_when_overwritten() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let web = lab.guest("web-1").unwrap();
     let files = web.files().unwrap();
     let managed = files.standing("/etc/web/httpd.conf").unwrap();
@@ -234,7 +244,7 @@ fn a_hand_edit_shows_as_drift_and_is_kept_when_overwritten() {
 
 #[test]
 fn a_service_that_keeps_ending_goes_back_and_its_correction_is_not_held_against_it() {
-    let lab = converged();
+    let lab = managed("web-1");
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
     let right = "httpd -f -p ${toString port} -c /etc/web/httpd.conf\";";
@@ -256,8 +266,9 @@ fn a_service_that_keeps_ending_goes_back_and_its_correction_is_not_held_against_
 
 #[test]
 fn rollback_returns_one_host_to_the_previous_generation_and_to_any_number() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let operator = lab.operator().unwrap();
+    let first = generation(lab.guest("web-1").unwrap());
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"second\"").unwrap();
     applies(&lab, "");
     operator.edits("roles/web.nix", "message = \"second\"", "message = \"third\"").unwrap();
@@ -268,23 +279,24 @@ fn rollback_returns_one_host_to_the_previous_generation_and_to_any_number() {
     assert_eq!(page(&lab, "web-1"), "second from web-1, whose database is db-1");
     assert_eq!(page(&lab, "web-2"), "third from web-2, whose database is db-1");
 
-    operator.types("nixfleet rollback --host web-1 --to 1 --yes").unwrap().success().unwrap();
+    let to_the_first = format!("nixfleet rollback --host web-1 --to {first} --yes");
+    operator.types(&to_the_first).unwrap().success().unwrap();
     assert_eq!(page(&lab, "web-1"), "hello from web-1, whose database is db-1");
     assert_eq!(lab.guest("web-1").unwrap().unit("web.service").unwrap().active, "active");
 }
 
 #[test]
 fn a_rollback_to_a_generation_that_is_not_there_is_refused() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     let before = snapshots(&lab);
-    let rollback = lab.operator().unwrap().types("nixfleet rollback --host web-1 --to 7 --yes").unwrap();
-    assert_says(&rollback, 2, &["NF-", "web-1", "7"]);
+    let rollback = lab.operator().unwrap().types("nixfleet rollback --host web-1 --to 77 --yes").unwrap();
+    assert_says(&rollback, 2, &["NF-", "web-1", "77"]);
     assert_as_before(&before);
 }
 
 #[test]
 fn run_prefixes_what_hosts_print_and_its_exit_code_tells() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let operator = lab.operator().unwrap();
 
     let run = operator
@@ -309,7 +321,7 @@ fn run_prefixes_what_hosts_print_and_its_exit_code_tells() {
 
 #[test]
 fn one_host_down_keeps_no_other_from_converging() {
-    let lab = converged();
+    let lab = CONVERGED.turn();
     lab.guest("web-2").unwrap().power_cut().unwrap();
     let operator = lab.operator().unwrap();
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"onward\"").unwrap();
@@ -333,7 +345,7 @@ fn one_host_down_keeps_no_other_from_converging() {
 
 #[test]
 fn hosts_lists_the_inventory() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let operator = lab.operator().unwrap();
     assert_says(&operator.types("nixfleet hosts").unwrap(), 0, &["web-1", "web-2", "db-1", "prod"]);
     let some = operator.types("nixfleet hosts --on '@prod and not @web'").unwrap();

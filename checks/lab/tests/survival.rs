@@ -13,15 +13,14 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
-use stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of};
+use stage::{adds, assert_says, generation, lone, managed, outcomes, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Boots a lab with web-1, and applies the fleet to web-1. Returns the lab and a snapshot of the host.
 fn converged() -> (Lab, Snapshot) {
-    let lab = lone("web-1");
-    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    let lab = managed("web-1");
     let before = Snapshot::take(web(&lab)).unwrap();
     (lab, before)
 }

@@ -5,6 +5,7 @@
 
 pub mod checked;
 pub mod role;
+pub mod shared;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +31,13 @@ pub fn lone(host: &str) -> Lab {
 pub fn converged() -> Lab {
     let lab = fresh();
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
+    lab
+}
+
+/// Boots a lab with one host of the demo, and applies the demo's fleet to that host.
+pub fn managed(host: &str) -> Lab {
+    let lab = lone(host);
+    assert_eq!(applies(&lab, &format!("--host {host}")), outcomes_of([(host, "ok")]));
     lab
 }
 

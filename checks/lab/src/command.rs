@@ -286,7 +286,7 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> Re
             bail!("Waited {limit:?} in vain until {what}");
         }
         thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(100));
+        pause = (pause * 2).min(Duration::from_millis(200));
     }
     Ok(())
 }

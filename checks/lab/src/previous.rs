@@ -1,6 +1,7 @@
 //! The first version of NixFleet, built from its source in `checks/fixtures/schema-1`. Tests run it together
 //! with the current version, because one fleet may use both versions.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 
@@ -17,10 +18,11 @@ const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 /// The names of the programs of the first version.
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
-/// The cargo profile of the current unit tests. With it, dependencies that both versions have in common are
-/// compiled only once. The profile does not change what the programs do.
-const AS_TODAY: [&str; 4] =
-    ["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.sha2.opt-level=3"];
+/// The cargo profile of the current unit tests, in addition to [`DEBUG`]. With both, dependencies that the two
+/// versions have in common are compiled only once. The profile does not change what the programs do.
+const AS_TODAY: [&str; 2] = ["--config", "profile.dev.package.sha2.opt-level=3"];
+/// The environment variable with the debug information of cargo's profile, and its value in this workspace.
+const DEBUG: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
 
 /// The first version of NixFleet.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ impl Previous {
         let built = Program::new("cargo")
             .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
             .args(AS_TODAY)
+            .env(DEBUG.0, env::var_os(DEBUG.0).unwrap_or_else(|| DEBUG.1.into()))
             .env("CARGO_BUILD_BUILD_DIR", place::target())
             .env("CARGO_TARGET_DIR", previous.dir.join("target"))
             .dir(&source)

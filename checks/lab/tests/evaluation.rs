@@ -52,8 +52,8 @@ fn a_newer_nix_applies_a_fleet_with_submodules_to_a_host_with_an_older_one() {
                 git config --global user.name ada; git init -q ~/pages; cd ~/pages; echo hello > page; git add page; \
                 git commit -qm page; cd ~/fleet; git init -q; git add .; git submodule --quiet add ~/pages pages; git commit -qm fleet";
     operator.types(page).unwrap().success().unwrap();
-    let source = "nixfleet.files.\"/etc/page\".source = ../pages/page;\n\n  # Debian has this";
-    operator.edits("roles/web.nix", "# Debian has this", source).unwrap();
+    let source = "nixfleet.files.\"/etc/page\".source = ../pages/page;\n\n  # Debian has a file";
+    operator.edits("roles/web.nix", "# Debian has a file", source).unwrap();
 
     let finished = operator.types("nixfleet plan --host web-1").unwrap();
     assert_says(

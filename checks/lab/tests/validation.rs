@@ -239,7 +239,7 @@ fn a_plan_says_what_an_apply_would_refuse() {
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
     assert_says(&plan, 2, &["sudo refused", "systemd refused", "NF-416", "`/bin/sh` refused"]);
     let hurried = operator.types("nixfleet plan --host web-1 --no-validate").unwrap();
-    let unsaid = "not validated: --no-validate skips it";
+    let unsaid = "not validated for this plan: --no-validate skips it";
     assert_says(
         &hurried,
         0,

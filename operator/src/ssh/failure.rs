@@ -33,10 +33,12 @@ const GONE: [&str; 16] = [
 ];
 
 /// Messages of OpenSSH if the host closed the connection before the login.
-const TURNED_AWAY: [&str; 5] = [
+const TURNED_AWAY: [&str; 6] = [
     "kex_exchange_identification:",
     "ssh_exchange_identification:",
     "banner exchange",
+    // Without a line about the exchange, if the host has sent a refusal before its banner.
+    "Connection closed by",
     "Connection reset by",
     "Exceeded MaxStartups",
 ];

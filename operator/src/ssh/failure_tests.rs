@@ -46,6 +46,26 @@ fn a_host_that_does_not_answer_is_unreachable() {
 }
 
 #[test]
+fn a_host_that_closes_the_connection_before_the_login_is_told_apart() {
+    let is_turned_away = |line: &str| super::is_turned_away(&classify(line, &host(None)).unwrap());
+    for line in [
+        "kex_exchange_identification: read: Connection reset by peer",
+        "kex_exchange_identification: Connection closed by remote host",
+        "Connection closed by 10.0.1.11 port 22",
+        "Connection reset by 10.0.1.11 port 22",
+    ] {
+        assert!(is_turned_away(line), "{line}");
+    }
+    for line in [
+        "ssh: connect to host 10.0.1.11 port 22: Connection refused",
+        "Timeout, server 10.0.1.11 not responding.",
+        "deploy@10.0.1.11: Permission denied (publickey).",
+    ] {
+        assert!(!is_turned_away(line), "{line}");
+    }
+}
+
+#[test]
 fn what_a_host_says_before_it_hangs_up_is_told() {
     let told = told("Debian 13\r\n\r\nnobody comes in\r\n\r\nConnection closed by 10.0.1.11 port 22\r\n");
     assert!(

@@ -3,6 +3,10 @@
 let
   inherit (builtins) attrNames mapAttrs;
 
+  # A description may be wrapped, but a reason is one line.
+  onOneLine =
+    text: lib.concatStringsSep " " (lib.filter (line: line != "") (lib.splitString "\n" text));
+
   # The example of a field. If the field has none, `…` stands for the value.
   exampleOf =
     field:
@@ -40,7 +44,7 @@ in
           loc = path;
           inherit def;
           what = "${lib.showOption loc} has no ${name}";
-          why = field.description or "it has no default";
+          why = onOneLine (field.description or "it has no default");
           example = problem.assign path (exampleOf field);
         })
       ];

@@ -10,7 +10,7 @@ use crate::{ALL_OR_NOTHING, record};
 /// The numbers of free 4 KiB pages in NixFleet's state directory. There is one trial for each number.
 const FREE: [u32; 10] = [0, 1, 2, 4, 5, 6, 8, 12, 24, 128];
 /// A script that replaces NixFleet's state directory with a small filesystem that has the same content. The
-/// script fills that filesystem except for `$1` pages.
+/// script fills that filesystem until only `$1` pages are free.
 const SMALL_HOME: &str = r#"
   home=/var/lib/nixfleet
   cp --archive --no-target-directory "$home" /var/tmp/home

@@ -111,8 +111,8 @@ fn a_filesystem_of_hers_holds_up_her_own_paths_alone() {
     unmounts(app);
     stage.declares(&wanted("6", json!({})));
     stage.applies();
-    // Now a change is interrupted, and mallory's filesystem is mounted before the recovery unit undoes the
-    // change, as it does at boot.
+    // Now a change is interrupted, and the recovery unit undoes it. The recovery unit runs at boot. This test
+    // mounts mallory's filesystem before it starts the unit.
     for (number, place) in [app, "/home/mallory"].into_iter().enumerate() {
         let mut gated = wanted("cut off", json!({}));
         gated["systemd"] = json!({ "units": { "gate.service": role::enabled(GATE) } });

@@ -148,8 +148,8 @@ impl<'h> Swapper<'h> {
     }
 
     /// Removes a directory that the transaction created where nothing existed, unless the directory is no
-    /// longer empty. If the slot is not empty, the directory replaced something: then this function does
-    /// nothing and returns true, and the caller must undo the step with [`Swapper::bring_back`].
+    /// longer empty. If the slot is not empty, the step has replaced a file, link or directory. In this case,
+    /// does nothing and returns true, and the caller must undo the step with [`Swapper::bring_back`].
     ///
     /// # Errors
     /// [`Code::HostFile`].

@@ -205,8 +205,8 @@ impl Differ<'_> {
         changes
     }
 
-    /// Warns about each account field that keeps its current value, because someone changed the field by hand
-    /// while NixFleet managed the user.
+    /// Warns about each account field that is not restored to its earlier value, because someone changed the
+    /// field by hand while NixFleet managed the user.
     fn says_what_stays(&mut self, name: &Owner, target: &TargetAccount) {
         for left in &target.left_alone {
             let what = format!(
@@ -220,7 +220,7 @@ impl Differ<'_> {
     }
 
     /// Reports a problem if the home of a user with running processes would change, since usermod(8) refuses
-    /// to change it.
+    /// to change such a home.
     fn home_in_use(&mut self, name: &Owner, account: &Account, home: &str, stopped: &[Step]) {
         if account.home == *home {
             return;

@@ -224,8 +224,8 @@ impl<'a> PathUndo<'a> {
     }
 
     /// The transaction may put a new directory in place of a file, a link or another directory. Returns
-    /// whether such a directory above the path is missing, because the undo has already removed it or the
-    /// transaction has not created it yet.
+    /// whether such a directory above the path is missing, because the undo has already removed the directory
+    /// or the transaction never created it.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -256,9 +256,9 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     format!("{path} was not restored: {words}")
 }
 
-/// Cleans up after a committed transaction: moves each removed directory from its slot into its backup, and
-/// deletes the slots of the transaction and the originals that the transaction restored. After an
-/// interruption, this function can be called again.
+/// Cleans up after a committed transaction: moves the directory of each `MoveAway` step from its slot into
+/// its backup, and deletes the slots of the transaction and the originals that the transaction restored.
+/// After an interruption, this function can be called again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].

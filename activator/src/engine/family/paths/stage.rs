@@ -140,8 +140,8 @@ impl Stager<'_> {
         if !is_moved {
             copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
         }
-        // Fails if another process has replaced the file since planning, so that the backup is not a backup
-        // of the planned file.
+        // Fails if another process has replaced the file since planning. The backup would then contain a
+        // different file than the plan replaces.
         if let Some(slot) = entry.slot().filter(|_| !is_moved)
             && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {

@@ -173,7 +173,7 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        // A home that cannot be read counts as used, since probably its owner has blocked the access.
+        // A home that cannot be read counts as used, since its owner has probably blocked the access.
         let is_unused =
             |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
         if pair.was_brought_in(staged)? {
@@ -201,7 +201,7 @@ impl<'h> Swapper<'h> {
         }
         match pair.rename_in(RenameFlags::NOREPLACE) {
             // Another file or directory exists at the destination. The home stays in the slot, and the next
-            // run backs it up.
+            // run moves the home to the backups.
             Err(WalkRefusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
             moved => moved,
         }

@@ -1,5 +1,5 @@
-//! Reads addresses and tokens from an environment variable or a file on this machine, so that these secrets
-//! do not have to be in the Nix store.
+//! Reads addresses and tokens from an environment variable or a file on this machine, so that these values do
+//! not have to be in the Nix store.
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -18,8 +18,8 @@ use crate::ssh::Session;
 use crate::stop::Stop;
 use crate::{health, remote};
 
-/// Tries the health checks of each host's current generation, on the host and on the operator's machine.
-/// Changes nothing.
+/// Tries the health checks of each host's current generation: the checks that run on the host, and the checks
+/// that run on the operator's machine. Changes nothing.
 ///
 /// # Errors
 /// Fails if the fleet cannot be evaluated.

@@ -16,7 +16,7 @@ pub struct Parted {
     pub hosts: Vec<Host>,
     /// The excluded hosts, and why each is excluded.
     pub excluded: Vec<ExcludedHost>,
-    /// The warnings about hosts. Each is the name of a host, and the text of the warning.
+    /// The warnings about hosts. Each warning is the name of a host and a text.
     pub warnings: Vec<(String, String)>,
 }
 

@@ -39,7 +39,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Creates the hosts of an outline. `stands` returns the initial state of the host with a name.
+    /// Creates the hosts of an outline. `stands` receives the name of a host and returns the initial state of
+    /// that host.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();

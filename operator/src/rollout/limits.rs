@@ -28,9 +28,9 @@ struct LimitGroup {
     left: Vec<usize>,
 }
 
-/// The budgets of tags and the ordered groups of hosts in a rollout. Each budget and each group counts the
-/// hosts that currently matter for it. Hosts are identified by their index among all hosts, counted in the
-/// order of the waves.
+/// The budgets of tags and the ordered groups of hosts in a rollout. A budget counts the hosts with the tag
+/// that are changing or down, and a group counts the hosts on which work has not ended. Hosts are identified
+/// by their index among all hosts, counted in the order of the waves.
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
@@ -96,8 +96,8 @@ impl Limits {
         self.budgets(host).all(|budget| budget.changing < budget.most)
     }
 
-    /// Returns the first tag of a host whose budget is used up: the number of hosts with the tag that are
-    /// down has reached the limit.
+    /// Returns a tag of the host if as many hosts with that tag are already down as the budget of the tag
+    /// allows.
     pub fn used_up(&self, host: usize) -> Option<&str> {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }

@@ -81,9 +81,9 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
         .help(suggestion("dimension of tags", dimension, &known)))
 }
 
-/// Refuses wave amounts that do not increase. Amounts are cumulative, so an amount that does not exceed the
-/// amount before it leaves its wave empty. The hosts meant for that wave would be in the last wave. The
-/// number of hosts in a percentage depends on the selection, so counts are compared only with counts, and
+/// Refuses wave amounts that do not increase. Amounts are cumulative, so a wave is empty if the amount of the
+/// wave does not exceed the previous amount. The hosts meant for that wave would be in the last wave. How
+/// many hosts a percentage amounts to depends on the selection, so counts are compared only with counts, and
 /// percentages only with percentages.
 ///
 /// # Errors

@@ -23,7 +23,8 @@ pub trait Listener: Send {
     /// continues.
     fn hear(&mut self, event: &Event) -> anyhow::Result<()>;
 
-    /// Returns the work to do before the command ends, while failures of this work can still be reported.
+    /// Returns the work that the listener must do before the command ends. Failures of this work can still be
+    /// reported as events.
     fn settle(&mut self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         None
     }
@@ -82,8 +83,8 @@ impl Bus {
             let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
             listeners.iter_mut().filter_map(|listener| listener.settle()).collect::<Vec<_>>()
         };
-        // This work may publish events, so the lock on the listeners must not be held here. The closure
-        // `settle` has released it.
+        // The work of a listener may publish events, so the lock on the listeners must not be held here. The
+        // closure `settle` has released the lock.
         for rest in settle() {
             rest.await;
         }

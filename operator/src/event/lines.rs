@@ -26,7 +26,7 @@ impl<W: Write + Send> Listener for Lines<W> {
         let mut line = Vec::new();
         crate::text::json_line(&mut line, event, self.is_terminal)?;
         self.writer.write_all(&line)?;
-        // Flush, since readers of the output need each event at once.
+        // Flush, since readers of the output need each event immediately.
         Ok(self.writer.flush()?)
     }
 }

@@ -1,5 +1,5 @@
 //! The events that a command publishes while it runs. Everything that shows, records or forwards events is a
-//! listener. The code that does the work publishes events on a bus, and knows none of the listeners.
+//! listener. The code that does the work publishes events on a bus, and does not know the listeners.
 
 mod bus;
 mod end;

@@ -1,4 +1,4 @@
-//! The reference page of events, which is generated from their types.
+//! Generates the reference page of events from the types of the events.
 
 use std::fmt::Write as _;
 
@@ -69,8 +69,8 @@ fn fields(page: &mut String, shape: &Value) {
     }
 }
 
-/// Returns the shape of an event. If the event refers to a definition, the fields of that definition are
-/// added.
+/// Returns the JSON Schema of one event. If the schema refers to a shared definition, the fields of that
+/// definition are added.
 fn merged(event: &Value, schema: &Value) -> Map<String, Value> {
     let mut whole = event.as_object().cloned().unwrap_or_default();
     if let Some(referred) = referred(event, schema) {
@@ -85,8 +85,8 @@ fn merged(event: &Value, schema: &Value) -> Map<String, Value> {
     whole
 }
 
-/// Returns the description of a shape. If it has none, returns the description of the definition that the
-/// shape refers to.
+/// Returns the description in a JSON Schema. If the schema has no description, returns the description of the
+/// definition that the schema refers to.
 fn said(shape: &Value, schema: &Value) -> String {
     let own = paragraph(shape);
     if own.is_empty() { referred(shape, schema).map(paragraph).unwrap_or_default() } else { own }
@@ -96,12 +96,12 @@ fn referred<'a>(shape: &Value, schema: &'a Value) -> Option<&'a Value> {
     reference(shape).and_then(|name| schema.get("$defs")?.get(name))
 }
 
-/// Returns the name of the definition that a shape refers to.
+/// Returns the name of the definition that a JSON Schema refers to.
 fn reference(shape: &Value) -> Option<&str> {
     shape.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
-/// Returns the type of a value in words.
+/// Returns, in words, the type of the values that a JSON Schema describes.
 fn kind(shape: &Value) -> String {
     if let Some(name) = reference(shape) {
         return format!("[{name}](#{})", name.to_lowercase());

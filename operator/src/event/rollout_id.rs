@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxyz";
 /// The number of random letters in an id.
 const DRAWN: usize = 4;
-/// The length in bytes of the time in an id, such as `20261120-140322-`.
+/// The length in bytes of the time at the start of an id, including the last hyphen: `20261120-140322-`.
 const TIME: usize = 16;
 
 /// The id of a command, and of the rollout that it starts: the start time in UTC and four random letters,
@@ -30,7 +30,7 @@ impl RolloutId {
         let now = Timestamp::now();
         let mut bytes = [0; DRAWN];
         if getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
-            // Without random numbers, fractions of a second distinguish the rollouts of one operator.
+            // If no random numbers are available, fractions of a second distinguish the ids of one operator.
             bytes = now.subsec_nanosecond().to_le_bytes();
         }
         let letters = bytes.map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));

@@ -13,8 +13,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Sends a request.
 ///
 /// # Errors
-/// Fails if the server does not accept the request in time. The message quotes neither the address nor the
-/// token.
+/// Fails if the server does not accept the request in time. The error message quotes neither the address nor
+/// the token.
 pub async fn post(
     request: &HttpRequest,
     url: &str,

@@ -28,7 +28,7 @@ pub async fn deliver(to: &Notification, message: &Message) -> Result<(), String>
     curl::post(&request, &url, token.as_deref(), limit).await
 }
 
-/// Returns the address of a recipient, and its token if it needs one.
+/// Returns the address of a recipient, and the token if the recipient needs a token.
 fn address(to: &Notification) -> Result<(String, Option<String>), String> {
     let url = SecretPlace {
         plain: to.url.as_deref(),

@@ -21,9 +21,9 @@ const NAMED: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// Always [`SCHEMA`].
+    /// The version of the format, which is always [`SCHEMA`].
     pub schema: u32,
-    /// The moment of the rollout that the message is about, such as its start.
+    /// The moment of the rollout that the message is about, such as the start of the rollout.
     pub event: Moment,
     /// When the moment occurred.
     pub time: Timestamp,
@@ -172,8 +172,8 @@ const fn is_bad(outcome: Outcome) -> bool {
     !matches!(outcome, Outcome::Ok | Outcome::Unchanged | Outcome::Skipped | Outcome::Deferred)
 }
 
-/// Returns the commands that the user may want to run next. They include resuming only for an apply, since a
-/// rollback cannot be resumed.
+/// Returns the commands that the user may want to run next. The command to resume is included only for an
+/// apply, since a rollback cannot be resumed.
 fn next(message: &Message, end: End) -> Vec<String> {
     let Message { rollout, command, .. } = message;
     match end {

@@ -46,8 +46,8 @@ fn ended(end: End) -> EventKind {
     EventKind::RolloutEnded { end, duration_ms: 41_500 }
 }
 
-/// Returns the events of a rollout that paused because of a problem whose text mentions everyone in a
-/// channel.
+/// Returns the events of a rollout that paused because of a problem. The text of the problem contains a
+/// mention that would notify everyone in a chat channel.
 pub fn paused() -> Vec<EventKind> {
     let broken =
         Problem::new(Code::Unit, "<@everyone> \"web\" & co did not start").because("journal: hunter2");

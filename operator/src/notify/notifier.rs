@@ -36,8 +36,8 @@ struct Recipient {
 }
 
 impl Notifier {
-    /// Creates a notifier for a rollout. The notifier reports failed deliveries on `events`. It must be
-    /// created within a Tokio runtime. Otherwise it has no recipients.
+    /// Creates a notifier for a rollout. The notifier reports failed deliveries on `events`. A notifier that
+    /// is created outside a Tokio runtime has no recipients.
     #[must_use]
     pub fn new(rollout: RolloutId, notifications: &BTreeMap<String, Notification>, events: &Bus) -> Self {
         let recipient = |(name, notification): (&String, &Notification)| {
@@ -77,7 +77,7 @@ impl Listener for Notifier {
         let (recipients, events) = (std::mem::take(&mut self.recipients), self.events.clone());
         Some(Box::pin(async move {
             let begun = tokio::time::Instant::now();
-            // Dropping the queue ends the task after its last message.
+            // Dropping the queue of a recipient ends the task of the recipient after the last message.
             let close = |Recipient { name, patience, queue: _, task }| (name, patience, task);
             let closed: Vec<_> = recipients.into_iter().map(close).collect();
             for (name, patience, mut task) in closed {

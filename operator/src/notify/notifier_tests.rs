@@ -83,8 +83,8 @@ fn to(kind: MessageFormat, url: Option<String>) -> Notification {
     }
 }
 
-/// Shortens the timeout of a recipient that hangs, since the test waits until it has passed. The timeout of
-/// the other recipients is long enough even for a busy machine.
+/// Shortens the timeout of a recipient that hangs, since the test waits until the timeout has passed. The
+/// timeout of the other recipients is long enough even for a busy machine.
 fn hangs(notification: Notification) -> Notification {
     Notification { timeout: HANGING, ..notification }
 }
@@ -105,8 +105,8 @@ impl Listener for Warnings {
     }
 }
 
-/// Plays the events of a rollout. Returns the time taken to publish them, the total time until all deliveries
-/// have ended, and the warnings.
+/// Publishes the events of a rollout to a notifier with these recipients. Returns the time taken to publish
+/// them, the total time until all deliveries have ended, and the warnings.
 async fn play(
     recipients: &[(&str, Notification)],
     kinds: Vec<EventKind>,

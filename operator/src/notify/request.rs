@@ -28,8 +28,8 @@ impl HttpRequest {
         };
         match kind {
             MessageFormat::Webhook => Some(json(serde_json::to_value(message).unwrap_or_default())),
-            // Mentions are disabled, since the name of a host or the text of a problem could contain a
-            // mention.
+            // Mentions of Discord users are disabled, since the name of a host or the text of a problem could
+            // contain a mention.
             MessageFormat::Discord => {
                 Some(json(json!({ "content": plain(message), "allowed_mentions": { "parse": [] } })))
             }

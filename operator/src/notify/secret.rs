@@ -1,5 +1,5 @@
-//! Reads addresses and tokens from an environment variable or a file on this machine, so that they do not
-//! have to be in the Nix store.
+//! Reads addresses and tokens from an environment variable or a file on this machine, so that these values do
+//! not have to be in the Nix store.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -21,7 +21,7 @@ pub struct SecretPlace<'a> {
 }
 
 impl SecretPlace<'_> {
-    /// Returns the value without surrounding white space, or `None` if no source is set. This can block
+    /// Returns the value without surrounding white space, or `None` if no source is set. Reading can block
     /// forever if the file is on a disk that does not answer.
     ///
     /// # Errors

@@ -21,29 +21,30 @@ use crate::nix::{Closure, ClosurePaths, ClosureReceiver, StorePath};
 use crate::remote::{self, Activators, HostTarget, PlanOptions, PlanTerms};
 use crate::ssh::Session;
 
-/// How hosts are queried for their plans.
+/// The settings with which hosts are queried for their plans.
 #[derive(Clone, Debug)]
 pub struct Asking {
     /// The options with which each host plans.
     pub options: PlanOptions,
     /// The maximum number of hosts queried at once.
     pub parallel: NonZeroUsize,
-    /// The health checks to try on hosts without changes, or `None` to try none.
+    /// Which health checks planning tries on a host that has no changes, or `None` to try none.
     pub trying: Option<Trying>,
 }
 
 /// The health checks that the operator's machine may run before the user has confirmed anything.
 #[derive(Clone, Debug)]
 pub enum Trying {
-    /// All health checks, since the user will not be asked for confirmation.
+    /// All health checks, because `yes` is set and the user will not be asked for confirmation.
     All,
-    /// Only the health checks in these errands, which the user has already been shown on this machine.
+    /// Only the health checks in these errands: the actions of this machine that the user has already been
+    /// shown.
     Known(Errands),
 }
 
 impl Trying {
-    /// Allows all health checks if `yes` is set, and otherwise only those that the user was already shown for
-    /// this flake.
+    /// Allows all health checks if `yes` is set, and otherwise only the health checks that the user was
+    /// already shown for this flake.
     #[must_use]
     pub fn of(yes: bool, flake: &str) -> Self {
         if yes { Self::All } else { Self::Known(Errands::shown_here(flake)) }
@@ -56,7 +57,7 @@ impl Trying {
         }
     }
 
-    /// Returns the checks of a host that may be tried, and warns about the remaining checks.
+    /// Returns the health checks that may be tried for a host, and warns about the other health checks.
     fn among(&self, host: &str, checks: &[Check], events: &Bus) -> Vec<Check> {
         let (tried, left): (Vec<Check>, Vec<Check>) =
             checks.iter().cloned().partition(|check| self.has(host, check));
@@ -72,17 +73,18 @@ impl Trying {
 
 /// An operation that applies closures to hosts.
 pub struct Apply {
-    /// The flake reference under which this machine records the errands that the user was shown.
+    /// The flake reference under which this machine records the errands (actions of this machine) that the
+    /// user was shown.
     pub flake: String,
-    /// The terms on which hosts are changed.
+    /// The terms on which hosts are changed, such as the time limit for confirming a change.
     pub terms: ChangeTerms,
-    /// How hosts are queried for their plans.
+    /// The settings with which hosts are queried for their plans.
     pub asking: Asking,
     /// The receiver of the closures to apply, each of which arrives as soon as it is built.
     pub closures: ClosureReceiver,
     /// The activator programs to upload to hosts. Each is read only once.
     pub activators: Activators,
-    /// The store paths to copy to hosts. They are determined when every host has a plan.
+    /// The store paths to copy to hosts. They are determined once the plans of all hosts are known.
     paths: OnceLock<ClosurePaths>,
     /// The health checks and notifications of this fleet that the user has been shown on this machine.
     known: OnceLock<Errands>,
@@ -120,7 +122,7 @@ impl Operation for Apply {
             let tried = trying.among(name, &checks, events);
             found.extend(health::attempt(session, &tried).await);
         }
-        // If this machine cannot reach the host for a health check, this is a problem only if the plan has
+        // A health check for which this machine cannot reach the host is a problem only if the plan has
         // steps, because no health checks follow a plan without steps.
         if !plan.steps.is_empty() && !force.contains(&Force::HealthChecks) {
             plan.problems.extend(health::obstacles(session, &checks).await);

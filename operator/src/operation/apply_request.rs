@@ -51,8 +51,8 @@ pub struct ApplyRequest {
     pub substitute: bool,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
-    /// Whether only to plan. The health checks that planning otherwise tries on hosts without changes are
-    /// then not tried.
+    /// Whether to plan without changing any host. If set, planning does not try the health checks of hosts
+    /// without changes, which it otherwise does.
     pub dry_run: bool,
 }
 
@@ -74,7 +74,7 @@ impl ApplyRequest {
     ///
     /// # Errors
     /// Fails if the fleet cannot be evaluated or built, if the plan or the rollout cannot be read, or if a
-    /// host has changed since a plan was saved.
+    /// host has changed since the plan was saved.
     pub async fn plan(&self, context: &Context) -> Result<Rollout<Apply>, Stop> {
         match &self.source {
             Source::Flake => self.plan_flake(context).await,

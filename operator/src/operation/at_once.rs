@@ -1,4 +1,5 @@
-//! Carries out an operation on hosts without waves. The failure of one host does not affect the other hosts.
+//! Carries out an operation on many hosts, without dividing the hosts into waves. The failure of one host
+//! does not affect the other hosts.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -41,8 +42,8 @@ pub enum AtOnceEnded {
 }
 
 impl<O: Operation> AtOnce<O> {
-    /// Plans an operation on the selected hosts of a fleet, except those in maintenance. With `dry_run`, the
-    /// operation will only be proposed.
+    /// Plans an operation on the selected hosts of a fleet, except the hosts in maintenance. With `dry_run`,
+    /// the operation is only proposed, and never carried out.
     ///
     /// # Errors
     /// Fails if the fleet cannot be evaluated, or if there is no private directory for SSH sockets.
@@ -70,7 +71,7 @@ impl<O: Operation> AtOnce<O> {
     /// dry run.
     ///
     /// # Errors
-    /// Fails with the error of `ask`, or because of a bug.
+    /// Fails with the error that `ask` returns, or because of a bug.
     pub async fn propose(
         self,
         ask: impl AsyncFnOnce(&Self) -> Result<bool, Stop>,

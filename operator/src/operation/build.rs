@@ -19,7 +19,8 @@ use crate::orchestrate::each;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// The number of hosts connected during the build, as a multiple of the number of hosts queried at once.
+/// The maximum number of hosts to connect to during the build, as a multiple of the number of hosts that are
+/// queried at once.
 const WARM: usize = 4;
 
 /// The closures by host name, and the plans of all hosts.

@@ -18,8 +18,8 @@ use crate::ssh::Session;
 use crate::stop::Stop;
 use crate::{health, remote};
 
-/// Tries the health checks of each host's current generation, on the host and on the operator's machine.
-/// Changes nothing.
+/// Tries the health checks of each host's current generation: the checks that run on the host, and the checks
+/// that run on the operator's machine. Changes nothing.
 ///
 /// # Errors
 /// Fails if the fleet cannot be evaluated.
@@ -60,9 +60,9 @@ async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Pro
     Ok(found)
 }
 
-/// Returns a problem if health checks would run programs on this machine that the user has not been shown.
-/// Such checks are not tried, because the host itself reports its current closure, and a malicious host could
-/// name any closure in the store of this machine.
+/// Returns a problem if health checks would run programs on this machine, and the user has not been shown
+/// these health checks. Such checks are not tried, because the host itself reports its current closure, and a
+/// malicious host could name any closure in the store of this machine.
 fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
     let runs = |check: &&Check| matches!(check.probe, Probe::Command { .. });
     let new = checks.iter().filter(runs).filter(|check| !known.have(host, check));

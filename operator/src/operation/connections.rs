@@ -18,7 +18,8 @@ pub struct Connections {
     pub parallel: Option<NonZeroUsize>,
     /// The time limit for a host to accept a connection, in seconds.
     pub connect_timeout: Option<u64>,
-    /// How often to try again to connect to a host that does not answer. The delays are 1, 2, 4 … seconds.
+    /// How many times to try again to connect to a host that does not answer. The delays between the attempts
+    /// are 1, 2, 4 … seconds.
     pub connect_retries: u32,
 }
 
@@ -32,7 +33,7 @@ impl Connections {
     /// Creates a session for each host, without connecting to the hosts yet.
     ///
     /// # Errors
-    /// Fails if there is no private directory for sockets, or if a pinned host key is malformed.
+    /// Fails if there is no private directory for SSH sockets, or if a pinned host key is malformed.
     pub fn sessions(self, hosts: Vec<Host>) -> Result<Vec<Arc<Session>>, Problem> {
         let sockets = Sockets::open()?;
         let count = hosts.len();

@@ -16,7 +16,7 @@ pub struct Context {
     pub id: RolloutId,
     /// The name of the command in the history, such as `apply`.
     pub command: &'static str,
-    /// The user's request to stop.
+    /// Tells whether the user has asked to stop the operation.
     pub interrupt: Interrupt,
     /// The bus that passes events to all listeners.
     pub events: Bus,

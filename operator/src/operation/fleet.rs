@@ -40,8 +40,8 @@ pub struct Evaluated {
     pub fleet: Fleet,
 }
 
-/// Evaluates the inventory. With `all`, the closures of all hosts are evaluated too, because they will be
-/// built.
+/// Evaluates the inventory. With `all`, the closures of all hosts are evaluated too, because all these
+/// closures will be built.
 ///
 /// # Errors
 /// Fails if there is no flake, or if the flake has no valid inventory.
@@ -74,8 +74,9 @@ impl Participants {
     /// `parallel` overrides how many hosts change at once.
     ///
     /// # Errors
-    /// Fails if the policy names unknown canaries or an unknown dimension of tags, if the amounts of its
-    /// waves do not increase, or if the order of tags contains a cycle.
+    /// Fails if the policy names unknown canaries, if the policy spreads hosts over a tag prefix such as
+    /// `rack` that no host has, if the cumulative sizes of the waves do not increase, or if the order of tags
+    /// contains a cycle.
     pub fn of(
         fleet: &Fleet,
         selected: Vec<Host>,

@@ -43,7 +43,7 @@ pub struct Gc {
     /// The changes that unfinished rollouts made, by host name. Hosts keep the generations that these
     /// rollouts may still need.
     rollouts: BTreeMap<String, BTreeSet<Passage>>,
-    /// The current date in the format of pins, such as `2027-01-31`.
+    /// The current date, in the format in which pins state when they expire, such as `2027-01-31`.
     today: String,
 }
 

@@ -80,8 +80,8 @@ impl ChangeTerms {
     }
 
     /// Undoes a change by rolling the host back. The operator's machine tries only the health checks in
-    /// `known`, because the host itself reports the generation to roll back to, and could thereby choose the
-    /// checks.
+    /// `known`, because the host itself reports the generation to roll back to, and could thereby choose
+    /// which checks are tried.
     pub async fn go_back_behind(
         &self,
         session: &Session,
@@ -143,8 +143,8 @@ pub async fn plan_to(
     PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
 }
 
-/// Returns a problem if the host was last applied under another name, because it may be the wrong machine.
-/// The name under which the generation to roll back to was applied does not matter.
+/// Returns a problem if the last apply to the host was made under another name, because the host may be the
+/// wrong machine. Only the last apply matters, and not the apply that made the generation to roll back to.
 fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     let (name, addr) = (&session.host().name, &session.host().addr);
     let last = applied_as.filter(|last| last != name)?;
@@ -165,8 +165,8 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
 /// back.
 ///
 /// # Errors
-/// Fails if the host has neither the generation before the change nor the one after it, if there was no
-/// generation before the change, or if the host refuses the rollback.
+/// Fails if the host has neither the generation before the change nor the generation that the change made, if
+/// there was no generation before the change, or if the host refuses the rollback.
 pub async fn plan_behind(
     session: &Session,
     before: Option<&Generation>,

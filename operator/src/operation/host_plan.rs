@@ -17,7 +17,8 @@ use crate::stop::Stop;
 pub struct HostPlan<P> {
     /// The session with the host.
     pub session: Arc<Session>,
-    /// The planned change, or why there is none. `None` if the host was not queried.
+    /// The planned change, or the problem because of which there is no plan. `None` if the host was not
+    /// queried.
     pub planned: Option<Result<P, Problem>>,
 }
 

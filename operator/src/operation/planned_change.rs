@@ -12,16 +12,16 @@ use crate::event::EventKind;
 use crate::host_result::HostResult;
 use crate::plan_text::PlanText;
 
-/// The planned change of a host, which leads to the target `T`.
+/// The planned change of a host from its current state to the target `T`.
 pub struct PlannedChange<T> {
     /// The plan that the host made.
     pub plan: PlanText,
     /// The closure or generation that the host would have after the change.
     pub target: T,
-    /// The health checks to try from the operator's machine, or `None` if they are not known.
+    /// The health checks to try from the operator's machine, or `None` if the health checks are not known.
     pub checks: Option<Vec<Check>>,
-    /// The results of the health checks that were tried during planning. They are tried then only if the host
-    /// has no changes.
+    /// The results of the health checks that were tried during planning. Planning tries health checks only if
+    /// the host has no changes.
     pub found: Vec<CheckResult>,
 }
 
@@ -38,8 +38,8 @@ impl<T> PlannedChange<T> {
         Ok(Self { plan, target, checks, found: Vec::new() })
     }
 
-    /// Removes the health checks that run on the operator's machine but are not in `known`, because the user
-    /// has not been shown them.
+    /// Removes each health check on the operator's machine that is not in `known`, because the user has not
+    /// been shown that health check.
     pub fn try_only(&mut self, host: &str, known: &Errands) {
         if let Some(checks) = &mut self.checks {
             checks.retain(|check| known.have(host, check));

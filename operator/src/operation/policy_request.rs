@@ -38,7 +38,7 @@ impl Strategy {
 pub struct PolicyRequest {
     /// The strategy that replaces the waves of the fleet.
     pub strategy: Option<Strategy>,
-    /// The values of single policy options. They take precedence over `strategy`.
+    /// The values of individual policy options. These values take precedence over `strategy`.
     pub options: PolicyOptions,
 }
 

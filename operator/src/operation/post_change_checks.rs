@@ -14,8 +14,9 @@ use crate::ssh::Session;
 use crate::{health, remote};
 
 /// Tries the health checks that run on the operator's machine, and rolls the host back if a failed check
-/// requires it. The host has already committed the change, so it does not roll back by itself. `may_undo`
-/// states whether the host may be rolled back. It is false if the change was itself a rollback.
+/// requires it. The host has already committed the change, so the host does not roll back by itself.
+/// `may_undo` states whether the host may be rolled back. `may_undo` is false if the change was itself a
+/// rollback.
 pub async fn attempt(session: &Session, terms: Terms<'_>, mut report: Report, may_undo: bool) -> Report {
     if report.left_to_others.is_empty() {
         return report;

@@ -17,9 +17,9 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// Queries each host for the run that activated the closure that `closures` names for the host. The result is
-/// `None` if the host has a different closure or reports no such run. The result is a problem if the host
-/// cannot be queried or is still being changed.
+/// Asks each host which run activated the closure that `closures` lists for the host. The result is `None` if
+/// the host has a different closure or reports no such run. The result is a problem if the host cannot be
+/// queried or is still being changed.
 ///
 /// # Errors
 /// Fails only because of a bug.

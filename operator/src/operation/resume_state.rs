@@ -38,7 +38,8 @@ pub enum ResumeState {
         done: BTreeMap<String, HostEnd>,
         /// The changes that the rollout has made, by host name.
         changed: BTreeMap<String, Changed>,
-        /// The outcomes that are missing in the record, and were learned by querying the hosts.
+        /// The outcomes that are missing from the record, and that this command learned by querying the
+        /// hosts.
         found: Vec<HostEnd>,
     },
     /// The state of a rollout that undoes another rollout.
@@ -51,7 +52,8 @@ pub enum ResumeState {
 }
 
 impl ResumeState {
-    /// Whether the rollout is carried out even if no host has changes, because its end must be recorded.
+    /// Whether the rollout is carried out even if no host has changes, so that the end of the rollout is
+    /// recorded.
     #[must_use]
     pub const fn goes_on(&self) -> bool {
         matches!(self, Self::Old { .. } | Self::Undone { .. })
@@ -138,7 +140,7 @@ pub struct PriorProgress {
     /// Whether the further progress of the rollout is recorded.
     pub is_recorded: bool,
     found: Vec<HostEnd>,
-    /// The directory for the garbage collection roots of the closures.
+    /// The directory for the garbage collection roots that protect the closures in `left`.
     roots: Option<PathBuf>,
     /// The closures without which the rollout cannot be resumed.
     left: BTreeSet<String>,
@@ -180,8 +182,8 @@ impl PriorProgress {
     }
 }
 
-/// Returns the state of a host before the rollout starts or resumes. `at_first` is the state of a host that
-/// has changes.
+/// Returns the state of a host before the rollout starts or resumes. `at_first` is the state of a host on
+/// which work is still to be done.
 fn stands<P: Planned>(plan: Option<&HostPlan<P>>, done: Option<&HostEnd>, at_first: HostState) -> HostState {
     match (done, plan) {
         (Some(end), _) => HostState::Ended(end.outcome),

@@ -34,8 +34,8 @@ use crate::stop::Stop;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollbackRequest {
-    /// The hosts to roll back. If a whole rollout is undone, only the connection settings are used, because
-    /// the record of the rollout lists the hosts.
+    /// The hosts to roll back. If a whole rollout is undone, only the connection settings in `targets` are
+    /// used, because the record of the rollout lists the hosts.
     pub targets: Targets,
     /// The state to roll back to.
     pub to: BackTo,
@@ -54,7 +54,7 @@ pub struct RollbackRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BackTo {
-    /// The given generation.
+    /// The generation with the given number, or the previous generation.
     Generation(Destination),
     /// The generation that each host had before this rollout. A host is rolled back only if it still has the
     /// generation that the rollout made.
@@ -63,7 +63,7 @@ pub enum BackTo {
 
 /// The state to which one host is rolled back.
 enum Back {
-    /// The given generation.
+    /// The generation with the given number, or the previous generation.
     To(Destination),
     /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
@@ -110,11 +110,11 @@ impl Operation for Rollback {
 
 impl RollbackRequest {
     /// Plans the rollback. Returns `None` if the rollout to undo is unfinished, but no host has to be rolled
-    /// back. The record then marks that rollout as rolled back.
+    /// back. The record of that rollout is then marked as rolled back.
     ///
     /// # Errors
-    /// Fails if the fleet cannot be evaluated, if the rollout is unknown, or if a finished rollout has left
-    /// no host to roll back.
+    /// Fails if the fleet cannot be evaluated, if the rollout is unknown, or if the rollout is finished and
+    /// no host has to be rolled back.
     pub async fn plan(&self, context: &Context) -> Result<Option<Rollout<Rollback>>, Stop> {
         match &self.to {
             BackTo::Generation(to) => self.of_hosts(*to, context).await.map(Some),
@@ -144,7 +144,8 @@ impl RollbackRequest {
         self.rollout((origin, outline), backs, resume_state, context).await.map(Some)
     }
 
-    /// Plans a rollout that rolls all hosts back in one wave, within the budgets of their tags.
+    /// Plans a rollout that rolls all hosts back in one wave, within the limits on how many hosts with a tag
+    /// may be down.
     async fn rollout(
         &self,
         (origin, outline): (RolloutOrigin, Outline),
@@ -192,7 +193,7 @@ async fn ways_back(
     Ok(backs)
 }
 
-/// Plans how the hosts that a rollout has changed are rolled back, in one wave.
+/// Plans to roll back, in one wave, all hosts that a rollout has changed.
 fn plan_backs(
     head: RolloutHead,
     mut backs: BTreeMap<String, Back>,
@@ -223,7 +224,7 @@ fn plan_backs(
     Ok((head.origin, outline, hosts))
 }
 
-/// Returns the policy of a rollback. A rollback continues even if hosts fail.
+/// Returns the policy of a rollback. The rollback continues even if some hosts fail.
 fn policy(connections: Connections) -> Policy {
     Policy { max_parallel: connections.at_once(), ..Policy::plain() }
 }

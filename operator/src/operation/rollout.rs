@@ -76,8 +76,8 @@ impl<O: Operation> Rollout<O> {
     /// user need not confirm.
     ///
     /// # Errors
-    /// Fails with the error of `ask`, or because of a bug. The failure of a single host is not an error, but
-    /// is part of that host's result.
+    /// Fails with the error that `ask` returns, or because of a bug. The failure of a single host is not an
+    /// error, but is part of that host's result.
     pub async fn propose(
         self,
         ask: impl AsyncFnOnce(Proposal<'_, O>) -> Result<bool, Stop>,
@@ -92,8 +92,9 @@ impl<O: Operation> Rollout<O> {
             return Ok(Ended::Declined);
         }
         let is_done = to_change == 0 && !self.resume_state.goes_on();
-        // The errands are recorded as known only if the user has agreed to them, by confirming changes or
-        // with `yes`. If recording fails, the errands are shown as new again next time.
+        // The errands (actions of this machine for the fleet) are recorded as known only if the user has
+        // agreed to them, by confirming changes or with `yes`. If recording fails, the errands are shown as
+        // new again next time.
         if (!is_done || self.yes)
             && let Ok(state) = StateDir::find()
             && let Err(problem) = errands.record(&state, &self.origin.flake)
@@ -174,8 +175,8 @@ impl<O: Operation> Rollout<O> {
     }
 }
 
-/// Returns the plans in the order of the waves, exactly one for each host. Fails if a plan is missing: plans
-/// are later found by position, so a gap would lead to changes on the wrong hosts.
+/// Returns the plans in the order of the waves, exactly one plan for each host. Fails if a plan is missing:
+/// plans are later found by position, so a gap would lead to changes on the wrong hosts.
 fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPlan<P>>, Stop> {
     let mut by_name: BTreeMap<String, HostPlan<P>> =
         plans.into_iter().map(|plan| (plan.name().to_owned(), plan)).collect();
@@ -184,8 +185,8 @@ fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPla
     outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
 }
 
-/// Replaces the verdict of a complete rollout by a pause if another run is still changing one of its hosts.
-/// That run may even be part of the same rollout, if an earlier command of the rollout was killed.
+/// Replaces the verdict of a complete rollout by a pause if another run is still changing a host of the
+/// rollout. That run may even be part of the same rollout, if an earlier command of the rollout was killed.
 fn unless_busy(
     verdict: Verdict,
     results: &[HostResult],

@@ -1,4 +1,4 @@
-//! Carries out an operation on the hosts of a rollout, and remembers what it changed on each host.
+//! Carries out an operation on the hosts of a rollout, and remembers which change was made on each host.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -35,8 +35,8 @@ impl Targets {
         self.evaluate(false, context).await
     }
 
-    /// Does the same as [`Self::select`], but if all hosts are selected, also evaluates their closures, which
-    /// are built next.
+    /// Evaluates the inventory, and returns the selected hosts like [`Self::select`]. If all hosts are
+    /// selected, their closures are evaluated too, because these closures are built next.
     ///
     /// # Errors
     /// Fails like [`Self::select`].

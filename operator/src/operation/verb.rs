@@ -14,9 +14,9 @@ use crate::ssh::Session;
 /// The generation before a change, if there was one, and the generation that the change made.
 pub type Changed = (Option<Generation>, Generation);
 
-/// An operation on hosts, such as apply. On each host it plans a change, prepares the change, carries it out
-/// and, if the operation supports this, undoes it. A rollout or [`at_once`](super::at_once) decides when each
-/// host has its turn.
+/// An operation on hosts, such as apply. For each host, an operation plans a change, prepares the change,
+/// carries out the change and, if the operation supports this, undoes the change. A rollout or
+/// [`at_once`](super::at_once) decides when each host has its turn.
 pub trait Operation: Send + Sync + 'static {
     /// The planned change of a host.
     type Plan: Planned;
@@ -28,7 +28,7 @@ pub trait Operation: Send + Sync + 'static {
     /// Asks a host what the operation would change there. Changes nothing on the host.
     ///
     /// # Errors
-    /// Fails if the host cannot be reached, or if it refuses to make a plan.
+    /// Fails if the host cannot be reached, or if the host refuses to make a plan.
     fn plan(
         &self,
         session: &Arc<Session>,
@@ -38,7 +38,8 @@ pub trait Operation: Send + Sync + 'static {
     /// Receives the plans of all hosts before the work on the first host starts.
     fn begin(&self, _plans: &[HostPlan<Self::Plan>]) {}
 
-    /// Does the work that can be done ahead of a host's turn without changing the host, such as copying.
+    /// Does the work that can be done ahead of a host's turn without changing the host, such as copying the
+    /// closure to the host.
     ///
     /// # Errors
     /// Fails if the work cannot be done. The host is then not changed.

@@ -5,7 +5,7 @@ use nixfleet_contract::fleet::Host;
 use serde::{Deserialize, Serialize};
 
 /// The time within which the operator must reach a changed host over a new connection. If the operator does
-/// not, the host rolls back by itself.
+/// not do so in time, the host rolls back by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Window {

@@ -20,7 +20,8 @@ use crate::stop::Stop;
 
 /// The work on hosts. A host is identified by its index among all hosts, counted in the order of the waves.
 pub trait Work: Send + Sync + 'static {
-    /// Does the work that can be done ahead of a host's turn without changing the host.
+    /// Does the work that can be done ahead of a host's turn without changing the host, such as copying the
+    /// closure to the host.
     fn prepare(&self, host: usize) -> impl Future<Output = Result<(), Problem>> + Send;
     /// Changes a host.
     fn perform(&self, host: usize) -> impl Future<Output = HostResult> + Send;
@@ -28,7 +29,7 @@ pub trait Work: Send + Sync + 'static {
     fn undo(&self, host: usize) -> impl Future<Output = HostResult> + Send;
 }
 
-/// The result of a task, which copies to a host, changes it or rolls it back.
+/// The result of a task. A task copies a closure to a host, changes a host or rolls a host back.
 enum TaskEnd {
     Copied,
     NotCopied(Problem),

@@ -79,7 +79,8 @@ impl Listener for Diary {
             EventKind::RolloutInterrupted => "interrupted".to_owned(),
             _ => return Ok(()),
         };
-        // The slow host ends only after `c`, which is the last of the other hosts in its wave.
+        // The slow host ends only after the host `c`, which is the last other host in the wave of the slow
+        // host.
         if line == "c ok" {
             self.slow.notify_one();
         }

@@ -9,25 +9,25 @@ use nixfleet_contract::problem::Problem;
 use crate::event::ExcludedHost;
 use crate::inventory::{self, Natural};
 
-/// The selected hosts, separated into those that take part and those that are excluded.
+/// The selected hosts, separated into the hosts that take part and the hosts that are excluded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parted {
     /// The hosts that take part.
     pub hosts: Vec<Host>,
     /// The excluded hosts, and why each is excluded.
     pub excluded: Vec<ExcludedHost>,
-    /// The warnings about hosts. Each is the name of a host, and the text of the warning.
+    /// The warnings about hosts. Each warning is the name of a host and a text.
     pub warnings: Vec<(String, String)>,
 }
 
-/// Returns the current date in UTC, in the format of pins, such as `2027-01-31`.
+/// Returns the current date in UTC, in the format in which pins state when they expire, such as `2027-01-31`.
 #[must_use]
 pub fn today() -> String {
     Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-/// Separates the selected hosts into those that take part and those that are excluded. `today` is the current
-/// date, such as `2027-01-31`.
+/// Separates the selected hosts into the hosts that take part and the hosts that are excluded. `today` is the
+/// current date, such as `2027-01-31`.
 #[must_use]
 pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
     let mut parted = Parted::default();
@@ -54,8 +54,8 @@ pub fn reason(host: &Host, today: &str) -> Option<String> {
         .or_else(|| unsupported(host.base).map(str::to_owned))
 }
 
-/// Returns why NixFleet cannot change hosts of a base, or `None` if it can. The evaluation yields no closures
-/// for hosts that NixFleet cannot change.
+/// Returns why NixFleet cannot change hosts of a base, or `None` if NixFleet can change these hosts. The
+/// evaluation yields no closures for hosts that NixFleet cannot change.
 const fn unsupported(base: Base) -> Option<&'static str> {
     match base {
         Base::Ubuntu => None,
@@ -69,8 +69,8 @@ pub fn pin<'a>(host: &'a Host, today: &str) -> Option<&'a Pin> {
     host.pin.as_ref().filter(|pin| !has_expired(pin, today))
 }
 
-/// Returns why an apply excludes a host, if it does. The text mentions it if the host is pinned to a
-/// generation, but is at a different generation.
+/// Returns why an apply excludes a host, if it does. If the host is pinned to a generation but is at a
+/// different generation, the returned text says so.
 #[must_use]
 pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<String> {
     let pinned = pin(host, today).and_then(|pin| pin.generation);
@@ -79,7 +79,8 @@ pub fn reason_at(host: &Host, generation: Option<u64>, today: &str) -> Option<St
     reason(host, today).map(|reason| reason + &beside.unwrap_or_default())
 }
 
-/// Returns a warning if the chosen canaries are all excluded, so that the next wave goes first.
+/// Returns a warning if all chosen canaries are excluded, so that the rollout starts with the wave after the
+/// canaries.
 ///
 /// # Errors
 /// Fails if a canary expression is malformed, or selects no host of the fleet.
@@ -105,7 +106,7 @@ pub fn described(pin: &Pin) -> String {
     format!("pinned to {to}{until}: {}", pin.reason)
 }
 
-/// Whether a pin has expired. Dates in the format of pins can be compared as text.
+/// Whether a pin has expired. The dates have the form `2027-01-31`, and can therefore be compared as text.
 fn has_expired(pin: &Pin, today: &str) -> bool {
     pin.until.as_deref().is_some_and(|until| until < today)
 }

@@ -11,7 +11,8 @@ use super::{HostState, Outline};
 #[derive(Clone, Debug)]
 struct Member {
     state: HostState,
-    /// Whether work on the host was started since this schedule was created.
+    /// Whether work on the host was started by this command, and not by an earlier command of the same
+    /// rollout.
     fresh: bool,
     /// Whether the host has the generation that the rollout made.
     changed: bool,
@@ -25,11 +26,12 @@ pub struct Hosts {
     waves: Vec<Range<usize>>,
     left: Vec<usize>,
     limits: Limits,
-    /// The hosts whose turn has not come, except those that are being copied to.
+    /// The hosts whose turn has not come, except hosts to which a closure is being copied.
     open: BTreeSet<usize>,
     /// The hosts in `open` to which nothing has been copied yet.
     waiting: BTreeSet<usize>,
-    /// The hosts that could not be started although there was room, because a limit held them back.
+    /// The hosts that were not started although more hosts could be changed at once, because a limit (a
+    /// budget or the order of groups) held them back.
     held: Vec<usize>,
     to_return: BTreeSet<usize>,
     copying: usize,
@@ -37,7 +39,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Creates the hosts of an outline, in the states that `stands` returns for their names.
+    /// Creates the hosts of an outline. `stands` receives the name of a host and returns the initial state of
+    /// that host.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();
@@ -90,7 +93,7 @@ impl Hosts {
         self.changing
     }
 
-    /// Returns the number of hosts that are being copied to.
+    /// Returns the number of hosts to which a closure is being copied.
     #[must_use]
     pub const fn copying(&self) -> usize {
         self.copying
@@ -137,7 +140,7 @@ impl Hosts {
         hold(&mut self.to_return, host, state == HostState::ToReturn);
     }
 
-    /// Records that a host has the generation of this rollout, whatever its outcome.
+    /// Records that a host has the generation that the rollout made, whatever the outcome of the host.
     pub fn stands_changed(&mut self, host: usize) {
         self.members[host].changed = true;
     }
@@ -164,7 +167,8 @@ impl Hosts {
     }
 
     /// Starts rolling back at most `room` hosts, and returns them. Hosts that are already down do not count
-    /// against a budget here, since a rollback may bring them up.
+    /// against a budget (the limit on hosts with a tag that are down), since a rollback may bring these hosts
+    /// up.
     pub fn begin_return(&mut self, room: usize) -> Vec<usize> {
         let mut begun = Vec::new();
         for host in self.to_return.clone() {
@@ -179,9 +183,9 @@ impl Hosts {
         begun
     }
 
-    /// Starts copying to at most `room` hosts whose turn will come, and returns them. These are the hosts of
-    /// this wave that limits hold back, and the hosts of the next wave. Hosts that only wait until fewer
-    /// hosts are being changed need no copy in advance.
+    /// Starts copying closures to at most `room` hosts whose turn will come, and returns them. These are the
+    /// hosts of this wave that limits hold back, and the hosts of the next wave. Hosts that only wait until
+    /// fewer hosts are being changed need no copy in advance.
     pub fn begin_copy(&mut self, wave: usize, room: usize) -> Vec<usize> {
         if room == 0 {
             return Vec::new();
@@ -196,7 +200,7 @@ impl Hosts {
     }
 
     /// Returns the tag because of which no remaining host of a wave can be started: hosts that are down use
-    /// up the budget of the tag.
+    /// up the budget of the tag, which limits how many hosts with the tag may be down.
     pub fn exhausted(&self, wave: usize) -> Option<String> {
         if self.changing > 0 {
             return None;
@@ -214,8 +218,8 @@ impl Hosts {
         !self.to_return.is_empty()
     }
 
-    /// Returns, for each host of a wave that has ended, whether work on the host was started, and its
-    /// outcome.
+    /// Returns, for each host of a wave on which work has ended, whether this command started the work, and
+    /// the outcome of the host.
     pub fn ended(&self, wave: usize) -> impl Iterator<Item = (bool, Outcome)> {
         self.of(wave).filter_map(|member| match member.state {
             HostState::Ended(outcome) => Some((member.fresh, outcome)),
@@ -237,7 +241,7 @@ impl Hosts {
         self.of(wave).any(|member| matches!(member.state, HostState::Ended(outcome) if is_good(outcome)))
     }
 
-    /// Whether this schedule has changed any host of a wave.
+    /// Whether this command has changed any host of a wave.
     #[must_use]
     pub fn any_changed(&self, wave: usize) -> bool {
         self.of(wave).any(|member| member.fresh && member.changed)

@@ -1,5 +1,5 @@
 //! The constraints between hosts of a rollout: how many hosts with a tag may be down, and which hosts wait
-//! for which others.
+//! for other hosts.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,13 @@ struct TagBudget {
 #[derive(Clone, Debug)]
 struct LimitGroup {
     after: Vec<usize>,
-    /// The number of hosts of the group on which work has not ended, by wave.
+    /// For each wave, the number of hosts of the group on which work has not ended.
     left: Vec<usize>,
 }
 
-/// The budgets and groups of a rollout, with the numbers of hosts that currently count for each. Hosts are
-/// identified by their index among all hosts, counted in the order of the waves.
+/// The budgets of tags and the ordered groups of hosts in a rollout. A budget counts the hosts with the tag
+/// that are changing or down, and a group counts the hosts on which work has not ended. Hosts are identified
+/// by their index among all hosts, counted in the order of the waves.
 #[derive(Clone, Debug)]
 pub struct Limits {
     ties: Vec<Ties>,
@@ -90,12 +91,13 @@ impl Limits {
     }
 
     /// Whether the rollback of a host may start. Hosts that are already down do not count against a budget
-    /// here, since a rollback may bring them up.
+    /// (the limit on hosts with a tag that are down), since a rollback may bring these hosts up.
     pub fn let_return(&self, host: usize) -> bool {
         self.budgets(host).all(|budget| budget.changing < budget.most)
     }
 
-    /// Returns the first of a host's tags with a budget that is used up by hosts that are down.
+    /// Returns a tag of the host if as many hosts with that tag are already down as the budget of the tag
+    /// allows.
     pub fn used_up(&self, host: usize) -> Option<&str> {
         self.budgets(host).find(|budget| budget.down >= budget.most).map(|budget| budget.tag.as_str())
     }

@@ -84,8 +84,8 @@ fn levels(groups: &[HostGroup]) -> Vec<Option<usize>> {
     }
 }
 
-/// Whether a group with the tags `one` comes before a group with the tags `other`. If each group would come
-/// before the other, because its hosts have tags from both ends of an order, neither group comes first.
+/// Whether a group with the tags `one` comes before a group with the tags `other`. If the tags put each of
+/// the two groups before the other, neither group comes first.
 fn comes_before(later: &Later, one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
     let any = |before: &BTreeSet<String>, after: &BTreeSet<String>| {
         before.iter().any(|tag| later.get(tag).is_some_and(|later| !later.is_disjoint(after)))

@@ -33,7 +33,7 @@ pub struct Outline {
 pub struct Budget {
     /// The name of the tag.
     pub tag: String,
-    /// The maximum number of hosts, at least 1.
+    /// The maximum number of hosts with the tag that may be down or changing at once. It is at least 1.
     pub most: usize,
     /// The hosts of the rollout that have the tag.
     pub hosts: Vec<String>,
@@ -43,8 +43,8 @@ impl Outline {
     /// Creates the outline of a rollout over these hosts of a fleet.
     ///
     /// # Errors
-    /// Fails if a canary expression is malformed or selects no host, if no host has a tag in the dimension to
-    /// spread over, or if the order of tags contains a cycle.
+    /// Fails if a canary expression is malformed or selects no host, if the policy spreads hosts over a tag
+    /// prefix such as `rack` that no host has, or if the order of tags contains a cycle.
     pub fn of(fleet: &Fleet, hosts: &[Host], policy: Policy) -> Result<Self, Problem> {
         if let Some(dimension) = &policy.spread {
             waves::check_spread(fleet, dimension)?;

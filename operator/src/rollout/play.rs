@@ -82,7 +82,7 @@ impl Play {
         any
     }
 
-    /// Ends the work on one of the hosts in `running`. `which` is the index of that host there.
+    /// Ends the work on one of the hosts in `running`. `which` is the index of that host in `running`.
     pub fn end(&mut self, which: usize) {
         let (host, back) = self.running.remove(which);
         let foretold = self.ends.get(&self.names[host]).copied().unwrap_or(Outcome::Ok);

@@ -61,8 +61,8 @@ impl RolloutProgress {
     }
 
     /// Whether it is unknown if the rollout has changed this host. This is the case if the command was
-    /// killed, if the host stopped answering during its change, or if another run was changing the host. That
-    /// run may be part of this rollout.
+    /// killed, if the host stopped answering during its change, or if another run was changing the host. The
+    /// other run may be part of the same rollout.
     #[must_use]
     pub fn is_unknown(&self, host: &str) -> bool {
         let untold = self.end.is_none() && !self.heard.contains(host);
@@ -124,7 +124,8 @@ mod tests {
         assert!(is_unknown(&[]), "the command was killed");
         assert!(!RolloutProgress { end: Some(End::Paused), ..RolloutProgress::default() }.is_unknown("a"));
         assert!(is_unknown(&[(Outcome::Unreachable, Some(1), None)]));
-        // The host was lost during its change, and still did not answer when the rollout was resumed.
+        // The host stopped answering during its change, and still did not answer when the rollout was
+        // resumed.
         assert!(is_unknown(&[(Outcome::Failed, Some(1), None), (Outcome::Unreachable, None, None)]));
         for known in [
             (Outcome::Ok, Some(1), Some(2)),
@@ -143,7 +144,7 @@ mod tests {
         assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
         assert_eq!(made(&[(Outcome::Failed, Some(1), Some(1))]), None);
         assert_eq!(made(&[(Outcome::RolledBack, Some(1), Some(1))]), None);
-        // When the rollout is resumed, the host is queried again. Its earlier change stays known.
+        // When the rollout is resumed, the host is queried again. The earlier change of the host stays known.
         for again in [
             (Outcome::Unchanged, None, None),
             (Outcome::Unchanged, Some(2), Some(2)),

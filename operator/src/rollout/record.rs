@@ -25,7 +25,7 @@ use crate::state::{StateDir, unusable};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutHead {
-    /// Always [`SCHEMA`].
+    /// The version of the format, which is always [`SCHEMA`].
     pub schema: u32,
     /// The id of the rollout.
     pub rollout: RolloutId,
@@ -205,7 +205,7 @@ impl Record {
             self.file.sync_data()?;
             if end.is_final() {
                 // If the roots cannot be removed, the closures stay in the store, and a later rollout tries
-                // again.
+                // again to remove the roots.
                 let _ = std::fs::remove_dir_all(&self.roots);
             }
         }

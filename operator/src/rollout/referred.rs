@@ -9,8 +9,9 @@ use super::Record;
 use crate::state::StateDir;
 
 /// Returns the changes that unfinished rollouts made, by host name. An unreadable record is an error, so that
-/// the generations to which it may refer are not dropped. A change is missing in the result if the command
-/// was killed before it recorded the change, but the host itself remembers this change as its last change.
+/// the generations to which the record may refer are not dropped. A change is missing in the result if the
+/// command was killed before it recorded the change, but the host itself remembers this change as its last
+/// change.
 ///
 /// # Errors
 /// Fails if a record cannot be read.

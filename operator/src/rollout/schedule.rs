@@ -71,8 +71,8 @@ impl Schedule {
         Self { phase: SchedulePhase::Returning(None), ..Self::new(policy, hosts) }
     }
 
-    /// Returns the actions that are due at the time `now`, which is always counted from the same moment. Call
-    /// this again whenever an action has ended, and at the time that [`Self::wakes`] returns.
+    /// Returns the actions that are due at the time `now`. All calls must count `now` from the same moment.
+    /// Call this again whenever an action has ended, and at the time that [`Self::wakes`] returns.
     pub fn next(&mut self, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.step(now, &mut actions) {}
@@ -137,7 +137,7 @@ impl Schedule {
         self.failures > self.policy.max_failures.of_rounded_down(self.hosts.count())
     }
 
-    /// Advances the rollout by one step, if possible, and returns whether it did.
+    /// Advances the rollout by one step, if possible. Returns whether the rollout advanced.
     fn step(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
         if let SchedulePhase::Between | SchedulePhase::Running | SchedulePhase::Soaking(_) = self.phase
             && let Some(pause) = self.wants_stop()
@@ -235,8 +235,9 @@ impl Schedule {
         true
     }
 
-    /// Returns the hosts to roll back after a failure: those that have the generation that the rollout made,
-    /// in the current wave or in all waves, as the policy says.
+    /// Returns the hosts to roll back after a failure. They are the hosts that have the generation that the
+    /// rollout made. The policy says whether hosts of all waves, of the current wave or of no wave are
+    /// included.
     fn to_take_back(&self) -> Vec<usize> {
         match self.policy.on_failure {
             OnFailure::Pause => Vec::new(),

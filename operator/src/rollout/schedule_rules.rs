@@ -48,7 +48,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         })
 }
 
-/// Generates random hosts and their outcomes. The bits of a number determine the tags of each host.
+/// Generates random hosts and their outcomes. For each host, the bits of a random number determine the tags.
 fn fleets() -> impl Strategy<Value = (Vec<Host>, Vec<Outcome>)> {
     proptest::collection::vec((0u8..8, outcomes()), 1..24).prop_map(|hosts| {
         let host = |(number, (bits, _)): (usize, &(u8, Outcome))| {
@@ -113,8 +113,8 @@ proptest! {
                 for (name, other) in &wave_of {
                     prop_assert!(*other >= wave || ended.contains_key(&place(name)), "a wave was overtaken");
                 }
-                // db must come before cache, and cache before web. Canaries, and hosts with several of these
-                // tags, are exempt.
+                // Hosts with the tag `db` must come before hosts with the tag `cache`, which must come before
+                // hosts with the tag `web`. Canaries, and hosts with several of these tags, are exempt.
                 for (other, of_other) in tags.iter().enumerate() {
                     let earlier = of_other.contains("db") && of_other.len() == 1;
                     let later = tags[host].len() == 1 && !tags[host].contains("db");

@@ -1,5 +1,5 @@
-//! Records that the hosts of a rollout were rolled back by another rollout, so that they do not count as
-//! done.
+//! Records that the hosts of a rollout were rolled back by another rollout, so that these hosts do not count
+//! as done.
 
 use std::collections::BTreeSet;
 use std::mem::take;

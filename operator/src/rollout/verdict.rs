@@ -17,7 +17,8 @@ pub enum Verdict {
     Returned {
         /// Why the rollout stopped.
         pause: Pause,
-        /// Whether the changed hosts of all waves were rolled back, and not only those of the current wave.
+        /// Whether the changed hosts of all waves were rolled back, and not only the hosts of the current
+        /// wave.
         all: bool,
     },
 }
@@ -63,7 +64,7 @@ pub enum Pause {
         /// The name of the tag.
         tag: String,
     },
-    /// Hosts were to be rolled back, but some still have the generation that the rollout made.
+    /// Hosts were to be rolled back, but some of these hosts still have the generation that the rollout made.
     Stayed {
         /// Why the hosts were to be rolled back.
         why: Box<Self>,

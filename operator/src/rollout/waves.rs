@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::inventory::{Natural, suggestion};
 
-/// Returns all hosts in the order in which they are started. Hosts are sorted by rank, where a host without a
-/// rank has the rank 0. Within a rank, hosts with different values in the spread dimension are mixed evenly.
-/// Hosts that are still equal are sorted by the `order` of the policy.
+/// Returns all hosts in the order in which they are started. Hosts are sorted by the rank of their group, and
+/// a host without a group has the rank 0. If the policy spreads hosts over a tag prefix such as `rack`, the
+/// hosts within a rank are mixed evenly by rack. Hosts that are still equal are sorted by the `order` of the
+/// policy.
 pub fn sequence(hosts: &[Host], ranks: &BTreeMap<String, usize>, policy: &Policy) -> Vec<String> {
     let rank = |host: &Host| ranks.get(&host.name).copied().unwrap_or(0);
     let value = |host: &Host| policy.spread.as_deref().map(|dimension| value(host, dimension).to_owned());
@@ -56,15 +57,15 @@ impl PartialOrd for Share {
     }
 }
 
-/// Returns the value of a host in a dimension of tags, such as `a` for `rack:a`, or the empty string if the
-/// host has no such tag.
+/// Returns the value of a host in a dimension: in the dimension `rack`, a host with the tag `rack:a` has the
+/// value `a`. Returns the empty string if the host has no such tag.
 fn value<'a>(host: &'a Host, dimension: &str) -> &'a str {
     let values = host.tags.iter().filter_map(|tag| tag.split_once(':'));
     values.filter(|(of, _)| *of == dimension).map(|(_, value)| value).next().unwrap_or_default()
 }
 
-/// Refuses a dimension for which no host of the fleet has a value, since spreading over it would have no
-/// effect.
+/// Refuses a dimension (a tag prefix such as `rack`) in which no host of the fleet has a value, since
+/// spreading hosts over this dimension would have no effect.
 ///
 /// # Errors
 /// Fails if no host has a value in the dimension.
@@ -80,9 +81,9 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
         .help(suggestion("dimension of tags", dimension, &known)))
 }
 
-/// Refuses wave amounts that do not increase. Amounts are cumulative, so an amount that does not exceed the
-/// amount before it leaves its wave empty. The hosts meant for that wave would be in the last wave. The
-/// number of hosts in a percentage depends on the selection, so counts are compared only with counts, and
+/// Refuses wave amounts that do not increase. Amounts are cumulative, so a wave is empty if the amount of the
+/// wave does not exceed the previous amount. The hosts meant for that wave would be in the last wave. How
+/// many hosts a percentage amounts to depends on the selection, so counts are compared only with counts, and
 /// percentages only with percentages.
 ///
 /// # Errors
@@ -111,7 +112,7 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Returns the sort key of a host among hosts of the same rank and share.
+/// Returns the sort key of a host among hosts of the same rank and the same relative position ([`Share`]).
 fn own_key(name: &str, order: Order) -> (Vec<u8>, Natural) {
     let drawn = match order {
         Order::Name => Vec::new(),

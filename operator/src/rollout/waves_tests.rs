@@ -114,7 +114,7 @@ fn an_order_that_cannot_be_kept_is_refused() {
     let tags = [("db", before(&["web"])), ("web", before(&["db"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
     assert_eq!(problem.why.as_deref(), Some("the tag db comes before itself"));
-    // The order of the tags has no cycle, but the order of the hosts has one.
+    // The order of the tags has no cycle, but the resulting order of the hosts has a cycle.
     let hosts = [host("a", &["x2", "y1"]), host("b", &["y2", "z1"]), host("c", &["z2", "x1"])];
     let tags = [("x1", before(&["x2"])), ("y1", before(&["y2"])), ("z1", before(&["z2"]))];
     let problem = Outline::of(&fleet(&hosts, &tags), &hosts, Policy::plain()).unwrap_err();
@@ -210,8 +210,8 @@ proptest! {
             for (rack, count) in counts.iter().enumerate() {
                 let share = (taken + 1) * count;
                 let of_rack = seen.get(&rack).copied().unwrap_or(0) * all;
-                // No rack is ahead of its share or behind it by more than one host, plus half a host for each
-                // rack.
+                // The number of hosts taken from a rack differs from the share of the rack by at most one
+                // host, plus half a host for each rack.
                 let slack = all + all * counts.len() / 2;
                 prop_assert!(of_rack <= share + slack && share <= of_rack + slack);
             }

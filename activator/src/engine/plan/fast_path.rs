@@ -1,8 +1,9 @@
-//! The fast path: checks quickly whether a host matches a manifest, as it does in most runs.
+//! The fast path: checks quickly whether a host matches a manifest, so that nothing has to be done. In most
+//! runs, the host matches.
 //!
-//! If the manifest has the recorded digest, the manifest is in force. In that case, the recorded paths are
-//! the declared paths, so the entries of the manifest need not be read. In every other case, the full
-//! comparison decides.
+//! If the digest of the manifest equals the digest in the recorded state, the manifest is in force. In that
+//! case, the recorded paths are the declared paths, so the entries of the manifest need not be read. In every
+//! other case, the full comparison decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -99,7 +100,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     })
 }
 
-/// Observes everything on a host except its paths.
+/// Observes everything on a host except the managed paths.
 fn observe_the_rest(
     host: &Host,
     state: &State,
@@ -111,7 +112,7 @@ fn observe_the_rest(
     Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
 }
 
-/// A manifest of whose entries only the paths are read.
+/// The parts of a manifest that the fast path reads. Of each entry, it reads only the path.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestOutline<'m> {
@@ -187,7 +188,7 @@ impl PathComparer<'_> {
     }
 }
 
-/// Whether a file has the recorded content. The file is read only if its metadata does not answer this.
+/// Whether a file has the recorded content. The file is read only if its metadata does not decide this.
 fn has_content(directory: Directory<'_>, name: &str, found: &Statx, recorded: &RecordedPath<'_>) -> bool {
     if recorded.stat == Some(FileStat::known(found)) {
         return true;

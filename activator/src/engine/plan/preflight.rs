@@ -14,7 +14,7 @@ use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file, mounts, profile};
 
 /// Returns a problem for each obstacle to the steps. Skips a path that cannot be inspected, since other
-/// checks report it.
+/// checks report such a path.
 #[must_use]
 pub fn obstacles(host: &Host, steps: &[Step]) -> Vec<Problem> {
     let mut preflight = Preflight {
@@ -39,7 +39,7 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
     let accounts = any(|step| matches!(step, Step::Account(_)));
     let switches = any(|step| matches!(step, Step::Profile(ProfileStep::SwitchProfile(_))));
-    // Without Nix there are no garbage collector roots, and none are created.
+    // On a host without Nix, there are no garbage collector roots, and the change creates none.
     let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
     let places = [(accounts, "/etc"), (switches, profile::DIRECTORY), (pins, profile::ROOTS)];
     places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
@@ -47,7 +47,8 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
 
 struct Preflight<'h> {
     walk: Walk<'h>,
-    /// The directory that was checked last. Most steps are in the same directory as the step before.
+    /// The directory that was checked last. It is not checked again if the next step is in the same
+    /// directory, as most steps are.
     directory: String,
     read_only: ReadOnly,
     found: Vec<Problem>,
@@ -90,8 +91,8 @@ impl Preflight<'_> {
         }
     }
 
-    /// Checks a directory that is moved into the backup or out of it. A move is possible only within one
-    /// filesystem, and only if nothing is mounted in the directory.
+    /// Checks a directory that the step moves into a backup or out of a backup. A move is possible only
+    /// within one filesystem, and only if nothing is mounted in the directory.
     fn moved(&mut self, host: &Host, step: &Step) {
         let Step::Path(PathStep::MoveAway(MoveAway { path, .. }) | PathStep::MoveBack(Remove { path, .. })) =
             step
@@ -112,7 +113,7 @@ impl Preflight<'_> {
     }
 
     /// Checks a directory that NixFleet writes to. If this directory does not exist, checks the nearest
-    /// existing directory above it, in which it would be created.
+    /// existing directory above it, because the missing directory would be created there.
     fn own_place(&mut self, host: &Host, place: &str) {
         let path = host.path(place);
         let mut existing = path

@@ -1,4 +1,5 @@
-//! Checks the programs that a change depends on: the commands that it runs, and the shells of users.
+//! Checks the programs that a change depends on: the programs of `onChange` commands, and the shells of
+//! users.
 
 use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;

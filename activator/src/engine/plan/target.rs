@@ -24,7 +24,7 @@ use crate::host::record::read_limited;
 pub struct Target {
     /// The manifest.
     pub manifest: Manifest,
-    /// SHA-256 of the manifest as it was read.
+    /// The SHA-256 of the bytes from which the manifest was parsed.
     pub digest: String,
     /// The store path of the closure.
     pub closure: String,
@@ -41,7 +41,7 @@ pub struct Target {
 pub struct TargetClosure {
     /// The bytes of the manifest.
     pub manifest: Vec<u8>,
-    /// SHA-256 of the manifest.
+    /// The SHA-256 of the manifest.
     pub digest: String,
     /// The store path of the closure.
     pub closure: String,
@@ -165,7 +165,7 @@ impl Target {
     }
 
     /// Returns the path of a file's content in the closure. The closure need not be on this machine yet.
-    /// `source` is the field of the manifest entry.
+    /// `source` is the field `source` of the file's manifest entry.
     #[must_use]
     pub fn source(&self, source: &str) -> PathBuf {
         Path::new(&self.closure).join(source)

@@ -21,7 +21,8 @@ use crate::host::walk::Walk;
 const BUDGET: u64 = 16 * 1024 * 1024;
 
 /// Adds the old and new contents of files to a plan, so that people can compare them. If other users cannot
-/// read the old or the new file, neither content is added, unless `show_private` is set.
+/// read the old or the new file, both contents are left out. If `show_private` is set, the contents are added
+/// even then.
 pub fn add(plan: &mut Plan, host: &Host, target: &Target, show_private: bool) {
     let mut reader = TextReader { host, target, walk: Walk::new(host), budget: BUDGET, show_private };
     for step in &mut plan.steps {
@@ -81,7 +82,7 @@ impl TextReader<'_> {
         self.text(File::from(file), size)
     }
 
-    /// Returns the future content of a path, if it is on this machine.
+    /// Returns the content that a path will have after the change, if this content is on this machine.
     fn coming(&mut self, path: &ManagedPath, size: u64) -> Option<String> {
         let Some(Entry::File(file)) = self.target.manifest.entries.get(path) else { return None };
         let content = self.is_short(size).then(|| self.target.place(path, file))??;

@@ -29,8 +29,8 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
     keep_excluded(&mut state, planned, target);
     record_stats(host, &mut state);
     record_ids(host, &mut state)?;
-    // Drops the records of generations without a link, which have been garbage collected. The link of the new
-    // generation already exists.
+    // A generation without a link has been garbage collected, so its record is dropped. The link of the new
+    // generation already exists, so the record of the new generation stays.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());
     host.write_record(state::RECORD, &state)?;

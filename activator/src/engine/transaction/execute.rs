@@ -20,7 +20,7 @@ use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::systemd::{Verb, Watch};
 
-/// The words for a successful entry in log messages.
+/// The words for the success of an entry in log messages.
 const CARRIED_OUT: &str = "carried out";
 
 /// Executes the entries that create or change accounts, before any path is changed. Returns the number of
@@ -47,7 +47,7 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
 pub struct Executed {
     /// The number of executed entries.
     pub done: usize,
-    /// The units that were started and must stay up.
+    /// The units that the transaction has started, for the check that these units stay up.
     pub watch: Watch,
     /// The problems of failed commands that did not cause an undo.
     pub failed: Vec<Problem>,
@@ -57,7 +57,7 @@ pub struct Executed {
 /// a changed file causes an undo.
 ///
 /// # Errors
-/// The problem of the first entry that fails. The caller must undo the transaction.
+/// Fails with the problem of the first entry that fails. In this case, the caller must undo the transaction.
 pub fn execute(
     host: &Host,
     state: &State,

@@ -106,7 +106,7 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
 /// was interrupted, or if another run is active.
 ///
 /// # Errors
-/// The same as [`recover`].
+/// Fails with the same errors as [`recover`].
 pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Problem> {
     let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
         Err(problem) if problem.code == Code::Locked => return Ok(None),
@@ -124,13 +124,13 @@ pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Pr
 /// first.
 ///
 /// # Errors
-/// The same as [`recover`], or an error if the report cannot be written.
+/// Fails with the same errors as [`recover`], or if the report cannot be written.
 pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     let transcript = Transcript::of(host, run);
     if !transcript.exists() || transcript.report().is_some() {
         return Ok(());
     }
-    // The run may have recorded its result before it ended.
+    // The run may have recorded its result before it ended. This result contains the report.
     let noted = || status::last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
     let report = match recover_alone(host, UndoTime::Running) {
         Ok(Some(report)) => report,

@@ -14,11 +14,12 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// Waits until the started units have stayed up long enough and the client has confirmed the change. The
 /// client connects while the units are being watched. The units are checked once more at the end, so that the
-/// report shows their final state. Returns the confirmation, or `None` if there is no window. `patience` is
-/// added to the time limit of the window.
+/// report shows their final state. Returns the confirmation, or `None` if the change needs no confirmation
+/// and so has no `window`. `patience` is added to the time limit of the window.
 ///
 /// # Errors
-/// The problem of the first unit that did not stay up, or [`nixfleet_contract::problem::Code::Unconfirmed`].
+/// Fails with the problem of the first unit that did not stay up, or with
+/// [`nixfleet_contract::problem::Code::Unconfirmed`].
 pub fn settle(
     watch: &Watch,
     window: Option<Window<'_>>,

@@ -1,5 +1,5 @@
-//! Logs the results of entries. The messages never include the contents of files. Of a command, they include
-//! only the program.
+//! Logs the results of journal entries. The messages never include the contents of files. The message about a
+//! command includes only the program of the command, without its arguments.
 
 use std::fmt;
 

@@ -156,7 +156,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
 /// [`Code::HostFile`].
 pub fn forget_transaction(host: &Host) -> Result<(), Problem> {
     profile::unpin(host)?;
-    // A managed host keeps the newest activator, even if its transaction failed.
+    // A managed host keeps the newest activator, even if the transaction of this activator failed.
     let is_managed = State::read(host).map_or(true, |(state, _)| state.generation.is_some());
     activator::tidy(host, is_managed)
 }
@@ -173,8 +173,8 @@ pub fn forget_original(host: &Host, backup: &str) -> Result<(), Problem> {
     }
 }
 
-/// Removes the directory of a transaction's slots if it is empty. It still contains a slot if someone has put
-/// files into a directory that the transaction moved into this slot.
+/// Removes the directory of a transaction's slots if it is empty. The directory is not empty if, for example,
+/// someone has put files into a directory that the transaction moved into a slot.
 ///
 /// # Errors
 /// [`Code::HostFile`].

@@ -20,8 +20,8 @@ pub struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// Requests the confirmation. `patience` is extra time for the health checks of the client. Returns the
-    /// deadline.
+    /// Asks the client to confirm the change. `patience` is extra time for the health checks of the client.
+    /// Returns the deadline.
     ///
     /// # Errors
     /// [`Code::HostFile`].

@@ -1,4 +1,4 @@
-//! The selection of backups by path, age and kind. Nothing here does any I/O.
+//! The selection of backups by path, age and kind. This module does no I/O.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ impl BackupPaths {
 #[derive(Clone, Debug)]
 pub struct Choice {
     /// The paths whose backups are dropped. If empty, the backups of every path are dropped if `all` or
-    /// `older_than` is set, and otherwise none.
+    /// `older_than` is set, and otherwise no backups are dropped.
     pub paths: BackupPaths,
     /// The minimum age of the backups to drop, in seconds.
     pub older_than: Option<u64>,
@@ -62,8 +62,8 @@ pub struct Choice {
     pub originals: BTreeSet<String>,
 }
 
-/// The backups of a host that match a [`Choice`]: those to drop, and those to spare because they are still
-/// needed.
+/// The backups of a host that match a [`Choice`]: the backups to drop, and the backups to spare because
+/// NixFleet still needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
     /// The backups to drop.

@@ -26,7 +26,7 @@ pub struct DropBackupsRequest {
     /// The hosts whose backups are dropped.
     pub targets: Targets,
     /// The paths, or patterns of paths, whose backups are dropped. If empty, the backups of every path are
-    /// dropped if `all` or `older_than` is set, and otherwise none.
+    /// dropped if `all` or `older_than` is set, and otherwise no backups are dropped.
     pub paths: Vec<String>,
     /// The minimum age of the backups to drop, in seconds.
     pub older_than: Option<u64>,

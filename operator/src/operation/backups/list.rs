@@ -62,7 +62,7 @@ impl ListBackupsRequest {
     }
 }
 
-/// Returns the result of a host, which lists the backups for which `is_meant` returns true. `backups` is
+/// Returns the result of a host. The result lists the backups for which `is_meant` returns true. `backups` is
 /// `None` if the host is not managed.
 pub fn result(name: &str, backups: Option<Backups>, is_meant: impl Fn(&Backup) -> bool) -> HostResult {
     let Some(mut backups) = backups else {

@@ -114,8 +114,7 @@ impl Differ<'_> {
                     steps.create.push(step);
                 }
             }
-            // The user has the same invalid name, so the user cannot be created either. `new_user` reports
-            // this problem.
+            // The user has the same invalid name as the group. `new_user` reports the invalid name.
             Err(_) if **group == *user.name => {}
             Err(invalid) => self.problems.push(
                 Problem::new(
@@ -206,7 +205,8 @@ impl Differ<'_> {
         changes
     }
 
-    /// Warns about fields that are not restored to their earlier values because they were changed by hand.
+    /// Warns about each account field that is not restored to its earlier value, because someone changed the
+    /// field by hand while NixFleet managed the user.
     fn says_what_stays(&mut self, name: &Owner, target: &TargetAccount) {
         for left in &target.left_alone {
             let what = format!(
@@ -220,12 +220,12 @@ impl Differ<'_> {
     }
 
     /// Reports a problem if the home of a user with running processes would change, since usermod(8) refuses
-    /// this.
+    /// to change such a home.
     fn home_in_use(&mut self, name: &Owner, account: &Account, home: &str, stopped: &[Step]) {
         if account.home == *home {
             return;
         }
-        // A finished oneshot service has no process, although it can stay active.
+        // A finished oneshot service (`exited`) does not count: it can stay active, but has no process.
         let runs = |unit: &UnitName, state: &UnitState| {
             let is_stopped = |step: &Step| {
                 let Step::Unit(UnitStep::StopUnit(UnitJob { unit: down, .. })) = step else { return false };
@@ -299,7 +299,8 @@ impl Differ<'_> {
         defined || self.observed.accounts.uid(owner).is_some()
     }
 
-    /// Reports each declared owner or group of a path that neither exists nor will be created.
+    /// Reports each user and group that the manifest names as the owner or group of a path, but that neither
+    /// exists nor will be created.
     pub(in crate::engine) fn check_owners(&mut self) {
         let mut missing: BTreeMap<String, ManagedPath> = BTreeMap::new();
         for (path, entry) in &self.manifest.entries {
@@ -352,7 +353,8 @@ pub(in crate::engine) fn quoted(name: &str) -> String {
     if plain && starts { name.to_owned() } else { format!("{name:?}") }
 }
 
-/// Describes that a disabled account is enabled again, and which earlier restrictions return with it.
+/// Describes that a disabled account is enabled again, and which restrictions from before it was disabled
+/// apply again.
 fn enabled_again(owned: &OwnedUser) -> String {
     let before = owned.restriction.clone().unwrap_or_default();
     let mut still = Vec::new();

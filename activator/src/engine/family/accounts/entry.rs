@@ -26,7 +26,8 @@ pub enum AccountEntry {
         /// The account before the step.
         before: Account,
     },
-    /// Restores the values that a user had before management, and ends its management.
+    /// Ends the management of a user, and restores the values that the account had before NixFleet managed
+    /// it.
     ReleaseUser {
         /// The step from the plan.
         step: ReleaseUser,
@@ -63,7 +64,7 @@ impl AccountEntry {
         })
     }
 
-    /// Creates the entry from the step and the facts that a journal contains.
+    /// Creates the entry from a step and its facts, which were read from a journal.
     pub(in crate::engine) fn read(step: AccountStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             AccountStep::CreateGroup(step) => {

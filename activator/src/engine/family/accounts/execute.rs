@@ -38,7 +38,7 @@ impl AccountChanges<'_> {
         Ok(())
     }
 
-    /// Executes the step of an entry.
+    /// Executes the step of a journal entry.
     ///
     /// # Errors
     /// [`Code::Account`].
@@ -71,7 +71,7 @@ impl AccountChanges<'_> {
     }
 }
 
-/// Undoes the step of an entry. A created user is disabled, since NixFleet never deletes users.
+/// Undoes the step of a journal entry. A created user is disabled, since NixFleet never deletes users.
 ///
 /// # Errors
 /// [`Code::Account`].
@@ -94,8 +94,9 @@ pub fn undo(host: &Host, entry: &AccountEntry) -> Result<(), Problem> {
     }
 }
 
-/// Checks that the accounts of these entries have not changed since the start of the transaction. Neither the
-/// transaction nor its undo may change an account that someone else has created or changed since then.
+/// Checks that the accounts of these journal entries have not changed since the start of the transaction.
+/// Neither the transaction nor its undo may change an account that someone else has created or changed since
+/// then.
 ///
 /// # Errors
 /// [`Code::PlanOutdated`] or [`Code::HostFile`].
@@ -139,7 +140,7 @@ pub struct NewAccounts {
 }
 
 impl NewAccounts {
-    /// Collects the users and groups that the steps of these entries create.
+    /// Collects the users and groups that the steps of these journal entries create.
     pub fn with<'e>(entries: impl Iterator<Item = &'e AccountEntry>) -> Self {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
         for entry in entries {

@@ -52,7 +52,8 @@ pub(in crate::engine) fn users_after<'e>(
         let ours = |group: &str| before.is_some_and(|owned| owned.groups.contains(group));
         let groups =
             user.extra_groups.iter().filter(|group| ours(group) || !member(group)).cloned().collect();
-        // A recreated account may have a different uid than the previous account.
+        // If the transaction creates the account again, the recorded uid is dropped, since the new account
+        // may have a different uid.
         let uid = before.filter(|_| !created).and_then(|owned| owned.uid);
         let created = created || before.is_some_and(|owned| owned.created);
         let before = if created { BTreeMap::new() } else { before_of(user, before, observed) };
@@ -75,7 +76,8 @@ fn disabled(name: &Owner, owned: &OwnedUser, observed: &Observed) -> OwnedUser {
     OwnedUser { disabled: true, groups: BTreeSet::new(), restriction, ..owned.clone() }
 }
 
-/// Returns the values that an account had before management, for the fields that the manifest states.
+/// Returns the values that an account had before NixFleet managed it, for the fields that the manifest
+/// states.
 fn before_of(
     user: &User,
     owned: Option<&OwnedUser>,

@@ -1,5 +1,5 @@
-//! Computes the values that an account must have. They depend on the manifest, on the values that the account
-//! had before management, and on changes by hand. All functions are pure.
+//! Computes the values that an account must have. These values depend on the manifest, on the values that the
+//! account had before NixFleet managed it, and on changes by hand. All functions are pure.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub struct TargetAccount {
     pub home: String,
     /// The login shell.
     pub shell: String,
-    /// The comment field.
+    /// The comment field of the account in passwd(5).
     pub description: String,
     /// The names of the supplementary groups, sorted.
     pub groups: Vec<String>,
@@ -35,7 +35,7 @@ pub struct LeftAlone {
     pub field: &'static str,
     /// The current value, which stays.
     pub now: String,
-    /// The value before management.
+    /// The value before NixFleet managed the user.
     pub was: String,
 }
 
@@ -64,8 +64,8 @@ impl AccountInputs<'_> {
         TargetAccount { group, home, shell, description, groups, restriction, left_alone }
     }
 
-    /// Returns the value that one field must have: the value in the manifest, the value before management, or
-    /// the current value.
+    /// Returns the value that one field must have: the value in the manifest, the value before NixFleet
+    /// managed the user, or the current value.
     fn field(self, field: UserField, left_alone: &mut Vec<LeftAlone>) -> String {
         let decides = self.user.filter(|user| states(user, field, self.owned));
         if let Some(stated) = decides.and_then(|user| stated_value(field, user)) {
@@ -81,8 +81,8 @@ impl AccountInputs<'_> {
             | UserField::CreateHome
             | UserField::System => one == other,
         };
-        // An earlier primary group can return only if it still exists: `same` is false for a group that has
-        // been deleted.
+        // The earlier primary group can be restored only if it still exists. For a deleted group, `same`
+        // returns false even if the group is compared with itself.
         let can_return = same(&before.was, &before.was);
         if same(&now, &before.left) && can_return {
             return before.was.clone();
@@ -122,7 +122,7 @@ impl AccountInputs<'_> {
 }
 
 impl TargetAccount {
-    /// Returns the account as it will be in the account files.
+    /// Returns the account with the values that it will have in the account files after the change.
     #[must_use]
     pub fn account(&self, account: &Account, accounts: &Accounts) -> Account {
         Account {

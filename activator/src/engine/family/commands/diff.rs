@@ -1,5 +1,5 @@
 //! Plans the `onChange` commands of changed files. Each command runs once, even if several changed files name
-//! it.
+//! the same command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ impl Differ<'_> {
         for path in &self.changed {
             let command = match self.manifest.entries.get(path) {
                 Some(Entry::File(file)) => file.on_change.as_slice(),
-                // The file will be removed. Its command still runs, so that the command can remove what it
-                // generated from the file.
+                // The file will be removed. Its command still runs, so that the command can remove the files
+                // that it generated from this file.
                 _ => self.state.paths.get(path).map_or(&[][..], |owned| &owned.on_change),
             };
             if !command.is_empty() {

@@ -40,7 +40,7 @@ impl CommandEntry {
         }
     }
 
-    /// Creates the entry from the step and the facts that a journal contains.
+    /// Creates the entry from a step and its facts, which were read from a journal.
     pub(in crate::engine) fn read(step: CommandStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             CommandStep::RunCommand(step) => Self::RunCommand { step, back: facts.command()? },

@@ -85,7 +85,7 @@ pub fn flush_made(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let (mut walk, mut done) = (Walk::new(host), BTreeSet::new());
     for directory in directories {
         // Skips a directory that cannot be opened safely. A command or the owner of the directory may have
-        // replaced it with a link, or mounted a filesystem on it.
+        // replaced the directory with a link, or mounted a filesystem on the directory.
         let Ok(Some(opened)) = walk.way_to(&format!("{directory}/")) else { continue };
         let written = fstat(opened.fd).map_err(io::Error::from).and_then(|found| {
             if done.insert(found.st_dev) {

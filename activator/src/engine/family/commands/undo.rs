@@ -11,7 +11,8 @@ use super::run;
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 
-/// Runs each command once and returns a note for each failure. A failed command does not stop the undo.
+/// Runs each `onChange` command of the restored files once, and returns a note for each failure. A failed
+/// command does not stop the undo.
 pub fn undo<'e>(
     host: &Host,
     entries: impl Iterator<Item = &'e CommandEntry>,

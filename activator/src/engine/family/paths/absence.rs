@@ -106,7 +106,8 @@ impl Differ<'_> {
             }
             None => absent.on_conflict.into(),
             // An earlier apply has already backed up the original, or has already made the path absent. What
-            // exists there now is a hand edit. Its backup is not restored when management ends.
+            // exists at the path now is a hand edit. The backup of this hand edit is not restored when the
+            // management of the path ends.
             Some((_, Origin::Original { .. } | Origin::Moved { .. }) | (Thing::Absent, _)) => {
                 BackupKind::Copy
             }
@@ -131,7 +132,8 @@ impl Differ<'_> {
         let is_directory = match target {
             PathTarget::Entry(Entry::Directory(_)) | PathTarget::Home(_) => true,
             PathTarget::Entry(Entry::File(_) | Entry::Link(_) | Entry::Absent(_)) => false,
-            // This directory itself is not declared. The problem is reported for the declared path below it.
+            // An implicit directory is not declared itself. The problem is reported for the declared path
+            // below it.
             PathTarget::Implicit => return None,
         };
         let is_moved = |path: &ManagedPath| {

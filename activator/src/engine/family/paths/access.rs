@@ -52,14 +52,14 @@ pub struct Rights {
 }
 
 impl Rights {
-    /// Returns the rights in a `stat` result.
+    /// Returns the owner, group, mode and identity in a `stat` result.
     #[must_use]
     pub const fn of(stat: &Stat) -> Self {
         let (uid, gid, mode) = Self::numbers(stat);
         Self { uid, gid, mode, inode: Some(Inode::of(stat)) }
     }
 
-    /// Whether the rights in a `stat` result are the same as these.
+    /// Whether a `stat` result has the same owner, group and mode.
     #[must_use]
     pub fn are_those_of(self, stat: &Stat) -> bool {
         (self.uid, self.gid, self.mode) == Self::numbers(stat)

@@ -20,7 +20,8 @@ use crate::host::walk::Directory;
 /// directory of the backup.
 ///
 /// # Errors
-/// The error of the system call, which is [`io::ErrorKind::NotFound`] if nothing exists at the path.
+/// Fails with the error of the system call, which is [`io::ErrorKind::NotFound`] if nothing exists at the
+/// path.
 pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     match disk::link(from.fd, name, to.fd, as_name) {
         Ok(()) => Ok(()),
@@ -31,11 +32,11 @@ pub fn link_or_copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name:
     }
 }
 
-/// Creates the file `meta.json` beside the backup of an original. It contains the path from which the
-/// original was backed up. The caller must sync the returned file.
+/// Creates the file `meta.json` beside the backup of an original. `meta.json` contains the path from which
+/// the original was backed up. The caller must sync the returned file.
 ///
 /// # Errors
-/// The error of the system call.
+/// Fails with the error of the system call.
 pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<File> {
     let beside = host.path(backup.rsplit_once('/').map_or("/", |(directory, _)| directory));
     let meta = serde_json::json!({ "schema": nixfleet_contract::SCHEMA, "path": path });
@@ -44,11 +45,11 @@ pub fn describe(host: &Host, backup: &str, path: &ManagedPath) -> io::Result<Fil
     Ok(file)
 }
 
-/// Copies a file or link with all metadata. A file that stays at its path must be copied and not linked:
-/// after a later edit in place, a hard link would contain the edited content, too.
+/// Copies a file or link with all metadata. A file that stays at its path must be copied and not linked: a
+/// hard link would change together with the file if the file is later edited in place.
 ///
 /// # Errors
-/// The same as [`link_or_copy`].
+/// Fails with the same errors as [`link_or_copy`].
 pub fn copy(from: Directory<'_>, name: &str, to: Directory<'_>, as_name: &str) -> io::Result<()> {
     let stat = rustix::fs::statat(from.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {

@@ -30,14 +30,14 @@ pub(in crate::engine) enum PathTarget<'a> {
     Home(&'a Access),
 }
 
-/// The planned steps on paths. The groups are in the order of execution.
+/// The planned steps on paths. The fields are in the order of execution.
 #[derive(Default)]
 pub(in crate::engine) struct PathSteps {
     pub(in crate::engine) directories: Vec<Step>,
     pub(in crate::engine) writes: Vec<Step>,
     pub(in crate::engine) removals: Vec<Step>,
     pub(in crate::engine) directory_removals: Vec<Step>,
-    /// The steps that put files and links in the place of directories.
+    /// The steps that replace directories with files and links.
     pub(in crate::engine) replacements: Vec<Step>,
 }
 
@@ -84,8 +84,8 @@ impl Differ<'_> {
         }
         // Children are removed before their parents.
         steps.directory_removals.sort_by(|one, other| other.path().cmp(&one.path()));
-        // The recovery unit is written first, so that the next boot can recover from an interruption after
-        // the first change.
+        // The files of the recovery unit are written first. If the apply is interrupted after that, the
+        // recovery unit recovers the host at the next boot.
         steps.writes.sort_by_key(|step| !step.path().is_some_and(|path| recovery_unit::has(path)));
         self.check_owners();
         steps
@@ -152,8 +152,8 @@ impl Differ<'_> {
                     })));
                 }
             }
-            // What exists at this path prevents the directory. The problem is reported for the declared paths
-            // below it.
+            // What exists at this path prevents the creation of the directory. The problem is reported for
+            // the declared paths below it.
             Found::Other(_) | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
             Found::Missing | Found::File { .. } | Found::Link { .. } => {

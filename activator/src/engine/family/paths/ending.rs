@@ -12,7 +12,7 @@ use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
-/// Creates the step that restores an original. It replaces what exists at the path now.
+/// Creates the step that replaces what exists at a path with the original.
 fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind) -> Step {
     let foreign = owned.thing == Thing::Absent;
     let before = found.view().map(|view| FileView { foreign, ..view });
@@ -102,8 +102,8 @@ impl Differ<'_> {
                 self.touch(path);
                 release("it no longer exists")
             }
-            // This path is reserved now, but an older version of NixFleet adopted it. Removing the path
-            // could, for example, delete the accounts of the host, so that nobody could log in.
+            // NixFleet refuses to manage this path now, but an older version adopted it. The removal of the
+            // path could, for example, delete the accounts of the host, so that nobody could log in.
             _ if Reserved::at(path).is_some() => {
                 release("only its own tools may write it, so it stays as it is")
             }

@@ -12,8 +12,9 @@ use super::access::Rights;
 use super::slots::{self, Slot};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 
-/// A step on a path, together with the information that is needed to undo it. In each variant, `backup` is
-/// the location of the backup of the old content. The backup remains after the transaction.
+/// A step on a path, together with the information that is needed to undo it. In each variant, `slot` is the
+/// location through which the new and the old content swap places, and `backup` is the location of the backup
+/// of the old content. The backup remains after the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathEntry {
     /// Creates a home directory.
@@ -127,7 +128,8 @@ pub enum PathEntry {
 }
 
 impl PathEntry {
-    /// Creates the entry from the step, the facts and the backup that a journal contains.
+    /// Creates the entry from a step, its facts and the location of its backup, which were read from a
+    /// journal.
     pub(in crate::engine) fn read(
         step: PathStep,
         facts: Facts,
@@ -222,7 +224,7 @@ impl PathEntry {
         }
     }
 
-    /// Returns the slot through which the new and the old file swap places, or `None` if the step has no
+    /// Returns the slot through which the new and the old content swap places, or `None` if the step has no
     /// slot.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
@@ -280,7 +282,7 @@ impl PathEntry {
     }
 
     /// Returns the mode and owner that the plan gives to the staged file or directory, or `None` if the plan
-    /// gives none.
+    /// sets neither.
     #[must_use]
     pub const fn access(&self) -> Option<&Access> {
         match self {
@@ -300,8 +302,9 @@ impl PathEntry {
         }
     }
 
-    /// Returns a slot, backup or original of this entry whose location NixFleet cannot have chosen, if any.
-    /// `index` is the position of the entry in the transaction.
+    /// Checks the locations of the slot, backup and original in this entry. Returns a location that NixFleet
+    /// cannot have chosen, or `None` if all locations are valid. `index` is the position of the entry in the
+    /// transaction.
     pub(in crate::engine) fn invalid_place(&self, transaction: u64, index: usize) -> Option<&AbsPath> {
         let backup = self.backup().filter(|backup| !slots::is_copy(backup) && !slots::is_original(backup));
         let is_invalid = |slot: &&AbsPath| !slots::is_slot(slot, transaction, index, self.path());

@@ -46,8 +46,8 @@ impl Differ<'_> {
         self.exclude.iter().any(|path| is_below(path) && self.state.paths.contains_key(path))
     }
 
-    /// Plans an excluded path without keeping the steps. If the path does not match the manifest, records it
-    /// as excluded, together with the problem that `plan` reported, if any.
+    /// Plans an excluded path without keeping the steps. If the path does not match the manifest, records the
+    /// path as excluded, together with the problem that `plan` reported, if any.
     pub(in crate::engine) fn exclude(
         &mut self,
         path: &ManagedPath,

@@ -30,7 +30,7 @@ impl<'a> PathChanges<'a> {
         Self { host, swapper: Swapper::new(host), touched: BTreeSet::new() }
     }
 
-    /// Executes the step of an entry.
+    /// Executes the step of a journal entry.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::PlanOutdated`] if the path has changed since it was planned, or
@@ -84,7 +84,7 @@ impl<'a> PathChanges<'a> {
         Places { path, slot: &slot.place }
     }
 
-    /// Moves a directory between a slot and a backup.
+    /// Moves a directory from a slot to a backup, or from a backup to a slot.
     fn carry(&mut self, from: &str, to: &str, inode: Option<u64>) -> Result<(), WalkRefusal> {
         self.touched.extend([from, to].map(|place| directory_of(place).to_owned()));
         self.swapper.carry(from, to, inode)
@@ -135,8 +135,8 @@ impl<'a> PathUndo<'a> {
         Self { became: became.collect(), changes: PathChanges::new(host) }
     }
 
-    /// Undoes the step of an entry, as far as the step was executed. Returns a note if the path is left
-    /// unchanged because another user controls it.
+    /// Undoes the step of a journal entry, as far as the step was executed. Returns a note if the path is
+    /// left unchanged because another user controls it.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -168,7 +168,7 @@ impl<'a> PathUndo<'a> {
         }
     }
 
-    /// Swaps the new and the old file back, if the step has swapped them.
+    /// Swaps the new and the old content of the path back, if the step has swapped them.
     fn exchange_back(&mut self, entry: &PathEntry) -> Result<(), WalkRefusal> {
         let path = entry.path();
         match entry {
@@ -205,9 +205,9 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Returns the two locations to exchange again, and the inode of what the step put at the path. Returns
-    /// `None` if nothing has to be exchanged. If the step only moved something out of the path, this function
-    /// moves it back and returns `None`.
+    /// Returns the path and its slot, whose contents must be exchanged again, and the inode of what the step
+    /// put at the path. Returns `None` if nothing has to be exchanged. If the step only moved a file, link or
+    /// directory into the slot, this function moves it back and returns `None`.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,
@@ -224,8 +224,8 @@ impl<'a> PathUndo<'a> {
     }
 
     /// The transaction may put a new directory in place of a file, a link or another directory. Returns
-    /// whether such a directory above the path is missing: the undo has already taken it away, or the
-    /// transaction never put it there.
+    /// whether such a directory above the path is missing, because the undo has already removed the directory
+    /// or the transaction never created it.
     fn is_gone_from_above(&mut self, path: &ManagedPath) -> Result<bool, WalkRefusal> {
         for (at, _) in path.match_indices('/').skip(1) {
             if let Some(staged) = self.became.get(&path[..at])
@@ -247,7 +247,7 @@ impl<'a> PathUndo<'a> {
 }
 
 /// Returns the note for a path that cannot be restored because another user may have blocked it. If the old
-/// content is in a slot, it stays there.
+/// content is in a slot, the old content stays in this slot.
 pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String {
     let Problem { what, location, why, .. } = problem;
     let place = location.iter().filter(|place| **place != *path).map(|place| format!(" ({place})"));
@@ -256,9 +256,9 @@ pub(in crate::engine) fn left_to_others(path: &str, problem: &Problem) -> String
     format!("{path} was not restored: {words}")
 }
 
-/// Cleans up after a committed transaction: moves the directories that it moved away from their slots into
-/// their backups, and deletes its slots and the originals that it restored. After an interruption, this
-/// function can be called again.
+/// Cleans up after a committed transaction: moves the directory of each `MoveAway` step from its slot into
+/// its backup, and deletes the slots of the transaction and the originals that the transaction restored.
+/// After an interruption, this function can be called again.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -273,11 +273,12 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let mut swapper = changes.swapper;
     for entry in journal.paths() {
         let Some(slot) = entry.slot() else { continue };
-        // If another user prevents the removal of a slot in their directory, the slot stays.
+        // A slot can be in a directory of another user. If this user prevents the removal of the slot, the
+        // slot stays.
         swapper.clear(&slot.place).or_else(WalkRefusal::unless_of_others)?;
         match entry {
-            // If the directory in the slot is not empty, `clear` has not deleted it. It is moved back to its
-            // path.
+            // `clear` does not delete a directory that is not empty. Such a directory is moved from the slot
+            // back to its path.
             PathEntry::RemoveDirectory { step, .. } => {
                 let places = Places { path: &step.path, slot: &slot.place };
                 swapper.put_back(places).or_else(WalkRefusal::unless_of_others)?;
@@ -304,9 +305,9 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Cleans up after an undone transaction: removes its slots and backups. The old content of a path cannot be
-/// restored if the parent directory of the path has been removed meanwhile. In that case, the content stays
-/// in its slot, and the next run moves it to the backups.
+/// Cleans up after an undone transaction: removes the slots and backups of the transaction. The old content
+/// of a path cannot be restored if the parent directory of the path has been removed meanwhile. In that case,
+/// the old content stays in its slot, and the next run moves it to the backups.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -316,7 +317,8 @@ pub fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     for entry in journal.paths() {
         if let Some(slot) = entry.slot() {
             let is_home = matches!(entry, PathEntry::CreateHome { .. });
-            // The undo has already moved this directory back, or the directory must stay in its slot.
+            // The slot of a moved directory is not cleared: the undo has already moved the directory back, or
+            // the directory must stay in the slot.
             let is_moved = matches!(entry, PathEntry::MoveAway { .. } | PathEntry::MoveBack { .. });
             let mut clear = || {
                 if is_moved {

@@ -29,7 +29,7 @@ impl Differ<'_> {
         others.is_empty() || keeps_owner && others.iter().all(|other| **other == found.owner)
     }
 
-    /// Returns a problem if the file has a set-id bit and a user other than root could rename it.
+    /// Returns a problem if the file has a set-id bit and a user other than root could rename the file.
     pub(in crate::engine) fn set_id_objection(
         &self,
         path: &ManagedPath,

@@ -40,9 +40,9 @@ pub struct Homes {
 /// What exists at the path of a home directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HomeState {
-    /// Nothing exists.
+    /// Nothing exists at the path.
     Nothing,
-    /// A directory, or a link to one.
+    /// A directory, or a link to a directory.
     Directory {
         /// The uid of the owner.
         uid: u32,
@@ -149,7 +149,7 @@ fn open_skeleton(host: &Host) -> io::Result<Option<OwnedFd>> {
 /// Copies the skeleton directory into a staged home that only root can access. Managed paths are not copied.
 ///
 /// # Errors
-/// The error of the system call.
+/// Fails with the error of the system call.
 pub fn fill(
     host: &Host,
     home: &str,
@@ -202,7 +202,7 @@ fn look_at(directory: &OwnedFd, name: &str) -> Result<Stat, Errno> {
 /// cannot access it before everything in it has been changed.
 ///
 /// # Errors
-/// The error of the system call.
+/// Fails with the error of the system call.
 pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     for name in disk::names(home)? {
         let Some(name) = name.to_str() else { continue };
@@ -229,7 +229,7 @@ pub fn hand_over(home: &OwnedFd, uid: u32, gid: u32, mode: u32) -> io::Result<()
 /// Whether a home contains nothing but unchanged copies from the skeleton directory.
 ///
 /// # Errors
-/// The error of the system call.
+/// Fails with the error of the system call.
 pub fn is_unused(host: &Host, directory: Directory<'_>, name: &str) -> io::Result<bool> {
     let home = open(directory.fd, name)?;
     match open_skeleton(host)? {

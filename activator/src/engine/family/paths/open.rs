@@ -21,8 +21,8 @@ use crate::engine::state::Origin;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file};
 
-/// Returns the paths at which the steps create a directory, and the paths at which no directory is left after
-/// the steps.
+/// Returns the paths at which the steps create a directory, and the paths at which there may be no directory
+/// after the steps.
 fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut new_directories, mut old_directories) = (BTreeSet::new(), BTreeSet::new());
     for step in steps {
@@ -70,8 +70,8 @@ impl<'a> PathOpener<'a> {
         Ok(Self { host, planned, transaction, number, home, walk, new_directories, old_directories })
     }
 
-    /// Creates the journal entry of a step, with everything that the undo of the step needs. `index` is the
-    /// position of the step in the plan.
+    /// Creates the journal entry of a path step, with everything that the undo of the step needs. `index` is
+    /// the position of the step in the plan.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`], [`Code::HostFile`] or [`Code::UnsafePath`].
@@ -94,8 +94,8 @@ impl<'a> PathOpener<'a> {
             }
             PathStep::ChangeAccess(step) => self.access(index, step)?,
             PathStep::Own(step) => {
-                // A directory needs no backup, because only its mode and owner are restored later, and the
-                // recorded state contains these.
+                // A directory needs no backup, because only its mode and owner are restored when management
+                // ends, and the recorded state contains both values.
                 let has_backup = step.backup == BackupKind::Original
                     && self.stat(&step.path)?.is_some_and(|stat| !is_directory(&stat));
                 let backup = if has_backup { self.backup_place(&step.path, step.backup)? } else { None };
@@ -124,7 +124,8 @@ impl<'a> PathOpener<'a> {
         })
     }
 
-    /// Creates the entry for moving a directory away. The path must still be a directory.
+    /// Creates the journal entry for moving a directory into a backup. Fails if the path is no longer a
+    /// directory.
     fn move_away(&mut self, index: usize, step: &MoveAway) -> Result<PathEntry, Problem> {
         let is_directory = self.stat(&step.path)?.is_some_and(|stat| is_directory(&stat));
         let backup = self.backup_place(&step.path, step.backup)?;
@@ -132,8 +133,8 @@ impl<'a> PathOpener<'a> {
         Ok(PathEntry::MoveAway { slot: self.slot(index, &step.path)?, step: step.clone(), backup })
     }
 
-    /// Creates the entry for moving a directory out of its backup. The directory is not copied, so its inode
-    /// stays the same and is already known.
+    /// Creates the journal entry for moving a directory out of its backup. The move does not change the inode
+    /// of the directory, so the inode is already known.
     fn move_back(&mut self, index: usize, step: &Remove) -> Result<PathEntry, Problem> {
         let Some(Origin::Moved { backup: original }) =
             self.planned.state.paths.get(&step.path).map(|owned| &owned.origin)
@@ -149,7 +150,8 @@ impl<'a> PathOpener<'a> {
         Ok(PathEntry::MoveBack { step: step.clone(), slot, backup, original: original.clone() })
     }
 
-    /// Creates the entry for a change of mode or owner. The path must be unchanged since it was planned.
+    /// Creates the journal entry for a change of mode or owner. Fails if the owner, group or mode has changed
+    /// since the change was planned.
     fn access(&mut self, index: usize, step: &ChangeAccess) -> Result<PathEntry, Problem> {
         let stat = self.stat(&step.path)?.ok_or_else(|| outdated(&step.path))?;
         let (uid, gid) = ids(&self.planned.observed.accounts, &step.before)?;
@@ -178,8 +180,7 @@ impl<'a> PathOpener<'a> {
         Ok(Slot { place: own_path(slot)?, staged: None, replaced })
     }
 
-    /// Looks at the directories above `path`. Returns the nearest of them that exists now and still exists
-    /// after all steps.
+    /// Returns the nearest directory above `path` that exists now and still exists after all steps.
     fn lasting_directory(
         &mut self,
         path: &ManagedPath,
@@ -208,7 +209,8 @@ impl<'a> PathOpener<'a> {
             }
         };
         let suffixes = std::iter::once(String::new()).chain((2..).map(|count| format!("~{count}")));
-        // A location below a file is not free either, since the error is then not `NotFound`.
+        // Only `NotFound` means that a location is free. A location below a file gives a different error, and
+        // cannot be used.
         let is_free = |candidate: &String| {
             let found = self.host.path(candidate).symlink_metadata();
             found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
@@ -219,7 +221,7 @@ impl<'a> PathOpener<'a> {
     }
 
     /// Returns the part of a path at which something can exist already. If the steps create a directory above
-    /// the path, this part ends with that directory, since nothing can exist below it yet.
+    /// the path, this part ends with the new directory, since nothing can exist below the new directory yet.
     fn existing_part<'p>(&self, path: &'p str) -> &'p str {
         let mut above = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]);
         above.find(|above| self.new_directories.contains(above)).unwrap_or(path)

@@ -1,8 +1,8 @@
 //! Sets the owners of staged files and directories.
 //!
 //! New accounts are created only after all content of the change has been validated, so that a rejected
-//! change does not leave accounts on the host. Until its owner exists, a staged file or directory is
-//! accessible only to root.
+//! change does not leave accounts on the host. Until the account of its owner exists, a staged file or
+//! directory is accessible only to root.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -24,8 +24,8 @@ use crate::host::walk::Walk;
 use crate::host::{Host, disk, host_file};
 
 /// The permission bits that a staged file or directory may have until its owner exists: only the owner bits.
-/// Other users must not have access yet. A set-id bit would let them run the file with the rights of root,
-/// who owns it until then.
+/// Other users must not have access yet. A set-id bit would let other users run the file with the rights of
+/// root, since root owns the file until then.
 pub const WAITING: u32 = 0o700;
 
 /// The accounts that can own staged files and directories: existing accounts, and accounts that the
@@ -69,7 +69,7 @@ impl Ownership {
     /// Sets the owner and mode of a staged home and of everything in it.
     ///
     /// # Errors
-    /// The same as [`Ownership::take`].
+    /// Fails with the same errors as [`Ownership::take`].
     pub fn take_home(
         &self,
         home: &OwnedFd,
@@ -100,14 +100,14 @@ pub fn ids(accounts: &Accounts, access: &Access) -> Result<(u32, u32), Problem> 
 /// Sets the owner of a file, and only then its mode, since a change of owner clears the set-id bits.
 ///
 /// # Errors
-/// The error of the system call.
+/// Fails with the error of the system call.
 pub fn give(file: impl AsFd, uid: u32, gid: u32, mode: u32) -> io::Result<()> {
     disk::change_owner(&file, uid, gid)?;
     Ok(disk::change_mode(&file, mode)?)
 }
 
-/// Sets the owner of every file and directory that was staged for a new account, and syncs it. The new
-/// accounts must exist by now.
+/// Sets the owner of every file and directory that was staged for a new account, and syncs these files and
+/// directories. The caller must have created the new accounts.
 ///
 /// # Errors
 /// [`Code::Account`] or [`Code::HostFile`].
@@ -152,9 +152,10 @@ impl<'j> Waiting<'j> {
         Some(Self { slot: &slot.place, inode: slot.staged?, access, is_home })
     }
 
-    /// Opens the staged file or directory. Fails if the owner of the slot's directory has replaced it with
-    /// another file, which must not get these rights. The inode number alone proves nothing, since it can be
-    /// reused. Therefore, root must own the file, too: in slots, only NixFleet creates files that root owns.
+    /// Opens the staged file or directory. Fails if another user has replaced it, since a file of that user
+    /// must not get the planned owner and mode. A check of the inode number is not enough, since the number
+    /// can be reused. Therefore, also checks that root owns the file: in slots, only NixFleet creates files
+    /// that root owns.
     fn open(&self, walk: &mut Walk<'_>) -> Result<OwnedFd, Problem> {
         let failed = |error: io::Error| host_file("set the owner of", self.slot, &error);
         let replaced = || failed(io::Error::other("another process replaced the file"));

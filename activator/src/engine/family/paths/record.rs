@@ -16,8 +16,8 @@ use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
 use crate::host::{Host, clock};
 
-/// When this many nanoseconds have passed since a change of a file, another change is certain to get a
-/// different timestamp. The clock of a filesystem ticks at least every 10 ms, or every second if the
+/// When this many nanoseconds have passed since a change of a file, another change of the file is certain to
+/// get a different timestamp. The clock of a filesystem ticks at least every 10 ms, or every second if the
 /// filesystem stores whole seconds.
 const TICK: i64 = 20_000_000;
 const TICK_OF_SECONDS: i64 = 2_000_000_000;
@@ -36,8 +36,8 @@ pub(in crate::engine) fn paths_after<'e>(
     for (path, declared) in &manifest.entries {
         let entry = entries.get(path).copied();
         let known = old.paths.get(path).map(|owned| owned.origin.clone());
-        // If the step moves a directory into a backup, the path gets a new origin, since this backup is the
-        // original from now on.
+        // If the step moves the directory at the path into a backup, the previous origin is dropped, since
+        // the moved directory is the original from now on.
         let known = known.filter(|_| !entry.is_some_and(moves_original));
         let origin = known.unwrap_or_else(|| origin(declared, entry));
         paths.insert(path.clone(), owned(declared, origin));
@@ -96,7 +96,8 @@ pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, tar
     }
 }
 
-/// Determines the origin of a newly managed path, which decides what happens when its management ends.
+/// Determines the origin of a newly managed path, which decides what happens when the management of the path
+/// ends.
 fn origin(declared: &Entry, entry: Option<&PathEntry>) -> Origin {
     let Some(entry) = entry else { return Origin::Created };
     let original = |kind: BackupKind, backup: &Option<AbsPath>| match backup {
@@ -183,15 +184,15 @@ fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
     }
 }
 
-/// Records the `stat` data of each file, so that the file is not read again while the data is the same. Skips
-/// files that have changed so recently that another change could get the same timestamp.
+/// Records the `stat` data of each file, so that later runs read a file again only if its `stat` data has
+/// changed. Skips files that have changed so recently that another change could get the same timestamp.
 pub(in crate::engine) fn record_stats(host: &Host, state: &mut State) {
     let now = clock::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut walk = Walk::new(host);
     for (path, owned) in &mut state.paths {
         let Thing::File { stat, .. } = &mut owned.thing else { continue };
-        // An error is ignored, since an excluded path may be in an unsafe directory.
+        // A file that cannot be inspected is skipped, since an excluded path may be in an unsafe directory.
         let Ok(Some(directory)) = walk.parent(path) else { continue };
         let Ok(Some(found)) = walk::look(directory.fd, path.name()) else { continue };
         let found = FileStat::of(&found);

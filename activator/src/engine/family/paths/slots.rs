@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::state::FileStat;
 use crate::host::HOME;
 
-/// The name of the directory under [`HOME`] that contains slots. It is used if the managed path is on the
-/// same filesystem and mount as [`HOME`].
+/// The name of the directory under [`HOME`] that contains slots. A slot is created in this directory if the
+/// managed path is on the same filesystem and mount as [`HOME`].
 pub const SLOTS: &str = "tx";
 /// The name of the directory under [`HOME`] that contains originals, each in its own subdirectory.
 pub const ORIGINALS: &str = "originals";
@@ -18,8 +18,8 @@ pub const CONTENT: &str = "content";
 /// The name of the directory under [`HOME`] that contains the backups that are not originals.
 pub const BACKUPS: &str = "kept";
 
-/// A location at which a new file, link or directory is staged. From there, it is exchanged with what exists
-/// at the managed path.
+/// A location at which a new file, link or directory is staged. It is then exchanged with what exists at the
+/// managed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// The path of the slot. It contains the new file, link or directory before the exchange, and the
@@ -31,8 +31,8 @@ pub struct Slot {
     pub replaced: Option<Replaced>,
 }
 
-/// The attributes of a file, link or directory that will be replaced. They show whether it has changed since
-/// planning.
+/// The attributes of a file, link or directory that will be replaced. They show whether the file, link or
+/// directory has changed since the change was planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
     /// The length in bytes, or 0 for a directory.
@@ -45,8 +45,8 @@ pub struct Replaced {
 
 impl Replaced {
     /// Returns the attributes in a `stat` result. The inode is not included, since an overlay filesystem
-    /// changes it at the first write. For a directory, only the mode is included, since the removal of
-    /// managed files from it changes its size and time.
+    /// changes the inode number at the first write. For a directory, only the mode is included, since the
+    /// removal of managed files from the directory changes its size and time.
     #[must_use]
     pub fn of(stat: &Stat) -> Self {
         let FileStat { size, mtime, .. } = FileStat::of(stat);
@@ -55,22 +55,22 @@ impl Replaced {
     }
 }
 
-/// Returns the path of an entry's slot under [`HOME`]. `index` is the position of the entry in the
-/// transaction.
+/// Returns the path of the slot of a journal entry, for a slot under [`HOME`]. `index` is the position of the
+/// entry in the transaction.
 #[must_use]
 pub fn at_home(transaction: u64, index: usize) -> String {
     format!("{HOME}/{SLOTS}/{transaction}/{index}")
 }
 
-/// Returns the path of an entry's slot in `directory`, which is a directory above the managed path. For the
-/// root directory, `directory` is empty.
+/// Returns the path of the slot of a journal entry, for a slot in `directory`, which is a directory above the
+/// managed path. For the root directory, `directory` is empty.
 #[must_use]
 pub fn beside(directory: &str, transaction: u64, index: usize) -> String {
     format!("{directory}/.nixfleet-tx-{transaction}-{index}")
 }
 
-/// Whether `slot` is a location that NixFleet can have chosen as the slot of an entry. `path` is the managed
-/// path of the entry.
+/// Whether `slot` is a location that NixFleet can have chosen as the slot of a journal entry. `path` is the
+/// managed path of the entry.
 #[must_use]
 pub fn is_slot(slot: &str, transaction: u64, index: usize, path: &str) -> bool {
     let above = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));

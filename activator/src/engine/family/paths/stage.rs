@@ -1,6 +1,7 @@
 //! Stages all new content and backs up all old content before any managed path is changed.
 //!
-//! Problems such as a full disk or a damaged closure are detected here, when nothing has to be undone yet.
+//! Problems such as a full disk or a damaged closure are detected in this stage, when nothing has to be
+//! undone yet.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -58,7 +59,7 @@ struct Stager<'a> {
     sources: Walk<'a>,
     /// The directories in which names were added.
     directories: BTreeSet<String>,
-    /// Whether to sync whole filesystems at the end instead of single files.
+    /// Whether to sync whole filesystems at the end of staging, instead of syncing each file.
     at_once: bool,
 }
 
@@ -139,7 +140,8 @@ impl Stager<'_> {
         if !is_moved {
             copy_or_link(from, path.name(), to, name_of(backup)).map_err(failed)?;
         }
-        // The name may meanwhile refer to a different file than the file that was planned to be replaced.
+        // Fails if another process has replaced the file since planning. The backup would then contain a
+        // different file than the plan replaces.
         if let Some(slot) = entry.slot().filter(|_| !is_moved)
             && walk::look(to.fd, name_of(backup)).map_err(failed)?.as_ref().map(Replaced::of) != slot.replaced
         {
@@ -155,7 +157,7 @@ impl Stager<'_> {
     }
 
     /// Creates the directory in which a slot or backup will be, if this directory is under [`HOME`]. Only
-    /// root can access it.
+    /// root can access a directory that this function creates.
     fn make_directory(&mut self, path: &str) -> Result<(), Problem> {
         let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
         if !self.directories.insert(directory.to_owned()) || !directory.starts_with(HOME) {

@@ -1,8 +1,8 @@
 //! Exchanges a staged file, link or directory atomically with what exists at its destination, and undoes the
 //! exchange.
 //!
-//! After an interruption at any point, every function can be called again, since it first checks what the
-//! slot and the destination contain.
+//! After an interruption at any point, each of these functions can be called again, since each function first
+//! checks what the slot and the destination contain.
 
 use std::io;
 
@@ -19,8 +19,9 @@ use crate::host::mounts;
 use crate::host::walk::{self, Directory, Walk, WalkRefusal};
 use crate::host::{Host, host_file};
 
-/// Exchanges the contents of destinations and slots. It uses two walks, so that the parent directories of a
-/// destination and of its slot stay open at the same time.
+/// Exchanges the contents of destinations and slots. A slot is the location at which the new content of a
+/// destination is staged. The swapper uses two walks, so that the parent directories of a destination and of
+/// its slot stay open at the same time.
 pub struct Swapper<'h> {
     destinations: Walk<'h>,
     slots: Walk<'h>,
@@ -46,7 +47,7 @@ impl<'h> Swapper<'h> {
     /// the destination before.
     ///
     /// # Errors
-    /// [`Code::PlanOutdated`] if the destination has changed since it was planned.
+    /// [`Code::PlanOutdated`] if the destination has changed since the change was planned.
     pub fn bring_in(&mut self, places: Places<'_>, replaced: Option<Replaced>) -> Result<(), Problem> {
         let pair = self.pair(places)?;
         let flags = if replaced.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
@@ -68,8 +69,8 @@ impl<'h> Swapper<'h> {
         pair.check(replaced)
     }
 
-    /// Moves a directory into the slot. The directory must exist. Unless `with_content` is set, it must be
-    /// empty.
+    /// Moves a directory into the slot. Fails if the directory does not exist. If `with_content` is false,
+    /// fails if the directory is not empty.
     ///
     /// # Errors
     /// [`Code::PlanOutdated`], as in [`Swapper::bring_in`].
@@ -85,8 +86,7 @@ impl<'h> Swapper<'h> {
     }
 
     /// Moves a directory from `from` to `to`. One of the two paths is a slot, the other path is a backup.
-    /// Does nothing if nothing exists at `from`, or if `inode` is given and is not the inode of this
-    /// directory.
+    /// Does nothing if nothing exists at `from`, or if `inode` is set and differs from the inode at `from`.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -99,7 +99,7 @@ impl<'h> Swapper<'h> {
         pair.rename_in(RenameFlags::NOREPLACE)
     }
 
-    /// Moves the directory at the destination into the slot if it is empty.
+    /// Moves the directory at the destination into the slot if the directory is empty.
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -122,8 +122,8 @@ impl<'h> Swapper<'h> {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn bring_back(&mut self, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
-        // This is checked before the destination is opened. If nothing is left to undo, the undo must succeed
-        // even if another user has made the path to the destination unsafe.
+        // The slot is checked before the destination is opened. If nothing is left to undo, the undo must
+        // succeed even if another user has made the path to the destination unsafe.
         if self.slot_holds(places.slot)? == Some(staged) {
             return Ok(());
         }
@@ -147,9 +147,9 @@ impl<'h> Swapper<'h> {
         pair.rename_in(if occupied { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE })
     }
 
-    /// Removes a directory that the transaction created where nothing existed, unless someone has put
-    /// something into it. Does nothing and returns true if the slot is not empty: the caller must then undo
-    /// the step with [`Swapper::bring_back`].
+    /// Removes a directory that the transaction created where nothing existed, unless the directory is no
+    /// longer empty. If the slot is not empty, the step has replaced a file, link or directory. In this case,
+    /// does nothing and returns true, and the caller must undo the step with [`Swapper::bring_back`].
     ///
     /// # Errors
     /// [`Code::HostFile`].
@@ -173,7 +173,7 @@ impl<'h> Swapper<'h> {
     /// [`Code::HostFile`].
     pub fn take_home(&mut self, host: &Host, places: Places<'_>, staged: u64) -> Result<(), WalkRefusal> {
         let Some(pair) = self.pair_if_there(places)? else { return Ok(()) };
-        // A home that cannot be read counts as used, since its owner must have blocked the access.
+        // A home that cannot be read counts as used, since its owner has probably blocked the access.
         let is_unused =
             |directory, name| home::is_unused(host, directory, name).is_ok_and(|is_unused| is_unused);
         if pair.was_brought_in(staged)? {
@@ -185,10 +185,12 @@ impl<'h> Swapper<'h> {
         if pair.in_slot()?.is_none_or(|stat| stat.st_ino != staged) {
             return Ok(());
         }
-        // A process may have put something into the home just before the home was moved into the slot.
+        // The home is checked again, since a process may have created a file in it just before the move into
+        // the slot.
         if is_unused(pair.slot, pair.slot_name) {
             match disk::remove_tree_in(pair.slot.fd, pair.slot_name) {
-                // A process that still uses the directory has created something in it.
+                // A process that still uses the home has created a file in it. The home is moved back to its
+                // destination below.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
                 removed => {
                     return removed.map_err(|error| {
@@ -198,7 +200,8 @@ impl<'h> Swapper<'h> {
             }
         }
         match pair.rename_in(RenameFlags::NOREPLACE) {
-            // Something else exists at the destination. The next run backs up the content of the slot.
+            // Another file or directory exists at the destination. The home stays in the slot, and the next
+            // run moves the home to the backups.
             Err(WalkRefusal { problem, .. }) if problem.code == Code::PlanOutdated => Ok(()),
             moved => moved,
         }
@@ -295,9 +298,9 @@ impl Pair<'_> {
         })
     }
 
-    /// Checks that the slot now contains what the plan replaces. If this is a directory, checks that it is
-    /// empty. The check is done in the slot because no other user can change the content of a slot. If the
-    /// check fails, the undo moves the content of the slot back to the destination.
+    /// Checks that the slot now contains the file, link or directory that the plan replaces, and that such a
+    /// directory is empty. The check is done in the slot because no other user can change the content of a
+    /// slot. If the check fails, the undo moves the content of the slot back to the destination.
     fn check(&self, replaced: Option<Replaced>) -> Result<(), Problem> {
         let is_emptied = match self.replaced(replaced)? {
             Some(stat) if is_directory(&stat) => is_empty(self.slot, self.slot_name, self.places.path)?,
@@ -306,13 +309,15 @@ impl Pair<'_> {
         if is_emptied { Ok(()) } else { Err(outdated(self.places.path)) }
     }
 
-    /// Inspects what is in the slot. Fails if it is not what the plan replaces.
+    /// Returns the `stat` result for the content of the slot. Fails if the content is not what the plan
+    /// replaces.
     fn replaced(&self, replaced: Option<Replaced>) -> Result<Option<Stat>, Problem> {
         let stat = self.in_slot().map_err(|refusal| refusal.problem)?;
         if stat.as_ref().map(Replaced::of) == replaced { Ok(stat) } else { Err(outdated(self.places.path)) }
     }
 
-    /// Whether the staged content has been moved from the slot to the destination. `staged` is its inode.
+    /// Whether the staged content has been moved from the slot to the destination. `staged` is the inode of
+    /// the staged content.
     fn was_brought_in(&self, staged: u64) -> Result<bool, WalkRefusal> {
         let is_staged = |stat: Stat| stat.st_ino == staged;
         Ok(!self.in_slot()?.is_some_and(is_staged) && self.at_destination()?.is_some_and(is_staged))
@@ -340,8 +345,8 @@ impl Pair<'_> {
         WalkRefusal::within(self.destination, &self.cause(errno.into()), problem)
     }
 
-    /// Returns the cause of a failed rename. A user may have mounted something at the destination since the
-    /// destination was inspected.
+    /// Returns the cause of a failed rename. The cause may be that a user has mounted a filesystem at the
+    /// destination since the destination was inspected.
     fn cause(&self, error: io::Error) -> io::Error {
         mounts::mounted_by(self.destination.fd, self.name).map_or(error, mounts::foreign)
     }
@@ -366,7 +371,7 @@ fn is_empty(directory: Directory<'_>, name: &str, path: &str) -> Result<bool, Pr
     Ok(names.map_err(|error| host_file("list the directory", path, &error))?.is_empty())
 }
 
-/// Removes a directory. Does nothing if it is not empty or does not exist.
+/// Removes a directory. Does nothing if the directory is not empty or does not exist.
 fn remove_directory(directory: Directory<'_>, name: &str) -> io::Result<()> {
     match disk::remove_directory(directory.fd, name) {
         Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
@@ -379,7 +384,7 @@ pub(in crate::engine) fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Returns the problem for a path that someone else has changed since it was planned.
+/// Returns the problem for a path that another process has changed since the change was planned.
 pub(in crate::engine) fn outdated(path: &str) -> Problem {
     Problem::new(Code::PlanOutdated, "the host changed while the apply ran")
         .at(path)

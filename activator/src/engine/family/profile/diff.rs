@@ -31,8 +31,9 @@ pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed:
         Some(number) => from == Some(number),
         None => current.is_some_and(|generation| generation.closure == target.closure),
     };
-    // If someone only changed the profile link by hand, the generation of the last transaction still contains
-    // the target closure. In that case, this generation is activated again.
+    // The generation of the last transaction may already have the target closure, for example if someone
+    // changed the profile link by hand. In this case, the generation of the last transaction is activated
+    // again.
     let known = || {
         let generation = profile.generation(state.generation?)?;
         (generation.closure == target.closure).then_some(generation.number)

@@ -34,7 +34,7 @@ impl ProfileEntry {
         }
     }
 
-    /// Creates the entry from the step and the facts that a journal contains.
+    /// Creates the entry from a step and its facts, which were read from a journal.
     pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             ProfileStep::SwitchProfile(step) => {

@@ -45,7 +45,7 @@ fn moved<'s>(jobs: impl Iterator<Item = (Verb, &'s UnitName)>) -> impl Iterator<
 /// Returns a warning for each running unit that will stop because it depends on a unit that the plan stops.
 ///
 /// # Errors
-/// The same as [`before`].
+/// Fails with the same errors as [`before`].
 pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<Warning>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(Vec::new()) };
     let named: BTreeSet<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
@@ -66,11 +66,12 @@ pub fn warnings(host: &Host, steps: &[Step], observed: &Observed) -> Result<Vec<
         .collect())
 }
 
-/// A unit that ran before the transaction and is down after it.
+/// A unit that ran before the transaction and is down after the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     unit: UnitName,
-    /// Whether NixFleet manages the unit: the manifest states whether the unit is enabled.
+    /// Whether NixFleet manages the unit. A unit is managed if the manifest states whether the unit is
+    /// enabled.
     is_ours: bool,
     why: String,
 }
@@ -141,14 +142,14 @@ impl<'a> Bystanders<'a> {
     /// been reported already.
     ///
     /// # Errors
-    /// The same as [`Bystanders::bring_back`].
+    /// Fails with the same errors as [`Bystanders::bring_back`].
     pub fn ended_since(&self, known: &[Missing]) -> Result<Vec<Missing>, Problem> {
         let gone = self.gone(&self.systemd.running()?)?.into_iter();
         let gone = gone.filter(|(unit, _)| known.iter().all(|missing| missing.unit != *unit));
         Ok(gone.map(|(unit, state)| self.missing(unit, standing(&state))).collect())
     }
 
-    /// Returns the bystanders that ran before and should run, but are down.
+    /// Returns the bystanders that ran before the transaction and should still run, but are down.
     fn gone(&self, now: &Running) -> Result<Vec<(UnitName, UnitState)>, Problem> {
         let gone: BTreeSet<&UnitName> = self
             .before
@@ -170,11 +171,11 @@ impl<'a> Bystanders<'a> {
         Ok(states.filter(|(unit, state)| is_gone(unit, state)).collect())
     }
 
-    /// Stops the bystanders that systemd has started because of the change. This must happen before the old
-    /// files are restored, since systemd reads the dependencies from the new files.
+    /// Stops the bystanders that systemd has started because of the change. The caller must not have restored
+    /// the old files yet, since systemd reads the dependencies of these bystanders from the new files.
     ///
     /// # Errors
-    /// The same as [`Bystanders::bring_back`].
+    /// Fails with the same errors as [`Bystanders::bring_back`].
     pub fn stop_newcomers(&self) -> Result<(), Problem> {
         let now = self.systemd.running()?;
         let newcomers: BTreeSet<UnitName> = now
@@ -189,8 +190,8 @@ impl<'a> Bystanders<'a> {
         let roots = self.systemd.show(&self.named.iter().copied().collect::<Vec<_>>())?;
         let pulled = self.systemd.pulled_in(roots.values(), &newcomers)?;
         let states = self.systemd.show(&pulled.iter().collect::<Vec<_>>())?;
-        // A oneshot service that is still running is not stopped, since it ends by itself. It may report the
-        // failure.
+        // A oneshot service that is still running is not stopped, since it ends by itself. The service may be
+        // the `OnFailure=` unit that reports the failure.
         let works = |state: &UnitState| state.is_oneshot() && state.active != "active";
         let units: Vec<&UnitName> = pulled
             .iter()
@@ -203,7 +204,7 @@ impl<'a> Bystanders<'a> {
     /// other units.
     ///
     /// # Errors
-    /// The same as [`Bystanders::bring_back`].
+    /// Fails with the same errors as [`Bystanders::bring_back`].
     pub fn stopped(&self) -> Result<BTreeSet<UnitName>, Problem> {
         self.stopped_along(&self.systemd.running()?)
     }
@@ -220,8 +221,8 @@ impl<'a> Bystanders<'a> {
     }
 
     /// Whether a unit should run. The unit ran before the transaction and is down now. It should run if
-    /// systemd may have stopped it as a side effect (`along`), or if the manifest enables it and it normally
-    /// runs all the time.
+    /// systemd may have stopped it as a side effect (`along`), or if the manifest enables the unit and the
+    /// unit normally runs all the time.
     fn should_run(&self, unit: &UnitName, state: &UnitState, along: bool) -> bool {
         let worked = state.is_oneshot() && self.before.running.get(unit).is_some_and(|was| was != "active");
         let enabled = || {

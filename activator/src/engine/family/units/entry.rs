@@ -54,7 +54,7 @@ impl UnitEntry {
         }
     }
 
-    /// Creates the entry from the step and the facts that a journal contains.
+    /// Creates the entry from a step and its facts, which were read from a journal.
     pub(in crate::engine) fn read(step: UnitStep, facts: Facts) -> Result<Self, Mismatch> {
         let (verb, job) = match step {
             UnitStep::StopUnit(job) => (Verb::Stop, job),

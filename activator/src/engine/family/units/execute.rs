@@ -14,7 +14,7 @@ pub struct UnitChanges<'a> {
     /// The units in the manifest.
     declared: &'a BTreeMap<UnitName, Unit>,
     systemd: Option<Systemd>,
-    /// The units that were started and must stay up.
+    /// The units that the transaction has started, for the check that these units stay up.
     pub watch: Watch,
 }
 
@@ -59,7 +59,8 @@ impl<'a> UnitChanges<'a> {
     }
 }
 
-/// Returns the declaration of a unit or, if it has none, of its template.
+/// Returns the declaration of a unit. If the unit has no declaration, returns the declaration of its
+/// template.
 #[must_use]
 pub fn declaration<'u>(declared: &'u BTreeMap<UnitName, Unit>, unit: &UnitName) -> Option<&'u Unit> {
     declared.get(unit).or_else(|| declared.get(&unit.template()?))

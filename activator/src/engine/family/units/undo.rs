@@ -40,8 +40,8 @@ pub(in crate::engine) fn note_stopped(
         return (None, None);
     };
     before.along.extend(stopped);
-    // The record is needed if a later run resumes an interrupted undo. An error is ignored, because the disk
-    // may be full, and the undo may free space.
+    // A later run needs the written journal if it resumes this undo after an interruption. A write error is
+    // ignored, because the disk may be full and the undo may free space.
     let _ = host.write_record(journal::RECORD, &noted);
     (Some(noted), None)
 }
@@ -57,7 +57,8 @@ pub(in crate::engine) struct Units<'a> {
 pub(in crate::engine) struct BringUpResult {
     /// The problems that occurred.
     pub(in crate::engine) failures: Vec<Problem>,
-    /// One note for each unit outside the transaction that ran before and cannot be started again.
+    /// One note for each unit that no step of the transaction names, that ran before the transaction and that
+    /// cannot be started again.
     pub(in crate::engine) notes: Vec<String>,
 }
 
@@ -68,7 +69,8 @@ impl<'a> Units<'a> {
         Systemd::of(host).map(|systemd| Self { host, journal, systemd })
     }
 
-    /// Stops units before the old files are restored. Returns the problems that occurred.
+    /// Stops the units that the change started, before the old files are restored. At boot, cancels the
+    /// queued starts of changed units instead. Returns the problems that occurred.
     pub(in crate::engine) fn stop(&self, moment: UndoTime) -> Vec<Problem> {
         match moment {
             UndoTime::Running => self.stop_started(),
@@ -79,8 +81,8 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Makes systemd reload its unit files after the old files have been restored. Returns the problem if
-    /// that fails. Does nothing at boot, since `boot_on` reloads the files then.
+    /// Makes systemd reload its unit files after the old files have been restored. Returns the problem if the
+    /// reload fails. Does nothing at boot, since `boot_on` reloads the files at boot.
     pub(in crate::engine) fn reread(&self, moment: UndoTime) -> Option<Problem> {
         let reads = moment == UndoTime::Running && self.journal.reloads_daemon();
         if reads { self.systemd.daemon_reload().err() } else { None }
@@ -145,7 +147,7 @@ impl<'a> Units<'a> {
         decided.err().into_iter().collect()
     }
 
-    /// Starts again the units that ran before and have been stopped or restarted since then.
+    /// Starts again the units that ran before the transaction and have been stopped or restarted since then.
     fn bring_up(&self) -> BringUpResult {
         let mut failures = Vec::new();
         let now = self.now(&mut failures);
@@ -177,7 +179,8 @@ impl<'a> Units<'a> {
             });
             failures.extend(self.systemd.carry_out(&jobs.collect::<Vec<_>>()).err());
         }
-        // Bystanders come last because their dependencies must be up first.
+        // Bystanders, which systemd stopped as a side effect, are started last because their dependencies
+        // must be up first.
         let mut notes = Vec::new();
         let bystanders = Bystanders::of(self.host, self.journal, &units);
         match bystanders.map_or_else(|| Ok(Vec::new()), |bystanders| bring_back(&bystanders)) {

@@ -36,7 +36,7 @@ pub struct Diff {
     pub steps: Vec<Step>,
     /// Differences between the host and what the last transaction left.
     pub drift: Vec<Drift>,
-    /// Reasons why an apply would refuse.
+    /// Reasons why an apply would refuse to make the change.
     pub problems: Vec<Problem>,
     /// Excluded paths that are not as declared, each with a description of the difference.
     pub excluded: Vec<Warning>,
@@ -101,7 +101,7 @@ pub(in crate::engine) struct Differ<'a> {
     pub(in crate::engine) drift: Vec<Drift>,
     pub(in crate::engine) problems: Vec<Problem>,
     pub(in crate::engine) warnings: Vec<Warning>,
-    /// Paths whose content or access would change. They determine which units are affected.
+    /// Paths whose content or access would change. These paths determine which units are affected.
     pub(in crate::engine) changed: BTreeSet<ManagedPath>,
     /// Paths that would become directories.
     pub(in crate::engine) new_directories: BTreeSet<ManagedPath>,
@@ -111,7 +111,7 @@ pub(in crate::engine) struct Differ<'a> {
 
 impl<'a> Differ<'a> {
     /// Returns the observed state of a path. A path in a directory that the change creates counts as missing
-    /// if it cannot be reached yet.
+    /// if the path cannot be reached yet.
     pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
         match self.observed.found(path) {
             Found::Unreachable(_)

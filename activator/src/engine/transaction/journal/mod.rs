@@ -69,13 +69,14 @@ pub enum JournalPhase {
     Preparing,
     /// All new content is staged and validated. Accounts may have been changed.
     Accounts,
-    /// Anything may have been changed. The undo identifies staged files and directories by their inodes.
+    /// Everything that the plan changes may have been changed. The undo identifies staged files and
+    /// directories by their inodes.
     Swapping,
 }
 
 impl Journal {
-    /// The schema of the journals that this activator writes. An activator refuses a schema that is newer
-    /// than its own, since it could not undo everything.
+    /// The schema of the journals that this activator writes. An activator refuses a journal with a newer
+    /// schema, since it could not undo every step in this journal.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
@@ -203,8 +204,8 @@ fn unreadable(why: &str) -> Problem {
         ))
 }
 
-/// Describes the interrupted run that the next apply will recover from, or returns `None` if no run was
-/// interrupted.
+/// Describes the interrupted run, from which the next apply will recover the host. Returns `None` if no run
+/// was interrupted.
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {

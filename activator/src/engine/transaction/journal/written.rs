@@ -68,8 +68,8 @@ pub enum Facts {
     },
     /// The commands to run after an undo has restored the old files.
     Command {
-        /// For each file, the command in the recorded state, or the command of the step if the recorded state
-        /// has none.
+        /// The command of each file: the command in the recorded state or, if the recorded state has none,
+        /// the command of the step.
         back: BTreeSet<Vec<String>>,
     },
     /// Facts about a step that activates a generation.

@@ -1,4 +1,4 @@
-//! Warns about settings that have no effect or an unexpected effect.
+//! Warns about settings of units that have no effect or an unexpected effect.
 
 use std::collections::BTreeSet;
 
@@ -92,7 +92,8 @@ impl Differ<'_> {
     }
 
     /// Whether a unit neither exists on the host nor is declared. For an instance, a declaration of its
-    /// template is enough. A name that stands for all units with a common prefix is never missing.
+    /// template is enough. A name such as `web-.service`, which stands for all services whose names begin
+    /// with `web-`, is never missing.
     fn is_missing(&self, name: &UnitName) -> bool {
         let units = &self.manifest.units;
         let template = || name.template().and_then(|template| declared_as(units, &template));

@@ -33,7 +33,7 @@ impl Differ<'_> {
     }
 
     /// Reports as drift that a managed unit is masked. The mask is a hand edit of the unit file, and the
-    /// change removes it.
+    /// change removes the mask.
     pub(in crate::engine) fn unmasked(&mut self, name: &UnitName, unit: &Unit) {
         if unit.enabled.is_some() && self.is_masked(name) && !self.stays_masked(name) {
             self.drifted(name, "masked");

@@ -90,8 +90,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a change of a file of the unit `name` affects the unit `form`. This depends on the files that
-    /// systemd has read for `form`.
+    /// Whether a change of `path`, which is a file of the unit `name`, affects the unit `form`, which can be
+    /// an instance of `name`. The answer depends on the files that systemd has read for `form`.
     fn concerns(&self, path: &ManagedPath, name: &UnitName, form: &UnitName) -> bool {
         let is_drop_in = path.strip_prefix(UNITS).is_some_and(|path| path.contains('/'));
         if !self.changed.contains(path) || form == name {
@@ -231,14 +231,15 @@ impl Differ<'_> {
         }
     }
 
-    /// Returns the declaration of a unit or, if it has none, of its template.
+    /// Returns the declaration of a unit. If the unit has no declaration, returns the declaration of its
+    /// template.
     fn declared(&self, unit: &UnitName) -> Option<&Unit> {
         let units = &self.manifest.units;
         units.get(unit).or_else(|| units.get(&unit.template()?))
     }
 
-    /// Returns the observed state of a unit. Without systemd, the unit counts as active if `assumed_up` is
-    /// set.
+    /// Returns the observed state of a unit. If systemd does not run on the host, the unit counts as active
+    /// if `assumed_up` is set.
     fn observed_state(&self, unit: &UnitName, assumed_up: bool) -> UnitState {
         let assumed = || {
             let active = if assumed_up { "active" } else { "inactive" };

@@ -8,8 +8,8 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::diff::Differ;
 
 impl Differ<'_> {
-    /// Returns the unit to which a name will refer after the change. Units that are being removed are
-    /// included.
+    /// Returns the unit to which a name will refer after the change. The name can also refer to a unit that
+    /// the change removes.
     pub(in crate::engine) fn unit_named(&self, name: &UnitName) -> UnitName {
         let declared = [&self.manifest.units, &self.state.units];
         let declared = declared.into_iter().find_map(|units| declared_as(units, name));

@@ -113,14 +113,14 @@ pub fn on_change(
     }
 }
 
-/// Whether another unit starts this unit when it is needed: a timer or, for a oneshot service, also a path or
-/// socket unit. A change neither interrupts nor starts such a unit.
+/// Whether another unit starts this unit when this unit is needed: a timer or, for a oneshot service, also a
+/// path or socket unit. A change neither interrupts nor starts such a unit.
 fn is_job(state: &UnitState) -> bool {
     let timer = state.triggered_by.iter().any(|unit| unit.rsplit('.').next() == Some("timer"));
     timer || (state.is_oneshot() && !state.triggered_by.is_empty())
 }
 
-/// Whether an enabled unit that is down should be up.
+/// Whether an enabled unit is down, although it should be up.
 pub fn should_run(state: &UnitState) -> bool {
     !state.is_up()
         && state.active != "deactivating"

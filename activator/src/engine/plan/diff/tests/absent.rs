@@ -73,8 +73,8 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
             drift /etc/file: should be absent, but is a file
         "#]],
     );
-    // The management of `/etc/file` ends after someone has created the file again by hand. The original
-    // replaces this file, which is backed up.
+    // The management of `/etc/file` ends after someone has created the file again by hand. The plan backs up
+    // this file and then restores the original.
     let backup = "/var/lib/nixfleet/originals/x/content".parse().unwrap();
     host.state.paths.insert(
         "/etc/file".parse().unwrap(),
@@ -141,7 +141,8 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
           why: an earlier apply removed this directory and backed up its content
           help: apply once without nixfleet.absent."/srv/app" and without any declaration in the directory, so that the directory is restored, then add the declarations and apply again; or first roll back to a generation that has none of them
     "#]]);
-    // If nothing is declared in the directory, the directory is put back, or a declared file takes its place.
+    // The problem does not occur if no path below `/srv/app` is declared. The directory is then restored or,
+    // if `/srv/app` itself is declared as a file, the file is created.
     host.expect(
         &target("/one", &[], &[]),
         &expect![[r#"

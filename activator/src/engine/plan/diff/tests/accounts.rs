@@ -1,4 +1,4 @@
-//! Tests of changes of accounts that are refused.
+//! Tests of account changes that a plan refuses.
 
 use serde_json::json;
 

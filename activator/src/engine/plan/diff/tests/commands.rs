@@ -36,8 +36,8 @@ fn a_command_runs_once_after_the_swap_and_before_units() {
         ~ restart mail.service  /etc/aliases changed
     "#]],
     );
-    // When a file is removed, its command runs once more, so that the command can remove what it made from
-    // the file.
+    // When a file is removed, its command runs once more, so that the command can remove the files that it
+    // generated from the removed file.
     host.expect(
         &target("/two", &[more("1"), other("1")], &mail),
         &expect![[r#"

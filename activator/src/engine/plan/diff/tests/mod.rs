@@ -1,4 +1,5 @@
-//! Tests of the diff without a host: which steps follow from state, manifest and observed host.
+//! Tests of the diff, without access to a real host: which steps follow from the recorded state, the manifest
+//! and the observed host.
 
 mod absent;
 mod accounts;
@@ -56,7 +57,7 @@ fn target(closure: &str, files: &[Value], units: &[Value]) -> Target {
     target_without(closure, &[], files, units)
 }
 
-/// Creates a target like [`target`], but also with paths that are declared absent.
+/// Creates a target with these files and units, and with paths that are declared absent.
 fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Value]) -> Target {
     let intent = json!({
         "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",

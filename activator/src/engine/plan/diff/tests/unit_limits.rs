@@ -39,7 +39,7 @@ fn a_service_that_runs_is_down_while_its_new_socket_starts() {
         + start   gw.socket  newly enabled
     "#]],
     );
-    // This socket starts a service that NixFleet does not manage.
+    // The socket starts `foreign.service`, which NixFleet does not manage.
     host.unit("foreign.service", "active");
     host.expect(
         &target("/two", &[], &[service(WEB), socket("Service=foreign.service")]),
@@ -214,7 +214,7 @@ fn settings_without_effect_are_told() {
         warning wbe.service: there is no such unit on the host, so restartUnits of /etc/web has no effect
         warning once.service: not started by restartUnits of /etc/web: it is a oneshot service that has not run yet, and only running units are restarted
     "#]]);
-    // The next manifest no longer contains the target that starts `app.service` at boot.
+    // The next manifest no longer contains `app.target`, which starts `app.service` at boot.
     host.apply(&all);
     host.observed.absent.clear();
     host.expect(&target("/two", &[], &[app]), &expect![[r#"

@@ -51,7 +51,7 @@ fn an_alias_is_no_unit_of_its_own() {
         ~ restart real.service  real.service changed
     "#]],
     );
-    // In this manifest, the former alias is the name of a second unit.
+    // In this manifest, the former alias `nick.service` is the name of a second unit.
     let nick_unit =
         unit("nick.service", "[Service]\nExecStart=/bin/nick\n[Install]\nWantedBy=a.target\n", true);
     let text = REAL.replace("Alias=nick.service\n", "");

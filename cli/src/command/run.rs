@@ -112,7 +112,7 @@ async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Conte
     }
 }
 
-/// Prints all waiting lines at once, since the live view is redrawn after each call.
+/// Prints all waiting lines in one call of `suspend`, since the live view is redrawn after each call.
 fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     if lines.is_empty() {
         return;
@@ -127,7 +127,7 @@ fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     });
 }
 
-/// Prints, for each exit code other than 0, the names of the hosts on which the command ended with it.
+/// Prints, for each exit code other than 0, the names of the hosts on which the command ended with this code.
 fn summary(results: &[HostResult]) {
     let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
     for result in results {

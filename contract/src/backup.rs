@@ -16,7 +16,8 @@ pub enum BackupReason {
     HandEdit,
     /// The content was at the path before NixFleet managed the path.
     Original,
-    /// An interrupted change moved the content away, and recovery could not put the content back at its path.
+    /// An interrupted change left the content behind, and recovery could not put the content back at its
+    /// path.
     Leftover,
     /// The backup was made by a newer NixFleet, for a reason that this version does not know.
     #[serde(other)]

@@ -35,8 +35,8 @@ pub struct Policy {
     pub unreachable: Unreachable,
 }
 
-/// A rollout policy in which options may be unset. [`Policy::with`] changes a policy to the options that are
-/// set here.
+/// A rollout policy in which options may be unset. [`Policy::with`] replaces the values in another policy
+/// with the options that are set here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyOptions {

@@ -31,8 +31,8 @@ use nixfleet_operator::stop::Stop;
 /// The message for a user who interrupts the program while notifications are being sent.
 const NOT_TOLD: &str = "\ninterrupted after all work was done; some notifications may not have been sent";
 
-/// How long the program waits before it exits, so that cancelled tasks such as the command of a health check
-/// can end.
+/// How long the program waits at most before it exits, so that cancelled tasks such as the command of a
+/// health check can end.
 const MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs the program with a command line. The first word is the name of the program.

@@ -56,8 +56,8 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// Returns the files of a manifest that must be checked by a tool on the host when they change. `user` is the
-/// user who logs in to the host. The file that contains the SSH keys of this user is included.
+/// Returns the files of a manifest that a tool on the host must check if the files change. `user` is the user
+/// who logs in to the host. The file that contains the SSH keys of this user is included.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
         Entry::File(file) => is_inspected(path, file, user).then_some(file),

@@ -256,7 +256,7 @@ pub struct HttpCheck {
     pub status: Option<u16>,
     /// A text that the body of the response must contain.
     pub body_contains: Option<String>,
-    /// A regular expression that must match a part of the response's body.
+    /// A regular expression that must match a part of the body of the response.
     pub body_matches: Option<String>,
     /// Response headers that must be present, each with a text that the value of the header must contain.
     pub response_headers: BTreeMap<String, String>,

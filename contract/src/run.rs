@@ -90,7 +90,7 @@ impl Confirmation {
 pub struct LastRun {
     /// The schema version, always [`SCHEMA`].
     pub schema: u32,
-    /// Who started the run, with which command, and when.
+    /// The operator who started the run, the command, and the time of the start.
     pub holder: Holder,
     /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,

@@ -17,8 +17,8 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::render::{self, HOST_COLOURS, paint};
 
-/// Maximum number of events that wait to be printed. When this many wait, no more output is read from hosts
-/// until some events are printed, since events with long lines need much memory.
+/// Maximum number of events that wait to be printed. When this many events wait, no more output is read from
+/// hosts until some events are printed, since events with long lines need much memory.
 const WAITING: usize = 128;
 
 /// The warning after the first Ctrl-C.

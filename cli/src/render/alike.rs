@@ -7,7 +7,7 @@ use nixfleet_contract::problem::Problem;
 
 use nixfleet_operator::host_result::HostResult;
 
-/// The replacement for the host's name and address in a message for several hosts.
+/// The replacement for the host's name and address in a message that several hosts share.
 const HOST: &str = "…";
 
 /// Returns the problem of a host without the host's name and address, so that hosts with the same problem

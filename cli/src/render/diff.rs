@@ -15,7 +15,7 @@ const SHOWN: usize = 60;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Returns the lines of a unified diff, without the header that contains file names. Without `all`, only the
-/// first [`SHOWN`] lines are returned, followed by the number of the other lines.
+/// first `SHOWN` lines are returned, followed by the number of the other lines.
 pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();

@@ -1,5 +1,5 @@
 //! The checks that tests and fuzz targets make on the text that is shown for answers from hosts. The fuzz
-//! targets compile this file by itself, so the file uses nothing else from this crate.
+//! targets also compile this file on its own, so the file uses nothing else from this crate.
 
 /// The texts with which a line may start if it is not indented: the name of the host, or fixed words of the
 /// program.
@@ -17,7 +17,7 @@ const BEGINNINGS: [&str; 10] = [
 ];
 
 /// Checks the text that is shown for the host `web-1`. Each line must be empty, be indented, or start with a
-/// number of hosts or backups, or start with one of [`BEGINNINGS`]. No character may be invisible or control
+/// number of hosts or backups, or start with one of `BEGINNINGS`. No character may be invisible or control
 /// the terminal.
 ///
 /// # Panics

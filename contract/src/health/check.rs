@@ -37,7 +37,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// Maximum total duration of a check, and maximum value of each of its time settings.
+    /// Maximum total duration of a check, and maximum value of each time setting of a check.
     pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 
     /// Reads the health checks of a manifest and ignores all its other fields.
@@ -182,7 +182,7 @@ pub struct Http {
     /// A text that the body of the response must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
-    /// A regular expression that must match a part of the response's body.
+    /// A regular expression that must match a part of the body of the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_matches: Option<Pattern>,
     /// Response headers that must be present, each with a text that the value of the header must contain.

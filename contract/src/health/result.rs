@@ -67,7 +67,8 @@ pub struct Checked {
     pub at: u64,
     /// The results of the checks that run on the host, sorted by name.
     pub results: Vec<CheckResult>,
-    /// The names of the checks that run on the operator's machine. Their results are not in `results`.
+    /// The names of the checks that run on the operator's machine. The results of these checks are not in
+    /// `results`.
     #[serde(default)]
     pub elsewhere: Vec<CheckName>,
 }

@@ -136,7 +136,8 @@ impl Board {
             lines.push(format!("… and {} more", hosts.len() - shown));
         }
         lines.push(format!("{alive}{}", self.whole(now, room)));
-        // The last column stays empty, since some terminals start a new line after a line that fills it.
+        // The last column stays empty, since some terminals start a new line after a line that fills the last
+        // column.
         let width = room.width.saturating_sub(1);
         lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
     }

@@ -65,7 +65,7 @@ impl Diagnostics {
         let lines = Lines { progress, format };
         let subscriber =
             tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(lines);
-        // This cannot fail, because no other subscriber was set before.
+        // Setting the subscriber cannot fail, because no other subscriber was set before.
         let _ = match format {
             Format::Text => tracing::subscriber::set_global_default(subscriber.finish()),
             Format::Json => tracing::subscriber::set_global_default(
@@ -84,9 +84,9 @@ fn variable(name: &str) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Parses the directives of [`FILTER`]. `tracing` takes a word that is not a level for a target, even if no
-/// event has this target. Here, such a word is refused unless it starts with [`OURS`], since it is most
-/// likely a mistyped level.
+/// Parses the directives of [`FILTER`]. The `tracing` crates interpret a word that is not a level as a
+/// target, even if no event has this target. This function refuses such a word unless it starts with
+/// [`OURS`], since it is most likely a mistyped level.
 fn parse(filter: &str) -> Result<EnvFilter, Problem> {
     for word in filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !word.starts_with(OURS) {
@@ -124,7 +124,7 @@ impl Lines {
     }
 }
 
-/// Returns the same JSON value with invisible characters escaped.
+/// Returns the JSON value in `event` with invisible characters escaped.
 fn json(event: &str) -> serde_json::Result<String> {
     let raw: &RawValue = serde_json::from_str(event)?;
     let mut line = Vec::new();

@@ -18,7 +18,7 @@ pub struct Document<T> {
     /// Only for `plan`, `apply` and `rollback`: the waves of the rollout, and how the rollout ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout: Option<RolloutView>,
-    /// The reason why the command stopped before it reached any host.
+    /// The reason for the stop, if the command stopped before it reached any host.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }

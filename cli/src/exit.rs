@@ -9,14 +9,15 @@ use nixfleet_operator::host_result::HostResult;
 /// The exit codes of `nixfleet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Every host is ok, unchanged or deferred, or is partial for a reason that is no failure. Hosts that the
-    /// inventory excludes are ignored.
+    /// Every host is ok, unchanged or deferred, or is partial with a reason code that does not count as a
+    /// failure. Hosts that the inventory excludes are ignored.
     Good = 0,
-    /// The command line, the flake or the inventory is wrong, or the user declined; nothing was touched.
+    /// The command line, the flake or the inventory is wrong, or the user declined. Nothing was changed on
+    /// any host.
     Refused = 1,
     /// At least one host is not as it should be, or standard output is incomplete.
     HostFailed = 2,
-    /// The plan has changes, and the user requested this exit code.
+    /// The plan has changes, and the user requested this exit code for such a plan.
     Changes = 3,
     /// The user interrupted the command.
     Interrupted = 130,
@@ -29,8 +30,8 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// Returns the exit code that follows from the results of all hosts. With `strict`, deferred and partial
-    /// hosts count as failures.
+    /// Returns the exit code that follows from the results of all hosts. With `strict`, every deferred or
+    /// partial host counts as failed.
     pub fn of(results: &[HostResult], interrupted: bool, strict: bool) -> Self {
         if interrupted {
             Self::Interrupted

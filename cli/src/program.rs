@@ -31,7 +31,8 @@ use nixfleet_operator::stop::Stop;
 /// The message for a user who interrupts the program while notifications are being sent.
 const NOT_TOLD: &str = "\ninterrupted after all work was done; some notifications may not have been sent";
 
-/// Time that cancelled tasks, such as the command of a health check, have to end before the program exits.
+/// How long the program waits at most before it exits, so that cancelled tasks such as the command of a
+/// health check can end.
 const MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs the program with a command line. The first word is the name of the program.
@@ -56,7 +57,8 @@ pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Returns the command line. If the program is called `nixfleet-apply`, this is `nixfleet apply`.
+/// Returns the words of the command line. If the program is called `nixfleet-apply`, the first two words are
+/// `nixfleet apply`.
 fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = given.collect();
     let name =
@@ -104,8 +106,8 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
             result = command::execute(&cli.command, &context) => result,
             () = interrupt.leave() => return Err(interrupted(name, &interrupt)),
         };
-        // Event listeners may be slow, for example when they send notifications. The user can stop waiting
-        // for them.
+        // Event listeners may be slow, for example when they send notifications. The user can stop this wait
+        // with Ctrl-C.
         tokio::select! {
             () = events.settle() => {}
             () = interrupt.again() => render::err(NOT_TOLD),
@@ -162,8 +164,8 @@ fn record_history(events: &Bus) {
     }
 }
 
-/// Returns the error for a command that the user ended at once, without waiting for hosts. The error
-/// describes how far the changes on the hosts had come.
+/// Returns the error for a command that the user ended at once, without waiting for hosts. The error says
+/// whether no host was changed, some hosts are still being changed, or all hosts that had started are done.
 fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
     let problem = Problem::new(Code::Usage, "interrupted");
     match interrupt.hosts() {

@@ -4,7 +4,7 @@ use clap::Error;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Replaces clap's own tip in some errors about wrong arguments by a tip that shows what to type instead.
+/// In some errors about wrong arguments, replaces clap's own tip with a tip that shows what to type instead.
 pub fn with(mut error: Error) -> Error {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let nothing_is_like_it = error.get(ContextKind::SuggestedSubcommand).is_none();
@@ -24,8 +24,8 @@ pub fn with(mut error: Error) -> Error {
         }
         _ => return error,
     };
-    // clap's own tip is replaced or removed: it would explain how to pass the wrong flag as the name of a
-    // host.
+    // clap's own tip is replaced or removed, since it would explain how to pass the wrong flag as the name of
+    // a host.
     let tips = tip.map_or(ContextValue::None, |tip| ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     error.insert(ContextKind::Suggested, tips);
     error

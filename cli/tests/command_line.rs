@@ -222,7 +222,7 @@ fn offered(directory: &Path, line: &str) -> String {
 #[test]
 fn bash_completes_what_is_typed_and_evaluates_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    // This flake cannot be evaluated, so the test would fail if completion evaluated it.
+    // This flake cannot be evaluated, so the test would fail if completion evaluated the flake.
     std::fs::write(directory.path().join("flake.nix"), "throw \"evaluated\"").unwrap();
     assert_eq!(offered(directory.path(), "nixfleet roll"), "rollback");
     assert_eq!(

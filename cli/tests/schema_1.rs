@@ -1,4 +1,4 @@
-//! Tests that files with schema version 1, which are on an operator's machine, can still be read.
+//! Tests that the program can still read files with schema version 1 that exist on an operator's machine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,8 +15,8 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// Returns whether a new document contains all fields of an old one with equal values. It may contain more
-/// fields.
+/// Returns whether a new document contains all fields of an old one with equal values. The new document may
+/// contain more fields.
 fn says_all(new: &Value, old: &Value) -> bool {
     match (new, old) {
         (Value::Object(new), Value::Object(old)) => {

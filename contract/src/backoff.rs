@@ -10,7 +10,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates a series that starts with `first`, or with `longest` if that is shorter.
+    /// Creates a series that starts with `first`, or with `longest` if `longest` is shorter than `first`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         let next = if first.as_nanos() < longest.as_nanos() { first } else { longest };

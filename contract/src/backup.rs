@@ -14,9 +14,10 @@ use crate::values::Mode;
 pub enum BackupReason {
     /// A managed path was edited by hand.
     HandEdit,
-    /// The content was at the path before NixFleet managed it.
+    /// The content was at the path before NixFleet managed the path.
     Original,
-    /// An interrupted change left the content, and recovery could not put it back in place.
+    /// An interrupted change left the content behind, and recovery could not put the content back at its
+    /// path.
     Leftover,
     /// The backup was made by a newer NixFleet, for a reason that this version does not know.
     #[serde(other)]
@@ -42,7 +43,7 @@ impl BackupReason {
 pub struct Backup {
     /// The reason why the backup was made.
     pub kind: BackupReason,
-    /// The path that was backed up; the last component of `place` if that path is not known.
+    /// The path that was backed up; the last component of `place` if the original path is not known.
     pub path: String,
     /// The path of the backup itself on the host.
     pub place: String,
@@ -95,7 +96,8 @@ pub struct Backups {
 pub struct DropRequest {
     /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The backups to drop, as the host listed them. If one of them has changed since, none is dropped.
+    /// The backups to drop, as the host listed them. If one of these backups has changed since it was listed,
+    /// no backup is dropped.
     pub backups: Vec<Backup>,
 }
 
@@ -112,7 +114,7 @@ pub struct DropReport {
     /// Free and total space, after the run, of the filesystem that held the dropped backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how the host was repaired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
     /// The problem that occurred, if any.

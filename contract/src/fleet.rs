@@ -16,7 +16,8 @@ use crate::values::{Word, word};
 pub struct Fleet {
     /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The Git revision of the flake, with `-dirty` if there are uncommitted changes; `None` without Git.
+    /// The Git revision of the flake, with `-dirty` if there are uncommitted changes; `None` if the flake is
+    /// not in a Git repository.
     #[serde(default)]
     pub revision: Option<String>,
     /// The hosts, by name.
@@ -28,7 +29,7 @@ pub struct Fleet {
     /// Recipients of rollout notifications, by name.
     #[serde(default, deserialize_with = "by_label")]
     pub notifications: BTreeMap<String, Notification>,
-    /// Settings of tags, by tag.
+    /// The settings of each tag, by the name of the tag.
     #[serde(default, deserialize_with = "by_tag")]
     pub tags: BTreeMap<String, Tag>,
 }
@@ -83,7 +84,8 @@ pub struct Host {
     /// The name of the host, equal to its key in [`Fleet::hosts`].
     #[serde(deserialize_with = "word::host")]
     pub name: String,
-    /// The base of the host. It decides which backend compiles the host's configuration.
+    /// The base (the operating system) of the host. It decides which backend compiles the host's
+    /// configuration.
     pub base: Base,
     /// The Nix system of the host, such as `x86_64-linux`.
     #[serde(deserialize_with = "word::system")]
@@ -144,8 +146,9 @@ pub enum Base {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// How many seconds the host waits after a change until the operator confirms it over a new connection.
-    /// Without a confirmation, the host rolls back. `None` if no confirmation is needed.
+    /// How many seconds the host waits after a change for a confirmation, which the operator's machine sends
+    /// over a new connection. Without a confirmation, the host rolls back. `None` if no confirmation is
+    /// needed.
     pub confirm_timeout: Option<u64>,
 }
 
@@ -160,18 +163,18 @@ impl Default for Rollout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timeouts {
-    /// Time in which the host has to accept a connection.
+    /// How long the host may take to accept a connection.
     pub connect: u64,
-    /// Time without any data after which a connection counts as broken.
+    /// How long a connection may carry no data before it counts as broken.
     pub silence: u64,
-    /// Time in which the host has to return its status or a plan.
+    /// How long the host may take to return its status or a plan.
     pub answer: u64,
-    /// Time that copying a closure may take.
+    /// How long it may take to copy a closure to the host.
     pub copy: u64,
-    /// Time that a change including its health checks may take, or that `nixfleet check` may take.
+    /// How long a change, including its health checks, may take. `nixfleet check` may take as long.
     pub change: u64,
-    /// Time in which a host has to be reachable again if its connection breaks during a change. It is added
-    /// to the time after which the host rolls back by itself.
+    /// If the connection breaks during a change, how long the host may take to become reachable again. This
+    /// time is added to the time after which the host rolls back by itself.
     pub rejoin: u64,
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::problem::{Code, Problem};
 use crate::values::ManagedPath;
 
-/// An objection of a host to a change, which the operator overrules with `--force`. In JSON, it is the value
-/// that `--force` takes on the command line.
+/// An objection of a host to a change, which the operator overrules with `--force`. In JSON, an objection is
+/// written like the value of `--force` on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Force {
@@ -35,7 +35,8 @@ impl Force {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
-            // The plan excludes this path, so it reports no problem about the path.
+            // The plan excludes this path and reports no problem about it, so there is no problem to
+            // overrule.
             Self::Path(_) => false,
         }
     }

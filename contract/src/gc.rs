@@ -10,7 +10,8 @@ use crate::generation::GenerationInfo;
 use crate::outcome::Outcome;
 use crate::problem::Problem;
 
-/// Which generations a garbage collection keeps in addition to the generations that are needed.
+/// Which generations a garbage collection keeps in addition to the generations that are still needed, such as
+/// the generation in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Retention {
@@ -23,14 +24,14 @@ pub enum Retention {
 /// A request for a garbage collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The generations to keep in addition to the generations that are needed.
+    /// The generations to keep in addition to the generations that are still needed.
     pub retention: Retention,
     /// The generations that the inventory pins the host to.
     pub pinned: BTreeSet<u64>,
     /// The revision that the inventory pins the host to. It may be abbreviated.
     pub pinned_revision: Option<String>,
-    /// Generation changes that unfinished rollouts made on the host. If neither generation of such a change
-    /// is in force, the rollout does not need them.
+    /// Generation changes that unfinished rollouts made on the host. If neither the old nor the new
+    /// generation of such a change is in force, the rollout does not need these two generations.
     pub rollouts: BTreeSet<Passage>,
 }
 
@@ -44,7 +45,7 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Returns whether the change starts from a generation or leads to it.
+    /// Returns whether `number` is the generation before or after the change.
     #[must_use]
     pub const fn touches(self, number: u64) -> bool {
         self.before == number || self.after == number
@@ -77,7 +78,7 @@ pub enum Need {
     Current,
     /// `rollback` returns to the generation.
     Previous,
-    /// The last change of the host started from the generation or led to it.
+    /// The generation was in force before or after the last change of the host.
     LastChange,
     /// Recovery of an interrupted change needs the generation.
     Transaction,
@@ -87,7 +88,7 @@ pub enum Need {
     PinnedRevision,
     /// An unfinished rollout may need the generation.
     Rollout,
-    /// The generation is one of the newest, which are kept.
+    /// The generation is one of the newest generations, and the request keeps this many.
     Newest,
     /// The generation is younger than the requested age.
     Young,
@@ -140,10 +141,10 @@ impl Judged {
 pub struct GcPlan {
     /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// A digest of the set of generations to drop. If the set changes after the user approved it, the host
-    /// refuses to drop any.
+    /// A digest of the set of generations to drop. If this set changes after the user approved it, the host
+    /// refuses to drop any generation.
     pub fingerprint: String,
-    /// The time from which the ages of generations are computed, in seconds since 1970-01-01 UTC.
+    /// The time at which the ages of the generations were computed, in seconds since 1970-01-01 UTC.
     pub at: u64,
     /// All generations of the host, oldest first.
     pub generations: Vec<Judged>,
@@ -175,7 +176,7 @@ pub struct GcReport {
     /// Free and total space of the filesystem of the Nix store, after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
-    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how the host was repaired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
     /// The problem that occurred, if any.

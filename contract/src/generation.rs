@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Generation {
     /// The number of the generation, starting at 1.
     pub number: u64,
-    /// The store path of its closure.
+    /// The store path of the closure of the generation.
     pub closure: String,
 }
 
@@ -28,7 +28,7 @@ pub struct GenerationInfo {
 }
 
 /// The creator and the source revision of a generation. Both are `None` if an older `NixFleet` made the
-/// generation, since that version did not record them.
+/// generation, since older versions did not record them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Made {

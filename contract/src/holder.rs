@@ -25,14 +25,14 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Adds the revision of the flake that the run applies to the record.
+    /// Sets the revision of the flake that the run applies.
     #[must_use]
     pub fn of_revision(mut self, revision: Option<String>) -> Self {
         self.revision = revision;
         self
     }
 
-    /// Adds the id of the run to the record.
+    /// Sets the id of the run.
     #[must_use]
     pub fn of_run(mut self, run: RunId) -> Self {
         self.run = Some(run);

@@ -15,7 +15,7 @@ use crate::values::ManagedPath;
 /// Directories that contain configuration files of sshd, sudo, PAM and systemd. These files are small.
 pub const ROOMS: [&str; 5] =
     ["/etc/ssh", "/etc/sudoers.d", "/etc/pam.d", "/etc/security", "/etc/systemd/system"];
-/// Files outside of [`ROOMS`] that belong to the configuration of the same tools.
+/// Files outside of [`ROOMS`] that belong to the configuration of sshd, sudo, PAM or systemd.
 pub const FILES: [&str; 1] = ["/etc/sudoers"];
 /// Maximum size of one file whose content is sent to the host for a plan, in bytes.
 pub const EACH: u64 = 1024 * 1024;
@@ -23,11 +23,11 @@ pub const EACH: u64 = 1024 * 1024;
 /// and other configuration files of a host are far smaller in total.
 pub const ALL: u64 = 16 * 1024 * 1024;
 /// Maximum number of file contents that are sent to the host for one plan. The number is limited because the
-/// command line that receives the contents lists the length of each.
+/// activator's command line lists the length of each content.
 pub const COUNT: usize = 4096;
 
 /// Total time limit for the host's own tools when they check a plan. The limit is short because a person
-/// waits for the plan. It does not include the `validate` commands, which have their own limit.
+/// waits for the plan. It does not include the `validate` commands, since each of them has its own limit.
 pub const TOOLS: Duration = Duration::from_secs(60);
 /// Time limit for the `validate` command of one file.
 pub const COMMAND: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// Returns the files of a manifest that a tool on the host checks when the files change. `user` is the user
+/// Returns the files of a manifest that a tool on the host must check if the files change. `user` is the user
 /// who logs in to the host. The file that contains the SSH keys of this user is included.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {

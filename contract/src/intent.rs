@@ -1,9 +1,9 @@
 //! The compiled intent of one host, which a backend passes to the builder of the host closure.
 //!
 //! The builder checks the intent and turns it into a [`crate::manifest::Manifest`]. Nothing is flattened yet:
-//! a unit still has its text and drop-ins, and a file still has its inline text. Strings are deliberately
-//! unchecked, so that the builder can report all mistakes at once, whereas a parser would stop at the first
-//! one.
+//! a unit still has its text and drop-ins, and a file still has its inline text. Strings are deliberately not
+//! checked when the intent is parsed: a parser would stop at the first mistake, but the builder can report
+//! all mistakes at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub struct Intent {
     pub schema: u32,
     /// The name of the host.
     pub host: String,
-    /// The base that the intent was compiled for. The builder accepts only `ubuntu`.
+    /// The base (the operating system) that the intent was compiled for. The builder accepts only `ubuntu`.
     pub base: String,
     /// The Nix system of the host.
     pub system: String,
@@ -50,8 +50,8 @@ pub struct Intent {
     /// Health checks.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
-    /// Maximum size in bytes of a file owned by a user other than root. A larger file is neither read nor
-    /// backed up.
+    /// Maximum size, in bytes, of a file that a user other than root owns. A larger file of such a user is
+    /// neither read nor backed up.
     #[serde(default)]
     pub max_file_size: Option<u64>,
 }
@@ -60,7 +60,7 @@ pub struct Intent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Group {
-    /// Name.
+    /// The name of the group.
     pub name: String,
     /// Numeric id; chosen by the host if `None`.
     pub gid: Option<u32>,
@@ -70,7 +70,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name.
+    /// The name of the user.
     pub name: String,
     /// Numeric id; chosen by the host if `None`.
     pub uid: Option<u32>,
@@ -84,11 +84,11 @@ pub struct User {
     pub create_home: bool,
     /// Login shell.
     pub shell: String,
-    /// Whether to take the id from the range for system users.
+    /// Whether the host takes the numeric id from the range for system users.
     pub system: bool,
     /// The comment field of the account.
     pub description: String,
-    /// Fields that no module sets. They contain the values that a new account gets.
+    /// The fields that no module sets. These fields contain the values that a new account gets.
     #[serde(default)]
     pub unstated: BTreeSet<UserField>,
 }
@@ -99,7 +99,7 @@ pub struct User {
 pub struct Directory {
     /// Absolute path.
     pub path: String,
-    /// Octal permission bits, such as `0755`.
+    /// The permission bits in octal, such as `0755`.
     pub mode: String,
     /// Name of the owner.
     pub owner: String,
@@ -216,7 +216,7 @@ pub struct DropIn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HealthCheck {
-    /// Name.
+    /// The name of the health check.
     pub name: String,
     /// A unit that must be active.
     pub unit: Option<String>,
@@ -254,9 +254,9 @@ pub struct HttpCheck {
     pub request_headers: BTreeMap<String, String>,
     /// The expected status code; any code from 200 to 299 if `None`.
     pub status: Option<u16>,
-    /// Text that the body must contain.
+    /// A text that the body of the response must contain.
     pub body_contains: Option<String>,
-    /// A regular expression that must match part of the body.
+    /// A regular expression that must match a part of the body of the response.
     pub body_matches: Option<String>,
     /// Response headers that must be present, each with a text that the value of the header must contain.
     pub response_headers: BTreeMap<String, String>,

@@ -1,12 +1,12 @@
-//! The documents that Nix, the command line and the hosts exchange. Each document is a versioned JSON type,
-//! so that all sides compile against one definition. The crate is pure data: it makes no system calls, reads
-//! no clock and parses no arguments.
+//! The documents that Nix, the command line and the hosts exchange. Each document is a versioned JSON type
+//! with a single definition in this crate. The crate is pure data: it makes no system calls, reads no clock
+//! and parses no arguments.
 //!
 //! - [`fleet`]: the inventory as `nixfleet.fleet` evaluates it
 //! - [`policy`]: rollout policies, which decide in what order and how fast hosts change
 //! - [`notification`]: recipients of rollout notifications
 //! - [`intent`]: the input that a backend passes to the builder of a host closure
-//! - [`manifest`]: the output of the builder, which a host converges to
+//! - [`manifest`]: the output of the builder: everything that a host should have
 //! - [`inspected`]: files that tools on the host check before a change
 //! - [`health`]: health checks and their results
 //! - [`plan`]: the changes that an apply would make on a host, step by step

@@ -28,7 +28,8 @@ pub struct Connection {
 
 impl Login {
     /// Reads the values of `SUDO_USER` and `SSH_CONNECTION`, which sudo and sshd set. Returns `None` if
-    /// neither is set: then nobody is logged in from elsewhere, so there is no remote access to preserve.
+    /// neither variable is set: nobody has logged in from another machine, so there is no remote access to
+    /// preserve.
     #[must_use]
     pub fn of(user: Option<&str>, connection: Option<&str>) -> Option<Self> {
         let connection = connection.and_then(Connection::parse);
@@ -49,7 +50,7 @@ impl Connection {
     }
 }
 
-/// Parses an IP address and ignores its zone.
+/// Parses an IP address and ignores its zone, such as `%eth0`.
 fn address(text: &str) -> Option<IpAddr> {
     text.split('%').next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The manifest that a host converges to, stored as `manifest.json` in its closure.
+//! The manifest: everything that a host should have, stored as `manifest.json` in the closure of the host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::health::Check;
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, UnitName};
 
-/// Everything that a host should have, in flattened form: units are entries below `/etc/systemd/system`, and
-/// enabling a unit adds links.
+/// Everything that a host should have, in flattened form: the files of a unit are entries below
+/// `/etc/systemd/system`, and an enabled unit has links as further entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
@@ -37,8 +37,8 @@ pub struct Manifest {
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
-    /// Maximum size in bytes of a file owned by a user other than root; 64 MiB if `None`. A larger file is
-    /// neither read nor backed up.
+    /// Maximum size, in bytes, of a file that a user other than root owns; 64 MiB if `None`. A larger file of
+    /// such a user is neither read nor backed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
 }
@@ -58,8 +58,8 @@ impl Manifest {
         let invalid = |error: serde_json::Error| {
             Problem::new(Code::InvalidManifest, "the manifest cannot be read").because(error)
         };
-        // The manifest is parsed in one pass, since it may be large. Only if this fails is it parsed again,
-        // to find its schema.
+        // The manifest is parsed in one pass, since it may be large. If parsing fails, the manifest is parsed
+        // again, to find its schema.
         let manifest = serde_json::from_slice::<Self>(bytes);
         let schema = match &manifest {
             Ok(manifest) => manifest.schema,
@@ -76,8 +76,8 @@ impl Manifest {
         manifest.map_err(invalid)
     }
 
-    /// Returns whether users other than the owner and the group cannot read a file with this access, either
-    /// because of its own mode or because of the mode of a directory above it.
+    /// Returns whether a file with this access is private: users other than the owner and the group cannot
+    /// read it, because of the mode of the file or of a directory above it.
     #[must_use]
     pub fn is_private(&self, path: &ManagedPath, access: &Access) -> bool {
         let is_closed = |above: ManagedPath| match self.entries.get(&above) {
@@ -87,8 +87,8 @@ impl Manifest {
         access.is_private() || path.ancestors().any(is_closed)
     }
 
-    /// Returns the paths at which a file, link or directory should exist. Their parent directories must exist
-    /// too.
+    /// Returns the paths at which a file, link or directory should exist. The parent directories of these
+    /// paths are needed too.
     pub fn standing_paths(&self) -> impl Iterator<Item = &ManagedPath> {
         self.entries.iter().filter(|(_, entry)| !matches!(entry, Entry::Absent(_))).map(|(path, _)| path)
     }
@@ -110,7 +110,7 @@ pub struct Package {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Group {
-    /// Name.
+    /// The name of the group.
     pub name: AccountName,
     /// Numeric id; chosen by the host if `None`.
     pub gid: Option<u32>,
@@ -120,14 +120,14 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
-    /// Name, which may be any name of an existing account. If the account does not exist yet, it is created
-    /// only if the name is an [`AccountName`].
+    /// The name of the user. An existing account may have any name. A new account is created only if the name
+    /// is an [`AccountName`].
     pub name: Owner,
     /// Numeric id; chosen by the host if `None`.
     pub uid: Option<u32>,
-    /// Primary group, which exists or is created before the user.
+    /// The primary group. It exists already, or is created before the user.
     pub group: Owner,
-    /// Supplementary groups. Memberships in other groups are not changed.
+    /// The supplementary groups. Memberships in groups that are not listed here are not changed.
     pub extra_groups: Vec<Owner>,
     /// Home directory.
     pub home: AbsPath,
@@ -135,11 +135,11 @@ pub struct User {
     pub create_home: bool,
     /// Login shell.
     pub shell: AbsPath,
-    /// Whether to take the id from the range for system users.
+    /// Whether the host takes the numeric id from the range for system users.
     pub system: bool,
     /// The comment field of the account.
     pub description: String,
-    /// Fields that no module sets. An existing account keeps its own values of these fields.
+    /// The fields that no module sets. An existing account keeps its own values of these fields.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
@@ -166,7 +166,7 @@ pub enum UserField {
     Shell,
     /// Whether the account is a system account.
     System,
-    /// The comment field.
+    /// The comment field of the account.
     Description,
 }
 
@@ -324,7 +324,7 @@ pub struct Access {
     /// Name of the group.
     pub group: Owner,
     /// Whether a file on the host has an access control list in addition to its mode. NixFleet itself never
-    /// sets one.
+    /// sets such a list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub list: bool,
 }
@@ -372,7 +372,7 @@ pub struct FileEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload_units: Vec<UnitName>,
     /// A command to run after the file has changed: the absolute path of a program, followed by its
-    /// arguments. Empty if there is none.
+    /// arguments. Empty if there is no command to run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
     /// A command that checks the staged file before it is installed. `%s` in the command is replaced by the
@@ -418,8 +418,7 @@ pub struct AbsentEntry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
-    /// Refuse the plan. A file, link or directory that already matches the manifest exactly is accepted,
-    /// however.
+    /// Refuse the plan, unless the existing file, link or directory already matches the manifest exactly.
     #[default]
     Fail,
     /// Back up the existing file, link or directory, and replace it. When management of the path ends, the
@@ -439,8 +438,8 @@ pub struct Unit {
     /// The links that the `[Install]` section defines; empty if the unit is not enabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ManagedPath>,
-    /// For a template with `DefaultInstance=`, the instance that it names. The links make systemd start this
-    /// instance.
+    /// For a template with `DefaultInstance=`, the instance that this setting names. The links in `links`
+    /// make systemd start this instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<UnitName>,
     /// Whether the unit is enabled; `None` for a unit of the distribution.
@@ -467,10 +466,10 @@ pub struct Unit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handling {
-    /// `RefuseManualStart=`, if set.
+    /// The value of `RefuseManualStart=`, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_start: Option<bool>,
-    /// `RefuseManualStop=`, if set.
+    /// The value of `RefuseManualStop=`, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses_stop: Option<bool>,
     /// Whether the unit is of `Type=oneshot`, so that it exits when its work is done.
@@ -479,14 +478,14 @@ pub struct Handling {
     /// Whether the unit defines how it is reloaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reloads: bool,
-    /// For a socket that starts a single service, this service. systemd starts the socket only while the
-    /// service is stopped.
+    /// For a socket that starts a single service, the name of the service. systemd starts the socket only
+    /// while the service is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activates: Option<UnitName>,
-    /// `User=` of a service, if its value is a name that must exist on the host.
+    /// The value of `User=` of a service, if the value is the name of a user that must exist on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// `Group=` of a service, if its value is a name that must exist on the host.
+    /// The value of `Group=` of a service, if the value is the name of a group that must exist on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
@@ -497,7 +496,7 @@ impl Handling {
     }
 }
 
-/// The directory for the administrator's unit files, see systemd.unit(5).
+/// The directory for the unit files of the administrator, see systemd.unit(5).
 pub const UNITS: &str = "/etc/systemd/system/";
 
 impl Unit {

@@ -1,5 +1,5 @@
-//! Recipients of rollout notifications. The inventory contains no secrets: it names a file or an environment
-//! variable on the operator's machine that contains the secret.
+//! Recipients of rollout notifications. The inventory contains no secrets: it only names the files and
+//! environment variables on the operator's machine that contain them.
 
 use serde::{Deserialize, Serialize};
 

@@ -13,18 +13,18 @@ pub enum Outcome {
     Ok,
     /// Nothing had to change.
     Unchanged,
-    /// The host changed, but something is left undone. A reason code says what, and whether that counts as a
-    /// failure.
+    /// The host changed, but a part of it is not as declared. The reason code tells why, and determines
+    /// whether the host counts as failed.
     Partial,
     /// Nothing changed, because the host waits for a window, for its turn or for a reboot.
     Deferred,
-    /// The change was refused before anything was touched.
+    /// The change was refused before anything on the host was changed.
     Blocked,
     /// The host was skipped on purpose.
     Skipped,
-    /// Something went wrong and could not be undone, or the state of the host is unknown.
+    /// The operation failed and was not undone, or the state of the host is unknown.
     Failed,
-    /// Something went wrong, and the host was restored to its previous state.
+    /// The operation failed, and the host was restored to its previous state.
     RolledBack,
     /// The host did not answer.
     Unreachable,

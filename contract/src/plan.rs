@@ -1,4 +1,5 @@
-//! The plan of an apply: the changes that it would make on a host, step by step, in order of execution.
+//! The plan of an apply: the changes that the apply would make on a host, step by step, in order of
+//! execution.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// A digest of the manifest, the recorded state and the steps. An apply refuses if it computes another
-    /// fingerprint.
+    /// A digest of the manifest, the recorded state and the steps. An apply refuses the plan if it computes
+    /// another fingerprint.
     pub fingerprint: String,
     /// The generation in force, if any.
     pub current: Option<Generation>,
@@ -32,7 +33,7 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse the plan and change nothing.
     pub problems: Vec<Problem>,
-    /// Differences at paths that the operator excluded with `--force PATH`, which an apply would leave
+    /// Differences at paths that the operator excluded with `--force PATH`. An apply would leave these paths
     /// unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "leftOut")]
     pub excluded: Vec<Warning>,
@@ -60,8 +61,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Removes the content of every file that some users on the host cannot read before the change or cannot
-    /// read after it.
+    /// Removes the contents of private files. A file is private if some users on the host cannot read it
+    /// before or after the change.
     pub fn hide_private(&mut self) {
         for step in &mut self.steps {
             let (mut before, mut after) = step.views_mut();
@@ -85,7 +86,8 @@ pub struct PackageChanges {
     pub added: Vec<Package>,
     /// Packages that are only in the old profile.
     pub removed: Vec<Package>,
-    /// Packages that are in both profiles with different store paths, as pairs of old and new.
+    /// Packages that are in both profiles with different store paths, each as a pair of the old and the new
+    /// package.
     pub changed: Vec<(Package, Package)>,
 }
 

@@ -13,29 +13,30 @@ use crate::values::word;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
-    /// The cumulative number of hosts after each wave. The last wave contains all remaining hosts.
+    /// For each wave, the number of hosts in this wave and all earlier waves together. The last wave contains
+    /// all remaining hosts.
     pub waves: Vec<Amount>,
     /// The hosts that change first, in a separate wave.
     pub canary: Canary,
-    /// How long a wave that changed something is watched before the next wave starts, in seconds.
+    /// How long the changed hosts of a wave are watched before the next wave starts, in seconds.
     pub soak: u64,
     /// Maximum number of hosts that change at once.
     pub max_parallel: NonZeroUsize,
     /// The number of failed hosts that a rollout tolerates.
     pub max_failures: Amount,
-    /// The order of hosts, as far as no other rule decides it.
+    /// The order of hosts for which no other rule sets an order.
     pub order: Order,
     /// The reaction if more hosts fail than [`Policy::max_failures`] allows.
     pub on_failure: OnFailure,
-    /// The dimension of tags over which each wave is spread evenly, such as `rack` for the tags `rack:a` and
-    /// `rack:b`.
+    /// A dimension of tags, such as `rack` for the tags `rack:a` and `rack:b`. The hosts with each of these
+    /// tags are spread evenly over the waves.
     pub spread: Option<String>,
     /// The treatment of a host that does not answer.
     pub unreachable: Unreachable,
 }
 
-/// A rollout policy in which options may be unset. [`Policy::with`] applies the options that are set to
-/// another policy.
+/// A rollout policy in which options may be unset. [`Policy::with`] replaces the values in another policy
+/// with the options that are set here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyOptions {
@@ -81,7 +82,7 @@ impl Policy {
         }
     }
 
-    /// Returns this policy, changed to the values of all options that are set in `options`.
+    /// Returns this policy with the values of `options` in place of its own, for all options that are set.
     #[must_use]
     pub fn with(self, options: PolicyOptions) -> Self {
         Self {
@@ -199,7 +200,7 @@ pub enum Canary {
 pub enum Order {
     /// Alphabetical order of names, in which numbers are compared by value.
     Name,
-    /// A random order that is the same in each rollout.
+    /// An order that looks random but is the same in each rollout.
     Shuffled,
 }
 
@@ -210,7 +211,7 @@ pub enum Order {
 pub enum OnFailure {
     /// No further host is started. Hosts that have changed stay changed.
     Pause,
-    /// The changed hosts of the wave are rolled back, and no further host is started.
+    /// The changed hosts of the current wave are rolled back, and no further host is started.
     RollbackWave,
     /// All changed hosts are rolled back, and no further host is started.
     RollbackAll,

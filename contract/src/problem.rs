@@ -14,13 +14,13 @@ pub enum Code {
     /// No flake was found, or the flake has no `nixfleet` output.
     #[serde(rename = "NF-102")]
     NoFleet,
-    /// A selector names an unknown host, tag, role or base, or selects nothing.
+    /// A selector names an unknown host, tag, role or base, or selects no host.
     #[serde(rename = "NF-103")]
     Selection,
     /// The rollout is unknown, or nothing is left to do in it.
     #[serde(rename = "NF-104")]
     NoRollout,
-    /// The history cannot be used, or has no record of the requested item.
+    /// The history cannot be used, or has no record of the requested command.
     #[serde(rename = "NF-105")]
     History,
     /// Nix could not evaluate the flake.

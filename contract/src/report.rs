@@ -37,20 +37,21 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The problem that occurred, if any.
     pub problem: Option<Problem>,
-    /// A description of what an interrupted earlier run left on the host, and of how it was recovered.
+    /// A description of what an interrupted earlier run left on the host, and of how the host was repaired.
     pub recovered: Option<String>,
     /// Results of the health checks of the generation, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// The names of the health checks that run on the operator's machine, if no confirmation delivered their
-    /// results to the host.
+    /// The names of the health checks that run on the operator's machine, if the host received no
+    /// confirmation with the results of these checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_to_others: Vec<CheckName>,
     /// How long the change took on the host, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// The document that the activator prints if it cannot start. It takes the place of the requested document.
+/// The document that the activator prints if it cannot start. The activator prints it instead of the
+/// requested document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {

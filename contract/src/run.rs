@@ -21,7 +21,7 @@ pub struct Notice {
     pub news: News,
 }
 
-/// The content of a notice: the kind of event that the run is waiting for.
+/// The content of a notice: what the run is waiting for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum News {
@@ -62,7 +62,7 @@ impl Notice {
 pub struct Confirmation {
     /// The schema version, always [`SCHEMA`].
     pub schema: u32,
-    /// Results of the health checks that do not run on the host.
+    /// The results of the health checks that run on the operator's machine.
     #[serde(default)]
     pub health_checks: Vec<CheckResult>,
     /// The reason why some health checks have no result; `None` if each has a result.
@@ -90,7 +90,7 @@ impl Confirmation {
 pub struct LastRun {
     /// The schema version, always [`SCHEMA`].
     pub schema: u32,
-    /// The operator, the command and the start of the run.
+    /// The operator who started the run, the command, and the time of the start.
     pub holder: Holder,
     /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,
@@ -198,7 +198,7 @@ impl EarlierRun {
     }
 }
 
-/// Formats a duration in the largest unit of which it contains at least two, such as `3 h`.
+/// Formats a duration in the largest unit that gives a number of at least two, such as `3 h`.
 fn in_one_unit(seconds: u64) -> String {
     let unit = [(86400, "days"), (3600, "h"), (60, "min")].into_iter().find(|(unit, _)| seconds >= 2 * unit);
     let (unit, name) = unit.unwrap_or((1, "s"));

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{Invalid, checked_string};
 
-/// The id of a run: 32 hexadecimal digits. The operator's machine generates the id, so it can ask for the
-/// result of the run even after the connection broke.
+/// The id of a run: 32 hexadecimal digits. The operator's machine generates the id, so that this machine can
+/// ask for the result of the run even after the connection broke.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);

@@ -1,5 +1,5 @@
-//! Tests that Nix and Rust agree on the words, defaults and limits of options, which are in `options.json`
-//! for both languages, and on the rules for values, which each language implements. `checks/nix/values.nix`
+//! Tests that Nix and Rust agree. The words, defaults and limits of options are in `options.json`, which Nix
+//! and Rust both read. The rules for values are implemented once in each language; `checks/nix/values.nix`
 //! tests the rules in Nix with the same examples.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -74,8 +74,8 @@ fn defaults_and_limits_are_those_of_the_inventory() {
     assert_eq!(format!("{}/", shared["unitDirectory"].as_str().unwrap()), UNITS);
 }
 
-/// Example values of one type. Evaluation and the build accept the values in `both`, only the build accepts
-/// the values in `build`, and both refuse the values in `neither`.
+/// Example values of one type. Evaluation and the build accept the values in `both` and refuse the values in
+/// `neither`. The values in `build` are refused by evaluation and accepted by the build.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Examples {
@@ -103,7 +103,8 @@ fn accepts(kind: &str, text: &str) -> bool {
         }
         "mode" => parses::<Mode>(text),
         "owner" => parses::<Owner>(text),
-        // A path in /etc/passwd must not contain a colon. `AbsPath` allows colons; the builder refuses them.
+        // A path in /etc/passwd must not contain a colon. `AbsPath` allows colons; the builder refuses paths
+        // with a colon.
         "path" => parses::<AbsPath>(text) && hidden(text).is_none() && !text.contains(':'),
         "system" => word(Word::System),
         "tag" => word(Word::Tag),

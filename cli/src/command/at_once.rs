@@ -1,5 +1,5 @@
-//! The common part of `gc` and `backups drop`: both show what would be dropped, ask for confirmation, drop it
-//! and report the result.
+//! The common part of `gc` and `backups drop`. These subcommands show what would be dropped, ask for
+//! confirmation, drop it, and report the result.
 
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation::at_once::{AtOnce, AtOnceEnded};

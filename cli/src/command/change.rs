@@ -1,5 +1,5 @@
-//! The common part of `apply` and `rollback`: both show what would change, ask for confirmation, change the
-//! hosts and report the result.
+//! The common part of `apply` and `rollback`. These subcommands show what would change, ask for confirmation,
+//! change the hosts, and report the result.
 
 use nixfleet_operator::event::End;
 use nixfleet_operator::operation::planned_change::PlannedChange;

@@ -1,4 +1,4 @@
-//! Standard input of the program, which is forwarded to commands on hosts.
+//! Forwards the standard input of the program to commands on hosts.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read as _, Seek as _, Write as _};
@@ -25,12 +25,13 @@ pub enum Input {
     /// Input that is forwarded to a single host as it arrives. The flag is set once a host has taken the
     /// input.
     Stream(Mutex<bool>),
-    /// Input that was read to its end into a file. Each of several hosts reads the whole file.
+    /// Input that was read to its end into a file. Every host reads the whole file.
     Whole(File),
 }
 
 impl Input {
-    /// Determines the input for commands on `hosts` hosts. `is_requested` is whether `--stdin` was given.
+    /// Determines the input for commands on hosts. `is_requested` is whether `--stdin` was given, and `hosts`
+    /// is the number of hosts.
     ///
     /// # Errors
     /// There is input for several hosts although `--stdin` was not given, or the input cannot be read.
@@ -53,7 +54,7 @@ impl Input {
         }
     }
 
-    /// Returns whether standard input has data although it is not forwarded to any host.
+    /// Returns whether standard input has data, although standard input is not forwarded to any host.
     pub fn is_left(&self) -> bool {
         matches!(self, Self::None) && waits()
     }
@@ -71,8 +72,8 @@ impl CommandInput for Input {
                     return Ok(None);
                 }
                 let (reads, feeds) = io::pipe()?;
-                // The thread is not joined, since it may wait for input that never arrives. It ends with the
-                // process.
+                // The thread is not joined, since the thread may wait for input that never arrives. The
+                // thread ends with the process.
                 thread::Builder::new().spawn(move || stream(feeds.into()))?;
                 Ok(Some(OwnedFd::from(reads).into()))
             }
@@ -114,7 +115,7 @@ fn is_open() -> bool {
 }
 
 /// Returns whether a file, pipe or socket on standard input has data that can be read at once. A terminal
-/// counts as having none.
+/// counts as having no data.
 fn waits() -> bool {
     let stdin = io::stdin();
     let Ok(status) = fstat(stdin.as_fd()) else { return false };

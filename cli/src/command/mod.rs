@@ -42,7 +42,8 @@ pub struct Context {
     progress: Progress,
     /// The time at which the command started.
     began: Instant,
-    /// Whether a host counts as failed if it is deferred, or partial for a reason that is no failure.
+    /// Whether the exit code counts every deferred host and every partial host as failed. Otherwise, the exit
+    /// code counts a partial host as failed only if its reason code is a failure.
     strict: bool,
 }
 
@@ -58,7 +59,7 @@ impl Context {
         &self.progress
     }
 
-    /// Sets whether a host counts as failed if it is deferred, or partial for a reason that is no failure.
+    /// Sets whether the exit code counts every deferred host and every partial host as failed.
     #[must_use]
     pub fn failing_deferred(self, strict: bool) -> Self {
         Self { strict, ..self }
@@ -119,7 +120,7 @@ impl Context {
 pub async fn execute(command: &Command, context: &Context) -> Result<Exit, Stop> {
     match subcommand(command, context).await {
         Err(Stop::Hosts(results)) => {
-            // A closure that cannot be built is a mistake in the flake, not a failure of the host.
+            // If a closure cannot be built, the flake has a mistake; the host has not failed.
             let is_build = |result: &HostResult| {
                 result.problem.as_ref().is_some_and(|problem| problem.code == Code::Build)
             };

@@ -17,8 +17,8 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::render::{self, HOST_COLOURS, paint};
 
-/// Maximum number of events that wait to be printed. When this many wait, no more output is read from hosts
-/// until some events are printed, since events with long lines need much memory.
+/// Maximum number of events that wait to be printed. When this many events wait, no more output is read from
+/// hosts until some events are printed, since events with long lines need much memory.
 const WAITING: usize = 128;
 
 /// The warning after the first Ctrl-C.
@@ -112,7 +112,7 @@ async fn listen(mut told: Receiver<EventKind>, names: &[String], context: &Conte
     }
 }
 
-/// Prints all waiting lines at once, since the live view is redrawn after each call.
+/// Prints all waiting lines in one call of `suspend`, since the live view is redrawn after each call.
 fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     if lines.is_empty() {
         return;
@@ -127,7 +127,7 @@ fn print(lines: &mut Vec<(Stream, String)>, context: &Context) {
     });
 }
 
-/// Prints, for each exit code other than 0, the names of the hosts on which the command ended with it.
+/// Prints, for each exit code other than 0, the names of the hosts on which the command ended with this code.
 fn summary(results: &[HostResult]) {
     let mut by_code: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
     for result in results {

@@ -10,7 +10,7 @@ use nixfleet_operator::inventory::InventoryNames;
 use nixfleet_operator::rollout::Record;
 use nixfleet_operator::state::StateDir;
 
-/// Maximum number of generations, of rollouts and of commands that are offered as completions.
+/// Maximum number of generations, rollouts or commands that are offered as completions of one word.
 const OFFERED: usize = 20;
 
 /// Names that are known without evaluating the flake or connecting to a host.

@@ -10,7 +10,7 @@ pub struct CommandLine<'c> {
     pub free: usize,
     /// The flag that expects a value next, if any.
     pub flag: Option<Flag<'c>>,
-    /// Whether the cursor is after `--`. The words there are a command for hosts, and are not completed.
+    /// Whether the cursor is after `--`. The words after `--` are a command for hosts, and are not completed.
     pub is_foreign: bool,
 }
 
@@ -68,7 +68,8 @@ impl<'c> CommandLine<'c> {
 }
 
 impl<'c> Flag<'c> {
-    /// Creates the state right after a flag, before its first value; `None` if the flag takes no values.
+    /// Creates the state right after a flag, before the first value of the flag. Returns `None` if the flag
+    /// takes no values.
     fn of(arg: &'c Arg) -> Option<Self> {
         if !arg.get_action().takes_values() {
             return None;

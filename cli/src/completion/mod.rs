@@ -1,5 +1,6 @@
-//! Completions of the word that is being typed in a shell. They must be fast, so no flake is evaluated and no
-//! host is reached. Names come from records of earlier commands on this machine, and may be out of date.
+//! Completions of the word that is being typed in a shell. Completion must be fast, so it evaluates no flake
+//! and connects to no host. Names come from records of earlier commands on this machine, and may be out of
+//! date.
 
 mod candidate;
 mod engine;

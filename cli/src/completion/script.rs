@@ -1,4 +1,4 @@
-//! The completion scripts of shells, which call this program to complete a word.
+//! The completion scripts for shells. A script calls this program to complete a word.
 
 use clap_complete::Shell;
 

@@ -7,12 +7,12 @@ use nixfleet_contract::problem::Problem;
 
 use nixfleet_operator::host_result::HostResult;
 
-/// The replacement for the host's name and address in a message for several hosts.
+/// The replacement for the host's name and address in a message that several hosts share.
 const HOST: &str = "…";
 
 /// Returns the problem of a host without the host's name and address, so that hosts with the same problem
-/// have the same text. Only the messages of `ssh` for unreachable hosts contain them. If `with_help` is set,
-/// `help` is not changed, so that the command in it can be run for this host.
+/// have the same text. Only the messages of `ssh` for unreachable hosts contain this name and address. If
+/// `with_help` is set, the help text is not changed, so that the user can run the command in this text.
 pub fn problem(result: &HostResult, with_help: bool) -> Option<Problem> {
     let problem = Problem { location: None, ..result.problem.clone()? };
     if result.outcome != Outcome::Unreachable {

@@ -23,7 +23,8 @@ fn list(results: &[HostResult], zone: &TimeZone) -> String {
     format!("{text}{}", problems(results))
 }
 
-/// Formats the backups that would be dropped, and the originals that match but are kept.
+/// Formats the backups that would be dropped. Then lists the backups that match the request but stay, because
+/// NixFleet restores them when it no longer manages their paths.
 #[must_use]
 pub fn drops(results: &[HostResult]) -> String {
     going(results, &TimeZone::system())
@@ -102,7 +103,7 @@ fn row(host: &str, backup: &Backup, zone: &TimeZone) -> Vec<String> {
     ]
 }
 
-/// Formats the problems of hosts, and which interrupted changes were recovered on them.
+/// Formats the problems of hosts, and which interrupted changes were recovered on these hosts.
 fn problems(results: &[HostResult]) -> String {
     let mut text = String::new();
     for result in results {

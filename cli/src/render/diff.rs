@@ -10,12 +10,12 @@ use nixfleet_operator::text::many_lines;
 /// How many lines of a diff are shown at most. With `--verbose`, all lines are shown.
 const SHOWN: usize = 60;
 
-/// Time limit for the search for the shortest diff, after which a longer diff is accepted. Without a limit, a
-/// host could send long texts with little in common, and the search would take minutes.
+/// Time limit for the search for the shortest diff. After this time, a longer diff is accepted. Without a
+/// limit, a host could send long texts with little in common, and the search would take minutes.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Returns the lines of a unified diff, without the header that contains file names. `all` includes the lines
-/// that are otherwise cut off.
+/// Returns the lines of a unified diff, without the header that contains file names. Without `all`, only the
+/// first `SHOWN` lines are returned, followed by the number of the other lines.
 pub fn diff(before: &str, after: &str, all: bool) -> Vec<String> {
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();

@@ -1,4 +1,5 @@
-//! Tasks that a fleet makes the operator's machine do, such as running the program of a notification.
+//! Tasks that the operator's machine does because the fleet says so, such as running the program of a
+//! notification.
 
 use std::fmt::Write as _;
 

@@ -20,7 +20,7 @@ use nixfleet_operator::host_result::{BackupsView, GcView, HostResult, Ran};
 use nixfleet_operator::text::problem_text;
 
 /// Generates texts that could forge a line, control a terminal, or be invisible. No generated line starts
-/// with a space, since the checks would take the space for an indentation.
+/// with a space, since the checks would mistake the space for an indentation.
 fn hostile() -> impl Strategy<Value = String> {
     const PIECES: [&str; 24] = [
         "2 hosts: 2 ok",
@@ -51,8 +51,8 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 1..6).prop_map(|pieces| pieces.concat())
 }
 
-/// Replaces each string in a document by the next of the texts, starting again after the last. A string is
-/// left unchanged if its type does not accept the text.
+/// Replaces each string in a document by the next text of `texts`. After the last text, the first text is
+/// used again. A string is left unchanged if its type does not accept the text.
 fn forged<T: DeserializeOwned>(mut document: Value, texts: &[String]) -> T {
     let mut places = Vec::new();
     find(&document, &mut String::new(), &mut places);
@@ -76,7 +76,7 @@ fn find(value: &Value, place: &mut String, places: &mut Vec<String>) {
     find_all(value, &Value::is_string, place, places);
 }
 
-/// Collects the JSON pointers of all values in a document for which `is_such` is true.
+/// Collects the JSON pointers of all values in a document for which `is_such` returns true.
 fn find_all(value: &Value, is_such: &dyn Fn(&Value) -> bool, place: &mut String, places: &mut Vec<String>) {
     let mut enter = |key: String, value: &Value| {
         let end = place.len();
@@ -297,7 +297,8 @@ proptest! {
 
     #[test]
     fn no_plan_forges_a_line(texts in prop::collection::vec(hostile(), 1..8)) {
-        // The plan names the host as the inventory does, so the host does not control this text.
+        // The host's name is not replaced by a hostile text: it comes from the inventory, which no host
+        // controls.
         let plan = Plan { host: "web-1".to_owned(), ..forged(plan(), &texts) };
         for verbose in [false, true] {
             let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);

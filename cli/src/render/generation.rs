@@ -6,7 +6,8 @@ use nixfleet_contract::generation::GenerationInfo;
 
 use nixfleet_operator::text::one_line;
 
-/// Describes when a generation was made, who made it and from which revision, as far as this is known.
+/// Describes when a generation was made, who made it and from which revision, as far as these facts are
+/// known.
 pub fn made(info: &GenerationInfo, zone: &TimeZone) -> String {
     let when = i64::try_from(info.created).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     let when = when.map(|at| format!(" {}", at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M")));

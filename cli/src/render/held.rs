@@ -1,5 +1,5 @@
-//! Requirements that tests and fuzz targets check on the text that is shown for answers from hosts. The fuzz
-//! targets compile this file too, so it uses nothing else from this crate.
+//! The checks that tests and fuzz targets make on the text that is shown for answers from hosts. The fuzz
+//! targets also compile this file on its own, so the file uses nothing else from this crate.
 
 /// The texts with which a line may start if it is not indented: the name of the host, or fixed words of the
 /// program.
@@ -16,9 +16,9 @@ const BEGINNINGS: [&str; 10] = [
     "stays: web-1",
 ];
 
-/// Checks the text that is shown for the host `web-1`. Each line must be empty, be indented, or start with
-/// the name of the host or another text that the program always prints there. No character may be invisible
-/// or control the terminal.
+/// Checks the text that is shown for the host `web-1`. Each line must be empty, be indented, or start with a
+/// number of hosts or backups, or start with one of `BEGINNINGS`. No character may be invisible or control
+/// the terminal.
 ///
 /// # Panics
 /// Panics if the text violates one of these requirements.

@@ -24,7 +24,7 @@ pub fn entries(entries: &[CommandEntry], of_hosts: bool) -> String {
     list(entries, of_hosts, &TimeZone::system())
 }
 
-/// Formats everything that the history contains about a command. `others` are the other commands of its
+/// Formats everything that the history contains about a command. `others` are the other commands of the same
 /// rollout.
 pub fn entry(entry: &CommandEntry, others: &[CommandEntry]) -> String {
     single(entry, others, &TimeZone::system())

@@ -23,9 +23,10 @@ struct PlanGroup {
     /// The index of the first host of the group.
     first: usize,
     names: Vec<String>,
-    /// The changes of generation of these hosts, such as `3 → 4`. Equal changes in a row are listed once.
+    /// For each host, the old and the new generation, such as `3 → 4`. Consecutive equal texts are listed
+    /// once.
     generations: Vec<String>,
-    /// The directions of the changes in `generations`.
+    /// The directions in which the generations of these hosts change.
     directions: BTreeSet<Direction>,
 }
 
@@ -41,7 +42,7 @@ enum Direction {
 /// the same text are shown together.
 ///
 /// `read` returns the plan of the host with a given index. Plans are not held in memory, since thousands of
-/// them are large. Therefore, the plan of the first host of each group is read a second time.
+/// plans need much memory. Therefore, the plan of the first host of each group is read a second time.
 ///
 /// # Errors
 /// Returns the errors of `read`.
@@ -177,7 +178,7 @@ pub enum Section {
     Files,
     Commands,
     Units,
-    /// No section shows the step, since the heading shows it or other steps imply it.
+    /// The step is in no section, since the heading shows the step or other steps imply it.
     Nowhere,
 }
 

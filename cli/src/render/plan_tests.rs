@@ -362,7 +362,8 @@ fn content_that_others_may_not_read_is_told_by_size_and_digest() {
 
     "#]]
     .assert_eq(&shown(&[&plan]));
-    // A host with an older NixFleet may send the content of private files. `hide_private` removes it.
+    // A host with an older NixFleet may send the content of private files. `hide_private` removes this
+    // content.
     let mut bare = plan;
     bare.hide_private();
     assert!(!serde_json::to_string(&bare).unwrap().contains("\"text\""));

@@ -1,5 +1,5 @@
-//! The functions that print. If a reader such as `head` closes standard output early, the command continues,
-//! since it would otherwise leave hosts half changed.
+//! The functions that print. If a reader such as `head` closes standard output early, the command continues.
+//! If the command ended instead, it would leave hosts half changed.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -41,7 +41,8 @@ pub fn json<T: Serialize>(document: &T) -> serde_json::Result<()> {
     Ok(())
 }
 
-/// Returns the error that made standard output incomplete, if any. A reader that closed it early is no error.
+/// Returns the error that made standard output incomplete, if any. It is no error if a reader closed standard
+/// output early.
 pub fn lost() -> Option<&'static io::Error> {
     LOST.get()
 }

@@ -93,7 +93,8 @@ fn state(result: &HostResult) -> (Style, &str) {
     }
 }
 
-/// Returns the host name in the manifest that was last applied, if it differs from the name in the inventory.
+/// Returns the host name in the manifest that was last applied, if this name differs from the name in the
+/// inventory.
 fn other_name(result: &HostResult) -> Option<&str> {
     let name = result.status.as_ref()?.host.as_deref()?;
     (name != result.host).then_some(name)
@@ -116,8 +117,8 @@ fn drift(status: &Status) -> &[Drift] {
     if status.locked_by.is_some() { &[] } else { &status.drift }
 }
 
-/// Returns managed units that have failed, or that are not running although the host reports this as drift.
-/// Other inactive units are fine, such as the service of a timer.
+/// Returns the managed units that have failed, and the units that are not running and that the host reports
+/// as drift. Other inactive units are fine, such as the service of a timer.
 fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     let should_run = |unit: &UnitStatus| drift(status).iter().any(|drift| drift.subject == *unit.unit);
     let is_up = |unit: &UnitStatus| {

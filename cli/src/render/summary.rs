@@ -1,4 +1,4 @@
-//! The summary that a command prints of the results of all hosts.
+//! The summary of the results of all hosts, as a command prints it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,8 +13,8 @@ use super::{alike, indented, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
-/// Formats a table of the outcomes of hosts, followed by their problems in full, their backups, and the
-/// commands with which the user can find out more.
+/// Formats a table of the outcomes of hosts, followed, for each host, by its full problem, its backups, and
+/// the command that shows more about the host.
 #[must_use]
 pub fn results(results: &[HostResult]) -> String {
     let rows = results.iter().map(|result| {
@@ -70,7 +70,7 @@ fn more(results: &[&HostResult]) -> Option<String> {
     (!hosts.is_empty()).then(|| format!("more: nixfleet status --host {}", hosts.join(",")))
 }
 
-/// Describes what to do about blocked hosts. It omits hosts whose problem already explains what to do.
+/// Describes what the user can do about blocked hosts. Hosts whose problem already explains this are omitted.
 pub fn after_blocked(command: &str, results: &[HostResult]) -> String {
     let is_blocked = |result: &&HostResult| {
         let code = result.problem.as_ref().map(|problem| problem.code);

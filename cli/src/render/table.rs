@@ -8,7 +8,7 @@ use super::style::{BOLD, paint};
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    // An empty heading gets no style, since it would leave invisible characters at the end of the line.
+    // An empty heading gets no style, since a style would leave invisible characters at the end of the line.
     let styled = |word: &&str| if word.is_empty() { String::new() } else { paint(BOLD, word) };
     table.set_header(heading.iter().map(|word| Cell::new(styled(word))));
     table.add_rows(rows.into_iter().map(Row::from));

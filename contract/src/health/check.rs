@@ -37,7 +37,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// Maximum total duration of a check. No time setting of a check may be longer.
+    /// Maximum total duration of a check, and maximum value of each time setting of a check.
     pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 
     /// Reads the health checks of a manifest and ignores all its other fields.
@@ -179,10 +179,10 @@ pub struct Http {
     /// The expected status code; any code from 200 to 299 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Text that the body must contain.
+    /// A text that the body of the response must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
-    /// A regular expression that must match part of the body.
+    /// A regular expression that must match a part of the body of the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_matches: Option<Pattern>,
     /// Response headers that must be present, each with a text that the value of the header must contain.
@@ -224,7 +224,7 @@ impl Method {
     }
 }
 
-/// The place where a check runs.
+/// The machine that runs a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -236,7 +236,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// Returns the side as it is written in JSON.
+    /// Returns the word for the machine in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -16,7 +16,7 @@ pub struct CheckResult {
     pub kind: String,
     /// The machine that ran the check: the host, or the operator's machine.
     pub from: Side,
-    /// What happens to the change if the check fails.
+    /// What happens to the change if this check fails.
     pub on_failure: OnCheckFailure,
     /// Whether the last attempt succeeded.
     pub passed: bool,
@@ -67,14 +67,15 @@ pub struct Checked {
     pub at: u64,
     /// The results of the checks that run on the host, sorted by name.
     pub results: Vec<CheckResult>,
-    /// The names of the checks that run on the operator's machine, so that `results` does not include them.
+    /// The names of the checks that run on the operator's machine. The results of these checks are not in
+    /// `results`.
     #[serde(default)]
     pub elsewhere: Vec<CheckName>,
 }
 
 impl Checked {
-    /// Creates a document with the results of checks. `at` is the time at which they ran, in seconds since
-    /// 1970-01-01 UTC.
+    /// Creates a document with the results of checks. `at` is the time at which the checks ran, in seconds
+    /// since 1970-01-01 UTC.
     #[must_use]
     pub const fn at(
         at: u64,

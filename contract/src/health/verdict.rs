@@ -40,7 +40,7 @@ impl HealthVerdict {
         }
     }
 
-    /// Returns the reason code, if [`Self::outcome`] returns [`Outcome::Partial`].
+    /// Returns the reason code for [`Outcome::Partial`]; `None` if [`Self::outcome`] returns another outcome.
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         match self.worst {

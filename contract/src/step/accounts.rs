@@ -21,7 +21,8 @@ pub enum AccountStep {
     ModifyUser(ModifyUser),
     /// Restore a user to the state that the account had before NixFleet managed it.
     ReleaseUser(ReleaseUser),
-    /// Lock a user, disable its login shell, and remove it from groups. The account and its id are kept.
+    /// Lock a user, disable the login shell of the user, and remove the user from groups. The account and its
+    /// id are kept.
     DisableUser(DisableUser),
 }
 
@@ -51,8 +52,8 @@ pub struct ModifyUser {
     pub user: User,
     /// The differences, each in the form `field: old → new`.
     pub changes: Vec<String>,
-    /// Fields that the manifest does not set. They are restored to the values that they had before NixFleet
-    /// managed the account, or left unchanged.
+    /// The fields that the manifest does not set. These fields are restored to the values that they had
+    /// before NixFleet managed the account, or are left unchanged.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unstated: BTreeSet<UserField>,
 }
@@ -73,7 +74,7 @@ pub struct ReleaseUser {
 pub struct DisableUser {
     /// Name of the user.
     pub name: Owner,
-    /// The groups to remove the user from. NixFleet granted these memberships.
+    /// The groups to remove the user from. NixFleet added the user to these groups earlier.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Owner>,
 }

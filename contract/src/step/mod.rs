@@ -77,7 +77,8 @@ impl Step {
         if let Self::Account(step) = self { step.makes_account() } else { false }
     }
 
-    /// Returns the views of the path before and after the step, if the step has them.
+    /// Returns the descriptions of the file, link or directory at the path before and after the step, if the
+    /// step contains them.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         if let Self::Path(step) = self { step.views_mut() } else { (None, None) }

@@ -29,9 +29,10 @@ pub enum PathStep {
     Remove(Remove),
     /// Restore the content that was at a path before NixFleet managed it.
     Restore(Remove),
-    /// Move a directory to a backup, from a path at which nothing should exist.
+    /// Move a directory away from a path at which nothing should exist, to a backup.
     MoveAway(MoveAway),
-    /// Move a directory from its backup to the path at which it was before NixFleet managed the path.
+    /// Move a directory from its backup back to the path at which the directory was before NixFleet managed
+    /// the path.
     MoveBack(Remove),
     /// Remove a directory that NixFleet created, if the directory is empty.
     RemoveDirectory(RemoveDirectory),
@@ -62,7 +63,8 @@ pub struct CreateDirectory {
     /// The file or link that the directory replaces, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<FileView>,
-    /// [`BackupKind::Copy`] if the replaced file or link was edited by hand.
+    /// The kind of backup that is made of the replaced file or link: [`BackupKind::Copy`] if it was edited by
+    /// hand.
     #[serde(rename = "keep", default, skip_serializing_if = "BackupKind::is_nothing")]
     pub backup: BackupKind,
 }
@@ -104,7 +106,7 @@ pub struct WriteLink {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeAccess {
-    /// Path.
+    /// The path whose mode or owner changes.
     pub path: ManagedPath,
     /// Mode, owner and group before the step.
     pub before: Access,
@@ -116,9 +118,10 @@ pub struct ChangeAccess {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Own {
-    /// Path.
+    /// The path that NixFleet starts to manage.
     pub path: ManagedPath,
-    /// The kind of backup, which determines what happens to the content of the path when its management ends.
+    /// The kind of backup that is made of the content. It determines what happens at the path when NixFleet
+    /// stops managing the path.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
@@ -127,7 +130,7 @@ pub struct Own {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remove {
-    /// Path.
+    /// The path that the step changes.
     pub path: ManagedPath,
     /// The file, link or directory that is at the path before the step, if any.
     pub before: Option<FileView>,
@@ -146,8 +149,8 @@ pub struct MoveAway {
     pub before: Option<FileView>,
     /// Whether the directory is moved together with its content. If not, the directory has to be empty.
     pub with_content: bool,
-    /// The kind of backup, which determines whether the directory is restored when management of the path
-    /// ends.
+    /// The kind of backup that is made of the directory. It determines whether the directory is restored when
+    /// NixFleet stops managing the path.
     #[serde(rename = "keep")]
     pub backup: BackupKind,
 }
@@ -164,7 +167,7 @@ pub struct RemoveDirectory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
-    /// Path.
+    /// The path that NixFleet stops managing.
     pub path: ManagedPath,
     /// The reason why the path is left unchanged, for people.
     pub why: String,
@@ -188,7 +191,8 @@ impl PathStep {
         }
     }
 
-    /// Returns the views of the path before and after the step, if the step has them.
+    /// Returns the descriptions of the file, link or directory at the path before and after the step, if the
+    /// step contains them.
     #[must_use]
     pub const fn views_mut(&mut self) -> (Option<&mut FileView>, Option<&mut FileView>) {
         match self {
@@ -308,7 +312,7 @@ fn access_change(before: &Access, after: &Access) -> String {
     parts.join(", ")
 }
 
-/// Describes whether a path is a file, a link or a directory.
+/// Describes a file, link or directory, such as `a link to` and its target.
 fn thing(view: &FileView) -> String {
     match (&view.link, &view.sha256) {
         (Some(target), _) => format!("a link to {target}"),
@@ -323,13 +327,13 @@ fn thing(view: &FileView) -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackupKind {
-    /// No backup, since NixFleet owns the content and it is unchanged since the last apply.
+    /// No backup is made, since the content comes from NixFleet and is unchanged since the last apply.
     #[default]
     Nothing,
     /// A backup is made, since the content was edited by hand or adopted.
     Copy,
-    /// A backup is made, since the content was there before NixFleet managed the path. The backup is restored
-    /// when management of the path ends.
+    /// A backup is made, since the content was at the path before NixFleet managed the path. The backup is
+    /// restored when NixFleet stops managing the path.
     Original,
 }
 

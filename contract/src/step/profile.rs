@@ -1,4 +1,4 @@
-//! The step that puts a generation in force by switching the profile to it.
+//! The step that puts a generation in force by switching the profile to this generation.
 
 use serde::{Deserialize, Serialize};
 

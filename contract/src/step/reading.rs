@@ -1,4 +1,4 @@
-//! Deserialization of steps. The field `step` determines the family.
+//! Deserialization of steps. The field `step` determines the family of a step.
 
 use std::fmt;
 

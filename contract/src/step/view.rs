@@ -17,8 +17,8 @@ pub struct FileView {
     /// Target of the link; `None` if this is not a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// Whether NixFleet has never managed this file, link or directory. A change of it does not count as a
-    /// hand edit.
+    /// Whether NixFleet has never managed this file, link or directory. If so, a change of this file, link or
+    /// directory does not count as a hand edit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
     /// The content, if it is text of at most [`FileView::TEXT_LIMIT`] bytes.
@@ -31,7 +31,7 @@ pub struct FileView {
 }
 
 impl FileView {
-    /// Maximum size of a content that a plan includes, in bytes.
+    /// Maximum size, in bytes, of a file whose content a plan includes.
     pub const TEXT_LIMIT: u64 = 256 * 1024;
 
     /// Returns whether some users on the host cannot read the file. The mode is checked too, since an older

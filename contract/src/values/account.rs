@@ -56,8 +56,8 @@ impl Owner {
         Self(id.to_string())
     }
 
-    /// Returns the id if the owner is written as a number, and `None` if it is a name. The largest number is
-    /// not an id, since chown(2) interprets it as "leave unchanged".
+    /// Returns the id if the owner is written as a number, and `None` if the owner is a name. The largest
+    /// `u32` is not an id, since chown(2) interprets it as "leave unchanged".
     #[must_use]
     pub fn number(owner: &str) -> Option<u32> {
         owner.parse().ok().filter(|id| *id != u32::MAX)

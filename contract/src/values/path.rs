@@ -31,8 +31,8 @@ impl AbsPath {
     }
 }
 
-/// An absolute path that `NixFleet` may manage. It is outside the trees of Nix, of the kernel and of
-/// `NixFleet` itself.
+/// An absolute path that `NixFleet` may manage. It is outside the directory trees that belong to Nix, to the
+/// kernel or to `NixFleet` itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagedPath(String);
@@ -40,7 +40,7 @@ pub struct ManagedPath(String);
 checked_string!(ManagedPath);
 
 impl ManagedPath {
-    /// Trees in which no path may be managed.
+    /// Directory trees in which no path may be managed.
     pub const FORBIDDEN: [&str; 6] = ["/nix", "/proc", "/sys", "/dev", "/var/lib/nixfleet", "/run/nixfleet"];
 
     fn check(text: &str) -> Result<(), Invalid> {

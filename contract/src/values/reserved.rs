@@ -28,13 +28,13 @@ static LIST: LazyLock<Vec<Reserved>> =
     LazyLock::new(|| serde_json::from_str(include_str!("reserved.json")).unwrap_or_default());
 
 impl Reserved {
-    /// Returns the group that reserves a path, if any. It forbids only new declarations of the path.
+    /// Returns the group that reserves a path, if any. The group forbids only new declarations of the path.
     #[must_use]
     pub fn at(path: &str) -> Option<&'static Self> {
         LIST.iter().find(|reserved| reserved.paths.iter().any(|place| covers(place, path)))
     }
 
-    /// Returns a reserved path that is equal to `path` or below it, if any. A directory that contains a
+    /// Returns a reserved path that is equal to `path` or below `path`, if any. A directory that contains a
     /// reserved path cannot be removed.
     #[must_use]
     pub fn below(path: &str) -> Option<&'static str> {

@@ -22,7 +22,8 @@ impl Url {
         match uri.authority() {
             // Everyone can read a manifest, so a URL in it must not contain a password.
             Some(authority) if authority.as_str().contains('@') => invalid("contains a user name"),
-            // `http::Uri` returns no port if the port is invalid, and the default port would be used.
+            // `http::Uri` returns no port if the port is invalid. Without this check, the default port would
+            // be used.
             Some(authority)
                 if authority.as_str() != authority.host() && !matches!(authority.port_u16(), Some(1..)) =>
             {

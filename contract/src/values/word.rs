@@ -1,6 +1,6 @@
 //! Names in the inventory. Names are used in selectors and as arguments of commands, so none may start with a
-//! hyphen. Names are also read by people, so they must be plain ASCII: then no two names look alike, and no
-//! name is written from right to left.
+//! hyphen. Names are also read by people, so they must be plain ASCII. In plain ASCII, no two names look
+//! alike, and no name is written from right to left.
 
 use serde::{Deserialize, Deserializer};
 
@@ -12,7 +12,8 @@ use super::Invalid;
 pub enum Word {
     /// The name of a host, such as `web-1`.
     Host,
-    /// The name or address of a host for `ssh`. A leading hyphen would turn it into an option of `ssh`.
+    /// The name or address of a host for `ssh`. With a leading hyphen, `ssh` would read the name as an
+    /// option.
     Address,
     /// The user that `ssh` logs in as.
     Login,
@@ -40,7 +41,7 @@ impl Word {
             Self::Label => ("label", is_label(text)),
             Self::Tag => ("tag", text.split_once(':').map_or_else(|| is_label(text), is_value)),
         };
-        // The message escapes letters of other scripts, since they may look like ASCII letters.
+        // The message escapes letters outside of ASCII, since they may look like ASCII letters.
         if is_right {
             Ok(())
         } else {

@@ -16,8 +16,8 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::render;
 
-/// Prints the content of a backup. On a terminal, the content is printed as indented text; elsewhere, its
-/// bytes are printed unchanged.
+/// Prints the content of a backup. If standard output is a terminal, the content is printed as indented text;
+/// otherwise, its bytes are printed unchanged.
 ///
 /// # Errors
 /// The command stopped before it reached the host.
@@ -78,7 +78,7 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     Ok(None)
 }
 
-/// Prints a list of the other backups of the same path, in case the user wanted to see one of those.
+/// Prints which option shows each of the older backups of the same path.
 fn others(others: &[Backup]) {
     if others.is_empty() {
         return;

@@ -33,8 +33,8 @@ pub struct Board {
 struct Active {
     phase: Phase,
     since: Instant,
-    /// The position of this host in the order in which hosts were started. It keeps the order of the lines
-    /// stable.
+    /// The position of this host in the order in which the hosts were started. The lines are sorted by it, so
+    /// that their order is stable.
     place: usize,
 }
 
@@ -136,7 +136,8 @@ impl Board {
             lines.push(format!("… and {} more", hosts.len() - shown));
         }
         lines.push(format!("{alive}{}", self.whole(now, room)));
-        // Some terminals start a new line after a line that fills the last column.
+        // The last column stays empty, since some terminals start a new line after a line that fills the last
+        // column.
         let width = room.width.saturating_sub(1);
         lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
     }

@@ -11,7 +11,7 @@ use super::board::{Board, Room};
 use super::screen::Screen;
 use nixfleet_operator::event::EventKind;
 
-/// The interval between two redraws.
+/// The interval at which the live view is redrawn even if no event occurs.
 const TICK: Duration = Duration::from_millis(120);
 /// Maximum number of redraws per second.
 const FRAMES_A_SECOND: u8 = 20;
@@ -73,7 +73,7 @@ impl Live {
             let turn = usize::try_from(state.elapsed().as_millis() / TICK.as_millis()).unwrap_or(0);
             let board = board.lock().unwrap_or_else(PoisonError::into_inner);
             let lines = board.lines(Instant::now(), room(), FRAMES[turn % FRAMES.len()]);
-            // The callback cannot return an error.
+            // A write error is ignored, since this callback cannot return an error.
             let _ = to.write_str(&lines.join("\n"));
         };
         let style =

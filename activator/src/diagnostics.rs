@@ -32,7 +32,7 @@ pub fn begin() {
     }
 }
 
-/// Whether a stream is the one that systemd names in `JOURNAL_STREAM`, as `DEVICE:INODE`.
+/// Whether systemd names this stream in `JOURNAL_STREAM`, as `DEVICE:INODE`.
 fn is_journal(named: Option<&str>, stream: impl AsFd) -> bool {
     named.is_some_and(|named| {
         fstat(stream).is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))

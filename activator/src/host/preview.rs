@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
 
-/// The directory on which the tmpfs for the copies is mounted. It exists on every host, so that a plan need
-/// not create one. The shared memory that programs store there is irrelevant to tools that check files.
+/// The directory on which the tmpfs for the copies is mounted. The directory exists on every host, so a plan
+/// need not create it. The mount hides the shared memory that programs store there, but tools that check
+/// files do not need this memory.
 const MEMORY: &str = "/dev/shm";
 /// The maximum numbers of entries and bytes in the copy of one directory. They are far above what such
 /// directories contain, and too low to exhaust the memory of a host.
@@ -52,7 +53,7 @@ pub enum PathChange {
         /// The new owner, group and mode.
         access: Ids,
     },
-    /// A copy of another path with all its metadata, such as a backup.
+    /// A copy of another path, such as a backup, with all metadata of that path.
     Restored {
         /// The path to copy.
         from: PathBuf,
@@ -172,7 +173,7 @@ impl Layer {
         Ok(path)
     }
 
-    /// Mounts a file over another one.
+    /// Mounts the file `copy` over the file `over`.
     ///
     /// # Errors
     /// Fails with the kernel's error.

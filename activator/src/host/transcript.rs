@@ -79,7 +79,7 @@ impl Transcript {
             clear(host, &directory)?;
             disk::open(CWD, &self.lines, Opening::New).map(drop)
         };
-        // An existing directory may have been created by another user.
+        // Check an existing directory, since another user may have created it.
         host.is_of_root_alone(DIRECTORY)?;
         begin().map_err(|error| host_file("start the transcript of a run in", DIRECTORY, &error))
     }
@@ -194,7 +194,7 @@ impl Transcript {
 fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        // The run that owns the file may be removing it at this moment.
+        // Skip a file without metadata: the run that owns the file may just have removed it.
         let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
         let age = clock::now().duration_since(modified).unwrap_or_default();
         if age <= KEPT {

@@ -1,8 +1,9 @@
 //! Drops backups while holding the lock of the host.
 //!
-//! Backups that nothing refers to are removed first, one by one. For originals that would be put back when
-//! management ends, the reference is removed from the state first, and only then the original itself. So each
-//! original that the state names exists, even if the run is interrupted at any point.
+//! Backups that nothing refers to are removed first, one by one. Then follow the originals, which would be
+//! put back when NixFleet stops managing their paths. The originals are removed from the state before they
+//! are removed from the disk. So each original that the state names exists, even if the run is interrupted at
+//! any point.
 
 use std::fs;
 use std::io;

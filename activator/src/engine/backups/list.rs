@@ -89,8 +89,8 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
 }
 
 /// Whether this is a directory that only root can change. A directory of another user may have been moved
-/// into the backups while a process was in it, and this process can still replace its content. So such a
-/// directory counts as one backup, and its content is not listed.
+/// into the backups while a process of that user was working in the directory, and that process can still
+/// replace the content. So such a directory counts as one backup, and its content is not listed.
 pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
     metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }

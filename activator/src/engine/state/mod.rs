@@ -87,7 +87,8 @@ pub struct Owned {
     /// The path as the last transaction left it.
     #[serde(flatten)]
     pub thing: Thing,
-    /// The state of the path before NixFleet managed it, which decides what happens when management ends.
+    /// The state of the path before NixFleet managed it. This decides what happens when NixFleet stops
+    /// managing the path.
     #[serde(skip_serializing_if = "Origin::is_created")]
     pub origin: Origin,
     /// Units to restart when the path is removed.
@@ -169,22 +170,26 @@ pub struct FileStat {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "was")]
 pub enum Origin {
-    /// Nothing was at the path, or its content was adopted. The path is removed when management ends.
+    /// Nothing was at the path, or its content was adopted. When NixFleet stops managing the path, the path
+    /// is removed.
     #[default]
     Created,
-    /// The previous file or link was backed up. It is put back when management ends.
+    /// The previous file or link was backed up. When NixFleet stops managing the path, the backup is put
+    /// back.
     Original {
-        /// The path of its backup.
+        /// The path of the backup.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory was moved away with its content. It is moved back when management ends.
+    /// A directory was moved away with its content. When NixFleet stops managing the path, the directory is
+    /// moved back.
     Moved {
-        /// The path that it was moved to.
+        /// The path that the directory was moved to.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory existed. It gets back its mode and owner when management ends, and is not removed.
+    /// A directory existed. When NixFleet stops managing the path, the directory gets back its mode and
+    /// owner, and is not removed.
     Existed {
         /// The former mode, owner and group of the directory.
         access: Access,
@@ -221,7 +226,7 @@ pub struct OwnedUser {
     /// The former value of each field that the manifest states, if NixFleet did not create the account.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<UserField, PreviousField>,
-    /// The restriction of the account before it was disabled.
+    /// The restriction that the account had before NixFleet disabled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
     /// The id of the account, if NixFleet created it and the id is known.
@@ -258,7 +263,7 @@ impl State {
     }
 
     /// Forgets users whose account was replaced by another account with the same name. From then on, NixFleet
-    /// treats the new account as one that it did not create.
+    /// treats the new account as an account that NixFleet did not create.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {
         self.users.retain(|name, owned| {
             let now = accounts.users.get(&**name).map(|account| account.uid);

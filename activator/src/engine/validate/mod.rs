@@ -69,9 +69,9 @@ pub struct PreviewResult {
     refused: Vec<Problem>,
 }
 
-/// Validates a plan that will be applied. The validation commands of files are not included, since they run
-/// after the new content has been staged. `login` is the user who must still be able to log in after the
-/// change, if any.
+/// Validates a plan that will be applied. The validation commands of files are not included, since these
+/// commands run after the new content has been staged. `login` is the user who must still be able to log in
+/// after the change, if any.
 #[must_use]
 pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
     // The tools inspect the running machine, so they cannot validate a host that is only a directory tree.

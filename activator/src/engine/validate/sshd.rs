@@ -51,7 +51,7 @@ impl Settings {
         value.filter(|value| !value.is_empty() && *value != "none")
     }
 
-    /// Returns the settings that prevent a user with a key from logging in, each in the form `setting:
+    /// Returns the settings that prevent a user with a key from logging in. Each has the form `setting:
     /// reason`.
     #[must_use]
     pub fn obstacles(&self, login: &Login, connection: Connection, accounts: &Accounts) -> Vec<String> {
@@ -105,7 +105,8 @@ impl Settings {
             found.push(format!("sshd, AllowUsers: the list does not contain {user}"));
         }
         if groups.is_empty() {
-            // The user is known only to a directory service, and so are the groups of the user.
+            // Only a directory service knows the user, and the groups of the user. So the lists of groups
+            // cannot be checked.
             return found;
         }
         if self.words("denygroups").any(group_is) {

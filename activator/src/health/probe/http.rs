@@ -35,8 +35,8 @@ pub struct HttpAnswer {
 /// Sends the request and checks the response. No proxy is used.
 ///
 /// # Errors
-/// Fails if there is no response, or if the response differs from the expected one. The error tells why or
-/// how.
+/// Fails if there is no response, or if the response differs from the expected one. The error says why there
+/// is no response, or how the response differs.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     let ask = || {
         let names = Names { from: from.clone() };

@@ -70,8 +70,8 @@ impl AccountChange {
     }
 }
 
-/// Returns an expiry date for usermod(8), which accepts a date, or the number of days since 1970-01-01 as in
-/// shadow(5).
+/// Converts an expiry date of shadow(5), in days since 1970-01-01, to the same date for usermod(8). Anything
+/// else becomes empty, which means that the account never expires.
 fn expiry(days: &str) -> String {
     if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
 }

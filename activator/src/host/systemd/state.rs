@@ -50,7 +50,7 @@ pub struct UnitState {
     /// The user that a service runs as, or empty for root.
     #[serde(default)]
     pub user: String,
-    /// The primary name of the unit, if it was queried by an alias.
+    /// The primary name of the unit, if the unit was queried by an alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<UnitName>,
     /// Actions that systemd refuses to perform on request.
@@ -165,8 +165,8 @@ impl Systemd {
     }
 }
 
-/// Parses the output of `systemctl show`. The blocks of plain units are in the order of the query. The blocks
-/// of template instances follow.
+/// Parses the output of `systemctl show`. `plain`: the queried units that are not templates. The blocks of
+/// these units come first, in the same order. The blocks of template instances follow.
 fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (UnitName, UnitState)> + 'a {
     blocks(text).enumerate().filter_map(|(index, block)| {
         let id = block.get("Id").parse::<UnitName>().ok();

@@ -59,7 +59,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Returns the latest of the times until which units must stay up, or `None` if it has passed.
+    /// Returns the latest of the times until which units must stay up, or `None` if that time has passed.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.units.values().max().copied().filter(|due| *due > Instant::now())

@@ -123,8 +123,8 @@ mod tests {
             let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
             WalkRefusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
         };
-        // In this order: the disk is full, the disk fails, the data is corrupted (on ext4 and XFS, then two
-        // errors of other filesystems), the filesystem was shut down.
+        // The errors mean, in this order: the disk is full, the disk fails, the data is corrupted (on ext4
+        // and XFS, then two errors of other filesystems), the filesystem was shut down.
         for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
             assert!(!is_others(&errno.into(), false), "{errno}");
         }

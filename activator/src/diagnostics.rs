@@ -1,7 +1,8 @@
 //! Writes each event of the `tracing` library as a line to standard error, for diagnosis.
 //!
 //! If standard error is the systemd journal, each line carries its priority. Otherwise, nothing is written
-//! unless `NIXFLEET_LOG` names a level, because the operator's machine reads standard error too.
+//! unless `NIXFLEET_LOG` names a level, because the operator's machine reads the standard error of the
+//! activator.
 
 use std::env;
 use std::fmt::{self, Debug, Write as _};

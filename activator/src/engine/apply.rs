@@ -184,7 +184,8 @@ fn run(
     })
 }
 
-/// Reports on a host that needs no change. Its health checks run, but a failed check causes no undo.
+/// Reports on a host that needs no change. The health checks of the host run, but a failed check causes no
+/// undo.
 fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
     let verdict = HealthVerdict::on(&report.health_checks);
@@ -201,7 +202,7 @@ fn report_excluded(excluded: &[Warning], report: &mut Report) {
     }
 }
 
-/// Returns the first problem. Its help text tells how many more there are.
+/// Returns the first problem. The help text of this problem tells how many more problems there are.
 fn first_of(problems: &[Problem]) -> Option<Problem> {
     let (first, more) = problems.split_first()?;
     if more.is_empty() {

@@ -132,7 +132,8 @@ fn a_record_that_is_no_file_stops_everything() {
     }
 }
 
-/// Changes of another user between staging and the swap, as pairs of a description and a script.
+/// Changes that another user makes on the host between staging and the swap, as pairs of a description and a
+/// script.
 const MEDDLINGS: [(&str, &str); 10] = [
     ("edited in place", "echo by hand >>$R/etc/a"),
     ("deleted", "rm $R/etc/a"),
@@ -170,7 +171,7 @@ fn what_changes_between_plan_and_commit_is_neither_overwritten_nor_lost() {
         let before = room.tree("/");
         let report = room.apply(&closure);
         let after = room.tree("/");
-        // Compare the trees from before and after the run.
+        // Compare the trees of the host from before and after the run.
         let lines = |tree: &str| tree.lines().map(str::to_owned).collect::<Vec<_>>();
         let gone: Vec<_> = lines(&before).into_iter().filter(|line| !lines(&after).contains(line)).collect();
         let come: Vec<_> = lines(&after).into_iter().filter(|line| !lines(&before).contains(line)).collect();

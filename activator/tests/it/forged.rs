@@ -30,8 +30,8 @@ fn backup(path: &str) -> Value {
     with(file(path, Some("managed\n")), "onConflict", "backup")
 }
 
-/// Returns a room whose current generation has an original, and the closure of the next generation, which
-/// restores this original and creates another one.
+/// Returns a test host (a room) whose current generation has an original, and the closure of the next
+/// generation, which restores this original and creates another one.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     for path in ["/etc/restored", "/etc/kept"] {

@@ -115,8 +115,8 @@ fn unlink(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes originals from the state. From then on, their paths count as created by NixFleet, and are removed
-/// when NixFleet stops managing them.
+/// Removes originals from the state. From then on, the paths of the originals count as created by NixFleet.
+/// So these paths are removed when NixFleet stops managing them.
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {

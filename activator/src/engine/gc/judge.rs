@@ -56,8 +56,8 @@ impl References {
     }
 }
 
-/// Decides for each generation why it is kept. `generations`: oldest first. `at`: the time from which ages
-/// are counted, in seconds since 1970-01-01 UTC.
+/// Decides for which reasons each generation is kept, if any. `generations`: all generations, oldest first.
+/// `at`: the time from which ages are counted, in seconds since 1970-01-01 UTC.
 #[must_use]
 pub fn judge(
     generations: &[GenerationInfo],
@@ -70,8 +70,8 @@ pub fn judge(
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
     let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
     let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
-    // Always keep the newest generation: the next new generation gets its number plus one, and no number may
-    // be used twice.
+    // Always keep the newest generation: the number of the next generation is the newest number plus one, and
+    // no number may be used twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
         Retention::Younger(_) => 1,

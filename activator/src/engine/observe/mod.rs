@@ -53,7 +53,7 @@ pub enum Found {
     Missing,
     /// A regular file.
     File {
-        /// SHA-256 of its content.
+        /// SHA-256 of the content of the file.
         sha256: String,
         /// Length in bytes.
         size: u64,
@@ -64,13 +64,13 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of its entries; only read if the directory would be removed, or would get another mode
-        /// or owner.
+        /// The names of the entries of the directory; only read if the directory would be removed, or would
+        /// get another mode or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.
     Link {
-        /// The path that it points at.
+        /// The path that the link points at.
         target: String,
     },
     /// A device, socket or pipe.
@@ -140,8 +140,8 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
     let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    // Observe the directories above absent paths too: a file in place of such a directory shows that nothing
-    // is below it.
+    // Observe the directories above absent paths too. If a file is in place of such a directory, nothing can
+    // be at the absent path.
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());

@@ -30,8 +30,8 @@ pub struct State {
     /// committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activator: Option<Version>,
-    /// The number of the transaction that wrote this state, from 1. A recovery compares it with the journal
-    /// to find out whether the run was interrupted before or after its commit point.
+    /// The number of the transaction that wrote this state, from 1. A recovery compares this number with the
+    /// journal to find out whether the run was interrupted before or after its commit point.
     pub transaction: u64,
     /// The host's name, from the manifest.
     pub host: String,
@@ -51,7 +51,7 @@ pub struct State {
     pub users: BTreeMap<Owner, OwnedUser>,
     /// Managed units.
     pub units: BTreeMap<UnitName, Unit>,
-    /// The operator who made each existing generation, and the revision that it was made from.
+    /// The operator who made each existing generation, and the revision that the generation was made from.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
     /// Paths that the last transaction left as they were, because the operator excluded them.
@@ -124,7 +124,7 @@ pub enum Thing {
     },
     /// A regular file.
     File {
-        /// SHA-256 of its content.
+        /// SHA-256 of the content of the file.
         sha256: String,
         /// Mode, owner, group.
         access: Access,
@@ -134,7 +134,7 @@ pub enum Thing {
     },
     /// A symbolic link.
     Link {
-        /// The path that it points at.
+        /// The path that the link points at.
         target: String,
     },
     /// Nothing, because the path is declared absent.
@@ -217,7 +217,7 @@ impl Origin {
 pub struct OwnedUser {
     /// Whether NixFleet created the user. A user that existed before is never disabled.
     pub created: bool,
-    /// Whether the user was disabled because the manifest does not declare it any more.
+    /// Whether the user was disabled because the manifest does not declare the user any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
     /// The groups that NixFleet added the user to.
@@ -229,7 +229,7 @@ pub struct OwnedUser {
     /// The restriction that the account had before NixFleet disabled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
-    /// The id of the account, if NixFleet created it and the id is known.
+    /// The id of the account, if NixFleet created the account and the id is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
 }
@@ -272,13 +272,13 @@ impl State {
     }
 
     /// The schema that is written. An activator that knows only older schemas would lose data when it writes
-    /// the state, so it refuses to read this schema.
+    /// the state, so such an activator refuses to read this schema.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
 
-    /// Reads the state of a host, and returns its bytes too. If nothing was ever applied, returns the default
-    /// and no bytes.
+    /// Reads the state of a host. Returns the state and the bytes of its file. If nothing was ever applied,
+    /// returns the default state and no bytes.
     ///
     /// # Errors
     /// Fails with [`Code::State`] if the state cannot be read, or if a newer `NixFleet` wrote it.

@@ -28,7 +28,7 @@ const NO_SHELLS: [&str; 2] = ["nologin", "false"];
 pub struct Entrance {
     /// The obstacles, each in the form `subject: reason`.
     obstacles: Vec<String>,
-    /// The public keys that permit a login, or `None` if they cannot be determined from files.
+    /// The public keys that permit a login, or `None` if the keys cannot be determined from files.
     keys: Option<BTreeSet<String>>,
 }
 

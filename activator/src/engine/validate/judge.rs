@@ -90,7 +90,7 @@ impl Judgement {
         }
     }
 
-    /// Records a tool that could not be started, unless it is not installed.
+    /// Records a tool that is installed but could not be started.
     fn not_started(&mut self, tool: &str, program: &str, error: &io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             let words = vec![format!("{program}: {error}")];

@@ -9,7 +9,7 @@
 //! - [`subject`][]: the parts of a plan that can be validated
 //! - [`judge`][]: the tools and their messages
 //! - [`units`][]: the messages of systemd that are about managed units
-//! - [`staged`][], [`question`][]: the commands that files name to validate their new content
+//! - [`staged`][], [`question`][]: the declared commands that validate the new content of files
 //! - [`foresight`][]: the validation of a plan whose closure may not be on the host yet
 //! - [`secrecy`][]: removal of confidential file contents from messages
 //! - [`entrance`][], [`sshd`][], [`keys`][]: the check that a user can still log in

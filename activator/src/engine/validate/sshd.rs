@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct Settings(Vec<(String, String)>);
 
 impl Settings {
-    /// Queries sshd. Returns `None` if sshd cannot print its settings.
+    /// Asks sshd for the settings that apply to a login. Returns `None` if sshd cannot print these settings.
     #[must_use]
     pub fn ask(login: &Login, connection: Connection) -> Option<Self> {
         let Connection { client, server, port } = connection;
@@ -44,7 +44,7 @@ impl Settings {
             .flat_map(|(_, value)| value.split_ascii_whitespace())
     }
 
-    /// Returns the first value of a setting, or `None` if it is missing, empty or `none`.
+    /// Returns the first value of a setting, or `None` if the value is missing, empty or `none`.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());

@@ -28,7 +28,7 @@ pub struct HttpAnswer {
     pub status: u16,
     /// The headers as pairs of name and value, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body, or an empty string if the check does not need it.
+    /// The body, or an empty string if the check does not need the body.
     pub body: String,
 }
 

@@ -71,7 +71,8 @@ pub struct MountPoint {
 }
 
 impl<'w> Directory<'w> {
-    /// Returns an open directory of which nothing is known. It counts as neither owned by root nor local.
+    /// Returns an open directory of which nothing is known. The directory counts as neither owned by root nor
+    /// local.
     #[must_use]
     pub const fn of(fd: BorrowedFd<'w>) -> Self {
         Self { fd, is_roots: false, is_local: false }

@@ -79,7 +79,7 @@ impl Finished {
 }
 
 /// Returns the `PATH` for host tools. The tools run as root, so directories to which anyone else can write
-/// are omitted, such as `/usr/local/bin` on hosts where it is writable by a group.
+/// are omitted. On some hosts, for example, a group can write to `/usr/local/bin`.
 #[must_use]
 pub fn path() -> &'static str {
     static SAFE: OnceLock<String> = OnceLock::new();

@@ -29,7 +29,7 @@ pub enum Opening {
     Lasting,
 }
 
-/// Opens a file for writing, and creates it with access only for root if it does not exist.
+/// Opens a file for writing. A missing file is created with access only for root.
 ///
 /// # Errors
 /// Fails with the kernel's error.

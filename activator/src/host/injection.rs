@@ -15,8 +15,8 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::fault::{FaultPoint, FaultSubject};
 
-/// The environment variable that selects the fault and the number of the change at which it occurs, such as
-/// `kill 17` for the 17th change. See [`FaultKind`] for the kinds.
+/// The environment variable that selects the fault and the number of the change at which the fault occurs,
+/// such as `kill 17` for the 17th change. See [`FaultKind`] for the kinds.
 pub const FAULT: &str = "NIXFLEET_FAULT";
 /// The environment variable that makes the wall clock jump. It contains the jump in seconds and the number of
 /// the change from which the jump takes effect, such as `-86400 17`.

@@ -1,8 +1,8 @@
 //! A preview of the host after a change, visible only to this process and its children.
 //!
 //! In a separate mount namespace, each affected directory is copied to memory, changed there and mounted over
-//! the original. An overlay filesystem is not used: many containers do not permit one, and it does not work
-//! on a root filesystem that is an overlay itself.
+//! the original. An overlay filesystem is not used, because many containers do not permit one, and because an
+//! overlay does not work on a root filesystem that is an overlay itself.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,8 +22,8 @@ use super::disk::{self, Opening, Writer};
 /// need not create it. The mount hides the shared memory that programs store there, but tools that check
 /// files do not need this memory.
 const MEMORY: &str = "/dev/shm";
-/// The maximum numbers of entries and bytes in the copy of one directory. They are far above what such
-/// directories contain, and too low to exhaust the memory of a host.
+/// The maximum numbers of entries and bytes in the copy of one directory. The copied directories normally
+/// contain far less, and these limits are too low to exhaust the memory of a host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 

@@ -46,8 +46,8 @@ fn a_file_that_changes_hands_is_another_one() {
     let room = room();
     let path = "/home/ada/tool";
     room.applied(&room.closure("1", &json!({ "files": [of_ada(file(path, Some("#!/bin/sh\n")))] })), "ok");
-    // ada has a hard link to the file, and could have the file open. These must not get the new owner and
-    // mode, so the apply replaces the file instead of changing it.
+    // ada has a hard link to the file, and may have the file open. She must not keep access to a file with
+    // the new owner and mode, so the apply replaces the file instead of changing it.
     fs::hard_link(room.path(path), room.path("/home/ada/mine")).unwrap();
     let inode = room.path(path).metadata().unwrap().ino();
     let roots = with(file(path, Some("#!/bin/sh\n")), "mode", "0755");

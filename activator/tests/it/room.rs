@@ -127,7 +127,7 @@ impl Room {
         Command::new(PROGRAM).args(arguments).arg("--root").arg(root).output().unwrap()
     }
 
-    /// Runs the program with a fault that kills it before the given change.
+    /// Runs the program with a fault that kills the program before the given change.
     pub fn run_killed(&self, arguments: &[&str], change: usize) -> Output {
         let root = self.path("/");
         let fault = format!("kill {change}");

@@ -54,7 +54,7 @@ pub struct Stand {
     directory: PathBuf,
 }
 
-/// The kind of the fault and the number of the change at which it occurs.
+/// The kind of the fault, and the number of the change at which the fault occurs.
 pub type Fault<'a> = Option<(&'a str, usize)>;
 
 impl Stand {

@@ -146,7 +146,7 @@ pub fn drops(room: &Room, backups: &Value) -> Value {
     answer(room, &["backups", "drop", "--request", &request])
 }
 
-/// Returns path, kind, generation and size of each backup, and whether it is needed.
+/// Returns path, kind, generation and size of each backup, and whether the backup is needed.
 fn shown(list: &Value) -> Vec<(String, String, Option<u64>, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let backup = |backup: &Value| {

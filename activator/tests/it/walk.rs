@@ -213,7 +213,7 @@ impl<'s> Walker<'s> {
         different
     }
 
-    /// Recovers the host, and returns the generation in which it ended.
+    /// Recovers the host, and returns the generation in which the host ended.
     fn recover(&mut self, transaction: &Transaction, kind: &str, trial: &str) -> Option<End> {
         let output = self.stand.run(&RECOVER, None);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();

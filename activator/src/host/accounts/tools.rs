@@ -18,8 +18,8 @@ const NO_LOGIN: &str = "/usr/sbin/nologin";
 /// The expiry date of a disabled user: 1970-01-02, in the format of shadow(5).
 pub const EXPIRED: &str = "1";
 
-/// The arguments of usermod(8) that change a user. They cover only differing fields, since usermod refuses
-/// some changes while the user is logged in.
+/// The arguments of usermod(8) that change a user. Only fields that differ are included, since usermod
+/// refuses some changes while the user is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     arguments: Vec<OsString>,

@@ -31,13 +31,13 @@ pub struct UnitState {
     pub sub: String,
     /// `Type` of a service, such as `oneshot`, or empty for other kinds of units.
     pub service_type: String,
-    /// `Result` of the last run, `success` if it did not fail.
+    /// `Result` of the last run of the unit, `success` if that run did not fail.
     pub result: String,
     /// Whether the conditions of the unit were met at its last start.
     pub condition: bool,
     /// Timers, sockets and paths that start the unit.
     pub triggered_by: Vec<String>,
-    /// Units that the unit starts, if it is a timer, socket or path.
+    /// Units that this unit starts, if this unit is a timer, socket or path.
     pub triggers: Vec<String>,
     /// The id of the current run of the unit, different for each run.
     pub invocation: String,

@@ -41,8 +41,8 @@ impl Watch {
         self.units.insert(unit.clone(), Instant::now() + settle);
     }
 
-    /// Adds units that systemd started along with other units. Their states are queried with one call of
-    /// `systemctl`.
+    /// Adds units that systemd started along with other units. The states of the added units are queried with
+    /// one call of `systemctl`.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.

@@ -357,7 +357,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
     let test = "absent::a_directory_that_cannot_be_moved_is_refused_in_the_plan";
     with_own_mounts(test, |stand| {
         stand.install();
-        // The test stand mounts a separate filesystem at /srv.
+        // The test host has a separate filesystem at /srv.
         stand.write("/srv/app/file", "x", 0o644);
         stand.write("/srv/file", "x", 0o644);
         stand.write("/opt/app/inside/file", "x", 0o644);

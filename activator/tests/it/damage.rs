@@ -1,5 +1,5 @@
-//! Tests of damaged records, concurrent changes of the host, a disk that cannot be written to and wrong
-//! timestamps. Nothing may be deleted, and each problem must be reported.
+//! Tests of damaged records (the state and the journal), concurrent changes of the host, a disk that cannot
+//! be written to, and wrong timestamps. Nothing may be deleted, and each problem must be reported.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -49,7 +49,7 @@ fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
     damages
 }
 
-/// Returns a room with one generation, and the closure of the next generation.
+/// Returns a test host (a room) with one generation, and the closure of the next generation.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/original", "stood here\n");
@@ -89,7 +89,7 @@ fn check_damages(room: &Room, closure: &str, record: &str, code: &str, test: &st
         }
     }
     fs::write(room.path(&path), intact).unwrap();
-    // Restoring the record has changed its timestamps, so leave the record out of the comparison.
+    // Restoring the record has changed the timestamps of its file, so leave this file out of the comparison.
     let untimed = |text: &str| {
         text.lines().filter(|line| !line.contains(record)).map(str::to_owned).collect::<Vec<_>>()
     };

@@ -103,8 +103,8 @@ impl<'s> Disk<'s> {
         }
         let to = &paths[1];
         if *to == self.home("state.json") {
-            // New content was staged in the slots. Now the slots contain the old content, which is about to
-            // be deleted, so the slots need not be synced.
+            // New content was staged in the slots (files of the transaction). Now the slots contain the old
+            // content, which is about to be deleted, so the slots need not be synced.
             self.dirty.retain(|path| !is_slot(path));
             self.expect_clean(line, "the state is replaced", &[self.home("")]);
             self.committed = true;

@@ -1,4 +1,5 @@
-//! Tests of forged records: a path in a record is only used if it can belong to NixFleet.
+//! Tests of forged records (the state and the journal): a path in a record is used only if this path can
+//! belong to NixFleet.
 
 use std::fs;
 
@@ -45,7 +46,8 @@ fn prepared() -> (Room, String) {
     (room, closure)
 }
 
-/// Returns the whole tree, including NixFleet's own files but not the lock and `record`.
+/// Returns the whole tree of the test host, including NixFleet's own files but not the lock and the file
+/// `record`.
 fn everything(room: &Room, record: &str) -> Vec<String> {
     let tree = room.tree("/") + &room.tree(&format!("{HOME}/"));
     tree.lines()

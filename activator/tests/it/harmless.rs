@@ -35,8 +35,8 @@ pub fn state(bytes: &[u8]) -> bool {
     true
 }
 
-/// Checks that the backups and slots in a journal are in NixFleet's own directories, and that the journal
-/// survives a round trip.
+/// Checks that the backups and slots (staged or replaced files) in a journal are in NixFleet's own
+/// directories, and that the journal survives a round trip.
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::parse(bytes) else { return false };
     for entry in journal.paths() {

@@ -58,7 +58,7 @@ fn a_refusal_leaves_no_account_behind() {
 fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
     let room = Room::new();
     let seen = room.path("/seen");
-    // List the owner and mode of each slot, which contains a staged file, while the content is validated.
+    // List the owner and mode of each slot (a staged file) while the content is validated.
     let slots = format!("find {} -name tool -o -path '*/tx/*' -type f", room.path("/").display());
     let look = format!("{slots} | xargs stat -c '%u %a' | sort >{}; test -s %s", seen.display());
     let closure = room.closure("1", &web(&json!(["sh", "-ec", look])));
@@ -85,7 +85,8 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
 
 #[test]
 fn what_is_not_what_was_staged_is_handed_to_nobody() {
-    // During the validation, the owner of a slot's directory could change the slot in these ways.
+    // During the validation, the owner of the directory of a slot (a staged file) could change the slot in
+    // these ways.
     for meddle in ["rm $1; echo evil >$1", "chown 1 $1", "rm $1; ln -s /etc/passwd $1", "rm $1; mkdir $1"] {
         let room = Room::new();
         let meddled = room.closure("1", &web(&json!(["sh", "-ec", meddle, "sh", "%s"])));

@@ -19,7 +19,7 @@ use crate::host::lock::Lock;
 use crate::host::record::read_limited;
 use crate::host::{HOME, Host, clock, host_file};
 
-/// The name of the file beside an original that records which path the original came from.
+/// The name of the file beside an original. This file records which path the original came from.
 pub(in crate::engine) const META: &str = "meta.json";
 /// The prefix of the name of a directory with files that an interrupted run left.
 const LEFT: &str = "left-";

@@ -140,7 +140,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
     closure.to_str().unwrap().to_owned()
 }
 
-/// Measures the lower bound for a change: write, sync and rename each file.
+/// Measures the least time that a change of all files can take: writes, syncs and renames each file.
 fn write_bare(directory: &Path, round: usize, files: usize) -> Duration {
     for number in 0..DIRECTORIES {
         fs::create_dir_all(directory.join(format!("etc/d{number:02}"))).unwrap();
@@ -157,7 +157,7 @@ fn write_bare(directory: &Path, round: usize, files: usize) -> Duration {
     begun.elapsed()
 }
 
-/// Measures the lower bound for an inspection: `stat` each file by its path.
+/// Measures the least time that an inspection of all files can take: runs `stat` on each file by its path.
 fn look_at_all(root: &Path, files: usize) -> Duration {
     let paths: Vec<_> = (0..files).map(|number| root.join(&path(number)[1..])).collect();
     let begun = Instant::now();
@@ -167,7 +167,7 @@ fn look_at_all(root: &Path, files: usize) -> Duration {
     begun.elapsed()
 }
 
-/// Formats the ratio of the two medians.
+/// Formats the ratio of the median of `ours` to the median of `floor`.
 fn ratio(ours: &[Duration], floor: &[Duration]) -> String {
     let median = |durations: &[Duration]| {
         let mut sorted = durations.to_vec();

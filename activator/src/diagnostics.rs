@@ -1,7 +1,8 @@
 //! Writes each event of the `tracing` library as a line to standard error, for diagnosis.
 //!
 //! If standard error is the systemd journal, each line carries its priority. Otherwise, nothing is written
-//! unless `NIXFLEET_LOG` names a level, because the operator's machine reads standard error too.
+//! unless `NIXFLEET_LOG` names a level, because the operator's machine reads the standard error of the
+//! activator.
 
 use std::env;
 use std::fmt::{self, Debug, Write as _};
@@ -32,7 +33,7 @@ pub fn begin() {
     }
 }
 
-/// Whether a stream is the one that systemd names in `JOURNAL_STREAM`, as `DEVICE:INODE`.
+/// Whether systemd names this stream in `JOURNAL_STREAM`, as `DEVICE:INODE`.
 fn is_journal(named: Option<&str>, stream: impl AsFd) -> bool {
     named.is_some_and(|named| {
         fstat(stream).is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))

@@ -54,7 +54,8 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Clap returns the texts of `--help` and `--version` as errors too. Ignore a closed pipe.
+            // Clap returns the texts of `--help` and `--version` as errors too. If the text cannot be printed
+            // because the pipe is closed, ignore that.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
@@ -283,7 +284,7 @@ fn change(
         // The process that follows this run prints the report. A failed change does not make the unit fail.
         return attend::carry_out(&host, request, holder, &run, limit).map(|()| ExitCode::SUCCESS);
     }
-    // A run without a unit is recorded under its name too, so that `follow` finds its report.
+    // Record the name of a run even if the run has no unit, so that `follow` finds the report.
     let holder = match &args.run {
         Some(run) => holder.of_run(run.clone()),
         None => holder,
@@ -294,8 +295,9 @@ fn change(
 /// Recovers the host: at boot, after the run `behind`, or on request.
 fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<(), Problem> {
     if let Some(run) = behind {
-        // systemd passes the result of the run in variables. A run that exited successfully has written its
-        // report. `SERVICE_RESULT` alone is not enough: it is also `success` for a run that was stopped.
+        // systemd passes the result of the run in environment variables. A run that exited successfully has
+        // written its report. `SERVICE_RESULT` alone is not enough: it is also `success` for a run that was
+        // stopped.
         let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
@@ -323,7 +325,8 @@ struct Done {
     schema: u32,
 }
 
-/// Prints a notice of a run. A failure to print it is ignored, because the report contains everything.
+/// Prints a notice of a run. If the notice cannot be printed, that is ignored, because the report contains
+/// everything.
 fn notice(line: &TranscriptLine, json: bool) {
     if let TranscriptLine::Notice(notice) = line {
         let _ = print(notice, json, show::notice);

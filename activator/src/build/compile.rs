@@ -1,4 +1,4 @@
-//! Compiles an [`Intent`] to a [`Manifest`], and reports everything in it that a host would reject.
+//! Compiles an [`Intent`] to a [`Manifest`], and reports everything in the intent that a host would reject.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -83,7 +83,7 @@ impl Compiler<'_> {
         self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
     }
 
-    /// Parses the value of an option. If it is not valid, records why.
+    /// Parses the value of an option. If the value is not valid, records why.
     pub(super) fn parse<T: FromStr<Err = Invalid>>(&mut self, option: impl Display, text: &str) -> Option<T> {
         match text.parse() {
             Ok(value) => Some(value),

@@ -110,7 +110,7 @@ impl<'a> Compiler<'a> {
         names.iter().filter_map(|name| self.parse(format!("{option}.{field}"), name)).collect()
     }
 
-    /// Adds an entry. Rejects it if its path is reserved or declared twice.
+    /// Adds an entry. Rejects the entry if its path is reserved or declared twice.
     pub(super) fn insert(&mut self, option: String, path: ManagedPath, entry: Entry) {
         self.visible(&option, &path);
         if let Some(reserved) = Reserved::at(&path) {

@@ -28,7 +28,8 @@ pub(super) fn handling(unit: &UnitName, text: &str, own: bool) -> Handling {
     }
 }
 
-/// Returns the service that a socket starts; `None` if it starts one instance for each connection.
+/// Returns the service that a socket starts; `None` if the socket starts one service instance for each
+/// connection.
 fn activated(unit: &UnitName, text: &str) -> Option<UnitName> {
     let stem = unit.strip_suffix(".socket")?;
     let mut socket = UnitSection::read(text, "Socket");

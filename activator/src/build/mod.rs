@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::build::compile::{Closure, compile};
 
-/// The attributes that are read here. Nix passes more attributes to the builder.
+/// The attributes of the derivation that the builder needs. Nix passes more attributes.
 #[derive(Deserialize)]
 struct Attributes {
     intent: Value,

@@ -121,7 +121,7 @@ impl<'a> Compiler<'a> {
         Some(path)
     }
 
-    /// Returns the links that enable a unit. Rejects an enabled unit that has no such links.
+    /// Returns the links that enable a unit. An enabled unit whose text leads to no links is rejected.
     fn install(&mut self, option: &str, name: &UnitName, text: &str, enabled: &BTreeSet<&str>) -> Install {
         let parsed = Install::parse(name, text, |also| enabled.contains(also.as_ref() as &str));
         match parsed {

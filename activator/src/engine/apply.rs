@@ -184,7 +184,8 @@ fn run(
     })
 }
 
-/// Reports on a host that needs no change. Its health checks run, but a failed check causes no undo.
+/// Reports on a host that needs no change. The health checks of the host run, but a failed check causes no
+/// undo.
 fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     report.health_checks = health::of_unchanged(host, report.after.as_ref(), checks);
     let verdict = HealthVerdict::on(&report.health_checks);
@@ -201,7 +202,7 @@ fn report_excluded(excluded: &[Warning], report: &mut Report) {
     }
 }
 
-/// Returns the first problem. Its help text tells how many more there are.
+/// Returns the first problem. The help text of this problem tells how many more problems there are.
 fn first_of(problems: &[Problem]) -> Option<Problem> {
     let (first, more) = problems.split_first()?;
     if more.is_empty() {
@@ -228,8 +229,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let ApplyChange { host, planned, target, health, .. } = change;
     stage::back_up_stale_slots(host)?;
     let mut journal = open::open(host, planned, target, holder)?;
-    // Pinning the closure and writing the record can each fail after the link or file was created, if it
-    // cannot be synced to disk. So their errors lead to an undo too.
+    // Each of these two calls can fail after it has created its link or file, if the link or file cannot be
+    // synced to disk. So an error of either call also leads to an undo.
     let opened =
         profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
@@ -293,8 +294,8 @@ fn execute_all(
     let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
-    // From here on, recovery needs an activator that can read this journal. So install this activator first,
-    // for recovery at boot too.
+    // If the run is interrupted from here on, the recovery needs an activator that can read this journal. So
+    // first install the activator that carries out this change: it then also recovers the host at boot.
     let acting = match target.number {
         Some(_) => Acting::Itself,
         None => Acting::OfClosure(&target.closure),
@@ -314,8 +315,8 @@ fn execute_all(
         let ours = started.iter().filter_map(|unit| Some((unit, declaration(units, unit)?.settle())));
         watch.add_all(ours)?;
     }
-    // The health checks that run on this host run while the units are watched to stay up, and while the
-    // confirmation is awaited.
+    // The health checks of this host run while this process watches whether the started units stay up, and
+    // while it waits for the confirmation.
     let settled = || settle::settle(&watch, *window, health.patience());
     let alone = || window.iter().for_each(Window::leave_to_checks);
     let (confirmation, here) = health.beside(settled, alone)?;
@@ -333,8 +334,8 @@ fn execute_all(
     Ok((accounts + done, failed))
 }
 
-/// Fails if a missing unit is declared: a change is undone if a declared unit that ran before does not run
-/// now.
+/// Fails if one of the missing units is declared. A missing unit ran before the change and does not run now.
+/// If such a unit is declared, the change is undone.
 fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
     missing.iter().find_map(Missing::problem).map_or(Ok(()), Err)
 }

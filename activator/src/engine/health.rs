@@ -22,15 +22,15 @@ use crate::host::{clock, command};
 /// The effect that failed health checks can have on a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
-    /// The change is undone, if a failed check asks for that.
+    /// The change is undone if a check fails whose failure is declared to cause a rollback.
     Undo,
-    /// The change remains.
+    /// The change remains in force, whatever the checks find.
     Stand,
 }
 
 impl May {
-    /// Returns the effect that health checks can have on a change to a target. A rollback is never undone
-    /// because of them, since it must work when everything else is broken.
+    /// Returns the effect that health checks can have on a change to a target. Health checks never undo a
+    /// rollback, since a rollback must work when everything else is broken.
     #[must_use]
     pub fn of(target: &Target, force: &[Force]) -> Self {
         let stands = target.number.is_some() || force.contains(&Force::HealthChecks);
@@ -185,7 +185,8 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))
 }
 
-/// Returns a problem for each check that cannot run on the host: a check of an https address needs `curl`.
+/// Returns a problem for each check that cannot run on the host. A check of an `https` address cannot run if
+/// the host has no `curl`.
 #[must_use]
 pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
     let tls = |check: &&Check| {

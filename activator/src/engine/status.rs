@@ -75,8 +75,8 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
     Ok(status)
 }
 
-/// Returns the record of the last run; `None` if it is missing or cannot be read. An error here must not
-/// prevent the rest of the status from being shown.
+/// Returns the record of the last run; `None` if the record is missing or cannot be read. An error is
+/// ignored, so that the rest of the status can still be shown.
 #[must_use]
 pub fn last_run(host: &Host) -> Option<LastRun> {
     let bytes = host.read_record(LastRun::RECORD).ok()??;

@@ -18,7 +18,7 @@ impl Vantage {
         Self { path: path.to_owned(), names: BTreeMap::new() }
     }
 
-    /// Returns the replacement for a name, or the name itself if it has none.
+    /// Returns the replacement for a name, or the name itself if there is no replacement.
     #[must_use]
     pub fn meant<'a>(&'a self, name: &'a str) -> &'a str {
         self.names.get(name).map_or(name, String::as_str)

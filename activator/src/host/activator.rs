@@ -57,8 +57,8 @@ impl Acting<'_> {
     }
 }
 
-/// Makes a program the installed activator of the host, unless the installed one is newer. `known` is the
-/// version of the installed activator. The call is idempotent.
+/// Makes a program the installed activator of the host, unless the installed activator is newer. `known` is
+/// the version of the installed activator. The call is idempotent.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or

@@ -1,11 +1,12 @@
 //! The wall clock and the monotonic clock.
 //!
-//! The wall clock may jump at any time, in either direction. Its time is only for display and logs, and no
-//! change to a host may depend on it. Durations are measured with [`Instant`], which never jumps.
+//! The wall clock may jump at any time, in either direction. The wall clock time is only for display and
+//! logs, and no change to a host may depend on it. Durations are measured with [`Instant`], which never
+//! jumps.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Returns the time of the wall clock. Tests can shift it.
+/// Returns the time of the wall clock. Tests can shift this time.
 #[must_use]
 pub fn now() -> SystemTime {
     #[cfg(feature = "fault-injection")]
@@ -14,7 +15,7 @@ pub fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// Returns the time of the wall clock in seconds since 1970-01-01 UTC, or 0 if it is earlier.
+/// Returns the time of the wall clock in seconds since 1970-01-01 UTC, or 0 for an earlier time.
 #[must_use]
 pub fn seconds() -> u64 {
     seconds_of(now())
@@ -32,8 +33,8 @@ pub fn since_boot() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), part)
 }
 
-/// A moment on both clocks. Its wall clock time identifies it in a log, and its monotonic time measures the
-/// time since then.
+/// A moment on both clocks. The wall clock time identifies the moment in a log, and the monotonic time is
+/// used to measure the time since the moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Since {
     wall: SystemTime,

@@ -79,7 +79,7 @@ impl Finished {
 }
 
 /// Returns the `PATH` for host tools. The tools run as root, so directories to which anyone else can write
-/// are omitted, such as `/usr/local/bin` on hosts where it is writable by a group.
+/// are omitted. On some hosts, for example, a group can write to `/usr/local/bin`.
 #[must_use]
 pub fn path() -> &'static str {
     static SAFE: OnceLock<String> = OnceLock::new();
@@ -256,7 +256,8 @@ mod tests {
         let shown = |argv: &[&str]| Shown(argv).to_string();
         assert_eq!(shown(&["systemctl", "show", "--", "a.service"]), "systemctl show -- a.service");
         assert_eq!(shown(&["/opt/check", "--password", "hunter2"]), "/opt/check …");
-        // A program with the name of a host tool in another directory may be anything.
+        // A program in another directory may be anything, even if it has the name of a host tool. So its
+        // arguments are hidden.
         assert_eq!(shown(&["/opt/systemctl", "hunter2"]), "/opt/systemctl …");
         assert_eq!(shown(&["curl", "--header", "Authorization: hunter2"]), "curl …");
         assert_eq!(shown(&["true"]), "true");

@@ -1,8 +1,8 @@
 //! All calls that change files, directories or links of a host. No other module makes such calls, so a test
-//! can stop a run before each of them, see [`super::fault`].
+//! can stop a run before each of these changes, see [`super::fault`].
 //!
-//! The functions take an open directory and a name in it. If the name is an absolute path, the directory is
-//! [`rustix::fs::CWD`].
+//! The functions take an open directory and a name in this directory. If the name is an absolute path, the
+//! directory is [`rustix::fs::CWD`].
 
 #![expect(clippy::disallowed_methods, reason = "this is the module that may")]
 
@@ -29,7 +29,7 @@ pub enum Opening {
     Lasting,
 }
 
-/// Opens a file for writing, and creates it with access only for root if it does not exist.
+/// Opens a file for writing. A missing file is created with access only for root.
 ///
 /// # Errors
 /// Fails with the kernel's error.

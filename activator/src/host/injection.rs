@@ -15,11 +15,11 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::fault::{FaultPoint, FaultSubject};
 
-/// The environment variable that selects the fault and the number of the change at which it occurs, such as
-/// `kill 17` for the 17th change. See [`FaultKind`] for the kinds.
+/// The environment variable that selects the fault and the number of the change at which the fault occurs,
+/// such as `kill 17` for the 17th change. See [`FaultKind`] for the kinds.
 pub const FAULT: &str = "NIXFLEET_FAULT";
 /// The environment variable that makes the wall clock jump. It contains the jump in seconds and the number of
-/// the change from which it takes effect, such as `-86400 17`.
+/// the change from which the jump takes effect, such as `-86400 17`.
 pub const CLOCK: &str = "NIXFLEET_CLOCK";
 /// The environment variable with the path of a log file. Each change appends a line with its number, kind and
 /// paths.
@@ -90,7 +90,7 @@ const fn takes_room(change: FaultPoint) -> bool {
     )
 }
 
-/// Returns the wall clock time with the jump of [`CLOCK`] applied, if it has taken effect.
+/// Returns the wall clock time. If the jump of [`CLOCK`] has taken effect, the time includes the jump.
 pub(super) fn shifted(time: SystemTime) -> SystemTime {
     let jump = JUMP_OF_THIS_RUN.get_or_init(|| {
         let text = std::env::var(CLOCK).ok()?;

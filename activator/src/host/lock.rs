@@ -26,7 +26,7 @@ pub fn this_process(who: &str, command: &str) -> Holder {
     Holder { who, command, pid: std::process::id(), since, run: None, revision: None }
 }
 
-/// Describes the holder for messages, with its command and how long it has been running.
+/// Describes the holder of the lock for messages: who runs which command, and for how long.
 #[must_use]
 pub fn describe(holder: &Holder) -> String {
     holder.described(clock::seconds())

@@ -24,7 +24,7 @@ pub fn mounted_by(directory: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Op
     user_of_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, found.stx_mnt_id)
 }
 
-/// Returns the user of the first mount at a path or at one of its parent directories, with all symbolic links
+/// Returns the user whose filesystem is the first one mounted on the way to a path, with all symbolic links
 /// followed. See [`mounted_by`].
 #[must_use]
 pub fn mounted_on_the_way(path: &Path) -> Option<u32> {

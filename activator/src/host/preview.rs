@@ -1,8 +1,8 @@
 //! A preview of the host after a change, visible only to this process and its children.
 //!
 //! In a separate mount namespace, each affected directory is copied to memory, changed there and mounted over
-//! the original. An overlay filesystem is not used: many containers do not permit one, and it does not work
-//! on a root filesystem that is an overlay itself.
+//! the original. An overlay filesystem is not used, because many containers do not permit one, and because an
+//! overlay does not work on a root filesystem that is an overlay itself.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,11 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
 
-/// The directory on which the tmpfs for the copies is mounted. It exists on every host, so that a plan need
-/// not create one. The shared memory that programs store there is irrelevant to tools that check files.
+/// The directory on which the tmpfs for the copies is mounted. The directory exists on every host, so a plan
+/// need not create it. The mount hides the shared memory that programs store there, but tools that check
+/// files do not need this memory.
 const MEMORY: &str = "/dev/shm";
-/// The maximum numbers of entries and bytes in the copy of one directory. They are far above what such
-/// directories contain, and too low to exhaust the memory of a host.
+/// The maximum numbers of entries and bytes in the copy of one directory. The copied directories normally
+/// contain far less, and these limits are too low to exhaust the memory of a host.
 const ENTRIES: usize = 20_000;
 const BYTES: u64 = 32 * 1024 * 1024;
 
@@ -52,7 +53,7 @@ pub enum PathChange {
         /// The new owner, group and mode.
         access: Ids,
     },
-    /// A copy of another path with all its metadata, such as a backup.
+    /// A copy of another path, such as a backup, with all metadata of that path.
     Restored {
         /// The path to copy.
         from: PathBuf,
@@ -172,7 +173,7 @@ impl Layer {
         Ok(path)
     }
 
-    /// Mounts a file over another one.
+    /// Mounts the file `copy` over the file `over`.
     ///
     /// # Errors
     /// Fails with the kernel's error.

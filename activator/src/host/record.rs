@@ -56,7 +56,7 @@ impl Host {
         })
     }
 
-    /// Reads a document in [`HOME`]. Returns `None` if it does not exist.
+    /// Reads a document in [`HOME`]. Returns `None` if the document does not exist.
     ///
     /// # Errors
     /// Fails with the kernel's error.
@@ -64,7 +64,7 @@ impl Host {
         read_limited(&self.path(HOME).join(name))
     }
 
-    /// Replaces a document in [`HOME`] and flushes it to disk.
+    /// Replaces a document in [`HOME`], and flushes the new document to disk.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
@@ -119,7 +119,7 @@ impl Host {
     }
 }
 
-/// Reads a file of limited size. Returns `None` if it does not exist.
+/// Reads a file of limited size. Returns `None` if the file does not exist.
 ///
 /// # Errors
 /// Fails with the kernel's error, or if the file is too large.

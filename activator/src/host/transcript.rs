@@ -1,9 +1,10 @@
-//! The transcript of a run: a file with its output, which a client can still read after it has lost its
-//! connection.
+//! The transcript of a run: a file with the output of the run. A client that has lost its connection can
+//! still read this file.
 //!
 //! Each line is a JSON document. The run writes a [`Notice`] when it waits for a confirmation or for health
-//! checks, and its [`Report`] at the end. The directory is accessible only to root and is lost on reboot. The
-//! result of the last run is also stored in [`LastRun`](nixfleet_contract::run::LastRun), which is permanent.
+//! checks, and its [`Report`] at the end. The directory of the transcripts is accessible only to root and is
+//! lost on reboot. The result of the last run is also stored in [`LastRun`](nixfleet_contract::run::LastRun),
+//! which is permanent.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -79,7 +80,7 @@ impl Transcript {
             clear(host, &directory)?;
             disk::open(CWD, &self.lines, Opening::New).map(drop)
         };
-        // An existing directory may have been created by another user.
+        // Check an existing directory, since another user may have created it.
         host.is_of_root_alone(DIRECTORY)?;
         begin().map_err(|error| host_file("start the transcript of a run in", DIRECTORY, &error))
     }
@@ -122,7 +123,8 @@ impl Transcript {
         confirm().map_err(|error: io::Error| host_file("write", &self.confirmed, &error))
     }
 
-    /// Waits for the confirmation of the run. Returns `None` if it does not arrive before the deadline.
+    /// Waits for the confirmation of the run. Returns `None` if the confirmation does not arrive before the
+    /// deadline.
     #[must_use]
     pub fn wait_for_confirmation(&self, deadline: Instant) -> Option<Confirmation> {
         let mut pause = Duration::from_micros(500);
@@ -194,7 +196,7 @@ impl Transcript {
 fn clear(host: &Host, directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        // The run that owns the file may be removing it at this moment.
+        // Skip a file without metadata: the run that owns the file may just have removed it.
         let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
         let age = clock::now().duration_since(modified).unwrap_or_default();
         if age <= KEPT {

@@ -23,8 +23,8 @@ pub struct Transient {
 }
 
 impl Transient {
-    /// Starts this program again with the given arguments, in a transient unit. If that process is killed,
-    /// systemd runs the recovery of the host.
+    /// Starts this program again with the given arguments, in a transient unit. If the program in the unit is
+    /// killed, systemd runs the recovery of the host.
     ///
     /// # Errors
     /// Fails with [`Code::Unit`] if `systemd-run` cannot be started.

@@ -140,7 +140,8 @@ fn a_link_goes_and_not_what_it_points_at_and_other_names_of_a_file_stay() {
     assert_eq!(inode("/srv/one"), inode("/srv/other"));
 }
 
-/// Creates a directory whose contents cannot all be copied: it includes a hard link and a socket.
+/// Fills the test host with a directory whose contents cannot all be copied: it includes a hard link and a
+/// socket.
 fn full(room: &Room) {
     room.write("/srv/app/deep/file", "deep\n");
     room.write("/srv/app/one", "one\n");
@@ -214,7 +215,7 @@ fn what_was_taken_away_is_back_after_a_failure_and_after_a_rollback() {
         lists["absent"] = json!([absent(PATH), recursive("/srv/app")]);
         room.applied(&room.closure("bad", &lists), "rolled-back");
         assert_eq!((room.tree("/etc"), room.tree("/srv")), before, "{name}");
-        // After a failed change that no longer declares the absent paths, the undo must remove the paths
+        // After a failed change that no longer declares the absent paths, the undo must remove these paths
         // again.
         room.applied(&without(&room, "good", &[absent(PATH), recursive("/srv/app")]), "ok");
         let gone = (room.tree("/etc"), room.tree("/srv"));
@@ -298,8 +299,8 @@ fn what_was_managed_goes_without_a_word_and_its_original_comes_back_in_the_end()
     assert!(own.iter().all(|path| room.path(path).symlink_metadata().is_err()));
     assert_eq!(room.rollback("1")["outcome"], "ok");
     assert_eq!((room.read("/srv/app/conf"), room.read("/opt/link/a")), ("ours\n".into(), "x".into()));
-    // Remove /srv/app recursively. The managed file in it goes too, and the original of that file is restored
-    // in the end.
+    // Remove /srv/app recursively, including the managed file in it. The original of that file must be
+    // restored when nothing is declared any more.
     room.applied(&without(&room, "3", &[recursive("/srv/app")]), "ok");
     assert!(!room.path("/srv/app").exists());
     let problem = room.plan(&first)["problems"][0].clone();
@@ -356,7 +357,7 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
     let test = "absent::a_directory_that_cannot_be_moved_is_refused_in_the_plan";
     with_own_mounts(test, |stand| {
         stand.install();
-        // The test stand mounts a separate filesystem at /srv.
+        // The test host has a separate filesystem at /srv.
         stand.write("/srv/app/file", "x", 0o644);
         stand.write("/srv/file", "x", 0o644);
         stand.write("/opt/app/inside/file", "x", 0o644);
@@ -375,7 +376,8 @@ fn a_directory_that_cannot_be_moved_is_refused_in_the_plan() {
             assert!(report["problem"]["why"].as_str().unwrap().contains(why), "{report}");
         }
         assert_eq!(stand.tree(), before);
-        // Unlike a directory, a file can be backed up to another filesystem, so the apply succeeds.
+        // Unlike a directory, a file can be backed up to another filesystem. So the apply that removes
+        // /srv/file succeeds.
         stand.apply(&closure("3", &[absent("/srv/file")]));
         assert!(!stand.path("/srv/file").exists());
         stand.apply(&closure("4", &[]));

@@ -109,7 +109,7 @@ fn an_account_that_somebody_made_anew_under_the_same_name_was_there_before() {
     assert_eq!(account(&room, "web"), by_hand);
 }
 
-/// Creates a room with an account that was created manually.
+/// Creates a test host (a room) with the user `ada.l`, which was created manually.
 fn with_ada() -> Room {
     let room = Room::new();
     let append = |file: &str, line: &str| room.write(file, &(room.read(file) + line));
@@ -184,8 +184,8 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     "#]]
     .assert_eq(&room.inspect());
 
-    // In the second closure, one field has a different value, some fields are no longer declared, and the
-    // group sudo is removed.
+    // In the second closure, the shell of ada.l has a different value, some fields are no longer declared,
+    // and the group sudo is removed.
     let two = room.closure("2", &stated(&[("shell", json!("/bin/bash")), all[3].clone()], &["Debian-exim"]));
     expect![[r#"
         web-1: generation 1 → /2/out
@@ -209,7 +209,7 @@ fn an_account_that_was_there_before_gets_back_what_it_was() {
     assert_eq!(memberships(&room), "wheel");
     assert_eq!(room.inspect(), "");
 
-    // A rollback to generation 3, which declares no users, has the same result.
+    // A rollback to generation 3, which declares no users, restores ada.l in the same way as the apply did.
     room.applied(&one, "ok");
     assert_eq!(room.rollback("3")["outcome"], "ok");
     assert_eq!(account(&room, "ada.l"), BY_HAND);
@@ -254,7 +254,7 @@ fn what_kept_a_user_out_before_it_was_disabled_still_does_when_it_comes_back() {
     let room = Room::new();
     let one = room.closure("1", &json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))] }));
     room.applied(&one, "ok");
-    // Lock the account manually and set an expiry date.
+    // Lock the account of web manually and set an expiry date for it.
     room.write("/etc/shadow", &room.read("/etc/shadow").replace("web:!:", "web:!$y$secret:"));
     let shadow = room.read("/etc/shadow");
     let line = shadow.lines().find(|line| line.starts_with("web:")).unwrap();
@@ -322,7 +322,7 @@ fn a_name_that_no_new_account_may_have_is_that_of_one_that_exists() {
 fn a_failed_apply_leaves_its_new_user_disabled_and_knows_it_later() {
     let room = Room::new();
     let mut lists = json!({ "users": [with(user("web"), "extraGroups", json!(["adm"]))], "files": [] });
-    // While the content is validated, another process creates a file at the target path.
+    // While the new content of /etc/a is validated, another process creates a file at that path.
     let meddle = format!("echo foreign >{}; test -e %s", room.path("/etc/a").display());
     let late = with(crate::room::file("/etc/a", Some("x")), "validate", json!(["sh", "-c", meddle]));
     lists["files"] = json!([late]);

@@ -13,7 +13,7 @@ use crate::stand::with_own_mounts;
 
 pub const ADA: u32 = 1000;
 
-/// Creates a room with the users ada and bob, in which ada has a home directory.
+/// Creates a test host (a room) with the users ada and bob, in which ada has a home directory.
 pub fn room() -> Room {
     let room = Room::new();
     let passwd =
@@ -46,7 +46,8 @@ fn a_file_that_changes_hands_is_another_one() {
     let room = room();
     let path = "/home/ada/tool";
     room.applied(&room.closure("1", &json!({ "files": [of_ada(file(path, Some("#!/bin/sh\n")))] })), "ok");
-    // A hard link or an open file descriptor must not gain the new owner and mode, so the file is replaced.
+    // ada has a hard link to the file, and may have the file open. She must not keep access to a file with
+    // the new owner and mode, so the apply replaces the file instead of changing it.
     fs::hard_link(room.path(path), room.path("/home/ada/mine")).unwrap();
     let inode = room.path(path).metadata().unwrap().ino();
     let roots = with(file(path, Some("#!/bin/sh\n")), "mode", "0755");
@@ -55,7 +56,7 @@ fn a_file_that_changes_hands_is_another_one() {
     room.applied(&second, "ok");
     assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((0, 0o755), (ADA, 0o644)));
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
-    // A rollback leaves the hard link unchanged too.
+    // A rollback also leaves ada's hard link unchanged.
     room.run(&["rollback", "--to", "1"]);
     assert_eq!((rights(&room, path), rights(&room, "/home/ada/mine")), ((ADA, 0o644), (ADA, 0o644)));
 }
@@ -69,8 +70,8 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
         assert_eq!(report["problem"]["code"], "NF-410", "{report}");
         assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
     }
-    // A file of ada must not be replaced either, since she could rename it and create another file in its
-    // place.
+    // The set-id file must not replace a file of ada in /tmp either, since she could rename the file and
+    // create another one in its place.
     fs::create_dir_all(room.path("/tmp")).unwrap();
     room.chmod("/tmp", 0o1777);
     room.write("/tmp/su", "");
@@ -93,8 +94,8 @@ fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty
     let room = room();
     let path = "/home/ada/data";
     let declared = |value: Value| json!({ "directories": [value] });
-    // The directory belongs to root. ada may have moved it from elsewhere, so its owner and mode must not
-    // change.
+    // The directory belongs to root, but ada may have moved it here. So the apply must not change the owner
+    // and mode of the directory.
     fs::create_dir_all(room.path(path)).unwrap();
     room.write("/home/ada/data/secret", "x");
     give(&room, path, 0, 0o700);
@@ -104,18 +105,18 @@ fn a_directory_that_somebody_else_may_rename_changes_hands_only_when_it_is_empty
     assert_eq!(rights(&room, path), (0, 0o700));
     let open = room.closure("2", &declared(directory(path, "0755")));
     assert_eq!(room.applied(&open, "blocked")["problem"]["code"], "NF-410");
-    // An empty directory is replaced by a new one.
+    // If the directory is empty, the apply replaces it with a new directory.
     fs::remove_file(room.path("/home/ada/data/secret")).unwrap();
     let inode = room.path(path).metadata().unwrap().ino();
     room.applied(&adas, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o755));
     assert_ne!(room.path(path).metadata().unwrap().ino(), inode);
-    // The mode of a directory that belongs to ada may change, since she could change the mode herself.
+    // The mode of a directory that belongs to ada may change, since she could change this mode herself.
     room.write("/home/ada/data/notes", "x");
     let closed = room.closure("3", &declared(of_ada(directory(path, "0700"))));
     room.applied(&closed, "ok");
     assert_eq!(rights(&room, path), (ADA, 0o700));
-    // Within a directory of root, a directory that is not empty may change its owner too.
+    // In a directory of root, even a directory with content can get a new owner.
     fs::create_dir_all(room.path("/srv/data/inside")).unwrap();
     room.applied(&room.closure("4", &declared(of_ada(directory("/srv/data", "0750")))), "ok");
     assert_eq!(rights(&room, "/srv/data"), (ADA, 0o750));
@@ -132,14 +133,14 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     let closure = room.closure("1", &json!({ "files": [declared, file("/etc/fix", Some("x"))] }));
     let began = Instant::now();
     let plan = room.plan(&closure);
-    // Reading the whole file would take hours.
+    // The plan must refuse the file early: reading the whole file would take hours.
     assert!(began.elapsed() < Duration::from_secs(60));
     let problem = &plan["problems"][0];
     assert_eq!((&problem["code"], &problem["where"]), (&json!("NF-405"), &json!(path)), "{plan:#}");
     assert!(problem["why"].as_str().unwrap().contains("belongs to `ada`"), "{plan:#}");
     assert_eq!(room.applied(&closure, "blocked")["problem"]["where"], path);
 
-    // A file that is not too large is backed up as a sparse file.
+    // A sparse file that is not too large is backed up as a sparse file.
     sparse.set_len(32 << 20).unwrap();
     sparse.write_at(b"middle", 16 << 20).unwrap();
     sparse.write_at(b"end", (32 << 20) - 3).unwrap();
@@ -150,8 +151,8 @@ fn what_somebody_makes_large_is_neither_read_nor_kept() {
     assert!(kept.blocks() * 512 < 1 << 20, "{} blocks", kept.blocks());
 }
 
-/// An attribute that fits on the filesystem of the file can be too large for the filesystem of the backups.
-/// The second filesystem then fails with a "no space" error, although the disk is not full.
+/// An extended attribute that fits on the filesystem of the file can be too large for the filesystem of the
+/// backups. The filesystem of the backups then fails with a "no space" error, although the disk is not full.
 #[test]
 fn an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk() {
     with_own_mounts("attackers::an_attribute_too_large_to_be_backed_up_is_not_told_as_a_full_disk", |_| {
@@ -198,7 +199,7 @@ fn a_copy_has_the_holes_of_what_it_is_a_copy_of() {
     let content = fs::read(room.path(path)).unwrap();
     let source = room.path("/source");
     fs::write(&source, &content).unwrap();
-    // The file already has the declared content and stays in place, so its original is a copy.
+    // The file already has the declared content and stays in place, so the backup of the original is a copy.
     let declared = with(with(file(path, None), "source", source.to_str().unwrap()), "onConflict", "backup");
     room.applied(&room.closure("1", &json!({ "files": [declared] })), "ok");
     let kept = fs::read_dir(room.path("/var/lib/nixfleet/originals")).unwrap().next().unwrap().unwrap();
@@ -235,7 +236,7 @@ fn one_path_that_somebody_holds_is_excluded_and_nothing_else() {
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();
     assert_eq!((&report["outcome"], &report["reasonCode"]), (&json!("partial"), &json!("paths-left-out")));
     assert_eq!(room.read("/etc/fix"), "two\n");
-    // The excluded path is still recorded.
+    // The excluded path of ada is still recorded.
     let status = room.run(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status["current"]["number"], 2);
@@ -430,8 +431,8 @@ fn what_nixfleet_keeps_is_roots_alone() {
     }
 }
 
-/// Checks that a plan and an apply reject a directory of NixFleet at this path, and write nothing. Not even
-/// the lock is written, since the owner of the directory could replace the lock by a link to any file.
+/// Checks that a plan and an apply refuse to use a directory of NixFleet at this path, and write nothing. Not
+/// even the lock is written, since the owner of the directory could replace the lock by a link to any file.
 #[track_caller]
 fn assert_touches_nothing(room: &Room, path: &str) {
     let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("x"))] }));

@@ -1,4 +1,4 @@
-//! Tests of `build`: it rejects whatever a host would reject, and its results are complete.
+//! Tests of the command `build`: it rejects whatever a host would reject, and its closures are complete.
 
 use std::fs;
 use std::path::Path;

@@ -14,7 +14,7 @@ const PROMISE: &str = "No outcome depends on the clock on the wall";
 /// The jumps of the clock in seconds, from 30 years back to 30 years forward.
 const JUMPS: [i64; 8] = [-1_000_000_000, -86_400, -3_600, -1, 1, 3_600, 86_400, 1_000_000_000];
 /// The number of points in each apply at which the clock jumps or the process is killed. Each jump is tried
-/// at different points.
+/// at different points of the apply.
 const POINTS: usize = 3;
 
 /// Applies with a jump of the clock in the middle of the run.
@@ -78,7 +78,8 @@ fn a_clock_that_jumps_changes_no_outcome() {
 
 #[test]
 fn files_from_any_time_are_seen_for_what_they_are() {
-    // The times are 1970, one second before it, the year 2096, and a time that exceeds 32 bits.
+    // The times are the start of 1970, one second before that, the year 2096, and a time that exceeds 32
+    // bits.
     let times = [0, -1, 4_000_000_000, 17_000_000_000];
     let mut failures = Vec::new();
     for time in times {

@@ -1,5 +1,5 @@
-//! Tests of damaged records, concurrent changes of the host, a disk that cannot be written to and wrong
-//! timestamps. Nothing may be deleted, and each problem must be reported.
+//! Tests of damaged records (the state and the journal), concurrent changes of the host, a disk that cannot
+//! be written to, and wrong timestamps. Nothing may be deleted, and each problem must be reported.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -49,7 +49,7 @@ fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
     damages
 }
 
-/// Returns a room with one generation, and the closure of the next generation.
+/// Returns a test host (a room) with one generation, and the closure of the next generation.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/original", "stood here\n");
@@ -89,7 +89,7 @@ fn check_damages(room: &Room, closure: &str, record: &str, code: &str, test: &st
         }
     }
     fs::write(room.path(&path), intact).unwrap();
-    // Restoring the record has changed its timestamps, so leave the record out of the comparison.
+    // Restoring the record has changed the timestamps of its file, so leave this file out of the comparison.
     let untimed = |text: &str| {
         text.lines().filter(|line| !line.contains(record)).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -132,7 +132,8 @@ fn a_record_that_is_no_file_stops_everything() {
     }
 }
 
-/// Changes of another user between staging and the swap, as pairs of a description and a script.
+/// Changes that another user makes on the host between staging and the swap, as pairs of a description and a
+/// script.
 const MEDDLINGS: [(&str, &str); 10] = [
     ("edited in place", "echo by hand >>$R/etc/a"),
     ("deleted", "rm $R/etc/a"),
@@ -170,7 +171,7 @@ fn what_changes_between_plan_and_commit_is_neither_overwritten_nor_lost() {
         let before = room.tree("/");
         let report = room.apply(&closure);
         let after = room.tree("/");
-        // Compare the trees from before and after the run.
+        // Compare the trees of the host from before and after the run.
         let lines = |tree: &str| tree.lines().map(str::to_owned).collect::<Vec<_>>();
         let gone: Vec<_> = lines(&before).into_iter().filter(|line| !lines(&after).contains(line)).collect();
         let come: Vec<_> = lines(&after).into_iter().filter(|line| !lines(&before).contains(line)).collect();

@@ -18,7 +18,7 @@ fn a_directory_that_is_no_longer_asked_for_gets_the_usual_access_back() {
     assert_eq!(room.tree("/srv"), before);
     assert_eq!(room.status()["drift"], json!([]));
 
-    // A mode that was changed manually stays.
+    // A rollback keeps the mode of /srv/app if that mode was changed manually.
     room.applied(&two, "ok");
     room.chmod("/srv/app", 0o711);
     assert_eq!(room.rollback("1")["outcome"], "ok");

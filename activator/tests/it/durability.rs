@@ -92,7 +92,7 @@ impl<'s> Disk<'s> {
         }
     }
 
-    /// Checks that everything a change depends on is synced.
+    /// Checks that everything that a change depends on is already synced.
     fn check(&mut self, line: &str, change: &str, paths: &[PathBuf]) {
         let touches = change != "Sync" && paths.iter().any(|path| self.is_outside(path));
         if touches && !self.committed && self.lasting == 0 {
@@ -103,7 +103,8 @@ impl<'s> Disk<'s> {
         }
         let to = &paths[1];
         if *to == self.home("state.json") {
-            // The old contents of the slots are about to be deleted, so they need not be synced.
+            // New content was staged in the slots (files of the transaction). Now the slots contain the old
+            // content, which is about to be deleted, so the slots need not be synced.
             self.dirty.retain(|path| !is_slot(path));
             self.expect_clean(line, "the state is replaced", &[self.home("")]);
             self.committed = true;
@@ -135,7 +136,8 @@ impl<'s> Disk<'s> {
                 self.touch(path);
                 self.touch_names(path);
             }
-            // The owner and timestamps of a link can only be synced with its directory.
+            // The owner and timestamps of a symbolic link can only be synced together with the directory of
+            // the link.
             ("Owner" | "Times", [path]) if self.links.contains(path) => self.touch_names(path),
             ("Write" | "Truncate" | "Mode" | "Attribute" | "Owner" | "Times", [path]) => self.touch(path),
             ("Sync", [path]) => {
@@ -179,7 +181,7 @@ fn what_a_step_builds_on_is_on_the_disk_before_it() {
             .into_iter()
             .map(|transaction| (transaction.from, transaction.closure, 2))
             .collect();
-        // For so many files, the engine syncs the whole filesystem at once.
+        // For as many as 150 files, the engine syncs the whole filesystem at once.
         let many: Vec<_> =
             (0..150).map(|number| file(&format!("/srv/many/{number}"), Some("one of many\n"))).collect();
         runs.push(("bare", stand.closure("many", &json!({ "files": many })), 2));

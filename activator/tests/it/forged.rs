@@ -1,4 +1,5 @@
-//! Tests of forged records: a path in a record is only used if it can belong to NixFleet.
+//! Tests of forged records (the state and the journal): a path in a record is used only if this path can
+//! belong to NixFleet.
 
 use std::fs;
 
@@ -30,8 +31,8 @@ fn backup(path: &str) -> Value {
     with(file(path, Some("managed\n")), "onConflict", "backup")
 }
 
-/// Returns a room whose current generation has an original, and the closure of the next generation, which
-/// restores this original and creates another one.
+/// Returns a test host (a room) whose current generation has an original, and the closure of the next
+/// generation, which restores this original and creates another one.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     for path in ["/etc/restored", "/etc/kept"] {
@@ -45,7 +46,8 @@ fn prepared() -> (Room, String) {
     (room, closure)
 }
 
-/// Returns the whole tree, including NixFleet's own files but not the lock and `record`.
+/// Returns the whole tree of the test host, including NixFleet's own files but not the lock and the file
+/// `record`.
 fn everything(room: &Room, record: &str) -> Vec<String> {
     let tree = room.tree("/") + &room.tree(&format!("{HOME}/"));
     tree.lines()

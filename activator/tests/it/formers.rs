@@ -1,5 +1,5 @@
 //! Tests of accounts that are no longer managed. An account that existed before is restored, and an account
-//! that NixFleet created is disabled. If the run fails, either all of this has happened or nothing.
+//! that NixFleet created is disabled. If the run fails, the host has either all of these changes or none.
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -68,7 +68,7 @@ fn whatever_fails_accounts_that_leave_have_left_or_not() {
     });
 }
 
-/// Removes differences of account files that were only rewritten with the same content.
+/// Leaves out the differences of account files that were only rewritten with the same content.
 fn settled(differences: &[String]) -> Vec<String> {
     let same = |difference: &&String| {
         let Some((path, sides)) = difference.split_once(": ") else { return false };

@@ -8,8 +8,8 @@ use nixfleet_activate::engine::transaction::journal::Journal;
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 
-/// Checks that a manifest contains only valid paths and sources inside the closure, and that it survives a
-/// round trip.
+/// Checks that a manifest contains only valid paths and sources inside the closure, and that the manifest
+/// survives a round trip.
 pub fn manifest(bytes: &[u8]) -> bool {
     let Ok(manifest) = Manifest::parse(bytes) else { return false };
     for (path, entry) in &manifest.entries {
@@ -24,7 +24,7 @@ pub fn manifest(bytes: &[u8]) -> bool {
     true
 }
 
-/// Checks that a state contains only valid paths, and that it survives a round trip.
+/// Checks that a state contains only valid paths, and that the state survives a round trip.
 pub fn state(bytes: &[u8]) -> bool {
     let Ok(state) = State::parse(bytes) else { return false };
     for path in state.paths.keys() {
@@ -35,8 +35,8 @@ pub fn state(bytes: &[u8]) -> bool {
     true
 }
 
-/// Checks that the backups and slots in a journal are in NixFleet's own directories, and that the journal
-/// survives a round trip.
+/// Checks that the backups and slots (staged or replaced files) in a journal are in NixFleet's own
+/// directories, and that the journal survives a round trip.
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::parse(bytes) else { return false };
     for entry in journal.paths() {

@@ -86,7 +86,7 @@ fn a_failed_check_that_only_stops_leaves_the_host_changed_and_failed() {
         assert_eq!(report["after"]["number"], 1);
         assert_eq!(report["problem"]["code"], "NF-418");
 
-        // Another apply has nothing to change, but still fails because of the check.
+        // A second apply of this closure changes nothing, but still fails because of the check.
         assert_eq!(room.applied(&closure, outcome)["problem"]["code"], "NF-418");
     }
 }
@@ -245,7 +245,7 @@ fn checks_of_the_generation_in_force_are_tried_on_demand() {
 fn what_a_check_found_is_not_held_against_the_generation_that_came_meanwhile() {
     let room = Room::new();
     let new = closure(&room, "new", &[command("word", "exit 0", "stop")]);
-    // The check applies another generation while `health` runs it.
+    // The check applies another generation while the command `health` runs the check.
     let [flag, tree] = ["/flag", "/"].map(|path| room.path(path).display().to_string());
     let apply = format!("{PROGRAM} apply --closure {new} --root {tree} >/dev/null");
     let script = format!("test -e {flag} || exit 0; rm {flag}; {apply}; exit 1");

@@ -96,7 +96,7 @@ fn a_home_that_is_somebody_elses_is_refused_with_a_way_to_give_it() {
     .assert_eq(report["problem"]["help"].as_str().unwrap());
     assert_eq!(room.tree("/").replace("/var/lib/nixfleet 40700\n", ""), before);
 
-    // Declare the directory as the help text suggests.
+    // Declare the home directory of ada, as the help text of the problem suggests.
     let given = json!([{ "path": "/home/ada", "mode": "0750", "owner": "ada", "group": "ada" }]);
     let two = room.closure("2", &lists(&json!([ada()]), &[("directories", given)]));
     room.applied(&two, "ok");
@@ -104,7 +104,7 @@ fn a_home_that_is_somebody_elses_is_refused_with_a_way_to_give_it() {
     assert_eq!(access(&room, "/home/ada/precious").0, access(&room, "/etc").0);
     room.applied(&two, "unchanged");
     // The directory gets its previous owner back when it is no longer declared. Then the next plan warns that
-    // it does not belong to ada.
+    // the directory does not belong to ada.
     room.applied(&one, "ok");
     assert_eq!(access(&room, "/home/ada").0, access(&room, "/etc").0);
     assert_eq!(room.plan(&one)["warnings"].as_array().unwrap().len(), 1);

@@ -33,7 +33,7 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     assert_eq!(room.status()["lockedBy"], Value::Null);
 }
 
-/// Runs a script in a new mount namespace. `$A` is the program and `$R` the root of the room.
+/// Runs a script in a new mount namespace. `$A` is the program, and `$R` the root directory of the test host.
 fn with_filesystems(room: &Room, script: &str) -> Output {
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-ec", script])
@@ -60,7 +60,8 @@ fn a_full_disk_is_noticed_before_anything_is_touched() {
          $A apply --root $R --json --closure {closure} || test $? = 2
          ls $R/etc $R/var/lib/nixfleet >&2"
     );
-    // The small filesystem hides the account files in /etc, so prepare copies of them for it.
+    // The small filesystem will hide the account files in /etc, so prepare copies of these files for that
+    // filesystem.
     let copy = room.path("/").parent().unwrap().join("etc");
     std::fs::create_dir(&copy).unwrap();
     for name in ["passwd", "group", "shadow"] {

@@ -12,8 +12,8 @@ use crate::attackers::{ADA, give, of_ada, room};
 use crate::room::{directory, file, with};
 use crate::stand::with_own_mounts;
 
-/// The mount point belongs to the user, but its parent directory belongs to root. The filesystem never
-/// responds.
+/// A user mounts a filesystem that never responds. The mount point belongs to the user, but the parent
+/// directory of the mount point belongs to root.
 #[test]
 fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_being_undone() {
     let test =
@@ -50,8 +50,8 @@ fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_be
                 assert_eq!(room.read("/etc/fix"), "one\n", "{place}{options}");
                 assert!(!room.path("/var/lib/nixfleet/journal.json").exists(), "{place}{options}");
                 assert!(report.to_string().contains(&format!("{place} was not restored")), "{report:#}");
-                // Unmount repeatedly: the command also ran when its file was restored, and mounted the
-                // filesystem again.
+                // Unmount repeatedly: the command of the file ran again when the file was restored, and
+                // mounted the filesystem a second time.
                 let ends = "while umount --lazy \"$0\"; do :; done 2>/dev/null";
                 Command::new("sh").args(["-c", ends]).arg(mounted).status().unwrap();
                 room.applied(&room.closure("3", &lists("three\n", "0755", &[], None)), "ok");
@@ -60,7 +60,7 @@ fn a_filesystem_on_what_is_theirs_in_a_place_of_roots_keeps_nothing_else_from_be
     });
 }
 
-/// The filesystem may be mounted between the inspection of a path and its rename.
+/// A user may mount a filesystem at a path after the path was inspected and before it is renamed.
 #[test]
 fn a_filesystem_that_comes_and_goes_keeps_nothing_else_from_being_old_or_new() {
     with_own_mounts(

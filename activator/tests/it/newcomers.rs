@@ -1,5 +1,5 @@
-//! Tests of accounts that are created in the same change as their files. The accounts are created, and the
-//! files are given to them, only after all checks that may reject the change.
+//! Tests of accounts that are created in the same change as their files. Only after all checks that may
+//! reject the change, the accounts are created and get their files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,13 +58,13 @@ fn a_refusal_leaves_no_account_behind() {
 fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
     let room = Room::new();
     let seen = room.path("/seen");
-    // List the owner and mode of each slot while the content is validated.
+    // List the owner and mode of each slot (a staged file) while the content is validated.
     let slots = format!("find {} -name tool -o -path '*/tx/*' -type f", room.path("/").display());
     let look = format!("{slots} | xargs stat -c '%u %a' | sort >{}; test -s %s", seen.display());
     let closure = room.closure("1", &web(&json!(["sh", "-ec", look])));
     room.applied(&closure, "ok");
-    // A file with a numeric owner has this owner immediately. A file whose owner or group does not exist yet
-    // has at most the permissions of its owner, and no set-id bit.
+    // A staged file with a numeric owner has this owner immediately. If the owner or group does not exist
+    // yet, the staged file has at most the permission bits of the owner, and no set-id bit.
     let superuser = fs::metadata(room.path("/etc")).unwrap().uid();
     let of_root = |mode: &str| format!("{superuser} {mode}");
     let expected = [of_root("400"), of_root("600"), of_root("644"), of_root("700"), "990 640".to_owned()];
@@ -85,7 +85,8 @@ fn what_is_staged_for_a_newcomer_is_for_root_alone_until_it_is_there() {
 
 #[test]
 fn what_is_not_what_was_staged_is_handed_to_nobody() {
-    // The owner of a slot's directory could change the slot like this during the validation.
+    // During the validation, the owner of the directory of a slot (a staged file) could change the slot in
+    // these ways.
     for meddle in ["rm $1; echo evil >$1", "chown 1 $1", "rm $1; ln -s /etc/passwd $1", "rm $1; mkdir $1"] {
         let room = Room::new();
         let meddled = room.closure("1", &web(&json!(["sh", "-ec", meddle, "sh", "%s"])));
@@ -114,7 +115,7 @@ fn an_account_that_somebody_else_makes_meanwhile_stays_theirs() {
 #[test]
 fn a_number_that_is_no_id_is_nobodys() {
     let room = Room::new();
-    // The kernel interprets this number as "do not change the owner".
+    // The kernel interprets the number 4294967295 as "do not change the owner".
     let odd = with(file("/etc/a", Some("a\n")), "owner", "4294967295");
     let report = room.applied(&room.closure("1", &json!({ "files": [odd] })), "blocked");
     assert_eq!(report["problem"]["code"], "NF-407");
@@ -209,7 +210,7 @@ impl Trials<'_> {
         let last = self.stand.run(&["apply", "--closure", &self.closure], None);
         let different =
             differences(&but_for_accounts(self.stand.tree()), &but_for_accounts(self.after.clone()));
-        // The transaction number may differ, if the state had to record an account.
+        // The transaction number may differ, since the failed run may have recorded an account in the state.
         if !last.status.success()
             || different.iter().any(|path| !path.starts_with("/var/lib/nixfleet/state.json"))
         {
@@ -238,7 +239,8 @@ fn whatever_fails_no_newcomer_comes_too_early_or_stays_open() {
         let ends = [0, 0];
         let mut trials = Trials { stand, closure, before, after, first_tool, failures: Vec::new(), ends };
         for at in 1..=log.len() {
-            // Inject a fault at every change, and all faults at every change during a soak test.
+            // Inject one of the three faults at every change. In a soak test, inject all three faults at
+            // every change.
             for (share, kind) in ["kill", "eio", "enospc"].into_iter().enumerate() {
                 if at % 3 == share || ledger::soaks() {
                     trials.trial(kind, at);

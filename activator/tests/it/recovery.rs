@@ -1,4 +1,4 @@
-//! Tests of interrupted runs: the next run ends in exactly the old or exactly the new generation.
+//! Tests of interrupted runs: the next run brings the host to exactly the old or exactly the new generation.
 
 use nixfleet_activate::engine::apply::{TargetRef, apply};
 use nixfleet_activate::engine::family::paths::stage;
@@ -58,7 +58,7 @@ fn new() -> Value {
     })
 }
 
-/// Returns a room on the old generation, and the closure of the new generation.
+/// Returns a test host (a room) with the old generation, and the closure of the new generation.
 fn prepared() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/restored", "was here\n");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, directory, file, with};
 
-/// Replaces a path in a record, to imitate a record of an older NixFleet.
+/// Replaces a path in a record of the host, to imitate a record that an older NixFleet wrote.
 fn rename(record: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(record).unwrap().replace(from, to);
     fs::set_permissions(record, fs::Permissions::from_mode(0o644)).unwrap();

@@ -81,7 +81,7 @@ impl Room {
         let etc = room.path().join("root/etc");
         fs::create_dir_all(&etc).unwrap();
         fs::create_dir_all(room.path().join("root/var/lib")).unwrap();
-        // The user who runs the tests acts as root in the room.
+        // The user who runs the tests acts as root on the test host.
         let me = fs::metadata(&etc).unwrap();
         let (uid, gid) = (me.uid(), me.gid());
         fs::write(etc.join("passwd"), format!("root:x:{uid}:{gid}:root:/root:/bin/bash\n")).unwrap();
@@ -127,7 +127,7 @@ impl Room {
         Command::new(PROGRAM).args(arguments).arg("--root").arg(root).output().unwrap()
     }
 
-    /// Runs the program with a fault that kills it before the given change.
+    /// Runs the program with a fault that kills the program before the given change.
     pub fn run_killed(&self, arguments: &[&str], change: usize) -> Output {
         let root = self.path("/");
         let fault = format!("kill {change}");
@@ -145,7 +145,7 @@ impl Room {
         self.json(&["plan", "--target", closure])
     }
 
-    /// Returns a plan as text, without the path of the room.
+    /// Returns a plan as text, without the directory of the test host.
     pub fn plan_text(&self, closure: &str) -> String {
         let output = self.run(&["plan", "--target", closure]);
         let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();

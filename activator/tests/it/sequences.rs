@@ -35,10 +35,10 @@ const FILES: [&str; 9] = [
 ];
 const STANDING: usize = 3;
 
-/// The content number that means a link, and the target of the link.
+/// The content number that stands for a link, and the target of this link.
 const LINK: u8 = 3;
 const TARGET: &str = "nowhere";
-/// The content number that means an absent path.
+/// The content number that stands for an absent path.
 const NOTHING: u8 = 4;
 
 /// A generation: for each file, its content number and mode flag, or `None` if the file is not managed. Then,

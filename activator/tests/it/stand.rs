@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use crate::room::{PROGRAM, build, empty_intent};
 
-/// The environment variable that passes the directory of the stand to the process in the mount namespace.
+/// The environment variable that passes the directory of the test environment (the stand) to the process in
+/// the mount namespace.
 const INSIDE: &str = "NIXFLEET_TEST_STAND";
 /// The modification time of all files before a trial, in seconds since 1970-01-01. It is far in the past, to
 /// detect files that lose their timestamps.
@@ -53,7 +54,7 @@ pub struct Stand {
     directory: PathBuf,
 }
 
-/// The kind of the fault and the number of the change at which it occurs.
+/// The kind of the fault, and the number of the change at which the fault occurs.
 pub type Fault<'a> = Option<(&'a str, usize)>;
 
 impl Stand {

@@ -229,7 +229,7 @@ fn a_way_that_somebody_else_can_bend_is_refused() {
     ledger::record(REFUSED, "tricks::a_way_that_somebody_else_can_bend_is_refused", &tried, &failures);
 }
 
-/// Examples of such directories are `/var/log` on Ubuntu, where syslog writes, and `/usr/local` on Debian.
+/// A system group may write to `/var/log` on Ubuntu, for syslog, and to `/usr/local` on Debian, for example.
 #[test]
 fn a_group_of_the_system_may_write_to_directories_of_roots() {
     let lists = json!({ "files": [file("/srv/a/b/file", Some("x"))] });
@@ -243,7 +243,7 @@ fn a_group_of_the_system_may_write_to_directories_of_roots() {
     make_for(&room, 0, 999, 0o775);
     room.write("/etc/login.defs", "# SYS_GID_MAX 999\nSYS_GID_MIN 100\nSYS_GID_MAX\t499\n");
     assert_eq!(room.applied(&room.closure("1", &lists), "blocked")["problem"]["code"], "NF-410");
-    // No group may write to a parent of NixFleet's own directory.
+    // Groups are not trusted to write to a parent of NixFleet's own directory, not even system groups.
     let room = Room::new();
     chown(room.path("/var/lib"), Some(0), Some(4)).unwrap();
     make(&room, "/var/lib", 0o775);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, absent, directory, file, link, with};
 
-/// A description, and intent lists that give `/srv/thing` this shape.
+/// A description, and intent lists that declare `/srv/thing` in the way that the description says.
 type Shape = (&'static str, fn() -> Value);
 
 const SHAPES: [Shape; 7] = [

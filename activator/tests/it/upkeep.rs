@@ -29,7 +29,7 @@ fn numbers(generations: &Value) -> Vec<u64> {
     generations.as_array().unwrap().iter().map(number).collect()
 }
 
-/// Creates a room with the given number of generations.
+/// Creates a test host (a room) with the given number of generations.
 fn room(generations: u32) -> Room {
     let room = Room::new();
     for path in ["/etc/restored", "/etc/kept-for-ever"] {
@@ -65,7 +65,7 @@ fn a_plan_says_why_each_generation_stays_and_changes_nothing() {
         (5, r#"["rollout"]"#),
         (6, r#"["last-change","newest"]"#),
     ];
-    // Runs in a room have no name, so the last change is not recorded.
+    // Runs on this test host have no name, so the host has no record of the last change.
     let without_last = |text: &str| text.replace(r#","last-change""#, "").replace(r#""last-change","#, "");
     let expected = expected.map(|(number, needed)| (number, without_last(needed)));
     assert_eq!(fates, expected);
@@ -146,7 +146,7 @@ pub fn drops(room: &Room, backups: &Value) -> Value {
     answer(room, &["backups", "drop", "--request", &request])
 }
 
-/// Returns path, kind, generation and size of each backup, and whether it is needed.
+/// Returns path, kind, generation and size of each backup, and whether the backup is needed.
 fn shown(list: &Value) -> Vec<(String, String, Option<u64>, u64, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let backup = |backup: &Value| {
@@ -206,7 +206,8 @@ fn backups_are_listed_shown_and_dropped_and_a_needed_original_only_by_name() {
     assert_eq!(report["outcome"], "ok", "{report:#}");
     assert_eq!(shown(&answer(&room, &["backups", "list"])), [originals[1].clone()]);
     assert!(fs::read_dir(room.path("/var/lib/nixfleet/kept")).unwrap().next().is_none());
-    // The remaining original is restored when management ends. The dropped original is not.
+    // When NixFleet stops managing the files, the remaining original is restored. The dropped original is
+    // not.
     room.applied(&room.closure("nothing", &json!({})), "ok");
     assert_eq!(room.read("/etc/restored"), "stood there\n");
     assert!(!room.path("/etc/kept-for-ever").exists());
@@ -226,8 +227,8 @@ fn full(stand: &Stand) {
     stand.save("full");
 }
 
-/// Returns the damage that a failed run has caused: the state, the current generation and its originals must
-/// still exist.
+/// Returns the damage that a failed run has caused. The state, the current generation and the originals of
+/// this generation must still exist.
 fn broken(stand: &Stand) -> Vec<String> {
     let mut broken = Vec::new();
     let status: Value = serde_json::from_slice(&stand.run(&["status"], None).stdout).unwrap_or_default();
@@ -272,7 +273,7 @@ fn fails_anywhere(test: &str, what: &str, prepare: impl Fn(&Stand) -> Vec<String
                     failures.push(format!("{trial}: {output:?}"));
                 }
                 failures.extend(broken(stand).into_iter().map(|why| format!("{trial}: {why}")));
-                // The first run may already have dropped some of the generations or backups.
+                // The failed run may already have dropped some of the generations or backups.
                 prepare(stand);
                 let output = stand.run(&arguments, None);
                 let different = differences(&stand.tree(), &after);

@@ -68,8 +68,8 @@ fn compile(stand: &Stand, file: Value) -> Value {
     with(file, "onChange", json!(["/bin/sh", "-c", script, at]))
 }
 
-/// Files that commands create. They may keep their new content after a rollback on a full disk, where the
-/// commands cannot run. A note in the report mentions this.
+/// Files that commands create. After a rollback on a full disk, these files may still have their new content,
+/// because the commands could not run. A note in the report says so.
 const MADE: [&str; 2] = ["/etc/aliases.db", "/srv/born.db"];
 
 fn one(stand: &Stand) -> Value {
@@ -213,7 +213,7 @@ impl<'s> Walker<'s> {
         different
     }
 
-    /// Recovers the host, and returns the generation in which it ended.
+    /// Recovers the host, and returns the generation in which the host ended.
     fn recover(&mut self, transaction: &Transaction, kind: &str, trial: &str) -> Option<End> {
         let output = self.stand.run(&RECOVER, None);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -257,8 +257,8 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// Checks a fault that makes a change fail. The run itself must undo everything, unless it cannot change
-    /// anything any more.
+    /// Checks a fault that makes a change fail. The run itself must undo everything, unless the fault makes
+    /// all further changes fail too.
     fn error(&mut self, transaction: &Transaction, kind: &str, at: usize) {
         let trial = format!("{kind} at change {at} from {}", transaction.from);
         let output = self.fail(transaction, kind, at);

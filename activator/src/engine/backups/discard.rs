@@ -1,8 +1,9 @@
 //! Drops backups while holding the lock of the host.
 //!
-//! Backups that nothing refers to are removed first, one by one. For originals that would be put back when
-//! management ends, the reference is removed from the state first, and only then the original itself. So each
-//! original that the state names exists, even if the run is interrupted at any point.
+//! Backups that nothing refers to are removed first, one by one. Then follow the originals, which would be
+//! put back when NixFleet stops managing their paths. The originals are removed from the state before they
+//! are removed from the disk. So each original that the state names exists, even if the run is interrupted at
+//! any point.
 
 use std::fs;
 use std::io;
@@ -114,8 +115,8 @@ fn unlink(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes originals from the state. From then on, their paths count as created by NixFleet, and are removed
-/// when NixFleet stops managing them.
+/// Removes originals from the state. From then on, the paths of the originals count as created by NixFleet.
+/// So these paths are removed when NixFleet stops managing them.
 fn forget(host: &Host, originals: &[&Backup]) -> Result<(), Problem> {
     let (mut state, _) = State::read(host)?;
     for owned in state.paths.values_mut() {

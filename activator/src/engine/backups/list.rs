@@ -19,7 +19,7 @@ use crate::host::lock::Lock;
 use crate::host::record::read_limited;
 use crate::host::{HOME, Host, clock, host_file};
 
-/// The name of the file beside an original that records which path the original came from.
+/// The name of the file beside an original. This file records which path the original came from.
 pub(in crate::engine) const META: &str = "meta.json";
 /// The prefix of the name of a directory with files that an interrupted run left.
 const LEFT: &str = "left-";
@@ -89,8 +89,8 @@ fn copies(host: &Host, backups: &mut Vec<Backup>) -> io::Result<()> {
 }
 
 /// Whether this is a directory that only root can change. A directory of another user may have been moved
-/// into the backups while a process was in it, and this process can still replace its content. So such a
-/// directory counts as one backup, and its content is not listed.
+/// into the backups while a process of that user was working in the directory, and that process can still
+/// replace the content. So such a directory counts as one backup, and its content is not listed.
 pub(in crate::engine) fn is_ours(metadata: &Metadata) -> bool {
     metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }

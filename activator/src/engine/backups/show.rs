@@ -20,9 +20,9 @@ const LIMIT: u64 = 48 << 20;
 pub struct BackupSelector {
     /// The path that was backed up, or the path of the backup itself.
     pub path: String,
-    /// The generation whose change made the backup; `None` for any.
+    /// The generation whose change made the backup; `None` if any generation matches.
     pub generation: Option<u64>,
-    /// Whether only an original is selected.
+    /// Whether only originals match, and not backups of hand edits.
     pub original: bool,
 }
 

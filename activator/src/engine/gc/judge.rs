@@ -56,8 +56,8 @@ impl References {
     }
 }
 
-/// Decides for each generation why it is kept. `generations`: oldest first. `at`: the time from which ages
-/// are counted, in seconds since 1970-01-01 UTC.
+/// Decides for which reasons each generation is kept, if any. `generations`: all generations, oldest first.
+/// `at`: the time from which ages are counted, in seconds since 1970-01-01 UTC.
 #[must_use]
 pub fn judge(
     generations: &[GenerationInfo],
@@ -70,8 +70,8 @@ pub fn judge(
     let previous: BTreeSet<u64> = references.current.iter().filter_map(before).collect();
     let stands = |passage: &&Passage| references.current.iter().any(|current| passage.touches(*current));
     let resumable: Vec<&Passage> = request.rollouts.iter().filter(stands).collect();
-    // Always keep the newest generation: the next new generation gets its number plus one, and no number may
-    // be used twice.
+    // Always keep the newest generation: the number of the next generation is the newest number plus one, and
+    // no number may be used twice.
     let newest = match request.retention {
         Retention::Newest(count) => count.max(1),
         Retention::Younger(_) => 1,
@@ -85,8 +85,9 @@ pub fn judge(
         let revision = request.pinned_revision.as_deref();
         revision.is_some_and(|revision| is_of(info, revision))
     };
-    // If no generation is known to have the pinned revision, each may have it. An older NixFleet recorded no
-    // revisions, and a revision with the same closure as an earlier one makes no new generation.
+    // If no generation is known to have the pinned revision, any generation may have it, for two reasons.
+    // Older versions of NixFleet recorded no revisions. And if a revision has the same closure as an earlier
+    // revision, it makes no new generation.
     let may_be_pinned = request.pinned_revision.is_some() && !generations.iter().any(is_pinned);
     let judged = generations.iter().enumerate().map(|(index, info)| {
         let number = info.generation.number;
@@ -107,7 +108,7 @@ pub fn judge(
     judged.collect()
 }
 
-/// Whether a generation was made from a revision, which may be abbreviated as in Git.
+/// Whether a generation was made from a revision. The revision may be abbreviated as in Git.
 fn is_of(info: &GenerationInfo, revision: &str) -> bool {
     let made = info.made.revision.as_deref().filter(|made| !made.ends_with(DIRTY));
     revision.len() >= SHORTEST && made.is_some_and(|made| made.starts_with(revision))
@@ -150,8 +151,8 @@ mod tests {
         let all: Vec<_> = (1..=9).map(|number| generation(number, 10 - number)).collect();
         let judged = judge(&all, &at(9), &request(Retention::Newest(3)), NOW);
         assert_eq!(going(&judged), [1, 2, 3, 4, 5, 6]);
-        // After a rollback from generation 9 to 4, the next rollback would go to 3. Generation 9 is part of
-        // the last change.
+        // The host was rolled back from generation 9 to 4, so the next rollback would go to 3. Generation 9
+        // is kept because it is part of the last change.
         let last = BTreeSet::from([9, 4]);
         let judged = judge(&all, &References { last, ..at(4) }, &request(Retention::Newest(1)), NOW);
         assert_eq!(going(&judged), [1, 2, 5, 6, 7, 8]);
@@ -237,7 +238,7 @@ mod tests {
                 let stands = references.current.contains(before) || references.current.contains(after);
                 prop_assert!(!stands || (!gone.contains(before) && !gone.contains(after)));
             }
-            // A rollback still leads to the same generation.
+            // A rollback leads to the same generation as before the collection.
             for current in &references.current {
                 let back = |all: &[GenerationInfo]| {
                     all.iter().map(|info| info.generation.number).rfind(|number| number < current)

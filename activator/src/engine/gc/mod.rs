@@ -34,7 +34,8 @@ pub struct GcOptions<'a> {
     pub at: u64,
     /// The fingerprint of the approved plan. A plan with another fingerprint is refused.
     pub expect: Option<&'a str>,
-    /// The `nix-store` program to collect the store with afterwards; `None` to leave the store as it is.
+    /// The `nix-store` program that collects the garbage in the store after generations were dropped; `None`
+    /// to collect no garbage.
     pub collect: Option<&'a str>,
 }
 

@@ -25,7 +25,8 @@ pub fn collect(program: &str) -> Result<Collected, Problem> {
     if !finished.success() {
         return Err(failed(finished.why()));
     }
-    // If Nix prints its result in another format, the collection still succeeded.
+    // The collection succeeded even if Nix prints its result in an unknown format. In that case, report no
+    // removed paths.
     Ok(finished.stdout.lines().rev().find_map(read).unwrap_or(Collected { paths: 0, freed: 0 }))
 }
 

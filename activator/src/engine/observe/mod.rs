@@ -36,8 +36,8 @@ pub struct Observed {
     /// Units that are owned or declared, or that files name for a restart or reload; `None` if systemd does
     /// not run.
     pub units: Option<Units>,
-    /// Units that the host does not have: units that the links of enabled units refer to, and templates that
-    /// get only drop-ins.
+    /// Units that the change needs but the host does not have: units that enabled units name in `WantedBy=`
+    /// and similar settings, and templates that get only drop-ins.
     pub absent: BTreeSet<UnitName>,
     /// The generations of the host.
     pub profile: Profile,
@@ -53,7 +53,7 @@ pub enum Found {
     Missing,
     /// A regular file.
     File {
-        /// SHA-256 of its content.
+        /// SHA-256 of the content of the file.
         sha256: String,
         /// Length in bytes.
         size: u64,
@@ -64,13 +64,13 @@ pub enum Found {
     Directory {
         /// Mode, owner, group.
         access: Access,
-        /// The names of its entries; only read if the directory would be removed, or would get another mode
-        /// or owner.
+        /// The names of the entries of the directory; only read if the directory would be removed, or would
+        /// get another mode or owner.
         holds: Vec<String>,
     },
     /// A symbolic link.
     Link {
-        /// The path that it points at.
+        /// The path that the link points at.
         target: String,
     },
     /// A device, socket or pipe.
@@ -80,7 +80,7 @@ pub enum Found {
 }
 
 impl Found {
-    /// Whether the path still is as the last transaction left it.
+    /// Whether the path is still in the state `thing`, in which the last transaction left it.
     #[must_use]
     pub fn is(&self, thing: &Thing) -> bool {
         match (self, thing) {
@@ -140,8 +140,8 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
     let directories = directories_above(manifest.standing_paths().chain(&new_homes));
     let originals = directories_of_originals(state, manifest);
-    // Observe the directories above absent paths too: a file in place of such a directory shows that nothing
-    // is below it.
+    // Observe the directories above absent paths too. If a file is in place of such a directory, nothing can
+    // be at the absent path.
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
@@ -187,10 +187,10 @@ pub fn observe_units(
     let units = systemd.show(&units_of(state, manifest))?;
     let enabled = manifest.units.values().filter(|unit| unit.enabled == Some(true));
     let brought = |name: &UnitName| manifest.units.get(name).is_some_and(|unit| unit.enabled.is_some());
-    // systemd shows only the running instances of a template, so search for the template itself.
+    // The states above cover only the running instances of a template, so look for the template itself.
     let templates = manifest.units.keys().filter(|name| name.is_template() && !name.is_family()).cloned();
     let wanted = enabled.flat_map(Unit::wanted_by).chain(templates).filter(|name| !brought(name)).collect();
-    // Ignore unit files that the change removes.
+    // Ignore the unit files that NixFleet manages, since the change may remove them.
     let ours = |file: &str| {
         let name = file.strip_prefix(UNITS).and_then(|name| name.parse::<UnitName>().ok());
         name.is_some_and(|name| state.units.get(&name).is_some_and(|unit| unit.enabled.is_some()))
@@ -212,8 +212,8 @@ pub fn directories_above<'a>(paths: impl Iterator<Item = &'a ManagedPath>) -> BT
     directories
 }
 
-/// Returns the directories into which originals will be put back, and the directories above directories that
-/// will get back their mode and owner.
+/// Returns the directories into which originals will be put back. Also returns all directories above a
+/// directory whose mode and owner will be restored.
 fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPath> {
     let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
     let directories = ended.flat_map(|(path, owned)| match owned.origin {
@@ -302,8 +302,8 @@ impl PathObserver<'_> {
         }
     }
 
-    /// Returns mode, owner and group. An id can have several names, and its number counts as a name too. If
-    /// the recorded or declared name belongs to the id, that name is returned.
+    /// Returns mode, owner and group. An id can have several names, and the number of the id counts as a name
+    /// too. If the recorded name or the declared name belongs to the id, returns that name.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
         let wanted = self.manifest.entries.get(path).and_then(Entry::access);
@@ -365,8 +365,8 @@ impl FileStat {
     }
 }
 
-/// The maximum number of directory entries that are read. A directory with more entries is never one that
-/// NixFleet could remove.
+/// The maximum number of directory entries that are read. NixFleet could never remove a directory with more
+/// entries.
 const MANY_NAMES: usize = 10_000;
 
 /// Returns the names of the first 10,000 entries of a directory.

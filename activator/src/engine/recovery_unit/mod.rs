@@ -1,10 +1,10 @@
 //! The unit that recovers a host at boot after an interrupted change, and the drop-in that starts this unit
 //! at every boot.
 //!
-//! Both files are in the manifest of each generation, so that they are shown, installed and removed like
-//! other files. Their content always comes from the activator of the host, because that activator is never
-//! older than the change to recover. So a generation that an older NixFleet made gets the content of the
-//! current activator.
+//! The unit and the drop-in are in the manifest of each generation, so that they are shown, installed and
+//! removed like other files. Their content always comes from the activator that is installed on the host,
+//! because that activator is never older than the activator that made the interrupted change. So a generation
+//! that an older NixFleet made gets the content of the installed activator.
 
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::ManagedPath;
@@ -23,8 +23,8 @@ pub fn has(path: &str) -> bool {
     FILES.iter().any(|(own, _)| *own == path)
 }
 
-/// Returns the content of a recovery file, if the path belongs to one and the digest of its content is
-/// `sha256`.
+/// Returns the content of the recovery file at `path`. Returns `None` if no recovery file belongs at `path`,
+/// or if the digest of the content is not `sha256`.
 #[must_use]
 pub fn content(path: &ManagedPath, sha256: &str) -> Option<&'static [u8]> {
     let content = FILES.iter().find(|(own, _)| *own == &**path)?.1.as_bytes();
@@ -68,7 +68,7 @@ mod tests {
                 &**path
             })
             .collect();
-        // The drop-in already has the same content in the old manifest.
+        // Only the unit changed, because the old manifest already has the current content of the drop-in.
         assert_eq!(changed, [FILES[0].0]);
     }
 }

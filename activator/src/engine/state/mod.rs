@@ -30,8 +30,8 @@ pub struct State {
     /// committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activator: Option<Version>,
-    /// The number of the transaction that wrote this state, from 1. A recovery compares it with the journal
-    /// to find out whether the run was interrupted before or after its commit point.
+    /// The number of the transaction that wrote this state, from 1. A recovery compares this number with the
+    /// journal to find out whether the run was interrupted before or after its commit point.
     pub transaction: u64,
     /// The host's name, from the manifest.
     pub host: String,
@@ -51,7 +51,7 @@ pub struct State {
     pub users: BTreeMap<Owner, OwnedUser>,
     /// Managed units.
     pub units: BTreeMap<UnitName, Unit>,
-    /// The operator who made each existing generation, and the revision that it was made from.
+    /// The operator who made each existing generation, and the revision that the generation was made from.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
     /// Paths that the last transaction left as they were, because the operator excluded them.
@@ -87,7 +87,8 @@ pub struct Owned {
     /// The path as the last transaction left it.
     #[serde(flatten)]
     pub thing: Thing,
-    /// The state of the path before NixFleet managed it, which decides what happens when management ends.
+    /// The state of the path before NixFleet managed it. This decides what happens when NixFleet stops
+    /// managing the path.
     #[serde(skip_serializing_if = "Origin::is_created")]
     pub origin: Origin,
     /// Units to restart when the path is removed.
@@ -123,7 +124,7 @@ pub enum Thing {
     },
     /// A regular file.
     File {
-        /// SHA-256 of its content.
+        /// SHA-256 of the content of the file.
         sha256: String,
         /// Mode, owner, group.
         access: Access,
@@ -133,7 +134,7 @@ pub enum Thing {
     },
     /// A symbolic link.
     Link {
-        /// The path that it points at.
+        /// The path that the link points at.
         target: String,
     },
     /// Nothing, because the path is declared absent.
@@ -169,22 +170,26 @@ pub struct FileStat {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "was")]
 pub enum Origin {
-    /// Nothing was at the path, or its content was adopted. The path is removed when management ends.
+    /// Nothing was at the path, or its content was adopted. When NixFleet stops managing the path, the path
+    /// is removed.
     #[default]
     Created,
-    /// The previous file or link was backed up. It is put back when management ends.
+    /// The previous file or link was backed up. When NixFleet stops managing the path, the backup is put
+    /// back.
     Original {
-        /// The path of its backup.
+        /// The path of the backup.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory was moved away with its content. It is moved back when management ends.
+    /// A directory was moved away with its content. When NixFleet stops managing the path, the directory is
+    /// moved back.
     Moved {
-        /// The path that it was moved to.
+        /// The path that the directory was moved to.
         #[serde(rename = "kept")]
         backup: AbsPath,
     },
-    /// A directory existed. It gets back its mode and owner when management ends, and is not removed.
+    /// A directory existed. When NixFleet stops managing the path, the directory gets back its mode and
+    /// owner, and is not removed.
     Existed {
         /// The former mode, owner and group of the directory.
         access: Access,
@@ -212,7 +217,7 @@ impl Origin {
 pub struct OwnedUser {
     /// Whether NixFleet created the user. A user that existed before is never disabled.
     pub created: bool,
-    /// Whether the user was disabled because the manifest does not declare it any more.
+    /// Whether the user was disabled because the manifest does not declare the user any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
     /// The groups that NixFleet added the user to.
@@ -221,10 +226,10 @@ pub struct OwnedUser {
     /// The former value of each field that the manifest states, if NixFleet did not create the account.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<UserField, PreviousField>,
-    /// The restriction of the account before it was disabled.
+    /// The restriction that the account had before NixFleet disabled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
-    /// The id of the account, if NixFleet created it and the id is known.
+    /// The id of the account, if NixFleet created the account and the id is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
 }
@@ -258,7 +263,7 @@ impl State {
     }
 
     /// Forgets users whose account was replaced by another account with the same name. From then on, NixFleet
-    /// treats the new account as one that it did not create.
+    /// treats the new account as an account that NixFleet did not create.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {
         self.users.retain(|name, owned| {
             let now = accounts.users.get(&**name).map(|account| account.uid);
@@ -267,13 +272,13 @@ impl State {
     }
 
     /// The schema that is written. An activator that knows only older schemas would lose data when it writes
-    /// the state, so it refuses to read this schema.
+    /// the state, so such an activator refuses to read this schema.
     pub const SCHEMA: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
 
-    /// Reads the state of a host, and returns its bytes too. If nothing was ever applied, returns the default
-    /// and no bytes.
+    /// Reads the state of a host. Returns the state and the bytes of its file. If nothing was ever applied,
+    /// returns the default state and no bytes.
     ///
     /// # Errors
     /// Fails with [`Code::State`] if the state cannot be read, or if a newer `NixFleet` wrote it.

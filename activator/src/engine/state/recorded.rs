@@ -47,7 +47,7 @@ pub struct Recorded<'r> {
 #[serde(transparent)]
 pub struct Text<'r>(#[serde(borrow)] pub Cow<'r, str>);
 
-/// An owned path. As in a manifest, the fields of all kinds of paths are side by side.
+/// An owned path. As in a manifest, one struct has the fields of all kinds of paths.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedPath<'r> {

@@ -23,12 +23,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The names of shells that prevent a login.
 const NO_SHELLS: [&str; 2] = ["nologin", "false"];
 
-/// The obstacles to a login of one user, and the keys that permit it.
+/// The obstacles to a login of one user, and the keys that permit the login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entrance {
     /// The obstacles, each in the form `subject: reason`.
     obstacles: Vec<String>,
-    /// The public keys that permit a login, or `None` if they cannot be determined from files.
+    /// The public keys that permit a login, or `None` if the keys cannot be determined from files.
     keys: Option<BTreeSet<String>>,
 }
 
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(since(entrance(&["a: another"], Some(&["BBBB", "CCCC"]))), [] as [&str; 0]);
         assert_eq!(since(entrance(&["a", "b: why"], Some(&["BBBB"]))), ["b: why"]);
         assert_eq!(since(entrance(&[], Some(&["CCCC"]))).len(), 1);
-        // The keys come from another source, so they cannot be determined from files.
+        // A user whose keys cannot be determined from files counts as able to log in.
         assert_eq!(since(entrance(&[], None)), [] as [&str; 0]);
         assert_eq!(entrance(&[], Some(&[])).obstacles_since(&entrance(&[], Some(&[]))), [] as [&str; 0]);
     }

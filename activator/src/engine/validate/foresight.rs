@@ -19,13 +19,13 @@ use crate::engine::validate::subject::{Subject, inspected};
 use crate::engine::validate::{previewed, settle};
 use crate::host::Host;
 
-/// The terms on which a plan is validated.
+/// The options for the validation of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidationTerms<'a> {
     /// Whether to validate the plan at all.
     pub enabled: bool,
-    /// Whether to only list the missing file contents. The client then requests the plan a second time to
-    /// validate it.
+    /// Whether to only list the missing file contents. The plan is then validated when the client requests it
+    /// a second time.
     pub may_ask: bool,
     /// The user who must still be able to log in after the change, if any.
     pub login: Option<&'a Login>,
@@ -89,7 +89,8 @@ fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> Fores
             "its new content is too long to be sent with the request for a plan, or is not available",
         );
     }
-    // If some contents are missing, a tool would judge its other files wrongly, so run no tools.
+    // If the content of a file that a tool needs is missing, the tool would judge the other files wrongly. So
+    // run no tools.
     let user = terms.login.map_or("root", |login| login.user.as_str());
     if subject.is_empty() || lacking.iter().any(|(path, _)| is_for_tools(path, user)) {
         return foreseen;

@@ -90,7 +90,7 @@ impl Judgement {
         }
     }
 
-    /// Records a tool that could not be started, unless it is not installed.
+    /// Records a tool that is installed but could not be started.
     fn not_started(&mut self, tool: &str, program: &str, error: &io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             let words = vec![format!("{program}: {error}")];
@@ -167,7 +167,7 @@ pub fn discreet(finding: ToolFinding, subject: &Subject) -> ToolFinding {
         }
         _ => None,
     });
-    // The lines from sudo have already been filtered and quote nothing.
+    // The messages about sudo rules have already been filtered, so they quote no file content.
     let secrecy = if finding.tool == SUDO { Secrecy::default() } else { Secrecy::of(files) };
     let words = finding.words.iter().map(|line| secrecy.hide(line)).collect();
     ToolFinding { words, ..finding }
@@ -227,7 +227,7 @@ mod tests {
             judgement.silent
         };
         assert_eq!(asked("/nonexistent/visudo"), []);
-        // The file exists but is not executable.
+        // `/etc/passwd` exists but is not executable.
         assert!(unstarted(&asked("/etc/passwd")[0]).to_string().contains("/etc/passwd: Permission denied"));
     }
 

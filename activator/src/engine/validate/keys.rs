@@ -100,7 +100,7 @@ impl KeyReader<'_> {
         }
     }
 
-    /// Whether sshd may read a file. It reads the file with the rights of the user.
+    /// Whether sshd may read a file. For this, sshd takes the rights of the user.
     fn can_read(&self, ids: Ids) -> bool {
         let bit = if ids.uid == self.account.uid {
             0o400

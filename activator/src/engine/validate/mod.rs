@@ -9,7 +9,7 @@
 //! - [`subject`][]: the parts of a plan that can be validated
 //! - [`judge`][]: the tools and their messages
 //! - [`units`][]: the messages of systemd that are about managed units
-//! - [`staged`][], [`question`][]: the commands that files name to validate their new content
+//! - [`staged`][], [`question`][]: the declared commands that validate the new content of files
 //! - [`foresight`][]: the validation of a plan whose closure may not be on the host yet
 //! - [`secrecy`][]: removal of confidential file contents from messages
 //! - [`entrance`][], [`sshd`][], [`keys`][]: the check that a user can still log in
@@ -69,9 +69,9 @@ pub struct PreviewResult {
     refused: Vec<Problem>,
 }
 
-/// Validates a plan that will be applied. The validation commands of files are not included, since they run
-/// after the new content has been staged. `login` is the user who must still be able to log in after the
-/// change, if any.
+/// Validates a plan that will be applied. The validation commands of files are not included, since these
+/// commands run after the new content has been staged. `login` is the user who must still be able to log in
+/// after the change, if any.
 #[must_use]
 pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
     // The tools inspect the running machine, so they cannot validate a host that is only a directory tree.

@@ -1,4 +1,4 @@
-//! The validation commands that files name for their new content.
+//! The commands that validate the new content of files, as the fleet declares them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::engine::validate::secrecy::Secrecy;
 use crate::host::command;
 use crate::host::preview::{Ids, Layer};
 
-/// A validation command, and the file whose new content it checks.
+/// A question to a validation command: whether the new content of a file is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// The path of the file.
@@ -67,7 +67,8 @@ impl Question {
     }
 }
 
-/// Runs one command after another. Returns the problems of the commands that refuse.
+/// Runs one validation command after another. Returns the problems of the commands that refuse their content
+/// or cannot be run.
 #[must_use]
 pub fn ask(questions: &[Question]) -> Vec<Problem> {
     questions.iter().filter_map(Question::refusal).collect()

@@ -41,7 +41,7 @@ impl Secrecy {
         pieces(text).map(hidden).collect()
     }
 
-    /// Whether a word contains a secret word or is part of one. A tool may have shortened a secret word, or
+    /// Whether a word contains a secret word or is part of one. A tool may have shortened the secret word or
     /// put it in quotes.
     fn hides(&self, word: &str) -> bool {
         let long = word.chars().count() >= SHORTEST;

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct Settings(Vec<(String, String)>);
 
 impl Settings {
-    /// Queries sshd. Returns `None` if sshd cannot print its settings.
+    /// Asks sshd for the settings that apply to a login. Returns `None` if sshd cannot print these settings.
     #[must_use]
     pub fn ask(login: &Login, connection: Connection) -> Option<Self> {
         let Connection { client, server, port } = connection;
@@ -44,14 +44,14 @@ impl Settings {
             .flat_map(|(_, value)| value.split_ascii_whitespace())
     }
 
-    /// Returns the first value of a setting, or `None` if it is missing, empty or `none`.
+    /// Returns the first value of a setting, or `None` if the value is missing, empty or `none`.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty() && *value != "none")
     }
 
-    /// Returns the settings that prevent a user with a key from logging in, each in the form `setting:
+    /// Returns the settings that prevent a user with a key from logging in. Each has the form `setting:
     /// reason`.
     #[must_use]
     pub fn obstacles(&self, login: &Login, connection: Connection, accounts: &Accounts) -> Vec<String> {
@@ -105,7 +105,8 @@ impl Settings {
             found.push(format!("sshd, AllowUsers: the list does not contain {user}"));
         }
         if groups.is_empty() {
-            // The user is known only to a directory service, and so are the groups of the user.
+            // Only a directory service knows the user, and the groups of the user. So the lists of groups
+            // cannot be checked.
             return found;
         }
         if self.words("denygroups").any(group_is) {

@@ -20,8 +20,8 @@ use crate::host::Host;
 /// Validates the staged content. Returns notes about what the commands could not see.
 ///
 /// # Errors
-/// Fails with [`nixfleet_contract::problem::Code::Validation`]. No managed path and no account has been
-/// changed.
+/// Fails with [`nixfleet_contract::problem::Code::Validation`]. At that point, no managed path and no account
+/// has been changed yet.
 pub fn validate(host: &Host, target: &Target, journal: &Journal) -> Result<Vec<String>, Problem> {
     let questions: Vec<Question> =
         journal.paths().filter_map(|entry| question(host, target, entry)).collect();

@@ -48,7 +48,7 @@ const WAYS_IN: [&str; 13] = [
 pub struct Subject {
     /// The changes of paths.
     pub changes: Changes,
-    /// The account steps, if they can affect the login.
+    /// The account steps, if these steps can affect the login.
     pub accounts: Vec<AccountStep>,
     /// Whether the sudo rules change.
     pub sudoers: bool,
@@ -128,7 +128,7 @@ impl Subject {
             && self.questions.is_empty()
     }
 
-    /// Lists, for a message, the parts to validate. `files` contains the files that name validation commands.
+    /// Lists, for a message, the parts to validate. `files` contains the files that have validation commands.
     #[must_use]
     pub fn named<'f>(&self, files: impl Iterator<Item = &'f ManagedPath>) -> String {
         let rules = [(self.sudoers, "the rules of sudo"), (self.sshd, "the configuration of sshd")];
@@ -171,7 +171,7 @@ fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question>
     let access = if is_there {
         ids(accounts, &file.access)
     } else {
-        // These are the rights with which a file is staged until its owner exists.
+        // Until its owner exists, a file is staged with these rights.
         Ids { uid: 0, gid: 0, mode: file.access.mode.bits() & WAITING }
     };
     Some(Question {

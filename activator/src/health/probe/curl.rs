@@ -22,8 +22,8 @@ const MARK: &str = "@nixfleet ";
 /// Sends the request and checks the response.
 ///
 /// # Errors
-/// Fails if there is no response, or if the response differs from the expected one. The error tells why or
-/// how.
+/// Fails if there is no response, or if the response differs from the expected one. The error says why there
+/// is no response, or how the response differs.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Attempt {
     // `curl` enforces the limit itself. The limit of the command runner is only a fallback, one second later.
     let limit_of_all = limit + Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub fn attempt(http: &Http, from: &Vantage, limit: Duration, call: &Call) -> Att
     let answer = HttpAnswer {
         status: status.parse().map_err(|_| format!("curl printed `{written}` instead of a status"))?,
         headers: if http.response_headers.is_empty() { Vec::new() } else { parse(headers)? },
-        // Keep at most as many bytes as for plain HTTP.
+        // Keep at most as many bytes of the body as the probe for plain HTTP keeps.
         body: String::from_utf8_lossy(&finished.stdout.as_bytes()[..finished.stdout.len().min(BODY_LIMIT)])
             .into_owned(),
     };

@@ -28,15 +28,15 @@ pub struct HttpAnswer {
     pub status: u16,
     /// The headers as pairs of name and value, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body, or an empty string if the check does not need it.
+    /// The body, or an empty string if the check does not need the body.
     pub body: String,
 }
 
 /// Sends the request and checks the response. No proxy is used.
 ///
 /// # Errors
-/// Fails if there is no response, or if the response differs from the expected one. The error tells why or
-/// how.
+/// Fails if there is no response, or if the response differs from the expected one. The error says why there
+/// is no response, or how the response differs.
 pub fn attempt(http: &Http, from: &Vantage, limit: Duration) -> Attempt {
     let ask = || {
         let names = Names { from: from.clone() };

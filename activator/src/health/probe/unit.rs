@@ -27,8 +27,8 @@ struct ProbedUnit {
     since: Duration,
 }
 
-/// Waits until a unit has been active for `stable_for` without interruption. Returns at once if it has been
-/// active for that long already.
+/// Waits until a unit has been active for `stable_for` without interruption. Returns at once if the unit has
+/// been active for that long already.
 ///
 /// # Errors
 /// The unit is not active, or did not stay active.

@@ -29,12 +29,12 @@ pub struct Account {
     pub shell: String,
     /// Names of the groups in group(5) that list the user as a member, sorted.
     pub groups: Vec<String>,
-    /// Names of the groups in gshadow(5) that list the user as a member, sorted. They differ from `groups` if
-    /// a tool was killed after it wrote only one of the two files.
+    /// Names of the groups in gshadow(5) that list the user as a member, sorted. These names differ from
+    /// `groups` if a tool was killed after it wrote only one of the two files.
     pub shadow_groups: Vec<String>,
-    /// The day when the account expires, in the format of shadow(5), or empty if it never expires.
+    /// The day when the account expires, in the format of shadow(5), or empty if the account never expires.
     pub expires: String,
-    /// Whether the user has a password, but it is locked. Unlocking makes the same password usable again.
+    /// Whether the user has a password that is locked. Unlocking makes the same password usable again.
     pub locked_password: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Users and groups: read from the account files of the host, changed with its own tools.
+//! Users and groups: read from the account files of the host, changed with the host's own tools.
 
 mod files;
 mod processes;

@@ -18,8 +18,8 @@ const NO_LOGIN: &str = "/usr/sbin/nologin";
 /// The expiry date of a disabled user: 1970-01-02, in the format of shadow(5).
 pub const EXPIRED: &str = "1";
 
-/// The arguments of usermod(8) that change a user. They cover only differing fields, since usermod refuses
-/// some changes while the user is logged in.
+/// The arguments of usermod(8) that change a user. Only fields that differ are included, since usermod
+/// refuses some changes while the user is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     arguments: Vec<OsString>,
@@ -70,8 +70,8 @@ impl AccountChange {
     }
 }
 
-/// Returns an expiry date for usermod(8), which accepts a date, or the number of days since 1970-01-01 as in
-/// shadow(5).
+/// Converts an expiry date of shadow(5), in days since 1970-01-01, to the same date for usermod(8). Anything
+/// else becomes empty, which means that the account never expires.
 fn expiry(days: &str) -> String {
     if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
 }

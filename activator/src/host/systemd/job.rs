@@ -46,7 +46,7 @@ impl Systemd {
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::Unit`] or
     /// [`nixfleet_contract::problem::Code::RestartStorm`] for the first unit that did not reach the expected
-    /// state, with its last log messages.
+    /// state. The problem contains the last log messages of that unit.
     pub fn carry_out(self, jobs: &[Job<'_>]) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let units: Vec<&UnitName> = jobs.iter().map(|job| job.unit).collect();
         let mut states = BTreeMap::new();
@@ -65,7 +65,7 @@ impl Systemd {
         }
         if jobs.iter().any(|job| job.verb == Verb::Stop) {
             // A service that was killed while it stopped counts as failed. Without a reset, systemd would
-            // keep listing it even after its unit file is removed.
+            // keep listing the service even after the unit file is removed.
             self.reset_failed(&units);
         }
         Ok(states)

@@ -1,8 +1,8 @@
 //! The order in which units are started, restarted and stopped.
 //!
 //! `systemctl` passes units to systemd one by one, so the job of the first unit may finish before systemd
-//! receives the second. The units in the command line must therefore be sorted, so that no unit is started
-//! before a unit that it is ordered after.
+//! receives the second. Therefore, the units in the command line are sorted: each unit follows the units in
+//! its `After=`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +99,7 @@ fn starting<'a>(
     phases
 }
 
-/// Maps each unit to the units among `units` that it is ordered after.
+/// Maps each unit to the units among `units` that must be started before this unit.
 fn before_each<'a>(
     units: &BTreeMap<&'a UnitName, Verb>,
     wires: &BTreeMap<&UnitName, Wire>,

@@ -41,7 +41,7 @@ impl Systemd {
             files.into_iter().any(|file| !except(&file) && std::fs::symlink_metadata(&file).is_ok())
         };
         let known = |unit: &UnitName| {
-            // A device unit has no file, and the device may be plugged in later.
+            // A device unit counts as existing: it has no file, and the device may be plugged in later.
             unit.suffix() == "device"
                 || stands(unit)
                 || unit.template().is_some_and(|template| stands(&template))

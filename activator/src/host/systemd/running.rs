@@ -21,8 +21,8 @@ impl Systemd {
         Ok(parse(&query(&words, &[])?.stdout))
     }
 
-    /// Finds the running units that systemd stops when it starts or stops the given units: running units that
-    /// depend on a given unit or conflict with it, directly or indirectly.
+    /// Finds the running units that systemd stops when it starts or stops the given units. These are the
+    /// running units that depend on a given unit or conflict with a given unit, directly or indirectly.
     ///
     /// # Errors
     /// Fails in the same cases as [`Systemd::running`].

@@ -31,13 +31,13 @@ pub struct UnitState {
     pub sub: String,
     /// `Type` of a service, such as `oneshot`, or empty for other kinds of units.
     pub service_type: String,
-    /// `Result` of the last run, `success` if it did not fail.
+    /// `Result` of the last run of the unit, `success` if that run did not fail.
     pub result: String,
     /// Whether the conditions of the unit were met at its last start.
     pub condition: bool,
     /// Timers, sockets and paths that start the unit.
     pub triggered_by: Vec<String>,
-    /// Units that the unit starts, if it is a timer, socket or path.
+    /// Units that this unit starts, if this unit is a timer, socket or path.
     pub triggers: Vec<String>,
     /// The id of the current run of the unit, different for each run.
     pub invocation: String,
@@ -50,7 +50,7 @@ pub struct UnitState {
     /// The user that a service runs as, or empty for root.
     #[serde(default)]
     pub user: String,
-    /// The primary name of the unit, if it was queried by an alias.
+    /// The primary name of the unit, if the unit was queried by an alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<UnitName>,
     /// Actions that systemd refuses to perform on request.
@@ -165,8 +165,8 @@ impl Systemd {
     }
 }
 
-/// Parses the output of `systemctl show`. The blocks of plain units are in the order of the query. The blocks
-/// of template instances follow.
+/// Parses the output of `systemctl show`. `plain`: the queried units that are not templates. The blocks of
+/// these units come first, in the same order. The blocks of template instances follow.
 fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (UnitName, UnitState)> + 'a {
     blocks(text).enumerate().filter_map(|(index, block)| {
         let id = block.get("Id").parse::<UnitName>().ok();

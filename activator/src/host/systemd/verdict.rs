@@ -95,8 +95,8 @@ fn fault(verb: Verb, state: &UnitState) -> Option<String> {
         _ if state.sub.starts_with("auto-restart") => false,
         _ if verb.brings_up() && kept_ending(state) => false,
         _ if state.active == "active" => true,
-        // An inactive unit is good if it is a oneshot service that has succeeded, if its conditions were not
-        // met, or if it has ended because it was idle and its trigger will start it again.
+        // An inactive unit is good in three cases: it is a oneshot service that has succeeded, its conditions
+        // were not met, or it has ended because it was idle and a trigger will start it again.
         _ => {
             let may_rest = state.is_oneshot() || !state.condition || !state.triggered_by.is_empty();
             state.active == "inactive" && state.result == "success" && may_rest
@@ -114,7 +114,7 @@ pub fn standing(state: &UnitState) -> String {
 }
 
 /// Whether a service has ended and was restarted automatically. Such a service is often active between two
-/// restarts, until systemd gives up. systemd resets the counter at each requested start.
+/// restarts, until systemd gives up. systemd resets its count of restarts at each requested start.
 fn kept_ending(state: &UnitState) -> bool {
     state.result == "start-limit-hit" || (state.restarts > 0 && !state.is_oneshot())
 }

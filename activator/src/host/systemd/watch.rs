@@ -41,8 +41,8 @@ impl Watch {
         self.units.insert(unit.clone(), Instant::now() + settle);
     }
 
-    /// Adds units that systemd started along with other units. Their states are queried with one call of
-    /// `systemctl`.
+    /// Adds units that systemd started along with other units. The states of the added units are queried with
+    /// one call of `systemctl`.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
@@ -59,7 +59,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Returns the latest of the times until which units must stay up, or `None` if it has passed.
+    /// Returns the latest of the times until which units must stay up, or `None` if that time has passed.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.units.values().max().copied().filter(|due| *due > Instant::now())

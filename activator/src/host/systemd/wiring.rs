@@ -29,13 +29,13 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub(super) struct Wire {
     /// Whether the unit is running, so that a restart stops it first.
     pub(super) is_up: bool,
-    /// Units that are started before this unit, and stopped after it.
+    /// Units that are started before this unit, and stopped after this unit.
     pub(super) after: Vec<String>,
     /// Timers, sockets and paths that start this unit.
     pub(super) triggered_by: Vec<String>,
-    /// The start limit of systemd for this unit, or `None` if it is unlimited.
+    /// The start limit of systemd for this unit, or `None` if the time is unlimited.
     start: Option<Duration>,
-    /// The stop limit of systemd for this unit, or `None` if it is unlimited.
+    /// The stop limit of systemd for this unit, or `None` if the time is unlimited.
     stop: Option<Duration>,
 }
 

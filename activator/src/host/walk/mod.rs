@@ -23,8 +23,9 @@ pub struct Walk<'h> {
     host: &'h Host,
     trusted: Groups,
     open: Vec<Level>,
-    /// The path of the directory that was opened last, or empty if not all of its components exist. It is
-    /// compared first, because most paths have the same parent as the previous path.
+    /// The path of the directory that was opened last, or empty if not all components of that path exist. The
+    /// next parent is compared with this path first, because most paths have the same parent as the previous
+    /// path.
     at: String,
 }
 
@@ -70,7 +71,8 @@ pub struct MountPoint {
 }
 
 impl<'w> Directory<'w> {
-    /// Returns an open directory of which nothing is known. It counts as neither owned by root nor local.
+    /// Returns an open directory of which nothing is known. The directory counts as neither owned by root nor
+    /// local.
     #[must_use]
     pub const fn of(fd: BorrowedFd<'w>) -> Self {
         Self { fd, is_roots: false, is_local: false }
@@ -109,7 +111,7 @@ impl<'h> Walk<'h> {
     }
 
     /// Opens the parent directory of a path like [`Walk::parent`]. The error tells whether another user may
-    /// have caused it.
+    /// have caused the failure.
     ///
     /// # Errors
     /// Fails in the same cases as [`Walk::parent`].
@@ -134,7 +136,7 @@ impl<'h> Walk<'h> {
         Ok((self.last(), depth))
     }
 
-    /// Opens the components of a directory path that exist. Returns their number.
+    /// Opens the existing components of a directory path. Returns the number of these components.
     fn enter(&mut self, directory: &str) -> Result<usize, WalkRefusal> {
         self.at.clear();
         let names: Vec<&str> = directory.split('/').filter(|name| !name.is_empty()).collect();
@@ -239,8 +241,8 @@ fn is_local(directory: &OwnedFd) -> bool {
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| !REMOTE.contains(&kind)))
 }
 
-/// Does the same as [`look`], but only for directories of NixFleet. No other user can mount a filesystem in
-/// them.
+/// Does the same as [`look`], but only for directories of NixFleet, in which no other user can mount a
+/// filesystem.
 ///
 /// # Errors
 /// Fails with the kernel's error.

@@ -1,4 +1,4 @@
-//! Reasons not to open a directory, with information about who may have caused them.
+//! Reasons not to open a directory. Each of them records whether another user may have caused the problem.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -31,7 +31,7 @@ impl WalkRefusal {
         Self { problem, is_others }
     }
 
-    /// Ignores the refusal if another user may have caused it.
+    /// Ignores the refusal if another user may have caused the problem.
     ///
     /// # Errors
     /// Fails with the problem, if no other user can have caused the problem.
@@ -40,7 +40,7 @@ impl WalkRefusal {
     }
 }
 
-/// Whether an error means that the disk fails or is full. No user causes such an error, and it can be
+/// Whether an error means that the disk fails or is full. No user causes such an error, and the error can be
 /// temporary. Filesystems use different errors for corrupted data.
 pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
     matches!(
@@ -123,8 +123,8 @@ mod tests {
             let directory = Directory { fd: here.as_fd(), is_roots, is_local: true };
             WalkRefusal::within(directory, error, Problem::new(Code::HostFile, "")).is_others
         };
-        // In this order: the disk is full, the disk fails, the data is corrupted (on ext4 and XFS, then two
-        // errors of other filesystems), the filesystem was shut down.
+        // The errors mean, in this order: the disk is full, the disk fails, the data is corrupted (on ext4
+        // and XFS, then two errors of other filesystems), the filesystem was shut down.
         for errno in [Errno::NOSPC, Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::SHUTDOWN] {
             assert!(!is_others(&errno.into(), false), "{errno}");
         }

@@ -23,7 +23,7 @@ pub struct HostResult {
     pub host: String,
     /// The outcome of the command on the host.
     pub outcome: Outcome,
-    /// The kind of work that is left on a host with the outcome `partial`.
+    /// Only for the outcome `partial`: the kind of work that is left on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
     /// Only for `plan` and `apply`: the planned changes.
@@ -41,7 +41,7 @@ pub struct HostResult {
     /// Only for `run`: the exit code and the output of the command that was run on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
-    /// Only for `gc`: the plan of the garbage collection, and its report if the garbage collection took
+    /// Only for `gc`: the plan of the garbage collection, and the report of the garbage collection if it took
     /// place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gc: Option<Box<GcView>>,
@@ -73,7 +73,7 @@ pub struct GcView {
 pub struct BackupsView {
     /// The backups that the command lists, shows or drops.
     pub list: Vec<Backup>,
-    /// The backups that were selected to be dropped, but are still needed.
+    /// The backups that were selected to be dropped, but were kept because they are still needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spared: Vec<Backup>,
     /// Only for `backups show`: the content of the backup.

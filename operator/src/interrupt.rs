@@ -59,7 +59,7 @@ impl Interrupt {
         self.requested.send_replace(true);
     }
 
-    /// Whether a stop was requested. Then no change may begin on a further host.
+    /// Whether a stop was requested. After such a request, no change may begin on a further host.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.requested.borrow()

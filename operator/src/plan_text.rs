@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 /// of the memory of the parsed plan. Clones share the text.
 #[derive(Clone, Debug)]
 pub struct PlanText {
-    /// The fingerprint that a later apply must find unchanged.
+    /// The fingerprint of the plan. A later apply is refused if the host then has another fingerprint.
     pub fingerprint: String,
     /// The closure that the host would run after the change.
     pub target: String,

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::event::RolloutId;
 use crate::state::unusable;
 
-/// The locked file of a running command.
+/// The locked file that marks a command as running.
 #[derive(Debug)]
 pub struct Presence {
     path: PathBuf,

@@ -61,7 +61,7 @@ impl Nix {
         Ok(built)
     }
 
-    /// Builds derivations, given by host, in one call of Nix.
+    /// Builds these derivations in one call of Nix. The keys of the map are the names of the hosts.
     async fn build_some(&self, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
         let installables =
             derivations.values().map(|path| format!("{path}^out")).collect::<Vec<_>>().join("\n");

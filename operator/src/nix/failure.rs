@@ -64,7 +64,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         .help(help(errors).unwrap_or_else(|| format!("show the whole log: nix log {log_of}")))
 }
 
-/// Returns what the user can do about the first error that has no builder's log, if that is known.
+/// Returns what the user can do about the first error that has no builder's log, if a remedy is known.
 fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
@@ -101,7 +101,7 @@ impl NixFailure {
 
     /// Whether the error is a cause, rather than a consequence of other errors.
     fn is_cause(&self) -> bool {
-        // Nix 2.26 writes the first phrase, Nix 2.34 the other two.
+        // Nix 2.26 writes the first of these three phrases. Nix 2.34 writes the other two.
         let of_others = self.head.contains("dependencies of derivation")
             || self
                 .details

@@ -46,7 +46,7 @@ pub struct Nix {
     verbose: bool,
     /// The callback for lines of Nix that the user should see.
     show: Show,
-    /// The derivations of closures that are already known, by host, or the reason why the hosts cannot be
+    /// The already known derivations of closures, by host name, or the reason why the hosts cannot be
     /// evaluated.
     derived: Arc<Result<BTreeMap<String, String>, Problem>>,
 }

@@ -63,9 +63,10 @@ pub struct Session {
     retries: u32,
     persist: u64,
     connected: OnceCell<Result<(), Problem>>,
-    /// Whether an earlier command opened the connection, which may be broken without `ssh` having noticed.
+    /// Whether an earlier command opened the connection. Such a connection may be broken although `ssh` has
+    /// not noticed yet.
     inherited: AtomicBool,
-    /// The destination that `ssh` resolves the address to, once it is needed.
+    /// The destination that `ssh` resolves the address to. It is determined when it is first needed.
     resolved: OnceCell<Resolved>,
     turns: Turns,
     lines: Lines,
@@ -130,8 +131,8 @@ impl Session {
         }
     }
 
-    /// Runs a script that carries out a run, and forwards its notices as they arrive, as described at
-    /// [`Hears::Lines`]. The script is never sent twice.
+    /// Runs a script that carries out a run, and forwards the notices of the run as they arrive, as described
+    /// at [`Hears::Lines`]. The script is never sent twice.
     ///
     /// # Errors
     /// As for [`Self::script`].
@@ -220,8 +221,8 @@ impl Session {
         self.run(script, call, invocation).await
     }
 
-    /// Runs a command through the shared connection. `invocation` is the same command over a separate
-    /// connection.
+    /// Runs a command through the shared connection. If that is not possible, runs `invocation`, which is the
+    /// same command over a separate connection.
     async fn run(&self, script: &str, call: String, invocation: Invocation) -> Result<Output, Problem> {
         let work = async {
             let told = Told::begin(script, Over::Shared, length(&invocation.stdin));

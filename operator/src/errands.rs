@@ -77,8 +77,8 @@ impl Errands {
         write().map_err(|error| unusable(&folder, &error))
     }
 
-    /// Returns the errands recorded for a flake. They were shown to the user before an earlier change of the
-    /// flake's hosts began.
+    /// Returns the errands recorded for a flake. These errands were shown to the user before an earlier
+    /// change of the flake's hosts began.
     ///
     /// # Errors
     /// The recorded errands cannot be read.

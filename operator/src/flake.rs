@@ -64,8 +64,8 @@ impl Flake {
         }
     }
 
-    /// Finds the flake that a path names. As in Nix, the path may be that of `flake.nix` itself, or of a
-    /// directory below the flake's directory.
+    /// Finds the flake that a path names. As in Nix, the path may name `flake.nix` itself, or a directory
+    /// below the flake's directory.
     fn at_path(reference: &Reference, from: &Path) -> Result<Self, Problem> {
         let place = existing(&from.join(&reference.place), reference)?;
         let place = if place.is_file() { place.parent().unwrap_or(&place).to_owned() } else { place };

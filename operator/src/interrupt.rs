@@ -24,7 +24,7 @@ pub struct Interrupt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChangeProgress {
-    /// No host has been touched.
+    /// No change of a host has been started.
     Untouched = 0,
     /// At least one host is being changed.
     Changing = 1,

@@ -26,7 +26,7 @@ pub struct PlanText {
 }
 
 impl PlanText {
-    /// Converts a plan to this form.
+    /// Converts a plan to its JSON text and the few parsed fields.
     ///
     /// # Errors
     /// The plan cannot be serialised, which can only be a bug.

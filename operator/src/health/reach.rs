@@ -13,7 +13,7 @@ use crate::ssh::Session;
 
 /// The time limit of a direct connection to a host that SSH reaches through another host.
 const DIRECT: Duration = Duration::from_secs(3);
-/// The time limit for resolving a name.
+/// The time limit for resolving a host name.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// A health check that connects to the address of the host, and the port that the check connects to.

@@ -33,7 +33,7 @@ impl Presence {
         Ok(Self { path, _file: file })
     }
 
-    /// Whether a command is running.
+    /// Whether the command with this id is running.
     pub fn is_seen(folder: &Path, id: &RolloutId) -> bool {
         is_held(&path_of(folder, id))
     }

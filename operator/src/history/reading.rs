@@ -22,8 +22,8 @@ const HOST: &str = "host, steps, begun, outcome, before_number, before_closure, 
 /// A filter for commands of the history.
 #[derive(Clone, Debug)]
 pub struct EntryFilter {
-    /// A host name or pattern. Only commands that worked on a matching host are returned, and each lists only
-    /// its matching hosts.
+    /// A host name or pattern. Only commands that worked on a matching host are returned, and each returned
+    /// command lists only the matching hosts.
     pub host: Option<String>,
     /// The maximum number of commands to return. If there are more, only the newest commands are returned.
     pub limit: usize,
@@ -53,7 +53,7 @@ impl Store {
     /// command.
     ///
     /// # Errors
-    /// Fails if no command matches or several do, or if the database is damaged.
+    /// Fails if no command or more than one command matches, or if the database is damaged.
     pub fn find(&self, name: &str) -> Result<CommandEntry, Problem> {
         let ids = self.ids(name).map_err(|error| self.problem(&error))?;
         let [id] = ids.as_slice() else {

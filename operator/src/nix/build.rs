@@ -43,7 +43,7 @@ impl Nix {
     /// as they are built, until the first build fails.
     ///
     /// # Errors
-    /// The evaluation of a host fails, or a build fails for a reason that belongs to no host.
+    /// The evaluation of a host fails, or a build fails for a reason that cannot be attributed to a host.
     pub async fn build(&self, hosts: &[Host], sender: &ClosureSender) -> Result<Built, Problem> {
         let mut derivations = self.derivations(hosts).await?;
         let mut built = Built::default();

@@ -1,7 +1,7 @@
 //! Copies the closure of a host into the store of the host, through `nix-store --serve` on the host.
 //!
 //! Archives are streamed from the store of this machine into the connection. They are buffered neither in
-//! memory nor on disk, and no host waits for another one.
+//! memory nor on disk, and no host waits for another host.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
@@ -34,9 +34,10 @@ pub enum CopyFailure {
     Here(Problem),
     /// The host or the connection to it failed.
     There {
-        /// The error of the stream.
+        /// The error that occurred when a stream to or from the host was read or written.
         error: io::Error,
-        /// Whether the whole closure was sent, so that the host may have received the whole closure.
+        /// Whether the whole closure was sent. If so, the host may have received all of it in spite of the
+        /// error.
         all_sent: bool,
     },
 }

@@ -128,8 +128,8 @@ struct Schema {
 }
 
 /// The maximum length of a list of host names, in bytes. The list is part of one program argument, which
-/// Linux limits to 128 KiB. This is enough for ten thousand hosts, or for two thousand with names of the
-/// maximum length.
+/// Linux limits to 128 KiB. The list has room for ten thousand hosts, or for two thousand hosts with names of
+/// the maximum length.
 const NAMES: usize = 120 << 10;
 
 /// Splits hosts, in order, into as few parts as possible such that the list of names of each part is at most
@@ -178,7 +178,7 @@ fn fleet_and_derivations() -> String {
     )
 }
 
-/// Returns the Nix system of this machine, such as `x86_64-linux`.
+/// Returns the name that Nix gives to the system of this machine, such as `x86_64-linux`.
 fn local_system() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",

@@ -256,7 +256,8 @@ mod tests {
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
               help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
-        // In Nix 2.26, this error ends the whole build at once and names no host.
+        // In Nix 2.26, the error about a build for another system ends the whole build at once and names no
+        // host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures

@@ -40,7 +40,7 @@ pub type Show = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Nix {
     /// The flake that describes the fleet.
     pub flake: Flake,
-    /// Flags passed to Nix unchanged, such as overridden inputs and options.
+    /// Flags passed to Nix unchanged, such as flags that override inputs or set options of Nix.
     passed: Vec<String>,
     /// Whether to show everything that Nix prints.
     verbose: bool,

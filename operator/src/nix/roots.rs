@@ -61,7 +61,7 @@ impl RolloutRoots {
 }
 
 /// Creates a garbage collection root for each of these closures. The roots are links in a directory that
-/// NixFleet owns, and are registered with Nix. They are valid until the directory is removed.
+/// NixFleet owns, and are registered with Nix. The roots are valid until the directory is removed.
 ///
 /// # Errors
 /// The directory cannot be created, or Nix cannot create the roots.

@@ -15,7 +15,7 @@ const THEIR_GREETING: u64 = 0x5452_eecb;
 /// Version 2.5 of the protocol, which Nix 2.0 introduced. Version 2.5 is the first version that accepts paths
 /// in the form that [`Serve::announce`] sends.
 const VERSION: u64 = 0x205;
-/// The protocol numbers of the commands.
+/// The numbers of the commands in the protocol.
 const QUERY_VALID_PATHS: u64 = 1;
 const ADD_TO_STORE: u64 = 9;
 

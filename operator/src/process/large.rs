@@ -23,8 +23,8 @@ pub struct Large {
     grace: Duration,
 }
 
-/// A reader that limits the answer of one host. It takes a place when the answer becomes large, and frees the
-/// place when the reader is dropped.
+/// A reader that limits the answer of one host. The reader takes a place when the answer becomes large, and
+/// frees the place when the reader is dropped.
 #[derive(Debug)]
 pub struct Intake<'a> {
     large: &'a Large,

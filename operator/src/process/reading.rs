@@ -18,8 +18,8 @@ pub enum Hears {
     /// One document from a host, and the beginning and the end of its standard error.
     Document(Limit),
     /// The lines of a run on a host. Short lines may be notices, which report what the run is waiting for.
-    /// They are sent to this channel as they arrive, and are dropped if the channel is full. The first lines
-    /// and the last line of the output are kept.
+    /// Short lines are sent to this channel as they arrive, and are dropped if the channel is full. The first
+    /// lines and the last line of the output are kept.
     Lines(Sender<Vec<u8>>),
 }
 

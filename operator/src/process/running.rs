@@ -15,8 +15,8 @@ use super::told::Told;
 /// A future that resolves to the exit status. Dropping the future before it resolves abandons the program.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
-/// Resolves when all output of a program has been read. If the exit status is requested before this resolves,
-/// the last output may be lost.
+/// A future that resolves when all output of a program has been read. If the exit status is requested before
+/// this future resolves, the last output may be lost.
 pub type Drained = oneshot::Receiver<()>;
 
 /// A program or command that is running or about to start.

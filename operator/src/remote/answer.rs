@@ -124,8 +124,8 @@ impl Answer {
         let answer = self.document.trim_ascii_end();
         let begin = answer.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.document.drain(..begin);
-        // Only a short line can be a notice. Parsing a long report as a notice would take many times its size
-        // in memory.
+        // Only a short line can be a notice. Parsing a long report as a notice would take many times the
+        // memory of the report.
         let is_short = self.document.len() <= limits::NOTICE;
         match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
             // The last line is a notice, so there is no report: the activator that forwards the output of the
@@ -167,7 +167,7 @@ impl Answer {
     }
 }
 
-/// Returns the byte range of the facts in an answer, which ends at the end of their line.
+/// Returns the positions at which the facts in an answer begin and end. The facts end with their line.
 fn facts(answer: &[u8]) -> Option<(usize, usize)> {
     let head = format!("\n{FACTS}");
     let begin = answer.windows(head.len()).position(|window| window == head.as_bytes())? + head.len();

@@ -299,8 +299,8 @@ impl<'a> Change<'a> {
         Err(self.unknown_truth(last))
     }
 
-    /// Returns the problem for a host that was lost during a change. The state of the host is unknown, which
-    /// is more serious than an unreachable host.
+    /// Returns the problem to report if the connection to the host was lost during a change. The state of the
+    /// host is unknown, which is more serious than an unreachable host.
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);

@@ -72,7 +72,7 @@ fn is_dropped(problem: &Problem) -> bool {
     problem.code == Code::Unreachable && words.iter().any(|word| why.contains(word))
 }
 
-/// Whether a problem is about the jump host, in which case its message contains the name of the jump host.
+/// Whether a problem is about the jump host. The cause of such a problem contains the name of the jump host.
 fn is_about(problem: &Problem, resolved: &Resolved) -> bool {
     let gate = resolved.gate();
     let host = gate.rsplit_once('@').map_or(gate, |(_, host)| host);

@@ -43,7 +43,7 @@ const PERSIST: u64 = 60;
 const PERSIST_OF_MANY: u64 = 5;
 /// The number of hosts in a command above which the fleet counts as large.
 const MANY: usize = 64;
-/// The exit code with which `ssh` reports that the connection failed. Any other exit code is that of the
+/// The exit code with which `ssh` reports that the connection failed. Any other exit code comes from the
 /// command on the host.
 pub const SSH_FAILED: i32 = 255;
 
@@ -101,8 +101,8 @@ impl Session {
     }
 
     /// Runs a shell script of NixFleet on the host, with arguments and standard input. If the connection of
-    /// an earlier command turns out to be broken, opens a new one and sends the script again. Only the first
-    /// script of a command can find a broken connection, and that script changes nothing.
+    /// an earlier command turns out to be broken, opens a new connection and sends the script again. Only the
+    /// first script of a command can find a broken connection, and that script changes nothing.
     ///
     /// # Errors
     /// The connection fails, or a limit is exceeded. Errors of the script itself are part of the output.

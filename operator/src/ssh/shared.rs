@@ -1,5 +1,6 @@
-//! Runs commands over the shared connection by speaking the protocol of its master process. Starting `ssh`
-//! for each command would cost this machine several times as much as using the protocol.
+//! Runs commands over the shared connection by speaking the protocol of the master process that holds the
+//! connection. Starting `ssh` for each command would cost this machine several times as much as using the
+//! protocol.
 //!
 //! The protocol is that of OpenSSH, described in `PROTOCOL.mux` of its source.
 

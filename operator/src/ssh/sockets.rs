@@ -29,8 +29,8 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` if that variable is not set or its
-    /// directory is missing or unsuitable.
+    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` if that variable is not set, or names a
+    /// directory that is missing or unsuitable.
     ///
     /// # Errors
     /// The directory cannot be created, or is not private to the user.
@@ -121,7 +121,7 @@ impl Sockets {
     }
 }
 
-/// Whether `ssh` can bind sockets in the directory, and `NIX_SSHOPTS` can name them.
+/// Whether `ssh` can bind sockets in the directory, and whether `NIX_SSHOPTS` can name these sockets.
 fn fits(directory: &Path) -> bool {
     let text = directory.as_os_str().as_encoded_bytes();
     text.len() <= LONGEST && !text.iter().any(u8::is_ascii_whitespace) && !text.contains(&b'%')

@@ -85,9 +85,9 @@ fn penalty(problem: &Problem) -> Duration {
 }
 
 impl Session {
-    /// After a failed attempt, waits for this host's next turn at the gate, which comes after the penalty of
-    /// sshd has expired, and at least for `least`. If sshd imposes no penalty, for example because nothing
-    /// listens on the host, waits only for `least`.
+    /// After a failed attempt, waits for this host's next turn at the gate, but at least for `least`. The
+    /// turn comes after the penalty of sshd has expired. If sshd imposes no penalty, for example because
+    /// nothing listens on the host, waits only for `least`.
     pub async fn pause(&self, problem: &Problem, least: Duration) {
         let penalty = penalty(problem);
         if penalty.is_zero() {

@@ -83,7 +83,7 @@ fn escaped(text: &str, keep: Keep) -> String {
     escaped
 }
 
-/// Returns the length of the escape sequence at the beginning of a text, if it only sets a style.
+/// Returns the length of the escape sequence at the beginning of a text, if this sequence only sets a style.
 fn style(text: &str) -> Option<usize> {
     let (digits, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
     let is_style = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');

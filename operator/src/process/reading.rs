@@ -162,7 +162,7 @@ async fn ends(stream: impl AsyncRead + Unpin, last: &LastLine) -> Result<Vec<u8>
         kept.extend_from_slice(piece);
         last.push(piece);
         reader.consume(length);
-        // The middle is removed from time to time rather than after each piece.
+        // The middle of the kept bytes is removed only when they exceed this length, not after each piece.
         if kept.len() > 8 * limits::END_OF_ERRORS {
             shorten(&mut kept);
             lacks = true;

@@ -50,7 +50,7 @@ const UNKNOWN: u32 = 3;
 pub struct Change<'a> {
     /// The connection to the host.
     session: &'a Session,
-    /// The activator on the host that manages the run.
+    /// The path of the activator that manages the run on the host.
     program: &'a str,
     /// The name of the run.
     run: &'a RunId,
@@ -69,7 +69,8 @@ pub struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Creates a change that has not started. `program` is the activator on the host that manages the run.
+    /// Creates a change that has not started. `program` is the path of the activator that manages the run on
+    /// the host.
     pub const fn new(
         session: &'a Session,
         program: &'a str,

@@ -65,7 +65,7 @@ impl Activators {
 /// The terms on which a host plans a change.
 #[derive(Clone, Copy)]
 pub struct PlanTerms<'a> {
-    /// The objections of the host that `--force` overrules.
+    /// The host's objections that `--force` overrules.
     pub force: &'a [Force],
     /// Options that determine the contents and the cost of the plan.
     pub options: PlanOptions,

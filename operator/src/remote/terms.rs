@@ -13,7 +13,7 @@ pub struct Terms<'a> {
     pub confirm: Option<u64>,
     /// The revision of the applied flake. The host records this revision.
     pub revision: Option<&'a str>,
-    /// The objections of the host that `--force` overrules.
+    /// The host's objections that `--force` overrules.
     pub force: &'a [Force],
     /// Whether the host fetches paths from its own binary caches if they have them.
     pub substitute: bool,

@@ -41,7 +41,7 @@ impl Gate {
         self.shut.extend(problem.why.clone().map(|why| (host.to_owned(), why)));
     }
 
-    /// Returns the reason why the jump host refuses all logins, once that is known.
+    /// Returns the reason why the jump host refuses all logins, once this reason is known.
     fn verdict(&self) -> Option<&str> {
         let is_known = !self.is_open && self.shut.len() >= WITNESSES;
         self.shut.values().next_back().filter(|_| is_known).map(String::as_str)

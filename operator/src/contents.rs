@@ -1,5 +1,5 @@
-//! Adds the new contents of files to a plan. They are read from the closure in the local Nix store, because a
-//! host that does not have the closure yet cannot include them in its plan.
+//! Adds the new contents of files to a plan. The contents are read from the closure in the local Nix store,
+//! because a host that does not have the closure yet cannot include the contents in its plan.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use nixfleet_contract::step::{PathStep, Step};
 use crate::nix::stored;
 use crate::remote::HostTarget;
 
-/// Adds the new text of each file to the plan, where the plan lacks this text. The text stays absent if the
-/// content cannot be read, is not text, is too large, or does not have the digest that the plan expects.
-/// Unless `show_private` is set, the texts of private files are removed from the plan.
+/// Adds the new text of each file to the plan, where the plan lacks this text. A text is not added if the
+/// content of the file cannot be read, is not text, is too large, or does not have the digest that the plan
+/// expects. Unless `show_private` is set, the texts of private files are removed from the plan.
 pub fn fill_in(plan: &mut Plan, target: &HostTarget, show_private: bool) {
     if !show_private {
         plan.hide_private();

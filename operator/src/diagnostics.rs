@@ -6,8 +6,8 @@ use std::time::Duration;
 use nixfleet_contract::problem::Problem;
 use tracing::{Instrument as _, Span, debug, info_span};
 
-/// The name of the span that carries the field `host`. A span `host` with a field `name` is not possible,
-/// because the JSON log format stores the name of a span under `name`.
+/// The name of the `tracing` span that has the field `host`. A span `host` with a field `name` is not
+/// possible, because the JSON log format stores the name of a span under `name`.
 const WORK: &str = "work";
 
 /// Runs a future within the `tracing` span of a host. If the span of a host is already active, the future
@@ -31,7 +31,7 @@ pub fn retried(what: &'static str, attempt: u32, pause: Duration, problem: &Prob
     );
 }
 
-/// Returns a duration in whole milliseconds. All events state durations in this unit.
+/// Returns a duration in whole milliseconds. All log events state durations in milliseconds.
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -77,8 +77,8 @@ impl Errands {
         write().map_err(|error| unusable(&folder, &error))
     }
 
-    /// Returns the errands recorded for a flake. They were shown to the user before an earlier change of the
-    /// flake's hosts began.
+    /// Returns the errands recorded for a flake. These errands were shown to the user before an earlier
+    /// change of the flake's hosts began.
     ///
     /// # Errors
     /// The recorded errands cannot be read.
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(checks.each_ref().map(known), [true; 3]);
         assert!(errands.new_here(&state, "a").unwrap().is_empty());
         assert_eq!(errands.new_here(&state, "b").unwrap().len(), 4, "another flake");
-        // Only the changed errand is shown again.
+        // Only the changed errand counts as new for the flake `a`.
         let other = notification(&json!({ "kind": "command", "command": ["/bin/rm", "-r", "x"] }));
         notifications.insert("log".to_owned(), other);
         let changed = of(&notifications);

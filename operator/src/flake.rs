@@ -64,15 +64,16 @@ impl Flake {
         }
     }
 
-    /// Finds the flake that a path names. As in Nix, the path may be that of `flake.nix` itself, or of a
-    /// directory below the flake's directory.
+    /// Finds the flake that a path names. As in Nix, the path may name `flake.nix` itself, or a directory
+    /// below the flake's directory.
     fn at_path(reference: &Reference, from: &Path) -> Result<Self, Problem> {
         let place = existing(&from.join(&reference.place), reference)?;
         let place = if place.is_file() { place.parent().unwrap_or(&place).to_owned() } else { place };
         if let Some(below) = reference.parameter("dir") {
             let directory = flake_in(existing(&place.join(below), reference)?)?;
-            // Outside of Git, Nix copies everything below the path in the reference, so the reference keeps
-            // both this path and its parameter `dir`.
+            // Outside of Git, Nix copies only the files below the path in the reference, and the flake may
+            // use files outside of its subdirectory. The reference therefore keeps its path, and the
+            // parameter `dir` names the subdirectory.
             return Ok(match Tree::checkout(&directory) {
                 Some(_) => Self::local(&directory, &reference.without("dir")),
                 None => Self::url("path:", &place, &directory, reference),
@@ -93,7 +94,7 @@ impl Flake {
         Ok(Self::url(scheme, &place, &directory, reference))
     }
 
-    /// Returns the flake in this directory, named by its path.
+    /// Returns the flake in this directory, with the path of the directory as its reference.
     fn local(directory: &Path, reference: &Reference) -> Self {
         let place = directory.to_string_lossy();
         let checkout = Tree::checkout(directory);
@@ -101,7 +102,7 @@ impl Flake {
             let tree = Tree::new(checkout.unwrap_or(directory), directory, checkout.is_some());
             return Self::new(&reference.at(place.into_owned()), tree);
         }
-        // Nix accepts neither `?` nor `#` in a path, so the flake is named by a URL.
+        // Nix accepts neither `?` nor `#` in a path, so a URL is used as the reference.
         match checkout {
             Some(root) => {
                 let below = directory.strip_prefix(root).unwrap_or(Path::new(""));
@@ -112,8 +113,8 @@ impl Flake {
         }
     }
 
-    /// Returns the flake in `directory`, named by a URL of `place`. The directory is `place` itself or below
-    /// it.
+    /// Returns the flake in `directory`, with a URL of the path `place` as its reference. `directory` is the
+    /// same as `place`, or is below `place`.
     fn url(scheme: &str, place: &Path, directory: &Path, reference: &Reference) -> Self {
         let tree = Tree::new(place, directory, scheme != "path:");
         Self::new(&reference.at(format!("{scheme}{}", reference::encoded(place))), tree)
@@ -131,8 +132,8 @@ impl Flake {
         shown::reference(&self.reference)
     }
 
-    /// Returns the reference of this flake with its submodules included, for the user to type. Returns `None`
-    /// if the reference already includes them.
+    /// Returns the reference of this flake with the parameter that makes Nix include Git submodules, for the
+    /// user to type. Returns `None` if the reference already has this parameter.
     #[must_use]
     pub fn with_submodules(&self) -> Option<String> {
         let reference = Reference::parse(&self.reference);

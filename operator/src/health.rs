@@ -53,7 +53,7 @@ impl Drop for CallGuard {
     }
 }
 
-/// Returns the host and port that a health check connects to, if it connects to any.
+/// Returns the host and port that a health check connects to, if it makes a connection.
 fn host_of(probe: &Probe) -> Option<(String, u16)> {
     match probe {
         Probe::Tcp { host, port } => Some((host.clone(), *port)),
@@ -62,9 +62,9 @@ fn host_of(probe: &Probe) -> Option<(String, u16)> {
     }
 }
 
-/// Returns the `PATH` in which health checks on this machine find programs, and the names that they resolve
-/// differently. The address of the host may be an alias in the SSH configuration of the user, so this address
-/// is mapped to the name that `ssh` resolves it to.
+/// Returns the settings for health checks on this machine: the `PATH` in which health checks find programs,
+/// and the host names that they replace before they connect. The address of the host may be an alias in the
+/// SSH configuration of the user, so this address is replaced by the name that `ssh` uses instead.
 async fn vantage(session: &Session, checks: &[Check]) -> Vantage {
     let path = std::env::var("PATH").unwrap_or_default();
     let addr = &session.host().addr;

@@ -23,29 +23,29 @@ pub struct HostResult {
     pub host: String,
     /// The outcome of the command on the host.
     pub outcome: Outcome,
-    /// The kind of work that is left on a host with the outcome `partial`.
+    /// Only for the outcome `partial`: the kind of work that is left on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
-    /// Only for `plan` and `apply`: the planned changes.
+    /// Only for the commands `plan` and `apply`: the planned changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanText>,
-    /// Only for `apply` and `rollback`: the report of the host about the changes that it made.
+    /// Only for the commands `apply` and `rollback`: the report of the host about the changes that it made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
-    /// Only for `status`: the status of the host, or `None` if the host is not managed.
+    /// Only for the command `status`: the status of the host, or `None` if the host is not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Only for `check`, `apply` and `rollback`: the results of the health checks.
+    /// Only for the commands `check`, `apply` and `rollback`: the results of the health checks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<CheckResult>,
-    /// Only for `run`: the exit code and the output of the command that was run on the host.
+    /// Only for `nixfleet run`: the exit code and the output of the command that was run on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Ran>,
-    /// Only for `gc`: the plan of the garbage collection, and its report if the garbage collection took
-    /// place.
+    /// Only for the command `gc`: the plan of the garbage collection, and the report of the garbage
+    /// collection if it took place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gc: Option<Box<GcView>>,
-    /// Only for `backups`: the backups that the command lists, shows or drops.
+    /// Only for the command `backups`: the backups of the host that were listed, shown or dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Box<BackupsView>>,
     /// The reason why the host is excluded, why an apply would exclude it, or why work on it was not started.
@@ -73,10 +73,10 @@ pub struct GcView {
 pub struct BackupsView {
     /// The backups that the command lists, shows or drops.
     pub list: Vec<Backup>,
-    /// The backups that were selected to be dropped, but are still needed.
+    /// The backups that were selected to be dropped, but were kept because they are still needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spared: Vec<Backup>,
-    /// Only for `backups show`: the content of the backup.
+    /// Only for the command `backups show`: the content of the backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// The filesystem that contains the backups.

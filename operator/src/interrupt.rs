@@ -24,7 +24,7 @@ pub struct Interrupt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChangeProgress {
-    /// No host has been touched.
+    /// No change of a host has been started.
     Untouched = 0,
     /// At least one host is being changed.
     Changing = 1,
@@ -59,7 +59,7 @@ impl Interrupt {
         self.requested.send_replace(true);
     }
 
-    /// Whether a stop was requested. Then no change may begin on a further host.
+    /// Whether a stop was requested. After such a request, no change may begin on a further host.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.requested.borrow()

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 /// of the memory of the parsed plan. Clones share the text.
 #[derive(Clone, Debug)]
 pub struct PlanText {
-    /// The fingerprint that a later apply must find unchanged.
+    /// The fingerprint of the plan. A later apply is refused if the host then has another fingerprint.
     pub fingerprint: String,
     /// The closure that the host would run after the change.
     pub target: String,
@@ -26,7 +26,7 @@ pub struct PlanText {
 }
 
 impl PlanText {
-    /// Converts a plan to this form.
+    /// Converts a plan to its JSON text and the few parsed fields.
     ///
     /// # Errors
     /// The plan cannot be serialised, which can only be a bug.

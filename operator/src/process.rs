@@ -185,7 +185,7 @@ impl Invocation {
     }
 
     /// Writes the input of a running program, and reads its output to the end. The program name and the
-    /// arguments of this invocation are not used.
+    /// arguments of this invocation are not used, because the program has already been started.
     ///
     /// # Errors
     /// As for [`Self::run`].
@@ -263,7 +263,7 @@ pub enum Failure {
     },
     /// The output exceeded this limit.
     TooMuch(Limit),
-    /// A host sent a large answer too slowly while other hosts waited to send theirs.
+    /// A host sent a large answer too slowly while other hosts waited to send large answers.
     TooSlow,
 }
 

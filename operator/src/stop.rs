@@ -12,7 +12,8 @@ pub enum Stop {
     /// A problem that the user must solve.
     #[error(transparent)]
     Problem(#[from] Problem),
-    /// Problems on some hosts that stop the operation. Contains the result of each host. No host was changed.
+    /// Some hosts have problems, so the operation stops. Contains the result of each host. No host was
+    /// changed.
     #[error("hosts cannot be gone on with: {}", names(.0))]
     Hosts(Vec<HostResult>),
     /// A bug in this program.

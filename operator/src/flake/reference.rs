@@ -14,7 +14,7 @@ pub struct Reference {
     parameters: Vec<String>,
 }
 
-/// The kind of flake reference, by what its place is.
+/// The kind of a flake reference, which depends on its path or URL.
 pub enum ReferenceKind {
     /// A path that is not a URL.
     Path,
@@ -22,12 +22,12 @@ pub enum ReferenceKind {
     PathUrl(PathBuf),
     /// The path of a `git+file:` URL, which is the root of a checkout.
     GitUrl(PathBuf),
-    /// Any other place, such as a URL of another machine, which only Nix interprets.
+    /// Any other reference, such as a URL of another machine. Only Nix interprets such a reference.
     Remote,
 }
 
 impl Reference {
-    /// Splits a reference into its place and its parameters.
+    /// Splits a reference into its path or URL and its parameters.
     pub fn parse(text: &str) -> Self {
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
@@ -47,8 +47,8 @@ impl Reference {
         }
     }
 
-    /// Whether the place is an existing flake or directory below `from`. Nix itself would look up such a name
-    /// in the flake registry.
+    /// Whether the reference is a path of an existing directory or `flake.nix`, relative to `from`. Nix
+    /// itself would look up such a name in the flake registry.
     fn is_in(&self, from: &Path) -> bool {
         let path = from.join(&self.place);
         !self.place.contains(':') && (path.is_dir() || (path.ends_with("flake.nix") && path.exists()))
@@ -60,13 +60,13 @@ impl Reference {
         Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     }
 
-    /// Returns this reference without a parameter.
+    /// Returns this reference without the parameter of this name.
     pub fn without(&self, name: &str) -> Self {
         let others = self.parameters.iter().filter(|each| each.split('=').next() != Some(name));
         Self { place: self.place.clone(), parameters: others.cloned().collect() }
     }
 
-    /// Returns this reference with a parameter set, or without that parameter if the value is empty.
+    /// Returns this reference with this value of a parameter, or without the parameter if the value is empty.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut with = self.without(name);
         if !value.is_empty() {
@@ -75,7 +75,7 @@ impl Reference {
         with
     }
 
-    /// Returns this reference with another place and the same parameters.
+    /// Returns a reference with `place` as its path or URL, and with the parameters of this reference.
     pub fn at(&self, place: String) -> Self {
         Self { place, parameters: self.parameters.clone() }
     }

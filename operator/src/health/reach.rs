@@ -13,7 +13,7 @@ use crate::ssh::Session;
 
 /// The time limit of a direct connection to a host that SSH reaches through another host.
 const DIRECT: Duration = Duration::from_secs(3);
-/// The time limit for resolving a name.
+/// The time limit for resolving a host name.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// A health check that connects to the address of the host, and the port that the check connects to.
@@ -22,9 +22,9 @@ struct Aim {
     port: u16,
 }
 
-/// Returns a problem for each health check that cannot reach the address of the host from this machine.
-/// Health checks that connect to other addresses are not tested: the user manages those addresses, and the
-/// change itself may create them.
+/// Returns a problem for each health check that cannot reach the address of the host from this machine. A
+/// health check that connects to another address is not tested, because the user manages that address, and
+/// the change itself may create it.
 pub async fn obstacles(session: &Session, checks: &[Check]) -> Vec<Problem> {
     let addr = &session.host().addr;
     let aims: Vec<Aim> = checks

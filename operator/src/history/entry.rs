@@ -53,7 +53,7 @@ pub struct CommandEntry {
     pub hosts: Vec<HostEntry>,
 }
 
-/// Whether a command has ended.
+/// Whether a command is running, has ended or was interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CommandState {
@@ -61,7 +61,8 @@ pub enum CommandState {
     Running,
     /// The command has ended, with or without success.
     Ended,
-    /// The process no longer runs, but its end was not recorded: it was killed, or the machine went down.
+    /// The process of the command no longer runs, but the end of the command was not recorded, because the
+    /// process was killed or the machine went down.
     Interrupted,
 }
 
@@ -71,13 +72,14 @@ pub enum CommandState {
 pub struct HostEntry {
     /// The name of the host.
     pub host: String,
-    /// How the host ended, or `None` if that is unknown or if the host was only queried for a plan.
+    /// The outcome of the command on the host, or `None` if the outcome is unknown or the host was only
+    /// queried for a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The number of planned steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Whether a change or a command was started on the host.
+    /// Whether a change, or the command of `nixfleet run`, was started on the host.
     pub begun: bool,
     /// The generation of the host before the command.
     #[serde(skip_serializing_if = "Option::is_none")]

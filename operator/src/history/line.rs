@@ -10,16 +10,18 @@ const LIMIT: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemLine {
-    /// The code of the problem, such as `NF-406`, or `None` for an excluded host.
+    /// The code of the problem, such as `NF-406`. `None` if the text is not about a problem, but is the
+    /// reason why a host was excluded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened, followed by the cause if the cause cannot contain a secret.
+    /// What happened, and the cause if the cause cannot contain a secret. For an excluded host, the reason
+    /// why the host was excluded.
     pub text: String,
 }
 
 impl ProblemLine {
-    /// Creates the line of a problem. The cause is omitted if it may quote a file or the journal of a host.
-    /// With `is_run`, the cause is always omitted, because it may quote the output of a command that
+    /// Summarizes a problem in one line. The cause is omitted if it may quote a file or the journal of a
+    /// host. With `is_run`, the cause is always omitted, because it may quote the output of a command that
     /// `nixfleet run` ran.
     #[must_use]
     pub fn of(problem: &Problem, is_run: bool) -> Self {
@@ -33,7 +35,7 @@ impl ProblemLine {
         Self { code: Some(problem.code.as_str().to_owned()), text: short(&text) }
     }
 
-    /// Creates the line of an excluded host.
+    /// Creates the line that states why a host was excluded.
     #[must_use]
     pub fn excluded(reason: &str) -> Self {
         Self { code: None, text: short(reason) }
@@ -58,8 +60,8 @@ fn short(text: &str) -> String {
     short
 }
 
-/// Whether the cause of a problem with this code cannot contain a secret, because it comes from this machine
-/// or is what an activator reports about itself.
+/// Whether the cause of a problem with this code cannot contain a secret. Such a cause comes from this
+/// machine, or is what an activator reports about itself.
 const fn is_harmless(code: Code) -> bool {
     matches!(
         code,

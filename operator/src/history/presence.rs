@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::event::RolloutId;
 use crate::state::unusable;
 
-/// The locked file of a running command.
+/// The locked file that marks a command as running.
 #[derive(Debug)]
 pub struct Presence {
     path: PathBuf,
@@ -33,7 +33,7 @@ impl Presence {
         Ok(Self { path, _file: file })
     }
 
-    /// Whether a command is running.
+    /// Whether the command with this id is running.
     pub fn is_seen(folder: &Path, id: &RolloutId) -> bool {
         is_held(&path_of(folder, id))
     }

@@ -22,8 +22,8 @@ const HOST: &str = "host, steps, begun, outcome, before_number, before_closure, 
 /// A filter for commands of the history.
 #[derive(Clone, Debug)]
 pub struct EntryFilter {
-    /// A host name or pattern. Only commands that worked on a matching host are returned, and each lists only
-    /// its matching hosts.
+    /// A host name or pattern. Only commands that worked on a matching host are returned, and each returned
+    /// command lists only the matching hosts.
     pub host: Option<String>,
     /// The maximum number of commands to return. If there are more, only the newest commands are returned.
     pub limit: usize,
@@ -53,7 +53,7 @@ impl Store {
     /// command.
     ///
     /// # Errors
-    /// Fails if no command matches or several do, or if the database is damaged.
+    /// Fails if no command or more than one command matches, or if the database is damaged.
     pub fn find(&self, name: &str) -> Result<CommandEntry, Problem> {
         let ids = self.ids(name).map_err(|error| self.problem(&error))?;
         let [id] = ids.as_slice() else {
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Returns the ids of the commands that `name` matches, newest first. Returns at most one id more than
-    /// [`SHOWN`], which is enough to know that there are more.
+    /// [`SHOWN`], so that an error message can tell whether it lists all of them.
     fn ids(&self, name: &str) -> rusqlite::Result<Vec<String>> {
         let list = |select: &str, word: &str| {
             let mut select = self.connection.prepare(select)?;
@@ -100,7 +100,8 @@ impl Store {
         list(select, name)
     }
 
-    /// Completes a command: adds its hosts, and finds out whether it is still running.
+    /// Completes the entry of a command: adds the hosts of the command, and finds out whether the command is
+    /// still running.
     fn complete(&self, entry: CommandEntry, only: Option<&str>) -> rusqlite::Result<CommandEntry> {
         let select = format!("SELECT {HOST} FROM hosts WHERE command = ?1 AND (?2 IS NULL OR host GLOB ?2)");
         let mut select = self.connection.prepare_cached(&select)?;
@@ -131,8 +132,8 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<CommandEntry> {
         flake: row.get("flake")?,
         revision: row.get("revision")?,
         rollout: word(row, "rollout")?,
-        // A newer version of NixFleet may have written an end that this version does not know and treats as
-        // absent.
+        // A newer version of NixFleet may have recorded a word that this version does not know. The end of
+        // the rollout is then treated as absent.
         end: word(row, "rollout_end").unwrap_or_default(),
         reason: row.get("reason")?,
         problem: line(row)?,

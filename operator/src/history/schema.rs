@@ -17,7 +17,8 @@ pub fn version(connection: &Connection) -> rusqlite::Result<usize> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Migrates a database to [`VERSION`] in one transaction. The database must not have a newer version.
+/// Migrates a database to [`VERSION`] in one transaction. The caller has checked that the database does not
+/// have a newer version.
 ///
 /// # Errors
 /// Fails if the database cannot be written.

@@ -36,7 +36,7 @@ impl Store {
         let (folder, running) = (state.folder(FOLDER)?, state.folder(RUNNING)?);
         let path = folder.join("history.db");
         let open = || {
-            // Only one process at a time may create the database or migrate it.
+            // The lock ensures that only one process at a time creates the database or migrates it.
             let lock = File::open(&folder)?;
             flock(&lock, FlockOperation::LockExclusive)?;
             // The history names hosts and people, so only its owner may read it. SQLite gives the same mode
@@ -64,7 +64,7 @@ impl Store {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, running, flags)?;
-        // A command that has just created the database may not have written to it yet.
+        // Another command may have just created the database without having written to it yet.
         let is_empty = schema::version(&store.connection).map_err(|error| store.problem(&error))? == 0;
         Ok(Some(store).filter(|_| !is_empty))
     }
@@ -92,7 +92,7 @@ impl Store {
         &self.running
     }
 
-    /// Returns the problem for an error of the database.
+    /// Converts an error of the database into a problem to report.
     pub fn problem(&self, error: &rusqlite::Error) -> Problem {
         problem(&self.path, error)
     }

@@ -9,7 +9,8 @@ use super::{CommandState, EntryFilter, Store};
 use crate::event::RolloutId;
 use crate::event::{End, Event, EventKind, Phase};
 
-/// Returns the events of a rollout in which one host was changed, another failed, and both were rolled back.
+/// Returns the events of a rollout in which one host was changed and another host failed, and both hosts were
+/// rolled back.
 fn rolled_back(id: &RolloutId) -> Vec<EventKind> {
     let broken = Problem::new(Code::Unit, "web.service did not start").because("journal: hunter2");
     vec![
@@ -164,8 +165,8 @@ fn a_command_that_was_killed_is_interrupted_and_what_it_had_begun_is_unknown() {
     assert_eq!(words, ["ok", "unknown"]);
 }
 
-/// An earlier command was killed after the host had finished its change, so the new plan already finds the
-/// new generation. The report of the host still contains the generation before the change.
+/// In this test, an earlier command was killed after the host had finished its change, so the new plan
+/// already finds the new generation. The report of the host still contains the generation before the change.
 #[test]
 fn a_host_knows_better_than_the_plan_where_it_stood() {
     let (place, id) = (TestStore::new(), id(1));

@@ -59,7 +59,8 @@ fn nothing_is_recorded_at_first() {
     assert!(Store::look(&TestStore::new().state).unwrap().is_none());
 }
 
-/// Returns the problem with a database, which must be the same for writing and for reading.
+/// Returns the problem that occurs when the database is opened. Asserts that the problem is the same for
+/// writing and for reading.
 fn said_of(place: &TestStore) -> String {
     let both = [Store::open(&place.state).unwrap_err(), Store::look(&place.state).unwrap_err()];
     assert_eq!(both[0], both[1]);

@@ -54,8 +54,8 @@ impl Listener for Writer {
         if !writing::is_recorded(&event.kind) || self.events.send(event.clone()).is_ok() {
             return Ok(());
         }
-        // A thread that fails first stops receiving events and then sends the reason, so the reason may not
-        // be there yet.
+        // If the thread fails, it stops receiving events before it sends the reason, so the reason may not
+        // have arrived yet.
         let mut why = || match self.result.try_recv() {
             Ok(Err(why)) => Some(why),
             _ => None,
@@ -72,7 +72,7 @@ impl Listener for Writer {
     }
 }
 
-/// Writes events as they arrive. Events that arrive during a write are written together in the next one.
+/// Writes events as they arrive. Events that arrive during a write are written together in the next write.
 fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let Ok(first) = events.recv() else { return Ok(()) };
     let EventKind::CommandBegan { id, .. } = &first.kind else {
@@ -82,8 +82,8 @@ fn write(state: &StateDir, events: &Receiver<Event>) -> anyhow::Result<()> {
     let (mut store, presence) = open(state, &id)?;
     let written = write_all(&mut store, &id, first, events);
     if written.is_err() {
-        // The lock is kept, because the command continues. The history shows the command as running until its
-        // process ends.
+        // The lock that marks the command as running is kept, because the command continues. The history
+        // shows the command as running until its process ends.
         std::mem::forget(presence);
     }
     Ok(written.map_err(|error| store.problem(&error))?)

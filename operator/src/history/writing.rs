@@ -111,7 +111,8 @@ impl Note<'_> {
         self.to.prepare_cached(&update)?.execute(values).map(drop)
     }
 
-    /// Inserts the row of a host if it is missing, and then updates the columns that `what` sets.
+    /// Inserts the row of a host if it is missing, and then updates the columns that the SQL text `what`
+    /// sets.
     fn host(&self, what: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<()> {
         let insert = "INSERT INTO hosts (command, host) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         self.to.prepare_cached(insert)?.execute(&values[..2])?;
@@ -140,8 +141,8 @@ impl Note<'_> {
         };
         let (code, line) = parts(problem.map(|problem| self.line(problem)).transpose()?);
         let (number, closure) = of(current);
-        // If the plan already decides the outcome, the host keeps its generation unless a later event says
-        // otherwise.
+        // If the plan already decides the outcome, the current generation is also recorded as the generation
+        // after the command. A later event may replace this record.
         let (after, to) = of(current.filter(|_| outcome.is_some()));
         let outcome = outcome.map(Outcome::as_str);
         let steps = steps.map(|steps| steps as u64);
@@ -151,7 +152,7 @@ impl Note<'_> {
         self.host(what, values)
     }
 
-    /// Records that work on the host was started, which makes its planned outcome obsolete.
+    /// Records that work on the host was started. This deletes the outcome that was recorded from the plan.
     fn begun(&self, host: &str) -> rusqlite::Result<()> {
         self.host(
             "begun = 1, outcome = NULL, after_number = NULL, after_closure = NULL",
@@ -160,8 +161,7 @@ impl Note<'_> {
     }
 
     /// Records the end of work on a host. For a host that was changed and later rolled back, this happens
-    /// twice: the first record keeps deciding the generation before the command, and the durations are added
-    /// up.
+    /// twice: the generation before the command is taken from the first time, and the durations are added up.
     fn host_ended(&self, end: &HostEnd) -> rusqlite::Result<()> {
         let (code, line) = parts(end.problem.as_ref().map(|problem| self.line(problem)).transpose()?);
         let ((before, from), (after, to)) = (of(end.before.as_ref()), of(end.after.as_ref()));

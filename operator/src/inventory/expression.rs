@@ -17,7 +17,7 @@ pub enum Expression {
     Or(Box<Self>, Box<Self>),
 }
 
-/// One word of an expression, which compares a property of a host with a pattern.
+/// One word of an expression. The word compares a property of a host with a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// The property to compare.

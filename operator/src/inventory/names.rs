@@ -11,7 +11,8 @@ use super::Natural;
 use crate::flake::Flake;
 use crate::state::{StateDir, file_of};
 
-/// The directory below the state directory that records these names, with one file for each flake.
+/// The directory below the state directory that records the names in inventories, with one file for each
+/// flake.
 const FOLDER: &str = "inventories";
 /// The maximum number of flakes whose names are recorded.
 const FLAKES: usize = 32;
@@ -21,9 +22,9 @@ const FLAKES: usize = 32;
 pub struct InventoryNames {
     /// The names of all hosts.
     pub hosts: Vec<String>,
-    /// All tags that hosts carry.
+    /// The tags of all hosts.
     pub tags: Vec<String>,
-    /// All roles that hosts play.
+    /// The roles of all hosts.
     pub roles: Vec<String>,
 }
 

@@ -70,8 +70,8 @@ fn written_out(kinds: &[Vec<Expression>]) -> String {
 /// Returns the names of those `hosts` that at least one of the expressions selects.
 ///
 /// # Errors
-/// As for [`select`]. An expression that selects no host of the whole fleet is an error, but one that selects
-/// none of the given hosts is not.
+/// As for [`select`]. An expression that selects no host of the whole fleet is an error. An expression that
+/// selects hosts of the fleet, but none of `hosts`, is not an error.
 pub fn matching(fleet: &Fleet, expressions: &[String], hosts: &[Host]) -> Result<BTreeSet<String>, Problem> {
     let matcher = |text: &String| {
         let expression = parse(text).map_err(|error| malformed(text, error))?;
@@ -136,8 +136,8 @@ impl Matcher {
         })
     }
 
-    /// Returns the predefined group that a term names, if it names one. A bare word that is the name of a
-    /// host means that host, even if a base has the same name.
+    /// Returns the predefined group that a term names, or `None` if the term names no such group. A bare word
+    /// that is the name of a host means that host, even if a base has the same name.
     fn group(fleet: &Fleet, term: &Term) -> Result<Option<Self>, Problem> {
         let Term { kind, pattern } = term;
         let group = match base_of(pattern) {
@@ -150,8 +150,8 @@ impl Matcher {
             Property::Host if !fleet.hosts.contains_key(pattern) => {}
             Property::Host | Property::Role | Property::Base => return Ok(None),
         }
-        // The evaluation of a fleet refuses a tag that has the name of such a group, but an older NixFleet
-        // may not have refused it.
+        // The evaluation of a fleet refuses a tag that has the name of a predefined group, but an older
+        // NixFleet may not have refused such a tag.
         if let Some(host) = fleet.hosts.values().find(|host| host.tags.contains(pattern)) {
             return Err(Problem::new(Code::Selection, format!("the tag `{pattern}` is reserved"))
                 .at(format!("hosts.{}.tags", host.name))

@@ -76,7 +76,8 @@ fn directory(path: &Path, out: &mut impl Write) -> Result<(), ArchiveFailure> {
 }
 
 /// Returns the name that a file has in an archive. On a filesystem that ignores case, Nix appends `SUFFIX`
-/// and a number to a file name that is already taken. The archive contains the name without them.
+/// and a number to a file name that is already taken. The archive contains the name without this suffix and
+/// number.
 fn name_in_archive(name: &[u8]) -> &[u8] {
     const SUFFIX: &[u8] = b"~nix~case~hack~";
     if !cfg!(target_os = "macos") {

@@ -43,7 +43,7 @@ impl Nix {
     /// as they are built, until the first build fails.
     ///
     /// # Errors
-    /// The evaluation of a host fails, or a build fails for a reason that belongs to no host.
+    /// The evaluation of a host fails, or a build fails for a reason that cannot be attributed to a host.
     pub async fn build(&self, hosts: &[Host], sender: &ClosureSender) -> Result<Built, Problem> {
         let mut derivations = self.derivations(hosts).await?;
         let mut built = Built::default();
@@ -61,7 +61,7 @@ impl Nix {
         Ok(built)
     }
 
-    /// Builds derivations, given by host, in one call of Nix.
+    /// Builds these derivations in one call of Nix. The keys of the map are the names of the hosts.
     async fn build_some(&self, derivations: &BTreeMap<String, String>) -> Result<Built, Problem> {
         let installables =
             derivations.values().map(|path| format!("{path}^out")).collect::<Vec<_>>().join("\n");

@@ -33,7 +33,7 @@ pub struct StorePath {
     /// The signatures of the path.
     #[serde(default)]
     pub signatures: Vec<String>,
-    /// The content address of the path, if its name is derived from its content.
+    /// The content address of the path, if the name of the path is derived from its content.
     #[serde(default)]
     pub ca: Option<String>,
 }

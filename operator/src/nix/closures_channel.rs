@@ -22,7 +22,7 @@ pub fn closures_channel() -> (ClosureSender, ClosureReceiver) {
 }
 
 impl ClosureSender {
-    /// Sends closures, given by host.
+    /// Sends these closures. The keys of the map are the names of the hosts.
     pub fn add(&self, closures: &BTreeMap<String, Closure>) {
         let copies = closures.iter().map(|(host, closure)| (host.clone(), closure.clone()));
         self.0.send_modify(|all| all.extend(copies));

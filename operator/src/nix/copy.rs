@@ -1,7 +1,7 @@
 //! Copies the closure of a host into the store of the host, through `nix-store --serve` on the host.
 //!
 //! Archives are streamed from the store of this machine into the connection. They are buffered neither in
-//! memory nor on disk, and no host waits for another one.
+//! memory nor on disk, and no host waits for another host.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
@@ -34,9 +34,10 @@ pub enum CopyFailure {
     Here(Problem),
     /// The host or the connection to it failed.
     There {
-        /// The error of the stream.
+        /// The error that occurred when a stream to or from the host was read or written.
         error: io::Error,
-        /// Whether the whole closure was sent, so that the host may have received the whole closure.
+        /// Whether the whole closure was sent. If so, the host may have received all of it in spite of the
+        /// error.
         all_sent: bool,
     },
 }
@@ -47,7 +48,7 @@ impl From<io::Error> for CopyFailure {
     }
 }
 
-/// Sends the paths of a closure that the host lacks. When this function returns, the host has confirmed that
+/// Sends the paths of a closure that the host lacks. If this function succeeds, the host has confirmed that
 /// the closure is valid in its store. The host protects the closure from garbage collection until the
 /// conversation with `nix-store --serve` ends.
 ///
@@ -75,9 +76,9 @@ fn wait_until_valid(
     sent: usize,
 ) -> io::Result<()> {
     serve.taken(sent)?;
-    // The closure is locked once more, because only now is it valid. A garbage collection that began in the
-    // meantime learns of this lock. A later garbage collection finds the root that was created before the
-    // copy.
+    // The host is asked once more to protect the closure, because the closure has become valid only now. A
+    // garbage collection that began in the meantime learns of this protection. A later garbage collection
+    // finds the root that was created before the copy.
     let Some(closure) = transfer.paths.last() else { return Ok(()) };
     match serve.lock([closure.path.as_str()].into_iter(), false)?.first() {
         Some(valid) if *valid == closure.path => Ok(()),
@@ -89,7 +90,7 @@ fn wait_until_valid(
 }
 
 /// Sends the archive of a path. The archive must be as long as announced, otherwise the host would misread
-/// the data after it.
+/// the data that follows the archive.
 fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     let mut counted = Counted { out, left: path.nar_size };
     let written = archive::write(Path::new(&path.path), &mut counted);
@@ -111,7 +112,7 @@ fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     }
 }
 
-/// A writer that accepts `left` more bytes and refuses anything beyond.
+/// A writer that accepts `left` more bytes and refuses all bytes after them.
 struct Counted<W> {
     out: W,
     left: u64,

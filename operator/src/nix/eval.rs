@@ -15,28 +15,29 @@ impl Nix {
     /// Evaluates the inventory. This evaluates no package, so it is fast.
     ///
     /// # Errors
-    /// The flake cannot be evaluated, has no `nixfleet` output, or has one with another schema.
+    /// The flake cannot be evaluated, has no `nixfleet` output, or has a `nixfleet` output with another
+    /// schema.
     pub async fn fleet(&self) -> Result<Fleet, Problem> {
         read_fleet(&self.evaluate("nixfleet.fleet", None).await?)
     }
 
     /// Evaluates the inventory for a command that builds the closures of all hosts. The same evaluation
-    /// yields the derivations of all hosts that an apply certainly includes, which saves one start of Nix and
-    /// one check of the flake. If a closure cannot be evaluated, [`Self::build`] reports the problem that
-    /// this evaluation found.
+    /// yields the derivations of all hosts that no apply excludes. A separate evaluation would need another
+    /// start of Nix and another check of the flake. If a closure cannot be evaluated, [`Self::build`] reports
+    /// the problem that this evaluation found.
     ///
     /// # Errors
     /// As for [`Self::fleet`].
     pub async fn fleet_to_build(&mut self) -> Result<Fleet, Problem> {
-        // The attribute is not `nixfleet` alone, because Nix would resolve that name to a package if the
-        // flake has one of that name.
+        // The evaluated attribute is not `nixfleet` alone, because Nix would resolve the name `nixfleet` to a
+        // package if the flake has a package of this name.
         let (fleet, derived) = match self.evaluate("nixfleet.whole", Some(&fleet_and_derivations())).await {
             Ok(json) => {
                 let Both { fleet, derivations } = serde_json::from_slice(&json).map_err(unreadable)?;
                 (read_fleet(fleet.get().as_bytes())?, only_derivations(derivations))
             }
-            // The mistake may be in a closure, so the inventory is evaluated alone. If that fails too, only
-            // the problem of the inventory is reported.
+            // The mistake may be in a closure, so the inventory is evaluated alone. If this evaluation fails
+            // too, only the problem of the inventory is reported.
             Err(problem) => (self.fleet().await?, Err(problem)),
         };
         self.derived = Arc::new(derived);
@@ -127,8 +128,8 @@ struct Schema {
 }
 
 /// The maximum length of a list of host names, in bytes. The list is part of one program argument, which
-/// Linux limits to 128 KiB. This is enough for ten thousand hosts, or for two thousand with names of the
-/// maximum length.
+/// Linux limits to 128 KiB. The list has room for ten thousand hosts, or for two thousand hosts with names of
+/// the maximum length.
 const NAMES: usize = 120 << 10;
 
 /// Splits hosts, in order, into as few parts as possible such that the list of names of each part is at most
@@ -177,7 +178,7 @@ fn fleet_and_derivations() -> String {
     )
 }
 
-/// Returns the Nix system of this machine, such as `x86_64-linux`.
+/// Returns the name that Nix gives to the system of this machine, such as `x86_64-linux`.
 fn local_system() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",

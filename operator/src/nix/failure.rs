@@ -64,7 +64,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
         .help(help(errors).unwrap_or_else(|| format!("show the whole log: nix log {log_of}")))
 }
 
-/// Returns what the user can do about the first error that has no builder's log, if that is known.
+/// Returns what the user can do about the first error that has no builder's log, if a remedy is known.
 fn help(errors: &[&NixFailure]) -> Option<String> {
     let error = errors.iter().find(|error| error.log.is_empty())?;
     let says = |words: &str| error.text().contains(words);
@@ -101,7 +101,7 @@ impl NixFailure {
 
     /// Whether the error is a cause, rather than a consequence of other errors.
     fn is_cause(&self) -> bool {
-        // Nix 2.26 writes the first phrase, Nix 2.34 the other two.
+        // Nix 2.26 writes the first of these three phrases. Nix 2.34 writes the other two.
         let of_others = self.head.contains("dependencies of derivation")
             || self
                 .details
@@ -256,7 +256,8 @@ mod tests {
                      Required system: 'aarch64-linux'
                      Current system: 'x86_64-linux'
               help: configure a builder for that system: `builders` in nix.conf, or --option builders 'ssh-ng://…'"#]].assert_eq(&newer.failed["g"].to_string());
-        // In Nix 2.26, this error ends the whole build at once and names no host.
+        // In Nix 2.26, the error about a build for another system ends the whole build at once and names no
+        // host.
         let older = attribute(include_str!("../../tests/nix/2.26/foreign.txt"), &derivations).unwrap_err();
         expect_test::expect![[r#"
             [NF-202] Nix could not build the host closures

@@ -40,13 +40,13 @@ pub type Show = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Nix {
     /// The flake that describes the fleet.
     pub flake: Flake,
-    /// Flags passed to Nix unchanged, such as overridden inputs and options.
+    /// Flags passed to Nix unchanged, such as flags that override inputs or set options of Nix.
     passed: Vec<String>,
     /// Whether to show everything that Nix prints.
     verbose: bool,
     /// The callback for lines of Nix that the user should see.
     show: Show,
-    /// The derivations of closures that are already known, by host, or the reason why the hosts cannot be
+    /// The already known derivations of closures, by host name, or the reason why the hosts cannot be
     /// evaluated.
     derived: Arc<Result<BTreeMap<String, String>, Problem>>,
 }

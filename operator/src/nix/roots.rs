@@ -16,8 +16,8 @@ use crate::process::Invocation;
 /// The time limit of the call of Nix that creates the roots.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// How long a rollout runs before roots protect its closures, even if the command is killed later. Most
-/// rollouts end earlier, and then Nix is not called.
+/// How long a rollout runs before roots are created for its closures. The roots remain if the command is
+/// killed later. Most rollouts end before this time, and then Nix is not called.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The garbage collection roots of a rollout, which protect its closures as long as work on hosts may remain.
@@ -40,8 +40,9 @@ impl RolloutRoots {
         Self { directory, closures, laid }
     }
 
-    /// Finishes the roots of a rollout that ends. With `is_final`, no further roots are created, and the
-    /// directory can be removed. Otherwise work remains, so all closures stay protected.
+    /// Finishes the roots of a rollout that ends. If `is_final` is true, no further roots are created, and
+    /// the caller can remove the directory. Otherwise work on hosts remains, so roots for all closures are
+    /// created.
     ///
     /// # Errors
     /// As for [`lay_roots`].
@@ -60,7 +61,7 @@ impl RolloutRoots {
 }
 
 /// Creates a garbage collection root for each of these closures. The roots are links in a directory that
-/// NixFleet owns, and are registered with Nix. They are valid until the directory is removed.
+/// NixFleet owns, and are registered with Nix. The roots are valid until the directory is removed.
 ///
 /// # Errors
 /// The directory cannot be created, or Nix cannot create the roots.

@@ -1,8 +1,8 @@
-//! The client side of the protocol of `nix-store --serve`, which `nix-copy-closure` and remote builds have
-//! used since Nix 2.0.
+//! The client side of the protocol of `nix-store --serve`. `nix-copy-closure` and remote builds have used
+//! this protocol since Nix 2.0.
 //!
 //! The host answers requests in order, so several paths can be in transit at once. While `nix-store` runs on
-//! the host, all paths that it was asked to lock are protected from garbage collection.
+//! the host, all paths that the client asked it to lock are protected from garbage collection.
 
 use std::io::{self, Read, Write};
 
@@ -12,10 +12,10 @@ use super::wire;
 /// The number that the client sends first. The host answers with `THEIR_GREETING`.
 const OUR_GREETING: u64 = 0x390c_9deb;
 const THEIR_GREETING: u64 = 0x5452_eecb;
-/// Version 2.5 of the protocol, which Nix 2.0 introduced. It is the first version that accepts paths in the
-/// form that [`Serve::announce`] sends.
+/// Version 2.5 of the protocol, which Nix 2.0 introduced. Version 2.5 is the first version that accepts paths
+/// in the form that [`Serve::announce`] sends.
 const VERSION: u64 = 0x205;
-/// The protocol numbers of the commands.
+/// The numbers of the commands in the protocol.
 const QUERY_VALID_PATHS: u64 = 1;
 const ADD_TO_STORE: u64 = 9;
 
@@ -45,9 +45,9 @@ impl<R: Read, W: Write> Serve<R, W> {
         Ok(serve)
     }
 
-    /// Queries which of these paths the host has, and protects all of them from garbage collection, including
-    /// those that are sent later. With `substitute`, the host first fetches the paths that its binary caches
-    /// have.
+    /// Queries which of these paths the host has. Makes the host protect all these paths from garbage
+    /// collection, including the paths that are sent later. With `substitute`, the host first fetches the
+    /// paths that its binary caches have.
     ///
     /// # Errors
     /// A stream cannot be read or written.
@@ -93,7 +93,7 @@ impl<R: Read, W: Write> Serve<R, W> {
     /// Waits until the host has accepted `count` announced paths.
     ///
     /// # Errors
-    /// A stream cannot be read or written, or the host answers anything but an acceptance.
+    /// A stream cannot be read or written, or the host does not accept a path.
     pub fn taken(&mut self, count: usize) -> io::Result<()> {
         self.output.flush()?;
         for _ in 0..count {

@@ -1,8 +1,8 @@
 //! Safe access to files of closures and flakes on this machine.
 //!
-//! The repository of a fleet determines the content of its closures and of the flake. A link in them may
-//! point to any file of the user, and a manifest may name any path. If such a link or path were followed, the
-//! user's file would be shown, stored and sent to a host.
+//! The repository of a fleet determines the content of its closures and of the flake. A link in a closure or
+//! in the flake may point to any file of the user, and a manifest may name any path. If such a link or path
+//! were followed, the user's file would be shown, stored and sent to a host.
 
 use std::fs;
 use std::io::{self, ErrorKind};

@@ -44,7 +44,7 @@ pub fn padding(out: &mut impl Write, length: u64) -> io::Result<()> {
     out.write_all(zeros.get(..missing(length)).unwrap_or_default())
 }
 
-/// Returns the number of bytes up to the next multiple of eight.
+/// Returns the number of bytes from `length` up to the next multiple of eight.
 const fn missing(length: u64) -> usize {
     (length.wrapping_neg() % 8) as usize
 }
@@ -62,7 +62,7 @@ pub fn read_number(input: &mut impl Read) -> io::Result<u64> {
 /// Reads a string of at most `longest` bytes.
 ///
 /// # Errors
-/// The stream cannot be read, or the string is longer or is not UTF-8.
+/// The stream cannot be read, the string is longer than `longest` bytes, or the string is not UTF-8.
 pub fn read_string(input: &mut impl Read, longest: usize) -> io::Result<String> {
     let length = read_number(input)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= longest).ok_or_else(invalid)?;
@@ -75,7 +75,7 @@ pub fn read_string(input: &mut impl Read, longest: usize) -> io::Result<String> 
 /// Reads a list of at most `most` strings.
 ///
 /// # Errors
-/// As for [`read_string`], or the list is longer.
+/// As for [`read_string`], or the list has more than `most` strings.
 pub fn read_strings(input: &mut impl Read, most: usize, longest: usize) -> io::Result<Vec<String>> {
     let count = read_number(input)?;
     if count > most as u64 {

@@ -1,4 +1,4 @@
-//! Conversations with a running program, after which the rest of its output is read.
+//! Conversations with a running program. After a conversation, the rest of the program's output is read.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -49,8 +49,8 @@ impl Invocation {
             let (said, output) = talking.await.map_err(|error| Failure::Start(error.into()))?;
             let buffered = output.buffer().to_vec();
             let pipe = Receiver::from_owned_fd(OwnedFd::from(output.into_inner())).map_err(Failure::Start)?;
-            // The bytes that are already buffered may contain a notice, so they are read like the rest of the
-            // output.
+            // The bytes that are already buffered may contain a notice (a line in which a host reports what a
+            // change is waiting for), so they are read like the rest of the output.
             let stdout = hears.clone().output(buffered.as_slice().chain(pipe)).await?;
             Ok::<_, Failure>((said, stdout))
         };

@@ -23,8 +23,8 @@ pub struct Large {
     grace: Duration,
 }
 
-/// A reader that limits the answer of one host. It takes a place when the answer becomes large, and frees the
-/// place when the reader is dropped.
+/// A reader that limits the answer of one host. The reader takes a place when the answer becomes large, and
+/// frees the place when the reader is dropped.
 #[derive(Debug)]
 pub struct Intake<'a> {
     large: &'a Large,
@@ -110,7 +110,8 @@ impl Held {
         bytes <= limits::SMALL || self.take(bytes)
     }
 
-    /// Reserves memory for a part of an answer, however small. Returns whether the memory was available.
+    /// Reserves memory for a part of an answer, even if the part is small. Returns whether the memory was
+    /// available.
     pub fn take(&self, bytes: usize) -> bool {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }

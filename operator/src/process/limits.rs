@@ -33,10 +33,11 @@ pub const LINE: Limit = Limit { of: "one line", bytes: 32 * MIB };
 pub const RUN: Limit = Limit { of: "the answer of a change", bytes: LINE.bytes + 4 * MIB };
 /// The maximum number of bytes kept from the lines of a run that precede its last line.
 pub const BEFORE: usize = MIB;
-/// The maximum size of a notice, in bytes. A notice contains the name of a run and a number.
+/// The maximum size of a notice, in bytes. With a notice, a run reports what it is waiting for. A notice
+/// contains the name of the run and a number.
 pub const NOTICE: usize = 4 * KIB;
-/// The maximum number of notices that wait in the queue. A run sends two. If the queue is full, further
-/// notices are dropped.
+/// The maximum number of notices that wait in the queue. A run sends two notices. If the queue is full,
+/// further notices are dropped.
 pub const NOTICES: usize = 16;
 /// The limit for the output of a login shell before a script of NixFleet starts.
 pub const NOISE: Limit = Limit { of: "output of the login shell", bytes: MIB };

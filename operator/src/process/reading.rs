@@ -17,8 +17,9 @@ pub enum Hears {
     Ours,
     /// One document from a host, and the beginning and the end of its standard error.
     Document(Limit),
-    /// The lines of a run on a host. Short lines that may be notices are sent to this channel as they arrive,
-    /// and are dropped if the channel is full. The first lines and the last line are kept.
+    /// The lines of a run on a host. Short lines may be notices, which report what the run is waiting for.
+    /// Short lines are sent to this channel as they arrive, and are dropped if the channel is full. The first
+    /// lines and the last line of the output are kept.
     Lines(Sender<Vec<u8>>),
 }
 
@@ -80,7 +81,8 @@ async fn ours(
         if bytes.len() > limits::OURS.bytes {
             return Err(Failure::TooMuch(limits::OURS));
         }
-        // Sending fails if the receiver was dropped. The result still has to contain the whole output.
+        // Sending fails if the receiver was dropped. This error is ignored, because the result has to contain
+        // the whole output in any case.
         let _ = lines.as_ref().map(|lines| lines.send(bytes[begin..].to_vec()));
     }
 }
@@ -160,7 +162,7 @@ async fn ends(stream: impl AsyncRead + Unpin, last: &LastLine) -> Result<Vec<u8>
         kept.extend_from_slice(piece);
         last.push(piece);
         reader.consume(length);
-        // The middle is removed from time to time rather than after each piece.
+        // The middle of the kept bytes is removed only when they exceed this length, not after each piece.
         if kept.len() > 8 * limits::END_OF_ERRORS {
             shorten(&mut kept);
             lacks = true;

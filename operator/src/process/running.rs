@@ -12,11 +12,11 @@ use super::Failure;
 use super::streams::{Ours, Theirs, streams};
 use super::told::Told;
 
-/// A future that resolves to the exit status. Dropping the future earlier abandons the program.
+/// A future that resolves to the exit status. Dropping the future before it resolves abandons the program.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
 
-/// Resolves when all output of a program has been read. If the exit status is requested earlier, the last
-/// output may be lost.
+/// A future that resolves when all output of a program has been read. If the exit status is requested before
+/// this future resolves, the last output may be lost.
 pub type Drained = oneshot::Receiver<()>;
 
 /// A program or command that is running or about to start.
@@ -79,7 +79,7 @@ impl OwnedProcess {
     }
 
     /// Waits until all output has been read, and then for the end of the program. If the future is dropped
-    /// before that, the program and the processes that it has started are killed.
+    /// before the program ends, the program and the processes that it has started are killed.
     ///
     /// # Errors
     /// The kernel reports an error.

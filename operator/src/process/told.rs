@@ -10,14 +10,15 @@ use tracing::{Level, Span, debug, enabled};
 use super::Argv;
 use crate::diagnostics::milliseconds;
 
-/// The `tracing` target of these events.
+/// The `tracing` target of the diagnostic events about programs.
 const PROCESS: &str = "nixfleet::process";
 
 /// The diagnostic record of a program that was started. Dropping the record before the program has ended logs
 /// that the program was abandoned.
 #[derive(Debug)]
 pub struct Told {
-    /// The formatted command. `None` if these events are disabled, or if the end was already logged.
+    /// The formatted command. `None` if diagnostic events about programs are disabled, or if the end of the
+    /// program was already logged.
     command: Option<String>,
     /// The span in which the program was started. The code that started the program may have left this span
     /// before the program ends.

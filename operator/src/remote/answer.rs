@@ -13,8 +13,8 @@ use super::login_shell::ran_nothing;
 use super::{shape, sudo, typed};
 use crate::process::{HELD, Output, limits};
 
-/// The prefix of the line of facts, which each script prints before the document. The facts are the activator
-/// and the `nix-store` of the host.
+/// The prefix of the line of facts. Each script prints this line before its JSON document. The facts are the
+/// activator and the `nix-store` of the host.
 pub const FACTS: &str = "@nixfleet ";
 /// The number of characters shown of an error text.
 const EXCERPT: usize = 2000;
@@ -39,7 +39,7 @@ struct Schema {
 }
 
 impl Answer {
-    /// Reads the line of facts, and stores the rest for [`Self::document`].
+    /// Reads the line of facts, and stores the rest of the output for [`Self::document`].
     ///
     /// # Errors
     /// The line of facts is missing, so the host did not run the script.
@@ -74,7 +74,7 @@ impl Answer {
     /// Parses the document after the line of facts.
     ///
     /// # Errors
-    /// The host or `sudo` refuses, the document cannot be parsed, or there is no memory left for it.
+    /// The host or `sudo` refuses, the document cannot be parsed, or no memory is left for the document.
     pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let document = self.document.trim_ascii();
         if document.is_empty() {
@@ -124,8 +124,8 @@ impl Answer {
         let answer = self.document.trim_ascii_end();
         let begin = answer.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.document.drain(..begin);
-        // Only a short line can be a notice. Parsing a long report as a notice would take many times its size
-        // in memory.
+        // Only a short line can be a notice. Parsing a long report as a notice would take many times the
+        // memory of the report.
         let is_short = self.document.len() <= limits::NOTICE;
         match is_short.then(|| serde_json::from_slice::<Notice>(self.document.trim_ascii())) {
             // The last line is a notice, so there is no report: the activator that forwards the output of the
@@ -167,7 +167,7 @@ impl Answer {
     }
 }
 
-/// Returns the range of the facts, up to the end of their line.
+/// Returns the positions at which the facts in an answer begin and end. The facts end with their line.
 fn facts(answer: &[u8]) -> Option<(usize, usize)> {
     let head = format!("\n{FACTS}");
     let begin = answer.windows(head.len()).position(|window| window == head.as_bytes())? + head.len();

@@ -13,7 +13,7 @@ use crate::identity::operator;
 use crate::nix::{Closure, StorePath, Transfer};
 use crate::ssh::Session;
 
-/// Copies the missing paths of a closure to a host and activates the closure, if the host's plan still has
+/// Copies the missing paths of a closure to a host. Then activates the closure, if the host's plan still has
 /// this fingerprint. Takes one SSH exec. `paths` contains all paths of the closure, each after the paths that
 /// it refers to. `arrived` is called when the host has all these paths.
 ///

@@ -41,7 +41,7 @@ pub async fn drop_backups(session: &Session, backups: Vec<Backup>) -> Result<Dro
     Ok(DropReport { problem: report.problem.map(short), ..report })
 }
 
-/// Names the backup to show.
+/// Identifies the backup to show.
 #[derive(Clone, Debug)]
 pub struct Shown<'a> {
     /// The path that was backed up, or the path of the backup itself.
@@ -82,8 +82,8 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
         .because(format!("it has {} bytes, but {length} arrived", head.bytes)))
 }
 
-/// Removes the content of the backup from an answer, and returns it. The content follows the document, and
-/// may be any bytes.
+/// Removes the content of the backup from an answer, and returns this content. The content follows the
+/// document, and may be any bytes.
 fn split(output: &mut Output) -> Vec<u8> {
     let head = format!("\n{HEAD}");
     let found = output.stdout.windows(head.len()).position(|window| window == head.as_bytes());

@@ -25,37 +25,38 @@ use crate::process::Output;
 use crate::process::limits::NOTICES;
 use crate::ssh::{Session, failure};
 
-/// The shortest pause between two attempts to confirm. An attempt may fail because sshd is restarting.
+/// The shortest pause between two attempts to confirm a change. An attempt may fail because sshd is
+/// restarting.
 const AGAIN: Duration = Duration::from_millis(250);
-/// An attempt to confirm that has at most this much time may fail only for lack of time, so its error is not
-/// informative.
+/// If an attempt to confirm the change has at most this much time, it may fail only for lack of time. The
+/// error of such an attempt is not informative.
 const CUT_SHORT: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to reconnect to a host.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The time before the end of the confirmation window at which the last attempt starts, even if sshd requires
 /// longer pauses.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
-/// The longest confirmation window. No operator can request a longer one, and values from a host are not
-/// trusted.
+/// The longest confirmation window. No operator can request a longer window. A larger value is reduced to
+/// this limit, because values from a host are not trusted.
 const WINDOW: Duration = Duration::from_secs(3600);
-/// The number of confirmations that a host may refuse before no more are sent. Each confirmation is a login.
-/// A host that is restarting a service may refuse a few.
+/// The number of confirmations that a host may refuse before no further confirmation is sent. Each
+/// confirmation is a login. A host that is restarting a service may refuse a few.
 const REFUSALS: u32 = 20;
-/// The number of times that a host may report the run as unknown, because the script may not have started the
-/// run yet.
+/// The number of times that a host may report the run as unknown before this counts as an error. The script
+/// may not have started the run yet.
 const UNKNOWN: u32 = 3;
 
 /// A change in progress on a host.
 pub struct Change<'a> {
     /// The connection to the host.
     session: &'a Session,
-    /// The activator on the host that manages the run.
+    /// The path of the activator that manages the run on the host.
     program: &'a str,
     /// The name of the run.
     run: &'a RunId,
     /// The terms on which the host is changed.
     terms: Terms<'a>,
-    /// The result that the report of the host must show if it claims success.
+    /// The result that the report of the host must show if the report claims success.
     expected: Expected<'a>,
     /// Whether the host has asked for the confirmation.
     asked: AtomicBool,
@@ -63,12 +64,13 @@ pub struct Change<'a> {
     heard: AtomicBool,
     /// The number of confirmations that the host has refused.
     refusals: AtomicU32,
-    /// Why the last attempt to confirm failed.
+    /// The reason why the last attempt to confirm the change failed.
     unheard: Mutex<Option<String>>,
 }
 
 impl<'a> Change<'a> {
-    /// Creates a change that has not started. `program` is the activator on the host that manages the run.
+    /// Creates a change that has not started. `program` is the path of the activator that manages the run on
+    /// the host.
     pub const fn new(
         session: &'a Session,
         program: &'a str,
@@ -238,7 +240,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Stores why an attempt to confirm failed. `limit` is the time limit of the attempt.
+    /// Stores why an attempt to confirm the change failed. `limit` is the time limit of the attempt.
     fn note(&self, problem: &Problem, limit: Duration) {
         let words = [Some(&problem.what), problem.why.as_ref()];
         let words = words.into_iter().flatten().map(|words| words.trim()).filter(|words| !words.is_empty());
@@ -251,7 +253,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Runs the health checks that this machine performs, and returns the confirmation with their results.
+    /// Runs the health checks that this machine performs, and returns a confirmation that contains their
+    /// results.
     async fn found_from_here(&self) -> Confirmation {
         match self.terms.checks {
             None => Confirmation::without(health::UNKNOWN),
@@ -297,8 +300,8 @@ impl<'a> Change<'a> {
         Err(self.unknown_truth(last))
     }
 
-    /// Returns the problem for a host that was lost during a change. The state of the host is unknown, which
-    /// is more serious than an unreachable host.
+    /// Returns the problem to report if the connection to the host was lost during a change. The state of the
+    /// host is unknown, which is more serious than an unreachable host.
     fn unknown_truth(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);

@@ -15,7 +15,8 @@ use crate::ssh::{Session, failure};
 
 /// Sends a script whose first action is to receive a closure. Copies the closure to the host, and then
 /// forwards the notices of the script. `arrived` is called when the closure has arrived. Returns the output
-/// of the script, or the problem with the connection if it broke after the whole closure was sent.
+/// of the script. If the connection broke after the whole closure was sent, returns the problem with the
+/// connection instead.
 ///
 /// # Errors
 /// The closure did not arrive, so the rest of the script did not run.
@@ -57,7 +58,7 @@ fn is_noise(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::FileTooLarge
 }
 
-/// Reads the output up to the end of the line of facts, and appends it to `facts`.
+/// Reads output up to the end of the line of facts, and appends this output to `facts`.
 fn read_facts(input: &mut impl BufRead, facts: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let begin = facts.len();

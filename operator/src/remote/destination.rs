@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Destination {
-    /// The newest generation that is older than the current one.
+    /// The newest generation that is older than the current generation.
     Previous,
     /// The generation with this number.
     Number(u64),

@@ -6,7 +6,7 @@ use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
-/// The result that the report of a change must show if it claims success.
+/// The result that the report of a change must show if the report claims success.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The closure that the host must run after the change.
@@ -19,8 +19,8 @@ pub struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Checks a report if it claims success. `is_confirmed` is whether the host asked for the confirmation,
-    /// or needed none.
+    /// Checks a report if it claims success. `is_confirmed` is true if the host asked for the confirmation,
+    /// or if the change needed no confirmation.
     ///
     /// # Errors
     /// The report cannot belong to this change.

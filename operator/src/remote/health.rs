@@ -6,8 +6,8 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::ask;
 use crate::ssh::Session;
 
-/// Makes the host run those health checks of its current generation that run on the host. Returns their
-/// results. Takes one SSH exec.
+/// Makes the host run the health checks of its current generation, except those that run on the operator's
+/// machine. Returns the results. Takes one SSH exec.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, the SSH user cannot become root, or the activator refuses.

@@ -47,7 +47,8 @@ use typed::{short, typed};
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");
 
-/// Runs a script, preceded by the prelude and the script that prints the facts, and reads the answer.
+/// Runs a script, and reads the answer. Two other scripts run before this script: the prelude, which sets
+/// `PATH` and defines shell functions, and the script that prints the line of facts.
 async fn ask(
     session: &Session,
     script: &str,

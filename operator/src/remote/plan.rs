@@ -65,11 +65,12 @@ impl Activators {
 /// The terms on which a host plans a change.
 #[derive(Clone, Copy)]
 pub struct PlanTerms<'a> {
-    /// The objections of the host that `--force` overrules.
+    /// The host's objections that `--force` overrules.
     pub force: &'a [Force],
     /// Options that determine the contents and the cost of the plan.
     pub options: PlanOptions,
-    /// The time limit of the health checks that the host runs if nothing would change, or `None` to run none.
+    /// The time limit of the health checks that the host runs if nothing would change, or `None` if the host
+    /// runs no health checks.
     pub trying: Option<Duration>,
 }
 
@@ -113,8 +114,8 @@ pub async fn plan(
         let pieces = [vec![Arc::clone(&target.manifest)], contents].concat();
         super::ask(session, include_str!("scripts/plan.sh"), &arguments, pieces, limit).await
     };
-    // In this exec, the host's own tools do not inspect any contents yet, so the time limit does not include
-    // them.
+    // In this exec, the host's own tools do not inspect any contents yet, so the time limit includes no time
+    // for an inspection.
     let at_once = session.to_answer().saturating_add(terms.trying.unwrap_or_default());
     let answer = ask("--name-lacking", Vec::new(), at_once).await?;
     if !answer.has_nix {
@@ -164,7 +165,7 @@ impl HostTarget {
     }
 
     /// Returns the flag that states the lengths of the manifest and of each of the contents that are sent
-    /// after it.
+    /// after the manifest.
     fn parts(&self, contents: &[Arc<[u8]>]) -> String {
         let lengths: Vec<String> = contents.iter().map(|content| format!(",{}", content.len())).collect();
         format!("--parts={}{}", self.manifest.len(), lengths.concat())

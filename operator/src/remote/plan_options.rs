@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanOptions {
-    /// Whether planning skips the inspection of the change by the host's own tools. An apply never skips it.
+    /// Whether planning skips the inspection of the change by the host's own tools. An apply never skips this
+    /// inspection.
     pub no_validate: bool,
-    /// Whether to show the content of files that others on the host cannot read.
+    /// Whether to show the content of files that other users of the host cannot read.
     pub show_private: bool,
 }
 

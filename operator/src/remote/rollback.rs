@@ -15,7 +15,8 @@ use super::{Terms, ask};
 use crate::identity::operator;
 use crate::ssh::Session;
 
-/// The number of file checks that the time limit of a plan allows for. Each may take its full time.
+/// The time limit of a plan allows for this number of file checks by the host's own tools, even if each check
+/// takes its full time.
 const FEW: usize = 5;
 
 /// Asks a host what a rollback would change. Returns the plan and the activator that made it. Planning
@@ -33,8 +34,8 @@ pub async fn plan_rollback(
     let flags: Vec<String> = options.flags().collect();
     let arguments: Vec<&str> =
         [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
-    // The number of file checks in the generation is not known on this machine, so the limit allows for a
-    // few.
+    // The number of file checks in the generation is not known on this machine, so the time limit allows for
+    // `FEW` checks.
     let limit = session.to_answer().saturating_add(inspected::patience(FEW));
     let answer = ask(session, script, &arguments, Vec::new(), limit).await?;
     let Some(activator) = answer.activator.clone() else {

@@ -117,7 +117,8 @@ async fn run_there(
     Ok(Finished { exit, output: [out.kept, errors.kept], problem: None })
 }
 
-/// Ends a command that exceeded its time limit, on this machine and on the host.
+/// Kills a command that exceeded its time limit, and the `ssh` of this machine through which the command
+/// runs.
 async fn give_up(
     session: &Session,
     child: &mut Child,

@@ -1,4 +1,4 @@
-//! Limits the memory that parsing a document takes, which may be many times the length of the document.
+//! Limits the memory that parsing a document takes. Parsing may take many times the length of the document.
 
 use crate::process::limits::{OBJECTS, VALUES};
 

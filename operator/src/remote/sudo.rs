@@ -1,19 +1,19 @@
 //! Explains why the SSH user could not become root, from the messages of `sudo`, and suggests what to type to
-//! correct it.
+//! correct the cause.
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 
-/// A cause that the messages of `sudo` reveal.
+/// A reason why `sudo` refuses, as its messages reveal it.
 #[derive(Clone, Copy)]
 enum Cause {
     /// `sudo` is not installed.
     Missing,
     /// `sudo` requires a terminal, because of the setting `requiretty`.
     Terminal,
-    /// `sudo` does not read a file of rules that other users may write to.
+    /// Other users may write to a file of rules, so `sudo` does not read this file.
     OpenFile,
-    /// `sudo` finds a syntax error in a file of rules.
+    /// A file of rules has a syntax error.
     Syntax,
     /// The program `sudo` lacks the privileges of root, because of its file mode or of the environment in
     /// which it runs.
@@ -65,7 +65,7 @@ pub fn refused(stderr: &str, host: &Host) -> Option<Problem> {
     let (line, help) = if let Some((cause, line)) = known.filter(|_| of_sudo) {
         (line, help(cause, line, host))
     } else {
-        // If a program is not found, `sudo` itself succeeded.
+        // If the message is that a program was not found, `sudo` itself succeeded.
         let line = said.iter().find(|line| line.starts_with("sudo: ") && !line.ends_with("not found"))?;
         (*line, format!("test the access: ssh {user}@{} sudo -n true", host.addr))
     };

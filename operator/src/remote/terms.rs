@@ -5,15 +5,15 @@ use nixfleet_contract::health::Check;
 
 use crate::event::Phase;
 
-/// The terms of a change on a host, apart from its target.
+/// The terms of a change on a host, apart from the closure that the host will run.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
     /// The time within which the change must be confirmed over a new connection, in seconds, or `None` if the
     /// change needs no confirmation.
     pub confirm: Option<u64>,
-    /// The revision of the flake that is applied, which the host records.
+    /// The revision of the applied flake. The host records this revision.
     pub revision: Option<&'a str>,
-    /// The objections of the host that `--force` overrules.
+    /// The host's objections that `--force` overrules.
     pub force: &'a [Force],
     /// Whether the host fetches paths from its own binary caches if they have them.
     pub substitute: bool,

@@ -5,7 +5,7 @@ use nixfleet_contract::problem::Problem;
 
 use crate::process::limits::TEXT;
 
-/// The text that follows a command that is for the host, in a help text.
+/// In a help text, a command that must be typed on the host is followed by this text.
 const ON_THE_HOST: &str = "` on the host";
 /// The characters that have a special meaning in a shell. A command that contains one of them needs a shell.
 const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"', '\'', '*', '?', '~'];

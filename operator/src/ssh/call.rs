@@ -17,7 +17,7 @@ pub const FIRST_LINE: &[u8] = b"@nixfleet\n";
 /// The shell code that reads [`FIRST_LINE`]. If that line is missing, a start-up file of the login shell has
 /// read it, and perhaps more of the input. This code must be a single line of a script.
 const TAKE_INPUT: &str = r#"read -r _w && [ "$_w" = @nixfleet ] || { echo "nixfleet: the standard input was read before" >&2; exit 74; }"#;
-/// The message of a script whose input was read before it started.
+/// The message of a script whose input was read before the script started.
 pub const INPUT_READ: &str = "nixfleet: the standard input was read before";
 
 /// Encodes a script and its arguments as a line for the login shell. With `input`, standard input must begin

@@ -37,7 +37,8 @@ const TURNED_AWAY: [&str; 6] = [
     "kex_exchange_identification:",
     "ssh_exchange_identification:",
     "banner exchange",
-    // Without a line about the exchange, if the host has sent a refusal before its banner.
+    // If the host has sent a refusal before its banner, `ssh` prints only one of the next two messages, and
+    // none of the messages above.
     "Connection closed by",
     "Connection reset by",
     "Exceeded MaxStartups",
@@ -121,7 +122,7 @@ pub fn is_turned_away(problem: &Problem) -> bool {
     problem.code == Code::Unreachable && TURNED_AWAY.iter().any(|words| why.contains(words))
 }
 
-/// Returns the problem to report for a connection that ended in the middle of its work.
+/// Returns the problem to report for a connection that broke while a command was using it.
 #[must_use]
 pub fn broken(host: &Host, why: &str) -> Problem {
     let why = why.trim();
@@ -131,7 +132,7 @@ pub fn broken(host: &Host, why: &str) -> Problem {
         .help(format!("check the state of the host: nixfleet status --host {}", host.name))
 }
 
-/// Returns the problem to report for a host that sends too much, or a large answer too slowly.
+/// Returns the problem to report for a host that sends too much, or that sends a large answer too slowly.
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
@@ -141,7 +142,7 @@ pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     ))
 }
 
-/// Whether a script reports that its input was read before it started.
+/// Whether a script reports that its input was read before the script started.
 #[must_use]
 pub fn is_input_read(stderr: &str) -> bool {
     stderr.contains(INPUT_READ)

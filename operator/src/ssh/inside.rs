@@ -1,8 +1,8 @@
 //! A new login that is made through the shared connection, for a host whose sshd is kept busy by other
 //! clients.
 //!
-//! A user of a host can start so many logins that sshd drops those of the operator (`MaxStartups`), but a
-//! connection that is already open stays open. Through the open connection, a second sshd is started for a
+//! A user of a host can start so many logins that sshd drops the logins of the operator (`MaxStartups`), but
+//! a connection that is already open stays open. Through the open connection, a second sshd is started for a
 //! single login, with the same configuration, keys and accounts.
 
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use super::{Over, Session, Shared, call, marked};
 use crate::process::{Hears, Invocation, Output, limits};
 
 impl Session {
-    /// Runs a script over a new login that is made through `door`, a script that uses its standard input and
-    /// output as the connection to a second sshd. Errors are handled as in [`Self::script_afresh`].
+    /// Runs a script over a new login. The login is made through `door`, a script on the host that starts a
+    /// second sshd, which uses the standard input and output of `door` as its connection. Errors are handled
+    /// as in [`Self::script_afresh`].
     ///
     /// # Errors
     /// As for `script_afresh`, or the shared connection is lost.

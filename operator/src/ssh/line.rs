@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::{Resolved, Session};
 use crate::diagnostics::retried;
 
-/// The part of a message with which `ssh` reports that the program through which it reaches a host has ended.
+/// A part of the message that `ssh` prints if the program through which it connects to a host has ended.
 const THROUGH_ANOTHER: &str = "UNKNOWN port 65535";
-/// The number of attempts that the host at the head of a queue makes.
+/// The number of attempts to log in that the host at the head of a queue makes.
 const TRIES: u32 = 6;
 /// The pause between two attempts. sshd imposes a penalty of one second for a connection without a login.
 const PAUSE: Duration = Duration::from_millis(1250);
@@ -26,12 +26,12 @@ const PAUSE: Duration = Duration::from_millis(1250);
 /// host is not enough, because the messages that `ssh` prints may come from the host behind the jump host.
 const WITNESSES: usize = 2;
 
-/// What is known about the logins at a jump host.
+/// What is known about the logins at a jump host, the gate to the hosts behind it.
 #[derive(Debug, Default)]
 struct Gate {
     /// The reasons why the jump host refused hosts, by the name of the refused host.
     shut: BTreeMap<String, String>,
-    /// Whether the jump host has let in a host from the queue.
+    /// Whether the jump host has accepted the login of a host from the queue.
     is_open: bool,
 }
 
@@ -41,7 +41,7 @@ impl Gate {
         self.shut.extend(problem.why.clone().map(|why| (host.to_owned(), why)));
     }
 
-    /// Returns the reason why the jump host refuses all logins, once that is known.
+    /// Returns the reason why the jump host refuses all logins, once this reason is known.
     fn verdict(&self) -> Option<&str> {
         let is_known = !self.is_open && self.shut.len() >= WITNESSES;
         self.shut.values().next_back().filter(|_| is_known).map(String::as_str)
@@ -72,7 +72,7 @@ fn is_dropped(problem: &Problem) -> bool {
     problem.code == Code::Unreachable && words.iter().any(|word| why.contains(word))
 }
 
-/// Whether a problem is about the jump host, in which case its message contains the name of the jump host.
+/// Whether a problem is about the jump host. The cause of such a problem contains the name of the jump host.
 fn is_about(problem: &Problem, resolved: &Resolved) -> bool {
     let gate = resolved.gate();
     let host = gate.rsplit_once('@').map_or(gate, |(_, host)| host);

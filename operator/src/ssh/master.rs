@@ -85,7 +85,8 @@ impl Session {
         self.within(self.open_master()).await
     }
 
-    /// Ensures that the shared connection works, before a command is sent that must not be sent twice.
+    /// Ensures that the shared connection works. To be called before sending a command that must not be sent
+    /// twice.
     ///
     /// # Errors
     /// As for [`Self::connect`].

@@ -43,7 +43,7 @@ const PERSIST: u64 = 60;
 const PERSIST_OF_MANY: u64 = 5;
 /// The number of hosts in a command above which the fleet counts as large.
 const MANY: usize = 64;
-/// The exit code with which `ssh` reports that the connection failed. Any other exit code is that of the
+/// The exit code with which `ssh` reports that the connection failed. Any other exit code comes from the
 /// command on the host.
 pub const SSH_FAILED: i32 = 255;
 
@@ -63,9 +63,10 @@ pub struct Session {
     retries: u32,
     persist: u64,
     connected: OnceCell<Result<(), Problem>>,
-    /// Whether an earlier command opened the connection, which may be broken without `ssh` having noticed.
+    /// Whether an earlier command opened the connection. Such a connection may be broken although `ssh` has
+    /// not noticed yet.
     inherited: AtomicBool,
-    /// The destination that `ssh` resolves the address to, once it is needed.
+    /// The destination that `ssh` resolves the address to. It is determined when it is first needed.
     resolved: OnceCell<Resolved>,
     turns: Turns,
     lines: Lines,
@@ -100,8 +101,8 @@ impl Session {
     }
 
     /// Runs a shell script of NixFleet on the host, with arguments and standard input. If the connection of
-    /// an earlier command turns out to be broken, opens a new one and sends the script again. Only the first
-    /// script of a command can find a broken connection, and that script changes nothing.
+    /// an earlier command turns out to be broken, opens a new connection and sends the script again. Only the
+    /// first script of a command can find a broken connection, and that script changes nothing.
     ///
     /// # Errors
     /// The connection fails, or a limit is exceeded. Errors of the script itself are part of the output.
@@ -130,8 +131,8 @@ impl Session {
         }
     }
 
-    /// Runs a script that carries out a run, and forwards its notices as they arrive, as described at
-    /// [`Hears::Lines`]. The script is never sent twice.
+    /// Runs a script that carries out a run, and forwards the notices of the run as they arrive, as described
+    /// at [`Hears::Lines`]. The script is never sent twice.
     ///
     /// # Errors
     /// As for [`Self::script`].
@@ -220,8 +221,8 @@ impl Session {
         self.run(script, call, invocation).await
     }
 
-    /// Runs a command through the shared connection. `invocation` is the same command over a separate
-    /// connection.
+    /// Runs a command through the shared connection. If that is not possible, runs `invocation`, which is the
+    /// same command over a separate connection.
     async fn run(&self, script: &str, call: String, invocation: Invocation) -> Result<Output, Problem> {
         let work = async {
             let told = Told::begin(script, Over::Shared, length(&invocation.stdin));

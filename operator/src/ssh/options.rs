@@ -8,8 +8,8 @@ use super::Sockets;
 
 /// The number of unanswered keep-alive messages after which a connection counts as broken.
 const ALIVE_COUNT: u64 = 3;
-/// The default port of `ssh`. The inventory contains this port for every host that sets none. This port is
-/// therefore not passed to `ssh`, so that the port in the user's configuration applies.
+/// The default port of `ssh`. The inventory contains this port for every host that sets no port. This default
+/// port is therefore not passed to `ssh`, so that the port in the user's configuration applies.
 pub const USUAL_PORT: u16 = 22;
 
 /// Returns the options for a host, each in the form that follows `-o`.

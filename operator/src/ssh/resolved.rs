@@ -30,7 +30,8 @@ impl Resolved {
         }
     }
 
-    /// Returns the first host that a connection is made to, or the command through which it is made.
+    /// Returns the gate of the destination: the first host that a connection goes through, or the command
+    /// through which the connection is made.
     #[must_use]
     pub fn gate(&self) -> &str {
         let first = self.through.as_deref().unwrap_or(&self.hostname);

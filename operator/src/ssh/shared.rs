@@ -1,5 +1,6 @@
-//! Runs commands over the shared connection by speaking the protocol of its master process. Starting `ssh`
-//! for each command would cost this machine several times as much as using the protocol.
+//! Runs commands over the shared connection by speaking the protocol of the master process that holds the
+//! connection. Starting `ssh` for each command would cost this machine several times as much as using the
+//! protocol.
 //!
 //! The protocol is that of OpenSSH, described in `PROTOCOL.mux` of its source.
 
@@ -20,7 +21,7 @@ use crate::process::{Drained, Invocation, Theirs};
 /// exit status is that of a failed `ssh`, and the reason is written to standard error.
 ///
 /// # Errors
-/// `ssh` is needed and cannot be started.
+/// The command needs a separate connection, but `ssh` cannot be started.
 pub async fn run(
     socket: PathBuf,
     command: String,
@@ -41,8 +42,8 @@ pub async fn run(
         Err(Error::RequestFailure(_) | Error::PermissionDenied(_)) => {
             return ssh.spawn(streams)?.end_behind(drained).await;
         }
-        // The host may have received the command. `ssh` would send it again, which is not safe for every
-        // command.
+        // The host may have received the command. `ssh` is not started here, because it would send the
+        // command again, which is not safe for every command.
         Err(error) => {
             let _ = writeln!(File::from(streams.stderr), "the shared connection: {error}");
             return Ok(ended(None));
@@ -60,7 +61,8 @@ pub async fn run(
     })
 }
 
-/// Returns the exit status for the exit code of a command, or that of a failed `ssh` if no exit code arrived.
+/// Returns the exit status for the exit code of a command. If no exit code arrived, returns the exit status
+/// of a failed `ssh`.
 fn ended(code: Option<u32>) -> ExitStatus {
     let code = code.and_then(|code| u8::try_from(code).ok()).map_or(SSH_FAILED, i32::from);
     ExitStatus::from_raw(code << 8)

@@ -16,8 +16,8 @@ use super::line::Lines;
 use super::turns::Turns;
 
 /// The length of the longest directory in which `ssh` can bind its sockets, in bytes. A socket address has
-/// 108 bytes, including its final zero. It has to hold the directory, a slash, the 32 digits of a socket's
-/// name, and the dot with 16 characters that `ssh` appends while it binds.
+/// 108 bytes, including its final zero. The address has to hold the directory, a slash, the 32 digits of a
+/// socket's name, and the dot with 16 characters that `ssh` appends while it binds.
 const LONGEST: usize = 108 - 1 - 1 - 32 - 17;
 
 /// The private directory, to which only its owner has access.
@@ -29,8 +29,8 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` if that variable is not set or its
-    /// directory is missing or unsuitable.
+    /// Opens the directory below `XDG_RUNTIME_DIR`, or below `/tmp` if that variable is not set, or names a
+    /// directory that is missing or unsuitable.
     ///
     /// # Errors
     /// The directory cannot be created, or is not private to the user.
@@ -95,7 +95,7 @@ impl Sockets {
     }
 
     /// Writes the pinned key of a host as a file of known hosts. Returns the path of the file, and the name
-    /// of the host in it.
+    /// of the host in the file.
     pub(super) fn pin(&self, host: &Host, key: &str) -> Result<(PathBuf, String), Problem> {
         let words: Vec<&str> = key.split_whitespace().collect();
         if key.lines().count() != 1 || words.len() < 2 || key.starts_with(['#', '@', '|']) {
@@ -121,7 +121,7 @@ impl Sockets {
     }
 }
 
-/// Whether `ssh` can bind sockets in the directory, and `NIX_SSHOPTS` can name them.
+/// Whether `ssh` can bind sockets in the directory, and whether `NIX_SSHOPTS` can name these sockets.
 fn fits(directory: &Path) -> bool {
     let text = directory.as_os_str().as_encoded_bytes();
     text.len() <= LONGEST && !text.iter().any(u8::is_ascii_whitespace) && !text.contains(&b'%')

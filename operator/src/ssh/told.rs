@@ -24,7 +24,7 @@ pub(super) enum Over {
     Inside,
 }
 
-/// The diagnostic record of a script that was sent. `sent` is the length of its input in bytes.
+/// The diagnostic record of a script that was sent. `sent` is the length of the script's input in bytes.
 pub(super) struct Told<'a> {
     script: &'a str,
     over: Over,

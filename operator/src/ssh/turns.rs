@@ -85,9 +85,9 @@ fn penalty(problem: &Problem) -> Duration {
 }
 
 impl Session {
-    /// After a failed attempt, waits for this host's next turn at the gate, which comes after the penalty of
-    /// sshd has expired, and at least for `least`. The wait is not longer if sshd imposes no penalty, for
-    /// example if nothing listens on the host.
+    /// After a failed attempt, waits for this host's next turn at the gate, but at least for `least`. The
+    /// turn comes after the penalty of sshd has expired. If sshd imposes no penalty, for example because
+    /// nothing listens on the host, waits only for `least`.
     pub async fn pause(&self, problem: &Problem, least: Duration) {
         let penalty = penalty(problem);
         if penalty.is_zero() {
@@ -98,8 +98,8 @@ impl Session {
         tokio::join!(self.turns.wait(gate, turn), sleep(least));
     }
 
-    /// Waits as [`Self::pause`] does, but leaves time for another attempt within `left`. The last attempt
-    /// begins `reserve` before the end of that time.
+    /// Waits as [`Self::pause`] does, but no longer than until `reserve` before the end of the time `left`,
+    /// so that time for a last attempt remains.
     pub async fn pause_within(&self, problem: &Problem, least: Duration, left: Duration, reserve: Duration) {
         let longest = left.saturating_sub(reserve).max(least);
         // If the wait is cut short, one attempt is made too early, which sshd tolerates.
@@ -108,7 +108,9 @@ impl Session {
 
     /// Records that the host has accepted a login.
     pub(super) fn let_in(&self) {
-        // If `ssh` was never queried for the destination, no attempt waits for this gate.
+        // The gate is the first host that the connection goes through. As long as `ssh` was not queried for
+        // the destination, the gate is not known and no attempt to log in was scheduled at the gate for this
+        // host.
         if let Some(resolved) = self.resolved.get() {
             self.turns.open(resolved.gate());
         }

@@ -35,7 +35,7 @@ pub fn many_lines(text: &str) -> String {
     escaped(text, Keep::Lines)
 }
 
-/// Formats and escapes a problem. Only its first line begins at the first column.
+/// Formats and escapes a problem. Only the first line of the result begins at the first column.
 #[must_use]
 pub fn problem_text(problem: &Problem) -> String {
     many_lines(&problem.to_string())
@@ -83,7 +83,7 @@ fn escaped(text: &str, keep: Keep) -> String {
     escaped
 }
 
-/// Returns the length of the escape sequence at the beginning of a text, if it only sets a style.
+/// Returns the length of the escape sequence at the beginning of a text, if this sequence only sets a style.
 fn style(text: &str) -> Option<usize> {
     let (digits, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
     let is_style = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
@@ -103,8 +103,9 @@ fn push_escaped(text: &mut String, c: char) {
 fn is_visible(c: char) -> bool {
     match c {
         ' '..='~' => true,
-        // The letters and marks with the property Default_Ignorable_Code_Point in Unicode's
-        // DerivedCoreProperties.txt, and the Braille pattern without dots.
+        // The following characters are invisible: the letters and marks with the property
+        // Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt, and the Braille pattern
+        // without dots.
         '\u{34f}'
         | '\u{115f}'..='\u{1160}'
         | '\u{17b4}'..='\u{17b5}'

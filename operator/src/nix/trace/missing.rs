@@ -26,7 +26,7 @@ impl<'a> MissingFile<'a> {
         let first = message.lines().next()?;
         let mut quoted = first.split(['\'', '"']).skip(1).step_by(2);
         let named = quoted.next()?;
-        // Nix 2.34 writes this message for a file in a Git checkout.
+        // Nix 2.34 writes one of these messages if a file is missing in a Git checkout.
         let in_git = first.starts_with("Path ")
             && ["does not exist in Git repository", "is not tracked by Git"]
                 .iter()
@@ -106,8 +106,8 @@ fn shell(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
 }
 
-/// Finds the first line below a directory that has a relative path to the missing file. Returns the file that
-/// contains the line, and the line's number, column and text.
+/// Searches the files below a directory for the first line that contains a relative path to the missing file.
+/// Returns the file that contains the line, and the line's number, column and text.
 fn search(
     tree: &Tree,
     directory: &Path,
@@ -142,8 +142,8 @@ fn search(
     None
 }
 
-/// Returns the column at which a line has a relative path that leads from the directory `here` to the missing
-/// file.
+/// Returns the column at which a line contains a relative path that leads from the directory `here` to the
+/// missing file.
 fn column_of(line: &str, here: &Path, missing: &Path) -> Option<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/');
     let mut begin = 0;

@@ -86,9 +86,9 @@ impl<'a> NixError<'a> {
         Some((argument, doing.split('"').nth(1)?))
     }
 
-    /// Returns the path of the option that Nix was evaluating: the last option in the trace, and the names of
-    /// its entries that directly follow it in the trace. Entries after a place in the user's files are left
-    /// out, because they belong to another value that is used at that place.
+    /// Returns the path of the option that Nix was evaluating: the last option in the trace, followed by the
+    /// names of the entries that come directly after this option in the trace. Entries after a place in the
+    /// user's files are left out, because they belong to another value that is used at that place.
     pub fn option(&self, source: &FlakeSource) -> Option<String> {
         let mut option: Option<String> = None;
         let mut open = false;
@@ -118,7 +118,7 @@ impl<'a> NixError<'a> {
 fn quoted<'a>(doing: &'a str, words: &str) -> Option<&'a str> {
     let rest = doing.strip_prefix(words)?;
     let rest = rest.strip_prefix('`').or_else(|| rest.strip_prefix('\''))?;
-    // The path of an option may contain single quotes, so only the last one ends it.
+    // The path of an option may contain single quotes, so only the last single quote ends the path.
     let end = if words.ends_with("argument ") { rest.find('\'') } else { rest.rfind('\'') };
     Some(&rest[..end?])
 }

@@ -88,8 +88,8 @@ impl<'a> FlakeSource<'a> {
         }
     }
 
-    /// Whether a name in a message of Nix means the tree of the flake. The name is the flake reference with
-    /// the details that Nix has resolved.
+    /// Whether a name in a message of Nix means the tree of the flake. The name is the flake reference, to
+    /// which Nix has added details such as the commit.
     fn is_the_flake(&self, named: &str) -> bool {
         let place = |reference: &str| -> String {
             let place = reference.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();

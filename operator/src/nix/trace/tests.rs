@@ -14,8 +14,9 @@ macro_rules! both {
     };
 }
 
-/// Returns the problem that the user sees, which must be the same for both versions of Nix. `files` are the
-/// files of the flake, a Git checkout that the errors and the result call `/home/ada/fleet`.
+/// Returns the problem that the user sees. Asserts that both versions of Nix lead to the same problem.
+/// `files` are the files of the flake. The flake is a Git checkout, which the errors and the result call
+/// `/home/ada/fleet`.
 #[track_caller]
 fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
     let root = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-# The backends, by base. A backend compiles the intent of a host to a host closure. Each backend is a function
-# { lib, types } → a set with these attributes:
+# The backends, by base. A backend compiles the intent of a host, which is its desired configuration, to a
+# host closure. Each backend is a function { lib, types } → a set with these attributes:
 #
 #   objection    nixpkgs → null, or the reason why this nixpkgs cannot evaluate hosts of this base:
 #                { what; why; example; }

@@ -1,4 +1,4 @@
-# Makes option declarations of NixFleet's modules come before those of users' modules.
+# Makes the option declarations of NixFleet's modules come before the declarations of users' modules.
 #
 # If an option is declared twice, nixpkgs lets the type of the first declaration decide how to merge both
 # declarations. The most deeply imported module counts as the first. A nixpkgs type cannot be merged with a

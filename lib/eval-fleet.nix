@@ -1,4 +1,5 @@
-# Evaluates fleet modules to the inventory and, only when it is used, the intent of each host.
+# Evaluates fleet modules to the inventory and the intents of the hosts. An intent is evaluated only when it
+# is used.
 {
   backends,
   checked,

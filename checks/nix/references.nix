@@ -1,4 +1,4 @@
-# Tests of references to the store that Nix does not know, because the text has no context.
+# Tests of store paths in texts without string context. Nix does not know such references to the store.
 { nixfleet, ... }:
 let
   # The source of the fleet. Nix copies a flake to the store before it evaluates the flake.

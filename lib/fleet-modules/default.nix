@@ -1,4 +1,5 @@
-# Two modules: `fleet-hosts` for the names of all hosts, and `fleet-deploy-user` for the user that deploys.
+# Two modules: `fleet-hosts` adds the names of all hosts to /etc/hosts, and `fleet-deploy-user` declares the
+# SSH user as which NixFleet logs in.
 { generateHosts }:
 let
   hosts = import ./fleet-hosts.nix { inherit generateHosts; };

@@ -26,9 +26,9 @@ let
     ];
 in
 {
-  # Calls the functions among the definitions `defs` with `args`. Returns { defs; isPlain; }, in which each
-  # result has the location of its definition. If `isPlain` is false, `defs` are unchanged, and only the
-  # module system can evaluate them.
+  # Calls the functions among the definitions `defs` with `args`. Returns { defs; isPlain; }. If `isPlain` is
+  # true, the returned `defs` have the results of the functions as their values, and keep their locations. If
+  # `isPlain` is false, the returned `defs` are unchanged, and only the module system can evaluate them.
   call =
     args: defs:
     let
@@ -74,8 +74,8 @@ in
     in
     lib.evalModules {
       prefix = loc;
-      # The fields come last, because nixpkgs lets the last declaration of an option decide how to merge it
-      # with others.
+      # The fields come last, because nixpkgs lets the last declaration of an option decide how all
+      # declarations of the option are merged.
       modules =
         modules
         ++ map (

@@ -7,8 +7,8 @@
 let
   inherit (scalar) matching;
 
-  # Whether a path has no empty, "." or ".." component and no slash at the end. No other spelling of the path
-  # has this form.
+  # Whether a path is in its only normal form: it has no component that is empty, "." or "..", and no slash at
+  # the end.
   isNormal =
     value:
     builtins.isString value
@@ -32,7 +32,7 @@ let
   inherit (shared.choices) unitSuffix;
   dotted = suffix: ".${suffix}";
 
-  # A path that NixFleet may write to. Paths that only another tool may write are refused.
+  # A path that NixFleet may write to. Reserved paths, to which only other tools may write, are refused.
   managedPath =
     scalar.scalar {
       name = "managedPath";
@@ -119,7 +119,7 @@ in
     placeholder = "/nonexistent";
   };
 
-  # Corrects the slashes at the beginning and the end of a wrong path, to suggest the path in a message.
+  # Corrects the slashes at the beginning and the end of a wrong path. A message suggests the corrected path.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";
 
   hostName = matching {
@@ -178,7 +178,7 @@ in
     placeholder = "tag";
   };
 
-  # A number of hosts, or a percentage of hosts. The number or the percentage must be at least `low`.
+  # A number of hosts, or a percentage of hosts, of at least `low`.
   amountFrom =
     low:
     scalar.scalar {
@@ -223,7 +223,8 @@ in
     placeholder = "nobody";
   };
 
-  # The name of an account that may exist already, whatever created it, such as Debian-exim or first.last.
+  # The name of an account that may exist already, such as Debian-exim or first.last. Such a name need not
+  # follow the rule for new accounts.
   existingAccountName = scalar.scalar {
     name = "existingAccountName";
     description = "the name of an account, not a number: at most 32 letters, digits, \"_\", \"-\" and \".\"";
@@ -243,8 +244,8 @@ in
     placeholder = "root";
   };
 
-  # The user of an SSH login. The account may come from a directory service: user@domain is accepted,
-  # DOMAIN\user is not.
+  # The user of an SSH login. The account may come from a directory service: the form user@domain is accepted,
+  # but the form DOMAIN\user is refused.
   loginName = matching {
     name = "loginName";
     description = "a user name";
@@ -267,7 +268,8 @@ in
     placeholder = "00:00:00:00:00:00";
   };
 
-  # A public key as in known_hosts and authorized_keys: type, base64, and optionally a comment.
+  # A public key in the format of known_hosts and authorized_keys: the key type, the key in base64, and an
+  # optional comment.
   publicKey = matching {
     name = "publicKey";
     description = "a public key such as \"ssh-ed25519 AAAA… comment\"";
@@ -275,8 +277,8 @@ in
     placeholder = "";
   };
 
-  # The name of a unit: the characters that systemd.unit(5) allows, and the unit types that an administrator
-  # writes.
+  # The name of a unit, with the characters that systemd.unit(5) allows. Its suffix must be one of the unit
+  # types for which administrators write units.
   unitName = matching {
     name = "unitName";
     description = "a unit name with its suffix (${

@@ -52,8 +52,8 @@ pub fn check(stdout: &[u8]) {
     understood::<Report>(read().and_then(Answer::report));
 }
 
-/// Checks that an accepted document can be written and read again without a change, and that the problem of a
-/// refused document is harmless when it is shown.
+/// Checks that a document that was accepted stays the same when it is written and read again. If the document
+/// was refused, checks that the text of the problem cannot control the terminal.
 fn understood<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(document: Result<T, Problem>) {
     match document {
         Ok(document) => {

@@ -41,7 +41,7 @@ pub struct Ratio {
     pub name: String,
     /// The quotient.
     pub value: f64,
-    /// The limit for the quotient, or nothing if the ratio is only informational.
+    /// The limit for the quotient, or nothing if the ratio has no limit.
     pub budget: Option<Budget>,
     /// Whether the budget is met, or nothing if there is no budget.
     pub met: Option<bool>,

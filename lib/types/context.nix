@@ -28,8 +28,8 @@ rec {
 
   inEntry = name: addErrorContext "while evaluating its entry `${name}':";
 
-  # Adds the host to the error trace of every part of the host's configuration, because the parts may be
-  # evaluated at different times.
+  # Adds the host to the error trace of every part of the host's configuration, because each part may be
+  # evaluated at a different time.
   throughout =
     name: value:
     inHost name (

@@ -49,8 +49,8 @@ impl Cgroup {
         fs::create_dir_all(&self.path)
             .with_context(|| format!("Failed to create the control group {}", self.path.display()))?;
         if let Some(parent) = self.path.parent().filter(|parent| parent.join("cgroup.type").exists()) {
-            // Only the root group has no file `cgroup.type`, so this condition skips the root group, whose
-            // settings stay as they are.
+            // The parent has a file `cgroup.type`, so it is not the root group, whose settings stay as they
+            // are.
             for controller in ["cpu", "memory", "pids", "io"] {
                 // If version 1 of control groups is mounted too, the unified hierarchy lacks some
                 // controllers. The guests work without these controllers, so errors are ignored.
@@ -104,7 +104,7 @@ impl Cgroup {
         }
     }
 
-    /// Removes the group and its children after the killed processes have ended.
+    /// Waits until the killed processes have ended, and removes the group and its children.
     ///
     /// # Errors
     /// Processes in the group do not end.

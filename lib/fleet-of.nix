@@ -2,10 +2,11 @@
 { evalFleet }:
 # The arguments of mkFleet:
 #
-# inputs:             the flake's own inputs, which every module receives as an argument nixpkgs:
-# the source of `lib` and packages; NixFleet's own input by default modules:            fleet modules fleet:
-# { hosts; network; }, the short form of a fleet module, see ./short-form.nix hostConfigurations: intent
-# modules by host name, a short form of `hosts.<name>.modules`
+# inputs:             the flake's own inputs, which every module receives as an argument
+# nixpkgs:            the source of `lib` and packages; NixFleet's own input by default
+# modules:            fleet modules
+# fleet:              { hosts; network; }, the short form of a fleet module, see ./short-form.nix
+# hostConfigurations: intent modules by host name, a short form of `hosts.<name>.modules`
 given:
 let
   arguments = import ./arguments.nix given;

@@ -10,9 +10,9 @@ let
   host = fleet.hosts.${name};
   backend = fleet.backends.${host.base};
 
-  # Resolves each option once, for both its value and its mistakes. A user's module may also declare options
-  # with other types than NixFleet's. A mistake in the value of such an option is thrown at once and not
-  # collected.
+  # Resolves each option once, and returns both the value and the mistakes of the option. A user's module may
+  # declare options with types that are not NixFleet's. A mistake in the value of such an option is thrown at
+  # once and not collected.
   resolve =
     tree:
     let

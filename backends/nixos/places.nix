@@ -44,7 +44,7 @@ let
       }
     );
 
-  # `made` makes the mistake of a declared path that clashes with an entry of `environment.etc`. `madeAt`
+  # `made` returns the mistake for a declared path that clashes with an entry of `environment.etc`. `madeAt`
   # reports an entry at the path itself. `madeIn` is for a path that must be absent, so it reports the entries
   # below the path too.
   made =

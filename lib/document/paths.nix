@@ -120,7 +120,7 @@ let
         );
       unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.systemd.units);
 
-      # Homes are a separate family, because a home may also be declared as a directory.
+      # Homes are a separate family, because the same path may be declared as a home and as a directory.
       homes = {
         as = "as the home of a user";
         entries = lib.mapAttrs' (user: value: lib.nameValuePair value.home user) (

@@ -44,7 +44,7 @@ let
     "tokenFile"
     "tokenEnv"
   ];
-  # The kinds whose address is a secret: anybody who knows it can post messages.
+  # The kinds whose address is a secret, because anybody who knows the address can post messages.
   secretAddress = [
     "discord"
     "slack"

@@ -22,8 +22,8 @@ rec {
 
   inHost = name: addErrorContext "while evaluating the host `${name}':";
 
-  # Adds an option. nixpkgs adds the same words for the options that users' own modules declare, so the
-  # command line shows those options too.
+  # Adds the option that is evaluated. nixpkgs adds the same words for the options that users' own modules
+  # declare, so the command line shows those options too.
   inOption = loc: addErrorContext "while evaluating the option `${lib.showOption loc}':";
 
   inEntry = name: addErrorContext "while evaluating its entry `${name}':";

@@ -1,5 +1,5 @@
-# Elements of a collection that are not plain sets. Such an element is a function, for example `files."/etc/x"
-# = { name, config, ... }: { … }`, or has options that a module adds.
+# Elements of a collection that are not plain sets. Such an element may be a function, for example
+# `files."/etc/x" = { name, config, ... }: { … }`, or may have options that a module adds.
 { lib, strangers }:
 let
   inherit (builtins)

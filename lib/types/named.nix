@@ -7,8 +7,8 @@
 let
   inherit (scalar) matching;
 
-  # Whether a path is in its only normal form: it has no component that is empty, "." or "..", and no slash at
-  # the end.
+  # Whether a path is in its normal form: no component is empty, "." or "..", and no slash is at the end. Each
+  # path has only one normal form.
   isNormal =
     value:
     builtins.isString value
@@ -111,7 +111,8 @@ in
     placeholder = "0644";
   };
 
-  # A path in a line of /etc/passwd. It must not contain a colon, which would end the field.
+  # A path in a line of /etc/passwd. It must not contain a colon, because a colon would end the field of the
+  # path.
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
@@ -196,7 +197,7 @@ in
       placeholder = low;
     };
 
-  # The hosts that are changed first in a rollout.
+  # The canary of a rollout: the hosts that are changed first.
   canary = scalar.scalar {
     name = "canary";
     description = "a number of hosts, or a list of expressions such as \"@canary\"";
@@ -207,7 +208,7 @@ in
     placeholder = 0;
   };
 
-  # A date. Days that the month never has are refused.
+  # A date. A day that its month never has, such as the 31st of June, is refused.
   date = matching {
     name = "date";
     description = "a date such as \"2027-01-31\"";

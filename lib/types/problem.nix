@@ -27,7 +27,7 @@ let
   shorten = text: if stringLength text > 60 then "${substring 0 57 text}..." else text;
 
   # The directory of nixpkgs' `lib`. Attributes that functions such as genAttrs create have a position in this
-  # directory, which is of no use to the user.
+  # directory. Such a position is of no use to the user.
   library = dirOf (unsafeGetAttrPos "genAttrs" lib).file;
 
   # The location of a definition: the file and line of its attribute if Nix knows them, otherwise only the
@@ -132,7 +132,7 @@ rec {
         ;
     };
 
-  # Marks a problem as caused by the values of these fields.
+  # Marks a problem as caused by the values of the fields in the list `fields`.
   about = fields: problem: problem // { about = fields; };
 
   # The known name that was probably meant by the wrong name `name`, or null. The known name differs from the

@@ -61,7 +61,7 @@ let
       "record"
     ];
 
-  # Checks the arguments of the functions that make types. A wrong argument is thrown as an error.
+  # Functions that make types, with checks of their arguments. A wrong argument throws an error.
   checked = {
     oneOf =
       values:

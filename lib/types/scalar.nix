@@ -141,7 +141,7 @@ rec {
     placeholder = "";
   };
 
-  # A line that is not blank, for text that is displayed, and for commands.
+  # A string of one line that is not blank. It is for text that is displayed, and for commands.
   filledLine = scalar {
     name = "filledLine";
     description = "a string of one line that is not empty";
@@ -213,8 +213,8 @@ rec {
       type = foreign given;
     in
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
-    # For the value null, `read` of the inner type returns null, which means that `resolve` has to check the
-    # value. `resolve` then accepts null.
+    # For the value null, `read` of the inner type returns null, as it does for a wrong value. Then `resolve`
+    # checks the value, and accepts null.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
     // lib.optionalAttrs (type ? fieldNames) { inherit (type) fieldNames; }
     // fromResolve {

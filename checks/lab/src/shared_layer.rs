@@ -20,8 +20,8 @@ use crate::recipe::digest;
 use crate::rootfs::remove_tree;
 use crate::seed::Layer;
 
-/// The time after which a layer that no running lab uses is removed. A run of all tests takes less time, so
-/// no layer is made twice in a run. A run makes one layer for each root filesystem.
+/// The time after which a layer that no running lab uses is removed. A run of all tests takes less time than
+/// this, so no layer is made twice in one run. A run makes one layer for each root filesystem.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Returns the layer above `root` that contains these programs. If the layer does not exist yet, it is made,

@@ -208,8 +208,8 @@ impl Boot {
         let console = File::options().append(true).create(true).open(self.dir.console());
         let console = console.context("Failed to open the console's log")?;
         let error = console.try_clone().context("Failed to open the console's log")?;
-        // The shell enters the control group before it executes nspawn, which creates more groups below that
-        // group.
+        // The shell enters the control group before it executes nspawn, because nspawn creates more groups
+        // below its own group.
         let mut command = Command::new("sh");
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])

@@ -1,5 +1,5 @@
-//! A root filesystem with some packages of a later Debian release. All other packages are the same as on
-//! hosts.
+//! A root filesystem with some packages of a later Debian release. All other packages are the same as in the
+//! root filesystem of hosts.
 
 use std::fs;
 use std::path::Path;

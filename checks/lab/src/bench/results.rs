@@ -34,7 +34,7 @@ struct Machine {
     kernel: String,
 }
 
-/// The quotient of two figures, and its budget.
+/// The quotient of two figures, and the budget of the quotient.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ratio {
     /// The description of the two compared figures.

@@ -41,7 +41,8 @@ let
     in
     {
       # `toplevel` is built on a machine with the host's own system. The manifest does not depend on the build
-      # system, so `toplevelFor.<system>` builds the same closure on another system, such as the operator's.
+      # system, so `toplevelFor.<system>` builds the same closure on a machine with another system, such as
+      # the operator's machine.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
     };

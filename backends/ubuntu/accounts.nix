@@ -8,8 +8,8 @@
 let
   inherit (accountMistakes) managed;
 
-  # The groups that exist on every Debian and Ubuntu host: those in group.master of the package base-passwd,
-  # and those that systemd creates.
+  # The groups that exist on every Debian and Ubuntu host: the groups in group.master of the package
+  # base-passwd, and the groups that systemd creates.
   distribution = lib.genAttrs [
     "root"
     "daemon"

@@ -182,7 +182,7 @@ let
       help = if named ? reason then "remove your declaration" else "remove one of the two declarations";
     });
 
-  # Reports each path that both families declare.
+  # Reports each path that the families `one` and `other` both declare.
   shared =
     one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
 

@@ -12,7 +12,7 @@ in
     fleet-deploy-user = deployUser.intent;
   };
 
-  # Modules for any NixOS machine, such as the operator's own.
+  # Modules for any NixOS machine, such as the operator's machine.
   nixos = fleet: {
     fleet-hosts = hosts.nixos fleet;
     fleet-deploy-user = deployUser.nixos fleet;

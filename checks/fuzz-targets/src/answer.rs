@@ -28,7 +28,7 @@ pub fn check(stdout: &[u8]) {
     let output = || Output {
         status: ExitStatus::from_raw(0),
         stdout: stdout.to_vec(),
-        // The first line of the input also serves as the output on standard error.
+        // The first line of the input is used a second time, as the output on standard error.
         stderr: stdout.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec(),
     };
     let read = || Answer::read(&host, output());

@@ -13,7 +13,8 @@ use crate::command::{PATIENCE, Program};
 use crate::place::{self, Lock};
 use crate::tally::Tally;
 
-/// The flags that `cargo fuzz --sanitizer none` passes, except those that a stable compiler does not support.
+/// The flags that `cargo fuzz --sanitizer none` passes, except the flags that a stable compiler does not
+/// support.
 const FLAGS: [&str; 6] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",

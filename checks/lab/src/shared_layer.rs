@@ -78,8 +78,8 @@ fn remove_unused(layers: &Path, running: &[Running]) -> Result<()> {
     Ok(())
 }
 
-/// Lets Nix write the `flake.lock` of the fleet. Nix then also copies the inputs of the fleet to the Nix
-/// store of the layer in `unfinished`, so that no lab has to copy and hash the inputs.
+/// Lets Nix write the `flake.lock` of the fleet. For this, Nix copies the inputs of the fleet to the Nix
+/// store of the layer in `unfinished`, so no lab has to copy and hash the inputs.
 fn lock_fleet(root: &Path, unfinished: &Path) -> Result<()> {
     let (work, merged) = (unfinished.join("work"), unfinished.join("merged"));
     for path in [&work, &merged] {

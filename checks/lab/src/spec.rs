@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// starts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// The name of the lab, which is also the name of its directory.
+    /// The name of the lab and of the lab's directory.
     pub name: String,
     /// Eight hexadecimal digits that are unique on the machine. They are part of the names of the lab's
     /// control group and containers.

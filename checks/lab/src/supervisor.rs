@@ -34,8 +34,8 @@ enum Order {
     End,
 }
 
-/// Runs the lab in `dir` until an order ends it. If `bound` is set, the lab also ends when standard input is
-/// closed, which happens when the parent process ends.
+/// Runs the lab in `dir` until an order ends it. If `bound` is set, the lab ends too when standard input is
+/// closed. Standard input is closed when the parent process ends.
 ///
 /// # Errors
 /// The lab cannot be set up or removed.

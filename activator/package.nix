@@ -1,5 +1,5 @@
-# The Nix package of the activator. It must be called with `pkgsStatic`: a host has none of the libraries that
-# a dynamically linked binary needs.
+# The Nix package of the activator. Call it with the package set `pkgsStatic`, so that the binary is linked
+# statically: a host has none of the libraries that a dynamically linked binary needs.
 { lib, rustPlatform }:
 rustPlatform.buildRustPackage {
   pname = "nixfleet-activate";
@@ -19,8 +19,8 @@ rustPlatform.buildRustPackage {
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;
-  # Packed relocations save 80 kB. Omitting the index for unwinding saves 45 kB; it is not needed, because a
-  # panic aborts.
+  # These flags make the binary smaller. Packed relocations save 80 kB. Omitting the index for stack unwinding
+  # saves 45 kB; the index is not needed, because a panic aborts the program.
   RUSTFLAGS = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr";
   cargoBuildFlags = [
     "--package"

@@ -1,14 +1,15 @@
-# The backends, by base. A backend compiles the intent of a host to a host closure. Each backend is a function
-# { lib, types } → a set with these attributes:
+# The backends, by base. A backend compiles the intent of a host, which is its desired configuration, to a
+# host closure. Each backend is a function { lib, types } → a set with these attributes:
 #
 #   objection    nixpkgs → null, or the reason why this nixpkgs cannot evaluate hosts of this base:
 #                { what; why; example; }
-#   families     the names of all option families → the names of those that the backend can compile. It is a
-#                mistake to use another family
+#   families     the names of all option families → the names of the families that the backend can compile.
+#                It is a mistake to use another family
 #   native       the families whose options the host's own module system declares
 #   config       configuration that all hosts of this base share, in addition to the options of the families
-#   newAccount   { name, system } → { home, shell }: the values of a new account, if they are not stated
-#   arguments    { host, nixpkgs } → arguments of the host's modules, in addition to those of every base
+#   newAccount   { name, system } → { home, shell }: the values of a new account that its declaration does
+#                not set
+#   arguments    { host, nixpkgs } → the arguments that modules get only on this base
 #   evaluate     { host, nixpkgs, specialArgs, modules, ours, intentOf } → the evaluated modules. `ours` are
 #                the modules that declare the families. `intentOf` takes an evaluation and returns its intent
 #                and its mistakes

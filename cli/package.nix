@@ -1,4 +1,4 @@
-# The Nix package of the command line, with shell completions and manual pages. It also has a link
+# The Nix package of the command line, with shell completions and manual pages. It has a link
 # `nixfleet-<subcommand>` for each subcommand that a flake offers as an app.
 {
   installShellFiles,

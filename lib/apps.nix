@@ -1,5 +1,5 @@
-# The flake apps, such as `nix run .#plan`. Each runs the command line under the name `nixfleet-<subcommand>`,
-# from which the command line derives the subcommand.
+# The flake apps, such as `nix run .#plan`. Each app runs the command line under the name
+# `nixfleet-<subcommand>`, from which the command line derives the subcommand.
 fleet:
 let
   inherit (fleet) lib;

@@ -18,7 +18,7 @@ let
       default = { };
       example = "inherit inputs;";
     };
-    # Any value is accepted here, because lib/nixpkgs.nix reports the mistakes in it.
+    # Any value is accepted here, because lib/nixpkgs.nix reports the mistakes in the value.
     nixpkgs = {
       accepts = _: true;
       default = null;
@@ -43,7 +43,8 @@ let
     };
   };
 
-  # Names that are not arguments of mkFleet but belong inside an argument, with a correct example for each.
+  # Names that users may give as arguments of mkFleet by mistake. The value of each is an example of the
+  # correct argument.
   elsewhere =
     let
       inventory = name: "modules = [ { ${name} = …; } ];";
@@ -66,7 +67,7 @@ let
       system = inventory "defaults.system";
     };
 
-  # The definition of an argument, for the location in messages.
+  # The definition of an argument, from which messages take the location of the argument.
   definition = name: {
     file = "flake.nix";
     parent = given;

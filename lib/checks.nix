@@ -1,5 +1,5 @@
-# The checks for `nix flake check`: it builds all host closures, and the build of a closure validates it.
-# NixOS hosts have no closure yet, and Nix itself checks their systems.
+# The checks for `nix flake check`: the closures of all hosts. The build of a closure validates the closure.
+# NixOS hosts are left out: they have no closure yet, and Nix itself checks their systems.
 fleet: closures:
 let
   inherit (fleet) lib;

@@ -1,8 +1,8 @@
-# Makes option declarations of NixFleet's modules come before those of users' modules.
+# Makes the option declarations of NixFleet's modules come before the declarations of users' modules.
 #
-# If an option is declared twice, nixpkgs lets the type of the first declaration decide how to merge both
-# declarations. The most deeply imported module counts as the first. A nixpkgs type cannot be merged with a
-# NixFleet type, so the modules of NixFleet must be imported most deeply.
+# If an option is declared twice, nixpkgs lets the type of the first declaration decide how the two
+# declarations are merged. The most deeply imported module counts as the first. A nixpkgs type cannot be
+# merged with a NixFleet type, so the modules of NixFleet must be imported most deeply.
 { lib }:
 let
   # More levels of imports than any user's module is expected to have.

@@ -1,15 +1,15 @@
-# The public Nix API. A flake calls `mkFleet`. The smaller functions that `mkFleet` consists of are public
-# too.
+# The public Nix API. A flake calls `mkFleet`. The smaller functions that `mkFleet` calls are public too.
 #
-# `nixpkgs` is for fleets that pass no nixpkgs of their own. NixFleet uses its `lib`, and its `legacyPackages`
-# for the packages that modules name. `packages.<system>` has NixFleet's own programs, which are evaluated
-# only when a host closure is evaluated.
+# `nixpkgs` is for fleets that pass no nixpkgs of their own. NixFleet uses the `lib` of nixpkgs, and the
+# `legacyPackages` of nixpkgs for the packages that modules name. `packages.<system>` has NixFleet's own
+# programs, which are evaluated only when a host closure is evaluated.
 { nixpkgs, packages }:
 let
   backends = import ../backends;
 in
 rec {
-  # Evaluates fleet modules to the inventory and, only when it is used, the intent of each host.
+  # Evaluates fleet modules to the inventory and the intents of the hosts. An intent is evaluated only when it
+  # is used.
   evalFleet = import ./eval-fleet.nix {
     inherit
       backends

@@ -1,4 +1,5 @@
-# Evaluates fleet modules to the inventory and, only when it is used, the intent of each host.
+# Evaluates fleet modules to the inventory and the intents of the hosts. An intent is evaluated only when it
+# is used.
 {
   backends,
   checked,
@@ -147,8 +148,8 @@ let
 
     evaluate = name: evalHost { inherit fleet name; };
 
-    # The evaluations of all hosts. Nix keeps them in memory as long as the fleet, so they are used only for
-    # reports and for a host whose configuration another host reads.
+    # The evaluations of all hosts. Nix keeps these evaluations in memory as long as the fleet. So they are
+    # used only for reports, and if the modules of one host read the configuration of another host.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
     # The argument `hosts` that modules receive: the hosts of the inventory, each with its evaluated `config`.

@@ -2,7 +2,7 @@
 # evalFleet.
 #
 # Returns { config; options; intent; problems; warnings; evaluated; }. `intent` may be used only if `problems`
-# is empty, because wrong values are replaced by placeholders in it. `evaluated` is the whole evaluation,
+# is empty, because placeholders replace wrong values in the intent. `evaluated` is the whole evaluation,
 # which is a NixOS system for a NixOS host.
 { fleet, name }:
 let
@@ -12,7 +12,8 @@ let
   given = import ./host-modules.nix { inherit fleet name; };
   evaluated = backend.evaluate given;
 
-  # Throws when it is used. `problems` stays empty, because the inventory reports this mistake.
+  # The result if the fleet's nixpkgs cannot evaluate hosts of this base. It throws when it is used. The
+  # inventory reports this mistake, so `problems` stays empty.
   nothing = throw "${name} cannot be evaluated: ${objection.what}";
 in
 if objection == null then

@@ -1,8 +1,9 @@
 # Evaluates users' modules together with the modules in `ours`, by lib.evalModules.
 #
-# A user's module may declare an option of `ours` again, to add to it. This works only if the modules in
-# `ours` are imported deeply. Deep imports add about as much evaluation time per host as several options do,
-# so they are used only if the plain evaluation fails.
+# A user's module may declare an option of `ours` again, for example to add a field to a record. This works
+# only if the modules in `ours` are imported through many levels (./deep-imports.nix). The levels add about as
+# much evaluation time per host as several options do, so they are used only if the evaluation without them
+# fails.
 { lib }:
 {
   class,

@@ -28,7 +28,7 @@ fleet.types.context.inFleet fleet.inputs (
     hosts = lib.mapAttrs (
       _: host: builtins.intersectAttrs known host // { ssh = removeAttrs host.ssh [ "authorizedKeys" ]; }
     ) fleet.hosts;
-    # Options that are null are omitted from these three values.
+    # `said` omits the options that are null from `rollout`, `notifications` and `tags`.
     rollout = said (removeAttrs fleet.config.defaults.rollout [ "confirmTimeout" ]);
     notifications = lib.mapAttrs (_: said) fleet.config.notifications;
     tags = lib.mapAttrs (_: tag: said tag // { rollout = said tag.rollout; }) fleet.config.tags;

@@ -1,8 +1,8 @@
 # The names of all hosts, grouped by address, as NixOS's option `networking.hosts` takes them. `fleet` is any
 # set with `hosts`: a fleet, or the argument `hosts` of modules.
 #
-# The names of a host are its name in the fleet and its facts `fqdn` and `hostname`. Its address is the fact
-# `ip`, or else `addr`. A host without a numeric address is left out.
+# The names of a host are its name in the fleet and its facts `fqdn` and `hostname`. The address of a host is
+# its fact `ip` if that is numeric, or otherwise its `addr`. A host without a numeric address is left out.
 { hosts, ... }:
 let
   inherit (builtins)

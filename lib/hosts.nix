@@ -5,9 +5,9 @@ let
   inherit (fleet.types) context warned;
   inFleet = context.inFleet fleet.inputs;
 
-  # Adds the name of the host to the errors and warnings of its closure, which appear only when the derivation
-  # is requested. This function is outside of `ofHost`: inside, attributes that are never evaluated, such as
-  # `outPath`, would keep the evaluation of the host in memory.
+  # Adds the name of the host to the errors and warnings of the host's closure. They appear only when the
+  # derivation of the closure is requested. This function is not inside `ofHost`, because attributes that are
+  # never evaluated, such as `outPath`, would then keep the evaluation of the host in memory.
   located =
     name: warnings: closure:
     inFleet (context.inHost name closure)
@@ -22,8 +22,8 @@ let
       # `fleet.intents` is not used here, because it would keep the evaluations of all hosts in memory.
       evaluated = fleet.evaluate name;
 
-      # A function from the build system and the builder to the closure. Everything else is evaluated once for
-      # all build systems.
+      # A function that takes a build system and a builder, and returns the closure. Everything that does not
+      # depend on the build system is evaluated only once.
       closureFor = fleet.checked [ evaluated ] (
         fleet.backends.${host.base}.toplevelFor {
           inherit host;
@@ -41,7 +41,8 @@ let
     in
     {
       # `toplevel` is built on a machine with the host's own system. The manifest does not depend on the build
-      # system, so `toplevelFor.<system>` builds the same closure on another system, such as the operator's.
+      # system, so `toplevelFor.<system>` builds the same closure on a machine with another system, such as
+      # the operator's machine.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
     };

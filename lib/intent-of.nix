@@ -10,9 +10,9 @@ let
   host = fleet.hosts.${name};
   backend = fleet.backends.${host.base};
 
-  # Resolves each option once, for both its value and its mistakes. A user's module may also declare options
-  # with other types than NixFleet's. A mistake in the value of such an option is thrown at once, not
-  # collected.
+  # Resolves each option once, and returns both the value and the mistakes of the option. A user's module may
+  # declare options with types that are not NixFleet's. A mistake in the value of such an option is thrown at
+  # once and not collected.
   resolve =
     tree:
     let
@@ -67,8 +67,8 @@ let
     ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
-  # The mistakes that only the whole configuration shows. Below, mistakes in an option that is already
-  # reported are dropped, because the option then has a placeholder as its value.
+  # The mistakes that only the whole configuration shows. If an option already has a reported mistake, further
+  # mistakes in it are dropped below, because the value of the option is then only a placeholder.
   together = backend.problems {
     inherit config intent options;
     inherit (fleet) inputs;

@@ -1,9 +1,10 @@
-# Advice for names that a user's module uses where no such option exists: options of NixOS, options of the
-# inventory in a host's module, and options of a host in a module of the inventory. Each value is a function
-# from the defined value to the remaining attributes of a problem.
+# Advice for option names that a user's module uses where no such option exists: options of NixOS, options of
+# the inventory in a host's module, and options of a host in a module of the inventory. Each advice is a
+# function that takes the value that the module defines, and returns further attributes of the problem.
 { lib }:
 let
-  # The first attribute name of the set `value`, or `default` if there is none, for use in examples.
+  # The name to use in an example: the first attribute name of the set `value`, or `default` if there is no
+  # such name.
   first =
     value: default:
     let
@@ -18,7 +19,8 @@ let
     example = example value;
   };
 
-  # Like `ofNixos`, but says how a role can set NixOS's options, because NixOS hosts may have the same role.
+  # The same advice as `ofNixos`. In addition it says how a role can set NixOS's options, because the role may
+  # belong to NixOS hosts too.
   inRole =
     example: value:
     ofNixos example value
@@ -134,8 +136,8 @@ in
     lib.mapAttrs (_: inRole) nixos
     // lib.genAttrs families bare
     // {
-      # `users` and `systemd` are options of NixOS, and also parts of NixFleet's options without the prefix.
-      # The defined value shows which option was meant.
+      # `users` and `systemd` are options of NixOS. They are also NixFleet's options `nixfleet.users` and
+      # `nixfleet.systemd` without the prefix. The value that the module defines shows which option was meant.
       users =
         value:
         if has value "users" || has value "groups" then inRole nixos.users value else bare "users" value;

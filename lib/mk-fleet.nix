@@ -21,8 +21,8 @@ let
   };
 in
 {
-  # The command line evaluates `fleet` and `hosts` at once, as `nixfleet.whole`. It cannot evaluate `nixfleet`
-  # itself, because Nix would prefer a package of that name.
+  # The command line evaluates `fleet` and `hosts` together, as `nixfleet.whole`. It cannot evaluate the
+  # output `nixfleet` itself, because Nix would prefer a package with the name `nixfleet`.
   nixfleet = whole // {
     schema = 1;
     inherit whole;
@@ -34,5 +34,6 @@ in
   nixfleetModules = fleetModules.intent;
   colmena = hive;
 }
-# Only the flake's own input `colmena` can make `colmenaHive`, because colmena checks the result.
+# The output `colmenaHive` is made by `makeHive` of the flake's own input `colmena`, because colmena checks
+# this output.
 // (if inputs ? colmena then { colmenaHive = inputs.colmena.lib.makeHive hive; } else { })

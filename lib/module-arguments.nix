@@ -1,12 +1,13 @@
-# Reports module arguments that a module sets without effect, because NixFleet's own arguments take
-# precedence. The most common of these is `_module.args.pkgs`.
+# Reports module arguments that a user's module sets without effect, because NixFleet's own arguments take
+# precedence. The most common case is `_module.args.pkgs`.
 { types }:
 # `special`: the arguments that NixFleet passes. `options`: the options of the evaluated modules.
 special: options:
 let
   inherit (types) problem;
 
-  # A module cannot set the module system's own arguments either.
+  # All arguments that a user's module cannot set: those that NixFleet passes, and those of the module system
+  # itself.
   given = special // {
     config = null;
     lib = null;

@@ -1,8 +1,8 @@
-# Selects the nixpkgs of a fleet: the given one, or NixFleet's own.
+# Selects the nixpkgs of a fleet: the given nixpkgs, or NixFleet's own.
 #
 # Returns { nixpkgs; isUsable; problems; }. If the given value is not usable as nixpkgs, NixFleet's own
-# replaces it, so that all other mistakes can be reported as well. `isUsable` is true if a fleet can be
-# evaluated with the resulting nixpkgs.
+# nixpkgs replaces it, so that all other mistakes in the fleet can be reported too. `isUsable` is true if a
+# fleet can be evaluated with the resulting nixpkgs.
 { given, default }:
 let
   inherit (builtins) isAttrs pathExists;
@@ -10,9 +10,9 @@ let
   # The oldest supported release of nixpkgs' `lib`. The tests use this release too.
   oldest = "23.11";
 
-  # The release of a `lib`, or null if it is unknown. It is read from the file that `lib.trivial.release`
-  # reads. An incomplete copy of nixpkgs may lack that file, and then `lib.trivial.release` itself would abort
-  # the evaluation.
+  # The release of a `lib`, or null if it is unknown. The release is read from the file that
+  # `lib.trivial.release` reads. An incomplete copy of nixpkgs may lack that file, and then
+  # `lib.trivial.release` itself would abort the evaluation.
   releaseOf =
     lib:
     let
@@ -28,8 +28,8 @@ let
     else
       builtins.head (builtins.match "([^[:space:]]*).*" (builtins.readFile (builtins.head found)));
 
-  # Whether a `lib` is too old: its release is before `oldest`, or it does not know module classes, which were
-  # introduced in 23.05.
+  # Whether a `lib` is too old: its release is before `oldest`, or it does not know module classes, which
+  # nixpkgs introduced in 23.05.
   isOld =
     lib:
     let

@@ -1,5 +1,6 @@
-# The common attributes of backends for hosts whose modules can have only NixFleet's options and the options
-# that users' modules declare. ../backends/default.nix describes each attribute.
+# The common attributes of backends whose bases have no option system of their own. The modules of such a host
+# can set only NixFleet's options and the options that users' modules declare. ../backends/default.nix
+# describes each attribute.
 {
   class,
   lib,

@@ -12,8 +12,8 @@ let
     !builtins.isPath given
     && lib.any (origin: origin ? outputs) (lib.attrValues (builtins.getContext "${given}"));
 
-  # The store path of an activator. From a source tree only the file itself is copied, so that hosts do not
-  # receive the rest of the tree.
+  # The store path of an activator. If the activator is a file in a source tree, only this file is copied to
+  # the store, so that hosts do not receive the rest of the tree.
   place =
     _: given:
     if isBuilt given then

@@ -8,8 +8,8 @@ let
     types
     ;
 
-  # The problems of a host. If its modules throw, this reports only the mistakes in options that can be
-  # evaluated. The error itself appears when the host is evaluated on its own.
+  # The problems of a host. If the host's modules throw an error, only the mistakes in options that can be
+  # evaluated are reported. The error itself appears when the host is evaluated alone.
   guarded =
     name:
     let

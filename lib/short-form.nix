@@ -1,7 +1,8 @@
 # Turns the argument `fleet` of mkFleet, { hosts; network; }, into a module of the inventory.
 #
-# The argument may be a configuration that other tools read as well. So a key that the inventory does not have
-# becomes a fact, which modules can read. docs/reference/short-form.md says what becomes of each key.
+# The argument may be a configuration that other tools read as well. So a key that is no option of the
+# inventory becomes a fact, which modules can read. docs/reference/short-form.md says what becomes of each
+# key.
 fleet:
 { lib, ... }:
 let
@@ -44,7 +45,8 @@ let
     ];
   };
 
-  # Splits a set into the fields that the inventory has, and the rest, which becomes a fact.
+  # Splits a set into the fields that are options of the inventory, and the remaining fields, which become a
+  # fact.
   divided = known: field: value: {
     taken.${field} = intersectAttrs known value;
     facts = lib.optionalAttrs (removeAttrs value (attrNames known) != { }) {
@@ -74,7 +76,7 @@ let
       );
     in
     lib.optionalAttrs (!(host ? addr) && found != [ ]) {
-      # Drops the prefix length of an IP address, such as /24.
+      # Removes the prefix length, such as /24, from an IP address.
       addr = lib.head (lib.splitString "/" (lib.head found));
     };
 

@@ -23,6 +23,7 @@ in
   maxFileSize = import ./max-file-size.nix args;
   systemd = import ./systemd.nix args;
 
-  # These options are not below `nixfleet`, because NixOS modules also have them at the top level.
+  # These options are at the top level and not below `nixfleet`, because NixOS modules have them at the top
+  # level.
   assertions = import ./assertions.nix args;
 }

@@ -8,8 +8,8 @@ let
     mode = "0644";
   };
 
-  # Whether a source is a directory. A missing path is reported later, when the source is used. If Nix has no
-  # `readFileType`, only the builder makes this check.
+  # Whether a source is a directory. A path that does not exist is reported later, when the source is used. An
+  # old Nix has no `readFileType`, and then only the builder checks whether the source is a directory.
   isDirectory =
     source:
     builtins.isPath source

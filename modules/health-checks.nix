@@ -26,11 +26,11 @@ let
 
   kinds = types.shared.choices.checkProbe;
 
-  # For how many seconds a unit must have been active.
+  # For how many seconds the unit of a check must have been active: 3 by default.
   stableFor = check: if check.stableFor == null then 3 else check.stableFor;
 
-  # The longest total time, in seconds, of a check with all its retries. It is limited because a change waits
-  # for the check.
+  # The limit, in seconds, for the total time of a check with all its retries. There is a limit because a
+  # change waits until the check ends.
   longest = types.shared.limits.checkSeconds;
 
   mostOf =

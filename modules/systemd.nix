@@ -30,7 +30,7 @@ let
   };
 
   # Fills in the text of a unit from its sections. An error in a package or file that a setting uses may
-  # appear only when this text is made, so `within` adds the option to the error.
+  # appear only when the text is made, so the function `within` adds the name of the option to the error.
   completeContent =
     within: value:
     if value.sections == { } then value else value // { text = within (unitText value.sections); };

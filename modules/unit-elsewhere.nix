@@ -1,4 +1,5 @@
-# Maps a name to the correct option path, if the name was written one level too high or is NixOS's name.
+# Maps names to correct option paths. The names are sections that users may write one level too high, and
+# names that NixOS uses.
 let
   section = name: [
     "sections"

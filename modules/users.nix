@@ -7,12 +7,12 @@
 let
   inherit (lib) mkOption;
 
-  # The fields that may be left unset.
+  # The fields that a declaration may leave unset.
   open = types.shared.choices.unstatedUserField;
 
-  # Fills in the values that a new account would have in the unset fields. The home and the shell depend on
-  # whether it is a system account. An existing account keeps its own values, so `unstated` lists the unset
-  # fields.
+  # Fills in the values that a new account would have in the unset fields. The default home and shell depend
+  # on whether the account is a system account. If the account exists already, it keeps its own values in the
+  # unset fields. So `unstated` lists the unset fields.
   complete =
     name: stated:
     let

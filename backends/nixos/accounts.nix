@@ -10,7 +10,7 @@ let
   inherit (document.accountMistakes) managed unknownGroups;
 
   # The priority of NixFleet's values for a new account. If a NixOS module declares the same user, NixFleet's
-  # value wins over a `mkDefault` of that module, and yields to a value that the module states.
+  # value overrides a `mkDefault` of that module. A plain value in that module overrides NixFleet's value.
   usual = lib.mkOverride 900;
 
   user =
@@ -38,8 +38,8 @@ let
     openssh.authorizedKeys.keys = users.root.openssh.authorizedKeys;
   };
 
-  # Declares a group with the user's name for each user without a stated group, unless a NixOS module gives
-  # the user another group.
+  # For each user whose declaration names no group: declares a group with the user's name, unless a NixOS
+  # module gives the user another group.
   own =
     config: users:
     lib.mapAttrs (name: _: lib.mkIf (config.users.users.${name}.group == name) { }) (
@@ -60,7 +60,7 @@ let
     );
 
   # NixOS aborts the evaluation at an account name of more than 31 characters. So `fitting` leaves out the
-  # accounts with such a name or group, and they are reported as mistakes.
+  # accounts with such a name or group. These accounts are reported as mistakes instead.
   longest = 31;
   fits = name: builtins.stringLength name <= longest;
   fitting = lib.filterAttrs (name: account: fits name && fits account.group or "");
@@ -87,8 +87,8 @@ let
       ) users
     );
 
-  # Whether a program is in a directory, such as /usr/bin, that other distributions have and NixOS does not
-  # have.
+  # Whether a program is in a directory that other distributions have but NixOS does not, such as
+  # /usr/local/bin. NixOS has /bin only for /bin/sh.
   isElsewhere = path: path != "/bin/sh" && builtins.match "(/usr(/local)?)?/s?bin/.*" path != null;
   shell =
     option: name: user:

@@ -1,5 +1,5 @@
-# Lists which entries of a NixOS option are declared by modules other than NixFleet's. The value of the option
-# is an attribute set, such as that of `environment.etc`.
+# Lists the entries of a NixOS option that modules other than NixFleet's declare. The value of the option is
+# an attribute set of entries, as in `environment.etc`.
 { lib }:
 let
   isOurs = def: toString def.file == toString ./module.nix;

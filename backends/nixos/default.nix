@@ -16,7 +16,7 @@ let
   };
 
   # The option families, each { config; problems; }. `config` returns a part of a NixOS configuration.
-  # `problems` returns the mistakes in declarations that cannot have the same effect on NixOS as on other
+  # `problems` returns a mistake for each declaration that cannot have the same effect on NixOS as on other
   # bases.
   families = [
     units
@@ -93,8 +93,8 @@ in
       modules = modulesOf given ++ [ (import ./deployment.nix { inherit lib; }) ];
     };
 
-  # Only the mistakes in NixFleet's options are collected. An option of a user's own module throws its mistake
-  # when its value is used.
+  # Only the mistakes in NixFleet's options are collected. A mistake in an option of a user's own module is
+  # thrown when the option's value is used.
   resolved = options: { inherit (options) nixfleet; };
 
   problems =
@@ -115,7 +115,8 @@ in
   # Describes what NixFleet's engine does on the host, in addition to what NixOS does.
   inherit (engine) document outsiders;
 
-  # The drop-ins of units, by their path in the package that contains them.
+  # The texts of the drop-ins of units. Each attribute name is the path of a drop-in in the package that
+  # contains all drop-ins.
   inherit (units) dropIns;
 
   toplevelFor =

@@ -1,5 +1,5 @@
 # The part of a NixOS host that NixFleet's engine handles and NixOS does not: paths outside /etc, directories,
-# absent paths and health checks. The Intent document has nothing else.
+# absent paths and health checks. The Intent document of a NixOS host has nothing else.
 {
   document,
   etc,
@@ -9,7 +9,7 @@
 let
   inherit (document) entries healthChecks;
 
-  # The paths that the engine makes or removes, by the option that declares them.
+  # The paths that the engine makes or removes. Each attribute name is the option that declares its paths.
   paths = intent: {
     inherit (intent) absent directories;
     files = etc.outside intent.files;

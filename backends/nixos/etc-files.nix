@@ -44,8 +44,8 @@ let
 
   etcOption = path: "environment.etc.${builtins.toJSON (etc.name path)}";
 
-  # Reports each `onConflict` other than `fail`, because NixOS replaces what is at the path and keeps no
-  # backup.
+  # Reports each `onConflict` other than `fail`, because NixOS replaces an existing file at the path and keeps
+  # no backup of this file.
   conflict =
     option: path: value:
     lib.optional (value.onConflict != "fail") (
@@ -73,7 +73,8 @@ let
       "NixOS writes the files below /etc itself, and afterwards only restarts or reloads units"
       "run the command in a unit with Type=oneshot and RemainAfterExit=true, and restart it: restartUnits = [ \"rebuild.service\" ];";
 
-  # Reports an owner or a group that no module declares, because NixOS would use root instead.
+  # Reports an owner or a group of a file that no module declares as an account, because NixOS would use root
+  # instead.
   accounts =
     config: option: path: value:
     let

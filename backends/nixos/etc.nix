@@ -1,4 +1,5 @@
-# NixOS makes the paths below /etc. NixFleet's engine makes all other paths.
+# Separates paths below /etc from other paths. On a NixOS host, NixOS makes the paths below /etc, and
+# NixFleet's engine makes all other paths.
 { lib }:
 rec {
   isIn = lib.hasPrefix "/etc/";

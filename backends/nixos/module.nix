@@ -15,7 +15,7 @@
 let
   inherit (intentOf { inherit config options; }) intent problems;
 
-  # Gives a value such a low priority that even a `mkDefault` of another module wins.
+  # Gives a value such a low priority that even a `mkDefault` of another module overrides the value.
   yielding = lib.mkOverride 1400;
 in
 {

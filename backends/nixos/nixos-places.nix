@@ -1,5 +1,5 @@
 # Paths that a NixOS host should not declare. `made` lists paths that NixOS makes itself, and `unread` lists
-# paths that nothing on NixOS reads. Each `help` says what to write instead.
+# paths that nothing on NixOS reads. The `help` of each entry says what to declare instead.
 {
   made = [
     {

@@ -44,8 +44,9 @@ let
       }
     );
 
-  # Reports a path that clashes with an entry of `environment.etc`. `madeAt` compares the path itself.
-  # `madeIn` is for an absent path, and also finds the entries below the path.
+  # `made` returns the mistake for a declared path that clashes with an entry of `environment.etc`. `madeAt`
+  # reports an entry at the path itself. `madeIn` is for a path that must be absent, so it reports the entries
+  # below the path too.
   made =
     option: path: found:
     mistake option path {
@@ -98,7 +99,8 @@ in
         if known != [ ] then known else madeAbove declared option path;
       directories = etc.within intent.directories;
       absent = etc.within intent.absent;
-      # Most hosts do not need the names. To list them, Nix has to evaluate everything that declares an entry.
+      # The names of all entries of `environment.etc`. They are listed only if the host needs them, because
+      # Nix then has to evaluate every module that declares an entry.
       names = lib.optionals (directories // absent != { }) declared.names;
     in
     each nixfleet.files (standing (places.made ++ places.unread)) intent.files

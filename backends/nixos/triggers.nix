@@ -1,6 +1,6 @@
-# Makes a changed file below /etc restart or reload units. NixOS compares the old and the new text of each
-# running unit. So the fingerprint of each file is added to the text of its units, as a setting that systemd
-# ignores.
+# Makes a changed file below /etc restart or reload units. NixOS restarts or reloads a running unit if the
+# text of the unit has changed. So the fingerprint of each file is added to the text of the units that the
+# file restarts or reloads, as a setting that systemd ignores.
 {
   document,
   etc,
@@ -21,7 +21,8 @@ let
       )
     );
 
-  # For one file: each unit that the file restarts or reloads, with the setting to add to this unit.
+  # Lists, for one file, each unit that restarts or reloads when the file changes, with the setting to add to
+  # the unit.
   lines =
     file:
     let

@@ -126,7 +126,7 @@ let
     );
 
   # Lists the references to units in the intent: [ { option; name; within; unit; } ]. A declared unit without
-  # a text of its own, such as one that has only drop-ins, is a reference too.
+  # a text, such as a unit that has only drop-ins, refers to a unit of NixOS, so it is listed too.
   namedUnits =
     { intent, options }:
     let
@@ -168,7 +168,8 @@ let
     "ssh.socket" = "sshd.socket";
   };
   quoted = builtins.toJSON;
-  # A health check takes one unit, and the other options take a list of units.
+  # The value for an example in a message. A health check takes one unit, and the other options take a list of
+  # units.
   asValue = within: word: if within == [ "unit" ] then word else "[ ${word} ]";
   debian =
     units:
@@ -190,7 +191,7 @@ let
       }
     );
 
-  # Reports each of a file's `restartUnits` that NixOS would not restart when the file changes.
+  # Reports each unit in a file's `restartUnits` that NixOS would not restart when the file changes.
   restarts =
     intent: option: path: file:
     let

@@ -1,4 +1,4 @@
-# Compiles `nixfleet.systemd.units` to NixOS's option `systemd.units` and a package with the drop-ins.
+# Compiles `nixfleet.systemd.units` to NixOS's option `systemd.units` and to a package with the drop-ins.
 {
   document,
   lib,
@@ -38,15 +38,15 @@ let
     section "Unit" (triggers ++ lib.optional (isOwn && !unit.stopIfRemoved) "X-StopOnRemoval=false")
     + lib.optionalString (lib.hasSuffix ".service" name) (
       section "Service" (
-        # NixOS then restarts the service after the new files are in place, instead of stopping it before
-        # that.
+        # With this setting, NixOS restarts a changed service after the new files are in place. Otherwise
+        # NixOS would stop the service before it installs the files.
         lib.optional isOwn "X-StopIfChanged=false"
         ++ lib.optional (!unit.restartIfChanged) "X-RestartIfChanged=false"
         ++ lib.optional unit.reloadIfChanged "X-ReloadIfChanged=true"
       )
     );
 
-  # Stands for a unit that a file restarts or reloads, but that the intent does not declare.
+  # The settings of a unit that restarts or reloads when a file changes, but that the intent does not declare.
   unchanged = {
     text = null;
     dropIns = { };
@@ -54,7 +54,8 @@ let
     reloadIfChanged = false;
   };
 
-  # All drop-ins of a host, by their path in the package that contains them.
+  # The texts of all drop-ins of a host. Each attribute name is the path of a drop-in in the package that
+  # contains all drop-ins.
   dropIns =
     intent:
     let

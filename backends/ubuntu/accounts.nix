@@ -8,8 +8,8 @@
 let
   inherit (accountMistakes) managed;
 
-  # The groups that exist on every Debian and Ubuntu host: those in group.master of the package base-passwd,
-  # and those that systemd creates.
+  # The groups that exist on every Debian and Ubuntu host: the groups in group.master of the package
+  # base-passwd, and the groups that systemd creates.
   distribution = lib.genAttrs [
     "root"
     "daemon"
@@ -58,8 +58,8 @@ let
 
   declared = intent: own intent.users // intent.groups;
 
-  # NixFleet cannot create a group whose name `accountName` rejects. Such a group may already exist on the
-  # host, and only the host can check that, so it counts as existing here.
+  # Whether a group exists. NixFleet cannot create a group whose name `accountName` rejects, but the group may
+  # already exist on the host. Only the host can check that, so such a group counts as existing here.
   exists =
     intent: group:
     distribution ? ${group} || declared intent ? ${group} || !types.accountName.accepts group;

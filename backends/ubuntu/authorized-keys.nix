@@ -7,8 +7,8 @@ let
 
   withKeys = lib.filterAttrs (_: user: user.openssh.authorizedKeys != [ ]) users;
 
-  # The files that sshd reads: the two defaults of OpenSSH, then NixFleet's. sshd replaces %u by the user
-  # name.
+  # The files with keys that sshd reads for a user: the two default files of OpenSSH, then NixFleet's file.
+  # sshd replaces %u by the user name.
   places = [
     ".ssh/authorized_keys"
     ".ssh/authorized_keys2"

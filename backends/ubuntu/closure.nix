@@ -1,5 +1,5 @@
-# The derivation of a host closure. It does not use stdenv: its builder is the activator. The builder
-# validates the document, so a closure that a host would refuse cannot be built.
+# The derivation of a host closure. It does not use stdenv: the activator itself is the builder. The activator
+# validates the Intent document, so a closure that a host would refuse cannot be built.
 {
   document,
   buildSystem,

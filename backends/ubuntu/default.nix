@@ -23,7 +23,7 @@ let
   packageProfile = import ./package-profile.nix { inherit lib; };
   recovery = import ./recovery.nix;
 
-  # The files and directories that the backend adds to the declared ones.
+  # The files and directories that the backend adds to the declared files and directories.
   additions = intent: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)

@@ -30,11 +30,11 @@ in
         name = "nixfleet-${host}-packages";
         system = "builtin";
         builder = "builtin:buildenv";
-        # buildenv links this file as manifest.nix, the file in which `nix-env` records the installed
-        # packages.
+        # buildenv requires this file and links it as manifest.nix, where `nix-env` would record the installed
+        # packages. NixFleet does not use `nix-env`, so the list is empty.
         manifest = builtins.toFile "manifest.nix" "[ ]";
-        # buildenv reads these words in order. For each package they are: active, priority, number of outputs,
-        # outputs.
+        # buildenv reads these words in order. The words for each package are: whether the package is active,
+        # its priority, the number of its outputs, and the outputs.
         derivations = map (
           package:
           [

@@ -1,5 +1,5 @@
-# A fleet of `hosts` Ubuntu hosts with `files` files and one unit each, to measure evaluation. The result is a
-# set with the derivation of each host.
+# A fleet to measure evaluation. It has as many Ubuntu hosts as the argument `hosts` says. Each host has one
+# unit, and as many files as the argument `files` says. The result is a set with the derivation of each host.
 #
 #   nix-instantiate --eval --strict --json --read-write-mode checks/bench/fleet.nix \
 #     --arg nixpkgs PATH --arg activator PATH --arg hosts 1000

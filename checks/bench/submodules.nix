@@ -1,6 +1,6 @@
 # The same derivations as in fleet.nix, with files and units declared by nixpkgs' own `attrsOf (submodule …)`.
-# This measures the cost of those types for comparison. They check less than NixFleet's types, and stop at the
-# first mistake.
+# This measures the cost of nixpkgs' types for comparison. nixpkgs' types check less than NixFleet's types,
+# and stop at the first mistake.
 {
   nixpkgs,
   activator,

@@ -6,7 +6,8 @@
   ...
 }:
 let
-  # NixFleet's option families and a made-up one, which also imports a module and uses a type of nixpkgs.
+  # NixFleet's option families and a made-up family. The made-up family imports a module and uses a type of
+  # nixpkgs.
   families =
     args:
     import ../../modules args

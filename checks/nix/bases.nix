@@ -1,6 +1,6 @@
-# Compares the results of the same intent on both bases, field by field: the Intent document of an Ubuntu
-# host, and the options and the Intent document of a NixOS host. Each entry of `rows` is evaluated on both
-# bases.
+# Compares, field by field, what the same intent results in on an Ubuntu host and on a NixOS host: the Intent
+# document of the Ubuntu host, and the options and the Intent document of the NixOS host. Each entry of `rows`
+# is evaluated on both hosts.
 {
   declaredFiles,
   document,
@@ -20,7 +20,8 @@ let
     in
     {
       inherit (host) config;
-      # The tests expect no mistakes here, because the other results of a host with mistakes mean nothing.
+      # Every test expects an empty list of mistakes, because the other results of a host with mistakes mean
+      # nothing.
       mistakes = map (problem: problem.what) host.problems;
       engine = nixosBackend.document {
         host = {
@@ -578,7 +579,7 @@ let
       "aliases"
     ] config.systemd.units.${name};
 
-  # The lines of a drop-in, without fingerprints.
+  # The lines of a drop-in. The fingerprint of a file, which follows a colon, is removed.
   settings =
     text:
     map (line: lib.head (lib.splitString ":" line)) (

@@ -1,8 +1,8 @@
-# Tests of the built closure of the host in everything.nix.
+# Tests of the closure that was built for the host in everything.nix.
 { lib, closure, ... }:
 let
-  # The text of the manifest without its string context. Nix adds the store paths in a file of the store as
-  # context when it reads the file, and fromJSON does not accept a text with context.
+  # The text of the manifest without its string context. When Nix reads a file of the store, the store paths
+  # in the file become the context of the text, and fromJSON does not accept a text with context.
   text = builtins.unsafeDiscardStringContext (builtins.readFile "${closure}/manifest.json");
   manifest = builtins.fromJSON text;
 in

@@ -1,9 +1,9 @@
 # The tests of the Nix code: sets of { expr; expected; }. The name of a test states what it verifies.
 #
 # Returns { text; failed; texts; reference; built; }: the report, the names of the failed tests, the current
-# error texts and option reference, and the closure to build with `activator`. The suite that inspects the
-# built closure runs only if the argument `closure` is given. The suites about NixOS hosts use a stand-in for
-# NixOS. They run a second time with the real NixOS if `whole` is given, a complete nixpkgs.
+# error texts and option reference, and the closure to build with `activator`. The suite that inspects a built
+# closure runs only if the argument `closure` is given. The suites about NixOS hosts use a stand-in for NixOS.
+# If the argument `whole`, a complete nixpkgs, is given, these suites run a second time with the real NixOS.
 {
   nixpkgs,
   whole ? null,

@@ -1,5 +1,5 @@
-# A fleet that uses every option once. Its host is really built, to verify that the builder accepts all
-# options.
+# A fleet that uses every option once. The closure of its host is built, to verify that the builder accepts
+# all options.
 { activator }:
 {
   activator.x86_64-linux = activator;

@@ -78,8 +78,8 @@ let
       }
     ];
   };
-  # The blocks of the page about types: entries, assertions, an option added to NixFleet's, and a module's own
-  # options.
+  # The blocks of the page about option types: entries, assertions, an option that is added to NixFleet's
+  # options, and the options of a module itself.
   typed = nixfleet.evalFleet {
     inputs.nixfleet.lib = nixfleet;
     modules = [

@@ -46,7 +46,7 @@ let
   };
   outputs = mkFleet module;
 
-  # Evaluates a node of the hive as colmena does; see src/nix/hive/eval.nix in its sources.
+  # Evaluates a node of the hive as colmena does; see src/nix/hive/eval.nix in colmena's sources.
   colmenaNode =
     hive: name:
     nixpkgs.lib.nixosSystem {
@@ -275,7 +275,7 @@ in
   "fleet-hosts names all hosts on each base" = {
     expr = {
       ubuntu = (importing "ubuntu" "root" fleet-hosts).intent.files."/etc/hosts".text;
-      # NixOS itself adds further addresses to /etc/hosts, so only these two are compared.
+      # NixOS itself adds further addresses to /etc/hosts, so only these two addresses are compared.
       nixos = lib.getAttrs [
         "10.0.0.1"
         "10.0.0.2"

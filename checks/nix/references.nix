@@ -1,4 +1,5 @@
-# Tests of references to the store that Nix does not know, because the text has no context.
+# Tests of store paths in texts without string context. Without the context, Nix does not know that the text
+# refers to the store.
 { nixfleet, ... }:
 let
   # The source of the fleet. Nix copies a flake to the store before it evaluates the flake.

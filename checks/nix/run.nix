@@ -1,5 +1,5 @@
-# Runs the tests with a nixpkgs that is given as a flake reference. For all tests to run, build `built` of the
-# result first, then pass it as `closure`.
+# Runs the tests with a nixpkgs that is given as a flake reference. To run all tests, first build the
+# attribute `built` of the result, and then pass the built closure as the argument `closure`.
 {
   nixpkgs,
   whole ? null,

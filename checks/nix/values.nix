@@ -1,5 +1,5 @@
-# Tests of the rules for values, with the same examples as in the tests of the builder and the command line,
-# which implement these rules in Rust.
+# Tests of the rules for values. The builder and the command line implement the same rules in Rust, and their
+# tests use the same examples.
 { evalFleet, lib, ... }:
 let
   inherit (evalFleet { }) types;

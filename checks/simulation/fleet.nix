@@ -1,6 +1,6 @@
-# A fleet of `count` hosts with twenty files each. Every tenth host is a database. A new `revision` changes
-# every file. While /etc/broken exists on a host, the host rejects one of the files. While /etc/held exists
-# there, the host's change waits.
+# A fleet of `count` hosts with twenty files each. Every tenth host is a database. A new value of `revision`
+# changes every file. While /etc/broken exists on a host, the host rejects one of the new files. While
+# /etc/held exists on a host, the change of the host waits.
 { lib, ... }:
 let
   count = 200;

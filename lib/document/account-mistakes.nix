@@ -55,8 +55,9 @@ in
 {
   inherit managed;
 
-  # Reports groups that a user is in but that nobody declares. `exists` says whether a group exists, `why` is
-  # the reason in the message, and `instead` returns what to write, from the names of the user and the group.
+  # Reports groups that a user is in but that no module declares. `exists` says whether a group exists. `why`
+  # is the reason in the message. `instead` takes the names of the user and the group, and returns the
+  # corrected example for the message.
   unknownGroups =
     {
       intent,
@@ -87,7 +88,7 @@ in
     in
     lib.concatLists (lib.mapAttrsToList ofUser (managed intent.users));
 
-  # The mistakes that are checked on every base.
+  # The mistakes that are reported on every base.
   always =
     { intent, options }:
     lib.optionals (intent.users ? root) (rootChanged options.nixfleet.users)

@@ -5,8 +5,8 @@
   types,
 }:
 let
-  # Adds the name of the option to errors that appear only when its value is used, such as a missing file or a
-  # package that does not evaluate.
+  # Adds the name of an option to errors that appear only when the option's value is used, such as a missing
+  # file or a package that does not evaluate.
   inherit (types.context) inOption;
 
   fourDigits = mode: if builtins.stringLength mode == 3 then "0${mode}" else mode;

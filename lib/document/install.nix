@@ -1,5 +1,5 @@
 # Parses the [Install] section of a unit into a list of words for each setting, as systemd.syntax(7)
-# describes. `activator/src/build/install.rs` parses it in the same way.
+# describes. `activator/src/build/install.rs` parses the section in the same way.
 { lib }:
 text:
 let

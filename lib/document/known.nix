@@ -1,2 +1,3 @@
-# Keeps only the named fields of an entry. A user's module may have added fields that the host does not know.
+# Removes all fields of an entry except those in `names`. A user's module may have added fields that the host
+# does not know.
 { lib }: names: builtins.intersectAttrs (lib.genAttrs names (_: null))

@@ -2,8 +2,8 @@
 # link or an absent path.
 #
 # A family is { as; entries; declared; }. `as` is a phrase for messages that says how the family declares a
-# path. `entries` has its declarations by path. `declared path` returns the origin of a declaration: { loc;
-# def; } for a definition, or { reason; } if NixFleet adds the path.
+# path. `entries` has its declarations by path. `declared path` returns the origin of the path's declaration:
+# { loc; def; } if a module declares the path, or { reason; } if NixFleet itself adds the path.
 {
   install,
   lib,
@@ -25,8 +25,8 @@ let
 
   unitDirectory = "${types.shared.unitDirectory}/";
 
-  # All parent directories of the given paths, as a set whose attribute names are the directories. It runs for
-  # each host, so it avoids slow helper functions.
+  # All parent directories of the given paths, as a set whose attribute names are the directories. This
+  # function runs for each host, so it avoids slow helper functions.
   above =
     paths:
     let
@@ -120,7 +120,7 @@ let
         );
       unitLinks = lib.mapAttrsToList linksOf (lib.filterAttrs couldClash intent.systemd.units);
 
-      # Homes are a separate family, because a home may also be declared as a directory.
+      # Homes are a separate family, because the same path may be declared as a home and as a directory.
       homes = {
         as = "as the home of a user";
         entries = lib.mapAttrs' (user: value: lib.nameValuePair value.home user) (
@@ -162,8 +162,8 @@ let
     else
       "${lib.showOption declared.loc}, in ${problem.place declared.def}, declares ${path}";
 
-  # Makes the problem of two conflicting declarations. The problem is reported at a user's declaration: the
-  # first one, unless NixFleet itself made it.
+  # Makes the problem of two conflicting declarations, `one` and `other`. The problem is reported at `one`, or
+  # at `other` if NixFleet itself made the declaration `one`.
   clash =
     one: other: rest:
     let
@@ -182,7 +182,7 @@ let
       help = if named ? reason then "remove your declaration" else "remove one of the two declarations";
     });
 
-  # Reports each path that both families declare.
+  # Reports each path that the families `one` and `other` both declare.
   shared =
     one: other: map (declaredTwice one other) (attrNames (intersectAttrs one.entries other.entries));
 
@@ -194,8 +194,8 @@ let
     else
       concatMap (shared (lib.head families)) (lib.tail families) ++ twice (lib.tail families);
 
-  # Whether any path is declared twice. Conflicts are rare, so this cheap count avoids the search in most
-  # cases.
+  # Whether any path is declared twice. Such conflicts are rare, so this fast count usually avoids the slow
+  # search for the path.
   anyTwice =
     families: entries:
     length (concatMap (family: attrNames family.entries) families) != length (attrNames entries);
@@ -204,8 +204,8 @@ let
   familyOf = all: path: lib.findFirst (family: family.entries ? ${path}) null all;
   whose = all: path: (familyOf all path).declared path;
 
-  # Whether only root and the owner of a directory can replace files in it. That is so if no other user may
-  # write to the directory, or if it is sticky and owned by root.
+  # Whether only root and the owner of a directory can replace other users' files in it. This is true if no
+  # other user may write to the directory, or if the directory is sticky and belongs to root.
   isClosed =
     directory:
     let

@@ -1,5 +1,5 @@
-# Finds store paths in texts that have no string context, such as the result of `toString ./file`. Nix then
-# does not know that the host needs the path, so it would not copy the path to the host.
+# Finds store paths in texts that have no string context, such as the result of `toString ./file`. Without the
+# context, Nix does not know that the host needs the path, so Nix would not copy the path to the host.
 { lib, types }:
 let
   inherit (builtins)
@@ -11,8 +11,8 @@ let
   inherit (types) problem;
   inherit (types.context) inOption;
 
-  # Whether a text contains `part`. Regular expressions are slow on file contents, so this cheaper check comes
-  # first.
+  # Whether a text contains `part`. Regular expressions are slow on long texts, so this faster check is made
+  # before a text is matched.
   contains = part: text: replaceStrings [ part ] [ "" ] text != text;
 
   storePath = ".*(${builtins.storeDir}/[0-9a-z]{32}-[^[:space:]\"';]+).*";
@@ -80,8 +80,8 @@ in
           ofText option name within inCommand (lib.concatMapStringsSep " " types.storeText command)
         );
 
-      # The files that have commands. Most files have none, so they are filtered out once, and not for each of
-      # the two fields.
+      # The files that have commands. Most files have no commands, so files without commands are removed once,
+      # and not once for each of the two fields.
       withCommands = builtins.filter (
         path: intent.files.${path}.validate != null || intent.files.${path}.onChange != null
       ) (attrNames intent.files);

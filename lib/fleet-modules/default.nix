@@ -1,4 +1,5 @@
-# Two modules: `fleet-hosts` for the names of all hosts, and `fleet-deploy-user` for the user that deploys.
+# Two modules: `fleet-hosts` adds the names of all hosts to /etc/hosts, and `fleet-deploy-user` declares the
+# SSH user as which NixFleet logs in.
 { generateHosts }:
 let
   hosts = import ./fleet-hosts.nix { inherit generateHosts; };
@@ -11,7 +12,7 @@ in
     fleet-deploy-user = deployUser.intent;
   };
 
-  # Modules for any NixOS machine, such as the operator's own.
+  # Modules for any NixOS machine, such as the operator's machine.
   nixos = fleet: {
     fleet-hosts = hosts.nixos fleet;
     fleet-deploy-user = deployUser.nixos fleet;

@@ -1,4 +1,5 @@
-# The time that a changed host waits for a confirmation, in seconds, or false if it does not wait.
+# The type of a confirm timeout: how many seconds a changed host waits for a confirmation before it rolls
+# back, or false if it does not wait for a confirmation.
 { types }:
 types.durationBetween {
   low = 1;

@@ -5,7 +5,8 @@ let
 
   inherit (types.shared.defaults) rollout;
 
-  # Describes the defaults that the command line uses where the fleet sets none.
+  # The rollout options. `default` describes the value that the command line uses for an option that the fleet
+  # does not set.
   policy = import ./policy.nix {
     inherit lib types;
     default =

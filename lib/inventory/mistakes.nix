@@ -12,7 +12,7 @@
   nixpkgs,
   options,
   types,
-  # The paths of options with wrong values. Their values were replaced by placeholders.
+  # The paths of options with wrong values. Placeholders have replaced these values.
   wrong,
 }:
 let

@@ -26,8 +26,8 @@ let
     regex = "[A-Za-z_][A-Za-z0-9_]*";
     placeholder = "NONE";
   };
-  # An address without whitespace. A password in it is reported by the check below and not by this type,
-  # because a message of the type would quote the password.
+  # An address without whitespace. This type accepts an address with a password, because an error message of
+  # the type would quote the password. The check below reports such an address.
   url = types.matching {
     name = "url";
     description = "an address that begins with https:// or http://";
@@ -44,7 +44,7 @@ let
     "tokenFile"
     "tokenEnv"
   ];
-  # The kinds whose address is a secret: anybody who knows it can post messages.
+  # The kinds whose address is a secret, because anybody who knows the address can post messages.
   secretAddress = [
     "discord"
     "slack"

@@ -1,4 +1,5 @@
-# `hosts.<name>.pin`: excludes a host from changes and states its generation or revision.
+# `hosts.<name>.pin`: excludes a host from changes, and states the generation or the revision at which the
+# host must stay.
 { lib, types }:
 let
   inherit (lib) mkOption;

@@ -1,4 +1,5 @@
-# `activator` and `cli`: prebuilt programs of NixFleet, which are then not built from source.
+# `activator` and `cli`: prebuilt programs of NixFleet, to use instead of programs that Nix builds from
+# source.
 { lib, types }:
 let
   bySystem =

@@ -72,8 +72,8 @@ let
       "before"
     ];
 
-  # Reports a tag that no host carries. It may be misspelled, and then the limits set for it would silently
-  # not apply.
+  # Reports a tag that no host carries. The tag may be misspelled, and then the limits that are set for the
+  # tag would silently not apply.
   nobodyCarries =
     tag: field: name:
     let
@@ -117,8 +117,8 @@ let
     in
     (lib.findFirst (each: each.key == tag) { way = null; } come).way;
   circles = lib.filter (way: way != null) (map wayBack (lib.attrNames tags));
-  # Whether to report a cycle that `wayBack` found. It finds a cycle once for each of the cycle's tags, and
-  # only the path from the alphabetically first tag is reported.
+  # Whether to report a cycle that `wayBack` found. `wayBack` finds each cycle once for each tag in the cycle.
+  # Only the path that starts at the alphabetically first tag is reported.
   isTold = way: lib.head way == lib.head (lib.sort builtins.lessThan way);
   circle =
     way:

@@ -1,4 +1,4 @@
-# `tags.<name>`: settings for the hosts that carry a tag.
+# `tags.<name>`: settings for the hosts that have the tag `<name>`.
 { lib, types }:
 let
   inherit (lib) mkOption;

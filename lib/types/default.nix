@@ -1,4 +1,5 @@
-# The option types of NixFleet. They collect all mistakes, whereas nixpkgs' own types stop at the first one.
+# The option types of NixFleet. They collect all mistakes, whereas nixpkgs' own types stop at the first
+# mistake.
 { lib }:
 let
   context = import ./context.nix { inherit lib; };

@@ -1,5 +1,6 @@
-# Functions on definitions. A definition is { file; value; }. If its value is an attribute of a set, the
-# definition also has { parent; attr; }, so that messages can show the line of the attribute.
+# Functions on definitions. A definition is { file; value; }. If the value is an attribute of a set, the
+# definition has { parent; attr; } too: the set and the name of the attribute. From these, messages get the
+# line of the attribute.
 { lib }:
 let
   inherit (builtins)
@@ -10,7 +11,8 @@ let
     tail
     ;
 
-  # Restores `parent` and `attr` of a merged definition, because nixpkgs keeps only its file and value.
+  # Restores `parent` and `attr` of a definition that nixpkgs has merged, because nixpkgs keeps only the file
+  # and the value of a definition.
   relocate =
     defs: final:
     let
@@ -55,8 +57,8 @@ rec {
     else
       map (relocate defs) (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # Turns a list of definitions, each of a set, into one set that has the definitions of each attribute. There
-  # is usually one definition, and then the slow grouping is skipped.
+  # Turns a list of definitions whose values are sets into one set, which has a list of definitions for each
+  # attribute. Usually the list has only one definition, and then the slow grouping is skipped.
   byName =
     sets:
     if sets == [ ] then

@@ -61,8 +61,8 @@ let
     };
 in
 {
-  # A duration from `low` to `high` seconds. With `orFalse`, `false` is accepted too, and means that there is
-  # no such duration.
+  # A duration from `low` to `high` seconds. With `orFalse`, the value `false` is accepted too. It means that
+  # no such duration is set.
   durationBetween =
     {
       low,

@@ -1,5 +1,5 @@
-# Elements of a collection that are not plain sets. Such an element is a function, for example `files."/etc/x"
-# = { name, config, ... }: { … }`, or has options that a module adds.
+# Elements of a collection that are not plain sets. Such an element may be a function, for example
+# `files."/etc/x" = { name, config, ... }: { … }`, or may have options that a module adds.
 { lib, strangers }:
 let
   inherit (builtins)
@@ -26,9 +26,9 @@ let
     ];
 in
 {
-  # Calls the functions among the definitions `defs` with `args`. Returns { defs; isPlain; }, in which each
-  # result has the location of its definition. If `isPlain` is false, `defs` are unchanged, and only the
-  # module system can evaluate them.
+  # Calls the functions among the definitions `defs` with `args`. Returns { defs; isPlain; }. If `isPlain` is
+  # true, the returned `defs` have the results of the functions as their values, and keep their locations. If
+  # `isPlain` is false, the returned `defs` are unchanged, and only the module system can evaluate them.
   call =
     args: defs:
     let
@@ -74,8 +74,8 @@ in
     in
     lib.evalModules {
       prefix = loc;
-      # The fields come last, because nixpkgs lets the last declaration of an option decide how to merge it
-      # with others.
+      # The fields come last, because nixpkgs lets the last declaration of an option decide how all
+      # declarations of the option are merged.
       modules =
         modules
         ++ map (

@@ -1,4 +1,5 @@
-# A collection of elements by name. It is like `attrsOf` in nixpkgs, but the names have a type too.
+# A collection of elements by name. The type is like `attrsOf` in nixpkgs, but the names of the elements have
+# a type too.
 #
 # As in a record, `read` returns the collection if the value is correct as it is, and null otherwise.
 # `resolveNow` is a variant of `resolve` for callers that need all elements.
@@ -23,8 +24,8 @@ let
 
   none = [ ];
 
-  # The type of a collection. `key` is the type of the names. The example for a wrong name is the result of
-  # `correct` if that is a valid name, and `keyExample` otherwise.
+  # The type of a collection. `key` is the type of the names. The message about a wrong name shows a correct
+  # name as an example: the result of `correct` if this is a valid name, and `keyExample` otherwise.
   entries =
     {
       description,
@@ -116,7 +117,7 @@ let
           sets = lib.filter (def: isAttrs def.value) defs;
           strange = lib.filter (def: !isAttrs def.value) defs;
           elements = mapAttrs (resolveElement readFirst loc) (definitions.byName sets);
-          # mkIf may remove all definitions of an element. Then the element is left out.
+          # If mkIf removes all definitions of an element, the element is left out.
           results = removeAttrs elements (lib.filter (name: elements.${name} == null) (attrNames elements));
         in
         {
@@ -141,9 +142,8 @@ let
         wrapped = null;
         payload = args;
       };
-      # Merges with another declaration of the same option, if its type is a NixFleet collection or a
-      # collection of nixpkgs. The element type of that declaration then adds to the element type of this
-      # collection.
+      # Merges this type with the type of another declaration of the same option. The other type must be a
+      # NixFleet collection or a collection of nixpkgs. The element types of the two collections are merged.
       typeMerge =
         functor:
         let

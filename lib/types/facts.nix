@@ -1,4 +1,4 @@
-# Facts about a host or about all hosts, which modules can read.
+# The type of facts. A fact is a property of one host or of all hosts, which modules can read.
 {
   entries,
   named,
@@ -13,8 +13,8 @@ let
     isList
     ;
 
-  # Whether a value contains no function, and no result of mkIf or a similar function. Nothing would evaluate
-  # such a result inside a fact.
+  # Whether a value contains no function, and no result of mkIf or a similar function. Neither NixFleet nor
+  # the module system would evaluate an mkIf inside a fact.
   isPlain =
     value:
     if isAttrs value && value.type or null != "derivation" then

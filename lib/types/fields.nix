@@ -3,11 +3,12 @@
 let
   inherit (builtins) attrNames mapAttrs;
 
-  # A description may be wrapped, but a reason is one line.
+  # Joins the lines of a text. The description of a field may have several lines, but the reason in a message
+  # is one line.
   onOneLine =
     text: lib.concatStringsSep " " (lib.filter (line: line != "") (lib.splitString "\n" text));
 
-  # The example of a field. If the field has none, `…` stands for the value.
+  # The example of a field. If the field has no example, the example is `…`.
   exampleOf =
     field:
     field.example or {
@@ -16,7 +17,7 @@ let
     };
 in
 {
-  # Returns the field with its example. If the field has none, the example `…` is added.
+  # Returns the field with its example. If the field has no example, the example `…` is added.
   exampleOf = field: field // { example = exampleOf field; };
 
   # The fields as options, for the documentation.

@@ -1,4 +1,5 @@
-# Makes a nixpkgs type usable among NixFleet's types. A mistake in its value is thrown at once, as in nixpkgs.
+# Makes a nixpkgs type usable among NixFleet's types. A mistake in a value of the nixpkgs type is thrown at
+# once, as in nixpkgs.
 { lib }:
 type:
 if type ? resolve then

@@ -16,8 +16,8 @@ let
     || (lib.isString value && lib.hasPrefix "/" value);
 
   # Adds the file of a definition to its module, so that messages can show it. lib.setDefaultModuleLocation
-  # does the same, but wraps the module in another one, and each module costs time for each host. A path has a
-  # location already.
+  # does the same, but wraps the module in another module, and each module costs time for each host. A module
+  # that is given as a path has a location already.
   located =
     def:
     let

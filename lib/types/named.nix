@@ -7,8 +7,8 @@
 let
   inherit (scalar) matching;
 
-  # Whether a path has no empty, "." or ".." component and no slash at the end. No other spelling of the path
-  # has this form.
+  # Whether a path is in its normal form: no component is empty, "." or "..", and no slash is at the end. Each
+  # path has only one normal form.
   isNormal =
     value:
     builtins.isString value
@@ -32,7 +32,7 @@ let
   inherit (shared.choices) unitSuffix;
   dotted = suffix: ".${suffix}";
 
-  # A path that NixFleet may write to. Paths that only another tool may write are refused.
+  # A path that NixFleet may write to. Reserved paths, to which only other tools may write, are refused.
   managedPath =
     scalar.scalar {
       name = "managedPath";
@@ -111,7 +111,8 @@ in
     placeholder = "0644";
   };
 
-  # A path in a line of /etc/passwd. It must not contain a colon, which would end the field.
+  # A path in a line of /etc/passwd. It must not contain a colon, because a colon would end the field of the
+  # path.
   path = scalar.scalar {
     name = "path";
     description = "an absolute path in quotes, without \"..\", without \":\" and without a slash at the end";
@@ -119,7 +120,7 @@ in
     placeholder = "/nonexistent";
   };
 
-  # Corrects the slashes at the beginning and the end of a wrong path, to suggest the path in a message.
+  # Corrects the slashes at the beginning and the end of a wrong path. A message suggests the corrected path.
   correctPath = name: "/${lib.removeSuffix "/" (lib.removePrefix "/" name)}";
 
   hostName = matching {
@@ -178,7 +179,7 @@ in
     placeholder = "tag";
   };
 
-  # A number of hosts, or a percentage of hosts. The number or the percentage must be at least `low`.
+  # A number of hosts, or a percentage of hosts, of at least `low`.
   amountFrom =
     low:
     scalar.scalar {
@@ -196,7 +197,7 @@ in
       placeholder = low;
     };
 
-  # The hosts that are changed first in a rollout.
+  # The canary of a rollout: the hosts that are changed first.
   canary = scalar.scalar {
     name = "canary";
     description = "a number of hosts, or a list of expressions such as \"@canary\"";
@@ -207,7 +208,7 @@ in
     placeholder = 0;
   };
 
-  # A date. Days that the month never has are refused.
+  # A date. A day that its month never has, such as the 31st of June, is refused.
   date = matching {
     name = "date";
     description = "a date such as \"2027-01-31\"";
@@ -223,7 +224,8 @@ in
     placeholder = "nobody";
   };
 
-  # The name of an account that may exist already, whatever created it, such as Debian-exim or first.last.
+  # The name of an account that may exist already, such as Debian-exim or first.last. Such a name need not
+  # follow the rule for new accounts.
   existingAccountName = scalar.scalar {
     name = "existingAccountName";
     description = "the name of an account, not a number: at most 32 letters, digits, \"_\", \"-\" and \".\"";
@@ -243,8 +245,8 @@ in
     placeholder = "root";
   };
 
-  # The user of an SSH login. The account may come from a directory service: user@domain is accepted,
-  # DOMAIN\user is not.
+  # The user of an SSH login. The account may come from a directory service: the form user@domain is accepted,
+  # but the form DOMAIN\user is refused.
   loginName = matching {
     name = "loginName";
     description = "a user name";
@@ -267,7 +269,8 @@ in
     placeholder = "00:00:00:00:00:00";
   };
 
-  # A public key as in known_hosts and authorized_keys: type, base64, and optionally a comment.
+  # A public key in the format of known_hosts and authorized_keys: the key type, the key in base64, and an
+  # optional comment.
   publicKey = matching {
     name = "publicKey";
     description = "a public key such as \"ssh-ed25519 AAAA… comment\"";
@@ -275,8 +278,8 @@ in
     placeholder = "";
   };
 
-  # The name of a unit: the characters that systemd.unit(5) allows, and the unit types that an administrator
-  # writes.
+  # The name of a unit, with the characters that systemd.unit(5) allows. Its suffix must be one of the unit
+  # types for which administrators write units.
   unitName = matching {
     name = "unitName";
     description = "a unit name with its suffix (${

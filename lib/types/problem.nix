@@ -1,9 +1,11 @@
-# Mistakes in a fleet as values ("problems"), and the text that reports a list of them.
+# Makes "problems", which are values that describe mistakes in a fleet, and turns a list of problems into the
+# text that reports them.
 #
 # A problem is { what; option; file; line; why; example; help; }: the sentence that says what is wrong, the
 # option path, the location of the definition (line is null if Nix does not know it), the reason or null, and
-# a corrected example. If there is no example, `help` says what to do. `about` lists the fields of a record
-# whose values cause the problem. If the value of one of these fields is itself wrong, the problem is dropped.
+# a corrected example. If there is no example, `help` says what to do. A problem may have `about`, a list of
+# the fields of a record whose values cause the problem. If a listed field has a mistake of its own, the
+# problem is not reported.
 { lib }:
 let
   inherit (builtins)
@@ -25,7 +27,7 @@ let
   shorten = text: if stringLength text > 60 then "${substring 0 57 text}..." else text;
 
   # The directory of nixpkgs' `lib`. Attributes that functions such as genAttrs create have a position in this
-  # directory, which is of no use to the user.
+  # directory. Such a position is of no use to the user.
   library = dirOf (unsafeGetAttrPos "genAttrs" lib).file;
 
   # The location of a definition: the file and line of its attribute if Nix knows them, otherwise only the
@@ -130,17 +132,18 @@ rec {
         ;
     };
 
-  # Marks a problem as caused by the values of these fields.
+  # Marks a problem as caused by the values of the fields in the list `fields`.
   about = fields: problem: problem // { about = fields; };
 
-  # The known name that was probably meant by a wrong one, or null. The two names differ in a few letters, or
-  # one is the beginning of the other.
+  # The known name that was probably meant by the wrong name `name`, or null. The known name differs from the
+  # wrong name in a few letters, or one of the two is the beginning of the other.
   guess =
     known: name:
     let
       distance = lib.strings.levenshtein name;
       letters = text: lib.sort lib.lessThan (lib.stringToCharacters text);
-      # In a name of at most four letters, two wrong letters are too many, unless the two are swapped.
+      # A name of at most four letters may differ in one letter, or have two letters swapped. A longer name
+      # may differ in two letters.
       isNear =
         each:
         lib.strings.levenshteinAtMost 2 name each
@@ -152,8 +155,8 @@ rec {
     in
     lib.findFirst (_: true) null (closest ++ longer);
 
-  # An example that corrects the last name of an option to the guessed name. Without a guess, it is general
-  # advice.
+  # The example for an option with a wrong name: the option path with the guessed name at its end. Without a
+  # guess, this is general advice.
   rename =
     loc: guessed:
     if guessed == null then
@@ -172,7 +175,8 @@ rec {
       concatStringsSep ", " list;
 
   # All problems of a fleet as one text to throw. `root` is the directory of the user's flake, and paths below
-  # it are shown relative to it. If several hosts share a problem, because it is in a role, it is shown once.
+  # `root` are shown relative to it. If several hosts have the same problem, because it is in a role, the
+  # problem is shown once.
   render =
     { root, problems }:
     let

@@ -1,7 +1,8 @@
 # The option types for users' modules: `nixfleet.lib.types`, see docs/reference/option-types.md.
 #
-# A mistake in an option of such a type is reported with all other mistakes of the fleet. It is thrown at once
-# if the value is used earlier, or if the type is inside a nixpkgs type such as attrsOf.
+# A mistake in an option of such a type is reported with all other mistakes of the fleet. The mistake is
+# thrown at once if the value is used before this report, or if the type is inside a nixpkgs type such as
+# attrsOf.
 { lib }:
 let
   types = import ./. { inherit lib; };
@@ -28,7 +29,7 @@ let
     // (
       if isMerged type then
         {
-          # Merging with another declaration results in a type that throws its mistakes, too.
+          # The type that results from a merge with another declaration throws mistakes in the same way.
           typeMerge =
             functor:
             let
@@ -60,7 +61,7 @@ let
       "record"
     ];
 
-  # Checks the arguments of the functions that make types. A wrong argument is thrown as an error.
+  # Functions that make types, with checks of their arguments. A wrong argument throws an error.
   checked = {
     oneOf =
       values:
@@ -140,7 +141,7 @@ makers
     ;
 }
 // {
-  # Functions with which the `check` of a record reports mistakes.
+  # The functions with which the function `check` of a record type reports mistakes.
   problem = {
     inherit (types.problem) about at;
   };

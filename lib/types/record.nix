@@ -1,12 +1,13 @@
 # The type of a set with fixed fields, which nixpkgs calls a submodule.
 #
-# A nixpkgs submodule is not used for two reasons: it throws at the first mistake, and evaluating it takes a
-# tenth of a millisecond, whereas a record takes a few microseconds. That matters in a fleet of thousands of
-# hosts. mkIf, mkMerge, mkDefault, mkForce, mkBefore and mkAfter work on the whole set and on each field.
+# A nixpkgs submodule is not used for two reasons: it throws at the first mistake, and it is slow. To evaluate
+# a submodule takes a tenth of a millisecond, whereas a record takes a few microseconds. The difference
+# matters in a fleet of thousands of hosts. mkIf, mkMerge, mkDefault, mkForce, mkBefore and mkAfter work on
+# the whole set and on each field.
 #
 # In addition to `resolve` a record has `read name value`. It returns the finished record if the value is
-# correct as it is, and null otherwise. It evaluates all fields at once, so it is for callers that need all of
-# them.
+# correct as it is, and null otherwise. `read` evaluates all fields, so it is for callers that need all
+# fields.
 #
 # As in a submodule, a definition may be a function of { name, config, lib, … }. A module may declare the
 # option again, as a nixpkgs submodule or as a record, to add fields.
@@ -45,8 +46,8 @@ let
 
   # The type of a record. `fields` are options (lib.mkOption). `complete name value` may fill in values that
   # depend on other fields. `check` returns further problems of the whole value. `elsewhere` maps a name that
-  # other tools use to the path of NixFleet's option. `modules` add options, and if there are any modules, the
-  # module system evaluates each value.
+  # other tools use to the path of NixFleet's option. `modules` are modules that add options. If there are
+  # such modules, the module system evaluates each value.
   record =
     {
       description,
@@ -58,8 +59,8 @@ let
     }@args:
     let
       names = attrNames fields;
-      # The default values. Each is resolved by its type, because a nested record has defaults for its own
-      # fields.
+      # The default values. Each default is resolved by the type of its field, because the type may be a
+      # record whose own fields have defaults.
       defaults = mapAttrs (
         name: field:
         let
@@ -100,11 +101,12 @@ let
         else
           throw "${description} has ${problem.names both} already: give what you add another name";
 
-      # The error contexts of the fields. They are made once for all values of all hosts.
+      # Functions that add the name of a field to error traces. They are made once for all values of all
+      # hosts.
       inField = mapAttrs (name: _: context.inEntry name) fields;
 
-      # The path that was probably meant by a wrong name, or null. `added` has the names that modules have
-      # added.
+      # The path that was probably meant by a wrong name, or null. `added` has the names of the options that
+      # modules have added.
       guessOf =
         added:
         let
@@ -198,7 +200,8 @@ let
           results = given // absent;
           plain = defaults // mapAttrs (_: result: result.value) results // added.value;
 
-          # A field is doubtful if its value is unknown, because it is wrong or was given under a wrong name.
+          # A field is doubtful if its value is wrong, or if the value was probably given under a wrong name.
+          # Problems that depend on a doubtful field are not reported.
           meant = map (stranger: head (lib.toList stranger.guess)) strangers;
           isDoubtful =
             name:
@@ -246,7 +249,7 @@ let
             inherit fields loc modules;
             inherit (concluded) value;
           } (lib.filter (def: isAttrs def.value || isFunction def.value) defs);
-          # `apply` is removed here, because `finish` runs it.
+          # The `apply` function of the option is removed here, because `finish` calls it later.
           ofField =
             name: option:
             inField.${name} (

@@ -1,6 +1,6 @@
 # Paths on a host that only other tools may write, such as /etc/passwd. `at` returns { why; help; } for a
-# reserved path, or null. `mayBe` is a faster check: it is true for all reserved paths, and false for most
-# other paths.
+# reserved path, or null. `mayBe` is a faster but less exact check: it is true for all reserved paths, and
+# false for most other paths.
 #
 # The builder reads the same list and refuses the same paths. The list is in the directory of the contract
 # crate, because that crate is compiled from its own directory alone.

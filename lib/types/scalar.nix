@@ -2,9 +2,9 @@
 #
 # Every type here is an option type of nixpkgs' module system that never throws, with the additional function
 # `resolve loc definitions`, which returns { value; problems; }. So all mistakes of a fleet can be reported at
-# once, whereas the module system's own types stop at the first one. A wrong value is replaced by the type's
-# placeholder, so that the rest can still be checked. Nothing made from a placeholder is ever used, because
-# the problems are thrown first.
+# once, whereas the module system's own types stop at the first mistake. A placeholder of the same type
+# replaces a wrong value, so that the rest of the fleet can still be checked. Nothing made from a placeholder
+# is ever used, because the problems are thrown first.
 {
   lib,
   definitions,
@@ -132,7 +132,8 @@ rec {
     placeholder = "";
   };
 
-  # A string of one line, for fields of files in which a line break would start another entry.
+  # A string of one line. It is for values that are written to files in which a line break would start another
+  # entry.
   line = scalar {
     name = "line";
     description = "a string of one line";
@@ -140,7 +141,7 @@ rec {
     placeholder = "";
   };
 
-  # A line that is not blank, for text that is displayed, and for commands.
+  # A string of one line that is not blank. It is for text that is displayed, and for commands.
   filledLine = scalar {
     name = "filledLine";
     description = "a string of one line that is not empty";
@@ -156,7 +157,7 @@ rec {
     placeholder = "";
   };
 
-  # A word of a command. A path is replaced by its copy in the store.
+  # A word of a command. If the word is a Nix path, the copy of the file in the store replaces the path.
   argument = scalar {
     name = "argument";
     description = "a string of one line or a path";
@@ -212,7 +213,8 @@ rec {
       type = foreign given;
     in
     lib.optionalAttrs (type ? accepts) { accepts = value: value == null || type.accepts value; }
-    # For the value null, `read` returns null, as it does for a wrong value. Then `resolve` checks the value.
+    # For the value null, `read` of the inner type returns null, as it does for a wrong value. Then `resolve`
+    # checks the value, and accepts null.
     // lib.optionalAttrs (type ? read) { inherit (type) read; }
     // lib.optionalAttrs (type ? fieldNames) { inherit (type) fieldNames; }
     // fromResolve {
@@ -295,7 +297,7 @@ rec {
             map (def: mustBe loc def "a list, each element ${element.description}") strange
             ++ lib.concatMap (each: each.problems) elements;
         in
-        # Most lists are empty, so this case is handled first.
+        # Most lists are empty, so an empty list is handled first, which is fast.
         if tail defs == none && (head defs).value == none then
           {
             value = none;

@@ -7,7 +7,7 @@
   entries,
 }:
 let
-  # Whether a value fits on one line. A line break would start another setting.
+  # Whether a value fits on one line. A line break in the value would start another setting of the unit.
   single =
     value:
     scalar.line.accepts value
@@ -45,8 +45,8 @@ let
     placeholder = "X-None";
   };
 
-  # The type of a setting. If all modules give lists, the lists are joined. Otherwise all modules must give
-  # the same value.
+  # The type of a setting. If all modules set it to a list, the lists are joined. Otherwise all modules must
+  # set it to the same value.
   setting =
     scalar.fromResolve {
       name = "setting";

@@ -1,9 +1,10 @@
 # Converts values to text for files and commands on a host.
 { lib }:
 let
-  # Whether an unquoted path names a file on the host, such as /usr/bin/env. During a pure evaluation of a
-  # flake, Nix may not read anything outside the store, so such a path cannot be a file of the fleet. In an
-  # impure evaluation, only paths in system directories count, because nobody stores a fleet there.
+  # Whether an unquoted path names a file on the host, such as /usr/bin/env. In a pure evaluation of a flake,
+  # Nix cannot read files outside the store, so every path outside the store names a file on the host. In an
+  # impure evaluation, only paths in system directories do, because nobody stores a fleet in those
+  # directories.
   isOnHost =
     path:
     let
@@ -16,8 +17,8 @@ let
       isPure || builtins.match "/(usr|bin|sbin|lib|lib64|run|proc|sys|dev)(/.*)?" text != null;
 in
 {
-  # A value as text. A file of the fleet is copied into the store, as by "${./file}". With `toString` alone,
-  # the host would never receive the file.
+  # A value as text. A file of the fleet is copied into the store, as by "${./file}". If `toString` converted
+  # the path, Nix would not copy the file to the host.
   storeText =
     value:
     if builtins.isBool value then
@@ -27,8 +28,8 @@ in
     else
       toString value;
 
-  # The store path of a file. If a string has no context, Nix does not know that it refers to a file, so the
-  # file is copied into the store.
+  # The store path of a file. If the string `source` has no context, Nix does not know that the string refers
+  # to a file, so the file is copied into the store here.
   storeSource =
     source:
     if builtins.isString source && !builtins.hasContext source then "${/. + source}" else "${source}";

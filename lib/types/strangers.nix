@@ -10,7 +10,7 @@ let
   };
 
   # Adds a line to the location of an unknown definition, because the module system keeps only the file. The
-  # line is that of the first attribute in the defined value.
+  # added line is the line of the first attribute in the defined value.
   place =
     def: value:
     let
@@ -51,8 +51,8 @@ let
     );
 in
 {
-  # The freeform type of an evaluation. All definitions that no option accepts are collected as
-  # `config._strangers`, [ { file; value; } ], so that these mistakes can be reported with all others.
+  # The freeform type of an evaluation. It collects all definitions that belong to no option in the list
+  # `config._strangers`, [ { file; value; } ], so that these mistakes can be reported with all other mistakes.
   inherit strangers;
 
   # Compares `_strangers` with the declared options, and returns a problem for each unknown name in it.

@@ -11,8 +11,9 @@ let
 
   rises = numbers: numbers == lib.unique (lib.sort builtins.lessThan numbers);
 
-  # Whether each wave adds hosts. The number of hosts in a percentage depends on the selection, so only
-  # numbers are compared with numbers, and percentages with percentages.
+  # Whether each wave adds hosts. How many hosts a percentage means depends on how many hosts are selected, so
+  # a number cannot be compared with a percentage. Numbers are compared only with numbers, and percentages
+  # only with percentages.
   grows =
     waves:
     let

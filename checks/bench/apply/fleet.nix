@@ -1,5 +1,5 @@
-# The same configuration as in playbook.yml, which Ansible applies. A new `revision` changes every file, and a
-# new `small` changes one file of one host.
+# The same configuration as in playbook.yml, which Ansible applies. A new value of `revision` changes every
+# file, and a new value of `small` changes one file of one host.
 { lib, ... }:
 let
   revision = 0;

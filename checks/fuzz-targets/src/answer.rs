@@ -28,7 +28,7 @@ pub fn check(stdout: &[u8]) {
     let output = || Output {
         status: ExitStatus::from_raw(0),
         stdout: stdout.to_vec(),
-        // The first line of the input also serves as the output on standard error.
+        // The first line of the input is used a second time, as the output on standard error.
         stderr: stdout.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec(),
     };
     let read = || Answer::read(&host, output());
@@ -52,8 +52,8 @@ pub fn check(stdout: &[u8]) {
     understood::<Report>(read().and_then(Answer::report));
 }
 
-/// Checks that an accepted document can be written and read again without a change, and that the problem of a
-/// refused document is harmless when it is shown.
+/// Checks that a document that was accepted stays the same when it is written and read again. If the document
+/// was refused, checks that the text of the problem cannot control the terminal.
 fn understood<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(document: Result<T, Problem>) {
     match document {
         Ok(document) => {

@@ -1,9 +1,10 @@
-//! The fuzz targets. Each passes an input to a parser or to code that prints text, and checks the result.
+//! The fuzz targets. Each target passes an input to a parser or to code that prints text, and checks the
+//! result.
 //!
 //! The tests of this crate run each target with mutated seeds. The programs in `fuzz/` run the targets under
 //! libFuzzer.
 
-// A check that fails panics, as in a test.
+// The checks panic when they fail, as in a test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answer;
@@ -16,7 +17,7 @@ mod shown;
 /// A fuzz target: a check that is run with many different inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The name of the target, which is also that of the folder with its seeds and of its program in `fuzz/`.
+    /// The name of the target. The folder with its seeds and its program in `fuzz/` have the same name.
     pub name: &'static str,
     /// Runs the target with an input. It panics if a check fails.
     pub check: fn(&[u8]),
@@ -32,7 +33,8 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "state", check: |document| _ = harmless::state(document) },
     // Tests the parser of journals, which may be damaged on disk.
     Target { name: "journal", check: |document| _ = harmless::journal(document) },
-    // Tests the parser of answers from hosts, and that text from these answers cannot control the terminal.
+    // Tests the parser of answers from hosts. It tests too that text from these answers cannot control the
+    // terminal.
     Target { name: "answer", check: answer::check },
     // Tests what each command prints for answers from hosts.
     Target { name: "shown", check: shown::check },

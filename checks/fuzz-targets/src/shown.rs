@@ -1,4 +1,5 @@
-//! Checks that text from a host neither forges nor hides a line of the output.
+//! Checks what the commands print for answers from hosts: text from a host must not forge or hide a line of
+//! the output.
 
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
@@ -71,7 +72,8 @@ pub fn check(stdout: &[u8]) {
     }
 }
 
-/// Returns the document if it is accepted. Otherwise a result with the problem is added to `all`.
+/// Reads the answer as a document of type `T`. If the document is refused, adds a result with the problem to
+/// `all` and returns nothing.
 fn take<T: DeserializeOwned>(
     read: impl Fn() -> Result<Answer, Problem>,
     all: &mut Vec<HostResult>,

@@ -1,7 +1,7 @@
 //! Builds the programs under test. The activator is always the release build that users receive. The command
 //! line is a release build only for benchmarks and the demo. Tests on hosts run the debug build of the
-//! command line, which has overflow checks and debug assertions. The unit tests have compiled it already,
-//! whereas a release build takes as long to compile as the rest of the workspace.
+//! command line, which has overflow checks and debug assertions. The unit tests have compiled this debug
+//! build already, whereas a release build takes as long to compile as the rest of the workspace.
 
 use std::env;
 use std::env::consts::ARCH;
@@ -17,8 +17,9 @@ use crate::place::{self, Lock};
 const ACTIVATOR: &str = "nixfleet-activate";
 const COMMAND_LINE: &str = "nixfleet";
 
-/// The environment variable that is set for tests if the programs under test are built already. Without it,
-/// cargo checks for each lab whether the programs are up to date, and waits for any other build to end.
+/// The environment variable that tells tests that the programs under test are built already. Without the
+/// variable, each lab lets cargo check whether the programs are up to date, and cargo waits for any other
+/// build to end.
 pub const BUILT: &str = "NIXFLEET_LAB_BUILT";
 
 /// The example program that uses the operator's library without the command line.
@@ -28,7 +29,7 @@ const EXAMPLE: &str = "examples/apply";
 /// compiles these tests, it builds both programs too.
 const PROGRAMS: [&str; 4] = ["--test", "command_line", "--test", "it"];
 
-/// Set when this process has built the programs for tests.
+/// Has a value after this process has built the programs for tests.
 static HERE: OnceLock<()> = OnceLock::new();
 
 /// The paths of the built activator and of the built command line.
@@ -125,8 +126,8 @@ pub(crate) fn are_built() -> bool {
     env::var_os(BUILT).is_some()
 }
 
-/// Returns the target triple. Every toolchain has the GNU target, whereas the musl target has to be installed
-/// separately.
+/// Returns the target triple. It is the GNU target, which every toolchain has. The musl target would have to
+/// be installed separately.
 fn target() -> String {
     format!("{ARCH}-unknown-linux-gnu")
 }
@@ -144,7 +145,7 @@ fn released() -> PathBuf {
 /// cargo would otherwise build the activator with all features of `clap` that the command line uses. The
 /// flags are those of `activator/package.nix` and, in addition, `--icf=all`, which merges identical
 /// functions. Rust's own linker supports `--icf=all`, but that linker is not used on every platform. The
-/// published program uses musl, which is smaller than the C library that is used here.
+/// published program uses the C library musl, which is smaller than the C library that is used here.
 fn release(package: &str) -> Program {
     Program::new("cargo")
         .args(["build", "--locked", "--target", &target(), "--release", "--package", package])
@@ -158,9 +159,10 @@ fn release(package: &str) -> Program {
         .unlimited()
 }
 
-/// Compiles the unit tests that `tests` selects, or all of them, and strips a program that cargo builds with
-/// them. The command is the same as for the unit tests. With another command, cargo would choose other
-/// features of the libraries and compile most libraries again.
+/// Compiles the unit tests that `tests` selects, or all unit tests if `tests` is empty. Then it strips
+/// `program`, which cargo builds together with the tests. The cargo command is the same as when the unit
+/// tests run. With another command, cargo would choose other features of the libraries and compile most
+/// libraries again.
 fn of_unit_tests(program: &str, tests: &[&str]) -> Result<()> {
     let built = Program::new("cargo")
         .args(["test", "--quiet", "--locked", "--workspace", "--no-run"])
@@ -173,7 +175,7 @@ fn of_unit_tests(program: &str, tests: &[&str]) -> Result<()> {
     strip(&place::target().join("debug").join(program), &stripped(program))
 }
 
-/// Copies a program without its symbols, which are most of the file, unless the copy is up to date.
+/// Copies a program without its symbols, unless the copy is up to date. The symbols are most of the file.
 pub(crate) fn strip(from: &Path, to: &Path) -> Result<()> {
     let parent = to.parent().unwrap_or(to);
     fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;

@@ -1,5 +1,5 @@
-//! Control groups, one for each boot of a guest. If guests shared a control group, they would share the
-//! groups of their units too, and logins and shutdowns would hang.
+//! Control groups, one for each boot of a guest. If two guests shared a control group, they would share the
+//! control groups of their units too, and logins and shutdowns would hang.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -26,7 +26,7 @@ impl Cgroup {
         Ok(Self { path: unified()? })
     }
 
-    /// Returns the control group of the lab with this id. The group need not exist.
+    /// Returns the control group of the lab with this id. The control group may not exist yet.
     ///
     /// # Errors
     /// The machine has no unified hierarchy mounted.
@@ -49,10 +49,11 @@ impl Cgroup {
         fs::create_dir_all(&self.path)
             .with_context(|| format!("Failed to create the control group {}", self.path.display()))?;
         if let Some(parent) = self.path.parent().filter(|parent| parent.join("cgroup.type").exists()) {
-            // Only the root group has no `cgroup.type`, so its settings stay as they are.
+            // The parent has a file `cgroup.type`, so it is not the root group, whose settings stay as they
+            // are.
             for controller in ["cpu", "memory", "pids", "io"] {
-                // If version 1 is mounted too, the unified hierarchy lacks controllers. The guests work
-                // without them, so errors are ignored.
+                // If version 1 of control groups is mounted too, the unified hierarchy lacks some
+                // controllers. The guests work without these controllers, so errors are ignored.
                 fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}")).ok();
             }
         }
@@ -103,7 +104,7 @@ impl Cgroup {
         }
     }
 
-    /// Removes the group and its children after the killed processes have ended.
+    /// Waits until the killed processes have ended, and removes the group and its children.
     ///
     /// # Errors
     /// Processes in the group do not end.
@@ -128,7 +129,7 @@ impl Cgroup {
     }
 }
 
-/// Removes the group at `path` with its children. Returns whether it is removed.
+/// Removes the group at `path` with its children. Returns whether the group no longer exists.
 fn remove(path: &Path) -> bool {
     let Ok(entries) = fs::read_dir(path) else { return true };
     for entry in entries.flatten() {

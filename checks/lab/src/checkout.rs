@@ -10,9 +10,9 @@ use crate::command::Program;
 use crate::place;
 use crate::seed::Layer;
 
-/// Copies files of the checkout to `dest` in the layer of a guest, owned by `owner`. The files are those
-/// below `prefix` that git tracks, and those that it lists as untracked. The prefix is empty, or a directory
-/// with a slash at its end.
+/// Copies files of the checkout to `dest` in the layer of a guest, owned by `owner`. The copied files are all
+/// files below `prefix` that git tracks or lists as untracked. The prefix is empty, or a directory with a
+/// slash at its end.
 ///
 /// # Errors
 /// git cannot list the files, or a file cannot be copied.
@@ -37,8 +37,8 @@ pub fn copy(layer: &Layer, prefix: &str, dest: &str, owner: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns the paths, relative to the checkout, of all files that git tracks or lists as untracked. Omits
-/// directories that are other repositories, which git lists with a slash at the end.
+/// Returns the paths, relative to the checkout, of all files that git tracks or lists as untracked.
+/// Directories that are repositories of their own are omitted. git lists them with a slash at the end.
 ///
 /// # Errors
 /// git cannot list the files.

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// The factor by which every time limit is multiplied. Limits are written for an idle machine. They exist
-/// only to stop programs that hang, and no step of the suite may fail because the machine is busy.
+/// The factor by which every time limit is multiplied. The limits in the code are chosen for an idle machine.
+/// They exist only to stop programs that hang, so no step of the suite may reach its limit because the
+/// machine is busy.
 pub const PATIENCE: u32 = 5;
 
-/// The words that are put before a command to lower its priority, if other results are more urgent. The
-/// command then uses the processor time that other programs leave, and a little more. At the lowest priority,
-/// the command would make almost no progress beside two programs that are always busy.
+/// The words that are put before a command to lower its priority, if the results of other programs are more
+/// urgent. The command then gets the processor time that other programs leave, and a little more. At the
+/// lowest priority, the command would make almost no progress beside two programs that are always busy.
 pub const PATIENTLY: [&str; 3] = ["nice", "-n", "5"];
 
 /// The default time limit of a program.
@@ -60,7 +61,7 @@ impl Finished {
         if self.ok() { Ok(self) } else { bail!("{self}") }
     }
 
-    /// Returns standard output without trailing whitespace.
+    /// Returns the standard output without trailing whitespace.
     #[must_use]
     pub fn line(&self) -> &str {
         self.stdout.trim_end()
@@ -165,8 +166,8 @@ impl Program {
         self
     }
 
-    /// Removes the time limit. This is for compilers, which always make progress, at a speed that depends on
-    /// the machine and its other work.
+    /// Removes the time limit. This is for compilers. A compiler always makes progress, but its speed depends
+    /// on the machine and on the machine's other work.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limit = Duration::MAX;

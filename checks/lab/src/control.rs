@@ -30,8 +30,8 @@ impl Control {
             .with_context(|| format!("Failed to make the pipe {}", self.path.display()))
     }
 
-    /// Opens the pipe to read orders. It is opened for writing too, so that reading never reaches the end of
-    /// the file.
+    /// Opens the pipe to read orders. The pipe is opened for writing too. Otherwise the reader would reach
+    /// the end of the file whenever a sender closes the pipe.
     ///
     /// # Errors
     /// The pipe is missing.

@@ -26,7 +26,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
-    /// `dev`, `build`, or nothing for a dependency of the product itself.
+    /// The kind of the dependency: `dev`, `build`, or nothing for a dependency that the product itself uses.
     kind: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub fn picture() -> Result<String> {
         ["metadata", "--locked", "--offline", "--no-deps", "--format-version=1", "--manifest-path"];
     let said = Program::new("cargo").args(arguments).arg(manifest).run()?.success()?.stdout;
     let Workspace { packages } = serde_json::from_str(&said).context("Failed to understand cargo")?;
-    // The crates that are left out here only test the product.
+    // These three crates are left out, because they only test the product.
     let is_ours = |name: &str| {
         name.starts_with("nixfleet")
             && !matches!(name, "nixfleet-fuzz-targets" | "nixfleet-lab" | "nixfleet-ledger")

@@ -1,8 +1,8 @@
 //! Coverage-guided fuzzing with the targets of `fuzz/`, built by the installed stable compiler.
 //!
-//! libFuzzer needs coverage counters in the code, which a stable compiler can insert. Sanitizers need another
-//! compiler and are not used: all code here is safe Rust, so the fuzzer can only find panics and violated
-//! assertions.
+//! libFuzzer needs coverage counters in the code. A stable compiler can insert these counters. Sanitizers
+//! need a nightly compiler and are not used: all code here is safe Rust, so the fuzzer can only find panics
+//! and violated assertions.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::command::{PATIENCE, Program};
 use crate::place::{self, Lock};
 use crate::tally::Tally;
 
-/// The flags that `cargo fuzz --sanitizer none` passes, except those that a stable compiler does not support.
+/// The flags that `cargo fuzz --sanitizer none` passes, except the flags that a stable compiler does not
+/// support.
 const FLAGS: [&str; 6] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -24,7 +25,7 @@ const FLAGS: [&str; 6] = [
 ];
 
 /// The time limit for one input, in seconds. libFuzzer measures elapsed time and not processor time, so the
-/// limit is higher for busy machines.
+/// limit is multiplied by `PATIENCE` for busy machines.
 const INPUT: u32 = 10 * PATIENCE;
 
 /// Runs every target for `seconds` seconds. Each target starts with the committed seeds and the inputs that
@@ -101,7 +102,7 @@ fn one(programs: &Path, target: &str, seconds: u32) -> Result<Tally> {
     if !finished.ok() {
         println!("{finished}\nThe input that failed is in {}", failing.display());
     }
-    // A run that has tried no input counts as failed.
+    // A run of a target that has tried no input counts as failed.
     Ok(Tally::one(finished.ok() && tried.inputs > 0))
 }
 

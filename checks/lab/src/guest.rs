@@ -1,5 +1,6 @@
-//! One host of a lab, controlled from outside: its commands, its power and its logins. Nothing here uses SSH,
-//! so that tests can count and break the SSH connections of NixFleet.
+//! One host of a lab, controlled from outside: functions that run commands on the host, cut its power and
+//! count its logins. Nothing here uses SSH, so that tests can count and break the SSH connections of
+//! NixFleet.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Creates the guest of this name, whose files are in `dir`.
+    /// Creates the guest with this name and address. The lab keeps the guest's files in `dir`.
     #[must_use]
     pub fn new(name: &str, addr: &str, dir: GuestDir, control: Control) -> Self {
         Self { name: name.to_owned(), addr: addr.to_owned(), dir, control }
@@ -52,7 +53,7 @@ impl Guest {
         Ok(self.enter()?.arg(program))
     }
 
-    /// Runs a shell script in the guest as root. The exit code is that of the script.
+    /// Runs a shell script in the guest as root. The result has the exit code of the script.
     ///
     /// # Errors
     /// The guest is down, or the script exceeds its time limit.
@@ -63,7 +64,7 @@ impl Guest {
     /// Runs a shell script that must succeed, and returns its standard output without trailing whitespace.
     ///
     /// # Errors
-    /// As for [`Self::sh`], or if the script fails.
+    /// The guest is down, or the script exceeds its time limit or fails.
     pub fn ask(&self, script: &str) -> Result<String> {
         Ok(self.sh(script)?.success()?.line().to_owned())
     }
@@ -96,7 +97,7 @@ impl Guest {
         self.dir.nspawn().exists()
     }
 
-    /// Returns the boot id. In a container it is set by systemd, and it changes with every boot.
+    /// Returns the boot id, which changes with every boot. In a container, systemd sets it.
     ///
     /// # Errors
     /// The guest is down.
@@ -148,7 +149,7 @@ impl Guest {
     /// Waits until the guest accepts logins and has no pending systemd jobs.
     ///
     /// # Errors
-    /// The guest is not up within `limit`. The message ends with the last lines of its console.
+    /// The guest is not up within `limit`. The message then ends with the last lines of the guest's console.
     pub fn wait_until_up(&self, limit: Duration) -> Result<()> {
         let up = wait_until(&format!("{} answers SSH", self.name), limit, || Ok(self.answers_ssh()))
             .and_then(|()| {
@@ -168,11 +169,12 @@ impl Guest {
         }
     }
 
-    /// Whether a process listens on port 22, and users other than root may log in.
+    /// Whether a process listens on port 22 and all users may log in. While a host boots, only root may log
+    /// in.
     fn answers_ssh(&self) -> bool {
         let Ok(leader) = self.leader() else { return false };
-        // sshd writes this file after it has opened its sockets. To read the tables, the kernel must do much
-        // more work.
+        // sshd writes this file after it has opened its sockets. Without the file, the tables of sockets are
+        // not read, because that is much more work for the kernel.
         if !PathBuf::from(format!("/proc/{leader}/root/run/sshd.pid")).exists() {
             return false;
         }

@@ -20,8 +20,8 @@ use crate::tally::Tally;
 
 /// The number of test programs that run at once, each with [`THREADS`] tests at once.
 const PROGRAMS: usize = 3;
-/// The test programs that take longest, in the order in which they are started. They start before the others,
-/// because a long program that starts last would run alone at the end.
+/// The test programs that take longest, in the order in which they are started. They start before the other
+/// programs, because a long program that starts last would run alone at the end.
 const LONGEST: [&str; 12] = [
     "crashes",
     "units",
@@ -74,10 +74,11 @@ pub fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Compiled test programs. Everything that their labs need is compiled too.
+/// Compiled test programs. The programs that run in the labs of these tests are compiled too.
 #[derive(Debug)]
 pub struct HostTests {
-    /// The names and paths of the programs: those that take longest first, then the others by name.
+    /// The names and paths of the programs: first the programs that take longest, then the other programs by
+    /// name.
     programs: Vec<(String, PathBuf)>,
 }
 
@@ -120,8 +121,8 @@ fn run(programs: Vec<(String, PathBuf)>) -> Result<Tally> {
         for _ in 0..PROGRAMS {
             scope.spawn(|| {
                 loop {
-                    // The lock is released at the end of this statement, so that the other threads are not
-                    // blocked.
+                    // The lock on `waiting` is released at the end of this statement, so that the other
+                    // threads are not blocked.
                     let Some((name, program)) = locked(&waiting).pop_front() else { break };
                     let ended = one(&name, &program);
                     let mut total = locked(&total);

@@ -38,7 +38,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Creates the plan of a lab with this name that has only the operator's machine.
+    /// Creates the plan of a lab with this name. The lab has the operator's machine and no other host.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
@@ -70,14 +70,14 @@ impl Plan {
         self
     }
 
-    /// Removes all hosts except this host.
+    /// Removes all hosts except the host `name`.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {
         self.hosts.retain(|(host, _)| host == name);
         self
     }
 
-    /// Removes this host.
+    /// Removes the host `name`.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.hosts.retain(|(host, _)| host != name);
@@ -104,7 +104,7 @@ impl Plan {
 pub struct Lab {
     dir: PathBuf,
     guests: Vec<Guest>,
-    /// The supervisor process, or nothing if the lab outlives this process.
+    /// The supervisor process of the lab, or nothing if the lab does not end with this process.
     supervisor: Option<Child>,
 }
 
@@ -125,7 +125,7 @@ impl Lab {
     /// Boots a lab that runs until [`Lab::end`], even if this process ends.
     ///
     /// # Errors
-    /// As for [`Lab::boot`].
+    /// A lab of this name is already running, the root filesystem cannot be made, or a host does not boot.
     pub fn boot_detached(plan: &Plan) -> Result<Self> {
         let alone = reaper::exclusively()?;
         let lab = Self::prepare(plan, &alone)?;
@@ -155,7 +155,8 @@ impl Lab {
     /// The lab is not removed in time.
     pub fn end(name: &str) -> Result<()> {
         let dir = place::of_lab(name);
-        // This fails if the lab has no supervisor, which would read the pipe. Then there is nothing to end.
+        // The order fails if no supervisor reads the pipe. Then the lab is not running, so the error is
+        // ignored.
         Control::new(&dir).order("end").ok();
         wait_until(&format!("the lab {name} is gone"), Duration::from_secs(30), || {
             reaper::reap(&reaper::exclusively()?)?;

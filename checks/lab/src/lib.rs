@@ -1,5 +1,5 @@
-//! The lab: real systemd hosts on this machine. Each host is a container that boots a Debian root filesystem,
-//! and each lab has its own network.
+//! The lab runs real systemd hosts on this machine. Each host is a container that boots a Debian root
+//! filesystem, and each lab has its own network.
 //!
 //! [`lab::Lab`] boots a lab, [`guest::Guest`] is one of its hosts, and [`operator::Operator`] types commands
 //! on the operator's machine.

@@ -1,16 +1,16 @@
 //! The instructions on a page of documentation: files to write and commands to type.
 //!
-//! A fenced `nix` block is the content of a file if the line above it starts with the file name in backticks.
-//! In a fenced `console` block, the lines that start with `$ ` are typed, in order, in the directory of the
-//! files. The other lines show the output. A line such as `(exit code 2)` states the exit code of the command
-//! above it. The lines of a fenced `sh` block are typed in a clone of this repository.
+//! A fenced `nix` block is the content of a file if the line above the block starts with the file name in
+//! backticks. In a fenced `console` block, the lines that start with `$ ` are typed, in order, in the
+//! directory of the files. The other lines show the output. A line such as `(exit code 2)` states the exit
+//! code of the command above it. The lines of a fenced `sh` block are typed in a clone of this repository.
 
 /// One instruction to the reader of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// Write a file.
     Write {
-        /// The path of the file, relative to the directory of all files.
+        /// The path of the file, relative to the directory of the page's files.
         path: String,
         /// The content of the file.
         text: String,

@@ -33,8 +33,8 @@ impl NixLinters {
             }
             println!("lint: building {program} (once, about half a minute)");
             Program::patient("cargo")
-                // A release build would take longer to compile than the debug build takes to check the
-                // hundred files.
+                // This is a debug build, because the tools check only about a hundred files. A release build
+                // would take longer to compile than the debug build takes for these checks.
                 .args(["install", "--debug", "--quiet", "--locked", "--root", &root.to_string_lossy()])
                 .args(["--version", version, name])
                 .env("CARGO_TARGET_DIR", root.join("target"))

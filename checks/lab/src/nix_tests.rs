@@ -1,5 +1,5 @@
 //! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the replacement for
-//! nixpkgs. They run twice: with the version of Nix that the hosts have, and with a newer version.
+//! nixpkgs. The tests run twice: with the version of Nix that the hosts have, and with a newer version.
 
 use std::fs;
 

@@ -13,15 +13,16 @@ use crate::command::{Finished, Program};
 use crate::guest::Guest;
 use crate::seed::Layer;
 
-/// The user and group id of the operator. They are fixed, so that files can be placed before the first boot.
+/// The user and group id of the operator. The ids are fixed, so that files of this user can be placed before
+/// the first boot.
 const UID: u32 = 1001;
 
 /// The time limit for one command, including the first evaluation of a fleet.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Places the files that an operator's machine has in addition to those of a host, and that are the same in
-/// all labs: the user `ada`, the programs under test, the fleet, and in `/srv` the flakes to which the inputs
-/// of the fleet refer.
+/// Places the files that an operator's machine has in addition to the files of a host, and that are the same
+/// in all labs. They are the entries of the user `ada`, the programs under test, the fleet, and the flakes in
+/// `/srv` to which the inputs of the fleet refer.
 ///
 /// # Errors
 /// A file cannot be written, or the replacement for nixpkgs cannot be made.
@@ -32,8 +33,8 @@ pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
         ("etc/shadow", 0o640, "ada:*:20000:0:99999:7:::\n".to_owned()),
     ];
     for (path, mode, line) in lines {
-        // On Debian only the members of this group may connect to the Nix daemon. `deploy` is a member
-        // already.
+        // On Debian only the members of the group `nix-users` may connect to the Nix daemon. `deploy` is a
+        // member already, and `ada` is added here.
         let text = layer.text_below(path)?.replace(":deploy\n", ":deploy,ada\n");
         layer.place(path, (text + &line).as_bytes(), mode, 0)?;
     }
@@ -48,8 +49,8 @@ pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
     Ok(())
 }
 
-/// Places the files that differ between labs: the operator's private SSH key, and the public keys of the
-/// hosts.
+/// Places the files of the operator's machine that differ between labs: the operator's private SSH key, and
+/// the public keys of the hosts.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -60,7 +61,8 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
 
 /// Places the programs in `/srv/prebuilt`, and a link to the command line in `PATH`. The demo's fleet takes
 /// NixFleet's own packages from `/srv/prebuilt`, and the replacement for nixpkgs copies them from there. The
-/// command line in it is a link, because Nix copies and hashes all inputs of a fleet for each evaluation.
+/// directory contains only a link to the command line, because Nix copies and hashes all inputs of a fleet
+/// for each evaluation.
 fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     let places = [(binaries.nixfleet(), "srv/programs"), (binaries.activate(), "srv/prebuilt/bin")];
     for (path, place) in places {
@@ -104,7 +106,7 @@ impl<'a> Operator<'a> {
         self.typed_with(line, "TERM=dumb")
     }
 
-    /// Like [`Self::typed`], for a program that runs on this process's terminal.
+    /// Returns a program as [`Self::typed`] does, but the program runs on the terminal of this process.
     ///
     /// # Errors
     /// The operator's machine is down.
@@ -128,7 +130,7 @@ impl<'a> Operator<'a> {
         Ok(program.called(line).limit(LIMIT))
     }
 
-    /// Runs a line as `ada`. The exit code is that of the last command.
+    /// Runs a line as `ada`. The result has the exit code of the last command in the line.
     ///
     /// # Errors
     /// The operator's machine is down, or the command exceeds its time limit.
@@ -139,7 +141,8 @@ impl<'a> Operator<'a> {
     /// Runs a line as `ada`, and returns its result together with the JSON document on its standard output.
     ///
     /// # Errors
-    /// As for [`Self::types`], or if standard output is not exactly one JSON document.
+    /// The operator's machine is down, the command exceeds its time limit, or standard output is not exactly
+    /// one JSON document.
     pub fn types_for_json(&self, line: &str) -> Result<(Finished, Value)> {
         let finished = self.types(line)?;
         let document =

@@ -18,10 +18,11 @@ const SOURCE: &str = "checks/fixtures/schema-1/source.tar.xz";
 /// The names of the programs of the first version.
 const PROGRAMS: [&str; 2] = ["nixfleet-activate", "nixfleet"];
 
-/// The cargo profile of the current unit tests, in addition to [`DEBUG`]. With both, dependencies that the
-/// two versions have in common are compiled only once. The profile does not change what the programs do.
+/// The settings, in addition to [`DEBUG`], with which cargo compiles the current unit tests. With the same
+/// settings, dependencies that both versions of NixFleet use are compiled only once. The settings do not
+/// change what the programs do.
 const AS_TODAY: [&str; 2] = ["--config", "profile.dev.package.sha2.opt-level=3"];
-/// The environment variable with the debug information of cargo's profile, and its value in this workspace.
+/// The environment variable that sets how much debug information cargo adds, and its value in this workspace.
 const DEBUG: (&str, &str) = ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
 
 /// The first version of NixFleet.

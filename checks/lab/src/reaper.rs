@@ -55,8 +55,8 @@ pub fn reap(_alone: &Lock) -> Result<Vec<Running>> {
 }
 
 /// Kills the remaining processes of the lab in `dir` and removes its control group and its files.
-/// `from_within` is set if the caller is the lab's own supervisor, which is inside the namespaces and the
-/// control group of the lab.
+/// `from_within` is true if the caller is the supervisor of the lab. The supervisor itself is inside the
+/// namespaces and the control group of the lab.
 ///
 /// # Errors
 /// A process cannot be killed, or a file cannot be removed.
@@ -80,7 +80,7 @@ fn unmount(dir: &Path, spec: &Spec) -> Result<()> {
     let merged = spec.guests.iter().map(|guest| GuestDir::new(dir, &guest.name).merged());
     for path in merged.chain([disks(dir)]) {
         match unmount(&path, UnmountFlags::DETACH) {
-            // The path is not a mount point, or its guest was never started.
+            // The path is not a mount point, or does not exist because its guest was never started.
             Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
             Err(error) => return Err(error).with_context(|| format!("Failed to unmount {}", path.display())),
         }

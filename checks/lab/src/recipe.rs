@@ -1,4 +1,5 @@
-//! The contents of the lab's root filesystems: packages, and what is added to them.
+//! The contents of the lab's root filesystems: Debian packages, and the files, links and commands that are
+//! added to the packages.
 
 use std::fmt::Write as _;
 
@@ -7,8 +8,8 @@ use sha2::{Digest, Sha256};
 /// The Debian release of the lab's hosts.
 pub const SUITE: &str = "trixie";
 
-/// The id of `deploy`, the user that NixFleet logs in as. It is fixed, so that files can be placed before the
-/// first boot.
+/// The id of `deploy`, the user that NixFleet logs in as. The id is fixed, so that files of this user can be
+/// placed before the first boot.
 pub const DEPLOY_UID: u32 = 1000;
 
 /// The contents of a root filesystem: packages, files and commands.
@@ -23,7 +24,7 @@ pub struct Recipe {
     pub files: Vec<(&'static str, u32, &'static str)>,
     /// The symbolic links: path without the leading slash, and target.
     pub links: Vec<(&'static str, &'static str)>,
-    /// The paths that are removed after the commands have run, without the leading slash.
+    /// The paths to remove after the commands have run, without the leading slash.
     pub removed: Vec<&'static str>,
     /// The commands that run inside the root filesystem, in order, after the files are placed.
     pub commands: Vec<&'static [&'static str]>,
@@ -51,8 +52,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // Tests use bash, fish and zsh as shells of the operator, who also reads manual pages. fish
-                // and tcsh, whose syntax is different, are login shells of a host's user too.
+                // In tests, the operator uses bash, fish and zsh, and reads manual pages. Tests make fish and
+                // tcsh login shells of a user on a host too, because their syntax is different.
                 "bash-completion",
                 "fish",
                 "man-db",
@@ -67,8 +68,8 @@ impl Recipe {
                 ("etc/systemd/journald.conf.d/lab.conf", 0o644, "[Journal]\nRateLimitBurst=0\n"),
             ],
             links: vec![
-                // These generators do nothing on the lab's hosts. systemd runs all generators at each boot
-                // and each reload.
+                // These links disable generators that have nothing to do on the lab's hosts. Otherwise
+                // systemd would run the generators at each boot and each reload.
                 ("etc/systemd/system-generators/systemd-debug-generator", "/dev/null"),
                 ("etc/systemd/system-generators/systemd-gpt-auto-generator", "/dev/null"),
                 ("etc/systemd/system-generators/systemd-hibernate-resume-generator", "/dev/null"),
@@ -87,7 +88,7 @@ impl Recipe {
                 ),
             ],
             removed: vec![
-                // Only waits for a shutdown, and starting it is a tenth of the work of a boot.
+                // This unit only waits for a shutdown, but to start it is a tenth of the work of a boot.
                 "etc/systemd/system/multi-user.target.wants/unattended-upgrades.service",
                 "etc/ssh/ssh_host_rsa_key",
                 "etc/ssh/ssh_host_rsa_key.pub",
@@ -98,7 +99,7 @@ impl Recipe {
             ],
             commands: vec![
                 &["useradd", "--create-home", "--uid", "1000", "--shell", "/bin/bash", "deploy"],
-                // On Debian only the members of this group may connect to the Nix daemon.
+                // On Debian only the members of the group `nix-users` may connect to the Nix daemon.
                 &["usermod", "--append", "--groups", "nix-users", "deploy"],
                 &["nix-store", "--init"],
                 &["ldconfig"],
@@ -119,7 +120,7 @@ impl Recipe {
         recipe
     }
 
-    /// Returns 12 hexadecimal digits that change with any part of the recipe.
+    /// Returns 12 hexadecimal digits that are different if any part of the recipe is different.
     #[must_use]
     pub fn digest(&self) -> String {
         digest(&format!("{SUITE} {self:?}"))
@@ -135,8 +136,8 @@ pub(crate) fn digest(text: &str) -> String {
     digits
 }
 
-/// The Nix configuration of hosts. Hosts cannot reach a binary cache, and a sandbox does not work inside the
-/// container of a host.
+/// The Nix configuration of hosts. It names no binary cache, because hosts cannot reach one. It disables the
+/// sandbox, because a sandbox does not work inside the container of a host.
 const NIX_CONF: &str = "\
 build-users-group = nixbld
 experimental-features = nix-command flakes

@@ -24,7 +24,7 @@ pub enum Root {
 }
 
 impl Root {
-    /// Returns the root filesystem, which is made if it does not exist yet.
+    /// Returns the root filesystem. It is made if it does not exist yet.
     ///
     /// # Errors
     /// The root filesystem cannot be made.
@@ -48,14 +48,14 @@ impl From<Upgrade> for Root {
     }
 }
 
-/// A complete root filesystem, which is used as the lower layer of hosts.
+/// A complete root filesystem. It is the lowest layer of the overlay filesystem of hosts.
 #[derive(Clone, Debug)]
 pub struct RootFs {
     path: PathBuf,
 }
 
 impl RootFs {
-    /// Returns the root filesystem of `recipe`, which is made if it does not exist yet.
+    /// Returns the root filesystem of `recipe`. The root filesystem is made if it does not exist yet.
     ///
     /// # Errors
     /// mmdebstrap or a command of the recipe fails, or a file cannot be written.
@@ -66,7 +66,7 @@ impl RootFs {
         })
     }
 
-    /// Returns the root filesystem of `upgrade`, which is made if it does not exist yet.
+    /// Returns the root filesystem of `upgrade`. The root filesystem is made if it does not exist yet.
     ///
     /// # Errors
     /// The root filesystem of hosts cannot be made, or apt fails.
@@ -147,7 +147,7 @@ fn finish(recipe: &Recipe, root: &Path) -> Result<()> {
 /// Returns a program that runs a command in a root filesystem that is not booted. The caller adds the
 /// command.
 pub(crate) fn inside(root: &Path) -> Program {
-    // Nix needs /proc. The mount disappears when the command ends.
+    // Nix needs /proc. The mount of /proc disappears when the command ends.
     let inside = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
     Program::new("unshare").args(["--mount", "sh", "-c", inside]).arg(root)
 }

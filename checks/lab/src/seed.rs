@@ -99,12 +99,12 @@ fn make_key(path: &Path, comment: &str) -> Result<()> {
 #[derive(Debug)]
 pub struct Layer {
     upper: PathBuf,
-    /// The layers below this layer, the topmost first.
+    /// The layers below this layer. The first is the topmost of them.
     below: Vec<PathBuf>,
 }
 
 impl Layer {
-    /// Creates the layer at `upper` on top of the layers `below`, the topmost first.
+    /// Creates the layer at `upper`, on top of the layers `below`, of which the first is the topmost.
     ///
     /// # Errors
     /// The directory cannot be created.
@@ -163,8 +163,9 @@ impl Layer {
         fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))
     }
 
-    /// Creates a directory in this layer. If the layers below have this directory, its mode and owner are
-    /// copied, because the overlay shows the mode and owner of the upper directory.
+    /// Creates a directory in this layer. If a layer below has the same directory, its mode and owner are
+    /// copied to the new directory, because the overlay shows the mode and owner of the directory in the
+    /// upper layer.
     fn directory(&self, path: &Path, owner: u32) -> Result<()> {
         let upper = self.upper.join(path);
         if upper.exists() {

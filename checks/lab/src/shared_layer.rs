@@ -20,8 +20,8 @@ use crate::recipe::digest;
 use crate::rootfs::remove_tree;
 use crate::seed::Layer;
 
-/// The time after which a layer that no running lab uses is removed. A run of all tests takes less time, so
-/// it makes each of its layers only once: one for each root filesystem.
+/// The time after which a layer that no running lab uses is removed. A run of all tests takes less time than
+/// this, so no layer is made twice in one run. A run makes one layer for each root filesystem.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Returns the layer above `root` that contains these programs. If the layer does not exist yet, it is made,
@@ -47,7 +47,8 @@ pub fn above(root: &Path, programs: &Binaries, running: &[Running], _alone: &Loc
     Ok(path)
 }
 
-/// Returns a name that is different if the root filesystem, a file of the checkout or a program is different.
+/// Returns the name of a layer. The name is different if the root filesystem, a file of the checkout or a
+/// program is different.
 fn identity(root: &Path, programs: &Binaries) -> Result<String> {
     let mut files = format!("{}\n", root.display());
     let sources = checkout::files()?.into_iter().map(|file| checkout::path(&file));
@@ -77,8 +78,8 @@ fn remove_unused(layers: &Path, running: &[Running]) -> Result<()> {
     Ok(())
 }
 
-/// Lets Nix write the `flake.lock` of the fleet. Nix then also copies the inputs of the fleet to the Nix
-/// store of the layer in `unfinished`, so that no lab has to copy and hash the inputs.
+/// Lets Nix write the `flake.lock` of the fleet. For this, Nix copies the inputs of the fleet to the Nix
+/// store of the layer in `unfinished`, so no lab has to copy and hash the inputs.
 fn lock_fleet(root: &Path, unfinished: &Path) -> Result<()> {
     let (work, merged) = (unfinished.join("work"), unfinished.join("merged"));
     for path in [&work, &merged] {

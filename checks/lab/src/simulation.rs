@@ -1,8 +1,8 @@
 //! A fleet of simulated hosts on one machine. Each host is a directory, and a command on the host is a
 //! process that has this directory as its root. Only one program is fake: `checks/simulation/ssh` comes
-//! before the real `ssh` in `PATH`. The scripts, the protocol with the host's Nix, its store and the
-//! activator are real. There is no sshd, no encryption, no sudo and no systemd. So hosts have no units, and
-//! changes are not confirmed over a second connection.
+//! before the real `ssh` in `PATH`. The scripts, the Nix store of each host, the protocol of Nix on the host,
+//! and the activator are real. There is no sshd, no encryption, no sudo and no systemd. So hosts have no
+//! units, and changes are not confirmed over a second connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Simulation {
 /// The start or the end of a command on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
-    /// Whether the command started. Otherwise it ended, or the host refused the connection.
+    /// True if the command started, and false if it ended or the host refused the connection.
     pub began: bool,
     /// The type of the command: `plan`, `send`, `apply`, `rollback`, `status` or `other`, or `refused` for a
     /// refused connection.
@@ -86,8 +86,8 @@ impl Simulation {
             format!("PATH={PLACE}:/usr/local/bin:/usr/bin:/bin:/usr/sbin"),
             "USER=ada".to_owned(),
             format!("NIXFLEET_STATE={STATE}"),
-            // Nix does not wait for the disk here. The wait would slow down the build of thousands of
-            // closures, and the speed of the disk is not measured.
+            // Nix does not wait for the disk here. To wait would slow down the build of thousands of
+            // closures, and the benchmark does not measure the disk.
             "NIX_CONFIG=fsync-metadata = false".to_owned(),
         ];
         let program = self.operator()?.program("env")?.args(environment).args(["bash", "-c"]);
@@ -144,8 +144,8 @@ impl Simulation {
         self.operator()?.ask(&format!("rm {}", inside(host, path))).map(drop)
     }
 
-    /// Returns the entries that were added to the hosts' log since the last call, in order. Hosts may append
-    /// to the log at any time, so it is never truncated.
+    /// Returns the entries that were added to the hosts' log since the last call, in order. The log is never
+    /// truncated, because hosts may append to it at any time.
     ///
     /// # Errors
     /// The machine is down, or its log cannot be parsed.

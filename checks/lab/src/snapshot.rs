@@ -1,4 +1,5 @@
-//! The state of a host. Tests compare two states of a host to verify that the host has not changed.
+//! Snapshots of the state of a host. Tests compare two snapshots of a host to verify that the host has not
+//! changed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,8 +8,8 @@ use anyhow::Result;
 
 use crate::guest::Guest;
 
-/// The paths that NixFleet could change on a host, the units and the accounts of the host, each with its
-/// properties.
+/// The paths on a host that NixFleet could change, and the units and the accounts of the host. Each entry is
+/// stored with its properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     entries: BTreeMap<String, String>,
@@ -16,9 +17,10 @@ pub struct Snapshot {
 
 /// A script that prints one line for each entry: a key, a tab, and the properties of the entry.
 ///
-/// The script omits entries that change by themselves: units that depend on logins, on runs and on the
-/// distribution's timers, the lock, and the empty directory for staged files. It also omits the records of
-/// the last run and of its health checks, which contain the user and the time.
+/// The script omits entries that change without a change of the host. These are units that depend on logins,
+/// on runs of the activator and on the distribution's timers, NixFleet's lock, and the empty directory for
+/// staged files. The script omits the records of the last run and of its health checks too, because they
+/// contain the user and the time.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue

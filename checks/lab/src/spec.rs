@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 /// starts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// The name of the lab, which is also the name of its directory.
+    /// The name of the lab and of the lab's directory.
     pub name: String,
-    /// Eight hexadecimal digits that are unique on the machine. The control group and the containers of the
-    /// lab are named after them.
+    /// Eight hexadecimal digits that are unique on the machine. They are part of the names of the lab's
+    /// control group and containers.
     pub id: String,
     /// The hosts, including the operator's machine.
     pub guests: Vec<GuestSpec>,
@@ -26,7 +26,8 @@ pub struct GuestSpec {
     pub name: String,
     /// The address in the lab's network, 10.0.1.0/24.
     pub addr: String,
-    /// The layers below the layer of the guest, the topmost first. The last one is a root filesystem.
+    /// The layers below the layer of the guest. The first is the topmost of them, and the last is a root
+    /// filesystem.
     pub below: Vec<PathBuf>,
 }
 
@@ -52,7 +53,8 @@ impl Spec {
     }
 }
 
-/// The files of one guest: in `guests/NAME` of the lab's directory, and its disk in `disks/NAME`.
+/// The paths of one guest in the lab's directory: `guests/NAME` has the guest's files, and `disks/NAME` has
+/// its disk.
 #[derive(Clone, Debug)]
 pub struct GuestDir {
     path: PathBuf,

@@ -52,11 +52,11 @@ impl FromStr for Part {
     }
 }
 
-/// Runs the parts and prints the tally at the end. A failed part does not stop the others. Work that keeps
-/// only one processor busy runs beside other work: root filesystems are made while cargo compiles the unit
-/// tests, and the unit tests run while cargo links the activator. Tests on real hosts often wait, so lint and
-/// the tests of the Nix code run at the same time. All programs that the hosts need are compiled before the
-/// tests on real hosts begin, because cargo runs only one build at a time.
+/// Runs the parts and prints the number of passed and failed checks at the end. A failed part does not stop
+/// the others. While cargo keeps only one processor busy, other work runs too: root filesystems are made
+/// while cargo compiles the unit tests, and the unit tests run while cargo links the activator. Tests on real
+/// hosts often wait, so lint and the tests of the Nix code run at the same time. All programs that the hosts
+/// need are compiled before the tests on real hosts begin, because cargo runs only one build at a time.
 ///
 /// # Errors
 /// A program cannot be started. A failed check is not an error.

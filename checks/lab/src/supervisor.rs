@@ -1,7 +1,7 @@
 //! The supervisor process of a lab. It owns the lab's network and mount namespaces. When the supervisor ends
-//! for any reason, the kernel removes the bridge, the network links and the mounts, and kills the hosts. The
-//! supervisor removes the control group and the files of the lab before it ends normally. If it ends in
-//! another way, [`crate::reaper`] removes them.
+//! for any reason, the kernel removes the bridge, the network links and the mounts, and kills the hosts.
+//! Before the supervisor ends normally, it removes the control group and the files of the lab. If it is
+//! killed, [`crate::reaper`] removes them later.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, stdin};
@@ -23,8 +23,8 @@ use crate::spec::{self, GuestDir, GuestSpec, Spec};
 /// The exit code of `systemd-nspawn --keep-unit` if the guest requested a reboot.
 const REBOOT: i32 = 133;
 
-/// The available memory in bytes from which on the disks of guests are in memory. The guests of all labs that
-/// run at the same time in `make test` write less than a quarter of it.
+/// If at least this much memory is available, in bytes, the disks of guests are in memory. The guests of all
+/// labs that run at the same time in `make test` write less than a quarter of this amount.
 const AMPLE_MEMORY: u64 = 8 << 30;
 
 /// An order to a supervisor. Orders are written to the `control` pipe of the lab, one per line.
@@ -34,8 +34,8 @@ enum Order {
     End,
 }
 
-/// Runs the lab in `dir` until an order ends it. If `bound` is set, the lab also ends when standard input is
-/// closed, which happens when the parent process ends.
+/// Runs the lab in `dir` until an order ends it. If `bound` is set, the lab ends too when standard input is
+/// closed. Standard input is closed when the parent process ends.
 ///
 /// # Errors
 /// The lab cannot be set up or removed.
@@ -82,9 +82,9 @@ fn prepare_namespaces() -> Result<()> {
     Ok(())
 }
 
-/// Mounts the directory of the guests' disks in memory, in which files are created and removed with less work
-/// for the kernel. The disks survive a power cut of a guest and end with the supervisor. On a machine with
-/// little memory, they are ordinary directories.
+/// Mounts a filesystem in memory at the directory of the guests' disks. In memory, the kernel has less work
+/// to create and remove files. The disks survive a power cut of a guest and end with the supervisor. On a
+/// machine with little memory, nothing is mounted, and the disks are ordinary directories.
 fn mount_disks(dir: &Path) -> Result<()> {
     let disks = spec::disks(dir);
     fs::create_dir_all(&disks).with_context(|| format!("Failed to create {}", disks.display()))?;
@@ -130,9 +130,9 @@ fn end_with_parent(orders: Sender<Order>) {
     });
 }
 
-/// Starts a thread that boots the guest, and boots it again whenever the guest requests a reboot or a `start`
-/// order arrives. The thread lives as long as the guest, because nspawn is killed when the thread that
-/// started it ends.
+/// Starts a thread that boots the guest. The thread boots the guest again whenever the guest requests a
+/// reboot or a `start` order arrives. The thread lives as long as the guest, because nspawn is killed when
+/// the thread that started it ends.
 fn keep_running(dir: &Path, spec: &Spec, guest: &GuestSpec, cgroup: &Cgroup) -> (String, Sender<()>) {
     let name = guest.name.clone();
     let (starter, start) = mpsc::channel();
@@ -208,8 +208,8 @@ impl Boot {
         let console = File::options().append(true).create(true).open(self.dir.console());
         let console = console.context("Failed to open the console's log")?;
         let error = console.try_clone().context("Failed to open the console's log")?;
-        // The shell enters the control group before it executes nspawn, which creates more groups below that
-        // group.
+        // The shell enters the control group before it executes nspawn, because nspawn creates more groups
+        // below its own group.
         let mut command = Command::new("sh");
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])

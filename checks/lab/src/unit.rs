@@ -17,8 +17,8 @@ pub struct Unit {
     pub file: String,
     /// The id of the main process, or 0 if there is none.
     pub main_pid: u32,
-    /// The time at which the unit last became active, in microseconds since the machine booted, or 0 if
-    /// never.
+    /// The time at which the unit last became active, in microseconds since the machine booted. It is 0 if
+    /// the unit was never active.
     pub active_enter: u64,
 }
 

@@ -1,5 +1,5 @@
-//! A root filesystem with some packages of a later Debian release. All other packages are the same as on
-//! hosts.
+//! A root filesystem with some packages of a later Debian release. All other packages are the same as in the
+//! root filesystem of hosts.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::rootfs::{inside, remove_tree};
 /// The Debian release from which the packages are installed.
 const SUITE: &str = "forky";
 
-/// The packages that are added to the root filesystem of hosts.
+/// The packages of a later release to install in a copy of the root filesystem of hosts.
 #[derive(Clone, Debug)]
 pub struct Upgrade {
     /// The first part of the name of the root filesystem's directory.
@@ -31,7 +31,7 @@ impl Upgrade {
         Self { name: "newer-nix", packages: vec!["nix-bin"] }
     }
 
-    /// Returns a digest that changes with any part of this upgrade or of the recipe `below`.
+    /// Returns a digest that is different if any part of this upgrade or of the recipe `below` is different.
     #[must_use]
     pub fn digest(&self, below: &Recipe) -> String {
         digest(&format!("{} {SUITE} {self:?}", below.digest()))
@@ -59,8 +59,8 @@ impl Upgrade {
         remove_tree(&root.join("var/lib/apt/lists"))
     }
 
-    /// Runs apt-get with the later release as the only package source. The index of that release may have
-    /// expired.
+    /// Runs apt-get with the later release as the only package source. apt accepts the package index of this
+    /// release even if the index has expired.
     fn apt(&self, root: &Path, arguments: &[&str]) -> Result<()> {
         inside(root)
             .args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"])

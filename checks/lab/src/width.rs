@@ -49,8 +49,8 @@ pub fn too_wide() -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Returns the numbers of the Rust lines that are too wide. Lines with a long string, or with a part of a
-/// string of several lines, are not checked.
+/// Returns the numbers of the Rust lines that are too wide. A line is not checked if it has a long string, or
+/// a part of a string that has several lines.
 fn rust(text: &str, limit: usize) -> Vec<usize> {
     let strings = strings(text);
     let is_long = |string: &Range<usize>| {

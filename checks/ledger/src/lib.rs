@@ -1,5 +1,5 @@
-//! Maintains the table in docs/internals/reliability.md. Each row belongs to a test of one promise. The test
-//! compares the row with what it really measured.
+//! Maintains the table in docs/internals/reliability.md. Each row belongs to a test of one promise of
+//! NixFleet. The test compares the row with the values that the test has measured.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -14,9 +14,9 @@ pub const HEAD: &str = "| --- | --- | --- | --- |";
 /// The maximum number of failures that an error lists. Further failures are only counted.
 const TOLD: usize = 20;
 
-/// Records how often a test tried to break a promise, and which tries succeeded (`failures`). The row of the
-/// test must contain the same values. If the environment variable `UPDATE_EXPECT` is set, the row is updated
-/// instead.
+/// Records a test of a promise: how often the test tried to break the promise (`tried`), and in which cases
+/// the promise was broken (`failures`). Verifies that the row of the test has the same values. If the
+/// environment variable `UPDATE_EXPECT` is set, the row is updated instead.
 ///
 /// # Errors
 /// Fails if there are failures, if the row has other values, or if the page cannot be read or written.

@@ -7,7 +7,7 @@
   roles.base = { };
   roles.web = { };
 
-  # A mistake that several hosts share is reported once.
+  # Several hosts have the same mistake, which is reported once.
   hosts =
     lib.genAttrs [ "web-1" "web-2" "web-3" ] (name: {
       addr = name;

@@ -1,4 +1,4 @@
-# Names that a called program would read as options, and a name with a letter of another script.
+# Names that a program would read as options, and a name with a letter of another alphabet.
 {
   hosts."-web".addr = "web-1";
   hosts."wеb".addr = "web-2";

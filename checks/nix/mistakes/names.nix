@@ -1,4 +1,4 @@
-# Names that other tools use, names one level too high, and mistakes that are only consequences of others.
+# Names that other tools use, options one level too high, and mistakes that follow from other mistakes.
 {
   host.web-0.addr = "web-0";
   role.web = { };

@@ -9,7 +9,7 @@ in
       nixfleet.systemd.units = {
         "app.service".sections.Service.ExecStart = "${script} --verbose";
         "ssh.service".dropIns."10-limits.conf".text = "[Service]\nExecStartPre=${script}\n";
-        # This names the store directory itself, which is no mistake.
+        # The value is the store directory itself, which is no mistake.
         "other.service".sections.Unit.RequiresMountsFor = "/nix/store";
       };
       nixfleet.files."/etc/app.conf" = {

@@ -6,7 +6,7 @@ use std::path::Path;
 /// The folder that contains the folders with seeds, and the dictionary.
 pub const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
 
-/// The seeds and words from which the mutator makes inputs.
+/// The seeds that the mutator changes to make inputs, and the words that it inserts.
 pub struct Corpus {
     pub seeds: Vec<Vec<u8>>,
     pub words: Vec<Vec<u8>>,

@@ -21,7 +21,7 @@ use corpus::{Corpus, FUZZ, names};
 use mutator::Mutator;
 use nixfleet_fuzz_targets::{TARGETS, Target};
 
-/// The start value of the random numbers for the mutations. Another start value gives other inputs.
+/// The start value of the random numbers for the mutations. A different start value gives different inputs.
 const START: u64 = 1;
 
 /// If no further target ends within this time, the targets that still run count as hanging.
@@ -66,9 +66,9 @@ fn every_target_has_seeds_and_a_program_for_libfuzzer() {
     assert_eq!(names(&Path::new(FUZZ).join("targets")), targets.map(|name| name + ".rs"));
 }
 
-/// Returns how many mutated seeds are tried with a target. In a build without optimization, all targets
-/// together take about 15 seconds of processor time. `shown` takes half of that, because it formats each
-/// input about 50 times.
+/// Returns how many mutated seeds are tried with a target. With these numbers, all targets together take
+/// about 15 seconds of processor time in a build without optimization. The target `shown` takes half of this
+/// time, because it formats each input about 50 times.
 fn mutated(target: &str) -> usize {
     match target {
         "shown" => 200,
@@ -77,7 +77,8 @@ fn mutated(target: &str) -> usize {
     }
 }
 
-/// Tries the inputs of a target one by one until an input fails. Returns the number of inputs.
+/// Tries the inputs of a target one by one until an input fails. If no input fails, returns the number of
+/// inputs.
 fn try_all(target: Target, mut tried: TriedInput) -> Result<usize, ()> {
     let corpus = Corpus::of(target.name);
     let mut mutator = Mutator::new(&corpus, START);

@@ -39,13 +39,14 @@ enum Mutation {
     Flip,
     /// Deletes a part.
     Delete,
-    /// Inserts a copy of a part after it.
+    /// Inserts a copy of a part after the part.
     Duplicate,
-    /// Replaces a part with a part of another seed.
+    /// Replaces a part with a part of a random seed.
     Splice,
     /// Inserts a word of the dictionary, or replaces a part with such a word.
     Word,
-    /// Replaces a part with one of `NUMBERS`. If the input contains numbers, the part is one of them.
+    /// Replaces a part with one of `NUMBERS`. If the input contains numbers, the replaced part is a number of
+    /// the input.
     Number,
 }
 
@@ -119,8 +120,8 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Returns the range of a random part. Three times out of four this is a JSON value or member, and
-    /// otherwise up to 16 bytes anywhere.
+    /// Returns the range of a random part. Three times out of four, the part is a JSON value or the member of
+    /// a JSON object. Otherwise it is up to 16 bytes at a random position.
     fn part(&mut self, bytes: &[u8]) -> Range<usize> {
         let spans = spans(bytes);
         if spans.is_empty() || self.random.below(4) == 0 {

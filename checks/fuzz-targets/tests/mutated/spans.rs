@@ -56,7 +56,8 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
-/// Returns the span together with the comma after it or, if there is none, the comma before it.
+/// Returns the span together with the comma after the span. If no comma follows, includes the comma before
+/// the span instead.
 pub fn with_comma(bytes: &[u8], span: Range<usize>) -> Range<usize> {
     if bytes.get(span.end) == Some(&b',') {
         span.start..span.end + 1

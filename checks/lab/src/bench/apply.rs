@@ -9,12 +9,12 @@ use crate::guest::Guest;
 use crate::lab::Lab;
 use crate::operator::Operator;
 
-/// The number of runs of each measurement that takes seconds.
+/// The number of runs of each fast measurement, which takes seconds.
 const RUNS: usize = 5;
 /// The number of runs of each Ansible measurement, which takes minutes.
 const ANSIBLE_RUNS: usize = 3;
 
-/// The host on which the small change is made.
+/// The host of the small-change benchmark, which changes one file of one host.
 const ONE: &str = "host-01";
 
 /// SSH options that open a new connection for each command.
@@ -73,7 +73,8 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
 }
 
 /// Measures the change of one file and the restart of its unit on one host. A health check verifies that the
-/// web server returns the file, and the change is confirmed over a new connection.
+/// web server returns the file. The change includes the confirmation, for which the operator connects to the
+/// host again.
 fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Result<()> {
     let ssh = format!("ssh {FRESH} -o BatchMode=yes deploy@{ONE} true");
     let ssh = results.add(bench.figure("bare ssh true, one fresh connection", RUNS, &ssh)?);
@@ -109,8 +110,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Creates a description of the fleet for NixFleet and another for Ansible, and applies both, so that
-    /// neither tool has anything left to change.
+    /// Creates a description of the fleet for NixFleet and another description for Ansible. Then it applies
+    /// both descriptions, so that neither tool has anything left to change.
     fn prepare(&self) -> Result<()> {
         let inventory: Vec<_> = (1..=HOSTS).map(|number| format!("host-{number:02}")).collect();
         let script = format!(

@@ -1,4 +1,5 @@
-//! Measures the evaluation of many hosts, compared with a hand-written expression for the same derivations.
+//! Measures the evaluation of many hosts. The figures are compared with a hand-written Nix expression that
+//! makes the same derivations.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -8,8 +9,8 @@ use super::{Figure, Results};
 use crate::lab::Lab;
 use crate::operator::Operator;
 
-/// The number of runs of each measurement. A run before them, which writes the derivations to the store, is
-/// not counted.
+/// The number of runs of each measurement. One more run before them writes the derivations to the store, and
+/// is not counted.
 const RUNS: usize = 3;
 
 /// Measures the evaluation of 1,000 and of 5,000 hosts with 20 files each.

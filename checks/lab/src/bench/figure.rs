@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct Figure {
     /// The name of the operation.
     pub name: String,
-    /// The duration of each run in seconds, in order.
+    /// The duration of each run in seconds, in the order of the runs.
     pub seconds: Vec<f64>,
     /// The median of the durations.
     pub median: f64,

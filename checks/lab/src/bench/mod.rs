@@ -43,7 +43,8 @@ pub enum Part {
 pub fn run(parts: &[Part]) -> Result<()> {
     let wants = |part| parts.contains(&part);
     let mut results = Results::of_this_machine()?;
-    // The engine is measured before the hosts are booted, because they use the same processors.
+    // The engine is measured before the hosts are booted, because running hosts would take processor time
+    // from it.
     if wants(Part::Engine) {
         engine::measure(&mut results)?;
     }

@@ -34,14 +34,14 @@ struct Machine {
     kernel: String,
 }
 
-/// The quotient of two figures, and its budget.
+/// The quotient of two figures, and the budget of the quotient.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ratio {
     /// The description of the two compared figures.
     pub name: String,
     /// The quotient.
     pub value: f64,
-    /// The limit for the quotient, or nothing if the ratio is only informational.
+    /// The limit for the quotient, or nothing if the ratio has no limit.
     pub budget: Option<Budget>,
     /// Whether the budget is met, or nothing if there is no budget.
     pub met: Option<bool>,

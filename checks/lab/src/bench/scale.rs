@@ -15,14 +15,14 @@ use crate::simulation::Simulation;
 
 /// The numbers of hosts for which the benchmark runs.
 const SIZES: [usize; 2] = [1000, 5000];
-/// The number of hosts to which the memory budget applies, and that budget in MiB.
+/// The number of hosts for which memory has a budget, and the budget in MiB.
 const BUDGETED: (usize, f64) = (1000, 50.0);
 /// The limit for the number of threads, and for the number of open files. Neither number grows with the
 /// number of hosts, because at any time at most 16 hosts are changed and closures are copied to at most 16
 /// other hosts.
 const STORM: f64 = 256.0;
 
-/// Measures a plan, an apply in waves to hosts that have nothing yet, and an apply without changes.
+/// Measures a plan, a first apply in waves to new hosts, and an apply without changes.
 ///
 /// # Errors
 /// A measured command fails.
@@ -41,8 +41,8 @@ fn of_size(simulation: &Simulation, hosts: usize, results: &mut Results) -> Resu
     let (_, change) = once(simulation, "nixfleet apply --yes --plan /srv/plan.json > /srv/shown")?;
     let execs = simulation.log()?.iter().filter(|noted| noted.began).count();
     let (_, noop) = once(simulation, "nixfleet apply --yes > /srv/shown")?;
-    // `ssh` starts once for the connection to a host, and once for each command on the host: two plans,
-    // usually a copy of the closure in advance, and the change.
+    // The apply starts `ssh` once for the connection to each host, and once for each command on the host. The
+    // commands are two plans, usually a copy of the closure in advance, and the change.
     let (_, floor) = spawns(simulation, hosts + execs)?;
     simulation.operator()?.ask("rm -f /srv/plan.json /srv/shown")?;
 
@@ -75,7 +75,7 @@ fn once(simulation: &Simulation, command: &str) -> Result<(Finished, Taken)> {
     Ok(taken)
 }
 
-/// Starts `ssh` `count` times, each time to run `true` on a random host.
+/// Starts `ssh` as many times as `count` says. Each `ssh` runs `true` on a random host.
 fn spawns(simulation: &Simulation, count: usize) -> Result<(Finished, Taken)> {
     let loop_ = "xargs -P 16 -I HOST ssh -T -- root@HOST true";
     let hosts = format!("ls \"$SIMULATION/hosts\" | shuf --repeat --head-count {count} > /srv/loop");

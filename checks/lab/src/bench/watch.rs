@@ -14,7 +14,8 @@ use crate::guest::Guest;
 const PID: &str = "/run/watched";
 /// The interval between two measurements.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The number of clock ticks per second in `/proc`, which is the same on every machine that the lab runs on.
+/// The number of clock ticks per second in which `/proc` counts processor time. It is the same on every
+/// machine that the lab runs on.
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// The resources that a process has used.
@@ -32,7 +33,8 @@ pub struct Taken {
     pub files: usize,
 }
 
-/// Returns the first words of a script to watch. Exactly one command has to follow them.
+/// Returns the beginning of a script to watch. Exactly one command has to follow this text, because `exec`
+/// replaces the shell with the command.
 pub fn begin() -> String {
     format!("echo $$ > {PID}; exec ")
 }

@@ -1,7 +1,7 @@
 { inputs }:
 {
   inherit inputs;
-  # Although this is not the flake of nixpkgs, the other mistakes are reported too.
+  # This package set is given by mistake instead of the nixpkgs flake. Mistakes elsewhere are still reported.
   nixpkgs = inputs.nixpkgs.legacyPackages.x86_64-linux // {
     inherit (inputs.nixpkgs) lib;
     callPackage = null;

@@ -91,7 +91,7 @@ impl SavedPlan {
             None => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")
-                .help("fix the host first, or use --on to select only the other hosts")),
+                .help("solve the problem of this host first, or use --on to select only the other hosts")),
         });
         Ok(Self { schema: SCHEMA, origin, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }

@@ -165,7 +165,7 @@ fn record_history(events: &Bus) {
 /// Returns the error for a command that the user ended at once, without waiting for hosts. The error
 /// describes how far the changes on the hosts had come.
 fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
-    let problem = Problem::new(Code::Usage, "interrupted");
+    let problem = Problem::new(Code::Usage, "nixfleet was interrupted");
     match interrupt.hosts() {
         ChangeProgress::Untouched => problem.because("no host was changed"),
         ChangeProgress::Changing if name == "run" => problem

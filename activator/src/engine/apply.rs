@@ -210,7 +210,9 @@ fn first_of(problems: &[Problem]) -> Option<Problem> {
     let help = first.help.as_deref().unwrap_or_default();
     Some(
         first.clone().help(
-            format!("{help}\n({} more problems: run `nixfleet plan`)", more.len()).trim_start().to_owned(),
+            format!("{help}\n(more problems: {}; to show all problems, run `nixfleet plan`)", more.len())
+                .trim_start()
+                .to_owned(),
         ),
     )
 }

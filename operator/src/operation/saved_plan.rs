@@ -140,7 +140,10 @@ impl SavedPlan {
         let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
         if saved.schema != SCHEMA {
-            return Err(failed(format!("its schema is {}, but this nixfleet reads {SCHEMA}", saved.schema)));
+            return Err(failed(format!(
+                "the saved plan has schema {}, but this nixfleet can read only schema {SCHEMA}",
+                saved.schema
+            )));
         }
         if let Some(host) = saved.hosts.iter().find(|host| !stored::is_path(&host.closure)) {
             return Err(failed(format!("the closure of {} is not a store path", host.host.name)));

@@ -325,10 +325,13 @@ struct StateHead {
 }
 
 fn unreadable(at: &str, why: &str) -> Problem {
-    Problem::new(Code::State, "the state of the host cannot be read").at(at).because(format!("{why}; nothing was changed")).help(
-        "restore the file from a backup; without a backup, move the file away and apply once with onConflict \
-         = \"adopt\" for each managed path",
-    )
+    Problem::new(Code::State, "the state of the host cannot be read")
+        .at(at)
+        .because(format!("{why}; nothing was changed"))
+        .help(
+            "restore the file from a backup; without a backup, move the file away and apply once with \
+             onConflict = \"adopt\" for each managed path",
+        )
 }
 
 #[cfg(test)]

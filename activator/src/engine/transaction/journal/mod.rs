@@ -108,7 +108,7 @@ impl Journal {
         }
         let journal = journal.map_err(refused)?;
         if schema < Self::OLDEST {
-            return Err(unreadable(&format!("its schema is {schema}")));
+            return Err(unreadable(&format!("the journal has schema {schema}")));
         }
         let strange = journal
             .entries

@@ -98,7 +98,7 @@ impl Answer {
             ))
             .help(
                 "use the version of nixfleet that last applied to this host, or apply to the host \
-                         with the version that you use now",
+                 with the version that you use now",
             )),
             (Ok(_), Some(why)) => Err(unreadable(&why.to_string())),
             (Ok(_), None) => Err(unreadable("")),

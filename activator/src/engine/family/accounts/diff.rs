@@ -293,7 +293,7 @@ impl Differ<'_> {
             .because(format!("on the host, `{name}` has id {id}"))
             .help(format!(
                 "remove the id from the declaration, or set it to {id}: NixFleet never changes the id of \
-                     an existing account"
+                 an existing account"
             )),
         );
     }

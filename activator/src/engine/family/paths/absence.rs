@@ -151,12 +151,12 @@ impl Differ<'_> {
             .at(path)
             .because(format!(
                 "an earlier apply moved {moved} into a backup; a path declared in {moved} now would \
-                     split the content of the directory between the host and the backup"
+                 split the content of the directory between the host and the backup"
             ))
             .help(format!(
                 "to restore the directory, apply once without nixfleet.absent.{:?} and without any \
-                     declaration in the directory, or roll back to a generation without these declarations; \
-                     then add the declarations and apply again",
+                 declaration in the directory, or roll back to a generation without these declarations; \
+                 then add the declarations and apply again",
                 &*moved
             )),
         )

@@ -269,7 +269,10 @@ fn change(
     let units = attend::has_units(&host);
     if !units && args.confirm_timeout.is_some() {
         return Err(Problem::new(Code::Usage, "this change could not be confirmed")
-            .because("systemd does not run on this host, so the change would not outlive its connection")
+            .because(
+                "systemd does not run on this host, so the change would end when the connection to the host \
+                 breaks",
+            )
             .help("run the command without --confirm-timeout"));
     }
     let run = args.run.clone().unwrap_or_else(random::run_id);

@@ -168,7 +168,7 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
         }
         BackupsCommand::Drop { common, request, by } => {
             let unreadable = |error: serde_json::Error| {
-                Problem::new(Code::Usage, "the request cannot be read").because(error)
+                Problem::new(Code::Usage, "the list of backups to drop cannot be read").because(error)
             };
             let request: DropRequest = serde_json::from_slice(&read(&request)?).map_err(unreadable)?;
             let holder = lock::this_process(&by, "backups drop");

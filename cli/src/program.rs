@@ -167,18 +167,18 @@ fn record_history(events: &Bus) {
 /// Returns the error for a command that the user ended at once, without waiting for hosts. The error says
 /// whether no host was changed, some hosts are still being changed, or all hosts that had started are done.
 fn interrupted(name: &str, interrupt: &Interrupt) -> Stop {
-    let problem = Problem::new(Code::Usage, "interrupted");
+    let problem = Problem::new(Code::Usage, "nixfleet was interrupted");
     match interrupt.hosts() {
         ChangeProgress::Untouched => problem.because("no host was changed"),
         ChangeProgress::Changing if name == "run" => problem
-            .because("the command continues on the hosts where it had started")
-            .help("find the command on the hosts: nixfleet run -- pgrep -af WORD"),
+            .because("the remote command continues on the hosts where it had started")
+            .help("find the remote command on the hosts: nixfleet run -- pgrep -af WORD"),
         ChangeProgress::Changing => problem
             .because("hosts that had started to change continue by themselves; no other host was changed")
             .help("check the state of the hosts: nixfleet status"),
         ChangeProgress::Done => problem
             .because("every host that had started has ended; only the rest of the output is missing")
-            .help("show how they ended: nixfleet history show last"),
+            .help("show how these hosts ended: nixfleet history show last"),
     }
     .into()
 }

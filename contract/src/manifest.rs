@@ -70,7 +70,9 @@ impl Manifest {
                 Code::InvalidManifest,
                 "the manifest has a schema that this activator cannot read",
             )
-            .because(format!("its schema is {schema}, but this activator reads {SCHEMA}"))
+            .because(format!(
+                "the manifest has schema {schema}, but this activator can read only schema {SCHEMA}"
+            ))
             .help("use the activator from the same closure as the manifest"));
         }
         manifest.map_err(invalid)

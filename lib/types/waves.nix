@@ -29,7 +29,7 @@ let
       what = "a wave of ${lib.showOption loc} would have no hosts: it is ${
         lib.concatMapStringsSep ", " toString def.value
       }";
-      why = "each number is the total of hosts after that wave, so it must be larger than the number before it; [ 1 2 3 ] means three waves of one host each, then all other hosts";
+      why = "each number is the total number of hosts after that wave, so each number must be larger than the number before it; [ 1 2 3 ] means three waves of one host each, then all other hosts";
     };
 in
 {

@@ -40,7 +40,7 @@ impl Flake {
         if named.starts_with('-') {
             return Err(Problem::new(Code::Usage, "the flake reference starts with a hyphen")
                 .at(shown::reference(named))
-                .because("Nix would treat it as an option")
+                .because("Nix would treat the reference as an option")
                 .help(format!("write a path with `./`: --flake ./{}", shown::reference(named))));
         }
         let reference = Reference::parse(named.trim_end_matches('#'));

@@ -91,7 +91,7 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
     }
     let manifest = out.join("manifest.json");
     let mut json = serde_json::to_vec(&closure.manifest).map_err(|error| {
-        Problem::new(Code::InvalidManifest, "the manifest cannot be written as JSON").because(error)
+        Problem::new(Code::InvalidManifest, "the manifest cannot be encoded as JSON").because(error)
     })?;
     json.push(b'\n');
     fs::write(&manifest, json).map_err(|error| cannot("write", &manifest, &error))?;

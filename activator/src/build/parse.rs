@@ -39,8 +39,8 @@ pub fn wrong_schema(document: &str, found: &Value) -> Problem {
         format!("the {document} has a schema that this activator cannot read"),
     )
     .at("schema")
-    .because(format!("its schema is {found}, but this activator reads {SCHEMA}"))
-    .help("use NixFleet modules and an activator of the same release")
+    .because(format!("the {document} has schema {found}, but this activator can read only schema {SCHEMA}"))
+    .help("take the NixFleet modules and the activator from the same release")
 }
 
 fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems: &mut Vec<Problem>) {
@@ -56,5 +56,7 @@ fn elements<T: DeserializeOwned>(value: &Value, list: &str, key: &str, problems:
 }
 
 fn misshapen(at: &str, error: serde_json::Error) -> Problem {
-    Problem::new(Code::InvalidManifest, "the structure of the intent is not valid").at(at).because(error)
+    Problem::new(Code::InvalidManifest, "the intent (the host's configuration) has an invalid structure")
+        .at(at)
+        .because(error)
 }

@@ -159,7 +159,7 @@ fn run(
     planned.plan.overrule(request.force);
     if request.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
         return Err(Problem::new(Code::PlanOutdated, "the host changed between plan and apply")
-            .because("a plan that was made now differs from the plan that should be applied")
+            .because("the current plan of the host differs from the plan that was to be applied")
             .help("inspect the new plan (`nixfleet plan`), then apply it"));
     }
     if let Some(problem) = first_of(&planned.plan.problems) {
@@ -211,7 +211,9 @@ fn first_of(problems: &[Problem]) -> Option<Problem> {
     let help = first.help.as_deref().unwrap_or_default();
     Some(
         first.clone().help(
-            format!("{help}\n({} more problems: run `nixfleet plan`)", more.len()).trim_start().to_owned(),
+            format!("{help}\n(more problems: {}; to show all problems, run `nixfleet plan`)", more.len())
+                .trim_start()
+                .to_owned(),
         ),
     )
 }

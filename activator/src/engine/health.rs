@@ -200,7 +200,7 @@ pub fn objections(host: &Host, target: &Target) -> Vec<Problem> {
     let objection = |check: &Check| {
         Problem::new(Code::HealthCheck, format!("health check {} cannot be tried on this host", check.name))
             .at(format!("nixfleet.healthChecks.{}", check.name))
-            .because("it requests an https address, which requires `curl`, but the host has no `curl`")
+            .because("the check requests an https address, which requires `curl`, but the host has no `curl`")
             .help(
                 "add pkgs.curl to nixfleet.packages, install curl on the host, or set `from = \
                  \"operator\"` in the check",

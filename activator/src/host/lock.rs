@@ -128,7 +128,7 @@ fn held(holder: &str) -> Problem {
         .at(format!("{HOME}/lock"))
         .because(holder)
         .help(
-            "wait until that run has ended, then run the command again; the lock is released when its \
-             process ends",
+            "wait until that run has ended, then run the command again; the lock is released when the \
+             process of that run ends",
         )
 }

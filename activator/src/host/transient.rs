@@ -101,7 +101,7 @@ fn escaped(word: &std::ffi::OsStr) -> OsString {
 }
 
 fn not_started(unit: &str) -> Problem {
-    Problem::new(Code::Unit, "the run could not be started in its own systemd unit")
+    Problem::new(Code::Unit, "the run could not be started as a systemd unit, and nothing was changed")
         .at(unit)
-        .help("inspect `journalctl -n 20` on the host, then apply again; nothing was changed")
+        .help("inspect `journalctl -n 20` on the host, then apply again")
 }

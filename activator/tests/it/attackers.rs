@@ -68,7 +68,10 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
     for (name, path) in [("1a", "/home/ada/su"), ("1b", "/home/ada/bin/su")] {
         let report = room.applied(&room.closure(name, &json!({ "files": [set_id(path)] })), "blocked");
         assert_eq!(report["problem"]["code"], "NF-410", "{report}");
-        assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
+        assert!(
+            report["problem"]["why"].as_str().unwrap().contains("`ada` could rename the file"),
+            "{report}"
+        );
     }
     // The set-id file must not replace a file of ada in /tmp either, since she could rename the file and
     // create another one in its place.
@@ -79,7 +82,7 @@ fn nothing_gets_a_set_id_bit_where_somebody_else_may_rename_it() {
     let refused = json!({ "files": [with(set_id("/tmp/su"), "onConflict", "backup")] });
     let report = room.applied(&room.closure("1c", &refused), "blocked");
     assert_eq!(report["problem"]["code"], "NF-410", "{report}");
-    assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename it"), "{report}");
+    assert!(report["problem"]["why"].as_str().unwrap().contains("`ada` could rename the file"), "{report}");
     // The set-id file is also refused if the same change creates its directory and gives the directory to
     // ada.
     let owned =

@@ -220,10 +220,10 @@ fn every_element_of_the_wrong_shape_is_named() {
     extra["modus"] = json!("0644");
     intent["files"] = json!([extra, { "path": "/etc/b" }]);
     expect![[r#"
-        error: [NF-203] the structure of the intent is not valid
+        error: [NF-203] the intent (the host's configuration) has an invalid structure
           where: intent.files[0], path "/etc/a"
           why: unknown field `modus`, expected one of `path`, `text`, `source`, `mode`, `owner`, `group`, `restartUnits`, `reloadUnits`, `onChange`, `validate`, `onConflict`
-        error: [NF-203] the structure of the intent is not valid
+        error: [NF-203] the intent (the host's configuration) has an invalid structure
           where: intent.files[1], path "/etc/b"
           why: missing field `mode`
     "#]].assert_eq(&refusal(&intent));
@@ -233,8 +233,8 @@ fn every_element_of_the_wrong_shape_is_named() {
     expect![[r#"
         error: [NF-203] the intent has a schema that this activator cannot read
           where: schema
-          why: its schema is 2, but this activator reads 1
-          help: use NixFleet modules and an activator of the same release
+          why: the intent has schema 2, but this activator can read only schema 1
+          help: take the NixFleet modules and the activator from the same release
     "#]]
     .assert_eq(&refusal(&intent));
 }

@@ -261,8 +261,8 @@ fn a_conflict_is_refused_with_the_line_to_add() {
           help: add the line: nixfleet.files."/etc/motd".onConflict = "backup";  # or "adopt"
         [NF-410] other users can write to a parent directory of a managed path
           where: /etc/open
-          why: its mode is 0777, its owner is `root` and its group `root`
-          help: manage another path, or remove the write access of other users: only the owner of the directory may write to it, and a system group if root owns the directory; or skip this path and apply everything else with --force /etc/open
+          why: the directory has mode 0777, owner `root` and group `root`
+          help: manage another path, or remove the write access of other users: only the owner may have write access to the directory, or, if root owns the directory, also a system group; or skip this path and apply everything else with --force /etc/open
         [NF-402] /etc/systemd/system/web.service.d/a.conf already exists, is not managed by NixFleet, and differs from its declaration
           where: /etc/systemd/system/web.service.d/a.conf
           help: add the line: nixfleet.systemd.units."web.service".onConflict = "backup";  # or "adopt"

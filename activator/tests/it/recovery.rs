@@ -150,7 +150,10 @@ fn a_failure_takes_everything_back() {
         with(file("/etc/refused", Some("x")), "validate", json!(["sh", "-c", "echo no >&2; false", "%s"]));
     lists["files"].as_array_mut().unwrap().push(refused);
     let report = room.applied(&room.closure("refused", &lists), "blocked");
-    assert_eq!((&report["problem"]["code"], &report["problem"]["why"]), (&json!("NF-408"), &json!("no")));
+    assert_eq!(
+        (&report["problem"]["code"], &report["problem"]["why"]),
+        (&json!("NF-408"), &json!("no\nnothing was changed"))
+    );
     assert_eq!(room.tree("/"), before);
     assert_clean(&room);
 

@@ -117,7 +117,7 @@ fn a_user_holds_up_her_own_file_and_no_other() {
         (
             "open",
             &|| stage.web().ask("chmod o+w /home/mallory").map(drop).unwrap(),
-            &["NF-410", "/home/mallory", "its owner is `mallory`", "--force /home/mallory"],
+            &["NF-410", "/home/mallory", "owner `mallory`", "--force /home/mallory"],
         ),
     ];
     for (number, (name, attack, sayings)) in cases.iter().enumerate() {
@@ -195,7 +195,7 @@ fn what_others_could_exchange_is_neither_used_nor_made() {
     for path in ["/tmp/su", "/tmp/hers/su", "/home/mallory/su"] {
         stage
             .declares(&json!({ "files": { path: { "text": "x", "mode": "4755", "onConflict": "backup" } } }));
-        let sayings = [path, "`mallory` could rename it"];
+        let sayings = [path, "`mallory` could rename the file"];
         assert_says(&stage.types("nixfleet plan --host web-1"), 2, &[&["NF-410"], &sayings[..]].concat());
         stage.fails("blocked", "NF-410", &sayings);
     }

@@ -133,7 +133,7 @@ fn a_paused_rollout_goes_on_where_it_stopped(fleet: &Fleet16, rollout: &str) {
     assert_eq!(fleet.versions(), [("3".to_owned(), 16)]);
     assert_eq!(fleet.host("web-01").unit("app.service").unwrap(), canary, "the canary was done");
     let again = fleet.types(&format!("apply --yes --resume {rollout}"));
-    assert_says(&again, 1, &["NF-104", "the rollout has nothing left to do", "it is complete"]);
+    assert_says(&again, 1, &["NF-104", "the rollout has nothing left to do", "the rollout is complete"]);
 }
 
 /// One host is rolled back on its own before all hosts of the rollout are.

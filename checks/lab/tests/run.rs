@@ -78,7 +78,7 @@ fn a_command_that_takes_too_long_is_ended_and_failed() {
         assert_eq!(host["run"]["stdout"], "begun\n");
         assert_eq!(host["problem"]["code"], "NF-308", "{host:#}");
         assert!(
-            host["problem"]["why"].as_str().unwrap().contains("it was killed on the host"),
+            host["problem"]["why"].as_str().unwrap().contains("the command was killed on the host"),
             "{flag} {host:#}"
         );
         gone(web);

@@ -311,7 +311,7 @@ fn a_second_interrupt_leaves_at_once(fleet: &Simulation) {
         wait_until("the command leaves", Duration::from_secs(20), gone).unwrap();
     });
     assert_eq!(finished.code, 130, "{}", finished.stderr);
-    assert_eq!(document["problem"]["what"], "interrupted");
+    assert_eq!(document["problem"]["what"], "nixfleet was interrupted");
     let over = || {
         let hosts: Vec<_> = fleet.script("nixfleet status --on 'host-000[1-4]' --json")?.run()?.stdout.into();
         let document: Value = serde_json::from_slice(&hosts)?;

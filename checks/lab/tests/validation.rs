@@ -199,11 +199,11 @@ const FORESEEN: [(&str, &[&str]); 5] = [
     ),
     (
         r#"nixfleet.files."/etc/app.conf" = { text = "v=1\n"; validate = [ "/bin/sh" "-c" "cat %s; exit 1" ]; };"#,
-        &["[NF-408] the command `/bin/sh` refused the new content", "/etc/app.conf", "v=1"],
+        &["[NF-408] the command `/bin/sh` did not accept the new content", "/etc/app.conf", "v=1"],
     ),
     (
         r#"nixfleet.users.one.uid = 1;"#,
-        &["[NF-407] the id 1 of `one` is already in use", "it is the id of `daemon`"],
+        &["[NF-407] the id 1 of `one` is already in use", "`daemon` has this id"],
     ),
 ];
 
@@ -237,7 +237,7 @@ fn a_plan_says_what_an_apply_would_refuse() {
         adds(&lab, nix);
     }
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
-    assert_says(&plan, 2, &["sudo refused", "systemd refused", "NF-416", "`/bin/sh` refused"]);
+    assert_says(&plan, 2, &["sudo refused", "systemd refused", "NF-416", "`/bin/sh` did not accept"]);
     let hurried = operator.types("nixfleet plan --host web-1 --no-validate").unwrap();
     let unsaid = "not validated for this plan: --no-validate skips it";
     assert_says(
@@ -298,7 +298,7 @@ fn what_others_may_not_read_is_in_no_plan() {
             operator.types(&format!("nixfleet {line} --host web-1; nixfleet history --json")).unwrap();
         assert!(!finished.stdout.contains("hunter") && !finished.stderr.contains("hunter"), "{finished}");
     }
-    assert_refuses(&lab, "apply", "NF-408", &["refused the new content", "/etc/web/secret.env", "…"]);
+    assert_refuses(&lab, "apply", "NF-408", &["did not accept the new content", "/etc/web/secret.env", "…"]);
     let kept = operator
         .types("grep --recursive --text --files-with-matches hunter .local /home/ada/.local")
         .unwrap();

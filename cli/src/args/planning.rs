@@ -41,12 +41,12 @@ impl PlanningArgs {
         };
         Err(Problem::new(
             Code::Usage,
-            "--show-private works only on a terminal: it shows what others on a host may not read",
+            "--show-private works only on a terminal, because it shows the content of private files",
         )
         .because(why)
         .help(
-            "run the command without --show-private: the plan still shows that such a file changes, with \
-             its size and digest",
+            "run the command without --show-private: the plan then shows the size and the digest of a \
+             private file, but not the content",
         ))
     }
 

@@ -46,5 +46,7 @@ pub fn man(directory: &Path) -> Result<Exit, Stop> {
 
 /// Returns the problem to report if manual or reference pages cannot be written.
 pub fn unwritten(directory: &Path, error: &std::io::Error) -> Problem {
-    Problem::new(Code::Usage, "the pages cannot be written").at(directory.display()).because(error)
+    Problem::new(Code::Usage, "the manual or reference pages cannot be written")
+        .at(directory.display())
+        .because(error)
 }

@@ -45,7 +45,7 @@ impl Input {
                 Code::Usage,
                 format!("the standard input has data, and {hosts} hosts could read it"),
             )
-            .help("send all of it to each host with --stdin, or send nothing with < /dev/null")),
+            .help("to send all of the data to each host, add --stdin; to send nothing, add < /dev/null")),
             // Without `--stdin`, input from a terminal is not forwarded, since users do not expect that what
             // they type next is sent to a host.
             (false, 1) if !stdin.is_terminal() && is_open() => Ok(Self::Stream(Mutex::new(false))),

@@ -81,7 +81,7 @@ fn words(args: &RunArgs) -> Result<Vec<String>, Problem> {
         (false, words) => Ok(words.to_vec()),
         (true, [script]) => Ok(vec!["sh".to_owned(), "-c".to_owned(), script.clone()]),
         (true, words) => Err(Problem::new(Code::Usage, "--shell takes one argument")
-            .because(format!("{} were given", words.len()))
+            .because(format!("{} arguments were given", words.len()))
             .help(format!("quote the command: nixfleet run --shell -- '{}'", words.join(" ")))),
     }
 }

@@ -78,7 +78,7 @@ impl Store {
                 Err(Problem::new(Code::History, "the history cannot be used")
                     .at(store.path.display())
                     .because(format!(
-                        "its schema is {newer}, but this nixfleet reads up to {}",
+                        "the history has schema {newer}, but this nixfleet can read only schemas up to {}",
                         schema::VERSION
                     ))
                     .help("use the nixfleet that wrote the history, or a newer one"))
@@ -120,7 +120,7 @@ fn problem(path: &Path, error: &rusqlite::Error) -> Problem {
                 .help(format!("move the file away to start a new, empty history: mv {path} {path}.damaged"))
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => problem
-            .help("wait until the other program has finished writing to it, then run the command again"),
+            .help("wait until the program that uses this file has finished, then run the command again"),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             problem.help(format!(
                 "make yourself the owner of the file, or set {} to a directory that you own",

@@ -107,7 +107,7 @@ fn a_database_of_a_newer_nixfleet_is_left_alone() {
     expect_test::expect![[r#"
         [NF-105] the history cannot be used
           where: HISTORY
-          why: its schema is 7, but this nixfleet reads up to 1
+          why: the history has schema 7, but this nixfleet can read only schemas up to 1
           help: use the nixfleet that wrote the history, or a newer one"#]]
     .assert_eq(&said_of(&place));
     assert_eq!(std::fs::read(place.database()).unwrap(), before);

@@ -22,7 +22,7 @@ const ALL: &str = "all";
 pub fn select(fleet: &Fleet, selection: &Selection) -> Result<Vec<Host>, Problem> {
     if fleet.hosts.is_empty() {
         return Err(Problem::new(Code::Selection, "the fleet has no hosts").at("nixfleet.fleet").help(
-            "add one to the fleet module: hosts.web-1 = { base = \"ubuntu\"; addr = \"10.0.1.11\"; };",
+            "add a host to the fleet module: hosts.web-1 = { base = \"ubuntu\"; addr = \"10.0.1.11\"; };",
         ));
     }
     let terms = |kind, patterns: &[String]| -> Vec<Expression> {

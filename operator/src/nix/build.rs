@@ -74,7 +74,7 @@ impl Nix {
             return failure::attribute(&stderr, derivations);
         }
         let realised: Vec<Realised> = serde_json::from_slice(&output.stdout).map_err(|error| {
-            Problem::new(Code::Build, "`nix build` did not print what it built").because(error)
+            Problem::new(Code::Build, "the output of `nix build` cannot be read").because(error)
         })?;
         let outputs: BTreeMap<&str, &str> = realised
             .iter()
@@ -82,7 +82,7 @@ impl Nix {
             .collect();
         let closure = |(host, derivation): (&String, &String)| {
             let path = outputs.get(derivation.as_str()).ok_or_else(|| {
-                Problem::new(Code::Build, "`nix build` did not build everything").at(derivation)
+                Problem::new(Code::Build, "`nix build` did not build a host closure").at(derivation)
             })?;
             Ok((host.clone(), Closure { path: (*path).to_owned() }))
         };

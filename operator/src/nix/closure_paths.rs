@@ -109,8 +109,9 @@ fn read(json: &[u8]) -> serde_json::Result<Paths> {
 /// Returns the paths of a closure, each after the paths that it refers to. The traversal is not recursive,
 /// because chains of references may be long.
 fn in_order(paths: &Paths, closure: &str) -> Result<Vec<Arc<StorePath>>, Problem> {
-    let gone =
-        |path: &str| Problem::new(Code::Build, "Nix does not know a path of the host closure").at(path);
+    let gone = |path: &str| {
+        Problem::new(Code::Build, "`nix path-info` did not list a path of the host closure").at(path)
+    };
     let find = |path: &str| paths.get(path).ok_or_else(|| gone(path));
     let (mut order, mut seen) = (Vec::new(), BTreeSet::from([closure]));
     let mut stack = vec![(find(closure)?, 0)];

@@ -101,9 +101,9 @@ fn send(path: &StorePath, out: &mut impl Write) -> Result<(), CopyFailure> {
     };
     match written {
         Ok(()) if counted.left == 0 => Ok(()),
-        Ok(()) => Err(changed("it is smaller than Nix recorded")),
+        Ok(()) => Err(changed("the path is smaller than Nix recorded")),
         Err(archive::ArchiveFailure::Write(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
-            Err(changed("it is larger than Nix recorded"))
+            Err(changed("the path is larger than Nix recorded"))
         }
         Err(archive::ArchiveFailure::Write(error)) => Err(error.into()),
         Err(archive::ArchiveFailure::Read(file, error)) => {

@@ -95,7 +95,9 @@ fn only_derivations(derivations: BTreeMap<String, String>) -> Result<BTreeMap<St
 }
 
 fn unreadable(error: serde_json::Error) -> Problem {
-    Problem::new(Code::Evaluation, "Nix printed no derivations").at("nixfleet.hosts").because(error)
+    Problem::new(Code::Evaluation, "Nix did not print the derivations of the hosts")
+        .at("nixfleet.hosts")
+        .because(error)
 }
 
 /// The inventory, and the derivations of closures by host.
@@ -114,10 +116,15 @@ fn read_fleet(json: &[u8]) -> Result<Fleet, Problem> {
     };
     let Schema { schema } = serde_json::from_slice(json).map_err(read)?;
     if schema != SCHEMA {
-        return Err(Problem::new(Code::Evaluation, "the inventory has a different schema")
-            .at("nixfleet.fleet")
-            .because(format!("the flake writes schema {schema}, but this nixfleet reads {SCHEMA}"))
-            .help("use the nixfleet from the inputs of the flake: nix run .#plan"));
+        return Err(Problem::new(
+            Code::Evaluation,
+            "the inventory has a schema that this nixfleet cannot read",
+        )
+        .at("nixfleet.fleet")
+        .because(format!(
+            "the inventory has schema {schema}, but this nixfleet can read only schema {SCHEMA}"
+        ))
+        .help("use the nixfleet from the inputs of the flake: nix run .#plan"));
     }
     serde_json::from_slice(json).map_err(read)
 }

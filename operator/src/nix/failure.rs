@@ -57,7 +57,7 @@ fn problem(derivation: &str, errors: &[&NixFailure]) -> Problem {
     Problem::new(Code::Build, "Nix could not build the host closure")
         .at(derivation)
         .because(if why.is_empty() {
-            "one of its dependencies failed to build".to_owned()
+            "a dependency of the closure failed to build".to_owned()
         } else {
             why.join("\n")
         })

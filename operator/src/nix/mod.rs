@@ -114,9 +114,9 @@ fn is_for_the_user(line: &str) -> bool {
 fn no_result(code: Code, failure: &process::Failure) -> Problem {
     match failure {
         process::Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Problem::new(Code::Usage, "this machine has no `nix`")
+            Problem::new(Code::Usage, "this machine has no `nix` program")
                 .help("install Nix: https://nixos.org/download")
         }
-        failure => Problem::new(code, "`nix` did not end").because(failure),
+        failure => Problem::new(code, "`nix` gave no result").because(failure),
     }
 }

@@ -51,7 +51,8 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         .because(with_excerpt(&format!("NixFleet passes the arguments {given}"), place.as_ref()))
         .at(location(place, &nix_error, &source))
         .help(format!(
-            "remove `{argument}` from the arguments of the module; for values of the flake, use `inputs`"
+            "remove `{argument}` from the arguments of the module; to use a value of the flake, take it from \
+             the argument `inputs`"
         ));
     }
     let help = if message.starts_with("infinite recursion") {

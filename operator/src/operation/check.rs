@@ -79,8 +79,8 @@ fn unseen(host: &str, checks: &[Check], known: &Errands) -> Option<Problem> {
              machine",
         )
         .help(format!(
-            "show what they run: nixfleet plan --host {host}; if you trust them, run: nixfleet apply \
-             --yes --host {host}"
+            "show what the checks run: nixfleet plan --host {host}; if you trust the checks, run: nixfleet \
+             apply --yes --host {host}"
         ))
     })
 }

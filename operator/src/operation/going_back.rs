@@ -151,7 +151,7 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     Some(
         Problem::new(
             Code::OtherHost,
-            format!("the last apply to this host was made under the name {last}, not {name}"),
+            format!("the last apply called this host {last}, not {name}"),
         )
         .at(format!("{name} ({addr})"))
         .because("the addresses of two hosts may have been swapped in the inventory")
@@ -193,7 +193,7 @@ pub async fn plan_behind(
             "the host is no longer at the generation of the rollout",
         )
         .at(name)
-        .because(format!("it is at generation {now}, but the rollout made generation {}", made.number))
+        .because(format!("the host is at generation {now}, but the rollout made generation {}", made.number))
         .help(format!("check the state of the host: nixfleet status --host {name}")));
     }
     let checks = health::of_closure(&plan.target);

@@ -33,7 +33,7 @@ impl<T> PlannedChange<T> {
     pub fn of(plan: Plan, target: T, checks: Option<Vec<Check>>) -> Result<Self, Problem> {
         let host = plan.host.clone();
         let plan = PlanText::of(plan).map_err(|error| {
-            Problem::new(Code::BadAnswer, "the plan cannot be stored").at(host).because(error)
+            Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").at(host).because(error)
         })?;
         Ok(Self { plan, target, checks, found: Vec::new() })
     }

@@ -131,7 +131,7 @@ fn moved_on(
             "the host is no longer at the generation that it had before the rollout",
         )
         .at(name)
-        .because(format!("it was at generation {}, but is now at {now}", before.number))
+        .because(format!("the host was at generation {}, but is now at generation {now}", before.number))
         .help(format!("apply the current flake: nixfleet apply --host {name}")),
     )
 }
@@ -167,7 +167,7 @@ fn closures(targets: &BTreeMap<String, RolloutTarget>) -> Result<BTreeMap<String
             "a host closure of the rollout is no longer in the Nix store",
         )
         .at(&gone.path)
-        .because("it was collected as garbage after the rollout was planned")
+        .because("the closure was removed as garbage after the rollout was planned")
         .help("start a new rollout: nixfleet apply")),
     }
 }
@@ -194,7 +194,7 @@ fn last(state: &StateDir) -> Result<RolloutId, Problem> {
 fn over(id: &RolloutId, end: Option<End>) -> Problem {
     Problem::new(Code::NoRollout, "the rollout has nothing left to do")
         .at(id)
-        .because(format!("it is {}", word(end)))
+        .because(format!("the rollout is {}", word(end)))
         .help("apply the current flake: nixfleet apply")
 }
 

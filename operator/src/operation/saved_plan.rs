@@ -91,7 +91,7 @@ impl SavedPlan {
             None => Err(Problem::new(Code::Usage, "the plan is not saved")
                 .at(each.name())
                 .because("there is no plan for this host")
-                .help("fix the host first, or use --on to select only the other hosts")),
+                .help("solve the problem of this host first, or use --on to select only the other hosts")),
         });
         Ok(Self { schema: SCHEMA, origin, outline, hosts: hosts.collect::<Result<_, Problem>>()? })
     }
@@ -140,7 +140,10 @@ impl SavedPlan {
         let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
         if saved.schema != SCHEMA {
-            return Err(failed(format!("its schema is {}, but this nixfleet reads {SCHEMA}", saved.schema)));
+            return Err(failed(format!(
+                "the saved plan has schema {}, but this nixfleet can read only schema {SCHEMA}",
+                saved.schema
+            )));
         }
         if let Some(host) = saved.hosts.iter().find(|host| !stored::is_path(&host.closure)) {
             return Err(failed(format!("the closure of {} is not a store path", host.host.name)));

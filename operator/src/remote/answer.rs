@@ -93,13 +93,13 @@ impl Answer {
             return Err(typed(problem, &self.host));
         }
         match (schema, why) {
-            (Ok(schema), _) if schema != SCHEMA => {
-                Err(unreadable(&format!("the answer has schema {schema}, but this nixfleet reads {SCHEMA}"))
-                    .help(
-                        "use the nixfleet version that manages this host, or apply to the host with this \
-                         version",
-                    ))
-            }
+            (Ok(schema), _) if schema != SCHEMA => Err(unreadable(&format!(
+                "the answer has schema {schema}, but this nixfleet can read only schema {SCHEMA}"
+            ))
+            .help(
+                "use the version of nixfleet that last applied to this host, or apply to the host \
+                 with the version that you use now",
+            )),
             (Ok(_), Some(why)) => Err(unreadable(&why.to_string())),
             (Ok(_), None) => Err(unreadable("")),
             (Err(error), _) => {
@@ -156,7 +156,7 @@ impl Answer {
         }
         if self.stderr.contains("unrecognized subcommand") {
             return bad_answer(host, "the NixFleet on the host is older than this command", &self.stderr)
-                .help(format!("update it: nixfleet apply --host {}", host.name));
+                .help(format!("update the host: nixfleet apply --host {}", host.name));
         }
         let exit = self.exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
         bad_answer(
@@ -239,8 +239,8 @@ pub mod tests {
         expect_test::expect![[r#"
             [NF-307] the host sent an unexpected answer
               where: web-1
-              why: the answer has schema 7, but this nixfleet reads 1
-              help: use the nixfleet version that manages this host, or apply to the host with this version"#]]
+              why: the answer has schema 7, but this nixfleet can read only schema 1
+              help: use the version of nixfleet that last applied to this host, or apply to the host with the version that you use now"#]]
         .assert_eq(&refused("\n@nixfleet none none\n{\"schema\": 7}\n", "", 0));
         expect_test::expect![[r#"
             [NF-404] the state cannot be read

@@ -32,8 +32,9 @@ pub async fn backups(session: &Session) -> Result<Option<Backups>, Problem> {
 /// # Errors
 /// There is no report, because the host cannot be reached or its activator refuses.
 pub async fn drop_backups(session: &Session, backups: Vec<Backup>) -> Result<DropReport, Problem> {
-    let request = serde_json::to_vec(&DropRequest { schema: SCHEMA, backups })
-        .map_err(|error| Problem::new(Code::Usage, "the request cannot be written").because(error))?;
+    let request = serde_json::to_vec(&DropRequest { schema: SCHEMA, backups }).map_err(|error| {
+        Problem::new(Code::Usage, "the list of backups to drop cannot be encoded as JSON").because(error)
+    })?;
     let who = operator();
     let arguments = ["drop", "--json", "--request", "-", "--by", &who];
     let answer = ask(session, SCRIPT, &arguments, vec![request.into()], session.to_change()).await?;
@@ -70,7 +71,7 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
     if answer.activator.is_none() {
         return Err(Problem::new(Code::HostFile, "the host has no backups")
             .at(name)
-            .because("it is not managed yet"));
+            .because("the host is not managed yet"));
     }
     let head: Content = answer.document()?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -79,7 +80,7 @@ pub async fn show_backup(session: &Session, shown: Shown<'_>) -> Result<(Content
     }
     Err(Problem::new(Code::BadAnswer, "the backup arrived incomplete")
         .at(name)
-        .because(format!("it has {} bytes, but {length} arrived", head.bytes)))
+        .because(format!("the backup has {} bytes, but {length} bytes arrived", head.bytes)))
 }
 
 /// Removes the content of the backup from an answer, and returns this content. The content follows the

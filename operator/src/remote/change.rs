@@ -226,7 +226,7 @@ impl<'a> Change<'a> {
                 Ok(output) => {
                     self.refusals.fetch_add(1, Ordering::Relaxed);
                     pause = backoff.pause();
-                    Problem::new(Code::NoSudo, "the confirmation was refused")
+                    Problem::new(Code::NoSudo, "the host refused the confirmation")
                         .because(excerpt(&output.stderr_text()))
                 }
                 Err(problem) => problem,
@@ -307,11 +307,11 @@ impl<'a> Change<'a> {
         let why = last.why.unwrap_or(last.what);
         let what = "the connection broke during the change, and the outcome of the change is unknown";
         let goes_back = match self.terms.confirm {
-            Some(_) => "; an unreachable host rolls back by itself",
-            None => "; the change needed no confirmation, so it may be in force",
+            Some(_) => "if the host is unreachable, the host rolls back by itself",
+            None => "the change needed no confirmation, so the change may be in force",
         };
-        let help = format!("check the state of the host: nixfleet status --host {name}{goes_back}");
-        Problem::new(Code::BadAnswer, what).at(name).because(why).help(help)
+        let help = format!("check the state of the host: nixfleet status --host {name}");
+        Problem::new(Code::BadAnswer, what).at(name).because(format!("{why}\n{goes_back}")).help(help)
     }
 }
 

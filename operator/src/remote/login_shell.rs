@@ -16,7 +16,7 @@ pub fn ran_nothing(host: &Host, said: &str, exit: Option<i32>) -> Problem {
          host as root: usermod --shell /bin/bash {user}"
     );
     let (why, help) = if said.trim().is_empty() {
-        let why = format!("it printed nothing and {exit}, like the login shell /bin/false");
+        let why = format!("the login shell printed nothing and {exit}, as /bin/false does");
         (why, shell)
     } else if has("currently not available") {
         (excerpt(said), format!("replace the login shell, which is /usr/sbin/nologin; {shell}"))

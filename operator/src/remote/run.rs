@@ -102,7 +102,9 @@ async fn run_there(
         return Ok(Finished { exit: GIVEN_UP, output, problem: Some(problem) });
     };
     let status = ended.map_err(|error| {
-        Problem::new(Code::BadAnswer, "the output cannot be read").at(&host.name).because(error)
+        Problem::new(Code::BadAnswer, "the output of the command cannot be read")
+            .at(&host.name)
+            .because(error)
     })?;
     told.ended(status);
     let exit = status.code().unwrap_or(SSH_FAILED);
@@ -138,7 +140,8 @@ async fn give_up(
     let _ = child.start_kill();
     let seconds = limit.as_secs();
     let s = if seconds == 1 { "" } else { "s" };
-    let fate = if ended { "it was killed on the host" } else { "it may still run on the host" };
+    let fate =
+        if ended { "the command was killed on the host" } else { "the command may still run on the host" };
     Problem::new(Code::TimedOut, "the command did not end in time")
         .at(&session.host().name)
         .because(format!("the limit is {seconds} second{s}; {fate}"))

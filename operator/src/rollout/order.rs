@@ -114,7 +114,7 @@ fn later(tags: &BTreeMap<String, Tag>) -> Later {
 }
 
 fn circle(why: &str) -> Problem {
-    Problem::new(Code::Selection, "the order of the tags is a cycle")
+    Problem::new(Code::Selection, "the `before` lists of the tags form a cycle")
         .at("tags.<tag>.before")
         .because(why)
         .help("remove a tag from one of these `before` lists, or remove one of the tags from a host")

@@ -135,8 +135,8 @@ impl Record {
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             Problem::new(Code::Usage, "the rollout is still running")
                 .at(rollout)
-                .because("another nixfleet on this machine runs it")
-                .help("wait until it has ended, or interrupt the other nixfleet")
+                .because("another nixfleet process on this machine runs this rollout")
+                .help("wait until the rollout has ended, or interrupt the other nixfleet process")
         })?;
         let (head, progress, is_torn) = read(&path, &mut file)?;
         if is_torn {
@@ -244,7 +244,8 @@ fn read(path: &Path, file: &mut File) -> Result<(RolloutHead, RolloutProgress, b
     let first = lines.next().unwrap_or_default();
     let head: RolloutHead = serde_json::from_slice(first).map_err(|error| unreadable(error.to_string()))?;
     if head.schema != SCHEMA {
-        let why = format!("its schema is {}, but this nixfleet reads {SCHEMA}", head.schema);
+        let why =
+            format!("the record has schema {}, but this nixfleet can read only schema {SCHEMA}", head.schema);
         return Err(unreadable(why).help(
             "resume with the nixfleet that started the rollout, or start a new rollout: nixfleet apply",
         ));

@@ -75,7 +75,7 @@ pub fn check_spread(fleet: &Fleet, dimension: &str) -> Result<(), Problem> {
     if known.contains(dimension) {
         return Ok(());
     }
-    Err(Problem::new(Code::Selection, format!("unknown dimension `{dimension}`"))
+    Err(Problem::new(Code::Selection, format!("no tag has the dimension `{dimension}`"))
         .at("rollout.spread")
         .because(format!("no host of the fleet has a tag such as {dimension}:a"))
         .help(suggestion("dimension of tags", dimension, &known)))
@@ -100,8 +100,8 @@ pub fn check_growth(amounts: &[Amount]) -> Result<(), Problem> {
             return Err(Problem::new(Code::Usage, format!("the wave {amount} would have no hosts"))
                 .at(format!("rollout.waves: {}", shown.join(",")))
                 .because(
-                    "each number is the total of hosts after that wave, so it must be larger than the number \
-                     before it",
+                    "each number is the total number of hosts after that wave, so each number must be larger \
+                     than the number before it",
                 )
                 .help(
                     "write increasing numbers: 1,2,3 means three waves of one host each, then all other \

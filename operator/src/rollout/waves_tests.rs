@@ -70,7 +70,7 @@ fn amounts_that_do_not_grow_are_refused() {
     expect_test::expect![[r"
         [NF-101] the wave 1 would have no hosts
           where: rollout.waves: 1,1,1
-          why: each number is the total of hosts after that wave, so it must be larger than the number before it
+          why: each number is the total number of hosts after that wave, so each number must be larger than the number before it
           help: write increasing numbers: 1,2,3 means three waves of one host each, then all other hosts"]]
     .assert_eq(&check_growth(&amounts("1 1 1")).unwrap_err().to_string());
 }
@@ -155,7 +155,7 @@ fn a_dimension_that_no_host_has_is_refused() {
     };
     assert_eq!((over("rack"), over("zone")), (Ok(()), Ok(())));
     expect_test::expect![[r#"
-        [NF-103] unknown dimension `rak`
+        [NF-103] no tag has the dimension `rak`
           where: rollout.spread
           why: no host of the fleet has a tag such as rak:a
           help: check the name: did you mean rack?"#]]

@@ -300,14 +300,15 @@ impl Session {
         let why = failure.to_string();
         match failure {
             Failure::Start(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Problem::new(Code::Usage, "this machine has no `ssh`").help("install the OpenSSH client")
+                Problem::new(Code::Usage, "this machine has no `ssh` program")
+                    .help("install the OpenSSH client")
             }
             Failure::Start(error) => failure::broken(&self.host, &error.to_string()),
             Failure::TimedOut { .. } => Problem::new(Code::Unreachable, "the host did not answer in time")
                 .at(&self.host.name)
                 .because(why)
                 .help(format!(
-                    "inspect the host: ssh {}; if it is only slow, increase hosts.{}.timeouts in the \
+                    "inspect the host: ssh {}; if the host is only slow, increase hosts.{}.timeouts in the \
                      inventory",
                     self.destination(),
                     self.host.name

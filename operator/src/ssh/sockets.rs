@@ -101,7 +101,7 @@ impl Sockets {
         if key.lines().count() != 1 || words.len() < 2 || key.starts_with(['#', '@', '|']) {
             return Err(Problem::new(Code::HostKey, "the pinned host key is not valid")
                 .at(format!("hosts.{}.ssh.hostKey", host.name))
-                .because("expected a type and a key, as in `ssh-ed25519 AAAA…`")
+                .because("the value must be a key type and a key, as in `ssh-ed25519 AAAA…`")
                 .help(format!("print the key of the host: ssh-keyscan -t ed25519 {}", host.addr)));
         }
         let alias = format!("nixfleet-{}", host.name);

@@ -61,7 +61,10 @@ fn run(host: &Host, request: &DropRequest, holder: &Holder, report: &mut DropRep
     if let Some(other) = request.backups.iter().find(|requested| !standing.contains(requested)) {
         return Err(Problem::new(Code::PlanOutdated, "the backup changed after it was listed")
             .at(&other.place)
-            .because("it was deleted or replaced, or it was not needed when it was listed but is needed now")
+            .because(
+                "the backup was deleted or replaced, or NixFleet needs the backup now but did not need it \
+                 then",
+            )
             .help("run `nixfleet backups list`, then run the command again"));
     }
     report.outcome = Outcome::Failed;
@@ -89,7 +92,7 @@ fn remove(host: &Host, backup: &Backup) -> Result<(), Problem> {
     if let Some(mount) = mounts::mounted_below(&file) {
         return Err(Problem::new(
             Code::HostFile,
-            "the backup cannot be dropped: a filesystem is mounted in it",
+            "a filesystem is mounted inside the backup, so the backup cannot be dropped",
         )
         .at(mount.display())
         .help("unmount the filesystem on the host, then run the command again"));

@@ -43,20 +43,23 @@ pub fn show(host: &Host, selector: &BackupSelector) -> Result<(Content, Vec<u8>)
     let backup = meant.pop().ok_or_else(|| none(selector, !of_path.is_empty()))?;
     meant.reverse();
     if backup.directory {
-        return Err(Problem::new(Code::HostFile, "the backup is a directory, which cannot be shown")
-            .at(&backup.place)
-            .help(format!(
-                "list the directory as root: nixfleet run --host HOST --sudo -- ls -la {}",
-                backup.place
-            )));
+        return Err(Problem::new(
+            Code::HostFile,
+            "the backup is a directory, and a directory cannot be shown",
+        )
+        .at(&backup.place)
+        .help(format!(
+            "list the directory as root: nixfleet run --host HOST --sudo -- ls -la {}",
+            backup.place
+        )));
     }
     let bytes = read(host, &backup).map_err(|error| host_file("read the backup", &backup.place, &error))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > LIMIT {
         return Err(Problem::new(Code::HostFile, "the backup is too large to be shown")
             .at(&backup.place)
-            .because(format!("it is larger than {} MiB", LIMIT >> 20))
-            .help("copy it from the host as root, with `nixfleet run --sudo` or scp"));
+            .because(format!("the backup is larger than {} MiB", LIMIT >> 20))
+            .help("copy the backup from the host as root, with `nixfleet run --sudo` or scp"));
     }
     Ok((Content { schema: SCHEMA, backup, others: meant, bytes: length }, bytes))
 }

@@ -43,7 +43,7 @@ impl References {
         if current.is_empty() && journal.is_none() && !profile.generations.is_empty() {
             return Err(Problem::new(Code::NoGeneration, "the host has no current generation")
                 .at(profile::DIRECTORY)
-                .because("without one, NixFleet cannot tell which generations are needed")
+                .because("without a current generation, NixFleet cannot tell which generations are needed")
                 .help("apply a generation first: nixfleet apply"));
         }
         let open = journal.iter().flat_map(|journal| journal.before.iter().chain([&journal.after]));

@@ -18,8 +18,8 @@ pub fn collect(program: &str) -> Result<Collected, Problem> {
     let failed = |why: String| {
         Problem::new(Code::HostFile, "the garbage in the Nix store could not be collected")
             .at(program)
-            .because(why)
-            .help("run `nix-store --gc` on the host; the generations are already dropped")
+            .because(format!("{why}\nthe generations are already dropped"))
+            .help("run `nix-store --gc` on the host")
     };
     let finished = command::run(&[program, "--gc"], LIMIT).map_err(|error| failed(error.to_string()))?;
     if !finished.success() {

@@ -49,25 +49,26 @@ impl Obstacle {
         match self {
             Self::Large(limit) => problem("the file is too large to be read")
                 .because(format!(
-                    "it belongs to `{owner}` and has {} bytes, {} on the disk; NixFleet reads at most \
-                     {limit} bytes of a file that does not belong to root or that other users could replace",
+                    "the file belongs to `{owner}` and has {} bytes, which take {} bytes of disk space; \
+                     NixFleet reads at most {limit} bytes of a file that does not belong to root or that \
+                     other users could replace",
                     stat.st_size,
                     stat.st_blocks * 512
                 ))
                 .help(format!(
-                    "move the file away on the host; or, if its size is correct, increase \
+                    "on the host, move the file away; or, if the size of the file is correct, increase \
                      nixfleet.maxFileSize; {exclude}"
                 )),
             Self::Changing => problem("the file changed each time it was read")
                 .because(format!(
-                    "it belongs to `{owner}` and changed during each of {ATTEMPTS} attempts to read it"
+                    "the file belongs to `{owner}` and changed during each of {ATTEMPTS} attempts to read it"
                 ))
                 .help(format!(
                     "on the host, stop the process that writes to the file (find the process with `fuser -v \
                      {path}`), {exclude}"
                 )),
             Self::Leased => problem("a process prevents the file from being opened")
-                .because(format!("it belongs to `{owner}`, and {}", holder(stat)))
+                .because(format!("the file belongs to `{owner}`, and {}", holder(stat)))
                 .help(format!("on the host, stop the process that holds the lease, {exclude}")),
             Self::Refused(error) => problem(&format!("failed to read {path}")).because(error),
         }

@@ -90,7 +90,7 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
     Some(
         Problem::new(
             Code::OtherHost,
-            format!("the last apply to this host was made under the name {last}, not {now}"),
+            format!("the last apply called this host {last}, not {now}"),
         )
         .at(format!("{HOME}/state.json"))
         .because("the addresses of two hosts may have been swapped in the inventory")
@@ -137,7 +137,7 @@ pub(in crate::engine) fn fingerprint(
     steps: &[Step],
 ) -> Result<String, Problem> {
     let steps = serde_json::to_vec(steps).map_err(|error| {
-        Problem::new(Code::BadAnswer, "the plan cannot be written as JSON").because(error)
+        Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").because(error)
     })?;
     let mut hasher = Sha256::new();
     for part in [manifest.as_bytes(), state, &steps] {

@@ -148,7 +148,7 @@ impl ReadOnly {
         Some(
             Problem::new(Code::HostFile, format!("{path} is on a read-only filesystem"))
                 .at(path)
-                .because("Read-only file system: the kernel refuses all writes, also those of root")
+                .because("Read-only file system: the kernel refuses all writes, even those of root")
                 .help(format!(
                     "on the host, find the filesystem with `findmnt --target {path}` and remount it with \
                      `mount -o remount,rw`; if the filesystem is not mounted read-only on purpose, check \
@@ -205,11 +205,12 @@ fn mounted(path: &str) -> Problem {
 }
 
 fn immovable(path: &str, why: &str) -> Problem {
-    Problem::new(Code::HostFile, format!("{path} cannot be moved into or out of the backup"))
+    Problem::new(Code::HostFile, format!("{path} cannot be moved into or out of a backup"))
         .at(path)
         .because(why)
         .help(format!(
-            "move {path} by hand on the host, or skip this path and apply everything else with --force {path}"
+            "on the host, move {path} away by hand, or skip this path and apply everything else with --force \
+             {path}"
         ))
 }
 

@@ -177,7 +177,7 @@ fn check_absolute(closure: &str) -> Result<(), Problem> {
     match closure.parse::<AbsPath>() {
         Ok(_) => Ok(()),
         Err(invalid) => {
-            Err(Problem::new(Code::Usage, "the closure must be given as a store path").because(invalid))
+            Err(Problem::new(Code::Usage, "the given closure is not a store path").because(invalid))
         }
     }
 }
@@ -214,7 +214,9 @@ fn no_generation(profile: &Profile, reference: GenerationRef) -> Problem {
     let problem = Problem::new(Code::NoGeneration, what).at(crate::host::profile::DIRECTORY);
     match numbers.as_slice() {
         [] => problem.help("apply a first generation: nixfleet apply"),
-        [only] => problem.help(format!("apply another generation first: generation {only} is the only one")),
+        [only] => problem.help(format!(
+            "apply a change to create another generation: the host has only generation {only}"
+        )),
         several => problem.help(format!("choose an existing generation: {}", several.join(", "))),
     }
 }

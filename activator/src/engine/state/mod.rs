@@ -309,14 +309,15 @@ impl State {
             return Err(Problem::new(Code::State, "a newer NixFleet wrote the state of the host")
                 .at(at)
                 .because(format!(
-                    "its schema is {schema}, but this activator reads {} to {}",
+                    "the state has schema {schema}, but this activator can read only schemas {} to {}; \
+                     nothing was changed",
                     Self::OLDEST,
                     Self::SCHEMA
                 ))
-                .help("apply with the newer NixFleet; nothing was changed"));
+                .help("apply with the newer NixFleet"));
         }
         if schema < Self::OLDEST {
-            return Err(unreadable(&at, &format!("its schema is {schema}")));
+            return Err(unreadable(&at, &format!("the state has schema {schema}")));
         }
         recorded.map_err(refused)?.try_into().map_err(|why: String| unreadable(&at, &why))
     }
@@ -329,10 +330,13 @@ struct StateHead {
 }
 
 fn unreadable(at: &str, why: &str) -> Problem {
-    Problem::new(Code::State, "the state of the host cannot be read").at(at).because(why).help(
-        "restore the file from a backup; without a backup, move the file away and apply once with \
-         onConflict = \"adopt\" for each managed path; nothing was changed",
-    )
+    Problem::new(Code::State, "the state of the host cannot be read")
+        .at(at)
+        .because(format!("{why}; nothing was changed"))
+        .help(
+            "restore the file from a backup; without a backup, move the file away and apply once with \
+             onConflict = \"adopt\" for each managed path",
+        )
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report,
 
 fn interrupted(why: &str) -> Problem {
     Problem::new(Code::Interrupted, "the run ended before it was complete")
-        .because(format!("its process was killed or the host went down; {why}"))
+        .because(format!("the process of the run was killed, or the host went down; {why}"))
         .help("apply again")
 }
 

@@ -67,7 +67,7 @@ pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<Stri
         Some(problem) => Err(Problem::new(Code::Recovery, "the change could not be undone completely")
             .at(problem.location.clone().unwrap_or_default())
             .because(&problem)
-            .help("fix the cause, then apply again: the recovery continues where it stopped")),
+            .help("fix the cause, then apply again: the next apply continues the undo where it stopped")),
     }
 }
 

@@ -129,8 +129,11 @@ impl Judgement {
 pub fn unstarted(silent: &ToolFinding) -> Problem {
     Problem::new(Code::Validation, format!("{} could not check the new generation", silent.tool))
         .at(silent.place.join(", "))
-        .because(silent.words.join("\n"))
-        .help("repair the program on the host: it is installed, but cannot be started; nothing was changed")
+        .because(format!(
+            "{}\nthe program is installed on the host, but cannot be started; nothing was changed",
+            silent.words.join("\n")
+        ))
+        .help(format!("on the host, repair the program `{}`, then apply again", silent.place.join(", ")))
 }
 
 fn unheard(tool: &str, why: &str) -> String {
@@ -205,8 +208,8 @@ pub fn one_by_one(subject: &Subject, why: &str) -> Findings {
         let refused = judgement.findings.into_iter().map(|finding| {
             Problem::new(Code::Validation, format!("{tool} refused the new configuration"))
                 .at(path)
-                .because(discreet(finding, subject).words.join("\n"))
-                .help("correct the file, then apply again; nothing was changed")
+                .because(format!("{}\nnothing was changed", discreet(finding, subject).words.join("\n")))
+                .help("correct the file, then apply again")
         });
         found.problems.extend(refused.chain(judgement.silent.iter().map(unstarted)));
         found.notes.extend(judgement.notes);

@@ -188,22 +188,21 @@ fn locked_out(login: &Login, obstacles: &[String]) -> Problem {
     .at(obstacles.iter().filter_map(|words| words.split(": ").next()).collect::<Vec<_>>().join(", "))
     .because(obstacles.join("\n"))
     .help(
-        "keep the SSH and sudo access of this user, or apply as a user who keeps it; to try the change \
-         anyway, add --force lockout: if no new connection confirms the change, the host rolls back by \
-         itself",
+        "keep the SSH and sudo access of this user, or apply as a user who keeps SSH and sudo access; to try \
+         the change anyway, add --force lockout: if no new connection confirms the change, the host rolls \
+         back by itself",
     )
 }
 
 fn refused(finding: &ToolFinding) -> Problem {
     let help = match finding.tool.as_str() {
         judge::SYSTEMD => {
-            "correct the unit, or apply it without this check: \
-             `nixfleet.systemd.units.<name>.verify = false`; nothing was changed"
+            "correct the unit, or skip this check of the unit: `nixfleet.systemd.units.<name>.verify = false`"
         }
-        _ => "correct the file, then apply again; nothing was changed",
+        _ => "correct the file, then apply again",
     };
     Problem::new(Code::Validation, format!("{} refused the new configuration", finding.tool))
         .at(finding.place.join(", "))
-        .because(finding.words.join("\n"))
+        .because(format!("{}\nnothing was changed", finding.words.join("\n")))
         .help(help)
 }

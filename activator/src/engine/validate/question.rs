@@ -50,18 +50,23 @@ impl Question {
     fn refusal(&self) -> Option<Problem> {
         let argv = self.argv();
         let name = argv.first().map_or("", String::as_str);
-        let refused = Problem::new(Code::Validation, format!("the command `{name}` refused the new content"))
-            .at(&self.path);
+        let refused =
+            Problem::new(Code::Validation, format!("the command `{name}` did not accept the new content"))
+                .at(&self.path);
         match command::run(&argv, COMMAND) {
             Ok(finished) if finished.success() => None,
             Ok(finished) => {
                 let why = finished.why();
                 let why = if self.private { Secrecy::of([&*self.content]).hide(&why) } else { why };
-                Some(refused.because(why).help("correct the file, then apply again; nothing was changed"))
+                Some(
+                    refused
+                        .because(format!("{why}\nnothing was changed"))
+                        .help("correct the file, then apply again"),
+                )
             }
             Err(error) => {
-                let help = "install the command on the host, or change `validate`; nothing was changed";
-                Some(refused.because(error).help(help))
+                let help = "install the command on the host, or change `validate`";
+                Some(refused.because(format!("{error}\nnothing was changed")).help(help))
             }
         }
     }

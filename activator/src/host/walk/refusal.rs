@@ -75,14 +75,14 @@ pub(super) fn no_directory(host: &Host, directory: BorrowedFd<'_>, name: &str, p
             .at(path)
             .help("declare the real path instead: NixFleet follows no link when it writes")
     } else {
-        Problem::new(Code::UnsafePath, "a parent of a managed path is not a directory")
+        Problem::new(Code::UnsafePath, "the parent path of a managed path is not a directory")
             .at(path)
-            .help("move it away on the host, or manage another path")
+            .help("on the host, move the file at this path away, or manage another path")
     };
     match (found, kind) {
         (Some(stat), Some(kind)) => {
             let (owner, _) = names_of(host, &stat);
-            problem.because(format!("it is {} of `{owner}`", name_of(kind)))
+            problem.because(format!("this path is {} that belongs to `{owner}`", name_of(kind)))
         }
         _ => problem,
     }
@@ -94,10 +94,10 @@ pub(super) fn open_to_others(host: &Host, stat: &Stat, path: &str) -> Problem {
     let mode = stat.st_mode & 0o7777;
     Problem::new(Code::UnsafePath, "other users can write to a parent directory of a managed path")
         .at(path)
-        .because(format!("its mode is {mode:04o}, its owner is `{owner}` and its group `{group}`"))
+        .because(format!("the directory has mode {mode:04o}, owner `{owner}` and group `{group}`"))
         .help(
-            "manage another path, or remove the write access of other users: only the owner of the directory \
-             may write to it, and a system group if root owns the directory",
+            "manage another path, or remove the write access of other users: only the owner may have write \
+             access to the directory, or, if root owns the directory, also a system group",
         )
 }
 

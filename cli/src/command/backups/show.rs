@@ -55,8 +55,8 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     let binary = || {
         Problem::new(Code::Usage, "the backup is not text")
             .at(&head.backup.path)
-            .because("a terminal or a JSON document cannot show it")
-            .help("write it to a file: nixfleet backups show HOST PATH >FILE")
+            .because("a terminal or a JSON document cannot show binary data")
+            .help("write the backup to a file: nixfleet backups show HOST PATH >FILE")
     };
     if context.output.events {
         return Ok(None);
@@ -73,7 +73,7 @@ fn print(head: &Content, bytes: &[u8], context: &Context) -> Result<Option<Strin
     } else {
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());
-        written.map_err(|error| Problem::new(Code::Usage, "the backup cannot be written").because(error))?;
+        written.map_err(|error| Problem::new(Code::Usage, "the backup cannot be printed").because(error))?;
     }
     Ok(None)
 }

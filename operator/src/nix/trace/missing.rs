@@ -49,7 +49,7 @@ impl<'a> MissingFile<'a> {
         let shown = self.source.shown(&self.file);
         let absent = || {
             Problem::new(Code::Evaluation, format!("the file {shown} does not exist"))
-                .because("the flake refers to a file that does not exist")
+                .because("the flake refers to this file")
                 .help("create the file, or correct its name")
         };
         let Some(tree) = self.source.flake.tree.as_ref().filter(|tree| tree.git) else { return absent() };
@@ -68,7 +68,7 @@ impl<'a> MissingFile<'a> {
     fn in_submodule(&self, submodule: &str, exists: bool) -> Problem {
         let shown = self.source.shown(&self.file);
         let problem = Problem::new(Code::Evaluation, format!("Nix does not see the file {shown}"));
-        let of_submodule = format!("it belongs to the submodule {submodule}");
+        let of_submodule = format!("the file belongs to the submodule {submodule}");
         match self.source.flake.with_submodules() {
             Some(reference) => problem
                 .because(format!("{of_submodule}, and Nix ignores submodules by default"))
@@ -79,14 +79,16 @@ impl<'a> MissingFile<'a> {
                 )),
             None if exists => {
                 let below = self.file[submodule.len()..].trim_start_matches('/');
-                problem.because(format!("{of_submodule}, whose Git does not track it")).help(format!(
-                    "add the file to Git: git -C {} add {}",
-                    shell(&self.source.shown(submodule)),
-                    shell(below)
-                ))
+                problem.because(format!("{of_submodule}, whose Git repository does not track the file")).help(
+                    format!(
+                        "add the file to Git: git -C {} add {}",
+                        shell(&self.source.shown(submodule)),
+                        shell(below)
+                    ),
+                )
             }
             None => problem.because(format!("{of_submodule}, which is not checked out")).help(format!(
-                "check the submodule out: git submodule update --init {}",
+                "check out the submodule: git submodule update --init {}",
                 shell(&format!(":/{submodule}"))
             )),
         }

@@ -87,7 +87,7 @@ fn an_argument_that_no_module_gets_is_found_in_its_file() {
 
                  2 | { food, foo, ... }:
                    |         ^
-          help: remove `foo` from the arguments of the module; for values of the flake, use `inputs`"#]]
+          help: remove `foo` from the arguments of the module; to use a value of the flake, take it from the argument `inputs`"#]]
     .assert_eq(&distilled_from_both(both!("argument"), &[("roles/db.nix", role)]));
 }
 
@@ -100,7 +100,7 @@ fn a_missing_file_has_the_line_that_names_it() {
     expect![[r#"
         [NF-201] the file roles/nope.txt does not exist
           where: roles/db.nix:2:36, nixfleet.files."/etc/x".source, host db-1
-          why: the flake refers to a file that does not exist
+          why: the flake refers to this file
 
                  2 |   nixfleet.files."/etc/x".source = ./nope.txt;
                    |                                    ^
@@ -131,7 +131,7 @@ fn a_file_of_a_submodule_asks_for_the_submodules() {
     expect![[r#"
         [NF-201] Nix does not see the file pages/page.txt
           where: roles/db.nix:1:45, nixfleet.files."/etc/x".source, host db-1
-          why: it belongs to the submodule pages, and Nix ignores submodules by default
+          why: the file belongs to the submodule pages, and Nix ignores submodules by default
 
                  1 | { ... }: { nixfleet.files."/etc/x".source = ../pages/page.txt; }
                    |                                             ^

@@ -275,7 +275,8 @@ impl Differ<'_> {
             )
             .at(format!("nixfleet.users.{}.home", quoted(name)))
             .because(format!(
-                "home: {} → {home}; usermod(8) refuses to change the home of a user with running processes",
+                "the home would change from {} to {home}, but usermod(8) refuses to change the home of a \
+                 user with running processes",
                 account.home
             ))
             .help(help),
@@ -284,13 +285,16 @@ impl Differ<'_> {
 
     fn other_id(&mut self, option: &str, name: &str, id: u32) {
         self.problems.push(
-            Problem::new(Code::Account, format!("`{name}` exists on the host with a different id"))
-                .at(format!("nixfleet.{option}.{}", quoted(name)))
-                .because(format!("its id on the host is {id}"))
-                .help(format!(
-                    "remove the id from the declaration, or set it to {id}: NixFleet never changes the id of \
-                     an existing account"
-                )),
+            Problem::new(
+                Code::Account,
+                format!("the id of `{name}` on the host differs from the declared id"),
+            )
+            .at(format!("nixfleet.{option}.{}", quoted(name)))
+            .because(format!("on the host, `{name}` has id {id}"))
+            .help(format!(
+                "remove the id from the declaration, or set it to {id}: NixFleet never changes the id of \
+                 an existing account"
+            )),
         );
     }
 

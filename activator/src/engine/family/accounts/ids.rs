@@ -31,6 +31,6 @@ impl Differ<'_> {
 fn taken(option: &str, field: &str, name: &str, id: u32, owner: &str) -> Problem {
     Problem::new(Code::Account, format!("the id {id} of `{name}` is already in use on the host"))
         .at(format!("nixfleet.{option}.{name}.{field}"))
-        .because(format!("it is the id of `{owner}`"))
+        .because(format!("`{owner}` has this id"))
         .help("choose another id, or remove the id to let the host assign a free one")
 }

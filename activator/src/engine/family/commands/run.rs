@@ -64,7 +64,7 @@ pub fn run(
         let secret: Vec<PathBuf> = secret.collect();
         Secrecy::of(secret.iter().map(PathBuf::as_path)).hide(&words)
     };
-    let late = || format!("it did not end within {} s and was killed", limit.as_secs());
+    let late = || format!("the command did not end within {} s and was killed", limit.as_secs());
     Err(failed(finished.failure(discreet).unwrap_or_else(late)))
 }
 

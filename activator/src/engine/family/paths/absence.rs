@@ -146,15 +146,21 @@ impl Differ<'_> {
             if is_directory && is_moved(path) { Some(path.clone()) } else { path.ancestors().find(is_moved) };
         let moved = moved?;
         Some(
-            Problem::new(Code::Conflict, format!("the removed directory {moved} must be restored first"))
-                .at(path)
-                .because("an earlier apply removed this directory and backed up its content")
-                .help(format!(
-                    "apply once without nixfleet.absent.{:?} and without any declaration in the directory, \
-                     so that the directory is restored, then add the declarations and apply again; or first \
-                     roll back to a generation that has none of them",
-                    &*moved
-                )),
+            Problem::new(
+                Code::Conflict,
+                format!("{path} cannot be managed until the removed directory {moved} is restored"),
+            )
+            .at(path)
+            .because(format!(
+                "an earlier apply moved {moved} into a backup; a path declared in {moved} now would \
+                 split the content of the directory between the host and the backup"
+            ))
+            .help(format!(
+                "to restore the directory, apply once without nixfleet.absent.{:?} and without any \
+                 declaration in the directory, or roll back to a generation without these declarations; \
+                 then add the declarations and apply again",
+                &*moved
+            )),
         )
     }
 }

@@ -53,12 +53,12 @@ impl Differ<'_> {
             Problem::new(Code::UnsafePath, "other users could rename a file that has a setuid or setgid bit")
                 .at(path)
                 .because(format!(
-                    "{} could rename it, or keep a link to it under another name",
+                    "{} could rename the file, or keep a hard link to the file under another name",
                     others.join(" and ")
                 ))
                 .help(format!(
-                    "remove the bit from its mode ({}), or declare the file in a directory where only root \
-                     can rename files, not in {directory}",
+                    "remove the bit from the mode of the file ({}), or declare the file in a directory where \
+                     only root can rename files, not in {directory}",
                     file.access.mode
                 ))
         })
@@ -118,8 +118,9 @@ pub(in crate::engine) fn changes_hands(
     )
     .at(path)
     .because(format!(
-        "the directory is {} and should be {}, but the owner of a directory above it can replace it at any \
-         time; NixFleet could replace it only if it were empty, but it contains {}",
+        "the directory is {} and should be {}, but the owner of a parent directory can replace this \
+         directory at any time; NixFleet itself can replace only an empty directory, but this directory \
+         contains {}",
         shown(found),
         shown(declared),
         holds.escape_debug()

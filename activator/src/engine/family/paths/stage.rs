@@ -211,7 +211,7 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
         "a file in the host's closure does not match its checksum in the manifest",
     )
     .at(source.display())
-    .because(format!("its SHA-256 is {digest}"))
+    .because(format!("the SHA-256 of the file is {digest}"))
     .help(
         "repair the store of the host with `nix-store --verify --check-contents --repair`, then \
              apply again",
@@ -220,9 +220,12 @@ fn copy(target: &Target, file: &FileEntry, to: &File, path: &ManagedPath) -> Res
 
 /// Returns the problem for an original that someone has removed.
 pub(in crate::engine) fn lost(original: &str) -> Problem {
-    Problem::new(Code::HostFile, "the backup of the original, which should be restored, does not exist")
+    Problem::new(Code::HostFile, "the original cannot be restored, because its backup does not exist")
         .at(original)
-        .help("put the original at this place again from another copy, or keep the path managed")
+        .help(
+            "put another copy of the original where the backup was, or keep the original path in the \
+             configuration",
+        )
 }
 
 /// Moves leftover slots to the backups. A leftover slot contains, for example, a directory that could not be

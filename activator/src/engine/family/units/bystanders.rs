@@ -91,10 +91,10 @@ impl Missing {
         is_ours.then(|| {
             Problem::new(Code::Unit, format!("unit {unit} does not run after the change"))
                 .at(unit)
-                .because(format!("it ran before, and the change stopped it: {why}"))
+                .because(format!("the unit ran before, and the change stopped the unit: {why}"))
                 .help(format!(
-                    "run `systemctl list-dependencies --all {unit}` on the host and correct the \
-                     dependency, or declare {unit} with `enabled = false`, then apply again"
+                    "run `systemctl list-dependencies --all {unit}` on the host and correct the dependency \
+                     that stopped the unit, or declare {unit} with `enabled = false`, then apply again"
                 ))
         })
     }

@@ -109,7 +109,7 @@ impl Journal {
         }
         let journal = journal.map_err(refused)?;
         if schema < Self::OLDEST {
-            return Err(unreadable(&format!("its schema is {schema}")));
+            return Err(unreadable(&format!("the journal has schema {schema}")));
         }
         let strange = journal
             .entries
@@ -188,19 +188,19 @@ fn newer(schema: u32) -> Problem {
     Problem::new(Code::Recovery, "a run of a newer NixFleet was interrupted on the host")
         .at(format!("{HOME}/{RECORD}"))
         .because(format!(
-            "the schema of its journal is {schema}, but this activator reads {oldest} to {newest}"
+            "the journal of that run has schema {schema}, but this activator can read only schemas {oldest} \
+             to {newest}; nothing was changed"
         ))
-        .help("apply with the newer NixFleet; nothing was changed")
+        .help("apply with the newer NixFleet")
 }
 
 fn unreadable(why: &str) -> Problem {
     let copies = format!("{HOME}/{SLOTS}");
     Problem::new(Code::Recovery, "the journal of an interrupted run cannot be read")
         .at(format!("{HOME}/{RECORD}"))
-        .because(why)
+        .because(format!("{why}; this command changed nothing"))
         .help(format!(
-            "by hand, restore the files that the interrupted run replaced, from {copies}; this command \
-             changed nothing"
+            "by hand, restore the files that the interrupted run replaced, using the copies in {copies}"
         ))
 }
 

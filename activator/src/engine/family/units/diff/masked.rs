@@ -18,7 +18,7 @@ impl Differ<'_> {
                     UnitAction::Restart => "restart",
                     UnitAction::Start | UnitAction::Stop => "start",
                 };
-                let problem = masked(unit).because(format!("the change would {what} it: {why}"));
+                let problem = masked(unit).because(format!("the change would {what} the unit: {why}"));
                 self.problems.push(problem);
             }
         }
@@ -27,7 +27,7 @@ impl Differ<'_> {
                 && self.stays_masked(name)
                 && actions.of(&self.unit_named(name)).is_none()
             {
-                self.problems.push(masked(name).because("its drop-ins would have no effect"));
+                self.problems.push(masked(name).because("the drop-ins of the unit would have no effect"));
             }
         }
     }

@@ -136,10 +136,10 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
         + /srv/app/  0755 root:root, needed by paths in it
         + /srv/app/deep/  0755 root:root, needed by paths in it
         ~ generation none → 1
-        [NF-402] the removed directory /srv/app must be restored first
+        [NF-402] /srv/app/deep/a cannot be managed until the removed directory /srv/app is restored
           where: /srv/app/deep/a
-          why: an earlier apply removed this directory and backed up its content
-          help: apply once without nixfleet.absent."/srv/app" and without any declaration in the directory, so that the directory is restored, then add the declarations and apply again; or first roll back to a generation that has none of them
+          why: an earlier apply moved /srv/app into a backup; a path declared in /srv/app now would split the content of the directory between the host and the backup
+          help: to restore the directory, apply once without nixfleet.absent."/srv/app" and without any declaration in the directory, or roll back to a generation without these declarations; then add the declarations and apply again
     "#]]);
     // The problem does not occur if no path below `/srv/app` is declared. The directory is then restored or,
     // if `/srv/app` itself is declared as a file, the file is created.

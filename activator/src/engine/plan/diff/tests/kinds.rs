@@ -99,7 +99,7 @@ fn a_masked_unit_is_refused_where_its_mask_would_stay() {
           help: run `systemctl unmask named.service` on the host, or remove the unit from the configuration of the host
         [NF-421] unit dropped.service is masked on the host
           where: dropped.service
-          why: its drop-ins would have no effect
+          why: the drop-ins of the unit would have no effect
           help: run `systemctl unmask dropped.service` on the host, or remove the unit from the configuration of the host
     "#]]);
     host.unit("named.service", "inactive");

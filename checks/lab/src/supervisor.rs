@@ -23,8 +23,8 @@ use crate::spec::{self, GuestDir, GuestSpec, Spec};
 /// The exit code of `systemd-nspawn --keep-unit` if the guest requested a reboot.
 const REBOOT: i32 = 133;
 
-/// If at least this much memory is available, in bytes, the disks of guests are in memory. The guests of all
-/// labs that run at the same time in `make test` write less than a quarter of this amount.
+/// The available memory, in bytes, from which the disks of guests are in memory. The guests of all labs that
+/// run at the same time in `make test` write less than a quarter of this amount.
 const AMPLE_MEMORY: u64 = 8 << 30;
 
 /// An order to a supervisor. Orders are written to the `control` pipe of the lab, one per line.

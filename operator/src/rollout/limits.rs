@@ -39,7 +39,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Creates the limits of an outline whose hosts are all waiting.
+    /// Creates the limits for a rollout of this outline. At the start, all hosts are waiting.
     pub fn of(outline: &Outline) -> Self {
         let places: BTreeMap<&str, usize> =
             outline.hosts().enumerate().map(|(place, (_, name))| (name, place)).collect();

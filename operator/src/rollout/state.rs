@@ -22,7 +22,7 @@ pub enum HostState {
 }
 
 impl HostState {
-    /// Whether the turn of the host has not come, and nothing is being done on it.
+    /// Whether the host is still waiting for its turn, and no work is in progress on the host.
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Waiting | Self::Copied)

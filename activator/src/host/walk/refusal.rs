@@ -31,10 +31,10 @@ impl WalkRefusal {
         Self { problem, is_others }
     }
 
-    /// Ignores the refusal if another user may have caused the problem.
+    /// Returns nothing if a user other than root may have caused the problem.
     ///
     /// # Errors
-    /// Fails with the problem, if no other user can have caused the problem.
+    /// Fails with the problem if only root can have caused it.
     pub fn unless_of_others(self) -> Result<(), Problem> {
         if self.is_others { Ok(()) } else { Err(self.problem) }
     }

@@ -1,5 +1,5 @@
-//! Checks whether a user can log in over SSH and become root. The check reads the files of the mount namespace
-//! of this process.
+//! Checks whether a user can log in over SSH and become root. The check reads the files of the mount
+//! namespace of this process.
 //!
 //! Every obstacle is reported by name. An obstacle that existed before the change does not count against the
 //! change. Anything that cannot be determined, such as keys from a directory service, is not an obstacle.

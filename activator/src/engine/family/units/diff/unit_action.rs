@@ -44,7 +44,8 @@ impl UnitActions {
         self.0.iter().map(|(unit, (action, why))| (unit, *action, why.as_str()))
     }
 
-    /// Returns a copy of the actions, so that a caller can change the original while it iterates over the copy.
+    /// Returns a copy of the actions, so that a caller can change the original while it iterates over the
+    /// copy.
     pub fn to_vec(&self) -> Vec<(UnitName, UnitAction, String)> {
         self.0.iter().map(|(unit, (action, why))| (unit.clone(), *action, why.clone())).collect()
     }

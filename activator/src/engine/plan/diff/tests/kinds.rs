@@ -95,7 +95,7 @@ fn a_masked_unit_is_refused_where_its_mask_would_stay() {
         drift own.service: not running
         [NF-421] unit named.service is masked on the host
           where: named.service
-          why: the change would restart it: /etc/a changed
+          why: the change would restart the unit: /etc/a changed
           help: run `systemctl unmask named.service` on the host, or remove the unit from the configuration of the host
         [NF-421] unit dropped.service is masked on the host
           where: dropped.service

@@ -5,7 +5,6 @@
 
 mod stage;
 
-use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use stage::{
     adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, managed, outcomes,

@@ -47,21 +47,21 @@ fn a_host_that_does_not_answer_is_unreachable() {
 
 #[test]
 fn a_host_that_closes_the_connection_before_the_login_is_told_apart() {
-    let is_turned_away = |line: &str| super::is_turned_away(&classify(line, &host(None)).unwrap());
+    let closed = |line: &str| is_turned_away(&classify(line, &host(None)).unwrap());
     for line in [
         "kex_exchange_identification: read: Connection reset by peer",
         "kex_exchange_identification: Connection closed by remote host",
         "Connection closed by 10.0.1.11 port 22",
         "Connection reset by 10.0.1.11 port 22",
     ] {
-        assert!(is_turned_away(line), "{line}");
+        assert!(closed(line), "{line}");
     }
     for line in [
         "ssh: connect to host 10.0.1.11 port 22: Connection refused",
         "Timeout, server 10.0.1.11 not responding.",
         "deploy@10.0.1.11: Permission denied (publickey).",
     ] {
-        assert!(!is_turned_away(line), "{line}");
+        assert!(!closed(line), "{line}");
     }
 }
 

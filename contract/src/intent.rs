@@ -238,7 +238,7 @@ pub struct HealthCheck {
     pub start_delay: u64,
     /// The machine that runs the check: the host, or the operator's machine.
     pub from: Side,
-    /// What happens to the change if the check fails.
+    /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
 }
 

@@ -74,12 +74,6 @@ impl GuestDir {
         self.path.join("seed")
     }
 
-    /// Returns the directory of the guest's disk in the supervisor's mount namespace.
-    #[must_use]
-    pub fn disk(&self) -> PathBuf {
-        self.disk.clone()
-    }
-
     /// Returns the upper layer of the guest's overlay, which contains everything that the guest has changed.
     #[must_use]
     pub fn upper(&self) -> PathBuf {

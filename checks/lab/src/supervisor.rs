@@ -173,8 +173,7 @@ impl Boot {
     }
 
     fn mount_root(&self) -> Result<()> {
-        let disk = self.dir.disk();
-        for path in [disk, self.dir.work(), self.dir.merged()] {
+        for path in [self.dir.work(), self.dir.merged()] {
             fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
         }
         Program::new("cp").arg("--archive").arg(self.dir.seed()).arg(self.dir.upper()).run()?.success()?;

@@ -77,7 +77,7 @@ impl CommandInput for Input {
                 thread::Builder::new().spawn(move || stream(feeds.into()))?;
                 Ok(Some(OwnedFd::from(reads).into()))
             }
-            // The file is opened anew for each host, so that each host reads from the start.
+            // Each host opens the file again, so that it reads from the start.
             Self::Whole(file) => {
                 let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
                 Ok(Some(File::open(path)?.into()))

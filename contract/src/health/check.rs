@@ -32,7 +32,7 @@ pub struct Check {
     pub start_delay: u64,
     /// The machine that runs the check: the host, or the operator's machine.
     pub from: Side,
-    /// What happens to the change if the check fails.
+    /// The effect of a failed check on the change.
     pub on_failure: OnCheckFailure,
 }
 
@@ -246,7 +246,7 @@ impl Side {
     }
 }
 
-/// What happens to a change if a check fails.
+/// The effect of a failed check on a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnCheckFailure {

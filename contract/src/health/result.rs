@@ -16,7 +16,7 @@ pub struct CheckResult {
     pub kind: String,
     /// The machine that ran the check: the host, or the operator's machine.
     pub from: Side,
-    /// What happens to the change if this check fails.
+    /// The effect of a failure of this check on the change.
     pub on_failure: OnCheckFailure,
     /// Whether the last attempt succeeded.
     pub passed: bool,

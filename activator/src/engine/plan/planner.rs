@@ -25,7 +25,7 @@ pub struct Planned {
     pub plan: Plan,
     /// The recorded state.
     pub state: State,
-    /// What was observed on the host.
+    /// The observed state of the host.
     pub observed: Observed,
 }
 

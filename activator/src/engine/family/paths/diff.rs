@@ -136,9 +136,9 @@ impl Differ<'_> {
         let access = Access::of_implicit_directory();
         match self.found(path) {
             found @ Found::Directory { access: before, .. } => {
-                // The previous manifest declared this directory, NixFleet created it, and nobody has changed
-                // it since. The current manifest does not declare it, so it gets the mode and owner of an
-                // implicit directory.
+                // NixFleet created this directory because the previous manifest declared it, and the
+                // directory is unchanged since. The current manifest does not declare the directory, so it
+                // gets the mode and owner of an implicit directory.
                 let asked_for = owned.is_some_and(|owned| {
                     let implicit = matches!(owned.thing, Thing::Directory { implicit: true, .. });
                     !implicit && !matches!(owned.origin, Origin::Existed { .. }) && found.is(&owned.thing)
@@ -152,8 +152,8 @@ impl Differ<'_> {
                     })));
                 }
             }
-            // What exists at this path prevents the creation of the directory. The problem is reported for
-            // the declared paths below it.
+            // The directory cannot be created at this path. The problem is reported for the declared paths
+            // below the path.
             Found::Other(_) | Found::Unreachable(_) => {}
             Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
             Found::Missing | Found::File { .. } | Found::Link { .. } => {

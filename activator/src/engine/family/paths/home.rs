@@ -37,7 +37,7 @@ pub struct Homes {
     pub mode: Option<Mode>,
 }
 
-/// What exists at the path of a home directory.
+/// The state of the path of a home directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HomeState {
     /// Nothing exists at the path.

@@ -3,12 +3,43 @@
   evalFleet,
   evalNixos,
   lib,
+  mkFleet,
+  nixpkgs,
   ...
 }:
 let
   backend = (evalFleet { }).backends.nixos;
   evaluates = value: (builtins.tryEval (builtins.deepSeq value value)).success;
   toplevelOf = host: host.config.system.build.toplevel.drvPath;
+
+  # What a NixOS needs to have a system, besides a kernel and the rest that every NixOS has.
+  bootable.boot.loader.systemd-boot.enable = true;
+
+  # The derivation of the closure of a NixOS host with these modules.
+  closureOf =
+    modules:
+    (mkFleet {
+      hosts.db-1 = {
+        addr = "db-1";
+        base = "nixos";
+        inherit modules;
+      };
+    }).nixfleet.hosts.db-1.toplevel;
+
+  # The Intent document of a NixOS host whose configuration has only these options.
+  documentOf =
+    config:
+    backend.document {
+      host = {
+        name = "host";
+        base = "nixos";
+        system = "x86_64-linux";
+        addr = "host.example.org";
+      };
+      inherit config;
+      inherit (evalNixos [ ]) intent;
+      activator = "/activate";
+    };
 
   triggers =
     file:
@@ -201,6 +232,121 @@ in
     expected = [
       "db-1"
       "nixos web-1"
+    ];
+  };
+
+  "a closure names the system that NixOS builds, and needs it" = {
+    expr =
+      let
+        closure = closureOf [ bootable ];
+        system = (evalNixos [ bootable ]).config.system.build.toplevel;
+        inherit (closure.intent) nixos;
+      in
+      {
+        isSystem = lib.hasInfix "-nixos-system-db-1" nixos.toplevel;
+        needs = lib.attrNames (builtins.getContext nixos.toplevel) != [ ];
+        isOfHost = nixos.toplevel != "${system}";
+        inherit (nixos) loader;
+      };
+    expected = {
+      isSystem = true;
+      needs = true;
+      isOfHost = true;
+      loader = "systemd-boot";
+    };
+  };
+
+  "a closure leaves to NixOS what NixOS makes" = {
+    expr =
+      let
+        inherit
+          (closureOf [
+            bootable
+            {
+              nixfleet.packages = [ nixpkgs.legacyPackages.x86_64-linux.hello ];
+              nixfleet.users.app = { };
+              nixfleet.groups.team = { };
+              nixfleet.files."/etc/app.conf".text = "x";
+              nixfleet.files."/srv/app.conf".text = "x";
+              nixfleet.systemd.units."app.service".text = "[Service]\nExecStart=/bin/a\n";
+              nixfleet.healthChecks.app.unit = "app.service";
+            }
+          ])
+          intent
+          ;
+      in
+      {
+        inherit (intent)
+          base
+          groups
+          packages
+          profile
+          units
+          users
+          ;
+        files = map (file: file.path) intent.files;
+        healthChecks = map (check: check.name) intent.healthChecks;
+      };
+    expected = {
+      base = "nixos";
+      groups = [ ];
+      packages = [ ];
+      profile = null;
+      units = [ ];
+      users = [ ];
+      files = [ "/srv/app.conf" ];
+      healthChecks = [ "app" ];
+    };
+  };
+
+  "a boot loader counts if it can boot a generation once" = {
+    expr =
+      map
+        (
+          loader:
+          (documentOf {
+            boot = { inherit loader; };
+          }).nixos.loader
+        )
+        [
+          { systemd-boot.enable = true; }
+          { grub.enable = true; }
+          {
+            grub.enable = true;
+            systemd-boot.enable = true;
+          }
+          {
+            grub.enable = false;
+            systemd-boot.enable = false;
+          }
+          { generic-extlinux-compatible.enable = true; }
+          { }
+        ];
+    expected = [
+      "systemd-boot"
+      "grub"
+      "systemd-boot"
+      null
+      null
+      null
+    ];
+  };
+
+  "every host recovers at boot, with the unit that every base has" = {
+    expr =
+      let
+        inherit (evalNixos [ ]) config;
+        own = file: builtins.readFile (../../activator/src/engine/recovery_unit + "/${file}");
+      in
+      [
+        (config.systemd.units."nixfleet-recover.service".text == own "nixfleet-recover.service")
+        (lib.filter (lib.hasPrefix "nixfleet") (map lib.getName config.systemd.packages))
+        (documentOf { boot = { }; }).files
+      ];
+    expected = [
+      true
+      [ "nixfleet-recovery" ]
+      [ ]
     ];
   };
 }

@@ -6,5 +6,5 @@ let
 in
 lib.optional (outsiders != [ ]) (
   "NixOS does not apply ${types.problem.names outsiders}: it creates only files and links below /etc, "
-  + "and NixFleet, which handles all other paths, cannot change NixOS hosts yet"
+  + "and `nixfleet apply` handles all other paths"
 )

@@ -26,6 +26,7 @@ let
     ./etc-files.nix
     ./packages.nix
     ./places.nix
+    ./recovery.nix
     ./unit-mistakes.nix
   ];
   units = import ./units.nix given;
@@ -112,7 +113,7 @@ in
     ++ document.references.problems { inherit intent options inputs; }
     ++ lib.concatMap (family: family.problems host) families;
 
-  # Describes what NixFleet's engine does on the host, in addition to what NixOS does.
+  # The Intent document of the host, and the declarations that a plain NixOS activation ignores.
   inherit (engine) document outsiders;
 
   # The texts of the drop-ins of units. Each attribute name is the path of a drop-in in the package that
@@ -120,10 +121,13 @@ in
   inherit (units) dropIns;
 
   toplevelFor =
-    { host, ... }:
-    _:
-    throw (
-      "[NF-201] NixFleet cannot change NixOS hosts yet, and ${host.name} is one\n"
-      + "write: nixos-rebuild switch --flake .#${host.name} --target-host ${host.ssh.user}@${host.addr}"
-    );
+    given:
+    let
+      whole = engine.document given;
+    in
+    { buildSystem, builder }:
+    document.closure {
+      document = whole;
+      inherit buildSystem builder;
+    };
 }

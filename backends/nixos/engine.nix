@@ -1,5 +1,5 @@
-# The part of a NixOS host that NixFleet's engine handles and NixOS does not: paths outside /etc, directories,
-# absent paths and health checks. The Intent document of a NixOS host has nothing else.
+# The Intent document of a NixOS host. It has the NixOS system, and everything that NixFleet's engine handles
+# and NixOS does not: paths outside /etc, directories, absent paths and health checks.
 {
   document,
   etc,
@@ -15,11 +15,23 @@ let
     files = etc.outside intent.files;
     links = etc.outside intent.links;
   };
+
+  # The boot loader of the host, if it can boot a generation once without a change of the boot default. Not
+  # every NixOS has these options: the modules of boot loaders can be disabled.
+  loader =
+    { boot, ... }:
+    if boot.loader.systemd-boot.enable or false then
+      "systemd-boot"
+    else if boot.loader.grub.enable or false then
+      "grub"
+    else
+      null;
 in
 {
   document =
     {
       host,
+      config,
       intent,
       activator,
     }:
@@ -42,6 +54,10 @@ in
       absent = entries.absent own.absent;
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;
+      nixos = {
+        toplevel = "${config.system.build.toplevel}";
+        loader = loader config;
+      };
     };
 
   # The declarations that a plain NixOS activation ignores, each as the name of its option.

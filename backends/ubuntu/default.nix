@@ -4,6 +4,7 @@
 let
   inherit (import ../../lib/document { inherit lib types; })
     accountMistakes
+    closure
     entries
     healthChecks
     known
@@ -129,7 +130,7 @@ import ../../lib/plain-host.nix {
       whole = document { inherit host intent activator; };
     in
     { buildSystem, builder }:
-    import ./closure.nix {
+    closure {
       document = whole;
       inherit buildSystem builder;
     };

@@ -30,7 +30,7 @@ let
           system = "x86_64-linux";
           addr = "host.example.org";
         };
-        inherit (host) intent;
+        inherit (host) config intent;
         activator = "/activate";
       };
       dropIns = nixosBackend.dropIns host.intent;
@@ -425,7 +425,10 @@ let
         };
       onNixos = {
         dropIns."etc/systemd/system/cron.service.d/10-limits.conf" = "[Service]\nMemoryMax=1G\n";
-        packages = [ "nixfleet-drop-ins" ];
+        packages = [
+          "nixfleet-drop-ins"
+          "nixfleet-recovery"
+        ];
         hasUnit = false;
       };
     };

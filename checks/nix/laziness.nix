@@ -68,11 +68,13 @@ in
       in
       [
         outputs.nixosConfigurations.db-1.config.networking.hostName
+        outputs.nixfleet.hosts.db-1.toplevel.name
         (lib.length outputs.colmena.db-1 > 0)
         (lib.attrNames outputs.nixosConfigurations)
       ];
     expected = [
       "db-1"
+      "nixfleet-db-1"
       true
       [
         "db-1"

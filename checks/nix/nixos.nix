@@ -3,12 +3,41 @@
   evalFleet,
   evalNixos,
   lib,
+  mkFleet,
+  nixpkgs,
   ...
 }:
 let
   backend = (evalFleet { }).backends.nixos;
   evaluates = value: (builtins.tryEval (builtins.deepSeq value value)).success;
   toplevelOf = host: host.config.system.build.toplevel.drvPath;
+
+  # The flake outputs of a fleet with one NixOS host, and the derivation of the host's closure.
+  fleetOf =
+    modules:
+    mkFleet {
+      hosts.db-1 = {
+        addr = "db-1";
+        base = "nixos";
+        inherit modules;
+      };
+    };
+  closureOf = modules: (fleetOf modules).nixfleet.hosts.db-1.toplevel;
+
+  # The Intent document of a NixOS host whose configuration has only these options.
+  documentOf =
+    config:
+    backend.document {
+      host = {
+        name = "host";
+        base = "nixos";
+        system = "x86_64-linux";
+        addr = "host.example.org";
+      };
+      inherit config;
+      inherit (evalNixos [ ]) intent;
+      activator = "/activate";
+    };
 
   triggers =
     file:
@@ -201,6 +230,116 @@ in
     expected = [
       "db-1"
       "nixos web-1"
+    ];
+  };
+
+  "a closure names the system that NixOS builds, and needs it" = {
+    expr =
+      let
+        outputs = fleetOf [ ];
+        inherit (closureOf [ ]) intent;
+        system = outputs.nixosConfigurations.db-1.config.system.build.toplevel;
+      in
+      [
+        (intent.nixos.toplevel == system.outPath)
+        (lib.attrNames (builtins.getContext intent.nixos.toplevel) == [ system.drvPath ])
+      ];
+    expected = [
+      true
+      true
+    ];
+  };
+
+  "a closure leaves to NixOS what NixOS makes" = {
+    expr =
+      let
+        inherit
+          (closureOf [
+            {
+              nixfleet.packages = [ nixpkgs.legacyPackages.x86_64-linux.hello ];
+              nixfleet.users.app = { };
+              nixfleet.groups.team = { };
+              nixfleet.files."/etc/app.conf".text = "x";
+              nixfleet.files."/srv/app.conf".text = "x";
+              nixfleet.systemd.units."app.service".text = "[Service]\nExecStart=/bin/a\n";
+              nixfleet.healthChecks.app.unit = "app.service";
+            }
+          ])
+          intent
+          ;
+      in
+      {
+        inherit (intent)
+          base
+          groups
+          packages
+          profile
+          units
+          users
+          ;
+        files = map (file: file.path) intent.files;
+        healthChecks = map (check: check.name) intent.healthChecks;
+      };
+    expected = {
+      base = "nixos";
+      groups = [ ];
+      packages = [ ];
+      profile = null;
+      units = [ ];
+      users = [ ];
+      files = [ "/srv/app.conf" ];
+      healthChecks = [ "app" ];
+    };
+  };
+
+  "a boot loader counts if it can boot a generation once" = {
+    expr =
+      map
+        (
+          loader:
+          (documentOf {
+            boot = { inherit loader; };
+          }).nixos.loader
+        )
+        [
+          { systemd-boot.enable = true; }
+          { grub.enable = true; }
+          {
+            grub.enable = true;
+            systemd-boot.enable = true;
+          }
+          {
+            grub.enable = false;
+            systemd-boot.enable = false;
+          }
+          { generic-extlinux-compatible.enable = true; }
+          { }
+        ];
+    expected = [
+      "systemd-boot"
+      "grub"
+      "systemd-boot"
+      null
+      null
+      null
+    ];
+  };
+
+  "every host recovers at boot, with the unit that every base has" = {
+    expr =
+      let
+        inherit (evalNixos [ ]) config;
+        own = file: builtins.readFile (../../activator/src/engine/recovery_unit + "/${file}");
+      in
+      [
+        (config.systemd.units."nixfleet-recover.service".text == own "nixfleet-recover.service")
+        (lib.filter (lib.hasPrefix "nixfleet") (map lib.getName config.systemd.packages))
+        (documentOf { boot = { }; }).files
+      ];
+    expected = [
+      true
+      [ "nixfleet-recovery" ]
+      [ ]
     ];
   };
 }

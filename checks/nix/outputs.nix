@@ -48,7 +48,7 @@ in
     expected = [ "nixfleet-web-1" ];
   };
 
-  "a NixOS host has no closure yet, and is no check" = {
+  "a NixOS host has a closure and a check, as every host" = {
     expr =
       let
         outputs = mkFleet {
@@ -56,15 +56,21 @@ in
           hosts.db-1.base = "nixos";
           hosts.web-1.addr = "web-1";
         };
+        inherit (outputs.nixfleet.hosts.db-1) toplevel;
       in
       [
         (lib.attrNames outputs.checks.x86_64-linux)
-        (builtins.tryEval outputs.nixfleet.hosts.db-1.toplevel.drvPath).success
+        toplevel.name
+        (outputs.checks.x86_64-linux.nixfleet-db-1.drvPath == toplevel.drvPath)
         outputs.nixfleet.fleet.hosts.db-1.base
       ];
     expected = [
-      [ "nixfleet-web-1" ]
-      false
+      [
+        "nixfleet-db-1"
+        "nixfleet-web-1"
+      ]
+      "nixfleet-db-1"
+      true
       "nixos"
     ];
   };

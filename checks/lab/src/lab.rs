@@ -14,10 +14,12 @@ use crate::command::{PATIENCE, Program, wait_until};
 use crate::control::Control;
 use crate::guest::Guest;
 use crate::operator::Operator;
+use crate::nixos_layer;
 use crate::place::{self, Lock};
+pub use crate::plan::Plan;
 use crate::reaper;
 use crate::recipe::Recipe;
-use crate::rootfs::{Root, RootFs, remove_tree};
+use crate::rootfs::{RootFs, remove_tree};
 use crate::seed::Seed;
 use crate::shared_layer;
 use crate::spec::{GuestDir, GuestSpec, Spec};
@@ -27,77 +29,6 @@ pub const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
 /// The name of the operator's machine.
 pub const OPERATOR: &str = "operator";
-
-/// The description of a lab to boot.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    name: String,
-    hosts: Vec<(String, String)>,
-    operator: Root,
-    shipped: bool,
-}
-
-impl Plan {
-    /// Creates the plan of a lab with this name. The lab has the operator's machine and no other host.
-    #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
-    }
-
-    /// Returns the name of the lab.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Creates the plan of a lab with the three hosts of the demo: web-1, web-2 and db-1.
-    #[must_use]
-    pub fn demo(name: impl Into<String>) -> Self {
-        Self::new(name).host("web-1", "10.0.1.11").host("web-2", "10.0.1.12").host("db-1", "10.0.1.21")
-    }
-
-    /// Creates the plan of [`Self::demo`], named after the running test.
-    #[must_use]
-    pub fn of_test() -> Self {
-        let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
-        Self::demo(format!("{}-{test}", std::process::id()))
-    }
-
-    /// Adds a host.
-    #[must_use]
-    pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
-        self.hosts.push((name.into(), addr.into()));
-        self
-    }
-
-    /// Removes all hosts except the host `name`.
-    #[must_use]
-    pub fn only(mut self, name: &str) -> Self {
-        self.hosts.retain(|(host, _)| host == name);
-        self
-    }
-
-    /// Removes the host `name`.
-    #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        self.hosts.retain(|(host, _)| host != name);
-        self
-    }
-
-    /// Replaces the root filesystem of the operator's machine.
-    #[must_use]
-    pub fn operator(mut self, root: impl Into<Root>) -> Self {
-        self.operator = root.into();
-        self
-    }
-
-    /// Selects the release build of the command line, for benchmarks and the demo.
-    #[must_use]
-    pub fn shipped(mut self) -> Self {
-        self.shipped = true;
-        self
-    }
-}
 
 /// A running lab.
 #[derive(Debug)]
@@ -204,9 +135,15 @@ impl Lab {
             name: OPERATOR.into(),
             addr: "10.0.1.2".into(),
             below: vec![shared, operator_root],
+            nixos: false,
         }];
-        for (name, addr) in &plan.hosts {
-            guests.push(GuestSpec { name: name.clone(), addr: addr.clone(), below: vec![root.clone()] });
+        for host in &plan.hosts {
+            let mut below = vec![root.clone()];
+            if host.nixos {
+                below.insert(0, nixos_layer::above(&root, &running, alone)?);
+            }
+            let (name, addr) = (host.name.clone(), host.addr.clone());
+            guests.push(GuestSpec { name, addr, below, nixos: host.nixos });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;

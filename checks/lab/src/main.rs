@@ -33,6 +33,9 @@ enum Command {
         /// The name of the lab.
         #[arg(default_value = "demo")]
         lab: String,
+        /// Make these hosts stand-ins for NixOS hosts.
+        #[arg(long, value_name = "HOST", value_delimiter = ',')]
+        nixos: Vec<String>,
     },
     /// End a lab and remove its files.
     Down {
@@ -93,9 +96,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Up { lab } => {
+        Command::Up { lab, nixos } => {
             let begun = Instant::now();
-            Lab::boot_detached(&Plan::demo(lab).shipped())?;
+            let plan = nixos.iter().fold(Plan::demo(lab).shipped(), |plan, host| plan.nixos(host));
+            Lab::boot_detached(&plan)?;
             println!("up after {:.1} s", begun.elapsed().as_secs_f64());
         }
         Command::Down { lab, all: false } => {

@@ -29,6 +29,8 @@ pub struct GuestSpec {
     /// The layers below the layer of the guest. The first is the topmost of them, and the last is a root
     /// filesystem.
     pub below: Vec<PathBuf>,
+    /// Whether the host is a stand-in for a NixOS host. Its `/usr/sbin/init` chooses the system to boot.
+    pub nixos: bool,
 }
 
 impl Spec {

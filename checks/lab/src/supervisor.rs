@@ -226,12 +226,14 @@ impl Boot {
                 "--mount-proc",
             ])
             .arg("systemd-nspawn")
-            .args(["--boot", "--keep-unit", "--register=no", "--console=pipe"])
+            .args(["--keep-unit", "--register=no", "--console=pipe"])
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--network-bridge=lab0"])
             .arg(format!("--machine={}", self.machine))
             .arg(format!("--hostname={}", self.guest.name))
             .arg("--directory")
             .arg(self.dir.merged())
+            // With `--boot`, nspawn starts systemd. A boot loader has to run first on a NixOS host.
+            .arg(if self.guest.nixos { "/usr/sbin/init" } else { "--boot" })
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
             .stdin(Stdio::null())
             .stdout(console)

@@ -103,6 +103,8 @@
         "worker@.service".text =
           "[Service]\nExecStart=/bin/a\n\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=1\n";
         "nginx.service".text = "[Service]\nExecStart=/bin/nginx\n";
+        "nixfleet-recover.service".text = "[Service]\nExecStart=/bin/recover\n";
+        "sysinit.target".dropIns."nixfleet-recover.conf".text = "[Unit]\n";
         "ssh.service".dropIns."limits.conf".text = "[Service]\nMemoryMax=1G\n";
       };
     }

@@ -1,0 +1,61 @@
+# Declares the units that recover a host at boot after an interrupted change. They run before any unit that
+# the change may affect. Their content is part of the activator and is the same on every base
+# (activator/src/engine/recovery_unit).
+{
+  lib,
+  types,
+  ...
+}:
+let
+  inherit (types) problem;
+
+  name = "nixfleet-recover.service";
+  target = "sysinit.target";
+  dropIn = "nixfleet-recover.conf";
+
+  own = file: builtins.readFile (../../activator/src/engine/recovery_unit + "/${file}");
+
+  mistake =
+    option: unit: within: rest:
+    problem.make (
+      {
+        loc = option.loc ++ [ unit ] ++ within;
+        def = types.definitionOf option unit;
+        why = "NixFleet declares it to recover the host at boot";
+      }
+      // rest
+    );
+in
+{
+  config =
+    { pkgs, ... }:
+    {
+      systemd.units.${name}.text = own name;
+      # Starts the recovery unit at every boot. Without a journal of an interrupted change, the unit does
+      # nothing.
+      systemd.packages = [
+        (pkgs.linkFarm "nixfleet-recovery" {
+          "etc/systemd/system/${target}.d/${dropIn}" = pkgs.writeText dropIn (own dropIn);
+        })
+      ];
+    };
+
+  problems =
+    { intent, options, ... }:
+    let
+      option = options.nixfleet.systemd.units;
+      inherit (intent.systemd) units;
+    in
+    lib.optional (units.${name}.text or null != null) (
+      mistake option name [ ] {
+        what = "${name} is declared twice";
+        example = "${lib.showOption option.loc}.\"app.service\" = { … };  # another name";
+      }
+    )
+    ++ lib.optional (units ? ${target} && units.${target}.dropIns ? ${dropIn}) (
+      mistake option target [ "dropIns" ] {
+        what = "no drop-in of ${target} can have the name ${dropIn}";
+        example = "${lib.showOption (option.loc ++ [ target ])}.dropIns.\"app.conf\" = { … };";
+      }
+    );
+}

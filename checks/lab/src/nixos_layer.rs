@@ -1,0 +1,80 @@
+//! Stand-ins for NixOS hosts. Such a host is a Debian host with a Nix store and boot entries as NixOS has
+//! them, and its first process is a boot loader (`checks/lab/nixos`). The loader starts a system that the
+//! stand-in for nixpkgs has built (`checks/fixtures/nixpkgs/nixos`).
+//!
+//! Before NixFleet acts on the host, the host has one system, which is built from
+//! `checks/lab/nixos/factory.nix`. The store with this system is a layer between the root filesystem and the
+//! guest's own layer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::checkout;
+use crate::command::Program;
+use crate::layers;
+use crate::place::Lock;
+use crate::reaper::Running;
+use crate::seed::Layer;
+
+/// The folders of the checkout from which the layer is made.
+const SOURCES: [&str; 2] = ["checks/fixtures/", "checks/lab/nixos/"];
+
+/// The files of the host that NixOS would make in another way: path, content in `checks/lab/nixos`, and mode.
+const FILES: [(&str, &str, u32); 4] = [
+    ("usr/sbin/init", "boot-loader", 0o755),
+    ("etc/environment", "environment", 0o644),
+    ("etc/sudoers.d/nixos", "sudoers", 0o440),
+    ("etc/systemd/system.conf.d/nixos.conf", "system.conf", 0o644),
+];
+
+/// Returns the layer above `root` that makes a host a stand-in for a NixOS host. The layer is made if it does
+/// not exist yet.
+///
+/// # Errors
+/// A file cannot be copied, or Nix cannot build the first system.
+pub fn above(root: &Path, running: &[Running], alone: &Lock) -> Result<PathBuf> {
+    let listed = checkout::files()?.into_iter();
+    let sources = listed.filter(|file| SOURCES.iter().any(|source| file.starts_with(source)));
+    let name = layers::name("nixos", root, sources.map(|file| checkout::path(&file)))?;
+    layers::made(&name, running, alone, |unfinished| {
+        let layer = Layer::create(unfinished.join("upper"), vec![root.to_path_buf()])?;
+        for (path, file, mode) in FILES {
+            let file = checkout::path(&format!("checks/lab/nixos/{file}"));
+            let bytes = fs::read(&file).with_context(|| format!("Failed to read {}", file.display()))?;
+            layer.place(path, &bytes, mode, 0)?;
+        }
+        let nixpkgs = unfinished.join("nixpkgs");
+        Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
+            .arg(&nixpkgs)
+            .arg(layer.below(Path::new("usr/bin/busybox")).context("The root filesystem has no busybox")?)
+            .run()?
+            .success()?;
+        build(root, unfinished, &nixpkgs)
+    })
+}
+
+/// Builds the first system in the Nix store of the layer in `unfinished`, makes it generation 1, and installs
+/// its boot entries.
+fn build(root: &Path, unfinished: &Path, nixpkgs: &Path) -> Result<()> {
+    let (work, merged) = (unfinished.join("work"), unfinished.join("merged"));
+    for path in [&work, &merged] {
+        fs::create_dir_all(path).with_context(|| format!("Failed to create {}", path.display()))?;
+    }
+    Program::new("unshare")
+        .args(["--mount", "sh"])
+        .arg(checkout::path("checks/lab/nixos/build-factory.sh"))
+        .arg(root)
+        .arg(unfinished.join("upper"))
+        .arg(work)
+        .arg(merged)
+        .arg(nixpkgs)
+        .arg(checkout::path("checks/lab/nixos"))
+        .limit(Duration::from_secs(120))
+        .run()?
+        .success()
+        .context("Failed to build the first system of a stand-in for a NixOS host")?;
+    Ok(())
+}

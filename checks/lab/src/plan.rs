@@ -1,0 +1,93 @@
+//! The description of a lab to boot.
+
+use crate::recipe::Recipe;
+use crate::rootfs::Root;
+
+/// The description of a lab to boot.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) name: String,
+    pub(crate) hosts: Vec<PlannedHost>,
+    pub(crate) operator: Root,
+    pub(crate) shipped: bool,
+}
+
+/// A host of a lab to boot.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedHost {
+    pub(crate) name: String,
+    pub(crate) addr: String,
+    /// Whether the host is a stand-in for a NixOS host.
+    pub(crate) nixos: bool,
+}
+
+impl Plan {
+    /// Creates the plan of a lab with this name. The lab has the operator's machine and no other host.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
+    }
+
+    /// Returns the name of the lab.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Creates the plan of a lab with the three hosts of the demo: web-1, web-2 and db-1.
+    #[must_use]
+    pub fn demo(name: impl Into<String>) -> Self {
+        Self::new(name).host("web-1", "10.0.1.11").host("web-2", "10.0.1.12").host("db-1", "10.0.1.21")
+    }
+
+    /// Creates the plan of [`Self::demo`], named after the running test.
+    #[must_use]
+    pub fn of_test() -> Self {
+        let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+        Self::demo(format!("{}-{test}", std::process::id()))
+    }
+
+    /// Adds a host.
+    #[must_use]
+    pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
+        self.hosts.push(PlannedHost { name: name.into(), addr: addr.into(), nixos: false });
+        self
+    }
+
+    /// Makes the host `name` a stand-in for a NixOS host ([`crate::nixos_layer`]).
+    #[must_use]
+    pub fn nixos(mut self, name: &str) -> Self {
+        for host in self.hosts.iter_mut().filter(|host| host.name == name) {
+            host.nixos = true;
+        }
+        self
+    }
+
+    /// Removes all hosts except the host `name`.
+    #[must_use]
+    pub fn only(mut self, name: &str) -> Self {
+        self.hosts.retain(|host| host.name == name);
+        self
+    }
+
+    /// Removes the host `name`.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.hosts.retain(|host| host.name != name);
+        self
+    }
+
+    /// Replaces the root filesystem of the operator's machine.
+    #[must_use]
+    pub fn operator(mut self, root: impl Into<Root>) -> Self {
+        self.operator = root.into();
+        self
+    }
+
+    /// Selects the release build of the command line, for benchmarks and the demo.
+    #[must_use]
+    pub fn shipped(mut self) -> Self {
+        self.shipped = true;
+        self
+    }
+}

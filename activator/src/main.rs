@@ -14,6 +14,7 @@ use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
+use nixfleet_activate::engine::family::system::foresee as system;
 use nixfleet_activate::engine::health;
 use nixfleet_activate::engine::plan::contents::Contents;
 use nixfleet_activate::engine::plan::fast_path;
@@ -236,6 +237,9 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
         let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
+        if enabled {
+            system::foresee(&mut planned.plan, host, &planned.state, target, request.name_lacking);
+        }
     }
     let mut plan = planned.plan;
     if request.json {

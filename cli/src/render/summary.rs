@@ -200,6 +200,7 @@ mod tests {
             excluded: Vec::new(),
             warnings: Vec::new(),
             awaits_boot: Vec::new(),
+            system: None,
             lacks: vec![],
             unvalidated: false,
             health_checks: None,

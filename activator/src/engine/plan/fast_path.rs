@@ -95,6 +95,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         excluded: Vec::new(),
         warnings: Vec::new(),
         awaits_boot: Vec::new(),
+        system: None,
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,

@@ -35,19 +35,24 @@ fn units_start_stop_restart_and_reload_by_the_rules_of_nixos() {
             service("stops.service", &v),
             service("reloads.service", &format!("X-ReloadIfChanged=true\\n{v}")),
             service("stays.service", &format!("X-RestartIfChanged=false\\n{v}")),
+            service("manual.service", &format!("{v}[Unit]\\nX-OnlyManualStart=true\\n")),
             service("same.service", ""),
             service("described.service", &format!("[Unit]\\nDescription={version}\\n")),
             service("triggered.service", &format!("[Unit]\\nX-Reload-Triggers={version}\\n")),
         ];
         system(&lab, "db-1", &(kinds.concat() + more))
     };
-    let first = generation(1, &service("goes.service", ""));
+    let first = generation(
+        1,
+        &(service("goes.service", "") + &service("lives-on.service", "[Unit]\\nX-StopOnRemoval=false\\n")),
+    );
     let second = generation(2, &service("comes.service", ""));
     let finished = switch(host, &first, "test").success().unwrap();
     assert_says(&finished, 0, &["the following new units were started: ", "goes.service", "stops.service"]);
     assert_eq!(running(host), first);
 
-    let names = ["restarts", "stops", "reloads", "stays", "same", "described", "triggered"];
+    let names =
+        ["restarts", "stops", "reloads", "stays", "manual", "same", "described", "triggered", "lives-on"];
     let names = names.map(|name| format!("{name}.service"));
     let of = || pids(host, names.each_ref().map(String::as_str));
     let before = of();
@@ -56,7 +61,7 @@ fn units_start_stop_restart_and_reload_by_the_rules_of_nixos() {
         said(&foretold),
         [
             "would stop the following units: goes.service, stops.service",
-            "would NOT stop the following changed units: stays.service",
+            "would NOT stop the following changed units: manual.service, stays.service",
             "would activate the configuration...",
             "would reload the following units: reloads.service, triggered.service",
             "would restart the following units: restarts.service",
@@ -70,7 +75,7 @@ fn units_start_stop_restart_and_reload_by_the_rules_of_nixos() {
         said(&done),
         [
             "stopping the following units: goes.service, stops.service",
-            "NOT restarting the following changed units: stays.service",
+            "NOT restarting the following changed units: manual.service, stays.service",
             "activating the configuration...",
             "reloading the following units: reloads.service, triggered.service",
             "restarting the following units: restarts.service",
@@ -79,12 +84,71 @@ fn units_start_stop_restart_and_reload_by_the_rules_of_nixos() {
         ]
     );
     let changed: Vec<bool> = of().iter().zip(before).map(|(now, before)| *now != before).collect();
-    assert_eq!(changed, [true, true, false, false, false, false, false]);
+    assert_eq!(changed, [true, true, false, false, false, false, false, false, false]);
     assert_eq!(host.unit("goes.service").unwrap().active, "inactive");
     assert_eq!(host.unit("comes.service").unwrap().sub, "running");
 
     let again = switch(host, &second, "test").success().unwrap();
     assert_eq!(said(&again), ["activating the configuration..."]);
+    host.ask("systemctl stop lives-on.service").unwrap();
+}
+
+#[test]
+fn the_settings_of_a_unit_decide_between_restart_and_reload() {
+    let lab = LAB.turn();
+    let service = "[Service]\nExecStart=/a\n";
+    let rows = [
+        (service, service, "equal"),
+        (service, "[Service]\nExecStart=/b\n", "restart"),
+        (service, "# A comment\n[Service]\n\nExecStart = /a\n", "equal"),
+        (service, "[Service]\nExecStart=/b\nExecStart=\nExecStart=/a\n", "equal"),
+        (service, "[Service]\nExecStart=/a\n[Install]\nWantedBy=multi-user.target\n", "equal"),
+        (service, "[Service]\nExecStart=/a\nExecReload=/r\n", "reload"),
+        ("[Service]\nExecStart=/a\nExecReload=/r\n", service, "equal"),
+        (service, "[Unit]\nDescription=x\n[Service]\nExecStart=/a\n", "equal"),
+        (service, "[Unit]\nX-Reload-Triggers=x\n[Service]\nExecStart=/a\n", "reload"),
+        (service, "[Unit]\nX-Restart-Triggers=x\n[Service]\nExecStart=/a\n", "restart"),
+        ("[Unit]\nX-Reload-Triggers=x\n[Service]\nExecStart=/a\n", service, "equal"),
+        (service, "[Service]\nExecStart=/a\n[X-Own]\n", "restart"),
+        ("[Mount]\nOptions=ro\n", "[Mount]\nOptions=rw\n", "reload"),
+        ("[Mount]\nWhat=a\n", "[Mount]\nWhat=b\n", "restart"),
+    ];
+    let script = "import sys; sys.dont_write_bytecode = True; sys.path.insert(0, sys.argv[1]); import units; \
+                  print(units.compare(*(units.Settings().read(path) for path in sys.argv[2:])).value)";
+    let host = db(&lab);
+    for (old, new, expected) in rows {
+        let files = host.files().unwrap();
+        files.write("/run/old.service", old).unwrap();
+        files.write("/run/new.service", new).unwrap();
+        let found = host.ask(&format!(
+            "python3 -c '{script}' $(dirname $(readlink -f {FACTORY}/activate)) /run/old.service /run/new.service"
+        ));
+        assert_eq!(found.unwrap(), expected, "{old}→\n{new}");
+    }
+}
+
+#[test]
+fn an_activation_script_requests_restarts_and_reloads() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let units = service("restarts.service", "") + &service("reloads.service", "");
+    let requests = "system.activationScripts.app = \"echo restarts.service >>/run/nixos/activation-restart-list; \
+                    echo reloads.service >>/run/nixos/activation-reload-list\";";
+    let first = system(&lab, "db-1", &units);
+    let second = system(&lab, "db-1", &(units + requests));
+    switch(host, &first, "test").success().unwrap();
+    let before = pids(host, ["restarts.service", "reloads.service"]);
+    let finished = switch(host, &second, "test").success().unwrap();
+    assert_says(
+        &finished,
+        0,
+        &[
+            "reloading the following units: reloads.service\n",
+            "restarting the following units: restarts.service\n",
+        ],
+    );
+    let after = pids(host, ["restarts.service", "reloads.service"]);
+    assert_eq!((before[0] == after[0], before[1] == after[1]), (false, true));
 }
 
 #[test]
@@ -94,18 +158,20 @@ fn a_socket_restarts_in_place_of_its_service() {
     let generation = |version: u32| {
         let socket = "systemd.units.\"web.socket\" = { text = \"[Socket]\\nListenStream=8099\\n\"; \
                       wantedBy = [ \"sockets.target\" ]; };\n";
-        system(
-            &lab,
-            "db-1",
-            &(socket.to_owned() + &service("web.service", &format!("Environment=V={version}"))),
-        )
+        let service = format!(
+            "systemd.units.\"web.service\".text = \"[Service]\\nExecStart=/usr/bin/sleep infinity\\n\
+             Environment=V={version}\\n\";"
+        );
+        system(&lab, "db-1", &(socket.to_owned() + &service))
     };
     let (first, second) = (generation(1), generation(2));
     switch(host, &first, "test").success().unwrap();
+    host.ask("systemctl start web.service").unwrap();
     let finished = switch(host, &second, "test").success().unwrap();
     assert_says(&finished, 0, &["stopping the following units: web.service, web.socket\n"]);
     assert_says(&finished, 0, &["starting the following units: web.socket\n"]);
-    assert_eq!(host.unit("web.socket").unwrap().active, "active");
+    let [socket, service] = ["web.socket", "web.service"].map(|unit| host.unit(unit).unwrap().active);
+    assert_eq!((socket.as_str(), service.as_str()), ("active", "inactive"));
 }
 
 #[test]

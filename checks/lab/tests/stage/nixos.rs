@@ -23,12 +23,13 @@ pub fn fresh(hosts: &[&str]) -> Lab {
 
 /// Replaces the demo's fleet with a fleet of the lab's hosts. Each is a NixOS host without declarations.
 pub fn declares_fleet(lab: &Lab) {
-    let mut fleet = "{\n  defaults.base = \"nixos\";\n  defaults.ssh.user = \"deploy\";\n".to_owned();
-    for host in lab.hosts().map(Guest::name) {
-        fleet += &format!("  hosts.{host} = {{ addr = \"{host}\"; modules = [ ./hosts/{host}.nix ]; }};\n");
+    let hosts = lab.hosts().map(Guest::name).map(|host| {
         declares(lab, host, "");
-    }
-    write(lab, "fleet.nix", &(fleet + "}\n"));
+        format!("  hosts.{host} = {{ addr = \"{host}\"; modules = [ ./hosts/{host}.nix ]; }};\n")
+    });
+    let hosts: String = hosts.collect();
+    let defaults = "defaults = { base = \"nixos\"; ssh.user = \"deploy\"; };";
+    write(lab, "fleet.nix", &format!("{{\n  {defaults}\n{hosts}}}\n"));
 }
 
 /// Replaces the declarations of a host with these NixOS and NixFleet options. The host boots with systemd-boot

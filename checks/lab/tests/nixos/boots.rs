@@ -18,6 +18,36 @@ fn a_system_that_is_only_tested_ends_with_a_power_cut() {
 }
 
 #[test]
+fn a_power_cut_during_an_activation_returns_to_the_default() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let unit = |version: u32| {
+        format!(
+            "systemd.units.\"app.service\" = {{ wantedBy = [ \"multi-user.target\" ]; \
+             text = \"[Service]\\nExecStart=/usr/bin/sleep infinity\\nEnvironment=V={version}\\n\"; }};\n"
+        )
+    };
+    let old = system(&lab, "db-1", &unit(1));
+    let hangs = "system.activationScripts.hangs = \"touch /run/hangs; sleep infinity\";";
+    let new = system(&lab, "db-1", &(unit(2) + hangs));
+    installs(host, &old);
+    switch(host, &old, "test").success().unwrap();
+    host.ask(&format!("systemd-run --unit=run {new}/bin/switch-to-configuration test")).unwrap();
+    host.ask("until [ -e /run/hangs ]; do sleep 0.05; done").unwrap();
+    // The files are the new ones, and the unit is stopped.
+    assert!(
+        host.ask("systemctl cat app.service; cat /etc/systemd/system/app.service").unwrap().contains("V=2")
+    );
+    host.power_cut().unwrap();
+    host.power_on().unwrap();
+    assert_eq!((running(host), booted(host)), (old.clone(), old));
+    assert_eq!(
+        host.ask("systemctl show --value -p Environment,SubState app.service").unwrap(),
+        "V=1\nrunning"
+    );
+}
+
+#[test]
 fn an_entry_that_boots_once_leaves_the_default() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -77,6 +107,11 @@ fn a_switch_sets_the_default_and_entries_follow_the_profile() {
     assert_eq!((running(host), boot_default(host)), (next.clone(), next.clone()));
     reboots(host);
     assert_eq!((running(host), booted(host)), (next.clone(), next.clone()));
+    // NixFleet's own unit was reached at boot, and there was nothing to recover.
+    let recovery =
+        "systemctl show --value -p ConditionResult,ConditionTimestampMonotonic nixfleet-recover.service";
+    let reached = host.ask(recovery).unwrap();
+    assert!(reached.starts_with("no\n") && !reached.ends_with("\n0"), "{reached}");
 
     let last = system(&lab, "db-1", "environment.etc.last.text = \"x\";");
     installs(host, &last);

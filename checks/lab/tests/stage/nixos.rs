@@ -36,7 +36,8 @@ pub fn declares_fleet(lab: &Lab) {
 /// if they say nothing else.
 pub fn declares(lab: &Lab, host: &str, nix: &str) {
     let loader = "imports = [ { boot.loader.systemd-boot.enable = lib.mkDefault true; } ];";
-    write(lab, &format!("hosts/{host}.nix"), &format!("{{ lib, pkgs, ... }}: {{\n{loader}\n{nix}\n}}\n"));
+    let module = format!("{{ lib, pkgs, ... }}: {{\n{loader}\n{nix}\n}}\n");
+    write(lab, &format!("hosts/{host}.nix"), &module);
 }
 
 /// Builds the system of a host with these declarations on the operator's machine, copies it to the host with

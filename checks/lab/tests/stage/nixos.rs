@@ -32,8 +32,8 @@ pub fn declares_fleet(lab: &Lab) {
     write(lab, "fleet.nix", &format!("{{\n  {defaults}\n{hosts}}}\n"));
 }
 
-/// Replaces the declarations of a host with these NixOS and NixFleet options. The host boots with systemd-boot
-/// if they say nothing else.
+/// Replaces the declarations of a host with these NixOS and NixFleet options. The host boots with
+/// systemd-boot if they say nothing else.
 pub fn declares(lab: &Lab, host: &str, nix: &str) {
     let loader = "imports = [ { boot.loader.systemd-boot.enable = lib.mkDefault true; } ];";
     let module = format!("{{ lib, pkgs, ... }}: {{\n{loader}\n{nix}\n}}\n");

@@ -135,6 +135,7 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
         units: BTreeMap::new(),
         health_checks: Vec::new(),
         max_file_size: None,
+        nixos: None,
     };
     fs::write(closure.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
     closure.to_str().unwrap().to_owned()

@@ -9,6 +9,7 @@
 //! - [`diagnostics`]: log messages for the systemd journal of the host
 //! - [`digest`]: SHA-256 digests
 //! - [`show`]: plans, reports and states as text for people
+//! - [`toplevel`]: NixOS systems in the Nix store
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 // Tests write files directly, to create the hosts that they run the engine on.
@@ -22,3 +23,4 @@ pub mod engine;
 pub mod health;
 pub mod host;
 pub mod show;
+pub mod toplevel;

@@ -25,6 +25,10 @@ pub struct GenerationInfo {
     /// The creator and the source revision of the generation.
     #[serde(flatten)]
     pub made: Made,
+    /// Whether another tool, such as `nixos-rebuild`, made the generation. The closure of such a generation
+    /// is a NixOS system.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
 }
 
 /// The creator and the source revision of a generation. Both are `None` if an older `NixFleet` made the

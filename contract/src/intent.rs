@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::check::Method;
 use crate::health::{OnCheckFailure, Side};
 use crate::manifest::{OnConflict, Package, UserField};
+use crate::nixos::Loader;
 
 /// Everything that a host should have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,8 @@ pub struct Intent {
     pub schema: u32,
     /// The name of the host.
     pub host: String,
-    /// The base (the operating system) that the intent was compiled for. The builder accepts only `ubuntu`.
+    /// The base (the operating system) that the intent was compiled for. The builder accepts `ubuntu` and
+    /// `nixos`.
     pub base: String,
     /// The Nix system of the host.
     pub system: String,
@@ -54,6 +56,19 @@ pub struct Intent {
     /// neither read nor backed up.
     #[serde(default)]
     pub max_file_size: Option<u64>,
+    /// The NixOS system; `None` unless the base is `nixos`.
+    #[serde(default)]
+    pub nixos: Option<Nixos>,
+}
+
+/// The NixOS system that the host should run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Nixos {
+    /// Store path of the system.
+    pub toplevel: String,
+    /// The boot loader, if it can boot a system once.
+    pub loader: Option<Loader>,
 }
 
 /// A group that should exist.

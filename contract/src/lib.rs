@@ -7,6 +7,7 @@
 //! - [`notification`]: recipients of rollout notifications
 //! - [`intent`]: the input that a backend passes to the builder of a host closure
 //! - [`manifest`]: the output of the builder: everything that a host should have
+//! - [`nixos`]: the NixOS system in the closure of a NixOS host
 //! - [`inspected`]: files that tools on the host check before a change
 //! - [`health`]: health checks and their results
 //! - [`plan`]: the changes that an apply would make on a host, step by step
@@ -40,6 +41,7 @@ pub mod inspected;
 pub mod intent;
 pub mod login;
 pub mod manifest;
+pub mod nixos;
 pub mod notification;
 pub mod outcome;
 pub mod plan;

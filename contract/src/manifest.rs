@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
 use crate::health::Check;
+use crate::nixos::NixosSystem;
 use crate::problem::{Code, Problem};
 use crate::values::{AbsPath, AccountName, ManagedPath, Mode, Owner, Source, UnitName};
 
@@ -41,6 +42,9 @@ pub struct Manifest {
     /// such a user is neither read nor backed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_file_size: Option<u64>,
+    /// The NixOS system; `None` unless the base is `nixos`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nixos: Option<NixosSystem>,
 }
 
 /// The schema version of a manifest, which shows whether the other fields can be read.

@@ -66,7 +66,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The reason for [`Outcome::Partial`].
+/// The reason for [`Outcome::Partial`] or [`Outcome::Deferred`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -76,6 +76,8 @@ pub enum ReasonCode {
     /// Paths were excluded from the change with `--force PATH`.
     #[serde(rename = "paths-left-out")]
     PathsExcluded,
+    /// A part of the change takes effect only when the host is restarted.
+    RebootToFinish,
     /// The reason is known only to a newer `NixFleet`.
     #[serde(other)]
     Unknown,
@@ -87,7 +89,7 @@ impl ReasonCode {
     pub const fn is_failure(self) -> bool {
         match self {
             Self::HealthChecks | Self::Unknown => true,
-            Self::PathsExcluded => false,
+            Self::PathsExcluded | Self::RebootToFinish => false,
         }
     }
 }

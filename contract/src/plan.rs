@@ -40,6 +40,9 @@ pub struct Plan {
     /// Effects that may be unintended, but that would not make an apply refuse the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// What takes effect only when the host is restarted after the change, such as `kernel`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits_boot: Vec<String>,
     /// SHA-256 digests of file contents that tools on the host have to check but that are not on the host
     /// yet. The next request for a plan must include these contents, so that the plan can be validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -119,11 +119,17 @@ pub enum Code {
     /// The `onChange` command of a changed file does not exist, or failed.
     #[serde(rename = "NF-422")]
     Command,
+    /// A NixOS system could not be activated, or could not be made the boot default.
+    #[serde(rename = "NF-423")]
+    System,
+    /// The host runs another base than the inventory declares.
+    #[serde(rename = "NF-424")]
+    OtherBase,
 }
 
 impl Code {
     /// Every code, in the order of the generated reference page.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -161,6 +167,8 @@ impl Code {
         Self::RestartStorm,
         Self::Masked,
         Self::Command,
+        Self::System,
+        Self::OtherBase,
     ];
 
     /// Returns the printed form of the code, such as `NF-101`.
@@ -232,6 +240,10 @@ impl Code {
             Self::RestartStorm => ("NF-420", "A unit ended and was restarted repeatedly."),
             Self::Masked => ("NF-421", "A unit that the change affects is masked on the host."),
             Self::Command => ("NF-422", "The `onChange` command of a changed file cannot be run, or failed."),
+            Self::System => {
+                ("NF-423", "A NixOS system could not be activated, or could not be made the boot default.")
+            }
+            Self::OtherBase => ("NF-424", "The host runs another base than the inventory declares."),
         }
     }
 }

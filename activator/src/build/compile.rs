@@ -43,6 +43,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     }
     let units = compiler.units(&intent.units);
     let health_checks = compiler.health_checks(&intent.health_checks);
+    let nixos = compiler.nixos(intent);
     compiler.nesting();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
@@ -62,6 +63,7 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
         units,
         health_checks,
         max_file_size: intent.max_file_size,
+        nixos,
     };
     Ok(Closure { manifest, texts: compiler.texts })
 }
@@ -95,9 +97,6 @@ impl Compiler<'_> {
     }
 
     fn head(&mut self, intent: &Intent) {
-        if intent.base != "ubuntu" {
-            self.reject("base", format!("base `{}` has no host closure", intent.base), "use base \"ubuntu\"");
-        }
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if intent.host.is_empty() || !intent.host.bytes().all(allowed) {
             let what = format!("host name `{}` is not valid", intent.host.escape_debug());

@@ -10,6 +10,7 @@ mod entries;
 mod handling;
 mod health;
 pub mod install;
+mod nixos;
 pub mod parse;
 mod units;
 
@@ -95,7 +96,11 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
     })?;
     json.push(b'\n');
     fs::write(&manifest, json).map_err(|error| cannot("write", &manifest, &error))?;
-    let links = [("sw", intent.profile.as_ref()), ("activate", Some(&intent.activator))];
+    let links = [
+        ("sw", intent.profile.as_ref()),
+        ("activate", Some(&intent.activator)),
+        ("system", intent.nixos.as_ref().map(|nixos| &nixos.toplevel)),
+    ];
     for (name, target) in links {
         if let Some(target) = target {
             let link = out.join(name);

@@ -18,6 +18,7 @@ use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::paths::excluded::suggest_force_if_declared;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
+use crate::engine::family::system::execute as system;
 use crate::engine::family::units::bystanders::{Bystanders, Missing};
 use crate::engine::family::units::execute::declaration;
 use crate::engine::health;
@@ -168,6 +169,7 @@ fn run(
     if planned.plan.steps.is_empty() {
         let ended = unchanged(host, &target.manifest.health_checks, report);
         report_excluded(&planned.plan.excluded, report);
+        report_boot(&planned.plan.awaits_boot, Outcome::Deferred, report);
         return ended;
     }
     let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
@@ -202,6 +204,18 @@ fn report_excluded(excluded: &[Warning], report: &mut Report) {
     }
 }
 
+/// Adds what takes effect only when the host is restarted to the report. If there is anything, a good outcome
+/// becomes `waiting`.
+fn report_boot(awaits: &[String], waiting: Outcome, report: &mut Report) {
+    if awaits.is_empty() {
+        return;
+    }
+    report.notes.push(format!("restart the host to finish: the new {} waits for it", awaits.join(", ")));
+    if report.outcome.is_good() {
+        (report.outcome, report.reason_code) = (waiting, Some(ReasonCode::RebootToFinish));
+    }
+}
+
 /// Returns the first problem. The help text of this problem tells how many more problems there are.
 fn first_of(problems: &[Problem]) -> Option<Problem> {
     let (first, more) = problems.split_first()?;
@@ -233,8 +247,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let mut journal = open::open(host, planned, target, holder)?;
     // Each of these two calls can fail after it has created its link or file, if the link or file cannot be
     // synced to disk. So an error of either call also leads to an undo.
-    let opened =
-        profile::pin(host, &target.closure).and_then(|()| host.write_record(journal::RECORD, &journal));
+    let opened = profile::pin(host, &target.closure, journal.activation().map(|step| &*step.from))
+        .and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
         Ok((done, failed)) => {
             report.steps_done = done;
@@ -267,6 +281,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let verdict = HealthVerdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Ok), verdict.reason_code());
     report_excluded(&planned.plan.excluded, report);
+    report_boot(&planned.plan.awaits_boot, Outcome::Partial, report);
     report.after = Some(journal.after.clone());
     report.backups = journal.backups();
     if change.window.is_none() {
@@ -296,6 +311,9 @@ fn execute_all(
     let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
     report.notes.extend(validate::staged::validate(host, target, journal)?);
+    if let Some(step) = journal.activation() {
+        system::check(host, step)?;
+    }
     // If the run is interrupted from here on, the recovery needs an activator that can read this journal. So
     // first install the activator that carries out this change: it then also recovers the host at boot.
     let acting = match target.number {
@@ -308,6 +326,7 @@ fn execute_all(
     let units = &target.manifest.units;
     let Executed { done, mut watch, failed } =
         execute::execute(host, &planned.state, units, journal, health.may())?;
+    let done = done + execute::activate(host, journal)?;
     let bystanders = Bystanders::of(host, journal, units);
     let mut missing = Vec::new();
     if let Some(bystanders) = &bystanders {
@@ -332,7 +351,14 @@ fn execute_all(
         // again and the notes would be wrong.
         report.notes.extend(missing.iter().map(Missing::note));
     }
-    commit::commit(host, planned, target, journal)?;
+    if !journal.changes_boot() {
+        commit::commit(host, planned, target, journal)?;
+        return Ok((accounts + done, failed));
+    }
+    commit::stage(host, planned, target, journal)?;
+    journal.enter(host, JournalPhase::Confirmed)?;
+    let done = done + execute::boot(host, journal)?;
+    commit::commit_staged(host, journal)?;
     Ok((accounts + done, failed))
 }
 

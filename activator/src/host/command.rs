@@ -21,7 +21,16 @@ use super::fault::{self, FaultPoint, FaultSubject};
 
 /// Directories that may contain host tools. [`path`] omits directories in which a user other than root can
 /// create programs.
-const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const PATH: [&str; 7] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+    // The tools of a NixOS host.
+    "/run/current-system/sw/bin",
+];
 
 /// Tools whose arguments may be logged, since NixFleet passes only names to them and never a secret.
 const OPEN: [&str; 5] = ["systemctl", "systemd-analyze", "getent", "sshd", "visudo"];

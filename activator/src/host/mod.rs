@@ -11,6 +11,7 @@
 //! - [`record`][]: NixFleet's own documents, written atomically
 //! - [`accounts`][]: users and groups
 //! - [`systemd`][]: units
+//! - [`nixos`][]: the NixOS systems of a host
 //! - [`profile`][]: generations
 //! - [`activator`][]: the installed activator of the host
 //! - [`preview`][]: a view of the host after a change, visible to a single process
@@ -31,6 +32,7 @@ pub mod file_type;
 pub mod injection;
 pub mod lock;
 pub mod mounts;
+pub mod nixos;
 pub mod preview;
 pub mod profile;
 pub mod random;

@@ -3,22 +3,25 @@
 //! The layout is the same as in Nix profiles, `system` → `system-7-link` → closure, so that Nix does not
 //! collect the closures.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use nixfleet_contract::generation::Generation;
-use nixfleet_contract::generation::{GenerationInfo, Made};
+use nixfleet_contract::generation::{Generation, GenerationInfo, Made};
 use nixfleet_contract::problem::Problem;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-use super::command;
-use super::{Host, disk, host_file};
+use super::{Host, command, disk, host_file, nixos};
 
 /// The directory of the profile.
 pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
+
+/// The directory of the profile of a NixOS host that other tools use too. Its generations are NixOS systems,
+/// and its current generation is the boot default.
+pub const NATIVE: &str = "/nix/var/nix/profiles";
 
 /// Returns the `PATH` for commands that the fleet declares: the profile, followed by the directories of the
 /// host tools.
@@ -33,6 +36,8 @@ const CURRENT: &str = "system";
 pub const ROOTS: &str = "/nix/var/nix/gcroots";
 /// The name of the garbage collection root for the closure of an open transaction.
 const PINNED: &str = "nixfleet-transaction";
+/// The name of the garbage collection root for the NixOS system that ran before an open transaction.
+const BEFORE: &str = "nixfleet-before";
 
 /// The generations of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,13 +49,29 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads the generations of a host.
+    /// Reads the generations of a host. On a NixOS host, they include the generations that other tools made.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
     pub fn read(host: &Host) -> Result<Self, Problem> {
-        let directory = host.path(DIRECTORY);
-        let failed = |error| host_file("read the profile", DIRECTORY, &error);
+        let mut profile = Self::read_in(host, DIRECTORY)?;
+        if nixos::is_nixos(host) {
+            let ours: BTreeSet<u64> = profile.generations.iter().map(|info| info.generation.number).collect();
+            let native = Self::read_in(host, NATIVE)?.generations.into_iter();
+            let external = native.filter(|info| !ours.contains(&info.generation.number));
+            profile.generations.extend(external.map(|info| GenerationInfo { external: true, ..info }));
+            profile.generations.sort_by_key(|info| info.generation.number);
+        }
+        Ok(profile)
+    }
+
+    /// Reads the generations of the profile in one directory.
+    ///
+    /// # Errors
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn read_in(host: &Host, place: &str) -> Result<Self, Problem> {
+        let directory = host.path(place);
+        let failed = |error| host_file("read the profile", place, &error);
         let entries = match fs::read_dir(&directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -62,7 +83,7 @@ impl Profile {
             let Some(number) = number_of(Path::new(&entry.file_name())) else { continue };
             let no_link = |error| {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                host_file("read the link", format!("{DIRECTORY}/{name}"), &error)
+                host_file("read the link", format!("{place}/{name}"), &error)
             };
             let closure = fs::read_link(entry.path()).map_err(no_link)?;
             let made = fs::symlink_metadata(entry.path()).and_then(|metadata| metadata.modified());
@@ -72,6 +93,7 @@ impl Profile {
                 generation: Generation { number, closure },
                 created,
                 made: Made::default(),
+                external: false,
             });
         }
         generations.sort_by_key(|info| info.generation.number);
@@ -99,15 +121,15 @@ impl Profile {
     }
 }
 
-/// Makes a generation the current one, and creates its link if necessary. The call is idempotent. The
-/// previous link is kept next to the new link until [`tidy`] removes it, so that [`switch_back`] needs no
-/// space on a full disk.
+/// Makes a generation the current one of the profile in the directory `place`, and creates its link if
+/// necessary. The call is idempotent. The previous link is kept next to the new link until [`tidy`] removes
+/// it, so that [`switch_back`] needs no space on a full disk.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
 /// [`nixfleet_contract::problem::Code::DiskFull`].
-pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
-    let directory = host.path(DIRECTORY);
+pub fn switch(host: &Host, place: &str, generation: &Generation) -> Result<(), Problem> {
+    let directory = host.path(place);
     let link = link_name(generation.number);
     let switch = || {
         if !directory.is_dir() {
@@ -125,23 +147,28 @@ pub fn switch(host: &Host, generation: &Generation) -> Result<(), Problem> {
         }
         disk::sync_directory(&directory)
     };
-    switch().map_err(|error| host_file("switch the profile in", DIRECTORY, &error))
+    switch().map_err(|error| host_file("switch the profile in", place, &error))
 }
 
-/// Makes the previous generation the current one again, and removes the generation that the transaction
-/// created.
+/// Makes the previous generation of the profile in the directory `place` the current one again, and removes
+/// the generation that the transaction created.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
 /// [`nixfleet_contract::problem::Code::DiskFull`].
-pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64>) -> Result<(), Problem> {
-    let directory = host.path(DIRECTORY);
+pub fn switch_back(
+    host: &Host,
+    place: &str,
+    before: Option<u64>,
+    created: Option<u64>,
+) -> Result<(), Problem> {
+    let directory = host.path(place);
     if !directory.exists() {
         return Ok(());
     }
     let (current, beside) = (directory.join(CURRENT), beside(&directory, CURRENT));
     let switch = || {
-        match before.map(|generation| link_name(generation.number)) {
+        match before.map(link_name) {
             Some(link) if !points_to(&current, &link) => {
                 if !points_to(&beside, &link) {
                     make_beside(&directory, CURRENT, Path::new(&link))?;
@@ -159,16 +186,31 @@ pub fn switch_back(host: &Host, before: Option<&Generation>, created: Option<u64
         }
         disk::sync_directory(&directory)
     };
-    switch().map_err(|error| host_file("switch back the profile in", DIRECTORY, &error))
+    switch().map_err(|error| host_file("switch back the profile in", place, &error))
 }
 
-/// Removes the previous link that [`switch`] has kept.
+/// Creates the link of a generation of the profile in the directory `place`, without making the generation
+/// the current one. The call is idempotent.
+///
+/// # Errors
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
+/// [`nixfleet_contract::problem::Code::DiskFull`].
+pub fn add(host: &Host, place: &str, generation: &Generation) -> Result<(), Problem> {
+    let (directory, link) = (host.path(place), link_name(generation.number));
+    if fs::read_link(directory.join(&link)).is_ok() {
+        return Ok(());
+    }
+    replace(&directory, &link, Path::new(&generation.closure))
+        .map_err(|error| host_file("create a generation in", place, &error))
+}
+
+/// Removes the previous link that [`switch`] has kept in the directory `place`.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
-pub fn tidy(host: &Host) -> Result<(), Problem> {
-    remove(&beside(&host.path(DIRECTORY), CURRENT))
-        .map_err(|error| host_file("clean up the profile in", DIRECTORY, &error))
+pub fn tidy(host: &Host, place: &str) -> Result<(), Problem> {
+    remove(&beside(&host.path(place), CURRENT))
+        .map_err(|error| host_file("clean up the profile in", place, &error))
 }
 
 /// Removes the link of a generation, so that Nix can collect its closure. The caller must call [`sync`] after
@@ -190,18 +232,20 @@ pub fn sync(host: &Host) -> Result<(), Problem> {
 }
 
 /// Protects a closure, including the activator that recovers the host, from garbage collection until a
-/// generation refers to the closure.
+/// generation refers to the closure. Also protects the NixOS system `before`, to which an undo returns.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
 /// [`nixfleet_contract::problem::Code::DiskFull`].
-pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
+pub fn pin(host: &Host, closure: &str, before: Option<&str>) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
     // Without Nix, nothing is garbage collected.
     if !roots.is_dir() {
         return Ok(());
     }
-    replace(&roots, PINNED, Path::new(closure)).map_err(|error| {
+    let pins = [(PINNED, Some(closure)), (BEFORE, before)];
+    let mut pins = pins.into_iter().filter_map(|(name, path)| Some((name, path?)));
+    pins.try_for_each(|(name, path)| replace(&roots, name, Path::new(path))).map_err(|error| {
         // Ignore errors of the cleanup. The next run removes any leftovers.
         let _ = unpin(host);
         host_file("create the garbage collector root in", ROOTS, &error)
@@ -214,9 +258,10 @@ pub fn pin(host: &Host, closure: &str) -> Result<(), Problem> {
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
 pub fn unpin(host: &Host) -> Result<(), Problem> {
     let roots = host.path(ROOTS);
-    [roots.join(PINNED), beside(&roots, PINNED)]
-        .iter()
-        .try_for_each(|link| remove(link))
+    [PINNED, BEFORE]
+        .into_iter()
+        .flat_map(|name| [roots.join(name), beside(&roots, name)])
+        .try_for_each(|link| remove(&link))
         .map_err(|error| host_file("remove the garbage collector root from", ROOTS, &error))
 }
 

@@ -35,7 +35,7 @@ fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
         (1..8).map(|part| [&bytes[..lasting * part / 8], &vec![0; lasting - lasting * part / 8]].concat()),
     );
     damages.extend([b"null".to_vec(), b"[]".to_vec(), b"\xff\xfe".to_vec(), [bytes, bytes].concat()]);
-    let other_schemas = [json!(0), json!(3), json!(4_000_000_000_u32), json!(-1), json!("1"), json!(null)];
+    let other_schemas = [json!(0), json!(4), json!(4_000_000_000_u32), json!(-1), json!("1"), json!(null)];
     damages.extend(other_schemas.map(|schema| {
         let mut document = document.clone();
         document["schema"] = schema;

@@ -25,6 +25,7 @@ mod limits;
 mod links;
 mod mounts;
 mod newcomers;
+mod nixos;
 mod obstacles;
 mod one_door;
 mod recovery;

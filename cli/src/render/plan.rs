@@ -156,6 +156,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("files", of(Section::Files)),
         ("commands", of(Section::Commands)),
         ("units", of(Section::Units)),
+        ("system", of(Section::System)),
         ("not as the last apply left it", drift.collect()),
         ("left as it is", excluded.collect()),
         ("warnings", warnings.collect()),
@@ -178,6 +179,7 @@ pub enum Section {
     Files,
     Commands,
     Units,
+    System,
     /// The step is in no section, since the heading shows the step or other steps imply it.
     Nowhere,
 }
@@ -206,6 +208,7 @@ pub const fn section(step: &Step) -> Section {
             | UnitStep::RestartUnit(_)
             | UnitStep::ReloadUnit(_),
         ) => Section::Units,
+        Step::System(_) => Section::System,
         Step::Unit(UnitStep::DaemonReload) | Step::Profile(ProfileStep::SwitchProfile(_)) => Section::Nowhere,
     }
 }
@@ -247,7 +250,12 @@ fn lines(step: &Step, verbose: bool) -> Vec<String> {
         Step::Path(PathStep::Remove(Remove { before, .. })) if verbose => {
             content(before.as_ref(), None, verbose)
         }
-        Step::Path(_) | Step::Account(_) | Step::Command(_) | Step::Unit(_) | Step::Profile(_) => Vec::new(),
+        Step::Path(_)
+        | Step::Account(_)
+        | Step::Command(_)
+        | Step::Unit(_)
+        | Step::Profile(_)
+        | Step::System(_) => Vec::new(),
     };
     std::iter::once(head).chain(diff.into_iter().map(|line| format!("    {line}"))).collect()
 }

@@ -199,6 +199,7 @@ mod tests {
             problems: Vec::new(),
             excluded: Vec::new(),
             warnings: Vec::new(),
+            awaits_boot: Vec::new(),
             lacks: vec![],
             unvalidated: false,
             health_checks: None,

@@ -17,6 +17,8 @@ pub struct Totals {
     paths: usize,
     commands: usize,
     units: usize,
+    /// Hosts whose NixOS system or boot default changes.
+    systems: usize,
 }
 
 impl Totals {
@@ -28,6 +30,7 @@ impl Totals {
         self.hosts += 1;
         let packages = &plan.packages;
         self.packages += packages.added.len() + packages.removed.len() + packages.changed.len();
+        self.systems += usize::from(plan.steps.iter().any(|step| step.as_system().is_some()));
         for step in &plan.steps {
             match section(step) {
                 Section::Users => self.accounts += 1,
@@ -36,7 +39,8 @@ impl Totals {
                 Section::Files => self.paths += 1,
                 Section::Commands => self.commands += 1,
                 Section::Units => self.units += 1,
-                Section::Nowhere => {}
+                // The activation and the boot default of one host count once.
+                Section::System | Section::Nowhere => {}
             }
         }
     }
@@ -55,6 +59,7 @@ impl fmt::Display for Totals {
             (self.paths, "path", "paths"),
             (self.commands, "command", "commands"),
             (self.units, "unit", "units"),
+            (self.systems, "NixOS system", "NixOS systems"),
         ];
         let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
         let counts: Vec<String> = counts

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod paths;
 pub mod profile;
 mod reading;
+pub mod system;
 mod text;
 pub mod units;
 mod view;
@@ -18,6 +19,7 @@ pub use accounts::AccountStep;
 pub use commands::CommandStep;
 pub use paths::{BackupKind, PathStep};
 pub use profile::ProfileStep;
+pub use system::SystemStep;
 pub use text::{Line, Sign, Tone};
 pub use units::UnitStep;
 pub use view::FileView;
@@ -37,6 +39,8 @@ pub enum Step {
     Command(CommandStep),
     /// A change of a systemd unit.
     Unit(UnitStep),
+    /// A change of the NixOS system.
+    System(SystemStep),
 }
 
 impl<'de> Deserialize<'de> for Step {
@@ -70,6 +74,12 @@ impl Step {
         if let Self::Unit(step) = self { Some(step) } else { None }
     }
 
+    /// Returns the step if it changes the NixOS system; `None` for a step of another family.
+    #[must_use]
+    pub const fn as_system(&self) -> Option<&SystemStep> {
+        if let Self::System(step) = self { Some(step) } else { None }
+    }
+
     /// Returns whether the step creates or changes a managed account. Such steps are executed before any path
     /// is changed.
     #[must_use]
@@ -99,6 +109,7 @@ impl Step {
             Self::Profile(step) => step.line(),
             Self::Command(step) => step.line(),
             Self::Unit(step) => step.line(),
+            Self::System(step) => step.line(),
         }
     }
 }

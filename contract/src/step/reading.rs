@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use strum::VariantNames;
 
-use super::{AccountStep, CommandStep, PathStep, ProfileStep, Step, UnitStep};
+use super::{AccountStep, CommandStep, PathStep, ProfileStep, Step, SystemStep, UnitStep};
 
 /// The field that contains the name of the step.
 const TAG: &str = "step";
@@ -54,6 +54,8 @@ fn of_family(name: &str, fields: Value) -> Result<Step, serde_json::Error> {
         CommandStep::deserialize(fields).map(Step::Command)
     } else if is_of(ProfileStep::VARIANTS) {
         ProfileStep::deserialize(fields).map(Step::Profile)
+    } else if is_of(SystemStep::VARIANTS) {
+        SystemStep::deserialize(fields).map(Step::System)
     } else {
         Err(serde_json::Error::custom(format_args!("unknown step `{}`", name.escape_debug())))
     }
@@ -72,6 +74,7 @@ mod tests {
             r#"{"step":"runCommand","command":["/bin/a"],"paths":["/etc/a"]}"#,
             r#"{"step":"startUnit","unit":"a.service","why":"it is new"}"#,
             r#"{"step":"daemonReload"}"#,
+            r#"{"step":"activateSystem","from":"/nix/store/a","to":"/nix/store/b"}"#,
         ];
         for text in samples {
             let step: Step = serde_json::from_str(text).unwrap();

@@ -178,7 +178,7 @@ fn fleet_and_derivations() -> String {
          (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}}).drvPath; }}; \
          hosts = builtins.mapAttrs of whole.fleet.hosts; \
          takes = name: let host = whole.fleet.hosts.${{name}}; in \
-         host.base != \"nixos\" && (host.maintenance or null) == null && (host.pin or null) == null; \
+         (host.maintenance or null) == null && (host.pin or null) == null; \
          in {{ inherit (whole) fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
          (builtins.filter takes (builtins.attrNames hosts))); }}",
         nix_string(&local_system()),

@@ -1,8 +1,7 @@
-//! The selected hosts that an apply excludes: hosts in maintenance, hosts with a pin in force, and hosts of a
-//! base that NixFleet cannot change yet.
+//! The selected hosts that an apply excludes: hosts in maintenance, and hosts with a pin in force.
 
 use jiff::Timestamp;
-use nixfleet_contract::fleet::{Base, Fleet, Host, Pin};
+use nixfleet_contract::fleet::{Fleet, Host, Pin};
 use nixfleet_contract::policy::Canary;
 use nixfleet_contract::problem::Problem;
 
@@ -49,18 +48,7 @@ pub fn part(hosts: Vec<Host>, today: &str) -> Parted {
 #[must_use]
 pub fn reason(host: &Host, today: &str) -> Option<String> {
     let maintenance = host.maintenance.as_ref().map(|why| format!("maintenance: {why}"));
-    maintenance
-        .or_else(|| pin(host, today).map(described))
-        .or_else(|| unsupported(host.base).map(str::to_owned))
-}
-
-/// Returns why NixFleet cannot change hosts of a base, or `None` if NixFleet can change these hosts. The
-/// evaluation yields no closures for hosts that NixFleet cannot change.
-const fn unsupported(base: Base) -> Option<&'static str> {
-    match base {
-        Base::Ubuntu => None,
-        Base::Nixos => Some("NixFleet cannot change NixOS hosts yet: use nixos-rebuild or colmena"),
-    }
+    maintenance.or_else(|| pin(host, today).map(described))
 }
 
 /// Returns the pin of a host, unless the pin has expired.
@@ -147,16 +135,6 @@ mod tests {
         let warning =
             ("e".to_owned(), "its pin ended on 2027-01-30 and no longer applies: a regression".to_owned());
         assert_eq!(parted.warnings, [warning]);
-    }
-
-    #[test]
-    fn nixos_hosts_are_excluded() {
-        let nixos = Host { base: Base::Nixos, ..host("db-1", &[]) };
-        let parted = part(vec![nixos, host("web-1", &[])], "2027-01-31");
-        let excluded: Vec<&str> = parted.excluded.iter().map(|each| each.host.as_str()).collect();
-        assert_eq!(excluded, ["db-1"]);
-        assert!(parted.excluded[0].reason.contains("nixos-rebuild"));
-        assert_eq!(parted.hosts.len(), 1);
     }
 
     #[test]

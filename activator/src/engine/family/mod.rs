@@ -7,6 +7,7 @@
 //! - [`profile`]: the active generation and its package profile
 //! - [`commands`]: commands that run when files change
 //! - [`units`]: systemd units
+//! - [`system`]: the NixOS system that the host runs and boots
 
 // Forbids `_` arms in matches on enums: after a new kind of step is added, the code does not compile until
 // every match handles it.
@@ -16,6 +17,7 @@ pub mod accounts;
 pub mod commands;
 pub mod paths;
 pub mod profile;
+pub mod system;
 pub mod units;
 
 use nixfleet_contract::step::Step;
@@ -26,6 +28,7 @@ use self::accounts::entry::AccountEntry;
 use self::commands::entry::CommandEntry;
 use self::paths::entry::PathEntry;
 use self::profile::entry::ProfileEntry;
+use self::system::entry::SystemEntry;
 use self::units::entry::UnitEntry;
 use super::transaction::journal::written::{Mismatch, WrittenEntry};
 
@@ -43,6 +46,8 @@ pub enum JournalEntry {
     Command(CommandEntry),
     /// A step on a systemd unit.
     Unit(UnitEntry),
+    /// A step on the NixOS system.
+    System(SystemEntry),
 }
 
 impl JournalEntry {
@@ -75,6 +80,12 @@ impl JournalEntry {
     pub const fn as_unit(&self) -> Option<&UnitEntry> {
         if let Self::Unit(entry) = self { Some(entry) } else { None }
     }
+
+    /// Returns the system entry, or `None` if the step is of another family.
+    #[must_use]
+    pub const fn as_system(&self) -> Option<&SystemEntry> {
+        if let Self::System(entry) = self { Some(entry) } else { None }
+    }
 }
 
 impl TryFrom<WrittenEntry> for JournalEntry {
@@ -97,6 +108,9 @@ impl TryFrom<WrittenEntry> for JournalEntry {
             Step::Unit(step) => {
                 without_backup(backup).and_then(|()| UnitEntry::read(step, facts)).map(Self::Unit)
             }
+            Step::System(step) => {
+                without_backup(backup).and_then(|()| SystemEntry::read(step, facts)).map(Self::System)
+            }
         };
         entry.map_err(|Mismatch| format!("what it says of a step cannot be: {what}"))
     }
@@ -110,6 +124,7 @@ impl From<JournalEntry> for WrittenEntry {
             JournalEntry::Profile(entry) => entry.write(),
             JournalEntry::Command(entry) => entry.write(),
             JournalEntry::Unit(entry) => entry.write(),
+            JournalEntry::System(entry) => entry.write(),
         }
     }
 }

@@ -131,6 +131,7 @@ mod tests {
             generation: Generation { number, closure },
             created: NOW.saturating_sub(days_ago * DAY),
             made: Made::default(),
+            external: false,
         }
     }
 

@@ -123,7 +123,9 @@ fn drop_generations(
 }
 
 fn judged(host: &Host, request: &Request, at: u64) -> Result<Vec<Judged>, Problem> {
-    let profile = Profile::read(host)?;
+    let mut profile = Profile::read(host)?;
+    // The generations of other tools are theirs to drop.
+    profile.generations.retain(|info| !info.external);
     let references = References::read(host, &profile)?;
     let (state, _) = State::read(host)?;
     let made = |info: GenerationInfo| GenerationInfo { made: state.made(info.generation.number), ..info };

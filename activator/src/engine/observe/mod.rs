@@ -17,6 +17,7 @@ use crate::engine::observe::reading::{FileContent, LARGEST};
 use crate::engine::observe::special::Special;
 use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
 use crate::host::accounts::{Accounts, Process, processes_by_user};
+use crate::host::nixos::Systems;
 use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
@@ -41,6 +42,8 @@ pub struct Observed {
     pub absent: BTreeSet<UnitName>,
     /// The generations of the host.
     pub profile: Profile,
+    /// The NixOS systems of the host; `None` if the host does not run NixOS.
+    pub nixos: Option<Systems>,
 }
 
 /// Units by name.
@@ -163,7 +166,8 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let (units, absent) = observe_units(host, state, manifest)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
-    Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
+    let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
+    Ok(Observed { paths, accounts, homes, processes, units, absent, profile, nixos })
 }
 
 /// Whether an account may get another home directory.

@@ -10,6 +10,7 @@ use std::io;
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::manifest::{Group, Manifest, Package, Unit, User};
+use nixfleet_contract::nixos::NixosSystem;
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{Mode, UnitName};
@@ -27,6 +28,7 @@ use crate::engine::state::recorded::{PathKind, Recorded, RecordedPath, Text, in_
 use crate::engine::state::{FileStat, RECORD, State};
 use crate::host::Host;
 use crate::host::accounts::Accounts;
+use crate::host::nixos::Systems;
 use crate::host::profile::Profile;
 use crate::host::walk::{self, Directory, Walk};
 
@@ -92,6 +94,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         problems: Vec::new(),
         excluded: Vec::new(),
         warnings: Vec::new(),
+        awaits_boot: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,
@@ -109,7 +112,8 @@ fn observe_the_rest(
 ) -> Result<Observed, Problem> {
     let (units, absent) = observe::observe_units(host, state, manifest)?;
     let (paths, processes) = (BTreeMap::new(), BTreeMap::new());
-    Ok(Observed { paths, accounts, homes, processes, units, absent, profile: Profile::read(host)? })
+    let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
+    Ok(Observed { paths, accounts, homes, processes, units, absent, profile, nixos })
 }
 
 /// The parts of a manifest that the fast path reads. Of each entry, it reads only the path.
@@ -126,6 +130,8 @@ struct ManifestOutline<'m> {
     #[serde(borrow, deserialize_with = "in_order")]
     entries: Vec<(Text<'m>, IgnoredAny)>,
     units: BTreeMap<UnitName, Unit>,
+    #[serde(default)]
+    nixos: Option<NixosSystem>,
 }
 
 impl ManifestOutline<'_> {
@@ -148,6 +154,7 @@ impl ManifestOutline<'_> {
             units: self.units,
             health_checks: Vec::new(),
             max_file_size: None,
+            nixos: self.nixos,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod contents;
 pub mod diff;
+mod external;
 pub mod fast_path;
 pub mod planner;
 pub mod preflight;

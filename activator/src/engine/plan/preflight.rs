@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::paths::{CreateDirectory, MoveAway, Remove, WriteFile};
-use nixfleet_contract::step::{PathStep, ProfileStep, Step};
+use nixfleet_contract::step::{PathStep, ProfileStep, Step, SystemStep};
 use rustix::fs::{AtFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
@@ -39,9 +39,15 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
     let any = |is: fn(&Step) -> bool| steps.iter().any(is);
     let accounts = any(|step| matches!(step, Step::Account(_)));
     let switches = any(|step| matches!(step, Step::Profile(ProfileStep::SwitchProfile(_))));
+    let boots = any(|step| step.as_system().is_some_and(SystemStep::follows_confirmation));
     // On a host without Nix, there are no garbage collector roots, and the change creates none.
     let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
-    let places = [(accounts, "/etc"), (switches, profile::DIRECTORY), (pins, profile::ROOTS)];
+    let places = [
+        (accounts, "/etc"),
+        (switches, profile::DIRECTORY),
+        (pins, profile::ROOTS),
+        (boots, profile::NATIVE),
+    ];
     places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
 }
 

@@ -15,9 +15,11 @@ use nixfleet_contract::values::{AbsPath, ManagedPath};
 use crate::digest;
 use crate::engine::plan::contents::Contents;
 use crate::engine::plan::diff::TargetView;
+use crate::engine::plan::external;
 use crate::engine::recovery_unit;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
+use crate::toplevel;
 
 /// A target, with its manifest parsed.
 #[derive(Clone, Debug)]
@@ -62,6 +64,9 @@ impl TargetClosure {
     pub fn of_closure(closure: &str) -> Result<Self, Problem> {
         check_absolute(closure)?;
         let path = Path::new(closure).join("manifest.json");
+        if toplevel::is_system(Path::new(closure)) {
+            return Self::of_system(closure);
+        }
         let absent = |why: String| {
             Problem::new(Code::InvalidManifest, "the manifest in the host's closure cannot be read")
                 .at(path.display())
@@ -74,6 +79,16 @@ impl TargetClosure {
             Ok(None) => Err(absent("the file does not exist".to_owned())),
             Err(error) => Err(absent(error.to_string())),
         }
+    }
+
+    /// Creates a target from a NixOS system that another tool made. It has nothing that NixFleet manages.
+    fn of_system(system: &str) -> Result<Self, Problem> {
+        let unreadable = |why: String| {
+            Problem::new(Code::InvalidManifest, "the NixOS system cannot be read").at(system).because(why)
+        };
+        let manifest = external::manifest(Path::new(system)).map_err(unreadable)?;
+        let manifest = serde_json::to_vec(&manifest).map_err(|error| unreadable(error.to_string()))?;
+        Self::of_manifest(manifest, system)
     }
 
     /// Creates a target from a manifest whose closure may be on another machine.

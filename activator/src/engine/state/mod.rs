@@ -20,6 +20,10 @@ use crate::host::{HOME, Host};
 /// The file name of the state under [`HOME`].
 pub const RECORD: &str = "state.json";
 
+/// The file name, under [`HOME`], of the state after a transaction that changes what a NixOS host boots. The
+/// state is staged before the boot default is changed, so that a recovery can complete the commit.
+pub const STAGED: &str = "state-staged.json";
+
 /// Everything that NixFleet owns on a host. The file is parsed as [`Recorded`] first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +61,21 @@ pub struct State {
     /// Paths that the last transaction left as they were, because the operator excluded them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", rename = "leftOut")]
     pub excluded: BTreeSet<ManagedPath>,
+    /// The NixOS system of the generation in force; `None` unless the base is `nixos`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nixos: Option<AppliedSystem>,
+}
+
+/// The NixOS system that the last transaction activated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedSystem {
+    /// The store path of the system.
+    pub toplevel: AbsPath,
+    /// The boot id of the host when the last transaction told the boot loader to boot the system once; `None`
+    /// if the boot loader was not told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_once: Option<String>,
 }
 
 impl Default for State {
@@ -76,6 +95,7 @@ impl Default for State {
             units: BTreeMap::new(),
             generations: BTreeMap::new(),
             excluded: BTreeSet::new(),
+            nixos: None,
         }
     }
 }
@@ -289,6 +309,17 @@ impl State {
             None => Ok((Self::default(), Vec::new())),
             Some(bytes) => Ok((Self::parse(&bytes)?, bytes)),
         }
+    }
+
+    /// Reads the staged state of a host. Returns `None` if no state is staged.
+    ///
+    /// # Errors
+    /// Fails in the same cases as [`State::read`].
+    pub fn staged(host: &Host) -> Result<Option<Self>, Problem> {
+        let bytes = host
+            .read_record(STAGED)
+            .map_err(|error| unreadable(&format!("{HOME}/{STAGED}"), &error.to_string()))?;
+        bytes.map(|bytes| Self::parse(&bytes)).transpose()
     }
 
     /// Parses a state.

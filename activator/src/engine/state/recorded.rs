@@ -14,7 +14,7 @@ use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Mode, Owner, 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::engine::family::paths::slots::is_original;
-use crate::engine::state::{FileStat, Origin, Owned, OwnedUser, State, Thing};
+use crate::engine::state::{AppliedSystem, FileStat, Origin, Owned, OwnedUser, State, Thing};
 use crate::host::activator::Version;
 
 /// The content of `state.json`.
@@ -40,6 +40,8 @@ pub struct Recorded<'r> {
     generations: BTreeMap<u64, Made>,
     #[serde(default, rename = "leftOut")]
     excluded: BTreeSet<ManagedPath>,
+    #[serde(default)]
+    nixos: Option<AppliedSystem>,
 }
 
 /// A string in a JSON document, borrowed unless it contains escapes.
@@ -110,6 +112,7 @@ impl<'r> Recorded<'r> {
             units: self.units,
             generations: self.generations,
             excluded: self.excluded,
+            nixos: self.nixos,
         };
         (state, paths)
     }

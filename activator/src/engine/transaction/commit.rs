@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::generation::Made;
-use nixfleet_contract::problem::Problem;
+use nixfleet_contract::nixos::NixosSystem;
+use nixfleet_contract::problem::{Code, Problem};
 use tracing::info;
 
 use super::journal::{self, Journal};
@@ -11,13 +12,14 @@ use super::undo::remove_slots;
 use crate::engine::family::accounts::record::{groups_after, record_ids, users_after};
 use crate::engine::family::paths::execute as paths;
 use crate::engine::family::paths::record::{keep_excluded, paths_after, record_stats};
+use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::observe::Observed;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
-use crate::engine::state::{self, State};
-use crate::host::Host;
+use crate::engine::state::{self, AppliedSystem, State};
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
+use crate::host::{HOME, Host};
 
 /// Commits the transaction by replacing the recorded state.
 ///
@@ -25,6 +27,43 @@ use crate::host::profile::{self, Profile};
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]. In this
 /// case, the transaction is not committed.
 pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
+    let state = complete_state(host, planned, target, journal)?;
+    host.write_record(state::RECORD, &state)?;
+    info!(transaction = journal.transaction, generation = journal.after.number, "the change is committed");
+    Ok(())
+}
+
+/// Stages the state after the transaction, so that [`commit_staged`] can commit the transaction.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+pub fn stage(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
+    host.write_record(state::STAGED, &complete_state(host, planned, target, journal)?)
+}
+
+/// Commits a transaction whose state is staged.
+///
+/// # Errors
+/// [`Code::Recovery`] if the staged state is missing or belongs to another transaction;
+/// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
+pub fn commit_staged(host: &Host, journal: &Journal) -> Result<(), Problem> {
+    let staged = State::staged(host)?.filter(|state| state.transaction == journal.transaction);
+    let Some(state) = staged else {
+        return Err(Problem::new(Code::Recovery, "the staged state of the transaction is missing")
+            .at(format!("{HOME}/{}", state::STAGED)));
+    };
+    host.write_record(state::RECORD, &state)?;
+    info!(transaction = journal.transaction, generation = journal.after.number, "the change is committed");
+    Ok(())
+}
+
+/// Returns the state that is recorded when the transaction is committed.
+fn complete_state(
+    host: &Host,
+    planned: &Planned,
+    target: &Target,
+    journal: &Journal,
+) -> Result<State, Problem> {
     let mut state = state_after(&planned.state, &planned.observed, target, journal);
     keep_excluded(&mut state, planned, target);
     record_stats(host, &mut state);
@@ -33,9 +72,7 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
     // generation already exists, so the record of the new generation stays.
     let profile = Profile::read(host)?;
     state.generations.retain(|number, _| profile.generation(*number).is_some());
-    host.write_record(state::RECORD, &state)?;
-    info!(transaction = journal.transaction, generation = journal.after.number, "the change is committed");
-    Ok(())
+    Ok(state)
 }
 
 /// Returns the recorded state after a transaction.
@@ -57,6 +94,24 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         units: manifest.units.clone(),
         generations: generations_after(old, target, journal),
         excluded: BTreeSet::new(),
+        nixos: manifest.nixos.as_ref().map(|system| applied_system(old, observed, system, journal)),
+    }
+}
+
+/// Returns the record of the NixOS system. If the boot loader was told to boot the system once, it stays told
+/// until the next boot.
+fn applied_system(
+    old: &State,
+    observed: &Observed,
+    system: &NixosSystem,
+    journal: &Journal,
+) -> AppliedSystem {
+    let boots_once = journal.systems().any(|entry| matches!(entry, SystemEntry::BootOnce(..)));
+    let told = old.nixos.as_ref().filter(|old| old.toplevel == system.toplevel && !journal.changes_boot());
+    let boot_id = || observed.nixos.as_ref().map(|systems| systems.boot_id.clone());
+    AppliedSystem {
+        toplevel: system.toplevel.clone(),
+        boot_once: if boots_once { boot_id() } else { told.and_then(|old| old.boot_once.clone()) },
     }
 }
 
@@ -78,8 +133,12 @@ fn generations_after(old: &State, target: &Target, journal: &Journal) -> BTreeMa
 /// [`nixfleet_contract::problem::Code::HostFile`]. In this case, the next run continues the cleanup.
 pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     paths::finish(host, journal)?;
-    profile::tidy(host)?;
+    profile::tidy(host, profile::DIRECTORY)?;
+    if journal.systems().next().is_some() {
+        profile::tidy(host, profile::NATIVE)?;
+    }
     remove_slots(host, journal)?;
     profile::unpin(host)?;
+    host.remove_record(state::STAGED)?;
     host.remove_record(journal::RECORD)
 }

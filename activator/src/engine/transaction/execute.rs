@@ -6,18 +6,20 @@ use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
-use super::journal::Journal;
+use super::journal::{Journal, JournalPhase};
 use super::told::Told;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::commands::run;
 use crate::engine::family::paths::execute::PathChanges;
+use crate::engine::family::system::execute as system;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::family::units::execute::UnitChanges;
 use crate::engine::health::May;
 use crate::engine::state::State;
 use crate::host::Host;
+use crate::host::nixos;
 use crate::host::systemd::{Verb, Watch};
 
 /// The words for the success of an entry in log messages.
@@ -43,6 +45,39 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     Ok(done)
 }
 
+/// Activates the NixOS system of the transaction, if it has one. Returns the number of executed entries.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::System`], [`nixfleet_contract::problem::Code::Locked`], or an error of
+/// [`Journal::enter`]. In this case, the caller must undo the transaction.
+pub fn activate(host: &Host, journal: &mut Journal) -> Result<usize, Problem> {
+    let Some(step) = journal.activation().cloned() else { return Ok(0) };
+    // An undo activates the former system only if the activation may have begun. It could not do so while
+    // another program holds the lock.
+    nixos::check_lock(host)?;
+    journal.enter(host, JournalPhase::Activating)?;
+    system::activate(host, &step)?;
+    Ok(1)
+}
+
+/// Changes what the host boots, after the change has been confirmed. Returns the number of executed entries.
+///
+/// # Errors
+/// Fails with the problem of the first entry that fails. In this case, the caller must undo the transaction.
+pub fn boot(host: &Host, journal: &Journal) -> Result<usize, Problem> {
+    let told = Told::of(CARRIED_OUT, journal.entries.len());
+    let mut done = 0;
+    for whole in &journal.entries {
+        if let Some(entry) = whole.as_system().filter(|entry| entry.activation().is_none()) {
+            let ended = system::boot(host, entry);
+            told.ended(whole, ended.as_ref().copied());
+            ended?;
+            done += 1;
+        }
+    }
+    Ok(done)
+}
+
 /// The result of [`execute`].
 pub struct Executed {
     /// The number of executed entries.
@@ -53,8 +88,8 @@ pub struct Executed {
     pub failed: Vec<Problem>,
 }
 
-/// Executes the entries that [`execute_accounts`] does not execute. `may` decides whether a failed command of
-/// a changed file causes an undo.
+/// Executes the entries that [`execute_accounts`], [`activate`] and [`boot`] do not execute. `may` decides
+/// whether a failed command of a changed file causes an undo.
 ///
 /// # Errors
 /// Fails with the problem of the first entry that fails. In this case, the caller must undo the transaction.
@@ -75,9 +110,15 @@ pub fn execute(
         may,
         failed: Vec::new(),
     };
-    let is_done =
-        |entry: &&JournalEntry| matches!(entry, JournalEntry::Account(entry) if entry.makes_account());
-    let rest: Vec<&JournalEntry> = journal.entries.iter().filter(|entry| !is_done(entry)).collect();
+    let is_elsewhere = |entry: &&JournalEntry| match entry {
+        JournalEntry::Account(entry) => entry.makes_account(),
+        JournalEntry::System(_) => true,
+        JournalEntry::Path(_)
+        | JournalEntry::Profile(_)
+        | JournalEntry::Command(_)
+        | JournalEntry::Unit(_) => false,
+    };
+    let rest: Vec<&JournalEntry> = journal.entries.iter().filter(|entry| !is_elsewhere(entry)).collect();
     executor.all(&rest)?;
     run::flush_made(host, journal)?;
     Ok(Executed { done: rest.len(), watch: executor.units.watch, failed: executor.failed })
@@ -146,6 +187,8 @@ impl Executor<'_> {
                 self.units.daemon_reload()
             }
             JournalEntry::Unit(UnitEntry::Job { verb, job, .. }) => self.units.perform(&[(*verb, &job.unit)]),
+            // [`activate`] and [`boot`] execute these entries.
+            JournalEntry::System(_) => Ok(()),
         }
     }
 }

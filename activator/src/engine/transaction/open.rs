@@ -11,6 +11,7 @@ use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::paths::open::PathOpener;
 use crate::engine::family::profile::entry::ProfileEntry;
+use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::bystanders;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::plan::planner::Planned;
@@ -41,11 +42,14 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
             Step::Profile(step) => JournalEntry::Profile(ProfileEntry::open(step, &observed.profile)),
             Step::Command(step) => JournalEntry::Command(CommandEntry::open(step, &planned.state)),
             Step::Unit(step) => JournalEntry::Unit(UnitEntry::open(step, observed.units.as_ref())),
+            Step::System(step) => {
+                JournalEntry::System(SystemEntry::open(step, number, observed.nixos.as_ref()))
+            }
         });
     }
     let after = Generation { number, closure: target.closure.clone() };
     let before_units = bystanders::before(host, &planned.plan.steps, &planned.observed)?;
-    let (schema, phase) = (Journal::SCHEMA, JournalPhase::Preparing);
+    let (schema, phase) = (Journal::schema_for(&entries), JournalPhase::Preparing);
     Ok(Journal { schema, transaction, holder, phase, before, after, entries, before_units })
 }
 

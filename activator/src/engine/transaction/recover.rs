@@ -8,15 +8,18 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 use nixfleet_contract::run::LastRun;
 use nixfleet_contract::run_id::RunId;
+use nixfleet_contract::step::system::ActivateSystem;
 use tracing::{info, warn};
 
 use crate::engine::state::State;
 use crate::engine::status;
 use crate::engine::transaction::commit;
-use crate::engine::transaction::journal::Journal;
+use crate::engine::transaction::execute;
+use crate::engine::transaction::journal::{Journal, JournalPhase};
 use crate::engine::transaction::told::Brief;
 use crate::engine::transaction::undo::{self, UndoTime};
 use crate::host::lock::{self, Lock};
+use crate::host::nixos;
 use crate::host::profile::Profile;
 use crate::host::transcript::Transcript;
 use crate::host::{Host, clock};
@@ -92,6 +95,7 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     let (state, _) = State::read(host)?;
     let committed = state.transaction == journal.transaction;
     info!(transaction = journal.transaction, committed, ?moment, "recovering from an interrupted run");
+    let committed = committed || completes(host, &journal);
     let (generation, notes) = if committed {
         commit::finish(host, &journal)?;
         (Some(journal.after.clone()), Vec::new())
@@ -100,6 +104,18 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
         (journal.before.clone(), notes)
     };
     Ok(Some(Recovered { journal, generation, committed, notes }))
+}
+
+/// Completes a transaction that was confirmed, and interrupted while it changed what the host boots. Returns
+/// whether the transaction is committed now. If the host does not run the new system, the transaction is not
+/// completed, because the host was restarted before the boot loader knew the new system.
+fn completes(host: &Host, journal: &Journal) -> bool {
+    let runs = |step: &ActivateSystem| nixos::running(host).as_ref() == Some(&step.to);
+    if journal.phase != JournalPhase::Confirmed || !journal.activation().is_none_or(runs) {
+        return false;
+    }
+    let completed = execute::boot(host, journal).and_then(|_| commit::commit_staged(host, journal));
+    completed.inspect_err(|problem| warn!("not completed: {}", Brief(problem))).is_ok()
 }
 
 /// Takes the lock, recovers the host, and records the result of the interrupted run. Returns `None` if no run

@@ -55,7 +55,8 @@ impl fmt::Display for Shown<'_> {
             entry @ (JournalEntry::Account(_)
             | JournalEntry::Path(_)
             | JournalEntry::Profile(_)
-            | JournalEntry::Unit(_)) => write!(f, "{}", WrittenEntry::from(entry.clone()).step.line()),
+            | JournalEntry::Unit(_)
+            | JournalEntry::System(_)) => write!(f, "{}", WrittenEntry::from(entry.clone()).step.line()),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::family::accounts::record::record_created;
 use crate::engine::family::commands::{run, undo as commands};
 use crate::engine::family::paths::execute::{self as paths, PathUndo};
 use crate::engine::family::paths::slots::SLOTS;
+use crate::engine::family::system::undo as system;
 use crate::engine::family::units::undo::{self as units, Units};
 use crate::engine::state::{self, State};
 use crate::host::accounts::Accounts;
@@ -82,7 +83,7 @@ struct Undoer<'a> {
 
 impl Undoer<'_> {
     fn all(&mut self) {
-        let swapping = self.journal.phase == JournalPhase::Swapping;
+        let swapping = self.journal.has_swapped();
         let units = Units::of(self.host, self.journal).filter(|_| swapping);
         self.failures.extend(units.iter().flat_map(|units| units.stop(self.moment)));
         let told = Told::of("undone", self.journal.entries.len());
@@ -98,6 +99,14 @@ impl Undoer<'_> {
         if let Some(units) = &units {
             self.failures.extend(units.reread(self.moment));
         }
+        if matches!(self.journal.phase, JournalPhase::Activating | JournalPhase::Confirmed)
+            && let Some(step) = self.journal.activation()
+        {
+            match system::activation(self.host, step, self.moment) {
+                Ok(note) => self.notes.extend(note),
+                Err(problem) => self.failures.push(problem),
+            }
+        }
         if swapping {
             self.notes.extend(commands::undo(self.host, self.journal.commands(), self.moment));
             self.failures.extend(run::flush_made(self.host, self.journal).err());
@@ -109,7 +118,8 @@ impl Undoer<'_> {
         }
     }
 
-    /// Undoes an entry. Commands and units are undone later, after all old files have been restored.
+    /// Undoes an entry. Commands, units and the activation of a NixOS system are undone later, after all old
+    /// files have been restored.
     fn one(&mut self, entry: &JournalEntry, swapping: bool) -> Result<(), Problem> {
         match entry {
             JournalEntry::Account(entry) if self.journal.has_touched() => accounts::undo(self.host, entry),
@@ -118,11 +128,15 @@ impl Undoer<'_> {
                 Ok(())
             }
             JournalEntry::Profile(entry) if swapping => entry.undo(self.host, self.journal.before.as_ref()),
+            JournalEntry::System(entry) if self.journal.phase == JournalPhase::Confirmed => {
+                system::boot(self.host, entry)
+            }
             JournalEntry::Account(_)
             | JournalEntry::Path(_)
             | JournalEntry::Profile(_)
             | JournalEntry::Command(_)
-            | JournalEntry::Unit(_) => Ok(()),
+            | JournalEntry::Unit(_)
+            | JournalEntry::System(_) => Ok(()),
         }
     }
 }
@@ -147,6 +161,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     // removal frees space for the record.
     record_accounts(host, journal)?;
     forget_transaction(host)?;
+    host.remove_record(state::STAGED)?;
     host.remove_record(journal::RECORD)
 }
 

@@ -60,7 +60,7 @@ impl ProfileEntry {
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn perform(&self, host: &Host, after: &Generation) -> Result<(), Problem> {
         match self {
-            Self::SwitchProfile { .. } => profile::switch(host, after),
+            Self::SwitchProfile { .. } => profile::switch(host, profile::DIRECTORY, after),
         }
     }
 
@@ -70,7 +70,10 @@ impl ProfileEntry {
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn undo(&self, host: &Host, before: Option<&Generation>) -> Result<(), Problem> {
         match self {
-            Self::SwitchProfile { created, .. } => profile::switch_back(host, before, *created),
+            Self::SwitchProfile { created, .. } => {
+                let before = before.map(|generation| generation.number);
+                profile::switch_back(host, profile::DIRECTORY, before, *created)
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Diff {
     pub excluded: Vec<Warning>,
     /// Warnings about effects of the change that may be unintended.
     pub warnings: Vec<Warning>,
+    /// What takes effect only when the host boots, such as `kernel`.
+    pub awaits_boot: Vec<String>,
 }
 
 /// Computes the steps that bring an observed host to a target.
@@ -68,6 +70,7 @@ pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff 
     let paths = differ.paths();
     let units = differ.units();
     differ.former_accounts(&units.stop, &mut accounts);
+    let system = differ.system();
     let reload = differ.reload_daemon.then_some(Step::Unit(UnitStep::DaemonReload));
     let steps = accounts
         .create
@@ -81,9 +84,10 @@ pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff 
         .chain(units.start)
         .chain(units.reload)
         .chain(accounts.end)
+        .chain(system.steps)
         .collect();
     let Differ { drift, problems, excluded, warnings, .. } = differ;
-    Diff { steps, drift, problems, excluded, warnings }
+    Diff { steps, drift, problems, excluded, warnings, awaits_boot: system.awaits_boot }
 }
 
 /// Compares state, manifest and observed host, and collects the findings.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::system::ActivateSystem;
 use nixfleet_contract::values::UnitName;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::paths::entry::PathEntry;
 use crate::engine::family::paths::slots::{self, SLOTS};
+use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::host::systemd::Running;
 use crate::host::{HOME, Host, lock};
@@ -30,7 +32,8 @@ pub const RECORD: &str = "journal.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// The schema version, which is [`Journal::SCHEMA`] in new journals. Older schemas can be read, too.
+    /// The schema version, as [`Journal::schema_for`] returns it for new journals. Older schemas can be read,
+    /// too.
     pub schema: u32,
     /// The number of the transaction. The recorded state contains the same number if the transaction is
     /// committed.
@@ -72,14 +75,28 @@ pub enum JournalPhase {
     /// Everything that the plan changes may have been changed. The undo identifies staged files and
     /// directories by their inodes.
     Swapping,
+    /// In addition, the new NixOS system may have been activated.
+    Activating,
+    /// The change is confirmed, and the state after the transaction is staged. What the host boots may have
+    /// been changed.
+    Confirmed,
 }
 
 impl Journal {
     /// The schema of the journals that this activator writes. An activator refuses a journal with a newer
     /// schema, since it could not undo every step in this journal.
-    pub const SCHEMA: u32 = 2;
+    pub const SCHEMA: u32 = 3;
+    /// The schema of a journal that changes no NixOS system. Older activators can read it.
+    const WITHOUT_SYSTEM: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
+
+    /// Returns the schema of a new journal with these entries: the oldest schema that has all of them.
+    #[must_use]
+    pub fn schema_for(entries: &[JournalEntry]) -> u32 {
+        let has_system = entries.iter().any(|entry| entry.as_system().is_some());
+        if has_system { Self::SCHEMA } else { Self::WITHOUT_SYSTEM }
+    }
 
     /// Reads the journal of a host. Returns `None` if no transaction is open.
     ///
@@ -137,6 +154,15 @@ impl Journal {
         written
     }
 
+    /// Whether any managed path may have been changed.
+    #[must_use]
+    pub fn has_swapped(&self) -> bool {
+        match self.phase {
+            JournalPhase::Preparing | JournalPhase::Accounts => false,
+            JournalPhase::Swapping | JournalPhase::Activating | JournalPhase::Confirmed => true,
+        }
+    }
+
     /// Whether anything except staged content may have been changed.
     #[must_use]
     pub fn has_touched(&self) -> bool {
@@ -161,6 +187,23 @@ impl Journal {
     /// Returns the entries on units.
     pub fn units(&self) -> impl Iterator<Item = &UnitEntry> {
         self.entries.iter().filter_map(JournalEntry::as_unit)
+    }
+
+    /// Returns the entries on the NixOS system.
+    pub fn systems(&self) -> impl Iterator<Item = &SystemEntry> {
+        self.entries.iter().filter_map(JournalEntry::as_system)
+    }
+
+    /// Returns the activation of a NixOS system, if the transaction has one.
+    #[must_use]
+    pub fn activation(&self) -> Option<&ActivateSystem> {
+        self.systems().find_map(SystemEntry::activation)
+    }
+
+    /// Whether the transaction changes what the host boots.
+    #[must_use]
+    pub fn changes_boot(&self) -> bool {
+        self.systems().any(|entry| entry.activation().is_none())
     }
 
     /// Returns the absolute paths of the backups that remain after the transaction, without originals.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::family::paths::access::{Inode, Rights};
 use crate::engine::family::paths::slots::{Replaced, Slot};
+use crate::engine::family::system::entry::BootFacts;
 use crate::host::accounts::Account;
 use crate::host::systemd::UnitState;
 
@@ -79,6 +80,8 @@ pub enum Facts {
         #[serde(rename = "begun")]
         created: Option<u64>,
     },
+    /// Facts about a step that changes what the host boots.
+    Boot(BootFacts),
 }
 
 /// The error for facts that do not belong to the step.
@@ -119,5 +122,9 @@ impl Facts {
 
     pub(in crate::engine) fn profile(self) -> Result<Option<u64>, Mismatch> {
         if let Self::Profile { created } = self { Ok(created) } else { Err(Mismatch) }
+    }
+
+    pub(in crate::engine) fn boot(self) -> Result<BootFacts, Mismatch> {
+        if let Self::Boot(facts) = self { Ok(facts) } else { Err(Mismatch) }
     }
 }

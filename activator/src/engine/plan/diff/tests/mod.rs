@@ -27,6 +27,7 @@ use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::paths::entry::PathEntry;
 use crate::engine::family::paths::slots::Slot;
 use crate::engine::family::profile::entry::ProfileEntry;
+use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::plan::diff::{TargetView, diff};
@@ -110,6 +111,7 @@ impl Simulated {
         self.observed.profile.generations.push(GenerationInfo {
             generation: after,
             created: 0,
+            external: false,
             made: Made::default(),
         });
         self.observed.paths = stands(&target.manifest);
@@ -133,6 +135,9 @@ impl Simulated {
                 JournalEntry::Path(PathEntry::read(step.clone(), facts, None).unwrap())
             }
             Step::Profile(step) => JournalEntry::Profile(ProfileEntry::open(step, &self.observed.profile)),
+            Step::System(step) => {
+                JournalEntry::System(SystemEntry::open(step, 1, self.observed.nixos.as_ref()))
+            }
             Step::Command(step) => JournalEntry::Command(CommandEntry::open(step, &self.state)),
             Step::Unit(step) => JournalEntry::Unit(UnitEntry::open(step, self.observed.units.as_ref())),
         }

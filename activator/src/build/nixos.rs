@@ -1,0 +1,52 @@
+//! Compiles the NixOS system of an intent.
+
+use std::path::Path;
+
+use nixfleet_contract::intent::Intent;
+use nixfleet_contract::nixos::NixosSystem;
+
+use super::compile::Compiler;
+use crate::toplevel;
+
+/// The option that an error about the system of a host names.
+const OPTION: &str = "nixosConfigurations";
+
+impl Compiler<'_> {
+    /// Checks that an intent has a NixOS system exactly if its base is `nixos`. Reads from the system what a
+    /// host needs to know before the system is copied to it.
+    pub(super) fn nixos(&mut self, intent: &Intent) -> Option<NixosSystem> {
+        let system = match (&*intent.base, &intent.nixos) {
+            ("ubuntu", None) => return None,
+            ("nixos", Some(system)) => system,
+            ("nixos", None) => {
+                self.reject("base", "a host with base `nixos` has no NixOS system", "");
+                return None;
+            }
+            ("ubuntu", Some(_)) => {
+                self.reject("base", "a host with base `ubuntu` has a NixOS system", "");
+                return None;
+            }
+            (base, _) => {
+                let help = "use base \"ubuntu\" or base \"nixos\"";
+                self.reject("base", format!("base `{}` has no host closure", base.escape_debug()), help);
+                return None;
+            }
+        };
+        let path = Path::new(&system.toplevel);
+        if !toplevel::is_system(path) {
+            let what = format!("{} is not a NixOS system", system.toplevel.escape_debug());
+            self.reject(OPTION, what, "");
+            return None;
+        }
+        let (boot, inhibitors) = match (toplevel::boot_parts(path), toplevel::inhibitors(path)) {
+            (Ok(boot), Ok(inhibitors)) => (boot, inhibitors),
+            (Err(error), _) | (_, Err(error)) => {
+                let what = format!("the NixOS system {} cannot be read: {error}", system.toplevel);
+                self.reject(OPTION, what, "");
+                return None;
+            }
+        };
+        let toplevel = self.parse(OPTION, &system.toplevel)?;
+        Some(NixosSystem { toplevel, loader: system.loader, boot, inhibitors })
+    }
+}

@@ -1,0 +1,100 @@
+//! Plans which NixOS system the host runs and boots.
+
+use nixfleet_contract::nixos::NixosSystem;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
+use nixfleet_contract::step::{Step, SystemStep};
+use nixfleet_contract::values::AbsPath;
+
+use crate::engine::plan::diff::Differ;
+use crate::host::nixos::{self, Systems};
+use crate::host::profile;
+
+/// The steps that change the NixOS system, and whether the host waits for a boot.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct SystemSteps {
+    pub(in crate::engine) steps: Vec<Step>,
+    /// What takes effect only when the host boots, if everything else is done.
+    pub(in crate::engine) awaits_boot: Vec<String>,
+}
+
+impl Differ<'_> {
+    /// Plans the system, and reports whether another program has changed the system since the last
+    /// transaction.
+    pub(in crate::engine) fn system(&mut self) -> SystemSteps {
+        let (wanted, found) = match (&self.manifest.nixos, &self.observed.nixos) {
+            (None, None) => return SystemSteps::default(),
+            (Some(wanted), Some(found)) => (wanted, found),
+            (wanted, _) => {
+                self.problems.push(other_base(wanted.is_some()));
+                return SystemSteps::default();
+            }
+        };
+        self.system_drift(found);
+        let Some(running) = &found.running else {
+            self.problems.push(
+                Problem::new(Code::System, "the host does not tell which NixOS system runs")
+                    .at(nixos::RUNNING)
+                    .because("the link does not exist, or does not point at a system")
+                    .help("boot the host, or activate a system by hand: nixos-rebuild test"),
+            );
+            return SystemSteps::default();
+        };
+        let mut planned = Vec::new();
+        let inhibited = wanted.inhibited(&found.inhibitors);
+        if *running != wanted.toplevel && inhibited.is_empty() {
+            let (from, to) = (running.clone(), wanted.toplevel.clone());
+            planned.push(SystemStep::ActivateSystem(ActivateSystem { from, to }));
+        }
+        let mut awaits: Vec<String> = wanted.needs_boot(&found.booted);
+        if *running != wanted.toplevel {
+            awaits.extend(inhibited);
+        }
+        let default = found.default.as_ref().map(|generation| generation.closure.as_str());
+        let boot = if default == Some(&wanted.toplevel) { None } else { self.boot(wanted, found, &awaits) };
+        planned.extend(boot);
+        let steps: Vec<Step> = planned.into_iter().map(Step::System).collect();
+        SystemSteps { steps, awaits_boot: awaits }
+    }
+
+    /// Plans what the host boots.
+    fn boot(&self, wanted: &NixosSystem, found: &Systems, awaits: &[String]) -> Option<SystemStep> {
+        let to = wanted.toplevel.clone();
+        let default = found.default.as_ref().and_then(|default| default.closure.parse::<AbsPath>().ok());
+        match wanted.loader {
+            // Without a boot default, there is no system to which the boot loader could return.
+            Some(loader) if !awaits.is_empty() && default.is_some() => {
+                let told = self.state.nixos.as_ref().is_some_and(|applied| {
+                    applied.toplevel == to && applied.boot_once.as_ref() == Some(&found.boot_id)
+                });
+                (!told).then(|| SystemStep::BootOnce(BootOnce { to, loader, parts: awaits.to_vec() }))
+            }
+            Some(_) | None => Some(SystemStep::SetBootDefault(SetBootDefault {
+                from: default,
+                to,
+                unconfirmed: awaits.to_vec(),
+            })),
+        }
+    }
+
+    fn system_drift(&mut self, found: &Systems) {
+        let Some(applied) = &self.state.nixos else { return };
+        let applied = applied.toplevel.clone();
+        let name = |system: Option<&str>| system.unwrap_or("none").to_owned();
+        if found.running.as_ref() != Some(&applied) {
+            let running = name(found.running.as_deref());
+            self.drifted(&nixos::RUNNING, format!("{applied} → {running}"));
+        }
+    }
+}
+
+fn other_base(declares_nixos: bool) -> Problem {
+    let (declared, found) = if declares_nixos { ("nixos", "not NixOS") } else { ("ubuntu", "NixOS") };
+    Problem::new(Code::OtherBase, format!("the host runs {found}, but its base is `{declared}`"))
+        .at(profile::NATIVE)
+        .because(format!(
+            "the file /etc/NIXOS {} on the host",
+            if declares_nixos { "does not exist" } else { "exists" }
+        ))
+        .help("correct hosts.<name>.base or hosts.<name>.addr in the inventory")
+}

@@ -1,0 +1,13 @@
+//! The NixOS system that a host runs and boots.
+//!
+//! - [`diff`][]: planning of system steps
+//! - [`entry`]: the journal entries of system steps
+//! - [`execute`]: activation of a system, and the boot default
+//! - [`undo`]: return to the system that ran before
+//! - [`loader`]: boot loaders that can boot a system once
+
+pub mod diff;
+pub mod entry;
+pub mod execute;
+pub mod loader;
+pub mod undo;

@@ -1,0 +1,42 @@
+//! Describes a NixOS system that another tool made, so that a host can return to it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nixfleet_contract::SCHEMA;
+use nixfleet_contract::manifest::Manifest;
+use nixfleet_contract::nixos::NixosSystem;
+use nixfleet_contract::values::Invalid;
+
+use crate::toplevel;
+
+/// Returns the manifest of a NixOS system that is not part of a host closure. The host has the name that the
+/// system gives it.
+///
+/// # Errors
+/// A part of the system cannot be read. The error is the reason.
+pub fn manifest(system: &Path) -> Result<Manifest, String> {
+    let part = |name: &str| toplevel::text(&system.join(name)).map(|text| text.trim().to_owned());
+    let failed = |error: std::io::Error| error.to_string();
+    let path = system.to_str().ok_or("its path is not text")?;
+    Ok(Manifest {
+        schema: SCHEMA,
+        host: part("etc/hostname").unwrap_or_default(),
+        base: "nixos".to_owned(),
+        system: part("system").unwrap_or_default(),
+        packages: Vec::new(),
+        groups: Vec::new(),
+        users: Vec::new(),
+        entries: BTreeMap::new(),
+        units: BTreeMap::new(),
+        health_checks: Vec::new(),
+        max_file_size: None,
+        nixos: Some(NixosSystem {
+            toplevel: path.parse().map_err(|invalid: Invalid| invalid.to_string())?,
+            // The boot loader is not part of a system. Without it, the system becomes the boot default.
+            loader: None,
+            boot: toplevel::boot_parts(system).map_err(failed)?,
+            inhibitors: toplevel::inhibitors(system).map_err(failed)?,
+        }),
+    })
+}

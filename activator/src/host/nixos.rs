@@ -1,0 +1,252 @@
+//! The NixOS systems of a host: the running one, the booted one and the boot default.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nixfleet_contract::backoff::Backoff;
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::AbsPath;
+use rustix::fs::FlockOperation;
+use tracing::info;
+
+use super::command::{self, Finished};
+use super::profile::{NATIVE, Profile};
+use super::{Host, host_file};
+use crate::toplevel;
+
+/// The link to the running system. Activation scripts of NixOS set it.
+pub const RUNNING: &str = "/run/current-system";
+/// The link to the system that the host booted.
+const BOOTED: &str = "/run/booted-system";
+/// The file that marks a NixOS host.
+const MARK: &str = "/etc/NIXOS";
+/// The lock that `switch-to-configuration` holds while it runs.
+const SWITCH_LOCK: &str = "/run/nixos/switch-to-configuration.lock";
+
+/// The exit code of `switch-to-configuration` if the system is active, but units failed.
+const UNITS_FAILED: i32 = 4;
+
+/// The time limit for one run of `switch-to-configuration`. A unit may take 90 seconds to stop and as long to
+/// start by default, and several units may have to wait for each other.
+pub const LIMIT: Duration = Duration::from_secs(900);
+
+/// The time to wait for another run of `switch-to-configuration` during an undo.
+const LOCK_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The NixOS systems of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Systems {
+    /// The running system; `None` if the host does not tell.
+    pub running: Option<AbsPath>,
+    /// The switch inhibitors of the running system.
+    pub inhibitors: BTreeMap<String, String>,
+    /// The parts of the booted system that take effect only when the host boots.
+    pub booted: BTreeMap<String, String>,
+    /// The boot default: the current generation of the native profile.
+    pub default: Option<Generation>,
+    /// The native generations, oldest first.
+    pub generations: Vec<Generation>,
+    /// The id of the present boot.
+    pub boot_id: String,
+}
+
+impl Systems {
+    /// Reads the systems of a host. Returns `None` if the host does not run NixOS.
+    ///
+    /// # Errors
+    /// Fails with [`Code::HostFile`].
+    pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
+        if !is_nixos(host) {
+            return Ok(None);
+        }
+        let unreadable = |path: &'static str| move |error: io::Error| host_file("read", path, &error);
+        let booted = match target(host, BOOTED) {
+            Some(system) => toplevel::boot_parts(Path::new(&*system)).map_err(unreadable(BOOTED))?,
+            None => BTreeMap::new(),
+        };
+        let running = running(host);
+        let inhibitors = match &running {
+            Some(system) => toplevel::inhibitors(Path::new(&**system)).map_err(unreadable(RUNNING))?,
+            None => BTreeMap::new(),
+        };
+        let native = Profile::read_in(host, NATIVE)?;
+        let generations = native.generations.into_iter().map(|info| info.generation).collect();
+        Ok(Some(Self {
+            running,
+            inhibitors,
+            booted,
+            default: native.current,
+            generations,
+            boot_id: boot_id(host),
+        }))
+    }
+
+    /// Returns the native generation of a system: `number` if it is a generation of this system, otherwise
+    /// the newest generation of this system.
+    #[must_use]
+    pub fn generation_of(&self, system: &AbsPath, number: u64) -> Option<u64> {
+        let mut of_system = self.generations.iter().filter(|generation| *generation.closure == **system);
+        let named = of_system.clone().any(|generation| generation.number == number).then_some(number);
+        named.or_else(|| of_system.next_back().map(|generation| generation.number))
+    }
+
+    /// Returns the number for a new native generation: `number`, unless a later generation exists.
+    #[must_use]
+    pub fn new_number(&self, number: u64) -> u64 {
+        self.generations.last().map_or(number, |last| number.max(last.number + 1))
+    }
+}
+
+/// Whether a host runs NixOS.
+#[must_use]
+pub fn is_nixos(host: &Host) -> bool {
+    host.path(MARK).exists()
+}
+
+/// Returns the running system; `None` if the host does not tell.
+#[must_use]
+pub fn running(host: &Host) -> Option<AbsPath> {
+    target(host, RUNNING)
+}
+
+fn target(host: &Host, link: &str) -> Option<AbsPath> {
+    fs::read_link(host.path(link)).ok()?.to_str()?.parse().ok()
+}
+
+fn boot_id(host: &Host) -> String {
+    let id = fs::read_to_string(host.path("/proc/sys/kernel/random/boot_id"));
+    id.map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// An action of `switch-to-configuration`, the program that each NixOS system contains. The actions and their
+/// exit codes are those of nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Run the checks of the system that may refuse an activation.
+    Check,
+    /// Activate the system without making it the boot default.
+    Test,
+    /// Install the boot loader with the system as the boot default.
+    Boot,
+}
+
+impl Action {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Test => "test",
+            Self::Boot => "boot",
+        }
+    }
+}
+
+/// How a system is switched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// The checks of the system may refuse the action.
+    Run,
+    /// The checks are skipped, because the host goes back to a system that it had.
+    Skip,
+}
+
+/// Runs `switch-to-configuration` of a system. If the host is a directory tree and not a machine, the program
+/// runs only in tests. Returns a note if the host went back to a system, but some units of it failed.
+///
+/// # Errors
+/// [`Code::System`] with the last words of the program.
+pub fn switch(
+    host: &Host,
+    system: &AbsPath,
+    action: Action,
+    checks: Checks,
+) -> Result<Option<String>, Problem> {
+    if !host.is_machine() && !cfg!(feature = "fault-injection") {
+        return Ok(None);
+    }
+    let program = Path::new(&**system).join(toplevel::SWITCH);
+    let program = program.to_string_lossy();
+    let mut argv = Vec::new();
+    if checks == Checks::Skip {
+        argv.extend(["env", "NIXOS_NO_CHECK=1"]);
+    }
+    argv.extend([&program, action.word()]);
+    info!(%system, action = action.word(), "switching the NixOS system");
+    let began = Instant::now();
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    loop {
+        let finished = command::run(&argv, LIMIT).map_err(|error| failed(system, action).because(error))?;
+        if finished.success() {
+            return Ok(None);
+        }
+        // The former system is active again, even if some of its units fail as they did before.
+        if checks == Checks::Skip && action == Action::Test && code(&finished) == Some(UNITS_FAILED) {
+            return Ok(Some(format!("units of the NixOS system failed: {}", finished.why())));
+        }
+        // Another program switches the system. An undo waits for it, since the host must not stay as it is.
+        if checks == Checks::Skip && is_locked(host) && began.elapsed() < LOCK_PATIENCE {
+            std::thread::sleep(backoff.pause());
+            continue;
+        }
+        return Err(failed(system, action).because(why(&finished)));
+    }
+}
+
+fn failed(system: &AbsPath, action: Action) -> Problem {
+    let (what, help) = match action {
+        Action::Check => (
+            "a check of the NixOS system refuses its activation",
+            "correct what the check names, then apply again",
+        ),
+        Action::Test => (
+            "the NixOS system could not be activated",
+            "to see the whole output, run on the host: journalctl --boot --identifier nixos",
+        ),
+        Action::Boot => (
+            "the boot loader could not be installed",
+            "check the free space of /boot and the boot loader on the host, then apply again",
+        ),
+    };
+    Problem::new(Code::System, what).at(system).help(help)
+}
+
+/// Describes why `switch-to-configuration` failed: first what its exit code means, then its last lines.
+fn why(finished: &Finished) -> String {
+    if finished.status.is_none() {
+        return format!("it did not end within {} s and was killed", LIMIT.as_secs());
+    }
+    let meaning = match code(finished) {
+        Some(2) => "the activation script failed",
+        Some(UNITS_FAILED) => "units failed",
+        Some(100) => "the new system needs a boot, because its `init` is different",
+        _ => "",
+    };
+    let words = finished.why();
+    if meaning.is_empty() { words } else { format!("{meaning}\n{words}") }
+}
+
+fn code(finished: &Finished) -> Option<i32> {
+    finished.status?.code()
+}
+
+/// Returns a problem if another program is switching the system of the host.
+///
+/// # Errors
+/// [`Code::Locked`].
+pub fn check_lock(host: &Host) -> Result<(), Problem> {
+    if is_locked(host) {
+        return Err(Problem::new(Code::Locked, "another program is switching the NixOS system of the host")
+            .at(SWITCH_LOCK)
+            .because("nixos-rebuild, another deployment tool or an update is at work")
+            .help("wait until the program has ended, then apply again"));
+    }
+    Ok(())
+}
+
+fn is_locked(host: &Host) -> bool {
+    let Ok(lock) = File::open(host.path(SWITCH_LOCK)) else { return false };
+    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared).is_err()
+}

@@ -1,0 +1,88 @@
+//! Reads NixOS systems in the Nix store. A system is a directory whose entries are links to its parts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nixfleet_contract::nixos::{BOOT_PARTS, INHIBITORS};
+
+/// The program of a system that activates the system, relative to the system.
+pub const SWITCH: &str = "bin/switch-to-configuration";
+
+/// The maximum size of a file that is read from a system, in bytes.
+const LIMIT: u64 = 1024 * 1024;
+
+/// Whether a directory is a NixOS system.
+#[must_use]
+pub fn is_system(path: &Path) -> bool {
+    path.join("nixos-version").is_file() && path.join(SWITCH).exists()
+}
+
+/// Returns the parts of a system that take effect only when the host boots, each with the store path to which
+/// its link points, or with the text of its file. A part that the system does not have is left out.
+///
+/// # Errors
+/// A part cannot be read.
+pub fn boot_parts(system: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut parts = BTreeMap::new();
+    for name in BOOT_PARTS {
+        let path = system.join(name);
+        let value = match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => fs::read_link(&path)?.to_string_lossy().into_owned(),
+            Ok(_) => text(&path)?.trim_end().to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        parts.insert(name.to_owned(), value);
+    }
+    Ok(parts)
+}
+
+/// Returns the switch inhibitors of a system. A system without the file has no inhibitors.
+///
+/// # Errors
+/// The file cannot be read, or is not a JSON object of strings.
+pub fn inhibitors(system: &Path) -> io::Result<BTreeMap<String, String>> {
+    match text(&system.join(INHIBITORS)) {
+        Ok(text) => serde_json::from_str(&text).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a small file of a system.
+///
+/// # Errors
+/// The file cannot be read, is larger than 1 MiB, or is not text.
+pub fn text(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{} is too large", path.display())));
+    }
+    fs::read_to_string(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_system_are_its_links_and_its_command_line() {
+        let system = tempfile::tempdir().unwrap();
+        let at = |name: &str| system.path().join(name);
+        assert!(boot_parts(system.path()).unwrap().is_empty());
+        assert!(inhibitors(system.path()).unwrap().is_empty());
+        symlink("/nix/store/k-linux/bzImage", at("kernel")).unwrap();
+        fs::write(at("kernel-params"), "loglevel=4 quiet\n").unwrap();
+        fs::write(at(INHIBITORS), r#"{"dbus":"/nix/store/d"}"#).unwrap();
+        let parts: Vec<_> = boot_parts(system.path()).unwrap().into_iter().collect();
+        let expected = [("kernel", "/nix/store/k-linux/bzImage"), ("kernel-params", "loglevel=4 quiet")];
+        assert_eq!(parts, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(inhibitors(system.path()).unwrap()["dbus"], "/nix/store/d");
+        fs::write(at(INHIBITORS), "[]").unwrap();
+        assert!(inhibitors(system.path()).is_err());
+        assert!(!is_system(system.path()));
+    }
+}

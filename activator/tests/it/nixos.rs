@@ -1,0 +1,441 @@
+//! Tests of NixOS hosts on trees of files. The systems have a small stand-in for `switch-to-configuration`,
+//! which records what it is told, and which a test can make fail.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::ledger;
+use crate::room::file;
+use crate::stand::{Stand, differences, with_own_mounts};
+
+/// The stand-in for `switch-to-configuration`. It fails if the host has a file `/fail-ACTION` that contains
+/// the name of the system or nothing.
+const SWITCH: &str = r#"#!/bin/sh
+system=$(dirname "$(dirname "$0")")
+name=$(basename "$system")
+echo "$1 $name${NIXOS_NO_CHECK:+ unchecked}" >> "$(dirname "$system")/said"
+if [ -e "@root@/fail-$1" ]; then
+  read -r whom code < "@root@/fail-$1"
+  if [ "$whom" = "$name" ]; then
+    [ "$1" = test ] && [ "$code" = 4 ] && ln -sfn "$system" "@root@/run/current-system"
+    echo "warning: the following units failed: web.service" >&2
+    exit "$code"
+  fi
+fi
+case $1 in
+  check) ;;
+  test) ln -sfn "$system" "@root@/run/current-system" ;;
+  boot)
+    { for link in "@root@"/nix/var/nix/profiles/system-*-link; do readlink "$link"; done; } > "@root@/boot/entries"
+    echo "$system" > "@root@/boot/default" ;;
+esac
+"#;
+
+/// The stand-in for `bootctl`.
+const BOOTCTL: &str = r#"#!/bin/sh
+if [ -z "$2" ]; then rm -f "@root@/boot/oneshot"; else echo "$2" > "@root@/boot/oneshot"; fi
+"#;
+
+/// A NixOS host on a tree of files, and the systems that it can run.
+struct NixosHost<'s> {
+    stand: &'s Stand,
+    store: PathBuf,
+}
+
+impl<'s> NixosHost<'s> {
+    /// Creates a host that has booted the system `factory` as native generation 1.
+    fn new(stand: &'s Stand) -> Self {
+        stand.install();
+        let host = Self { stand, store: stand.path("/../store") };
+        fs::create_dir_all(&host.store).unwrap();
+        for directory in ["/boot", "/run", "/proc/sys/kernel/random"] {
+            fs::create_dir_all(stand.path(directory)).unwrap();
+        }
+        stand.write("/etc/NIXOS", "", 0o644);
+        let factory = host.system("factory", "k1");
+        symlink(&factory, stand.path("/nix/var/nix/profiles/system-1-link")).unwrap();
+        symlink("system-1-link", stand.path("/nix/var/nix/profiles/system")).unwrap();
+        stand.write("/boot/default", &format!("{}\n", factory.display()), 0o644);
+        host.boots();
+        host
+    }
+
+    /// Creates a system with a kernel.
+    fn system(&self, name: &str, kernel: &str) -> PathBuf {
+        let system = self.store.canonicalize().unwrap().join(name);
+        for directory in ["bin", "sw/bin"] {
+            fs::create_dir_all(system.join(directory)).unwrap();
+        }
+        let root = self.stand.root();
+        let script = |text: &str| text.replace("@root@", root.to_str().unwrap());
+        for (path, text) in [("bin/switch-to-configuration", SWITCH), ("sw/bin/bootctl", BOOTCTL)] {
+            fs::write(system.join(path), script(text)).unwrap();
+            fs::set_permissions(system.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(system.join("nixos-version"), "26.05").unwrap();
+        fs::write(system.join("system"), "x86_64-linux").unwrap();
+        symlink(format!("/nix/store/{kernel}/bzImage"), system.join("kernel")).unwrap();
+        system
+    }
+
+    /// Builds the closure of a system, with a managed file outside `/etc` that names the system.
+    fn closure(&self, name: &str, kernel: &str, loader: Option<&str>) -> String {
+        let toplevel = self.system(name, kernel);
+        self.stand.closure(
+            &format!("closure-{name}"),
+            &json!({
+                "base": "nixos",
+                "nixos": { "toplevel": toplevel, "loader": loader },
+                "files": [file("/srv/app/name", Some(name))],
+            }),
+        )
+    }
+
+    /// Restarts the host: it runs its boot default, or the system that it boots once.
+    fn boots(&self) {
+        let stand = self.stand;
+        let text = |path: &str| fs::read_to_string(stand.path(path)).ok();
+        let once = text("/boot/oneshot").map(|entry| {
+            let number =
+                entry.trim().trim_start_matches("nixos-generation-").trim_end_matches(".conf").to_owned();
+            fs::read_link(stand.path(&format!("/nix/var/nix/profiles/system-{number}-link"))).unwrap()
+        });
+        let _ = fs::remove_file(stand.path("/boot/oneshot"));
+        let system = once.unwrap_or_else(|| text("/boot/default").unwrap().trim().into());
+        for link in ["/run/current-system", "/run/booted-system"] {
+            let _ = fs::remove_file(stand.path(link));
+            symlink(&system, stand.path(link)).unwrap();
+        }
+        let id = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
+        stand.write("/proc/sys/kernel/random/boot_id", &id, 0o444);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Value {
+        document(&self.stand.run(arguments, None))
+    }
+
+    fn apply(&self, closure: &str) -> Value {
+        self.run(&["apply", "--closure", closure])
+    }
+
+    /// Applies a closure and checks the outcome.
+    fn applied(&self, closure: &str, outcome: &str) -> Value {
+        let report = self.apply(closure);
+        assert_eq!(report["outcome"], outcome, "{report:#}");
+        report
+    }
+
+    fn running(&self) -> String {
+        self.name(&fs::read_link(self.stand.path("/run/current-system")).unwrap())
+    }
+
+    /// Returns the system that the boot loader boots by default.
+    fn default(&self) -> String {
+        self.name(Path::new(fs::read_to_string(self.stand.path("/boot/default")).unwrap().trim()))
+    }
+
+    /// Returns the boot default of the native profile.
+    fn native(&self) -> String {
+        self.name(&fs::canonicalize(self.stand.path("/nix/var/nix/profiles/system")).unwrap())
+    }
+
+    fn name(&self, system: &Path) -> String {
+        assert!(system.starts_with(self.store.canonicalize().unwrap()), "{}", system.display());
+        system.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Returns the running system, the boot default of the loader and of the native profile, and the managed
+    /// file.
+    fn ends(&self) -> [String; 4] {
+        let managed = fs::read_to_string(self.stand.path("/srv/app/name")).unwrap_or_default();
+        [self.running(), self.default(), self.native(), managed]
+    }
+
+    /// Returns the phase of the open transaction, or `committed` if there is none.
+    fn phase(&self) -> String {
+        let record = |name: &str| -> Value {
+            let text = fs::read(self.stand.path(&format!("/var/lib/nixfleet/{name}"))).unwrap_or_default();
+            serde_json::from_slice(&text).unwrap_or_default()
+        };
+        let journal = record("journal.json");
+        if journal.is_null() || journal["transaction"] == record("state.json")["transaction"] {
+            return "committed".to_owned();
+        }
+        journal["phase"].as_str().unwrap().to_owned()
+    }
+
+    /// Returns what the systems were told since the last call.
+    fn said(&self) -> Vec<String> {
+        let path = self.store.join("said");
+        let said = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        said.lines().map(str::to_owned).collect()
+    }
+
+    /// Returns the lines of the steps of a plan, without the directories of the systems.
+    fn steps(&self, closure: &str) -> Vec<String> {
+        let plan = self.run(&["plan", "--target", closure]);
+        let steps = plan["steps"].as_array().unwrap();
+        steps.iter().map(|step| step["step"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn document(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn a_system_is_activated_and_becomes_the_boot_default_at_last() {
+    with_own_mounts("nixos::a_system_is_activated_and_becomes_the_boot_default_at_last", |stand| {
+        let host = NixosHost::new(stand);
+        let one = host.closure("one", "k1", None);
+        let expected = ["createDirectory", "writeFile", "switchProfile", "activateSystem", "setBootDefault"];
+        assert_eq!(host.steps(&one), expected);
+        assert_eq!(host.said(), [""; 0], "a plan changes nothing");
+
+        let report = host.applied(&one, "ok");
+        assert_eq!(report["after"]["number"], 2, "the native profile has generation 1");
+        assert_eq!(host.said(), ["check one", "test one", "boot one unchecked"]);
+        assert_eq!(host.ends(), ["one"; 4]);
+        host.applied(&one, "unchanged");
+        assert_eq!(host.said(), [""; 0]);
+
+        let back = host.run(&["rollback", "--to", "1"]);
+        assert_eq!(back["outcome"], "ok", "{back:#}");
+        assert_eq!(
+            host.ends(),
+            ["factory", "factory", "factory", ""],
+            "generation 1 has nothing of NixFleet"
+        );
+        let again = host.run(&["rollback", "--to", "2"]);
+        assert_eq!(again["outcome"], "ok", "{again:#}");
+        assert_eq!(host.ends(), ["one"; 4]);
+    });
+}
+
+#[test]
+fn nixos_rebuild_and_nixfleet_may_alternate() {
+    with_own_mounts("nixos::nixos_rebuild_and_nixfleet_may_alternate", |stand| {
+        let host = NixosHost::new(stand);
+        let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
+        host.applied(&one, "ok");
+        // This is what `nixos-rebuild switch` does.
+        let foreign = host.system("foreign", "k1");
+        symlink(&foreign, stand.path("/nix/var/nix/profiles/system-3-link")).unwrap();
+        fs::remove_file(stand.path("/nix/var/nix/profiles/system")).unwrap();
+        symlink("system-3-link", stand.path("/nix/var/nix/profiles/system")).unwrap();
+        for action in ["test", "boot"] {
+            let switch = foreign.join("bin/switch-to-configuration");
+            assert!(std::process::Command::new(switch).arg(action).status().unwrap().success());
+        }
+        let status = host.run(&["status"]);
+        let drift = status["drift"].to_string();
+        assert!(drift.contains("/run/current-system") && drift.contains("foreign"), "{drift}");
+        let external: Vec<&Value> = status["generations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|generation| generation["external"] == true)
+            .map(|generation| &generation["number"])
+            .collect();
+        assert_eq!(external, [1, 3]);
+
+        let report = host.applied(&two, "ok");
+        assert_eq!(report["after"]["number"], 4);
+        assert_eq!(host.ends(), ["two"; 4]);
+        let back = host.run(&["rollback", "--to", "3"]);
+        assert_eq!(back["outcome"], "ok", "{back:#}");
+        assert_eq!(host.ends(), ["foreign", "foreign", "foreign", ""]);
+        assert!(!host.run(&["status"])["drift"].to_string().contains("current-system"));
+    });
+}
+
+#[test]
+fn a_system_that_fails_leaves_the_host_as_it_was() {
+    with_own_mounts("nixos::a_system_that_fails_leaves_the_host_as_it_was", |stand| {
+        let host = NixosHost::new(stand);
+        let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
+        host.applied(&one, "ok");
+        host.said();
+        stand.save("one");
+        let cases: [(&str, &str, &[&str]); 4] = [
+            ("check", "blocked", &["check two"]),
+            ("test", "rolled-back", &["check two", "test two", "test one unchecked"]),
+            (
+                "boot",
+                "rolled-back",
+                &["check two", "test two", "boot two unchecked", "boot one unchecked", "test one unchecked"],
+            ),
+            // The activation hangs in a unit that fails: the system is active, but the change is undone.
+            ("test", "rolled-back", &["check two", "test two", "test one unchecked"]),
+        ];
+        for (case, (action, outcome, said)) in cases.into_iter().enumerate() {
+            stand.load("one");
+            let code = if case == 3 { "4" } else { "1" };
+            stand.write(&format!("/fail-{action}"), &format!("two {code}\n"), 0o644);
+            let before = stand.tree();
+            let report = host.applied(&two, outcome);
+            assert_eq!(report["problem"]["code"], "NF-423", "{report:#}");
+            assert!(report["problem"]["why"].as_str().unwrap().contains("web.service"), "{report:#}");
+            assert_eq!(host.said(), said);
+            assert_eq!(host.ends(), ["one"; 4]);
+            let different = differences(&stand.tree(), &before);
+            let except = |line: &String| !line.starts_with("/boot/") && !line.contains("last-run");
+            let different: Vec<&String> = different.iter().filter(|line| except(line)).collect();
+            assert!(different.is_empty(), "{action}: {different:?}");
+        }
+    });
+}
+
+#[test]
+fn a_new_kernel_boots_once_and_becomes_the_default_after_it_ran() {
+    with_own_mounts("nixos::a_new_kernel_boots_once_and_becomes_the_default_after_it_ran", |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", Some("systemd-boot"));
+        let expected = ["createDirectory", "writeFile", "switchProfile", "activateSystem", "bootOnce"];
+        assert_eq!(host.steps(&two), expected);
+        stand.write("/etc/tools", "", 0o644);
+        let report = host.applied(&two, "partial");
+        assert_eq!(report["reasonCode"], "reboot-to-finish", "{report:#}");
+        assert_eq!(host.ends(), ["two", "factory", "factory", "two"]);
+        let waiting = host.applied(&two, "deferred");
+        assert_eq!(waiting["reasonCode"], "reboot-to-finish", "{waiting:#}");
+
+        host.boots();
+        assert_eq!(host.running(), "two", "it boots once");
+        assert_eq!(host.steps(&two), ["setBootDefault"]);
+        host.applied(&two, "ok");
+        assert_eq!(host.ends(), ["two"; 4]);
+        host.applied(&two, "unchanged");
+    });
+}
+
+#[test]
+fn a_kernel_that_does_not_come_up_leaves_the_old_boot_default() {
+    with_own_mounts("nixos::a_kernel_that_does_not_come_up_leaves_the_old_boot_default", |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", Some("systemd-boot"));
+        host.applied(&two, "partial");
+        host.boots();
+        // The new kernel hangs, and somebody switches the host off and on.
+        host.boots();
+        assert_eq!(host.running(), "factory");
+        assert_eq!(host.steps(&two), ["activateSystem", "bootOnce"]);
+    });
+}
+
+#[test]
+fn without_a_one_time_boot_the_plan_says_unconfirmed() {
+    with_own_mounts("nixos::without_a_one_time_boot_the_plan_says_unconfirmed", |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", None);
+        let output = stand.command(&["plan", "--target", &two]).output().unwrap();
+        let plan = document(&output);
+        let last = plan["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["unconfirmed"], json!(["kernel"]), "{plan:#}");
+        let report = host.applied(&two, "partial");
+        assert_eq!(report["reasonCode"], "reboot-to-finish", "{report:#}");
+        assert_eq!(host.ends(), ["two"; 4]);
+    });
+}
+
+#[test]
+fn a_host_of_another_base_is_refused() {
+    with_own_mounts("nixos::a_host_of_another_base_is_refused", |stand| {
+        let host = NixosHost::new(stand);
+        let ubuntu = stand.closure("ubuntu", &json!({ "files": [file("/etc/app", Some("x"))] }));
+        let report = host.applied(&ubuntu, "blocked");
+        assert_eq!(report["problem"]["code"], "NF-424", "{report:#}");
+        let one = host.closure("one", "k1", None);
+        fs::remove_file(stand.path("/etc/NIXOS")).unwrap();
+        let report = host.applied(&one, "blocked");
+        assert_eq!(report["problem"]["code"], "NF-424", "{report:#}");
+        assert_eq!(host.said(), [""; 0]);
+    });
+}
+
+/// How a host is recovered after a run was killed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Recovery {
+    /// The next contact recovers the running host.
+    Contact,
+    /// The host is restarted, and recovers itself while it boots.
+    Boot,
+    /// The host is restarted without the recovery unit, and the next contact recovers it.
+    BootThenContact,
+}
+
+/// Kills a run before each change that it makes. The host must end in exactly the old or the new generation:
+/// the running system, the boot default and the managed file all belong to it. A change that is not confirmed
+/// never leaves the new system as the boot default.
+fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let one = host.closure("one", "k1", loader);
+        let two = host.closure("two", kernel, loader);
+        host.applied(&one, "ok");
+        stand.save("one");
+        let changes = stand.changes(&["apply", "--closure", &two]).len();
+        assert!(changes > 20, "{changes} changes");
+        let after = host.ends();
+        let (mut failures, mut ends) = (Vec::new(), [0, 0]);
+        for at in 1..=changes {
+            for recovery in [Recovery::Contact, Recovery::Boot, Recovery::BootThenContact] {
+                let trial = format!("killed before change {at}, then {recovery:?}");
+                stand.load("one");
+                stand.run(&["apply", "--closure", &two], Some(("kill", at)));
+                let phase = host.phase();
+                let system_is_untouched = matches!(&*phase, "preparing" | "accounts" | "swapping");
+                if system_is_untouched && at % 6 != recovery as usize && !ledger::soaks() {
+                    continue;
+                }
+                if phase != "confirmed" && phase != "committed" && host.default() != "one" {
+                    failures.push(format!("{trial}: the boot default is {} and unconfirmed", host.default()));
+                }
+                if recovery != Recovery::Contact {
+                    host.boots();
+                }
+                if recovery == Recovery::Boot {
+                    stand.run(&["recover", "--boot"], None);
+                }
+                let report = host.run(&["rollback", "--to", "99"]);
+                if report["problem"]["code"] != "NF-409" {
+                    failures.push(format!("{trial}: the recovery says {report}"));
+                }
+                let end = host.ends();
+                let is_new = end == after;
+                if !is_new && end.iter().any(|part| part != "one") {
+                    failures.push(format!("{trial}: {end:?}"));
+                }
+                ends[usize::from(is_new)] += 1;
+                if !is_new {
+                    let report = host.apply(&two);
+                    if host.ends() != after {
+                        failures.push(format!("{trial}: the next apply gives {:?} {report}", host.ends()));
+                    }
+                }
+            }
+        }
+        let tried = format!(
+            "{} points to kill the process at, or with a restart of the host: {} ended old, {} new",
+            ends[0] + ends[1],
+            ends[0],
+            ends[1]
+        );
+        ledger::record("All or nothing", test, &tried, &failures);
+    });
+}
+
+#[test]
+fn killed_before_every_change_of_a_system() {
+    killed_before_every_change("nixos::killed_before_every_change_of_a_system", None, "k1");
+}
+
+#[test]
+fn killed_before_every_change_of_a_kernel() {
+    killed_before_every_change("nixos::killed_before_every_change_of_a_kernel", Some("systemd-boot"), "k2");
+}

@@ -1,0 +1,100 @@
+//! The NixOS system in the closure of a NixOS host.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::AbsPath;
+
+/// The NixOS system that a host should run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NixosSystem {
+    /// The store path of the system.
+    pub toplevel: AbsPath,
+    /// The boot loader, if it can boot a system once without making the system the boot default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader: Option<Loader>,
+    /// The parts of the system that take effect only when the host boots, by the names in [`BOOT_PARTS`]. The
+    /// value is the store path of the part. The value of `kernel-params` is the kernel command line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub boot: BTreeMap<String, String>,
+    /// The switch inhibitors. A running host refuses to activate a system that has a different value of an
+    /// inhibitor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inhibitors: BTreeMap<String, String>,
+}
+
+/// The entries of a NixOS system that take effect only when the host boots.
+pub const BOOT_PARTS: [&str; 4] = ["initrd", "kernel", "kernel-modules", "kernel-params"];
+
+/// The file of a NixOS system that contains its switch inhibitors as one JSON object of strings.
+pub const INHIBITORS: &str = "switch-inhibitors";
+
+/// A boot loader that can boot a system once without making the system the boot default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loader {
+    /// GRUB, with `grub-reboot`.
+    Grub,
+    /// systemd-boot, with `bootctl set-oneshot`.
+    SystemdBoot,
+}
+
+impl NixosSystem {
+    /// Returns the names of the parts that differ from the parts with which the host booted.
+    #[must_use]
+    pub fn needs_boot(&self, booted: &BTreeMap<String, String>) -> Vec<String> {
+        BOOT_PARTS
+            .iter()
+            .filter(|part| self.boot.get(**part) != booted.get(**part))
+            .map(|part| (*part).to_owned())
+            .collect()
+    }
+
+    /// Returns the names of the inhibitors that the running system has too, with a different value.
+    #[must_use]
+    pub fn inhibited(&self, running: &BTreeMap<String, String>) -> Vec<String> {
+        let differs =
+            |(name, value): &(&String, &String)| running.get(*name).is_some_and(|running| running != *value);
+        self.inhibitors.iter().filter(differs).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn system() -> NixosSystem {
+        NixosSystem {
+            toplevel: "/nix/store/a-nixos-system".parse().unwrap(),
+            loader: Some(Loader::SystemdBoot),
+            boot: map(&[("kernel", "/k2"), ("initrd", "/i1")]),
+            inhibitors: map(&[("dbus", "new"), ("init", "same"), ("own", "x")]),
+        }
+    }
+
+    #[test]
+    fn a_part_that_differs_from_the_booted_one_needs_a_boot() {
+        let booted = map(&[("kernel", "/k1"), ("initrd", "/i1"), ("kernel-modules", "/m1")]);
+        assert_eq!(system().needs_boot(&booted), ["kernel", "kernel-modules"]);
+        assert!(system().needs_boot(&system().boot).is_empty());
+    }
+
+    #[test]
+    fn only_an_inhibitor_of_both_systems_inhibits() {
+        let running = map(&[("dbus", "old"), ("init", "same"), ("other", "y")]);
+        assert_eq!(system().inhibited(&running), ["dbus"]);
+    }
+
+    #[test]
+    fn loaders_have_the_names_that_nix_writes() {
+        let json = serde_json::to_value(system()).unwrap();
+        assert_eq!(json["loader"], "systemd-boot");
+        assert_eq!(serde_json::from_value::<NixosSystem>(json).unwrap(), system());
+    }
+}

@@ -1,0 +1,134 @@
+//! Steps that change which NixOS system a host runs and boots.
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{Line, Sign, Tone};
+use crate::nixos::Loader;
+use crate::values::AbsPath;
+
+/// A step that changes the NixOS system of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(rename_all = "camelCase", tag = "step")]
+#[strum(serialize_all = "camelCase")]
+pub enum SystemStep {
+    /// Activate a system: run its `switch-to-configuration test`.
+    ActivateSystem(ActivateSystem),
+    /// Make a system the boot default, after the change has been confirmed.
+    SetBootDefault(SetBootDefault),
+    /// Boot a system once at the next boot, after the change has been confirmed. The boot default stays.
+    BootOnce(BootOnce),
+}
+
+/// The details of [`SystemStep::ActivateSystem`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivateSystem {
+    /// Store path of the running system.
+    pub from: AbsPath,
+    /// Store path of the new system.
+    pub to: AbsPath,
+}
+
+/// The details of [`SystemStep::SetBootDefault`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetBootDefault {
+    /// Store path of the present boot default, if any.
+    pub from: Option<AbsPath>,
+    /// Store path of the new boot default.
+    pub to: AbsPath,
+    /// The parts of the new boot default that have never booted on the host, such as `kernel`. The host boots
+    /// them for the first time when it is restarted, so no check confirms them before. Empty if the whole
+    /// system has been confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<String>,
+}
+
+/// The details of [`SystemStep::BootOnce`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BootOnce {
+    /// Store path of the system.
+    pub to: AbsPath,
+    /// The boot loader.
+    pub loader: Loader,
+    /// What takes effect only with a boot, such as `kernel`.
+    pub parts: Vec<String>,
+}
+
+impl SystemStep {
+    /// Whether the step happens only after the change has been confirmed.
+    #[must_use]
+    pub const fn follows_confirmation(&self) -> bool {
+        match self {
+            Self::ActivateSystem(_) => false,
+            Self::SetBootDefault(_) | Self::BootOnce(_) => true,
+        }
+    }
+
+    /// Returns the parts of the new system that take effect only when the host boots.
+    #[must_use]
+    pub fn waits_for_boot(&self) -> &[String] {
+        match self {
+            Self::ActivateSystem(_) => &[],
+            Self::SetBootDefault(step) => &step.unconfirmed,
+            Self::BootOnce(step) => &step.parts,
+        }
+    }
+
+    /// Describes the step in one line, for people.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        match self {
+            Self::ActivateSystem(ActivateSystem { from, to }) => {
+                Line::new(Sign::Changes, format!("NixOS {} → {}", system(from), system(to)))
+            }
+            Self::SetBootDefault(SetBootDefault { from, to, unconfirmed }) => {
+                let from = from.as_ref().map_or_else(|| "none".to_owned(), system);
+                let line = Line::new(Sign::Changes, format!("boot default {from} → {}", system(to)));
+                if unconfirmed.is_empty() {
+                    return line.and(Tone::Quiet, "  after the confirmation");
+                }
+                line.and(Tone::Loud, format!("  unconfirmed boot default: new {}", unconfirmed.join(", ")))
+            }
+            Self::BootOnce(BootOnce { to, parts, .. }) => {
+                Line::new(Sign::Changes, format!("next boot only: {}", system(to)))
+                    .and(Tone::Quiet, format!("  new {}; the boot default stays", parts.join(", ")))
+            }
+        }
+    }
+}
+
+/// Returns the name of a system with the first digits of its hash, such as
+/// `nixos-system-db-9-24.11 (mz8fj2ab)`.
+fn system(path: &AbsPath) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match name.split_once('-') {
+        Some((hash, name)) if hash.len() == 32 => format!("{name} ({})", &hash[..8]),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_named_with_its_version_and_the_start_of_its_hash() {
+        let path = "/nix/store/mz8fj2abmz8fj2abmz8fj2abmz8fj2ab-nixos-system-db-9-24.11".parse().unwrap();
+        assert_eq!(system(&path), "nixos-system-db-9-24.11 (mz8fj2ab)");
+        assert_eq!(system(&"/tmp/factory".parse().unwrap()), "factory");
+    }
+
+    #[test]
+    fn an_unconfirmed_boot_default_is_loud() {
+        let step = SetBootDefault {
+            from: None,
+            to: "/nix/store/b".parse().unwrap(),
+            unconfirmed: vec!["kernel".to_owned()],
+        };
+        let line = SystemStep::SetBootDefault(step).line();
+        assert_eq!(line.to_string(), "~ boot default none → b  unconfirmed boot default: new kernel");
+        assert_eq!(line.parts[1].0, Tone::Loud);
+    }
+}

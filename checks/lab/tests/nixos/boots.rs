@@ -91,7 +91,10 @@ fn grub_boots_a_title_of_its_menu_once() {
     host.ask(&format!("{reboot} 'NixOS - All configurations>{title}'")).unwrap();
     reboots(host);
     assert_eq!((booted(host), boot_default(host)), (second, first.clone()));
-    // A title that is not in the menu boots the default.
+    // The choice can be taken back, and a title that is not in the menu boots the default.
+    host.ask(&format!("{reboot} 'NixOS - All configurations>{title}'")).unwrap();
+    host.ask("/run/current-system/sw/bin/grub-editenv - unset next_entry").unwrap();
+    assert!(!host.sh("[ -e /boot/loader/oneshot ]").unwrap().ok());
     host.ask(&format!("{reboot} 'NixOS - All configurations>NixOS - Configuration 99 (x)'")).unwrap();
     reboots(host);
     assert_eq!((booted(host), boot_default(host)), (first.clone(), first));

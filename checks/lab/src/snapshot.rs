@@ -29,6 +29,9 @@ for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web 
   find "$@" -printf '%p\t%y %m %u:%g %l\n'
   find "$@" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 done
+find /nix/var/nix/profiles -maxdepth 1 -name 'system*' -printf '%p\t%l\n'
+find /boot /run/current-system /run/booted-system -printf '%p\t%y %l\n' 2>/dev/null
+find /boot -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 find /nix/store -mindepth 1 -maxdepth 1 -printf 'store %p\t\n'
 getent passwd | sed 's/^/user /; s/:/\t/'
 systemctl list-units --all --plain --no-legend --type service,socket,timer,target |

@@ -2,8 +2,9 @@
 #
 # Returns { text; failed; texts; reference; built; builtNixos; }: the report, the names of the failed tests,
 # the current error texts and option reference, and the closures to build with `activator`. The suite that
-# inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites about NixOS hosts use a stand-in for NixOS.
-# If the argument `whole`, a complete nixpkgs, is given, these suites run a second time with the real NixOS.
+# inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites
+# about NixOS hosts use a stand-in for NixOS. If the argument `whole`, a complete nixpkgs, is given, these
+# suites run a second time with the real NixOS.
 {
   nixpkgs,
   whole ? null,

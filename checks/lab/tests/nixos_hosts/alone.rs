@@ -34,12 +34,26 @@ fn smoke() {
         let finished = operator.types(line).unwrap();
         println!("$ {line}\n{finished}");
     }
-    println!("{} {} {}", running(db(&lab)), boot_default(db(&lab)), db(&lab).ask("cat /run/app /srv/app/version; ls -l /nix/var/nix/profiles /nix/var/nix/profiles/nixfleet").unwrap());
+    println!(
+        "{} {} {}",
+        running(db(&lab)),
+        boot_default(db(&lab)),
+        db(&lab)
+            .ask("cat /run/app /srv/app/version; ls -l /nix/var/nix/profiles /nix/var/nix/profiles/nixfleet")
+            .unwrap()
+    );
     declares(&lab, HOST, &service("two"));
-    for line in ["nixfleet plan", "nixfleet apply --yes", "nixfleet rollback --yes --host db-1", "nixfleet status"] {
+    for line in
+        ["nixfleet plan", "nixfleet apply --yes", "nixfleet rollback --yes --host db-1", "nixfleet status"]
+    {
         let finished = operator.types(line).unwrap();
         println!("$ {line}\n{finished}");
     }
-    println!("{} {} {}", running(db(&lab)), boot_default(db(&lab)), db(&lab).ask("cat /run/app /srv/app/version; journalctl -b -n 60 --no-pager").unwrap());
+    println!(
+        "{} {} {}",
+        running(db(&lab)),
+        boot_default(db(&lab)),
+        db(&lab).ask("cat /run/app /srv/app/version; journalctl -b -n 60 --no-pager").unwrap()
+    );
     panic!("done");
 }

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::values::AbsPath;
+use nixfleet_contract::values::{AbsPath, UnitName};
 use rustix::fs::FlockOperation;
 use tracing::info;
 
+use super::clock::Since;
 use super::command::{self, Finished};
-use super::profile::{NATIVE, Profile};
+use super::profile::{self, NATIVE, Profile};
+use super::systemd::{Systemd, describe};
 use super::{Host, host_file};
 use crate::toplevel;
 
@@ -122,6 +124,26 @@ fn boot_id(host: &Host) -> String {
     id.map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
+/// Removes the native generation that belongs to a generation of NixFleet, so that Nix can collect the system
+/// too. The boot default, the running system and the booted system stay, and so does a native generation of
+/// another system.
+///
+/// # Errors
+/// Fails with [`Code::HostFile`].
+pub fn forget(host: &Host, generation: &Generation) -> Result<(), Problem> {
+    let Ok(system) = fs::read_link(Path::new(&generation.closure).join("system")) else { return Ok(()) };
+    let native = Profile::read_in(host, NATIVE)?;
+    let is_its = native.generation(generation.number).is_some_and(|own| Path::new(&own.closure) == system);
+    let is_default = native.current.is_some_and(|current| current.number == generation.number);
+    let is_in_use = [RUNNING, BOOTED]
+        .into_iter()
+        .any(|link| target(host, link).is_some_and(|used| Path::new(&*used) == system));
+    if is_its && !is_default && !is_in_use {
+        profile::forget(host, NATIVE, generation.number)?;
+    }
+    Ok(())
+}
+
 /// An action of `switch-to-configuration`, the program that each NixOS system contains. The actions and their
 /// exit codes are those of nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +197,7 @@ pub fn switch(
     }
     argv.extend([&program, action.word()]);
     info!(%system, action = action.word(), "switching the NixOS system");
-    let began = Instant::now();
+    let (began, since) = (Instant::now(), Since::now());
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
         let finished = command::run(&argv, LIMIT).map_err(|error| failed(system, action).because(error))?;
@@ -191,7 +213,7 @@ pub fn switch(
             std::thread::sleep(backoff.pause());
             continue;
         }
-        return Err(failed(system, action).because(why(&finished)));
+        return Err(failed(system, action).because(why(host, &finished, since)));
     }
 }
 
@@ -213,8 +235,22 @@ fn failed(system: &AbsPath, action: Action) -> Problem {
     Problem::new(Code::System, what).at(system).help(help)
 }
 
-/// Describes why `switch-to-configuration` failed: first what its exit code means, then its last lines.
-fn why(finished: &Finished) -> String {
+/// The maximum number of failed units of which the last messages are shown.
+const SHOWN: usize = 3;
+
+/// Returns the units in the line `warning: the following units failed: a.service, b.service`.
+fn failed_units(said: &str) -> Vec<UnitName> {
+    let names = said.lines().find_map(|line| line.split_once("the following units failed:"));
+    names
+        .into_iter()
+        .flat_map(|(_, names)| names.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect()
+}
+
+/// Describes why `switch-to-configuration` failed: first what its exit code means, then the messages of the
+/// units that failed, or its last lines. `since`: when it began.
+fn why(host: &Host, finished: &Finished, since: Since) -> String {
     if finished.status.is_none() {
         return format!("it did not end within {} s and was killed", LIMIT.as_secs());
     }
@@ -224,6 +260,15 @@ fn why(finished: &Finished) -> String {
         Some(100) => "the new system needs a boot, because its `init` is different",
         _ => "",
     };
+    let mut units = failed_units(&finished.stderr);
+    if let (Some(systemd), false) = (Systemd::of(host), units.is_empty()) {
+        let more = units.len().saturating_sub(SHOWN);
+        units.truncate(SHOWN);
+        let others = if more > 0 { format!("\nand {more} more units") } else { String::new() };
+        return format!("{meaning}: {}{others}", describe(systemd, &units, since))
+            .trim_start_matches(": ")
+            .to_owned();
+    }
     let words = finished.why();
     if meaning.is_empty() { words } else { format!("{meaning}\n{words}") }
 }
@@ -249,4 +294,19 @@ pub fn check_lock(host: &Host) -> Result<(), Problem> {
 fn is_locked(host: &Host) -> bool {
     let Ok(lock) = File::open(host.path(SWITCH_LOCK)) else { return false };
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_units_are_found_in_what_the_program_said() {
+        let said = "starting the following units: a.service\n\
+                    warning: the following units failed: a.service, b@1.service\n\
+                    × a.service - A\n";
+        let names: Vec<String> = failed_units(said).into_iter().map(String::from).collect();
+        assert_eq!(names, ["a.service", "b@1.service"]);
+        assert!(failed_units("all is well").is_empty());
+    }
 }

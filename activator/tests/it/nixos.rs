@@ -344,6 +344,38 @@ fn without_a_one_time_boot_the_plan_says_unconfirmed() {
 }
 
 #[test]
+fn dropped_generations_take_their_native_generation_along() {
+    with_own_mounts("nixos::dropped_generations_take_their_native_generation_along", |stand| {
+        let host = NixosHost::new(stand);
+        let closures = ["one", "two", "three"].map(|name| host.closure(name, "k1", None));
+        for closure in &closures {
+            host.applied(closure, "ok");
+        }
+        let native = || {
+            let links = fs::read_dir(stand.path("/nix/var/nix/profiles")).unwrap();
+            let names = links.map(|link| link.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<String> = names.filter(|name| name.ends_with("-link")).collect();
+            names.sort();
+            names
+        };
+        let links = |numbers: &[u64]| -> Vec<String> {
+            numbers.iter().map(|number| format!("system-{number}-link")).collect()
+        };
+        assert_eq!(native(), links(&[1, 2, 3, 4]));
+        let report = host.run(&["gc", "--keep", "1"]);
+        assert_eq!(report["outcome"], "ok", "{report:#}");
+        // Generation 1 belongs to another tool, and generation 4 is in force.
+        let numbers: Vec<&Value> =
+            report["dropped"].as_array().unwrap().iter().map(|dropped| &dropped["number"]).collect();
+        assert!(!numbers.iter().any(|number| **number == 1), "{report:#}");
+        let left: Vec<u64> =
+            [1, 2, 3, 4].into_iter().filter(|number| !numbers.iter().any(|gone| **gone == *number)).collect();
+        assert!(left.len() < 4, "{report:#}");
+        assert_eq!(native(), links(&left));
+    });
+}
+
+#[test]
 fn a_host_of_another_base_is_refused() {
     with_own_mounts("nixos::a_host_of_another_base_is_refused", |stand| {
         let host = NixosHost::new(stand);

@@ -21,6 +21,7 @@ use crate::engine::transaction::journal;
 use crate::engine::transaction::recover;
 use crate::host::Host;
 use crate::host::lock::Lock;
+use crate::host::nixos;
 use crate::host::profile::{self, Profile};
 
 pub use judge::{References, judge};
@@ -115,7 +116,8 @@ fn drop_generations(
     }
     report.outcome = Outcome::Unchanged;
     for Judged { info, .. } in generations.into_iter().filter(Judged::goes) {
-        profile::forget(host, info.generation.number)?;
+        nixos::forget(host, &info.generation)?;
+        profile::forget(host, profile::DIRECTORY, info.generation.number)?;
         report.outcome = Outcome::Ok;
         report.dropped.push(info);
     }

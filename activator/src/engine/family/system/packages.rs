@@ -9,7 +9,8 @@ use nixfleet_contract::plan::PackageChanges;
 type Versions = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Returns the packages that were added or removed, or that have other versions. A package that was only
-/// rebuilt has the same version. Store paths without a version, such as units and scripts, are no packages.
+/// rebuilt has the same version. Store paths without a version, such as units and scripts, are no packages,
+/// and neither are the systems themselves.
 #[must_use]
 pub fn changes(old: &[String], new: &[String]) -> PackageChanges {
     let (old, new) = (versions(old), versions(new));
@@ -39,7 +40,7 @@ fn package(name: &str, versions: &BTreeMap<String, String>) -> Package {
 fn versions(paths: &[String]) -> Versions {
     let mut all = Versions::new();
     for path in paths {
-        if let Some((name, version)) = named(path) {
+        if let Some((name, version)) = named(path).filter(|(name, _)| !name.starts_with("nixos-system-")) {
             all.entry(name.to_owned()).or_default().insert(version.to_owned(), path.clone());
         }
     }
@@ -73,7 +74,15 @@ mod tests {
 
     #[test]
     fn packages_are_compared_by_version() {
-        let old = ["nginx-1.26.0", "openssl-3.0.13-bin", "openssl-3.0.13", "unit-a.service", "gone-1", "x-1"];
+        let old = [
+            "nginx-1.26.0",
+            "openssl-3.0.13-bin",
+            "openssl-3.0.13",
+            "unit-a.service",
+            "gone-1",
+            "x-1",
+            "nixos-system-db-1-26.05",
+        ];
         let new = ["nginx-1.26.2", "openssl-3.0.13", "unit-b.service", "come-2", "x-1", "x-2"];
         let changes = changes(&paths(&old), &paths(&new));
         let shown = |package: &Package| format!("{} {}", package.name, package.version);

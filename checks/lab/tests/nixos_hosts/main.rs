@@ -4,7 +4,10 @@
 
 mod alone;
 mod app;
+mod boots;
 mod failures;
+mod killed;
+mod mixed;
 #[path = "../stage/mod.rs"]
 mod stage;
 

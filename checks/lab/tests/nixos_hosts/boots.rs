@@ -18,6 +18,8 @@ static LAB: Shared = Shared::new(converged, |lab| {
     }
 });
 
+/// The parts of a system that a new kernel changes.
+const KERNEL: &str = "initrd, kernel, kernel-modules";
 const GRUB: &str = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
 const NO_LOADER: &str = "boot.loader.systemd-boot.enable = false;";
 
@@ -63,9 +65,9 @@ fn boots_a_kernel_once(lab: &Lab, loader: &str) {
     let planned = plan(lab);
     let line =
         planned.lines().find(|line| line.contains("next boot only")).unwrap_or_else(|| panic!("{planned}"));
-    assert!(line.contains("new kernel") && line.ends_with("the boot default stays"), "{planned}");
+    assert!(line.contains(&format!("new {KERNEL}")) && line.ends_with("the boot default stays"), "{planned}");
     assert!(!planned.contains("~ boot default"), "{planned}");
-    applies_partly(lab, "kernel");
+    applies_partly(lab, KERNEL);
     let [new, ..] = systems(host);
     assert_ne!(new, old);
     assert_eq!((boot_default(host), versions(host)), (old.clone(), ["two", "two"].map(str::to_owned)));
@@ -105,7 +107,7 @@ fn a_kernel_that_does_not_come_up_leaves_the_old_default() {
     let host = db(&lab);
     let [old, ..] = systems(host);
     declares(&lab, HOST, &app("two", &kernel("6.12.2")));
-    applies_partly(&lab, "kernel");
+    applies_partly(&lab, KERNEL);
     let [new, ..] = systems(host);
     reboots(host);
     assert_eq!(booted(host), new);
@@ -132,7 +134,7 @@ fn a_rollback_before_the_restart_takes_the_new_kernel_back() {
     let host = db(&lab);
     let [old, ..] = systems(host);
     declares(&lab, HOST, &app("two", &kernel("6.12.3")));
-    applies_partly(&lab, "kernel");
+    applies_partly(&lab, KERNEL);
     let (finished, ended) = on_host(&lab, "rollback --yes");
     assert_eq!(ended["outcome"], "ok", "{finished}");
     reboots(host);
@@ -147,8 +149,8 @@ fn without_a_loader_that_boots_once_the_plan_warns_of_an_unconfirmed_default() {
     let planned = plan(&lab);
     let line =
         planned.lines().find(|line| line.contains("~ boot default")).unwrap_or_else(|| panic!("{planned}"));
-    assert!(line.contains("unconfirmed boot default: new kernel"), "{planned}");
-    applies_partly(&lab, "kernel");
+    assert!(line.contains(&format!("unconfirmed boot default: new {KERNEL}")), "{planned}");
+    applies_partly(&lab, KERNEL);
     let [new, ..] = systems(host);
     assert_eq!(boot_default(host), new);
     let waits = applies(&lab, "deferred");

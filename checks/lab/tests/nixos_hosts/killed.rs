@@ -10,15 +10,22 @@ use serde_json::Value;
 
 use crate::app::{Before, HOST, app, applies, assert_runs, converged, db, reset, status, toggle, versions};
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, declares, fresh, running};
+use crate::stage::nixos::{boot_default, declares, fresh, reboots, running};
 use crate::stage::shared::Shared;
 use crate::{ALL_OR_NOTHING, CONFIRMED, kept};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A host with version one of the application.
-static LAB: Shared = Shared::new(converged, reset);
+/// A host that has version one of the application and has booted it.
+static LAB: Shared = Shared::new(
+    || {
+        let lab = converged();
+        reboots(db(&lab));
+        lab
+    },
+    reset,
+);
 
 /// Declares an activation script that waits until the test ends it.
 const GATE: &str = "system.activationScripts.gate = \"touch /run/waits; sleep infinity\";";
@@ -59,7 +66,11 @@ fn assert_interrupted(finished: &Finished) {
     assert_eq!(finished.code, 2, "{finished}");
     let document: Value = serde_json::from_str(&finished.stdout).unwrap();
     let host = &document["hosts"][0];
-    assert_eq!((&host["outcome"], &host["problem"]["code"]), (&"rolled-back".into(), &"NF-414".into()));
+    assert_eq!(
+        (&host["outcome"], &host["problem"]["code"]),
+        (&"rolled-back".into(), &"NF-414".into()),
+        "{finished}"
+    );
 }
 
 #[test]
@@ -72,6 +83,7 @@ fn a_killed_activation_is_put_right_at_once() {
         let unit = "$(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d' ' -f1)";
         host.ask(&format!("kill -KILL $(systemctl show --value -p MainPID {unit})")).unwrap();
     });
+    println!("{}", host.ask("journalctl -b --no-pager | tail -60").unwrap());
     assert_interrupted(&finished);
     before.assert_back();
     kept(

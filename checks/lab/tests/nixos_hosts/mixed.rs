@@ -119,7 +119,10 @@ fn assert_version(lab: &Lab, version: u32) {
             host.ask("cat /etc/app/app.conf; stat -Lc '%a %U:%G' /etc/app/app.conf /var/lib/app").unwrap();
         assert_eq!(conf, format!("version {version}\n640 root:team\n750 root:adm"), "{name}");
         let service = host.unit("app.service").unwrap();
-        let groups = format!("ps -o user= -p {}; id -Gn app; bash -lc hello", service.main_pid);
+        let groups = format!(
+            "ps -o user= -p {}; id -Gn app; bash -lc 'PATH=$PATH:/run/current-system/sw/bin; hello'",
+            service.main_pid
+        );
         assert_eq!(host.ask(&groups).unwrap(), format!("app\napp team\nhello {version}.0"), "{name}");
     }
 }

@@ -23,6 +23,9 @@ pub struct NixosSystem {
     /// inhibitor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
+    /// Time limit for the activation of the system, in seconds; 900 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_timeout: Option<u64>,
     /// The file [`SUMMARY`] of the closure; `None` if another tool made the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryFile>,
@@ -113,6 +116,7 @@ mod tests {
             loader: Some(Loader::SystemdBoot),
             boot: map(&[("kernel", "/k2"), ("initrd", "/i1")]),
             inhibitors: map(&[("dbus", "new"), ("init", "same"), ("own", "x")]),
+            activation_timeout: None,
             summary: None,
         }
     }

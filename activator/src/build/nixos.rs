@@ -48,7 +48,14 @@ impl Compiler<'_> {
             }
         };
         let toplevel = self.parse(OPTION, &system.toplevel)?;
-        Some(NixosSystem { toplevel, loader: system.loader, boot, inhibitors, summary: None })
+        Some(NixosSystem {
+            toplevel,
+            loader: system.loader,
+            boot,
+            inhibitors,
+            activation_timeout: system.activation_timeout,
+            summary: None,
+        })
     }
 }
 

@@ -32,7 +32,7 @@ const SWITCH_LOCK: &str = "/run/nixos/switch-to-configuration.lock";
 /// The exit code of `switch-to-configuration` if the system is active, but units failed.
 const UNITS_FAILED: i32 = 4;
 
-/// The time limit for one run of `switch-to-configuration`. A unit may take 90 seconds to stop and as long to
+/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. A unit may take 90 seconds to stop and as long to
 /// start by default, and several units may have to wait for each other.
 pub const LIMIT: Duration = Duration::from_secs(900);
 
@@ -186,6 +186,19 @@ pub fn switch(
     action: Action,
     checks: Checks,
 ) -> Result<Option<String>, Problem> {
+    switch_within(host, system, (action, checks), LIMIT)
+}
+
+/// Like [`switch`], with a time limit.
+///
+/// # Errors
+/// Fails in the same cases as [`switch`], and after the time limit.
+pub fn switch_within(
+    host: &Host,
+    system: &AbsPath,
+    (action, checks): (Action, Checks),
+    limit: Duration,
+) -> Result<Option<String>, Problem> {
     if !host.is_machine() && !cfg!(feature = "fault-injection") {
         return Ok(None);
     }
@@ -200,7 +213,7 @@ pub fn switch(
     let (began, since) = (Instant::now(), Since::now());
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
-        let finished = command::run(&argv, LIMIT).map_err(|error| failed(system, action).because(error))?;
+        let finished = command::run(&argv, limit).map_err(|error| failed(system, action).because(error))?;
         if finished.success() {
             return Ok(None);
         }
@@ -213,7 +226,7 @@ pub fn switch(
             std::thread::sleep(backoff.pause());
             continue;
         }
-        return Err(failed(system, action).because(why(host, &finished, since)));
+        return Err(failed(system, action).because(why(host, &finished, since, limit)));
     }
 }
 
@@ -250,9 +263,12 @@ fn failed_units(said: &str) -> Vec<UnitName> {
 
 /// Describes why `switch-to-configuration` failed: first what its exit code means, then the messages of the
 /// units that failed, or its last lines. `since`: when it began.
-fn why(host: &Host, finished: &Finished, since: Since) -> String {
+fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> String {
     if finished.status.is_none() {
-        return format!("it did not end within {} s and was killed", LIMIT.as_secs());
+        return format!(
+            "it did not end within {} s and was killed; nixfleet.activationTimeout sets this limit",
+            limit.as_secs()
+        );
     }
     let meaning = match code(finished) {
         Some(2) => "the activation script failed",

@@ -21,6 +21,7 @@ echo "$1 $name${NIXOS_NO_CHECK:+ unchecked}" >> "$(dirname "$system")/said"
 if [ -e "@root@/fail-$1" ]; then
   read -r whom code < "@root@/fail-$1"
   if [ "$whom" = "$name" ]; then
+    [ "$code" = hang ] && sleep 600
     [ "$1" = test ] && [ "$code" = 4 ] && ln -sfn "$system" "@root@/run/current-system"
     echo "warning: the following units failed: web.service" >&2
     exit "$code"
@@ -340,6 +341,22 @@ fn without_a_one_time_boot_the_plan_says_unconfirmed() {
         let report = host.applied(&two, "partial");
         assert_eq!(report["reasonCode"], "reboot-to-finish", "{report:#}");
         assert_eq!(host.ends(), ["two"; 4]);
+    });
+}
+
+#[test]
+fn an_activation_that_hangs_is_ended_and_undone() {
+    with_own_mounts("nixos::an_activation_that_hangs_is_ended_and_undone", |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let toplevel = host.system("two", "k1");
+        let nixos = json!({ "toplevel": toplevel, "loader": null, "activationTimeout": 1 });
+        let two = stand.closure("closure-two", &json!({ "base": "nixos", "nixos": nixos }));
+        stand.write("/fail-test", "two hang\n", 0o644);
+        let report = host.applied(&two, "rolled-back");
+        let why = report["problem"]["why"].as_str().unwrap();
+        assert!(why.contains("did not end within 1 s"), "{why}");
+        assert_eq!(host.ends(), ["one"; 4]);
     });
 }
 

@@ -27,6 +27,9 @@ pub struct ActivateSystem {
     pub from: AbsPath,
     /// Store path of the new system.
     pub to: AbsPath,
+    /// Time limit in seconds; 900 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
 }
 
 /// The details of [`SystemStep::SetBootDefault`].
@@ -80,7 +83,7 @@ impl SystemStep {
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
-            Self::ActivateSystem(ActivateSystem { from, to }) => {
+            Self::ActivateSystem(ActivateSystem { from, to, .. }) => {
                 Line::new(Sign::Changes, format!("NixOS {} → {}", system(from), system(to)))
             }
             Self::SetBootDefault(SetBootDefault { from, to, unconfirmed }) => {

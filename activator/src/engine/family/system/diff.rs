@@ -43,8 +43,11 @@ impl Differ<'_> {
         let mut planned = Vec::new();
         let inhibited = wanted.inhibited(&found.inhibitors);
         if *running != wanted.toplevel && inhibited.is_empty() {
-            let (from, to) = (running.clone(), wanted.toplevel.clone());
-            planned.push(SystemStep::ActivateSystem(ActivateSystem { from, to }));
+            planned.push(SystemStep::ActivateSystem(ActivateSystem {
+                from: running.clone(),
+                to: wanted.toplevel.clone(),
+                timeout: wanted.activation_timeout,
+            }));
         }
         let mut awaits: Vec<String> = wanted.needs_boot(&found.booted);
         if *running != wanted.toplevel {

@@ -1,5 +1,7 @@
 //! Activates a NixOS system, and changes what the host boots.
 
+use std::time::Duration;
+
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::system::{ActivateSystem, SetBootDefault};
@@ -26,7 +28,8 @@ pub fn check(host: &Host, step: &ActivateSystem) -> Result<(), Problem> {
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`].
 pub fn activate(host: &Host, step: &ActivateSystem) -> Result<(), Problem> {
-    nixos::switch(host, &step.to, Action::Test, Checks::Run).map(drop)
+    let limit = step.timeout.map_or(nixos::LIMIT, Duration::from_secs);
+    nixos::switch_within(host, &step.to, (Action::Test, Checks::Run), limit).map(drop)
 }
 
 /// Changes what the host boots. After an interruption, the call can be repeated.

@@ -30,6 +30,7 @@ use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{self, Lock};
+use nixfleet_activate::host::nixos;
 use nixfleet_activate::host::random;
 use nixfleet_activate::host::record::read_limited;
 use nixfleet_activate::host::transcript::TranscriptLine;
@@ -115,6 +116,12 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
             let request = ApplyRequest { target: &target, expect, force, login };
             return change(&common, request, &run, "apply").map_err(one);
+        }
+        Command::DryActivate { common, closure } => {
+            let host = Host::open(&common.root).map_err(one)?;
+            let target = TargetClosure::of_closure(&closure).and_then(TargetClosure::open).map_err(one)?;
+            let said = nixos::dry_activate(&host, target.manifest.nixos.as_ref()).map_err(one)?;
+            print(&said, common.json, |said| said.lines.join("\n") + "\n").map_err(one)?;
         }
         Command::Rollback { common, to, plan: true, planning, force, run, .. } => {
             let host = Host::open(&common.root).map_err(one)?;

@@ -56,6 +56,16 @@ pub struct SystemSummary {
     pub wants: BTreeMap<String, BTreeSet<String>>,
 }
 
+/// What `switch-to-configuration dry-activate` says about a system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DryActivation {
+    /// The schema version, always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The printed lines.
+    pub lines: Vec<String>,
+}
+
 /// A unit of a NixOS system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,8 +6,10 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::SCHEMA;
 use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::generation::Generation;
+use nixfleet_contract::nixos::{DryActivation, NixosSystem};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, UnitName};
 use rustix::fs::FlockOperation;
@@ -32,9 +34,12 @@ const SWITCH_LOCK: &str = "/run/nixos/switch-to-configuration.lock";
 /// The exit code of `switch-to-configuration` if the system is active, but units failed.
 const UNITS_FAILED: i32 = 4;
 
-/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. A unit may take 90 seconds to stop and as long to
-/// start by default, and several units may have to wait for each other.
+/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. A unit may take
+/// 90 seconds to stop and as long to start by default, and several units may have to wait for each other.
 pub const LIMIT: Duration = Duration::from_secs(900);
+
+/// The time limit for `switch-to-configuration dry-activate`, which only reads.
+const DRY_LIMIT: Duration = Duration::from_secs(100);
 
 /// The time to wait for another run of `switch-to-configuration` during an undo.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
@@ -246,6 +251,27 @@ fn failed(system: &AbsPath, action: Action) -> Problem {
         ),
     };
     Problem::new(Code::System, what).at(system).help(help)
+}
+
+/// Asks a system what its activation would do.
+///
+/// # Errors
+/// [`Code::System`] if the closure has no system, or if the program fails.
+pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActivation, Problem> {
+    let Some(NixosSystem { toplevel, .. }) = system.filter(|_| is_nixos(host)) else {
+        return Err(Problem::new(Code::System, "there is no NixOS system to activate").at(RUNNING));
+    };
+    let program = Path::new(&**toplevel).join(toplevel::SWITCH);
+    let refused = |why: String| {
+        Problem::new(Code::System, "NixOS could not foresee the activation").at(toplevel).because(why)
+    };
+    let argv = [program.to_string_lossy().into_owned(), "dry-activate".to_owned()];
+    let finished = command::run(&argv, DRY_LIMIT).map_err(|error| refused(error.to_string()))?;
+    if !finished.success() {
+        return Err(refused(finished.why()));
+    }
+    let lines = finished.stderr.lines().chain(finished.stdout.lines()).map(str::to_owned);
+    Ok(DryActivation { schema: SCHEMA, lines: lines.collect() })
 }
 
 /// The maximum number of failed units of which the last messages are shown.

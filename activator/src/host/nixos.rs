@@ -34,8 +34,8 @@ const SWITCH_LOCK: &str = "/run/nixos/switch-to-configuration.lock";
 /// The exit code of `switch-to-configuration` if the system is active, but units failed.
 const UNITS_FAILED: i32 = 4;
 
-/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. A unit may take
-/// 90 seconds to stop and as long to start by default, and several units may have to wait for each other.
+/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. By default, a
+/// unit may take 90 seconds to stop and as long to start, and several units may have to wait for each other.
 pub const LIMIT: Duration = Duration::from_secs(900);
 
 /// The time limit for `switch-to-configuration dry-activate`, which only reads.

@@ -311,7 +311,8 @@ fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> Strin
             .trim_start_matches(": ")
             .to_owned();
     }
-    let words = finished.why();
+    // Checks and activation scripts write to standard output, and the program itself to standard error.
+    let words = finished.why_of_both();
     if meaning.is_empty() { words } else { format!("{meaning}\n{words}") }
 }
 

@@ -3,23 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alone;
+mod app;
+mod boots;
+mod failures;
+mod killed;
+mod mixed;
 #[path = "../stage/mod.rs"]
 mod stage;
 
-use nixfleet_lab::command::Finished;
-use nixfleet_lab::lab::Lab;
-use serde_json::Value;
+/// The promise that a change is complete or undone.
+const ALL_OR_NOTHING: &str = "All or nothing";
+/// The promise that a change is undone unless it is confirmed.
+const CONFIRMED: &str = "Confirmed over a new connection, or undone";
 
-/// Applies the fleet to one host. Returns the finished command and the host's part of its document.
-fn apply(lab: &Lab, host: &str, more: &str) -> (Finished, Value) {
-    let line = format!("nixfleet apply --yes --json --host {host} {more}");
-    let (finished, document) = lab.operator().unwrap().types_for_json(&line).unwrap();
-    (finished, document["hosts"][0].clone())
-}
-
-/// Applies the fleet to one host and checks the outcome.
-fn applied(lab: &Lab, host: &str, outcome: &str) -> Value {
-    let (finished, document) = apply(lab, host, "");
-    assert_eq!(document["outcome"], outcome, "{finished}");
-    document
+/// Records that a promise was kept. The row of the test in docs/internals/reliability.md must match.
+#[track_caller]
+fn kept(promise: &str, test: &str, tried: &str) {
+    nixfleet_ledger::record(promise, &format!("nixos_hosts::{test}"), tried, &[]).unwrap();
 }

@@ -1,35 +1,22 @@
-//! The NixOS systems of a host: the running one, the booted one and the boot default.
+//! Runs `switch-to-configuration`, the program with which a NixOS system activates itself.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::backoff::Backoff;
-use nixfleet_contract::generation::Generation;
 use nixfleet_contract::nixos::{DryActivation, NixosSystem};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, UnitName};
-use rustix::fs::FlockOperation;
 use tracing::info;
 
-use super::clock::Since;
-use super::command::{self, Finished};
-use super::profile::{self, NATIVE, Profile};
-use super::systemd::{Systemd, describe};
-use super::{Host, host_file};
+use super::lock::is_locked;
+use super::{RUNNING, is_nixos};
+use crate::host::Host;
+use crate::host::clock::Since;
+use crate::host::command::{self, Finished};
+use crate::host::systemd::{Systemd, describe};
 use crate::toplevel;
-
-/// The link to the running system. Activation scripts of NixOS set it.
-pub const RUNNING: &str = "/run/current-system";
-/// The link to the system that the host booted.
-const BOOTED: &str = "/run/booted-system";
-/// The file that marks a NixOS host.
-const MARK: &str = "/etc/NIXOS";
-/// The lock that `switch-to-configuration` holds while it runs.
-const SWITCH_LOCK: &str = "/run/nixos/switch-to-configuration.lock";
 
 /// The exit code of `switch-to-configuration` if the system is active, but units failed.
 const UNITS_FAILED: i32 = 4;
@@ -43,111 +30,6 @@ const DRY_LIMIT: Duration = Duration::from_secs(100);
 
 /// The time to wait for another run of `switch-to-configuration` during an undo.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
-
-/// The NixOS systems of a host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Systems {
-    /// The running system; `None` if the host does not tell.
-    pub running: Option<AbsPath>,
-    /// The switch inhibitors of the running system.
-    pub inhibitors: BTreeMap<String, String>,
-    /// The parts of the booted system that take effect only when the host boots.
-    pub booted: BTreeMap<String, String>,
-    /// The boot default: the current generation of the native profile.
-    pub default: Option<Generation>,
-    /// The native generations, oldest first.
-    pub generations: Vec<Generation>,
-    /// The id of the present boot.
-    pub boot_id: String,
-}
-
-impl Systems {
-    /// Reads the systems of a host. Returns `None` if the host does not run NixOS.
-    ///
-    /// # Errors
-    /// Fails with [`Code::HostFile`].
-    pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
-        if !is_nixos(host) {
-            return Ok(None);
-        }
-        let unreadable = |path: &'static str| move |error: io::Error| host_file("read", path, &error);
-        let booted = match target(host, BOOTED) {
-            Some(system) => toplevel::boot_parts(Path::new(&*system)).map_err(unreadable(BOOTED))?,
-            None => BTreeMap::new(),
-        };
-        let running = running(host);
-        let inhibitors = match &running {
-            Some(system) => toplevel::inhibitors(Path::new(&**system)).map_err(unreadable(RUNNING))?,
-            None => BTreeMap::new(),
-        };
-        let native = Profile::read_in(host, NATIVE)?;
-        let generations = native.generations.into_iter().map(|info| info.generation).collect();
-        Ok(Some(Self {
-            running,
-            inhibitors,
-            booted,
-            default: native.current,
-            generations,
-            boot_id: boot_id(host),
-        }))
-    }
-
-    /// Returns the native generation of a system: `number` if it is a generation of this system, otherwise
-    /// the newest generation of this system.
-    #[must_use]
-    pub fn generation_of(&self, system: &AbsPath, number: u64) -> Option<u64> {
-        let mut of_system = self.generations.iter().filter(|generation| *generation.closure == **system);
-        let named = of_system.clone().any(|generation| generation.number == number).then_some(number);
-        named.or_else(|| of_system.next_back().map(|generation| generation.number))
-    }
-
-    /// Returns the number for a new native generation: `number`, unless a later generation exists.
-    #[must_use]
-    pub fn new_number(&self, number: u64) -> u64 {
-        self.generations.last().map_or(number, |last| number.max(last.number + 1))
-    }
-}
-
-/// Whether a host runs NixOS.
-#[must_use]
-pub fn is_nixos(host: &Host) -> bool {
-    host.path(MARK).exists()
-}
-
-/// Returns the running system; `None` if the host does not tell.
-#[must_use]
-pub fn running(host: &Host) -> Option<AbsPath> {
-    target(host, RUNNING)
-}
-
-fn target(host: &Host, link: &str) -> Option<AbsPath> {
-    fs::read_link(host.path(link)).ok()?.to_str()?.parse().ok()
-}
-
-fn boot_id(host: &Host) -> String {
-    let id = fs::read_to_string(host.path("/proc/sys/kernel/random/boot_id"));
-    id.map(|id| id.trim().to_owned()).unwrap_or_default()
-}
-
-/// Removes the native generation that belongs to a generation of NixFleet, so that Nix can collect the system
-/// too. The boot default, the running system and the booted system stay, and so does a native generation of
-/// another system.
-///
-/// # Errors
-/// Fails with [`Code::HostFile`].
-pub fn forget(host: &Host, generation: &Generation) -> Result<(), Problem> {
-    let Ok(system) = fs::read_link(Path::new(&generation.closure).join("system")) else { return Ok(()) };
-    let native = Profile::read_in(host, NATIVE)?;
-    let is_its = native.generation(generation.number).is_some_and(|own| Path::new(&own.closure) == system);
-    let is_default = native.current.is_some_and(|current| current.number == generation.number);
-    let is_in_use = [RUNNING, BOOTED]
-        .into_iter()
-        .any(|link| target(host, link).is_some_and(|used| Path::new(&*used) == system));
-    if is_its && !is_default && !is_in_use {
-        profile::forget(host, NATIVE, generation.number)?;
-    }
-    Ok(())
-}
 
 /// An action of `switch-to-configuration`, the program that each NixOS system contains. The actions and their
 /// exit codes are those of nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`.
@@ -219,7 +101,9 @@ pub fn switch_within(
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
         let finished = command::run(&argv, limit).map_err(|error| failed(system, action).because(error))?;
-        if finished.success() {
+        // Systems of older releases do not know the action `check`, and have no checks.
+        let has_no_checks = action == Action::Check && finished.stderr.contains("Usage:");
+        if finished.success() || has_no_checks {
             return Ok(None);
         }
         // The former system is active again, even if some of its units fail as they did before.
@@ -318,25 +202,6 @@ fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> Strin
 
 fn code(finished: &Finished) -> Option<i32> {
     finished.status?.code()
-}
-
-/// Returns a problem if another program is switching the system of the host.
-///
-/// # Errors
-/// [`Code::Locked`].
-pub fn check_lock(host: &Host) -> Result<(), Problem> {
-    if is_locked(host) {
-        return Err(Problem::new(Code::Locked, "another program is switching the NixOS system of the host")
-            .at(SWITCH_LOCK)
-            .because("nixos-rebuild, another deployment tool or an update is at work")
-            .help("wait until the program has ended, then apply again"));
-    }
-    Ok(())
-}
-
-fn is_locked(host: &Host) -> bool {
-    let Ok(lock) = File::open(host.path(SWITCH_LOCK)) else { return false };
-    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared).is_err()
 }
 
 #[cfg(test)]

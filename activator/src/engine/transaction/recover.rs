@@ -107,8 +107,8 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
 }
 
 /// Completes a transaction that was confirmed, and interrupted while it changed what the host boots. Returns
-/// whether the transaction is committed now. The transaction is not completed if its undo has begun, or if the
-/// host was restarted before the boot loader knew the new system.
+/// whether the transaction is committed now. The transaction is not completed if its undo has begun, or if
+/// the host was restarted before the boot loader knew the new system.
 fn completes(host: &Host, journal: &Journal) -> bool {
     let runs = |step: &ActivateSystem| nixos::running(host).as_ref() == Some(&step.to);
     let is_staged = || {

@@ -27,8 +27,8 @@ pub fn check_lock(host: &Host) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Makes the lock readable only for root. Otherwise, any user of the host could hold it, and keep an undo from
-/// ending.
+/// Makes the lock readable only for root. Otherwise, any user of the host could hold it, and keep an undo
+/// from ending.
 fn own_lock(host: &Host) -> Result<(), Problem> {
     // A directory tree has no lock.
     if !host.is_machine() {

@@ -60,8 +60,8 @@ fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Vec<String>, 
 /// program has activated a third system meanwhile.
 ///
 /// # Errors
-/// [`Code::System`]. While the host boots, nothing is activated. [`Code::Recovery`] if the host has not booted
-/// the system that ran before: the next contact then activates that system.
+/// [`Code::System`]. While the host boots, nothing is activated. [`Code::Recovery`] if the host has not
+/// booted the system that ran before: the next contact then activates that system.
 pub fn activation(host: &Host, step: &ActivateSystem, moment: UndoTime) -> Result<Option<String>, Problem> {
     let running = nixos::running(host);
     match moment {
@@ -81,7 +81,7 @@ pub fn activation(host: &Host, step: &ActivateSystem, moment: UndoTime) -> Resul
             let limit = nixos::LIMIT.max(step.timeout.map_or(Duration::ZERO, Duration::from_secs));
             let ended = nixos::switch_within(host, &step.from, (Action::Test, Checks::Skip), limit);
             match ended {
-                // The former system is active, although its activation reports a failure, as it may always do.
+                // The former system is active, although its activation fails, as it may always have done.
                 Err(problem) if nixos::running(host).as_ref() == Some(&step.from) => {
                     Ok(Some(format!("the former NixOS system is active again, but: {problem}")))
                 }

@@ -8,7 +8,7 @@ use nixfleet_lab::unit::Unit;
 use serde_json::Value;
 
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, booted, declares, declares_fleet, fresh, reboots, running};
+use crate::stage::nixos::{boot_default, declares, declares_fleet, fresh, running};
 
 pub const HOST: &str = "db-1";
 
@@ -57,15 +57,12 @@ pub fn converged() -> Lab {
     lab
 }
 
-/// Resets the host to version one of the application.
+/// Resets the host to version one of the application, without a restart.
 pub fn reset(lab: &Lab) {
     declares_fleet(lab);
     declares(lab, HOST, &app("one", ""));
     let (finished, host) = apply(lab, "");
     assert!(["ok", "unchanged"].contains(&host["outcome"].as_str().unwrap()), "{finished}");
-    if booted(db(lab)) != running(db(lab)) {
-        reboots(db(lab));
-    }
 }
 
 /// Applies the fleet to the host. Returns the finished command and the host's part of its document.

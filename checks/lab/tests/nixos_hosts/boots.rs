@@ -9,8 +9,14 @@ use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, booted, declares, reboots, running};
 use crate::stage::shared::Shared;
 
-/// A host with version one of the application.
-static LAB: Shared = Shared::new(converged, reset);
+/// A host that has version one of the application and, except for the first test, has booted it.
+static LAB: Shared = Shared::new(converged, |lab| {
+    reset(lab);
+    if booted(db(lab)) != running(db(lab)) {
+        reboots(db(lab));
+        reset(lab);
+    }
+});
 
 const GRUB: &str = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
 const NO_LOADER: &str = "boot.loader.systemd-boot.enable = false;";

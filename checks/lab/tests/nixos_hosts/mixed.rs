@@ -102,9 +102,8 @@ fn json(lab: &Lab, command: &str) -> (Finished, Value) {
 
 /// Returns the hosts of each wave.
 fn waves(document: &Value) -> Vec<Vec<&str>> {
-    let names =
-        |wave: &'_ Value| wave.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    document["rollout"]["waves"].as_array().unwrap().iter().map(names).collect()
+    let waves = document["rollout"]["waves"].as_array().unwrap().iter();
+    waves.map(|wave| wave.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()).collect()
 }
 
 /// Asserts that each host has a version of everything in the role.

@@ -49,7 +49,8 @@ impl Nix {
         let printed = self.evaluate("nixfleet.whole", Some(&fleet_and_derivations()), None).await;
         match printed {
             Ok(Printed { json, warnings }) => {
-                let Both { fleet: document, derivations } = serde_json::from_slice(&json).map_err(unreadable)?;
+                let Both { fleet: document, derivations } =
+                    serde_json::from_slice(&json).map_err(unreadable)?;
                 let fleet = inventory_document::read(document.get().as_bytes())?;
                 self.results.add_inventory(Inventory { document, warnings: warnings.clone() });
                 match only_derivations(derivations) {
@@ -139,7 +140,9 @@ impl Nix {
 /// Returns the lines for the user in the standard error of an evaluation.
 fn warnings(stderr: &str) -> Vec<String> {
     let is_for_the_user = |line: &&str| {
-        !["warning: creating lock file", "warning: updating lock file"].iter().any(|word| line.starts_with(word))
+        !["warning: creating lock file", "warning: updating lock file"]
+            .iter()
+            .any(|word| line.starts_with(word))
             && ["trace: ", "warning: ", "evaluation warning: "].iter().any(|word| line.starts_with(word))
     };
     stderr.lines().filter(is_for_the_user).map(str::to_owned).collect()

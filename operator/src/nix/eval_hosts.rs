@@ -2,6 +2,8 @@
 //! has a process of its own, because its evaluation takes seconds and hundreds of megabytes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nixfleet_contract::fleet::{Base, Host};
 use nixfleet_contract::problem::Problem;
@@ -19,7 +21,8 @@ pub type DerivationsByHost = BTreeMap<String, String>;
 
 impl Nix {
     /// Evaluates these hosts, and sends the derivations of each evaluation to `derived` as soon as it ends.
-    /// After an evaluation has failed, the other hosts are still evaluated, but nothing more is sent.
+    /// After an evaluation has failed, `is_failed` is true: the other hosts are still evaluated, but nothing
+    /// more is sent.
     ///
     /// # Errors
     /// Hosts cannot be evaluated. The problem describes all of them.
@@ -27,9 +30,14 @@ impl Nix {
         &self,
         hosts: Vec<Host>,
         derived: UnboundedSender<DerivationsByHost>,
+        is_failed: &AtomicBool,
         events: &Bus,
     ) -> Result<(), Problem> {
         let mut waiting = evaluations(hosts);
+        if self.unevaluated.is_some() {
+            // The hosts that share an evaluation were evaluated together with the inventory.
+            waiting.retain(|hosts| hosts.iter().any(is_alone));
+        }
         let mut problems: Vec<Problem> = self.unevaluated.iter().cloned().collect();
         let mut limit = EvalLimit::new(self.eval_jobs);
         let mut running = JoinSet::new();
@@ -51,8 +59,8 @@ impl Nix {
                 continue;
             }
             let Some(ended) = running.join_next().await else { break };
-            // A task ends without a result only if it panics, which the next line passes on.
-            let (number, result) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            // A task ends without a result only if it panics.
+            let (number, result) = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
             if let Some(memory) = memories.remove(&number) {
                 limit.ended(&memory);
             }
@@ -60,7 +68,10 @@ impl Nix {
                 // The receiver is gone if the build has failed.
                 Ok(derivations) if problems.is_empty() => drop(derived.send(derivations)),
                 Ok(_) => {}
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    is_failed.store(true, Ordering::Relaxed);
+                    problems.push(problem);
+                }
             }
         }
         eval_problems::together(problems, &self.flake).map_or(Ok(()), Err)
@@ -70,11 +81,14 @@ impl Nix {
 /// Returns the hosts of each evaluation. Evaluations of many hosts come first, because their hosts are ready
 /// first.
 fn evaluations(hosts: Vec<Host>) -> VecDeque<Vec<Host>> {
-    let (alone, together): (Vec<Host>, Vec<Host>) =
-        hosts.into_iter().partition(|host| host.base == Base::Nixos);
+    let (alone, together): (Vec<Host>, Vec<Host>) = hosts.into_iter().partition(is_alone);
     let together: Vec<&Host> = together.iter().collect();
     let parts = parts(&together).map(|part| part.iter().map(|host| (*host).clone()).collect());
     parts.chain(alone.into_iter().map(|host| vec![host])).collect()
+}
+
+fn is_alone(host: &Host) -> bool {
+    host.base == Base::Nixos
 }
 
 #[cfg(test)]

@@ -87,7 +87,10 @@ mod tests {
     fn entry() -> Entry {
         let path = |name: &str| format!("/nix/store/{name}");
         let derivations = |hosts: &[&str]| Derivations {
-            derivations: hosts.iter().map(|host| ((*host).to_owned(), path(&format!("{host}.drv")))).collect(),
+            derivations: hosts
+                .iter()
+                .map(|host| ((*host).to_owned(), path(&format!("{host}.drv"))))
+                .collect(),
             warnings: Vec::new(),
         };
         let closures = [(path("a.drv"), path("a")), (path("b.drv"), path("b"))].into();
@@ -108,7 +111,11 @@ mod tests {
     fn what_is_no_longer_in_the_store_is_forgotten() {
         let mut entry = entry();
         assert_eq!(entry.paths().len(), 5);
-        entry.forget(&["/nix/store/a.drv".to_owned(), "/nix/store/b".to_owned(), "/nix/store/c.drv".to_owned()]);
+        entry.forget(&[
+            "/nix/store/a.drv".to_owned(),
+            "/nix/store/b".to_owned(),
+            "/nix/store/c.drv".to_owned(),
+        ]);
         assert_eq!(entry.derivation("a"), None);
         assert_eq!(entry.derivation("b").map(|(path, _)| path), Some("/nix/store/b.drv"));
         assert_eq!(entry.hosts.len(), 1);

@@ -36,9 +36,10 @@ impl CacheFiles {
         file.take(BYTES).read_to_end(&mut bytes).ok()?;
         let entry = Entry::read(&bytes)?;
         // The time of the last change is the time of the last use. It only decides which file is removed first.
-        let _ = File::options().append(true).open(self.0.path(FOLDER).join(key.file())).and_then(|file| {
-            file.set_modified(SystemTime::now())
-        });
+        let _ = File::options()
+            .append(true)
+            .open(self.0.path(FOLDER).join(key.file()))
+            .and_then(|file| file.set_modified(SystemTime::now()));
         Some(entry)
     }
 

@@ -31,12 +31,7 @@ impl EvalKey {
     ///
     /// # Errors
     /// Another evaluation of the flake may have another result. The error says why.
-    pub fn of(
-        metadata: &[u8],
-        version: &str,
-        system: &str,
-        passed: &[String],
-    ) -> Result<Self, &'static str> {
+    pub fn of(metadata: &[u8], version: &str, system: &str, passed: &[String]) -> Result<Self, &'static str> {
         if !are_pure(passed) {
             return Err("the evaluation may be impure");
         }

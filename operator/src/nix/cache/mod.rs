@@ -40,8 +40,12 @@ impl EvalCache {
         let entry = files.read(&key);
         debug!(file = key.file(), found = entry.is_some(), "cache of evaluations");
         let unchecked = entry.is_some();
-        *self.known() =
-            Known { entry: entry.unwrap_or_default(), place: Some((files, key)), unchecked, ..Known::default() };
+        *self.known() = Known {
+            entry: entry.unwrap_or_default(),
+            place: Some((files, key)),
+            unchecked,
+            ..Known::default()
+        };
     }
 
     /// Returns the inventory, if it is known.
@@ -100,7 +104,8 @@ impl EvalCache {
         for host in hosts {
             if let Some((derivation, evaluation)) = known.entry.derivation(host) {
                 found.insert(host.to_owned(), derivation.to_owned());
-                warnings.extend(evaluation.warnings.iter().filter(|line| !known.shown.contains(*line)).cloned());
+                warnings
+                    .extend(evaluation.warnings.iter().filter(|line| !known.shown.contains(*line)).cloned());
             }
         }
         warnings.dedup();

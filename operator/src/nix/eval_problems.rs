@@ -146,19 +146,19 @@ mod tests {
         let first = list("1 mistake in the fleet", &format!("1. {}", common("db-1")));
         let own = "no such option\n   where: c, in hosts/db-2.nix:1\n   host: db-2\n   why: it\n          is";
         let second = list("2 mistakes in the fleet", &format!("1. {own}\n\n2. {}\n", common("db-2")));
-        expect_test::expect![[r"
+        expect_test::expect![[r#"
             [NF-201] 2 mistakes in the fleet
               where: /fleet
               why: 1. the name is wrong
-                      where: a.b, in roles/db.nix:3
-                      hosts: db-1, db-2
-                      write: x;
+                        where: a.b, in roles/db.nix:3
+                        hosts: db-1, db-2
+                        write: x;
 
-                   2. no such option
-                      where: c, in hosts/db-2.nix:1
-                      host: db-2
-                      why: it
-                             is"]]
+                     2. no such option
+                        where: c, in hosts/db-2.nix:1
+                        host: db-2
+                        why: it
+                               is"#]]
         .assert_eq(&together(vec![first, second], &flake()).unwrap().to_string());
     }
 
@@ -169,25 +169,25 @@ mod tests {
         let mut problems: Vec<Problem> = hosts.map(|place| thrown(&place, excerpt)).collect();
         problems.push(thrown("host web-1", "infinite recursion"));
         problems.push(list("1 mistake in the fleet", "1. x\n   where: y\n   hosts: c, d\n"));
-        expect_test::expect![[r"
+        expect_test::expect![[r#"
             [NF-201] 3 mistakes in the fleet
               where: /fleet
               why: 1. Nix could not evaluate the fleet
-                      where: roles/db.nix:3:34, a.b
-                      hosts: db-10, db-11, db-12, db-13, db-14, db-15, db-16, db-17, db-18, db-19, db-20, db-21 and 2 more
-                      why: not written yet
+                        where: roles/db.nix:3:34, a.b
+                        hosts: db-10, db-11, db-12, db-13, db-14, db-15, db-16, db-17, db-18, db-19, db-20, db-21 and 2 more
+                        why: not written yet
 
-                           3 |   throw
-                      help: run the command again with -v to see the whole trace of Nix
+                             3 |   throw
+                        help: run the command again with -v to see the whole trace of Nix
 
-                   2. Nix could not evaluate the fleet
-                      host: web-1
-                      why: infinite recursion
-                      help: run the command again with -v to see the whole trace of Nix
+                     2. Nix could not evaluate the fleet
+                        host: web-1
+                        why: infinite recursion
+                        help: run the command again with -v to see the whole trace of Nix
 
-                   3. x
-                      where: y
-                      hosts: c, d"]]
+                     3. x
+                        where: y
+                        hosts: c, d"#]]
         .assert_eq(&together(problems, &flake()).unwrap().to_string());
     }
 }

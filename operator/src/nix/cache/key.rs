@@ -37,8 +37,7 @@ impl EvalKey {
         }
         let metadata: Metadata =
             serde_json::from_slice(metadata).map_err(|_| "Nix does not describe the flake")?;
-        // A tree with changes has a fingerprint, too. But a version of the tree that never comes back is not
-        // worth an entry.
+        // A tree with changes has a fingerprint, too, but the next change may come while Nix reads the tree.
         if metadata.dirty_revision.is_some() || is_dirty(&metadata.locked) || is_dirty(&metadata.locks) {
             return Err("the flake or an input has changes that are not committed");
         }

@@ -143,3 +143,58 @@ impl EvalCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::state::StateDir;
+
+    fn opened(state: &Path) -> EvalCache {
+        let metadata = include_bytes!("../../../tests/nix/2.26/metadata.json");
+        let key = EvalKey::of(metadata, "2.26", "x86_64-linux", &[]).unwrap();
+        let cache = EvalCache::default();
+        cache.open(CacheFiles::new(StateDir::at(state)), key);
+        cache
+    }
+
+    fn evaluated(host: &str, warnings: &[&str]) -> Derivations {
+        let derivations = [(host.to_owned(), format!("/nix/store/{host}.drv"))].into();
+        Derivations { derivations, warnings: warnings.iter().map(ToString::to_string).collect() }
+    }
+
+    #[test]
+    fn a_later_command_knows_what_an_earlier_one_evaluated_and_built() {
+        let state = tempfile::tempdir().unwrap();
+        let first = opened(state.path());
+        assert_eq!(first.to_store(), None);
+        first.add_hosts(evaluated("a", &["warning: old option"]));
+        first.add_hosts(evaluated("b", &[]));
+        first.add_closures([("/nix/store/a.drv".to_owned(), "/nix/store/a".to_owned())]);
+        assert!(first.unchecked().is_empty());
+        assert!(first.to_store().is_some());
+        first.store();
+        assert_eq!(first.to_store(), None);
+
+        let second = opened(state.path());
+        assert_eq!(second.unchecked().len(), 3);
+        second.checked(&["/nix/store/b.drv".to_owned()]);
+        assert!(second.unchecked().is_empty());
+        let (found, warnings) = second.derivations(["a", "b", "c"]);
+        assert_eq!(found, evaluated("a", &[]).derivations);
+        assert_eq!(warnings, ["warning: old option"]);
+        assert_eq!(second.closure("/nix/store/a.drv").as_deref(), Some("/nix/store/a"));
+        assert!(second.is_new("warning: old option") && !second.is_new("warning: old option"));
+        assert!(second.to_store().is_some(), "the path that is gone is removed from the file");
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_stored() {
+        let cache = EvalCache::default();
+        cache.add_hosts(evaluated("a", &[]));
+        assert_eq!(cache.to_store(), None);
+        assert!(cache.unchecked().is_empty());
+        assert_eq!(cache.derivations(["a"]).0.len(), 1);
+    }
+}

@@ -21,7 +21,7 @@ case "$*" in
 *' build --json '*) kind=build ;;
 *) exec /usr/bin/nix "$@" ;;
 esac
-echo "begin $kind $*" | tr '\n' ' ' >> ~/started; echo >> ~/started
+echo "begin $kind" >> ~/started
 case "$*" in *'"nix-4"'*) while [ -e ~/hold ]; do sleep 0.1; done ;; esac
 /usr/bin/nix "$@"
 code=$?
@@ -174,7 +174,7 @@ fn a_nixos_host_that_was_not_selected_is_not_evaluated_and_mistakes_of_all_selec
     assert!(lab.guest("web-1").unwrap().ask("! test -e /var/lib/nixfleet/state.json").is_ok());
 
     // Mistakes in the options of NixFleet are collected from all evaluations.
-    let option = "nixfleet.files.\"/etc/x\".mode = \"9\";\n  boot.loader";
+    let option = "nixfleet.files.\"/etc/x\" = {\n    text = \"x\";\n    mode = \"9\";\n  };\n  boot.loader";
     operator.edits("nixos-role.nix", "boot.loader", option).unwrap();
     let collected =
         ["[NF-201] 1 mistake in the fleet", "nixos-role.nix:", "hosts: nix-1, nix-2, nix-3, nix-4"];

@@ -68,7 +68,7 @@ async fn build(
             each(sessions, parallel, &interrupt, connect).await
         }
     });
-    let built = context.stage(Stage::Build, nix.build(&hosts, &sender, &context.events)).await;
+    let built = context.stage(Stage::Build, Box::pin(nix.build(&hosts, &sender, &context.events))).await;
     let built = built.inspect_err(|_| connecting.abort())?;
     if built.failed.is_empty() {
         return Ok(built.closures);

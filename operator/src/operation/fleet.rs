@@ -58,7 +58,8 @@ pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> R
     let mut nix = nix.eval_jobs(request.eval_jobs);
     // Without a state directory, nothing is cached.
     let cache = StateDir::find().ok().filter(|_| !request.no_eval_cache).map(CacheFiles::new);
-    let evaluation = async { if all { nix.fleet_to_build(cache).await } else { nix.fleet(cache).await } };
+    let evaluation =
+        Box::pin(async { if all { nix.fleet_to_build(cache).await } else { nix.fleet(cache).await } });
     let fleet = context.stage(Stage::Evaluation, evaluation).await?;
     let origin = RolloutOrigin {
         flake: nix.flake.shown(),

@@ -16,6 +16,9 @@ use crate::orchestrate::{each, each_as_ready};
 use crate::ssh::Session;
 use crate::stop::Stop;
 
+/// The future of a query to a host for its plan.
+type Planning<P> = Pin<Box<dyn Future<Output = Result<P, Problem>> + Send>>;
+
 /// A host, and its planned change.
 pub struct HostPlan<P> {
     /// The session with the host.
@@ -93,7 +96,9 @@ pub async fn ask_as_built<O: Operation>(
                 return;
             }
             // The receiver is gone if no further host is queried.
-            built.into_iter().for_each(|host| drop(sender.send(host)));
+            for host in built {
+                drop(sender.send(host));
+            }
         }
     };
     let query = query(operation, context);
@@ -103,10 +108,7 @@ pub async fn ask_as_built<O: Operation>(
 }
 
 /// Returns a function that queries a host for its plan, and reports the result.
-fn query<O: Operation>(
-    operation: &Arc<O>,
-    context: &Context,
-) -> impl Fn(Arc<Session>) -> Pin<Box<dyn Future<Output = Result<O::Plan, Problem>> + Send>> {
+fn query<O: Operation>(operation: &Arc<O>, context: &Context) -> impl Fn(Arc<Session>) -> Planning<O::Plan> {
     let (operation, events) = (Arc::clone(operation), context.events.clone());
     move |session| {
         let (operation, events) = (Arc::clone(&operation), events.clone());

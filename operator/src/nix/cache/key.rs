@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::entry::SCHEMA;
+use crate::state::file_of;
 
 /// A digest of everything on which the result of an evaluation depends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +53,13 @@ impl EvalKey {
             "locked": metadata.locked,
             "locks": metadata.locks,
         });
-        let digest = Sha256::digest(all.to_string());
-        Ok(Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Self(file_of(&all.to_string())))
     }
 
     /// Returns the name of the file for this key.
     #[must_use]
-    pub fn file(&self) -> String {
-        format!("{}.json", self.0)
+    pub fn file(&self) -> &str {
+        &self.0
     }
 }
 
@@ -87,6 +86,8 @@ fn is_dirty(locked: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// The output of `nix flake metadata --json` of Nix 2.26.3 and of Nix 2.34.8, for a committed tree.
@@ -123,15 +124,14 @@ mod tests {
 
     #[test]
     fn everything_that_changes_a_result_changes_the_key() {
-        let of = |version: &str, system: &str| {
-            EvalKey::of(CLEAN[0].as_bytes(), version, system, &[]).unwrap().file()
-        };
+        let of =
+            |version: &str, system: &str| EvalKey::of(CLEAN[0].as_bytes(), version, system, &[]).unwrap();
         let own = key(&clean(), &[]).unwrap();
         let mut others = vec![
             of("nix (Nix) 2.34.8", "x86_64-linux"),
             of("nix (Nix) 2.26.3", "aarch64-linux"),
-            key(&clean(), &["--option", "cores", "2"]).unwrap().file(),
-            key(&clean(), &["--override-input", "inp", "/tmp/inp2"]).unwrap().file(),
+            key(&clean(), &["--option", "cores", "2"]).unwrap(),
+            key(&clean(), &["--override-input", "inp", "/tmp/inp2"]).unwrap(),
         ];
         for (place, value) in [
             ("/fingerprint", "0123".into()),
@@ -139,13 +139,11 @@ mod tests {
             ("/locked/lastModified", 1.into()),
             ("/locks/nodes/inp/locked/narHash", "sha256-AAAA".into()),
         ] {
-            others.push(key(&with(place, value), &[]).unwrap().file());
+            others.push(key(&with(place, value), &[]).unwrap());
         }
-        others.push(own.file());
-        let count = others.len();
-        others.sort();
-        others.dedup();
-        assert_eq!(others.len(), count);
+        others.push(own);
+        let files: BTreeSet<&str> = others.iter().map(EvalKey::file).collect();
+        assert_eq!(files.len(), others.len());
     }
 
     #[test]

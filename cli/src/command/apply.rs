@@ -33,7 +33,7 @@ fn request(args: &ApplyArgs, context: &Context) -> Result<ApplyRequest, Stop> {
         (None, None) => Source::Flake,
     };
     Ok(ApplyRequest {
-        targets: args.targets.targets(context.output)?,
+        targets: args.planning.limit(args.targets.targets(context.output)?),
         source,
         policy: args.rollout.request(),
         options: args.planning.options(),

@@ -28,7 +28,7 @@ use crate::render::{self, Totals};
 pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     args.planning.check(context.output, args.out.is_some())?;
     let request = ApplyRequest {
-        targets: args.targets.targets(context.output)?,
+        targets: args.planning.limit(args.targets.targets(context.output)?),
         policy: args.rollout.request(),
         options: PlanOptions { dry_activate: args.dry_activate, ..args.planning.options() },
         force: args.force.force.clone(),

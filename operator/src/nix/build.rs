@@ -21,8 +21,8 @@ use crate::event::{Bus, EventKind, Phase};
 /// that needs it.
 const AT_ONCE: usize = 64;
 
-/// The maximum number of calls of Nix that build closures at the same time. Each call may run several builders,
-/// within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it.
+/// The maximum number of calls of Nix that build closures at the same time. Each call may run several
+/// builders, within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it.
 const CALLS: usize = 4;
 
 /// The built closure of a host.

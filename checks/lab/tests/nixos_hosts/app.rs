@@ -12,8 +12,8 @@ use crate::stage::nixos::{boot_default, declares, declares_fleet, fresh, reboots
 
 pub const HOST: &str = "db-1";
 
-/// Declares a version of the application: a service that writes its version to `/run/app` while it runs, and a
-/// file outside `/etc`, which NixFleet manages itself. `more`: further declarations.
+/// Declares a version of the application: a service that writes its version to `/run/app` while it runs, and
+/// a file outside `/etc`, which NixFleet manages itself. `more`: further declarations.
 pub fn app(version: &str, more: &str) -> String {
     format!(
         "nixfleet.systemd.units.\"app.service\" = {{ enabled = true; text = ''

@@ -23,6 +23,7 @@ const AT_ONCE: usize = 64;
 
 /// The maximum number of calls of Nix that build closures at the same time. Each call may run several
 /// builders, within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it.
+/// Calls for several hosts run one after the other: at the same time, all of them would end late.
 const CALLS: usize = 4;
 
 /// The built closure of a host.
@@ -87,16 +88,17 @@ impl Nix {
         let mut built = Built::default();
         let mut waiting: VecDeque<DerivationsByHost> = VecDeque::new();
         let mut running = JoinSet::new();
-        let mut is_open = true;
+        let (mut is_open, mut is_shared_running) = (true, false);
         loop {
             while running.len() < CALLS
-                && let Some(some) = waiting.pop_front()
+                && let Some(some) = next(&mut waiting, is_shared_running)
             {
                 for host in some.keys() {
                     events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Building });
                 }
+                is_shared_running |= is_shared(&some);
                 let nix = self.clone();
-                running.spawn(async move { nix.build_some(&some).await });
+                running.spawn(async move { (is_shared(&some), nix.build_some(&some).await) });
             }
             tokio::select! {
                 arrived = derivations.recv(), if is_open => match arrived {
@@ -111,14 +113,11 @@ impl Nix {
                     None => is_open = false,
                 },
                 Some(ended) = running.join_next() => {
-                    // A task ends without a result only if it panics.
-                    let result = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
-                    let Built { closures, failed } = result?;
-                    let was_failed = is_failed.fetch_or(!failed.is_empty(), Ordering::Relaxed);
-                    if !was_failed && failed.is_empty() {
-                        sender.add(&closures);
-                    }
-                    built.failed.extend(failed);
+                    // A task ends without a result only if it panics. let (was_shared, result) =
+                    ended.unwrap_or_else(|error| resume_unwind(error.into_panic())); is_shared_running &=
+                    !was_shared; let Built { closures, failed } = result?; let was_failed =
+                    is_failed.fetch_or(!failed.is_empty(), Ordering::Relaxed); if !was_failed &&
+                    failed.is_empty() { sender.add(&closures); } built.failed.extend(failed);
                     built.closures.extend(closures);
                 }
                 else => return Ok(built),
@@ -174,6 +173,17 @@ impl Nix {
     }
 }
 
+/// Whether a call of Nix builds closures of several hosts.
+fn is_shared(derivations: &DerivationsByHost) -> bool {
+    derivations.len() > 1
+}
+
+/// Removes and returns the derivations of the next call of Nix.
+fn next(waiting: &mut VecDeque<DerivationsByHost>, is_shared_running: bool) -> Option<DerivationsByHost> {
+    let place = waiting.iter().position(|some| !(is_shared_running && is_shared(some)))?;
+    waiting.remove(place)
+}
+
 /// Splits derivations into parts that are built by one call of Nix each.
 fn parts(mut derivations: DerivationsByHost) -> Vec<DerivationsByHost> {
     let mut parts = Vec::new();
@@ -210,5 +220,24 @@ impl Closure {
             .at(path.display())
             .because(error)
             .help(format!("build the closure again: nix-store --realise {}", self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_for_several_hosts_wait_for_each_other_and_single_hosts_wait_for_none() {
+        let some = |hosts: std::ops::Range<usize>| -> DerivationsByHost {
+            hosts.map(|host| (format!("{host:03}"), format!("/nix/store/{host}.drv"))).collect()
+        };
+        let mut waiting: VecDeque<DerivationsByHost> = parts(some(0..130)).into();
+        waiting.push_back(some(200..201));
+        assert_eq!(next(&mut waiting, false), Some(some(0..64)));
+        assert_eq!(next(&mut waiting, true), Some(some(200..201)));
+        assert_eq!(next(&mut waiting, true), None);
+        assert_eq!(next(&mut waiting, false), Some(some(64..128)));
+        assert_eq!(next(&mut waiting, false), Some(some(128..130)));
     }
 }

@@ -3,6 +3,7 @@
 #
 #   objection    nixpkgs → null, or the reason why this nixpkgs cannot evaluate hosts of this base:
 #                { what; why; example; }
+#   isCostly     whether the evaluation of a host takes seconds, and hundreds of megabytes of memory
 #   families     the names of all option families → the names of the families that the backend can compile.
 #                It is a mistake to use another family
 #   native       the families whose options the host's own module system declares

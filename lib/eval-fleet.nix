@@ -175,8 +175,8 @@ let
     hosts = { };
     intents = { };
     checked = checked nothing;
-    activators = nothing.checked [ ] { };
-    clis = nothing.checked [ ] { };
+    activators = nothing.checked { } { };
+    clis = nothing.checked { } { };
   };
 in
 if source.isUsable then fleet else nothing

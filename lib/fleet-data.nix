@@ -20,7 +20,7 @@ let
   ] (_: null);
 in
 fleet.types.context.inFleet fleet.inputs (
-  fleet.checked [ ] {
+  fleet.checked { } {
     schema = 1;
     # Nix sets `rev` for a clean Git tree, and `dirtyRev` if the tree has changes. Without Git, Nix sets
     # neither.

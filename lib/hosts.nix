@@ -24,7 +24,7 @@ let
 
       # A function that takes a build system and a builder, and returns the closure. Everything that does not
       # depend on the build system is evaluated only once.
-      closureFor = fleet.checked [ evaluated ] (
+      closureFor = fleet.checked { ${name} = evaluated; } (
         fleet.backends.${host.base}.toplevelFor {
           inherit host;
           inherit (evaluated) config intent;
@@ -52,4 +52,4 @@ let
     "[NF-201] there is no activator for ${system}, the system of host ${name}\n"
     + "write: activator.${system} = ./nixfleet-activate;";
 in
-lib.mapAttrs ofHost (inFleet (fleet.checked [ ] (warned "fleet" fleet.warnings fleet.hosts)))
+lib.mapAttrs ofHost (inFleet (fleet.checked { } (warned "fleet" fleet.warnings fleet.hosts)))

@@ -12,7 +12,9 @@ let
       told = import ./outsiders.nix fleet evaluated.intent;
     in
     inFleet (
-      context.inHost name (fleet.checked [ evaluated ] (warned "host ${name}" told evaluated.evaluated))
+      context.inHost name (
+        fleet.checked { ${name} = evaluated; } (warned "host ${name}" told evaluated.evaluated)
+      )
     );
 in
 lib.mapAttrs system (import ./nixos-hosts.nix fleet)

@@ -14,6 +14,7 @@ let
 in
 {
   objection = _: null;
+  isCostly = false;
   native = [ ];
   config._module.freeformType = types.strangers;
 

@@ -74,6 +74,8 @@ in
         example = "nixpkgs = inputs.nixpkgs;  # of mkFleet: the flake of nixpkgs itself";
       };
 
+  isCostly = true;
+
   # NixOS itself declares the options of these families.
   native = [ "assertions" ];
   config = { };

@@ -149,6 +149,7 @@ in
         files = "directory";
         "manifest.json" = "regular";
         system = "symlink";
+        "system.json" = "regular";
       };
     };
   };

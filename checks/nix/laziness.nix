@@ -83,6 +83,34 @@ in
     ];
   };
 
+  "a report of mistakes evaluates no NixOS host that was not evaluated" = {
+    expr =
+      let
+        fleet = mkFleet {
+          hosts.web-1.addr = "web-1";
+          hosts.web-1.modules = [ { nixfleet.files."/etc/x".mode = "9"; } ];
+          hosts.db-1.addr = "db-1";
+          hosts.db-1.base = "nixos";
+          hosts.db-1.modules = [ { nixfleet.files."/etc/x".mode = "9"; } ];
+          hosts.db-2.addr = "db-2";
+          hosts.db-2.base = "nixos";
+          # Nothing can catch this error.
+          hosts.db-2.modules = [ (_: abort "the NixOS host was evaluated") ];
+        };
+        evaluates = closure: (builtins.tryEval closure.drvPath).success;
+      in
+      [
+        (evaluates fleet.nixfleet.hosts.web-1.toplevel)
+        (evaluates fleet.nixfleet.hosts.db-1.toplevel)
+        (evaluates fleet.nixosConfigurations.db-1.config.system.build.toplevel)
+      ];
+    expected = [
+      false
+      false
+      false
+    ];
+  };
+
   "an Ubuntu host does not need a NixOS" = {
     expr =
       (nixfleet.mkFleet {

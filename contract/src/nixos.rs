@@ -23,6 +23,9 @@ pub struct NixosSystem {
     /// inhibitor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
+    /// Time limit for the activation of the system, in seconds; 900 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_timeout: Option<u64>,
     /// The file [`SUMMARY`] of the closure; `None` if another tool made the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryFile>,
@@ -51,6 +54,16 @@ pub struct SystemSummary {
     pub units: BTreeMap<String, UnitSource>,
     /// The units that each unit wants or requires with a link, such as the services of `multi-user.target`.
     pub wants: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What `switch-to-configuration dry-activate` says about a system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DryActivation {
+    /// The schema version, always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The printed lines.
+    pub lines: Vec<String>,
 }
 
 /// A unit of a NixOS system.
@@ -113,6 +126,7 @@ mod tests {
             loader: Some(Loader::SystemdBoot),
             boot: map(&[("kernel", "/k2"), ("initrd", "/i1")]),
             inhibitors: map(&[("dbus", "new"), ("init", "same"), ("own", "x")]),
+            activation_timeout: None,
             summary: None,
         }
     }

@@ -47,6 +47,9 @@ pub struct Plan {
     /// the host does not know the units of the new system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemChanges>,
+    /// What NixOS itself says about the activation of the system, if it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dry_activation: Vec<String>,
     /// SHA-256 digests of file contents that tools on the host have to check but that are not on the host
     /// yet. The next request for a plan must include these contents, so that the plan can be validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -61,7 +61,7 @@ in
     { config, lib, ... }:
     let
       name = config.networking.hostName;
-      inherit ((fleet.checked [ ] fleet).hosts.${name} or fleet.config.defaults) ssh;
+      inherit ((fleet.checked { } fleet).hosts.${name} or fleet.config.defaults) ssh;
       isRoot = ssh.user == "root";
     in
     {

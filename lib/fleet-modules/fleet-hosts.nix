@@ -40,6 +40,6 @@ in
 
   nixos = fleet: {
     _file = ./fleet-hosts.nix;
-    config.networking.hosts = generateHosts { hosts = fleet.checked [ ] fleet.hosts; };
+    config.networking.hosts = generateHosts { hosts = fleet.checked { } fleet.hosts; };
   };
 }

@@ -6,6 +6,7 @@ mod conversation;
 mod large;
 mod last_line;
 pub mod limits;
+mod memory;
 mod output;
 mod reading;
 mod running;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use conversation::Ends;
 pub use large::HELD;
+pub use memory::{PeakMemory, available_memory};
 pub use output::Output;
 pub use reading::Hears;
 pub use running::{Drained, OwnedProcess, Running};
@@ -76,6 +78,8 @@ pub struct Invocation {
     /// Receives each line of a local program's standard error as it arrives. The result contains all of
     /// standard error as well.
     pub errors: Option<UnboundedSender<Vec<u8>>>,
+    /// Receives the largest amount of memory that a local program uses.
+    pub memory: Option<PeakMemory>,
 }
 
 impl Invocation {
@@ -88,6 +92,7 @@ impl Invocation {
             limit,
             hears: Hears::Ours,
             errors: None,
+            memory: None,
         }
     }
 
@@ -150,8 +155,16 @@ impl Invocation {
     /// # Errors
     /// The program cannot be started, exceeds its time limit, or writes more than the limit of its output.
     pub async fn run(self) -> Result<Output, Failure> {
+        let memory = self.memory.clone();
         let running = Running::start(!self.stdin.is_empty(), |streams, drained| {
-            self.spawn(streams).map(|program| program.end_behind(drained))
+            let program = self.spawn(streams)?;
+            Ok(async move {
+                let (id, end) = (program.id(), program.end_behind(drained));
+                match memory {
+                    Some(memory) => memory.watch(id, end).await,
+                    None => end.await,
+                }
+            })
         })?;
         self.attend(running).await
     }

@@ -59,11 +59,11 @@ impl StateDir {
     }
 }
 
-/// Returns the name of a file about a flake. The name is a digest of the flake reference, because the
-/// reference may contain a token and is not a valid file name.
+/// Returns the name of a file about a subject, such as a flake. The name is a digest of the text that
+/// identifies the subject, because a flake reference may contain a token and is not a valid file name.
 #[must_use]
-pub fn file_of(reference: &str) -> String {
-    let digest = Sha256::digest(reference);
+pub fn file_of(subject: &str) -> String {
+    let digest = Sha256::digest(subject);
     let name: Vec<String> = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("{}.json", name.concat())
 }

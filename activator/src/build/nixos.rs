@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nixfleet_contract::intent::Intent;
-use nixfleet_contract::nixos::{NixosSystem, SummaryFile, SystemSummary};
+use nixfleet_contract::nixos::{Loader, NixosSystem, SummaryFile, SystemSummary};
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::compile::Compiler;
@@ -47,8 +47,23 @@ impl Compiler<'_> {
                 return None;
             }
         };
+        // GRUB on EFI, for example, may be installed without its tools.
+        let tools = |loader: &Loader| match loader {
+            Loader::SystemdBoot => &["bootctl"][..],
+            Loader::Grub => &["grub-editenv", "grub-reboot"],
+        };
+        let has_tools =
+            |loader: &Loader| tools(loader).iter().all(|tool| path.join("sw/bin").join(tool).exists());
+        let loader = system.loader.filter(has_tools);
         let toplevel = self.parse(OPTION, &system.toplevel)?;
-        Some(NixosSystem { toplevel, loader: system.loader, boot, inhibitors, summary: None })
+        Some(NixosSystem {
+            toplevel,
+            loader,
+            boot,
+            inhibitors,
+            activation_timeout: system.activation_timeout,
+            summary: None,
+        })
     }
 }
 

@@ -213,8 +213,8 @@ pub fn tidy(host: &Host, place: &str) -> Result<(), Problem> {
         .map_err(|error| host_file("clean up the profile in", place, &error))
 }
 
-/// Removes the link of a generation in the directory `place`, so that Nix can collect its closure. The caller must call [`sync`] after
-/// the last removal.
+/// Removes the link of a generation in the directory `place`, so that Nix can collect its closure. The caller
+/// must call [`sync`] after the last removal.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].

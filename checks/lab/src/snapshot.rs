@@ -20,9 +20,9 @@ pub struct Snapshot {
 /// The script omits entries that change without a change of the host. These are units that depend on logins,
 /// on runs of the activator and on the distribution's timers, NixFleet's lock, and the empty directory for
 /// staged files. Timers have only a state of activity, and the service that the timer of the demo's fleet
-/// starts has no state. Each activation of a NixOS system starts the target `sysinit-reactivation.target`, which
-/// has no effect on other units. The script omits the records of the last run and of its health checks too, because
-/// they contain the user and the time.
+/// starts has no state. Each activation of a NixOS system starts the target `sysinit-reactivation.target`,
+/// which has no effect on other units. The script omits the records of the last run and of its health checks
+/// too, because they contain the user and the time.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue

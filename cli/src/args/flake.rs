@@ -21,6 +21,11 @@ pub struct FlakeArgs {
     /// Set an option of Nix, as in `nix build --option`
     #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append)]
     pub option: Vec<String>,
+
+    /// Evaluate everything again, and store no results of evaluations; without this flag, a flake whose
+    /// changes are all committed is evaluated only once
+    #[arg(long)]
+    pub no_eval_cache: bool,
 }
 
 impl FlakeArgs {
@@ -32,8 +37,14 @@ impl FlakeArgs {
         let directory = std::env::current_dir().map_err(|error| {
             Problem::new(Code::Usage, "the current directory cannot be read").because(error)
         })?;
-        let (flake, nix_flags) = (self.flake.clone(), self.passed_to_nix());
-        Ok(FleetRequest { flake, directory, nix_flags, verbose: output.verbose() })
+        Ok(FleetRequest {
+            flake: self.flake.clone(),
+            directory,
+            nix_flags: self.passed_to_nix(),
+            verbose: output.verbose(),
+            eval_jobs: None,
+            no_eval_cache: self.no_eval_cache,
+        })
     }
 
     /// Returns the flags that are passed to Nix.
@@ -58,6 +69,7 @@ mod tests {
             flake: None,
             override_input: ["nixpkgs", "path:/a", "lib", "path:/b"].map(String::from).to_vec(),
             option: ["cores", "2"].map(String::from).to_vec(),
+            no_eval_cache: false,
         };
         assert_eq!(
             args.passed_to_nix().join(" "),

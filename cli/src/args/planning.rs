@@ -1,10 +1,14 @@
 //! Arguments that determine how a plan is made and shown.
 
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::OutputArgs;
+use super::count::count;
+use nixfleet_operator::operation::Targets;
+use nixfleet_operator::operation::fleet::FleetRequest;
 use nixfleet_operator::remote::PlanOptions;
 
 /// Arguments for planning on hosts.
@@ -19,6 +23,11 @@ pub struct PlanningArgs {
     /// content is neither saved nor printed for programs
     #[arg(long, help_heading = "Plan")]
     pub show_private: bool,
+
+    /// Evaluate at most this many NixOS hosts at once [default: as many as processors and available memory
+    /// allow]
+    #[arg(long, value_name = "N", help_heading = "Plan", value_parser = count)]
+    pub eval_jobs: Option<NonZeroUsize>,
 }
 
 impl PlanningArgs {
@@ -50,9 +59,15 @@ impl PlanningArgs {
         ))
     }
 
+    /// Returns the targets with the limit on evaluations.
+    pub fn limit(self, targets: Targets) -> Targets {
+        let fleet = FleetRequest { eval_jobs: self.eval_jobs, ..targets.fleet };
+        Targets { fleet, ..targets }
+    }
+
     /// Returns the options for planning.
     pub const fn options(self) -> PlanOptions {
-        PlanOptions { no_validate: self.no_validate, show_private: self.show_private }
+        PlanOptions { no_validate: self.no_validate, show_private: self.show_private, dry_activate: false }
     }
 }
 
@@ -62,7 +77,7 @@ mod tests {
 
     #[test]
     fn private_content_is_refused_wherever_it_would_stay() {
-        let args = |show_private| PlanningArgs { no_validate: false, show_private };
+        let args = |show_private| PlanningArgs { show_private, ..PlanningArgs::default() };
         let output = |json, events| OutputArgs { json, events, verbosity: 0 };
         let why = |output, saves| args(true).check(output, saves).unwrap_err().why.unwrap();
         assert_eq!(why(output(false, false), true), "the plan is saved to a file");

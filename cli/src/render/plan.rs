@@ -157,6 +157,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("commands", of(Section::Commands)),
         ("units", of(Section::Units)),
         ("system", of(Section::System).into_iter().chain(units_of_system(plan)).collect()),
+        ("NixOS says", plan.dry_activation.iter().map(|line| one_line(line)).collect()),
         ("not as the last apply left it", drift.collect()),
         ("left as it is", excluded.collect()),
         ("warnings", warnings.collect()),

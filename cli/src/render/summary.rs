@@ -201,6 +201,7 @@ mod tests {
             warnings: Vec::new(),
             awaits_boot: Vec::new(),
             system: None,
+            dry_activation: Vec::new(),
             lacks: vec![],
             unvalidated: false,
             health_checks: None,

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
-    /// Nix evaluates the inventory and, if all hosts are to be built, their closures.
+    /// Nix evaluates the inventory and, if all hosts are to be built, their closures, except those of `NixOS`
+    /// hosts.
     Evaluation,
-    /// Nix builds the closures of the hosts. If not all hosts are built, Nix also evaluates the closures in
-    /// this stage.
+    /// Nix builds the closures of the hosts. In this stage, Nix also evaluates the closures that it has not
+    /// evaluated together with the inventory.
     Build,
 }
 
@@ -29,6 +30,10 @@ impl Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
+    /// Nix evaluates the closure of the host.
+    Evaluating,
+    /// Nix builds the closure of the host.
+    Building,
     /// A connection to the host is being opened.
     Connecting,
     /// The host is being queried for its state.
@@ -58,6 +63,8 @@ impl Phase {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Evaluating => "evaluating",
+            Self::Building => "building",
             Self::Connecting => "connecting",
             Self::Looking => "looking",
             Self::Planning => "planning",

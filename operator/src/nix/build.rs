@@ -1,19 +1,30 @@
 //! Builds the closures of the selected hosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
 
+use super::eval_hosts::DerivationsByHost;
 use super::{ClosureSender, Nix, failure, no_result, stored};
+use crate::event::{Bus, EventKind, Phase};
 
 /// The maximum number of closures built by one call of Nix. The time of a call grows with the square of this
 /// number: on a busy machine with Nix 2.26, each closure took 220 ms in a call for a thousand closures, and
 /// 35 to 55 ms in a call for a hundred. A dependency that several closures share is built by the first call
 /// that needs it.
 const AT_ONCE: usize = 64;
+
+/// The maximum number of calls of Nix that build closures at the same time. Each call may run several
+/// builders, within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it.
+/// Calls for several hosts run one after the other: at the same time, all of them would end late.
+const CALLS: usize = 4;
 
 /// The built closure of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,26 +50,92 @@ struct Realised {
 }
 
 impl Nix {
-    /// Builds the closures of these hosts, as far as they can be built. Closures are sent to `sender` as soon
-    /// as they are built, until the first build fails.
+    /// Evaluates these hosts and builds their closures, as far as they can be built. A closure is sent to
+    /// `sender` as soon as it is built, until the first evaluation or build fails.
     ///
     /// # Errors
     /// The evaluation of a host fails, or a build fails for a reason that cannot be attributed to a host.
-    pub async fn build(&self, hosts: &[Host], sender: &ClosureSender) -> Result<Built, Problem> {
-        let mut derivations = self.derivations(hosts).await?;
+    pub async fn build(
+        &self,
+        hosts: &[Host],
+        sender: &ClosureSender,
+        events: &Bus,
+    ) -> Result<Built, Problem> {
+        self.check_results().await?;
+        let (known, warnings) = self.results.derivations(hosts.iter().map(|host| host.name.as_str()));
+        self.warn(&warnings);
+        let unknown = hosts.iter().filter(|host| !known.contains_key(&host.name)).cloned().collect();
+        let (derived, derivations) = unbounded_channel();
+        // The receiver exists, so sending does not fail.
+        let _ = derived.send(known);
+        let is_failed = AtomicBool::new(self.unevaluated.is_some());
+        let built = tokio::try_join!(
+            self.evaluate_hosts(unknown, derived, &is_failed, events),
+            self.build_as_evaluated(derivations, sender, &is_failed, events)
+        );
+        self.store_results().await;
+        built.map(|((), built)| built)
+    }
+
+    /// Builds the closures of all derivations that arrive, several calls of Nix at once.
+    async fn build_as_evaluated(
+        &self,
+        mut derivations: UnboundedReceiver<DerivationsByHost>,
+        sender: &ClosureSender,
+        is_failed: &AtomicBool,
+        events: &Bus,
+    ) -> Result<Built, Problem> {
         let mut built = Built::default();
-        while !derivations.is_empty() {
-            let later = derivations.keys().nth(AT_ONCE).cloned();
-            let later = later.map(|host| derivations.split_off(&host)).unwrap_or_default();
-            let Built { closures, failed } = self.build_some(&derivations).await?;
-            built.failed.extend(failed);
-            if built.failed.is_empty() {
-                sender.add(&closures);
+        let mut waiting: VecDeque<DerivationsByHost> = VecDeque::new();
+        let mut running = JoinSet::new();
+        let (mut is_open, mut is_shared_running) = (true, false);
+        loop {
+            while running.len() < CALLS
+                && let Some(some) = next(&mut waiting, is_shared_running)
+            {
+                for host in some.keys() {
+                    events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Building });
+                }
+                is_shared_running |= is_shared(&some);
+                let nix = self.clone();
+                running.spawn(async move { (is_shared(&some), nix.build_some(&some).await) });
             }
-            built.closures.extend(closures);
-            derivations = later;
+            tokio::select! {
+                arrived = derivations.recv(), if is_open => match arrived {
+                    Some(arrived) => {
+                        let (closures, to_build) = self.already_built(arrived);
+                        if !is_failed.load(Ordering::Relaxed) {
+                            sender.add(&closures);
+                        }
+                        built.closures.extend(closures);
+                        waiting.extend(parts(to_build));
+                    }
+                    None => is_open = false,
+                },
+                Some(ended) = running.join_next() => {
+                    // A task ends without a result only if it panics. let (was_shared, result) =
+                    ended.unwrap_or_else(|error| resume_unwind(error.into_panic())); is_shared_running &=
+                    !was_shared; let Built { closures, failed } = result?; let was_failed =
+                    is_failed.fetch_or(!failed.is_empty(), Ordering::Relaxed); if !was_failed &&
+                    failed.is_empty() { sender.add(&closures); } built.failed.extend(failed);
+                    built.closures.extend(closures);
+                }
+                else => return Ok(built),
+            }
         }
-        Ok(built)
+    }
+
+    /// Separates hosts with closures that earlier commands have built from hosts whose derivations are still
+    /// to be built.
+    fn already_built(&self, hosts: DerivationsByHost) -> (BTreeMap<String, Closure>, DerivationsByHost) {
+        let (mut closures, mut to_build) = (BTreeMap::new(), DerivationsByHost::new());
+        for (host, derivation) in hosts {
+            match self.results.closure(&derivation) {
+                Some(path) => drop(closures.insert(host, Closure { path })),
+                None => drop(to_build.insert(host, derivation)),
+            }
+        }
+        (closures, to_build)
     }
 
     /// Builds these derivations in one call of Nix. The keys of the map are the names of the hosts.
@@ -86,11 +163,36 @@ impl Nix {
             })?;
             Ok((host.clone(), Closure { path: (*path).to_owned() }))
         };
-        Ok(Built {
-            closures: derivations.iter().map(closure).collect::<Result<_, _>>()?,
-            failed: BTreeMap::new(),
-        })
+        let closures: BTreeMap<String, Closure> =
+            derivations.iter().map(closure).collect::<Result<_, _>>()?;
+        let results = closures
+            .iter()
+            .filter_map(|(host, closure)| Some((derivations.get(host)?.clone(), closure.path.clone())));
+        self.results.add_closures(results);
+        Ok(Built { closures, failed: BTreeMap::new() })
     }
+}
+
+/// Whether a call of Nix builds closures of several hosts.
+fn is_shared(derivations: &DerivationsByHost) -> bool {
+    derivations.len() > 1
+}
+
+/// Removes and returns the derivations of the next call of Nix.
+fn next(waiting: &mut VecDeque<DerivationsByHost>, is_shared_running: bool) -> Option<DerivationsByHost> {
+    let place = waiting.iter().position(|some| !(is_shared_running && is_shared(some)))?;
+    waiting.remove(place)
+}
+
+/// Splits derivations into parts that are built by one call of Nix each.
+fn parts(mut derivations: DerivationsByHost) -> Vec<DerivationsByHost> {
+    let mut parts = Vec::new();
+    while !derivations.is_empty() {
+        let later = derivations.keys().nth(AT_ONCE).cloned();
+        let later = later.map(|host| derivations.split_off(&host)).unwrap_or_default();
+        parts.push(std::mem::replace(&mut derivations, later));
+    }
+    parts
 }
 
 impl Closure {
@@ -118,5 +220,24 @@ impl Closure {
             .at(path.display())
             .because(error)
             .help(format!("build the closure again: nix-store --realise {}", self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_for_several_hosts_wait_for_each_other_and_single_hosts_wait_for_none() {
+        let some = |hosts: std::ops::Range<usize>| -> DerivationsByHost {
+            hosts.map(|host| (format!("{host:03}"), format!("/nix/store/{host}.drv"))).collect()
+        };
+        let mut waiting: VecDeque<DerivationsByHost> = parts(some(0..130)).into();
+        waiting.push_back(some(200..201));
+        assert_eq!(next(&mut waiting, false), Some(some(0..64)));
+        assert_eq!(next(&mut waiting, true), Some(some(200..201)));
+        assert_eq!(next(&mut waiting, true), None);
+        assert_eq!(next(&mut waiting, false), Some(some(64..128)));
+        assert_eq!(next(&mut waiting, false), Some(some(128..130)));
     }
 }

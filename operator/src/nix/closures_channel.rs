@@ -36,6 +36,17 @@ impl ClosureReceiver {
         Self(channel(closures).1)
     }
 
+    /// Waits until at least one of these items has a closure, and removes the items with closures from
+    /// `waiting`. `host` returns the host of an item. Returns an empty list if no closure of these items will
+    /// come.
+    pub async fn built<T>(&mut self, waiting: &mut Vec<T>, host: impl Fn(&T) -> &str) -> Vec<T> {
+        let is_built = |closures: &BTreeMap<String, Closure>, item: &T| closures.contains_key(host(item));
+        let some = self.0.wait_for(|closures| waiting.iter().any(|item| is_built(closures, item))).await;
+        // An error means that the sender was dropped.
+        let Ok(closures) = some else { return Vec::new() };
+        waiting.extract_if(.., |item| is_built(&closures, item)).collect()
+    }
+
     /// Waits for the closure of a host. Returns `None` if the sender is dropped without sending this closure.
     pub async fn closure(&mut self, host: &str) -> Option<Closure> {
         let closures = self.0.wait_for(|closures| closures.contains_key(host)).await.ok()?;
@@ -60,6 +71,21 @@ mod tests {
         assert_eq!(receiver.closure("a").await.unwrap().path, "/nix/store/a");
         sender.add(&one("b"));
         assert_eq!(waiting.await.unwrap().unwrap().path, "/nix/store/b");
+    }
+
+    #[tokio::test]
+    async fn hosts_come_in_the_order_of_their_closures() {
+        let (sender, mut receiver) = closures_channel();
+        let mut waiting = vec!["a", "b", "c"];
+        sender.add(&one("c"));
+        assert_eq!(receiver.built(&mut waiting, |host| host).await, ["c"]);
+        sender.add(&one("b"));
+        sender.add(&one("a"));
+        assert_eq!(receiver.built(&mut waiting, |host| host).await, ["a", "b"]);
+        waiting.push("d");
+        drop(sender);
+        assert!(receiver.built(&mut waiting, |host| host).await.is_empty());
+        assert_eq!(waiting, ["d"]);
     }
 
     #[tokio::test]

@@ -2,18 +2,24 @@
 
 mod archive;
 mod build;
+mod cache;
 mod closure_paths;
 mod closures_channel;
 mod copy;
 mod eval;
+mod eval_hosts;
+mod eval_limit;
+mod eval_problems;
 mod failure;
+mod functions;
+mod inventory_document;
 mod roots;
 mod serve;
 pub mod stored;
 mod trace;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +28,10 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::flake::Flake;
 use crate::process::{self, Invocation, Output};
+use cache::EvalCache;
 
 pub use build::{Built, Closure};
+pub use cache::CacheFiles;
 pub use closure_paths::{ClosurePaths, StorePath};
 pub use closures_channel::{ClosureReceiver, ClosureSender, closures_channel};
 pub use copy::{CopyFailure, Transfer, copy};
@@ -46,9 +54,12 @@ pub struct Nix {
     verbose: bool,
     /// The callback for lines of Nix that the user should see.
     show: Show,
-    /// The already known derivations of closures, by host name, or the reason why the hosts cannot be
-    /// evaluated.
-    derived: Arc<Result<BTreeMap<String, String>, Problem>>,
+    /// The maximum number of evaluations at the same time. `None` is the limit of this machine.
+    eval_jobs: Option<NonZeroUsize>,
+    /// The known results of evaluations of this flake.
+    results: Arc<EvalCache>,
+    /// The reason why the hosts that share an evaluation cannot be evaluated.
+    unevaluated: Option<Problem>,
 }
 
 impl Nix {
@@ -56,7 +67,13 @@ impl Nix {
     /// `verbose` shows everything that Nix prints.
     #[must_use]
     pub fn new(flake: Flake, passed: Vec<String>, verbose: bool, show: Show) -> Self {
-        Self { flake, passed, verbose, show, derived: Arc::new(Ok(BTreeMap::new())) }
+        Self { flake, passed, verbose, show, eval_jobs: None, results: Arc::default(), unevaluated: None }
+    }
+
+    /// Sets the maximum number of evaluations at the same time. `None` is the limit of this machine.
+    #[must_use]
+    pub fn eval_jobs(self, eval_jobs: Option<NonZeroUsize>) -> Self {
+        Self { eval_jobs, ..self }
     }
 
     /// Returns an invocation of a `nix` subcommand, with the flags that all subcommands need.
@@ -90,24 +107,9 @@ impl Nix {
         tokio::join!(invocation.run(), show).0
     }
 
-    /// Shows the warnings and traces in the output of a successful evaluation. Does nothing in verbose mode,
-    /// which has already shown all lines.
-    fn show_warnings(&self, stderr: &str) {
-        for line in stderr.lines().filter(|line| !self.verbose && is_for_the_user(line)) {
-            self.show(line);
-        }
-    }
-
     fn show(&self, line: &str) {
         (self.show)(line);
     }
-}
-
-fn is_for_the_user(line: &str) -> bool {
-    if line.starts_with("warning: creating lock file") || line.starts_with("warning: updating lock file") {
-        return false;
-    }
-    line.starts_with("trace: ") || line.starts_with("warning: ") || line.starts_with("evaluation warning: ")
 }
 
 /// Returns the problem to report if Nix gave no result at all.

@@ -10,7 +10,7 @@ use nixfleet_contract::outcome::Outcome;
 
 use super::apply::Apply;
 use super::context::Context;
-use super::host_plan::{HostPlan, ask};
+use super::host_plan::{HostPlan, ask_as_built};
 use super::planned_change::PlannedChange;
 use crate::event::Stage;
 use crate::host_result::HostResult;
@@ -41,7 +41,8 @@ pub async fn build_and_ask(
 ) -> Result<Built, Stop> {
     let parallel = apply.asking.parallel;
     let building = build(nix, &sessions, sender, parallel, context);
-    tokio::try_join!(building, ask(apply, sessions.clone(), parallel, context))
+    let asking = ask_as_built(apply, sessions.clone(), apply.closures.clone(), parallel, context);
+    tokio::try_join!(building, asking)
 }
 
 /// Builds the closures, and opens connections to hosts meanwhile.
@@ -67,7 +68,7 @@ async fn build(
             each(sessions, parallel, &interrupt, connect).await
         }
     });
-    let built = context.stage(Stage::Build, nix.build(&hosts, &sender)).await;
+    let built = context.stage(Stage::Build, Box::pin(nix.build(&hosts, &sender, &context.events))).await;
     let built = built.inspect_err(|_| connecting.abort())?;
     if built.failed.is_empty() {
         return Ok(built.closures);

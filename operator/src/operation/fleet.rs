@@ -12,8 +12,9 @@ use super::context::Context;
 use super::policy_request::PolicyRequest;
 use crate::event::{ExcludedHost, Stage};
 use crate::flake::Flake;
-use crate::nix::Nix;
+use crate::nix::{CacheFiles, Nix};
 use crate::rollout::{Outline, RolloutOrigin, check_growth, part, policy_for, today, without_canaries};
+use crate::state::StateDir;
 
 /// A request to evaluate a fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,12 @@ pub struct FleetRequest {
     pub nix_flags: Vec<String>,
     /// Whether to show everything that Nix prints.
     pub verbose: bool,
+    /// The maximum number of evaluations of `NixOS` hosts at the same time. `None` is the limit of this
+    /// machine: its processors, and its available memory.
+    pub eval_jobs: Option<NonZeroUsize>,
+    /// Whether everything is evaluated again, and nothing is taken from the cache of evaluations or stored in
+    /// it.
+    pub no_eval_cache: bool,
 }
 
 /// A fleet that has been evaluated.
@@ -47,8 +54,12 @@ pub struct Evaluated {
 /// Fails if there is no flake, or if the flake has no valid inventory.
 pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> Result<Evaluated, Problem> {
     let found = Flake::find(request.flake.as_deref(), &request.directory)?;
-    let mut nix = Nix::new(found, request.nix_flags.clone(), request.verbose, Arc::clone(&context.show));
-    let evaluation = async { if all { nix.fleet_to_build().await } else { nix.fleet().await } };
+    let nix = Nix::new(found, request.nix_flags.clone(), request.verbose, Arc::clone(&context.show));
+    let mut nix = nix.eval_jobs(request.eval_jobs);
+    // Without a state directory, nothing is cached.
+    let cache = StateDir::find().ok().filter(|_| !request.no_eval_cache).map(CacheFiles::new);
+    let evaluation =
+        Box::pin(async { if all { nix.fleet_to_build(cache).await } else { nix.fleet(cache).await } });
     let fleet = context.stage(Stage::Evaluation, evaluation).await?;
     let origin = RolloutOrigin {
         flake: nix.flake.shown(),

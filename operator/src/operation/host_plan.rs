@@ -1,17 +1,23 @@
 //! A host and its plan, which is first shown to the user and then carried out.
 
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::context::Context;
 use super::verb::{Operation, Planned};
 use crate::host_result::HostResult;
-use crate::orchestrate::each;
+use crate::nix::ClosureReceiver;
+use crate::orchestrate::{each, each_as_ready};
 use crate::ssh::Session;
 use crate::stop::Stop;
+
+/// The future of a query to a host for its plan.
+type Planning<P> = Pin<Box<dyn Future<Output = Result<P, Problem>> + Send>>;
 
 /// A host, and its planned change.
 pub struct HostPlan<P> {
@@ -64,16 +70,58 @@ pub async fn ask<O: Operation>(
     parallel: NonZeroUsize,
     context: &Context,
 ) -> Result<Vec<HostPlan<O::Plan>>, Stop> {
-    let planned = each(sessions.clone(), parallel, &context.interrupt, |session| {
-        let (operation, events) = (Arc::clone(operation), context.events.clone());
-        async move {
+    let planned = each(sessions.clone(), parallel, &context.interrupt, query(operation, context)).await?;
+    Ok(plans(sessions, planned))
+}
+
+/// Queries every host for its plan as soon as its closure is built. A host that waits for its closure does
+/// not count towards `parallel`.
+///
+/// # Errors
+/// As for [`ask`].
+pub async fn ask_as_built<O: Operation>(
+    operation: &Arc<O>,
+    sessions: Vec<Arc<Session>>,
+    mut closures: ClosureReceiver,
+    parallel: NonZeroUsize,
+    context: &Context,
+) -> Result<Vec<HostPlan<O::Plan>>, Stop> {
+    let mut waiting: Vec<(usize, Arc<Session>)> = sessions.iter().cloned().enumerate().collect();
+    let (sender, ready) = unbounded_channel();
+    let receive = async {
+        loop {
+            let built = closures.built(&mut waiting, |(_, session)| &session.host().name).await;
+            if built.is_empty() {
+                drop(sender);
+                return;
+            }
+            // The receiver is gone if no further host is queried.
+            for host in built {
+                drop(sender.send(host));
+            }
+        }
+    };
+    let query = query(operation, context);
+    let asking = each_as_ready(sessions.len(), ready, parallel, &context.interrupt, query);
+    let (planned, ()) = tokio::join!(asking, receive);
+    Ok(plans(sessions, planned?))
+}
+
+/// Returns a function that queries a host for its plan, and reports the result.
+fn query<O: Operation>(operation: &Arc<O>, context: &Context) -> impl Fn(Arc<Session>) -> Planning<O::Plan> {
+    let (operation, events) = (Arc::clone(operation), context.events.clone());
+    move |session| {
+        let (operation, events) = (Arc::clone(&operation), events.clone());
+        Box::pin(async move {
             let planned = operation.plan(&session, &events).await;
             if let Some(told) = O::Plan::told(&session.host().name, &planned) {
                 events.say(told);
             }
             planned
-        }
-    });
-    let planned = planned.await?;
-    Ok(sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect())
+        })
+    }
+}
+
+fn plans<P>(sessions: Vec<Arc<Session>>, planned: Vec<Option<Result<P, Problem>>>) -> Vec<HostPlan<P>> {
+    sessions.into_iter().zip(planned).map(|(session, planned)| HostPlan { session, planned }).collect()
 }

@@ -65,6 +65,11 @@ impl OwnedProcess {
         Self { child, group, told: Some(told) }
     }
 
+    /// Returns the id of the process, as long as the program may be running.
+    pub(super) const fn id(&self) -> Option<Pid> {
+        self.group
+    }
+
     /// Waits for the end of the program.
     ///
     /// # Errors

@@ -115,8 +115,10 @@ fn drop_generations(
             .help("inspect the new list (`nixfleet gc --dry-run`), then run the command again"));
     }
     report.outcome = Outcome::Unchanged;
+    let (state, _) = State::read(host)?;
+    let pending = state.nixos.and_then(|applied| applied.boot_once).map(|pending| pending.number);
     for Judged { info, .. } in generations.into_iter().filter(Judged::goes) {
-        nixos::forget(host, &info.generation)?;
+        nixos::forget(host, &info.generation, pending)?;
         profile::forget(host, profile::DIRECTORY, info.generation.number)?;
         report.outcome = Outcome::Ok;
         report.dropped.push(info);

@@ -96,6 +96,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         warnings: Vec::new(),
         awaits_boot: Vec::new(),
         system: None,
+        dry_activation: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,

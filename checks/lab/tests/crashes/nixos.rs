@@ -1,5 +1,5 @@
-//! Kills an apply on a stand-in for a NixOS host before one of the changes that it makes. The host must end in
-//! exactly the old or exactly the new generation, and must never boot by default what is not confirmed.
+//! Kills an apply on a stand-in for a NixOS host before one of the changes that it makes. The host must end
+//! in exactly the old or exactly the new generation, and must never boot by default what is not confirmed.
 
 use std::env;
 use std::fs;
@@ -188,8 +188,8 @@ impl<'l> Walker<'l> {
     }
 }
 
-/// Returns the lines in which a snapshot differs from an earlier one. The booted system and the exact content of
-/// NixFleet's recorded state depend on the trial.
+/// Returns the lines in which a snapshot differs from an earlier one. The booted system and the exact content
+/// of NixFleet's recorded state depend on the trial.
 fn differing(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     let difference = before.difference(now);
     let ignored = ["store /", "/run/booted-system", "/var/lib/nixfleet/state.json content"];

@@ -28,7 +28,7 @@ pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may
         SystemStep::ActivateSystem(step) => Some(step.clone()),
         SystemStep::SetBootDefault(_) | SystemStep::BootOnce(_) => None,
     });
-    let Some(ActivateSystem { from, to }) = activation else { return };
+    let Some(ActivateSystem { from, to, .. }) = activation else { return };
     let new = match sent(target) {
         Some(summary) => Ok(summary),
         None if Path::new(&*to).is_dir() => summary(host, &to),

@@ -1,0 +1,166 @@
+//! The key of an evaluation: a digest of everything on which the result of the evaluation depends.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::entry::SCHEMA;
+use crate::state::file_of;
+
+/// A digest of everything on which the result of an evaluation depends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvalKey(String);
+
+/// The part of `nix flake metadata --json` that identifies a flake and its inputs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    /// Nix's own digest of the source and the lock. It is missing if the source or an input is not locked,
+    /// and for a flake without Git also in Nix 2.26.
+    fingerprint: Option<String>,
+    /// The revision of a tree with changes that are not committed.
+    dirty_revision: Option<String>,
+    /// The locked reference, with the revision, the hash of the source and the time of the last change.
+    locked: Value,
+    /// The locked references of all inputs, with the inputs that flags override.
+    locks: Value,
+}
+
+impl EvalKey {
+    /// Returns the key of the evaluations of a flake. `metadata` is the output of `nix flake metadata --json`
+    /// with the same flags as in `passed`, and `version` is the output of `nix --version`.
+    ///
+    /// # Errors
+    /// Another evaluation of the flake may have another result. The error says why.
+    pub fn of(metadata: &[u8], version: &str, system: &str, passed: &[String]) -> Result<Self, &'static str> {
+        if !are_pure(passed) {
+            return Err("the evaluation may be impure");
+        }
+        let metadata: Metadata =
+            serde_json::from_slice(metadata).map_err(|_| "Nix does not describe the flake")?;
+        // A tree with changes has a fingerprint, too, but the next change may come while Nix reads the tree.
+        if metadata.dirty_revision.is_some() || is_dirty(&metadata.locked) || is_dirty(&metadata.locks) {
+            return Err("the flake or an input has changes that are not committed");
+        }
+        let Some(fingerprint) = metadata.fingerprint else { return Err("the flake has no fingerprint") };
+        let all = json!({
+            "schema": SCHEMA,
+            "nixfleet": env!("CARGO_PKG_VERSION"),
+            "nix": version.trim(),
+            "system": system,
+            "passed": passed,
+            "fingerprint": fingerprint,
+            // The fingerprint has no time of the last change, but an evaluation can read it.
+            "locked": metadata.locked,
+            "locks": metadata.locks,
+        });
+        Ok(Self(file_of(&all.to_string())))
+    }
+
+    /// Returns the name of the file for this key.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether these flags leave an evaluation pure. Nix ignores the setting `pure-eval` in `nix.conf` and in the
+/// environment, so only flags can change it. An unknown flag may do the same.
+fn are_pure(passed: &[String]) -> bool {
+    let (flags, rest) = passed.as_chunks::<3>();
+    let is_pure = |[flag, name, _]: &[String; 3]| match flag.as_str() {
+        "--override-input" => true,
+        "--option" => name != "pure-eval",
+        _ => false,
+    };
+    rest.is_empty() && flags.iter().all(is_pure)
+}
+
+/// Whether a locked reference, in any depth of a document, is a tree with changes.
+fn is_dirty(locked: &Value) -> bool {
+    match locked {
+        Value::Object(fields) => fields.contains_key("dirtyRev") || fields.values().any(is_dirty),
+        Value::Array(all) => all.iter().any(is_dirty),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The output of `nix flake metadata --json` of Nix 2.26.3 and of Nix 2.34.8, for a committed tree.
+    const CLEAN: [&str; 2] = [
+        include_str!("../../../tests/nix/2.26/metadata.json"),
+        include_str!("../../../tests/nix/2.34/metadata.json"),
+    ];
+
+    fn key(metadata: &Value, passed: &[&str]) -> Result<EvalKey, &'static str> {
+        let passed: Vec<String> = passed.iter().map(ToString::to_string).collect();
+        EvalKey::of(metadata.to_string().as_bytes(), "nix (Nix) 2.26.3\n", "x86_64-linux", &passed)
+    }
+
+    fn clean() -> Value {
+        serde_json::from_str(CLEAN[0]).unwrap()
+    }
+
+    fn with(place: &str, value: Value) -> Value {
+        let mut metadata = clean();
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        metadata.pointer_mut(parent).unwrap()[name] = value;
+        metadata
+    }
+
+    #[test]
+    fn a_committed_tree_has_a_key_with_both_versions_of_nix() {
+        for metadata in CLEAN {
+            let first = EvalKey::of(metadata.as_bytes(), "nix (Nix) 2.26.3", "x86_64-linux", &[]).unwrap();
+            let second = EvalKey::of(metadata.as_bytes(), "nix (Nix) 2.26.3\n", "x86_64-linux", &[]).unwrap();
+            assert_eq!(first, second);
+            assert_eq!(first.file().len(), 32 + ".json".len());
+        }
+    }
+
+    #[test]
+    fn everything_that_changes_a_result_changes_the_key() {
+        let of =
+            |version: &str, system: &str| EvalKey::of(CLEAN[0].as_bytes(), version, system, &[]).unwrap();
+        let own = key(&clean(), &[]).unwrap();
+        let mut others = vec![
+            of("nix (Nix) 2.34.8", "x86_64-linux"),
+            of("nix (Nix) 2.26.3", "aarch64-linux"),
+            key(&clean(), &["--option", "cores", "2"]).unwrap(),
+            key(&clean(), &["--override-input", "inp", "/tmp/inp2"]).unwrap(),
+        ];
+        for (place, value) in [
+            ("/fingerprint", "0123".into()),
+            ("/locked/rev", "0123".into()),
+            ("/locked/lastModified", 1.into()),
+            ("/locks/nodes/inp/locked/narHash", "sha256-AAAA".into()),
+        ] {
+            others.push(key(&with(place, value), &[]).unwrap());
+        }
+        others.push(own);
+        let files: BTreeSet<&str> = others.iter().map(EvalKey::file).collect();
+        assert_eq!(files.len(), others.len());
+    }
+
+    #[test]
+    fn a_result_that_may_differ_next_time_has_no_key() {
+        let dirty = "the flake or an input has changes that are not committed";
+        for place in ["/dirtyRevision", "/locked/dirtyRev", "/locks/nodes/inp/locked/dirtyRev"] {
+            assert_eq!(key(&with(place, "0123-dirty".into()), &[]), Err(dirty), "{place}");
+        }
+        assert_eq!(key(&with("/fingerprint", Value::Null), &[]), Err("the flake has no fingerprint"));
+        assert_eq!(key(&json!([]), &[]), Err("Nix does not describe the flake"));
+        for passed in [
+            &["--impure"][..],
+            &["--option", "pure-eval", "false"],
+            &["--option", "cores", "2", "--option", "pure-eval", "false"],
+            &["--option", "cores", "2", "--impure"],
+        ] {
+            assert_eq!(key(&clean(), passed), Err("the evaluation may be impure"), "{passed:?}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A cache of evaluations: a flake that has not changed is not evaluated again. The results of evaluations
+//! are stored in the state directory of this machine, under a key of everything on which they depend.
+//!
+//! Nix has a cache of its own, but `nix eval --apply` does not use it, and it stores no warnings.
+
+mod entry;
+mod files;
+mod key;
+mod trust;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tracing::debug;
+
+pub use entry::{Derivations, Entry, Inventory};
+pub use files::CacheFiles;
+pub use key::EvalKey;
+
+/// The results of evaluations of one flake: results from the cache, and results of this command.
+#[derive(Debug, Default)]
+pub struct EvalCache(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The place of the results in the cache. `None` if the results are not stored.
+    place: Option<(CacheFiles, EvalKey)>,
+    entry: Entry,
+    /// The results of the cache that have not been compared with the store yet.
+    unchecked: bool,
+    /// Whether there are results that the cache does not have.
+    changed: bool,
+    /// The warnings that this command has shown.
+    shown: BTreeSet<String>,
+}
+
+impl EvalCache {
+    /// Reads the results for a key, and stores new results under it.
+    pub fn open(&self, files: CacheFiles, key: EvalKey) {
+        let entry = files.read(&key);
+        debug!(file = key.file(), found = entry.is_some(), "cache of evaluations");
+        let unchecked = entry.is_some();
+        *self.known() = Known {
+            entry: entry.unwrap_or_default(),
+            place: Some((files, key)),
+            unchecked,
+            ..Known::default()
+        };
+    }
+
+    /// Returns the inventory, if it is known.
+    pub fn inventory(&self) -> Option<Inventory> {
+        self.known().entry.inventory.clone()
+    }
+
+    /// Adds an inventory that was evaluated.
+    pub fn add_inventory(&self, inventory: Inventory) {
+        let mut known = self.known();
+        known.entry.inventory = Some(inventory);
+        known.changed = true;
+    }
+
+    /// Adds derivations that were evaluated.
+    pub fn add_hosts(&self, derivations: Derivations) {
+        if !derivations.derivations.is_empty() {
+            let mut known = self.known();
+            known.entry.hosts.push(derivations);
+            known.changed = true;
+        }
+    }
+
+    /// Adds closures that were built, by derivation.
+    pub fn add_closures(&self, closures: impl IntoIterator<Item = (String, String)>) {
+        let mut known = self.known();
+        for (derivation, closure) in closures {
+            known.changed |= known.entry.closures.insert(derivation, closure.clone()) != Some(closure);
+        }
+    }
+
+    /// Returns the store paths of the cache that have not been compared with the store yet.
+    pub fn unchecked(&self) -> Vec<String> {
+        let known = self.known();
+        if !known.unchecked {
+            return Vec::new();
+        }
+        known.entry.paths().into_iter().map(str::to_owned).collect()
+    }
+
+    /// Records that the cache was compared with the store, which does not have the paths `missing`.
+    pub fn checked(&self, missing: &[String]) {
+        let mut known = self.known();
+        known.unchecked = false;
+        known.entry.forget(missing);
+        known.changed |= !missing.is_empty();
+    }
+
+    /// Returns the known derivations of these hosts, and the warnings of the evaluations that gave them.
+    pub fn derivations<'a>(
+        &self,
+        hosts: impl IntoIterator<Item = &'a str>,
+    ) -> (BTreeMap<String, String>, Vec<String>) {
+        let known = self.known();
+        let (mut found, mut warnings) = (BTreeMap::new(), Vec::new());
+        for host in hosts {
+            if let Some((derivation, evaluation)) = known.entry.derivation(host) {
+                found.insert(host.to_owned(), derivation.to_owned());
+                warnings
+                    .extend(evaluation.warnings.iter().filter(|line| !known.shown.contains(*line)).cloned());
+            }
+        }
+        warnings.dedup();
+        (found, warnings)
+    }
+
+    /// Returns the closure that was built from a derivation, if it is known.
+    pub fn closure(&self, derivation: &str) -> Option<String> {
+        self.known().entry.closures.get(derivation).cloned()
+    }
+
+    /// Whether a warning was not shown before. Each warning is shown once, although several evaluations may
+    /// print it.
+    pub fn is_new(&self, warning: &str) -> bool {
+        self.known().shown.insert(warning.to_owned())
+    }
+
+    /// Returns the key, if there are results to store.
+    pub fn to_store(&self) -> Option<EvalKey> {
+        let known = self.known();
+        known.place.as_ref().filter(|_| known.changed).map(|(_, key)| key.clone())
+    }
+
+    /// Stores all results. A failure is ignored, because no command depends on the cache.
+    pub fn store(&self) {
+        let mut known = self.known();
+        let Some((files, key)) = &known.place else { return };
+        match files.write(key, &known.entry) {
+            Ok(()) => known.changed = false,
+            Err(error) => debug!("evaluations cannot be stored: {error:#}"),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::state::StateDir;
+
+    fn opened(state: &Path) -> EvalCache {
+        let metadata = include_bytes!("../../../tests/nix/2.26/metadata.json");
+        let key = EvalKey::of(metadata, "2.26", "x86_64-linux", &[]).unwrap();
+        let cache = EvalCache::default();
+        cache.open(CacheFiles::new(StateDir::at(state)), key);
+        cache
+    }
+
+    fn evaluated(host: &str, warnings: &[&str]) -> Derivations {
+        let derivations = [(host.to_owned(), format!("/nix/store/{host}.drv"))].into();
+        Derivations { derivations, warnings: warnings.iter().map(ToString::to_string).collect() }
+    }
+
+    #[test]
+    fn a_later_command_knows_what_an_earlier_one_evaluated_and_built() {
+        let state = tempfile::tempdir().unwrap();
+        let first = opened(state.path());
+        assert_eq!(first.to_store(), None);
+        first.add_hosts(evaluated("a", &["warning: old option"]));
+        first.add_hosts(evaluated("b", &[]));
+        first.add_closures([("/nix/store/a.drv".to_owned(), "/nix/store/a".to_owned())]);
+        assert!(first.unchecked().is_empty());
+        assert!(first.to_store().is_some());
+        first.store();
+        assert_eq!(first.to_store(), None);
+
+        let second = opened(state.path());
+        assert_eq!(second.unchecked().len(), 3);
+        second.checked(&["/nix/store/b.drv".to_owned()]);
+        assert!(second.unchecked().is_empty());
+        let (found, warnings) = second.derivations(["a", "b", "c"]);
+        assert_eq!(found, evaluated("a", &[]).derivations);
+        assert_eq!(warnings, ["warning: old option"]);
+        assert_eq!(second.closure("/nix/store/a.drv").as_deref(), Some("/nix/store/a"));
+        assert!(second.is_new("warning: old option") && !second.is_new("warning: old option"));
+        assert!(second.to_store().is_some(), "the path that is gone is removed from the file");
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_stored() {
+        let cache = EvalCache::default();
+        cache.add_hosts(evaluated("a", &[]));
+        assert_eq!(cache.to_store(), None);
+        assert!(cache.unchecked().is_empty());
+        assert_eq!(cache.derivations(["a"]).0.len(), 1);
+    }
+}

@@ -1,0 +1,100 @@
+//! The functions that Nix applies to the outputs of a flake, as Nix code.
+
+use nixfleet_contract::fleet::Host;
+
+/// The maximum length of a list of host names, in bytes. The list is part of one program argument, which
+/// Linux limits to 128 KiB. The list has room for ten thousand hosts, or for two thousand hosts with names of
+/// the maximum length.
+const NAMES: usize = 120 << 10;
+
+/// Splits hosts, in order, into as few parts as possible such that the list of names of each part is at most
+/// `NAMES` bytes long.
+pub fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Host]> {
+    let length = |host: &&Host| nix_string(&host.name).len() + 1;
+    let mut taken = hosts.first().map_or(0, length);
+    hosts.chunk_by(move |_, next| {
+        let next = length(next);
+        let fits = taken + next <= NAMES;
+        taken = if fits { taken + next } else { next };
+        fits
+    })
+}
+
+/// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. The manifest does not
+/// depend on the system that builds it, so closures of hosts with another system are built on this machine as
+/// well. The text contains each host name only once.
+pub fn derivations_of(hosts: &[&Host]) -> String {
+    let here = local_system();
+    let names = |local: bool| -> String {
+        let chosen = hosts.iter().filter(|host| (host.system == here) == local);
+        chosen.map(|host| nix_string(&host.name)).collect::<Vec<_>>().join(" ")
+    };
+    format!(
+        "hosts: let of = closure: names: map (name: {{ inherit name; value = (closure hosts.${{name}}).drvPath; }}) \
+         names; in builtins.listToAttrs (of (host: host.toplevel) [ {} ] ++ of (host: host.toplevelFor.{}) [ {} ])",
+        names(true),
+        nix_string(&here),
+        names(false),
+    )
+}
+
+/// Returns the function that Nix applies to `nixfleet.whole` to obtain the inventory and the derivations.
+/// Hosts that an apply excludes are left out, because they may not even evaluate. NixOS hosts are left out,
+/// because each of them is evaluated in a process of its own.
+pub fn fleet_and_derivations() -> String {
+    format!(
+        "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
+         (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}}).drvPath; }}; \
+         hosts = builtins.mapAttrs of whole.fleet.hosts; \
+         takes = name: let host = whole.fleet.hosts.${{name}}; in \
+         host.base != \"nixos\" && (host.maintenance or null) == null && (host.pin or null) == null; \
+         in {{ inherit (whole) fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
+         (builtins.filter takes (builtins.attrNames hosts))); }}",
+        nix_string(&local_system()),
+    )
+}
+
+/// Returns the name that Nix gives to the system of this machine, such as `x86_64-linux`.
+pub fn local_system() -> String {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        os => os,
+    };
+    format!("{}-{os}", std::env::consts::ARCH)
+}
+
+/// Formats text as a string literal of the Nix language.
+fn nix_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn host(name: &str, system: &str) -> Host {
+        Host { system: system.into(), ..sample::host(name) }
+    }
+
+    #[test]
+    fn names_are_quoted_and_foreign_systems_are_built_here() {
+        let here = local_system();
+        let function = derivations_of(&[&host("web-1", &here), &host("x\"${y}", "riscv64-linux")]);
+        assert!(function.contains(r#"(host: host.toplevel) [ "web-1" ]"#), "{function}");
+        let foreign = format!(r#"(host: host.toplevelFor."{here}") [ "x\"\${{y}}" ]"#);
+        assert!(function.contains(&foreign), "{function}");
+    }
+
+    #[test]
+    fn however_many_hosts_and_long_names_every_argument_is_short_enough() {
+        for (count, letters, arguments) in [(0, 9, 0), (10_000, 9, 1), (10_000, 63, 6)] {
+            let host = |index| Host { name: format!("{index:0letters$}"), ..host("", &local_system()) };
+            let hosts: Vec<Host> = (0..count).map(host).collect();
+            let hosts: Vec<&Host> = hosts.iter().collect();
+            let parts: Vec<&[&Host]> = parts(&hosts).collect();
+            assert_eq!((parts.len(), parts.concat()), (arguments, hosts.clone()));
+            assert!(parts.into_iter().all(|part| derivations_of(part).len() < 128 << 10));
+        }
+    }
+}

@@ -113,11 +113,16 @@ impl Nix {
                     None => is_open = false,
                 },
                 Some(ended) = running.join_next() => {
-                    // A task ends without a result only if it panics. let (was_shared, result) =
-                    ended.unwrap_or_else(|error| resume_unwind(error.into_panic())); is_shared_running &=
-                    !was_shared; let Built { closures, failed } = result?; let was_failed =
-                    is_failed.fetch_or(!failed.is_empty(), Ordering::Relaxed); if !was_failed &&
-                    failed.is_empty() { sender.add(&closures); } built.failed.extend(failed);
+                    // A task ends without a result only if it panics.
+                    let ended = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+                    let (was_shared, result) = ended;
+                    is_shared_running &= !was_shared;
+                    let Built { closures, failed } = result?;
+                    let was_failed = is_failed.fetch_or(!failed.is_empty(), Ordering::Relaxed);
+                    if !was_failed && failed.is_empty() {
+                        sender.add(&closures);
+                    }
+                    built.failed.extend(failed);
                     built.closures.extend(closures);
                 }
                 else => return Ok(built),

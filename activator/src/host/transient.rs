@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run_id::RunId;
+use nixfleet_contract::values::UnitName;
 
 use super::command;
+
+/// The start of the names of all transient units of runs.
+const PREFIX: &str = "nixfleet-run-";
 
 /// The time limit for a response from systemd.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -99,7 +103,13 @@ impl Transient {
 }
 
 fn unit_name(run: &RunId) -> String {
-    format!("nixfleet-run-{run}.service")
+    format!("{PREFIX}{run}.service")
+}
+
+/// Whether a unit is the transient unit of a run. Such a unit ends by itself, and nothing can start it again.
+#[must_use]
+pub fn is_run(unit: &UnitName) -> bool {
+    unit.starts_with(PREFIX)
 }
 
 /// Escapes a word of a command line for systemd, which would otherwise expand variables in it.

@@ -83,7 +83,6 @@ fn a_killed_activation_is_put_right_at_once() {
         let unit = "$(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d' ' -f1)";
         host.ask(&format!("kill -KILL $(systemctl show --value -p MainPID {unit})")).unwrap();
     });
-    println!("{}", host.ask("journalctl -b --no-pager | tail -60").unwrap());
     assert_interrupted(&finished);
     before.assert_back();
     kept(

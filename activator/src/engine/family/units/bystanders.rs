@@ -15,6 +15,7 @@ use crate::engine::observe::Observed;
 use crate::engine::transaction::journal::{Before, Journal};
 use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
+use crate::host::transient;
 
 /// Records the running units before a transaction. Returns `None` if no step starts or stops a unit, or
 /// activates a NixOS system.
@@ -28,7 +29,8 @@ pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option
     if jobs.is_empty() && !activates {
         return Ok(None);
     }
-    let running = systemd.running()?;
+    let mut running = systemd.running()?;
+    running.retain(|unit, _| !transient::is_run(unit));
     let roots = jobs.into_iter().filter_map(|unit| units.get(unit));
     let along = systemd.stopped_along(roots, &running)?;
     Ok(Some(Before { running, along }))

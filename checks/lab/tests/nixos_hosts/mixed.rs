@@ -209,7 +209,7 @@ fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
         let touched: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
         assert!(touched.is_empty(), "{} is not as it was:\n{}", host.name(), touched.join("\n"));
     }
-    let (finished, document) = json(&lab, "rollback --yes --host web-1");
+    let (finished, document) = json(&lab, "rollback --yes --host web-1 --to 1");
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
     assert_version(&lab, 1);
 }

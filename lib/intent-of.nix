@@ -50,7 +50,7 @@ let
           def = lib.head option.definitionsWithLocations;
           what = "${lib.showOption option.loc} cannot be declared for a host of the base ${builtins.toJSON host.base}";
           why = "NixFleet has no option of that name for hosts of this base";
-          example = "hosts.${name}.base = \"ubuntu\";";
+          example = "hosts.${name}.base = ${if host.base == "ubuntu" then "\"nixos\"" else "\"ubuntu\""};";
         };
     in
     map ofOption (lib.concatMap used lacking);

@@ -112,6 +112,7 @@ let
     example = "nixfleet.${name} = …;";
   };
   families = [
+    "activationTimeout"
     "directories"
     "files"
     "groups"

@@ -20,6 +20,7 @@ in
   users = import ./users.nix (args // { inherit newAccount; });
   groups = import ./groups.nix args;
   healthChecks = import ./health-checks.nix args;
+  activationTimeout = import ./activation-timeout.nix args;
   maxFileSize = import ./max-file-size.nix args;
   systemd = import ./systemd.nix args;
 

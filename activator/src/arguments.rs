@@ -74,6 +74,14 @@ pub enum Command {
         #[command(flatten)]
         run: RunArgs,
     },
+    /// Ask NixOS what the activation of a closure's system would do, without changing anything.
+    DryActivate {
+        #[command(flatten)]
+        common: Common,
+        /// The closure.
+        #[arg(long, value_name = "STORE PATH")]
+        closure: String,
+    },
     /// Roll back to a generation of the host, as one transaction.
     Rollback {
         #[command(flatten)]
@@ -176,6 +184,7 @@ impl Command {
             | Self::Confirm { common, .. }
             | Self::Recover { common, .. }
             | Self::Health { common }
+            | Self::DryActivate { common, .. }
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
             Self::Gc(args) => args.wants_json(),

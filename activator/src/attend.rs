@@ -13,6 +13,7 @@ use crate::engine::apply::{ApplyRequest, apply_within};
 use crate::engine::status::last_run;
 use crate::engine::transaction::window::Window;
 use crate::host::Host;
+use crate::host::nixos;
 use crate::host::systemd::Systemd;
 use crate::host::transcript::{Transcript, TranscriptLine};
 use crate::host::transient::Transient;
@@ -53,7 +54,7 @@ pub fn in_a_unit(
 ) -> Result<Report, Problem> {
     let transcript = Transcript::of(host, run);
     transcript.begin(host)?;
-    let mut unit = Transient::start(run, arguments)?;
+    let mut unit = Transient::start(run, nixos::is_nixos(host), arguments)?;
     transcript.follow(hand_on, || unit.check())
 }
 

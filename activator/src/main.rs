@@ -14,6 +14,7 @@ use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
+use nixfleet_activate::engine::family::system::foresee as system;
 use nixfleet_activate::engine::health;
 use nixfleet_activate::engine::plan::contents::Contents;
 use nixfleet_activate::engine::plan::fast_path;
@@ -29,8 +30,10 @@ use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::lock::{self, Lock};
+use nixfleet_activate::host::nixos;
 use nixfleet_activate::host::random;
 use nixfleet_activate::host::record::read_limited;
+use nixfleet_activate::host::systemd::Systemd;
 use nixfleet_activate::host::transcript::TranscriptLine;
 use nixfleet_activate::{build, show};
 use nixfleet_contract::SCHEMA;
@@ -114,6 +117,12 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let (expect, force, login) = (expect.as_deref(), force.force.as_slice(), login.as_ref());
             let request = ApplyRequest { target: &target, expect, force, login };
             return change(&common, request, &run, "apply").map_err(one);
+        }
+        Command::DryActivate { common, closure } => {
+            let host = Host::open(&common.root).map_err(one)?;
+            let target = TargetClosure::of_closure(&closure).and_then(TargetClosure::open).map_err(one)?;
+            let said = nixos::dry_activate(&host, target.manifest.nixos.as_ref()).map_err(one)?;
+            print(&said, common.json, |said| said.lines.join("\n") + "\n").map_err(one)?;
         }
         Command::Rollback { common, to, plan: true, planning, force, run, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
@@ -236,6 +245,9 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
         let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
+        if enabled {
+            system::foresee(&mut planned.plan, host, &planned.state, target, request.name_lacking);
+        }
     }
     let mut plan = planned.plan;
     if request.json {
@@ -304,6 +316,11 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
         let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
         return if well { Ok(()) } else { recover::stand_in(host, run) };
+    }
+    // NixOS starts the recovery unit again whenever a system is activated. Another program that activates a
+    // system must not trigger the recovery of a host that runs.
+    if boot && Systemd::of(host).is_some_and(Systemd::has_booted) {
+        return print(&Done { schema: SCHEMA }, json, |_| "the host is not booting\n".to_owned());
     }
     let moment = if boot { UndoTime::Booting } else { UndoTime::Running };
     match recover::recover_alone(host, moment)? {

@@ -56,6 +56,7 @@ in
       inherit (intent) maxFileSize;
       nixos = {
         toplevel = "${config.system.build.toplevel}";
+        inherit (intent) activationTimeout;
         loader = loader config;
       };
     };

@@ -1,10 +1,19 @@
-# Tests of the closure that was built for the host in everything.nix.
-{ lib, closure, ... }:
+# Tests of the closures that were built for the host in everything.nix, and for a NixOS host.
+{
+  lib,
+  closure,
+  nixosClosure,
+  ...
+}:
 let
   # The text of the manifest without its string context. When Nix reads a file of the store, the store paths
   # in the file become the context of the text, and fromJSON does not accept a text with context.
-  text = builtins.unsafeDiscardStringContext (builtins.readFile "${closure}/manifest.json");
-  manifest = builtins.fromJSON text;
+  manifestOf =
+    closure:
+    builtins.fromJSON (
+      builtins.unsafeDiscardStringContext (builtins.readFile "${closure}/manifest.json")
+    );
+  manifest = manifestOf closure;
 in
 {
   "the builder takes what every option says" = {
@@ -108,5 +117,40 @@ in
       "manifest.json"
       "sw"
     ];
+  };
+
+  "the closure of a NixOS host has its system, and what the system needs a boot for" = {
+    expr =
+      let
+        inherit (manifestOf nixosClosure) entries nixos;
+      in
+      {
+        entries = lib.attrNames entries;
+        isSystem = lib.hasInfix "-nixos-system-host-" nixos.toplevel;
+        inherit (nixos) inhibitors loader;
+        boot = lib.attrNames nixos.boot;
+        params = nixos.boot.kernel-params;
+        parts = builtins.readDir nixosClosure;
+      };
+    expected = {
+      entries = [ "/srv/app.conf" ];
+      isSystem = true;
+      inhibitors.dbus-implementation = "broker";
+      loader = "grub";
+      boot = [
+        "initrd"
+        "kernel"
+        "kernel-modules"
+        "kernel-params"
+      ];
+      params = "quiet";
+      parts = {
+        activate = "symlink";
+        files = "directory";
+        "manifest.json" = "regular";
+        system = "symlink";
+        "system.json" = "regular";
+      };
+    };
   };
 }

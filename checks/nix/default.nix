@@ -1,14 +1,16 @@
 # The tests of the Nix code: sets of { expr; expected; }. The name of a test states what it verifies.
 #
-# Returns { text; failed; texts; reference; built; }: the report, the names of the failed tests, the current
-# error texts and option reference, and the closure to build with `activator`. The suite that inspects a built
-# closure runs only if the argument `closure` is given. The suites about NixOS hosts use a stand-in for NixOS.
-# If the argument `whole`, a complete nixpkgs, is given, these suites run a second time with the real NixOS.
+# Returns { text; failed; texts; reference; built; builtNixos; }: the report, the names of the failed tests,
+# the current error texts and option reference, and the closures to build with `activator`. The suite that
+# inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites
+# about NixOS hosts use a stand-in for NixOS. If the argument `whole`, a complete nixpkgs, is given, these
+# suites run a second time with the real NixOS.
 {
   nixpkgs,
   whole ? null,
   activator ? null,
   closure ? null,
+  nixosClosure ? null,
 }:
 let
   inherit (nixpkgs) lib;
@@ -53,7 +55,7 @@ let
       lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (ofNixos world // { inherit mistakes; })
     )
     // lib.optionalAttrs (closure != null) {
-      closures = import ./closures.nix (world // { inherit closure; });
+      closures = import ./closures.nix (world // { inherit closure nixosClosure; });
     };
 
   tests = lib.concatLists (
@@ -99,5 +101,26 @@ in
   built =
     (world.nixfleet.mkFleet {
       modules = [ (import ./everything.nix { activator = /. + activator; }) ];
+    }).nixfleet.hosts.host.toplevel;
+  builtNixos =
+    (world.nixfleet.mkFleet {
+      modules = [
+        {
+          activator.x86_64-linux = /. + activator;
+          hosts.host = {
+            addr = "host.example.org";
+            base = "nixos";
+            modules = [
+              {
+                boot.loader.grub.enable = true;
+                boot.kernelParams = [ "quiet" ];
+                system.switch.inhibitors.dbus-implementation = "broker";
+                nixfleet.files."/etc/app.conf".text = "x";
+                nixfleet.files."/srv/app.conf".text = "x";
+              }
+            ];
+          };
+        }
+      ];
     }).nixfleet.hosts.host.toplevel;
 }

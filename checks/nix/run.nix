@@ -1,13 +1,15 @@
 # Runs the tests with a nixpkgs that is given as a flake reference. To run all tests, first build the
-# attribute `built` of the result, and then pass the built closure as the argument `closure`.
+# attributes `built` and `builtNixos` of the result, and then pass the built closures as the arguments
+# `closure` and `nixosClosure`.
 {
   nixpkgs,
   whole ? null,
   activator ? null,
   closure ? null,
+  nixosClosure ? null,
 }:
 import ./. {
   nixpkgs = builtins.getFlake nixpkgs;
   whole = if whole == null then null else builtins.getFlake whole;
-  inherit activator closure;
+  inherit activator closure nixosClosure;
 }

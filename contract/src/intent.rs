@@ -69,6 +69,9 @@ pub struct Nixos {
     pub toplevel: String,
     /// The boot loader, if it can boot a system once.
     pub loader: Option<Loader>,
+    /// Time limit for the activation of the system, in seconds.
+    #[serde(default)]
+    pub activation_timeout: Option<u64>,
 }
 
 /// A group that should exist.

@@ -1,6 +1,6 @@
 //! The NixOS system in the closure of a NixOS host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,57 @@ pub struct NixosSystem {
     /// inhibitor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
+    /// Time limit for the activation of the system, in seconds; 900 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_timeout: Option<u64>,
+    /// The file [`SUMMARY`] of the closure; `None` if another tool made the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<SummaryFile>,
+}
+
+/// The file in the closure of a NixOS host that contains the [`SystemSummary`] as JSON.
+pub const SUMMARY: &str = "system.json";
+
+/// The file [`SUMMARY`]. It is sent to the host for a plan, because the system may not be on the host yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SummaryFile {
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Size of the file in bytes.
+    pub size: u64,
+}
+
+/// The packages and units of a NixOS system. A host compares them with those of its running system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemSummary {
+    /// The store paths in the closure of the system, sorted.
+    pub paths: Vec<String>,
+    /// The units in `etc/systemd/system` of the system, by name.
+    pub units: BTreeMap<String, UnitSource>,
+    /// The units that each unit wants or requires with a link, such as the services of `multi-user.target`.
+    pub wants: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What `switch-to-configuration dry-activate` says about a system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DryActivation {
+    /// The schema version, always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The printed lines.
+    pub lines: Vec<String>,
+}
+
+/// A unit of a NixOS system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitSource {
+    /// The store path of the unit and of each of its drop-ins. The same paths have the same texts.
+    pub paths: Vec<String>,
+    /// The text of the unit, followed by the texts of its drop-ins.
+    pub text: String,
 }
 
 /// The entries of a NixOS system that take effect only when the host boots.
@@ -75,6 +126,8 @@ mod tests {
             loader: Some(Loader::SystemdBoot),
             boot: map(&[("kernel", "/k2"), ("initrd", "/i1")]),
             inhibitors: map(&[("dbus", "new"), ("init", "same"), ("own", "x")]),
+            activation_timeout: None,
+            summary: None,
         }
     }
 

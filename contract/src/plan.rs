@@ -43,6 +43,13 @@ pub struct Plan {
     /// What takes effect only when the host is restarted after the change, such as `kernel`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaits_boot: Vec<String>,
+    /// The units that the activation of a NixOS system would change; `None` if no system is activated, or if
+    /// the host does not know the units of the new system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemChanges>,
+    /// What NixOS itself says about the activation of the system, if it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dry_activation: Vec<String>,
     /// SHA-256 digests of file contents that tools on the host have to check but that are not on the host
     /// yet. The next request for a plan must include these contents, so that the plan can be validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,6 +99,23 @@ pub struct PackageChanges {
     /// Packages that are in both profiles with different store paths, each as a pair of the old and the new
     /// package.
     pub changed: Vec<(Package, Package)>,
+}
+
+/// The units that the activation of a NixOS system would change, by the rules of `switch-to-configuration`.
+/// Each list is sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemChanges {
+    /// Units that would be stopped, because the new system does not have them.
+    pub stop: Vec<String>,
+    /// Units that would be started.
+    pub start: Vec<String>,
+    /// Units that would be restarted.
+    pub restart: Vec<String>,
+    /// Units that would be reloaded.
+    pub reload: Vec<String>,
+    /// Changed units that would keep running unchanged, because they must not be restarted.
+    pub skip: Vec<String>,
 }
 
 /// An effect that may be unintended, but that does not make an apply refuse the plan.

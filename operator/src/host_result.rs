@@ -23,7 +23,7 @@ pub struct HostResult {
     pub host: String,
     /// The outcome of the command on the host.
     pub outcome: Outcome,
-    /// Only for the outcome `partial`: the kind of work that is left on the host.
+    /// Only for the outcomes `partial` and `deferred`: the kind of work that is left on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReasonCode>,
     /// Only for the commands `plan` and `apply`: the planned changes.

@@ -22,6 +22,8 @@ pub struct PlanText {
     pub steps: usize,
     /// The reasons why an apply would refuse the plan.
     pub problems: Vec<Problem>,
+    /// What takes effect only when the host is restarted, such as `kernel`.
+    pub awaits_boot: Vec<String>,
     text: Arc<RawValue>,
 }
 
@@ -32,8 +34,8 @@ impl PlanText {
     /// The plan cannot be serialised, which can only be a bug.
     pub fn of(plan: Plan) -> serde_json::Result<Self> {
         let text = serde_json::value::to_raw_value(&plan)?.into();
-        let Plan { fingerprint, target, current, steps, problems, .. } = plan;
-        Ok(Self { fingerprint, target, current, steps: steps.len(), problems, text })
+        let Plan { fingerprint, target, current, steps, problems, awaits_boot, .. } = plan;
+        Ok(Self { fingerprint, target, current, steps: steps.len(), problems, awaits_boot, text })
     }
 
     /// Parses the whole plan from its JSON text.

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use nixfleet_contract::intent::Intent;
 use nixfleet_contract::manifest::Manifest;
+use nixfleet_contract::nixos::SUMMARY;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,9 +30,19 @@ use crate::build::compile::{Closure, compile};
 
 /// The attributes of the derivation that the builder needs. Nix passes more attributes.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Attributes {
     intent: Value,
+    /// The closure of the NixOS system, if the intent has one.
+    #[serde(default)]
+    system_closure: Vec<ClosurePath>,
     outputs: BTreeMap<String, PathBuf>,
+}
+
+/// A store path in a closure, as `exportReferencesGraph` of Nix describes it. Nix writes more fields.
+#[derive(Deserialize)]
+struct ClosurePath {
+    path: String,
 }
 
 /// Builds the closure that a `.attrs.json` file describes.
@@ -48,11 +59,15 @@ pub fn run(attributes: &Path) -> Result<(), Vec<Problem>> {
         ]
     })?;
     let intent = parse::intent(attributes.intent)?;
-    let closure = compile(&intent)?;
+    let mut closure = compile(&intent)?;
+    let system = closure.manifest.nixos.as_mut();
+    let paths = attributes.system_closure.into_iter().map(|path| path.path).collect();
+    let summary =
+        system.map(|system| nixos::summarize(system, paths)).transpose().map_err(|problem| vec![problem])?;
     let Some(out) = attributes.outputs.get("out") else {
         return Err(vec![Problem::new(Code::InvalidManifest, "the derivation has no output `out`")]);
     };
-    write(out, &intent, &closure).map_err(|problem| vec![problem])
+    write(out, &intent, &closure, summary.as_deref()).map_err(|problem| vec![problem])
 }
 
 /// Checks an intent, the attributes of a derivation, or a manifest, without building anything.
@@ -80,10 +95,10 @@ pub fn check(file: &Path) -> Result<(), Vec<Problem>> {
     compile(&parse::intent(intent)?).map(drop)
 }
 
-/// Writes a closure: the manifest, the inline contents (named by digest), the package profile and the
-/// activator.
+/// Writes a closure: the manifest, the inline contents (named by digest), the summary of the NixOS system,
+/// and links to the package profile, to the activator and to the NixOS system.
 #[expect(clippy::disallowed_methods, reason = "this writes a derivation's output, not a host")]
-fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Problem> {
+fn write(out: &Path, intent: &Intent, closure: &Closure<'_>, summary: Option<&[u8]>) -> Result<(), Problem> {
     let files = out.join("files");
     fs::create_dir_all(&files).map_err(|error| cannot("create", &files, &error))?;
     for (digest, text) in &closure.texts {
@@ -96,6 +111,10 @@ fn write(out: &Path, intent: &Intent, closure: &Closure<'_>) -> Result<(), Probl
     })?;
     json.push(b'\n');
     fs::write(&manifest, json).map_err(|error| cannot("write", &manifest, &error))?;
+    if let Some(summary) = summary {
+        let file = out.join(SUMMARY);
+        fs::write(&file, summary).map_err(|error| cannot("write", &file, &error))?;
+    }
     let links = [
         ("sw", intent.profile.as_ref()),
         ("activate", Some(&intent.activator)),

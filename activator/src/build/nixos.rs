@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use nixfleet_contract::intent::Intent;
-use nixfleet_contract::nixos::NixosSystem;
+use nixfleet_contract::nixos::{Loader, NixosSystem, SummaryFile, SystemSummary};
+use nixfleet_contract::problem::{Code, Problem};
 
 use super::compile::Compiler;
-use crate::toplevel;
+use crate::{digest, toplevel};
 
 /// The option that an error about the system of a host names.
 const OPTION: &str = "nixosConfigurations";
@@ -46,7 +47,42 @@ impl Compiler<'_> {
                 return None;
             }
         };
+        // GRUB on EFI, for example, may be installed without its tools.
+        let tools = |loader: &Loader| match loader {
+            Loader::SystemdBoot => &["bootctl"][..],
+            Loader::Grub => &["grub-editenv", "grub-reboot"],
+        };
+        let has_tools =
+            |loader: &Loader| tools(loader).iter().all(|tool| path.join("sw/bin").join(tool).exists());
+        let loader = system.loader.filter(has_tools);
         let toplevel = self.parse(OPTION, &system.toplevel)?;
-        Some(NixosSystem { toplevel, loader: system.loader, boot, inhibitors })
+        Some(NixosSystem {
+            toplevel,
+            loader,
+            boot,
+            inhibitors,
+            activation_timeout: system.activation_timeout,
+            summary: None,
+        })
     }
+}
+
+/// Summarizes a system, and records the summary in the system. `paths`: the closure of the system. Returns
+/// the summary as JSON.
+///
+/// # Errors
+/// A unit of the system cannot be read.
+pub(super) fn summarize(system: &mut NixosSystem, mut paths: Vec<String>) -> Result<Vec<u8>, Problem> {
+    let failed = |why: String| {
+        Problem::new(Code::InvalidManifest, "the NixOS system cannot be summarized")
+            .at(&system.toplevel)
+            .because(why)
+    };
+    paths.sort();
+    let (units, wants) =
+        toplevel::units::units(Path::new(&*system.toplevel)).map_err(|error| failed(error.to_string()))?;
+    let summary = serde_json::to_vec(&SystemSummary { paths, units, wants })
+        .map_err(|error| failed(error.to_string()))?;
+    system.summary = Some(SummaryFile { sha256: digest::of(&summary), size: summary.len() as u64 });
+    Ok(summary)
 }

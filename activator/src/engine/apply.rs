@@ -178,7 +178,9 @@ fn run(
         return Err(problem);
     }
     report.notes = found.notes;
-    let health = Health::of(host, &target.manifest.health_checks, May::of(&target, request.force));
+    // The checks are about a system that runs only after the next boot.
+    let checks = if planned.waits_to_activate() { &[][..] } else { &target.manifest.health_checks };
+    let health = Health::of(host, checks, May::of(&target, request.force));
     let change = ApplyChange { host, planned: &planned, target: &target, window, health };
     transact(&change, holder, report).map_err(|mut problem| {
         suggest_force_if_declared(&mut problem, &target.manifest);

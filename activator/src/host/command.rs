@@ -77,12 +77,27 @@ impl Finished {
     #[must_use]
     pub fn why(&self) -> String {
         let spoken = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        self.why_of(&[spoken])
+    }
+
+    /// Like [`Self::why`], but with the last lines of both streams, standard output first. This is for a tool
+    /// that runs scripts of users, which may write to either stream.
+    #[must_use]
+    pub fn why_of_both(&self) -> String {
+        self.why_of(&[&self.stdout, &self.stderr])
+    }
+
+    fn why_of(&self, streams: &[&str]) -> String {
         let short = |line: &str| line.chars().take(300).collect::<String>();
-        let words: Vec<String> = spoken.trim().lines().rev().take(10).map(short).collect();
+        let last = |text: &&str| {
+            let lines: Vec<String> = text.trim().lines().rev().take(10).map(short).collect();
+            lines.into_iter().rev()
+        };
+        let words: Vec<String> = streams.iter().flat_map(last).collect();
         match self.status {
             None => "it took too long and was killed".to_owned(),
             Some(status) if words.is_empty() => format!("it ended with {status} and no message"),
-            Some(_) => words.into_iter().rev().collect::<Vec<_>>().join("\n"),
+            Some(_) => words.join("\n"),
         }
     }
 }

@@ -213,13 +213,13 @@ pub fn tidy(host: &Host, place: &str) -> Result<(), Problem> {
         .map_err(|error| host_file("clean up the profile in", place, &error))
 }
 
-/// Removes the link of a generation, so that Nix can collect its closure. The caller must call [`sync`] after
-/// the last removal.
+/// Removes the link of a generation in the directory `place`, so that Nix can collect its closure. The caller
+/// must call [`sync`] after the last removal.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
-pub fn forget(host: &Host, number: u64) -> Result<(), Problem> {
-    let link = format!("{DIRECTORY}/{}", link_name(number));
+pub fn forget(host: &Host, place: &str, number: u64) -> Result<(), Problem> {
+    let link = format!("{place}/{}", link_name(number));
     remove(&host.path(&link)).map_err(|error| host_file("remove the generation link", link, &error))
 }
 

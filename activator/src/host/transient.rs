@@ -28,7 +28,11 @@ impl Transient {
     ///
     /// # Errors
     /// Fails with [`Code::Unit`] if `systemd-run` cannot be started.
-    pub fn start(run: &RunId, arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Problem> {
+    pub fn start(
+        run: &RunId,
+        is_nixos: bool,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, Problem> {
         let name = unit_name(run);
         let program = env::current_exe().map_err(|error| not_started(&name).because(error))?;
         let shown = program.to_string_lossy();
@@ -43,6 +47,9 @@ impl Transient {
             // When memory is short, the kernel should kill other processes rather than one that is changing
             // the host.
             .arg("--property=OOMScoreAdjust=-900")
+            // The recovery may activate the former NixOS system, which takes longer than systemd allows by
+            // default.
+            .args(is_nixos.then_some("--property=TimeoutStopSec=2100"))
             .arg("--")
             .arg(escaped(program.as_os_str()))
             .args(arguments.into_iter().map(|argument| escaped(&argument)))

@@ -26,6 +26,7 @@ mod links;
 mod mounts;
 mod newcomers;
 mod nixos;
+mod nixos_host;
 mod obstacles;
 mod one_door;
 mod recovery;

@@ -143,16 +143,17 @@ fn released() -> PathBuf {
 
 /// Returns the cargo command that builds the release of one program. Each program is built alone, because
 /// cargo would otherwise build the activator with all features of `clap` that the command line uses. The
-/// flags are those of `activator/package.nix` and, in addition, `--icf=all`, which merges identical
-/// functions. Rust's own linker supports `--icf=all`, but that linker is not used on every platform. The
-/// published program uses the C library musl, which is smaller than the C library that is used here.
+/// flags are those of `activator/package.nix` and two more: `--icf=all` merges identical functions, and a
+/// linker script omits the tables for stack unwinding. Rust's own linker supports both, but that linker is
+/// not used on every platform. Both make up for the C library that is used here: the published program uses
+/// musl, which is smaller.
 fn release(package: &str) -> Program {
     Program::new("cargo")
         .args(["build", "--locked", "--target", &target(), "--release", "--package", package])
         .env(
             "RUSTFLAGS",
             "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr \
-             -C link-arg=-Wl,--icf=all",
+             -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-T,checks/lab/no-unwind-tables.ld",
         )
         .env("CARGO_TARGET_DIR", place::target())
         .dir(place::checkout())

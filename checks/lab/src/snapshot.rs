@@ -20,8 +20,9 @@ pub struct Snapshot {
 /// The script omits entries that change without a change of the host. These are units that depend on logins,
 /// on runs of the activator and on the distribution's timers, NixFleet's lock, and the empty directory for
 /// staged files. Timers have only a state of activity, and the service that the timer of the demo's fleet
-/// starts has no state. The script omits the records of the last run and of its health checks too, because
-/// they contain the user and the time.
+/// starts has no state. Each activation of a NixOS system starts the target `sysinit-reactivation.target`,
+/// which has no effect on other units. The script omits the records of the last run and of its health checks
+/// too, because they contain the user and the time.
 const SURVEY: &str = r#"
 for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web /var/lib/db /nix/var/nix/profiles/nixfleet; do
   [ -e "$dir" ] || continue
@@ -29,10 +30,13 @@ for dir in /etc /home /opt /root /srv /usr/local /var/lib/nixfleet /var/lib/web 
   find "$@" -printf '%p\t%y %m %u:%g %l\n'
   find "$@" -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 done
+find /nix/var/nix/profiles -maxdepth 1 -name 'system*' -printf '%p\t%l\n'
+find /boot /run/current-system /run/booted-system -printf '%p\t%y %l\n' 2>/dev/null
+find /boot -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 find /nix/store -mindepth 1 -maxdepth 1 -printf 'store %p\t\n'
 getent passwd | sed 's/^/user /; s/:/\t/'
 systemctl list-units --all --plain --no-legend --type service,socket,timer,target |
-  awk '$1 !~ /^(user@|user-runtime-dir@|run-|session-|nix-daemon|nixfleet-run-|systemd-|apt-|man-db|e2scrub|fstrim)/ { print "unit " $1 "\t" ($1 == "web-heartbeat.service" ? "loaded" : $1 ~ /[.]timer$/ ? $3 : $3 "/" $4) }'
+  awk '$1 !~ /^(user@|user-runtime-dir@|run-|session-|nix-daemon|nixfleet-run-|systemd-|apt-|man-db|e2scrub|fstrim|sysinit-reactivation[.])/ { print "unit " $1 "\t" ($1 == "web-heartbeat.service" ? "loaded" : $1 ~ /[.]timer$/ ? $3 : $3 "/" $4) }'
 "#;
 
 impl Snapshot {

@@ -200,7 +200,15 @@ impl Boot {
         fs::remove_file(&pid_file).with_context(|| format!("Failed to remove {}", pid_file.display()))?;
         cgroup.kill()?;
         cgroup.remove()?;
+        self.unplug()?;
         Ok(status.code())
+    }
+
+    /// Removes the network link of the guest, if the link still exists. After a power cut, a connection that
+    /// the guest could not close would keep the link for minutes, and the guest could not boot meanwhile.
+    fn unplug(&self) -> Result<()> {
+        Program::new("ip").args(["link", "delete", "dev"]).arg(format!("vb-{}", self.machine)).run()?;
+        Ok(())
     }
 
     fn nspawn(&self, cgroup: &Cgroup) -> Result<Command> {

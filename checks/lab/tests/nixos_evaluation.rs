@@ -12,9 +12,9 @@ use nixfleet_lab::upgrade::Upgrade;
 use serde_json::Value;
 use stage::{assert_says, lone};
 
-/// A script that puts a wrapper for `nix` into the user's `~/bin`. The wrapper records the start and the end of
-/// each evaluation and each build. The evaluation of nix-4 waits as long as `~/hold` exists. The evaluation of
-/// nix-1 is killed if `~/kill` exists, as the kernel does if there is no memory left.
+/// A script that puts a wrapper for `nix` into the user's `~/bin`. The wrapper records the start and the end
+/// of each evaluation and each build. The evaluation of nix-4 waits as long as `~/hold` exists. The
+/// evaluation of nix-1 is killed if `~/kill` exists, as the kernel does if there is no memory left.
 const NOTED: &str = r#"mkdir -p ~/bin && cat > ~/bin/nix <<'END' && chmod +x ~/bin/nix
 #!/bin/sh
 case "$*" in

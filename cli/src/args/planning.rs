@@ -67,7 +67,7 @@ impl PlanningArgs {
 
     /// Returns the options for planning.
     pub const fn options(self) -> PlanOptions {
-        PlanOptions { no_validate: self.no_validate, show_private: self.show_private }
+        PlanOptions { no_validate: self.no_validate, show_private: self.show_private, dry_activate: false }
     }
 }
 

@@ -15,7 +15,8 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> 
     if args.dry_run {
         let (targets, force, rollout) = (args.targets.clone(), args.force.clone(), args.rollout.clone());
         let planning = args.planning;
-        let args = PlanArgs { targets, force, rollout, planning, exit_code: false, out: None };
+        let args =
+            PlanArgs { targets, force, rollout, planning, dry_activate: false, exit_code: false, out: None };
         return plan::execute(&args, context).await;
     }
     confirm::check(args.yes, context)?;

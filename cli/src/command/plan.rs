@@ -12,6 +12,7 @@ use nixfleet_operator::operation::rollout_view::RolloutView;
 use nixfleet_operator::operation::saved_plan::SavedPlan;
 use nixfleet_operator::operation::verb::Planned;
 use nixfleet_operator::plan_text::PlanText;
+use nixfleet_operator::remote::PlanOptions;
 use nixfleet_operator::rollout::Outline;
 use nixfleet_operator::stop::Stop;
 
@@ -29,7 +30,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     let request = ApplyRequest {
         targets: args.planning.limit(args.targets.targets(context.output)?),
         policy: args.rollout.request(),
-        options: args.planning.options(),
+        options: PlanOptions { dry_activate: args.dry_activate, ..args.planning.options() },
         force: args.force.force.clone(),
         dry_run: true,
         ..ApplyRequest::default()

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use nixfleet_contract::manifest::Package;
-use nixfleet_contract::plan::Plan;
+use nixfleet_contract::plan::{Plan, SystemChanges};
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{Remove, WriteFile};
 use nixfleet_contract::step::profile::SwitchProfile;
@@ -156,7 +156,8 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("files", of(Section::Files)),
         ("commands", of(Section::Commands)),
         ("units", of(Section::Units)),
-        ("system", of(Section::System)),
+        ("system", of(Section::System).into_iter().chain(units_of_system(plan)).collect()),
+        ("NixOS says", plan.dry_activation.iter().map(|line| one_line(line)).collect()),
         ("not as the last apply left it", drift.collect()),
         ("left as it is", excluded.collect()),
         ("warnings", warnings.collect()),
@@ -226,6 +227,29 @@ fn packages(plan: &Plan) -> Vec<String> {
         change(one_line(&format!("{} {versions}", new.name)))
     });
     added.chain(removed).chain(changed).collect()
+}
+
+/// Formats the units that the activation of a NixOS system changes: one line for each kind of change.
+fn units_of_system(plan: &Plan) -> Vec<String> {
+    let Some(SystemChanges { stop, start, restart, reload, skip }) = &plan.system else { return Vec::new() };
+    let kinds = [
+        ("stop", stop),
+        ("start", start),
+        ("restart", restart),
+        ("reload", reload),
+        ("changed, but not restarted", skip),
+    ];
+    let shown = kinds.into_iter().filter(|(_, units)| !units.is_empty());
+    shown
+        .map(|(what, units)| {
+            let line = format!("{what}: {}", one_line(&units.join(", ")));
+            match what {
+                "stop" => go(line),
+                "start" => come(line),
+                _ => change(line),
+            }
+        })
+        .collect()
 }
 
 fn come(text: impl std::fmt::Display) -> String {

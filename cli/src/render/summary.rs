@@ -200,6 +200,8 @@ mod tests {
             excluded: Vec::new(),
             warnings: Vec::new(),
             awaits_boot: Vec::new(),
+            system: None,
+            dry_activation: Vec::new(),
             lacks: vec![],
             unvalidated: false,
             health_checks: None,

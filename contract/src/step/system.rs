@@ -27,6 +27,9 @@ pub struct ActivateSystem {
     pub from: AbsPath,
     /// Store path of the new system.
     pub to: AbsPath,
+    /// Time limit in seconds; 900 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
 }
 
 /// The details of [`SystemStep::SetBootDefault`].
@@ -42,6 +45,9 @@ pub struct SetBootDefault {
     /// system has been confirmed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<String>,
+    /// The boot loader, if it was told earlier to boot another system once, and has to forget that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgets: Option<Loader>,
 }
 
 /// The details of [`SystemStep::BootOnce`].
@@ -80,10 +86,16 @@ impl SystemStep {
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
-            Self::ActivateSystem(ActivateSystem { from, to }) => {
+            Self::ActivateSystem(ActivateSystem { from, to, .. }) => {
                 Line::new(Sign::Changes, format!("NixOS {} → {}", system(from), system(to)))
             }
-            Self::SetBootDefault(SetBootDefault { from, to, unconfirmed }) => {
+            Self::SetBootDefault(SetBootDefault { from, to, forgets: Some(_), .. })
+                if from.as_ref() == Some(to) =>
+            {
+                Line::new(Sign::Changes, format!("next boot: the boot default, {}", system(to)))
+                    .and(Tone::Quiet, "  instead of the system that an earlier change had chosen")
+            }
+            Self::SetBootDefault(SetBootDefault { from, to, unconfirmed, .. }) => {
                 let from = from.as_ref().map_or_else(|| "none".to_owned(), system);
                 let line = Line::new(Sign::Changes, format!("boot default {from} → {}", system(to)));
                 if unconfirmed.is_empty() {
@@ -126,6 +138,7 @@ mod tests {
             from: None,
             to: "/nix/store/b".parse().unwrap(),
             unconfirmed: vec!["kernel".to_owned()],
+            forgets: None,
         };
         let line = SystemStep::SetBootDefault(step).line();
         assert_eq!(line.to_string(), "~ boot default none → b  unconfirmed boot default: new kernel");

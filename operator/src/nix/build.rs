@@ -21,9 +21,9 @@ use crate::event::{Bus, EventKind, Phase};
 /// that needs it.
 const AT_ONCE: usize = 64;
 
-/// The maximum number of calls of Nix that build closures at the same time. Each call may run several builders,
-/// within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it. Calls for
-/// several hosts run one after the other: at the same time, all of them would end late.
+/// The maximum number of calls of Nix that build closures at the same time. Each call may run several
+/// builders, within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it.
+/// Calls for several hosts run one after the other: at the same time, all of them would end late.
 const CALLS: usize = 4;
 
 /// The built closure of a host.
@@ -114,7 +114,8 @@ impl Nix {
                 },
                 Some(ended) = running.join_next() => {
                     // A task ends without a result only if it panics.
-                    let (was_shared, result) = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+                    let ended = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+                    let (was_shared, result) = ended;
                     is_shared_running &= !was_shared;
                     let Built { closures, failed } = result?;
                     let was_failed = is_failed.fetch_or(!failed.is_empty(), Ordering::Relaxed);

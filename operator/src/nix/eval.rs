@@ -33,9 +33,9 @@ impl Nix {
     }
 
     /// Evaluates the inventory for a command that builds the closures of all hosts. The same evaluation
-    /// yields the derivations of all hosts that no apply excludes, except `NixOS` hosts. A separate evaluation
-    /// would need another start of Nix and another check of the flake. If a closure cannot be evaluated,
-    /// [`Self::build`] reports the problem that this evaluation found.
+    /// yields the derivations of all hosts that no apply excludes, except `NixOS` hosts. A separate
+    /// evaluation would need another start of Nix and another check of the flake. If a closure cannot be
+    /// evaluated, [`Self::build`] reports the problem that this evaluation found.
     ///
     /// # Errors
     /// As for [`Self::fleet`].

@@ -1,5 +1,5 @@
-//! Merges the problems of several evaluations into one problem. Hosts with the same mistake, such as a mistake
-//! in a role, are listed together, as `lib/types/problem.nix` does for hosts of one evaluation.
+//! Merges the problems of several evaluations into one problem. Hosts with the same mistake, such as a
+//! mistake in a role, are listed together, as `lib/types/problem.nix` does for hosts of one evaluation.
 
 use nixfleet_contract::problem::{Code, Problem};
 

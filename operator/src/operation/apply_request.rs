@@ -170,7 +170,7 @@ mod tests {
             targets: Targets { fleet, selection, connections },
             source: Source::Rollout(Resumed::Named("20261120-140322-kbzq".parse().unwrap())),
             policy: PolicyRequest { strategy: Some(Strategy::AllAtOnce), options },
-            options: PlanOptions { no_validate: true, show_private: false },
+            options: PlanOptions { no_validate: true, ..PlanOptions::default() },
             force: vec![Force::Lockout, "/etc/motd".parse().unwrap()],
             window: Window { confirm_timeout: Some(30), no_confirm: false },
             substitute: true,

@@ -74,8 +74,8 @@ pub async fn ask<O: Operation>(
     Ok(plans(sessions, planned))
 }
 
-/// Queries every host for its plan as soon as its closure is built. A host that waits for its closure does not
-/// count towards `parallel`.
+/// Queries every host for its plan as soon as its closure is built. A host that waits for its closure does
+/// not count towards `parallel`.
 ///
 /// # Errors
 /// As for [`ask`].

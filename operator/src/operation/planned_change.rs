@@ -2,7 +2,7 @@
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{Check, CheckResult};
-use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 
@@ -47,6 +47,20 @@ impl<T> PlannedChange<T> {
     }
 }
 
+/// Returns the result of a host that needs no change. If the host still has to be restarted, its outcome is
+/// `deferred` instead of `unchanged`.
+fn waiting(result: HostResult, awaits_boot: &[String]) -> HostResult {
+    if awaits_boot.is_empty() || result.outcome != Outcome::Unchanged {
+        return result;
+    }
+    HostResult {
+        outcome: Outcome::Deferred,
+        reason_code: Some(ReasonCode::RebootToFinish),
+        reason: Some(format!("restart the host to finish: new {}", awaits_boot.join(", "))),
+        ..result
+    }
+}
+
 impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {
     fn is_to_change(&self) -> bool {
         self.plan.is_to_change()
@@ -57,7 +71,10 @@ impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {
             Some(problem) => {
                 HostResult { problem: Some(problem.clone()), ..HostResult::new(host, Outcome::Blocked) }
             }
-            None if self.plan.steps == 0 => HostResult::checked(host, self.found.clone(), Outcome::Unchanged),
+            None if self.plan.steps == 0 => {
+                let result = HostResult::checked(host, self.found.clone(), Outcome::Unchanged);
+                waiting(result, &self.plan.awaits_boot)
+            }
             None => HostResult::new(host, Outcome::Ok),
         };
         HostResult { plan: Some(self.plan.clone()), ..result }

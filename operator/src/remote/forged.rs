@@ -26,9 +26,8 @@ impl Expected<'_> {
     /// The report cannot belong to this change.
     pub fn check(self, report: &Report, host: &Host, is_confirmed: bool) -> Result<(), Problem> {
         let is_good = match report.outcome {
-            Outcome::Ok | Outcome::Partial | Outcome::Unchanged => true,
-            Outcome::Deferred
-            | Outcome::Blocked
+            Outcome::Ok | Outcome::Partial | Outcome::Unchanged | Outcome::Deferred => true,
+            Outcome::Blocked
             | Outcome::Skipped
             | Outcome::Failed
             | Outcome::RolledBack

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::inspected;
-use nixfleet_contract::manifest::{FileEntry, Manifest};
+use nixfleet_contract::manifest::Manifest;
+use nixfleet_contract::nixos::SUMMARY;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 
@@ -126,7 +127,7 @@ pub async fn plan(
         if !plan.unvalidated {
             return Ok(plan);
         }
-        let contents = target.contents(session, |file| plan.lacks.contains(&file.sha256));
+        let contents = target.contents(session, |sha256| plan.lacks.contains(sha256));
         let answer = ask(&target.parts(&contents), contents, limit).await?;
         return ours(answer.document()?, session, target);
     }
@@ -145,14 +146,14 @@ pub async fn plan(
 
 impl HostTarget {
     /// Returns contents of files that the host's own tools may inspect, each only once and within the limits
-    /// on size. Contents that cannot be read on this machine are left out, and the plan reports that they are
-    /// missing.
-    fn contents(&self, session: &Session, is_asked_for: impl Fn(&FileEntry) -> bool) -> Vec<Arc<[u8]>> {
+    /// on size, and the summary of a NixOS system. Contents that cannot be read on this machine are left out,
+    /// and the plan reports that they are missing.
+    fn contents(&self, session: &Session, is_asked_for: impl Fn(&String) -> bool) -> Vec<Arc<[u8]>> {
         let Ok(manifest) = Manifest::parse(&self.manifest) else { return Vec::new() };
         let closure = Path::new(&self.closure.path);
         let (mut known, mut room) = (BTreeSet::new(), inspected::ALL);
         let files = inspected::files(&manifest, &session.host().ssh.user);
-        let contents = files.filter(|file| is_asked_for(file)).filter_map(|file| {
+        let contents = files.filter(|file| is_asked_for(&file.sha256)).filter_map(|file| {
             let fits = file.size <= inspected::EACH.min(room);
             if !fits || known.len() == inspected::COUNT || !known.insert(file.sha256.clone()) {
                 return None;
@@ -161,7 +162,10 @@ impl HostTarget {
             room = room.saturating_sub(file.size);
             Some(content.into())
         });
-        contents.collect()
+        let system = manifest.nixos.as_ref().and_then(|system| system.summary.as_ref());
+        let summary = system.filter(|file| is_asked_for(&file.sha256) && file.size <= inspected::ALL);
+        let summary = summary.and_then(|_| stored::read(&closure.join(SUMMARY)).ok()).map(Into::into);
+        contents.chain(summary).collect()
     }
 
     /// Returns the flag that states the lengths of the manifest and of each of the contents that are sent

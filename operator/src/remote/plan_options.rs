@@ -11,6 +11,10 @@ pub struct PlanOptions {
     pub no_validate: bool,
     /// Whether to show the content of files that other users of the host cannot read.
     pub show_private: bool,
+    /// Whether to copy the closure of a NixOS host to the host, and to ask NixOS itself what an activation of
+    /// the system would do.
+    #[serde(default)]
+    pub dry_activate: bool,
 }
 
 impl PlanOptions {

@@ -21,6 +21,7 @@ use crate::engine::transaction::journal;
 use crate::engine::transaction::recover;
 use crate::host::Host;
 use crate::host::lock::Lock;
+use crate::host::nixos;
 use crate::host::profile::{self, Profile};
 
 pub use judge::{References, judge};
@@ -114,8 +115,11 @@ fn drop_generations(
             .help("inspect the new list (`nixfleet gc --dry-run`), then run the command again"));
     }
     report.outcome = Outcome::Unchanged;
+    let (state, _) = State::read(host)?;
+    let pending = state.nixos.and_then(|applied| applied.boot_once).map(|pending| pending.number);
     for Judged { info, .. } in generations.into_iter().filter(Judged::goes) {
-        profile::forget(host, info.generation.number)?;
+        nixos::forget(host, &info.generation, pending)?;
+        profile::forget(host, profile::DIRECTORY, info.generation.number)?;
         report.outcome = Outcome::Ok;
         report.dropped.push(info);
     }

@@ -37,6 +37,8 @@ pub fn manifest(system: &Path) -> Result<Manifest, String> {
             loader: None,
             boot: toplevel::boot_parts(system).map_err(failed)?,
             inhibitors: toplevel::inhibitors(system).map_err(failed)?,
+            activation_timeout: None,
+            summary: None,
         }),
     })
 }

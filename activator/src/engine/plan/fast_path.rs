@@ -95,6 +95,8 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         excluded: Vec::new(),
         warnings: Vec::new(),
         awaits_boot: Vec::new(),
+        system: None,
+        dry_activation: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,

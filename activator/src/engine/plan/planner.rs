@@ -4,7 +4,8 @@ use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::Step;
+use nixfleet_contract::step::{Step, SystemStep};
+use nixfleet_contract::values::AbsPath;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::family::commands::run;
@@ -27,6 +28,8 @@ pub struct Planned {
     pub state: State,
     /// The observed state of the host.
     pub observed: Observed,
+    /// The NixOS system of the target.
+    pub wanted_system: Option<AbsPath>,
 }
 
 /// Plans the steps that bring a host to a target. The plan does not contain file contents;
@@ -58,19 +61,35 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(diff.problems)
             .chain(obstacles)
             .chain(home_objection(host))
+            .chain(volatile_home(host, target))
             .chain(health::objections(host, target))
             .chain(commands.problems)
             .collect(),
         excluded: diff.excluded,
         warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).chain(shells).collect(),
         awaits_boot: diff.awaits_boot,
+        system: None,
+        dry_activation: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,
         back_to: target.number.and_then(|number| back_to(number, &state, &observed)),
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
-    Ok(Planned { plan, state, observed })
+    let wanted_system = target.manifest.nixos.as_ref().map(|system| system.toplevel.clone());
+    Ok(Planned { plan, state, observed, wanted_system })
+}
+
+impl Planned {
+    /// Whether the host runs another NixOS system than the target, and the plan does not activate the target.
+    #[must_use]
+    pub fn waits_to_activate(&self) -> bool {
+        let runs = self.observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
+        let wanted = self.wanted_system.as_ref();
+        let activates =
+            self.plan.steps.iter().any(|step| matches!(step, Step::System(SystemStep::ActivateSystem(_))));
+        wanted.is_some() && runs != wanted && !activates
+    }
 }
 
 /// Returns the recorded facts about a generation of the host.
@@ -107,6 +126,24 @@ pub(in crate::engine) fn home_objection(host: &Host) -> Option<Problem> {
     [HOME, transcript::DIRECTORY].into_iter().find_map(|directory| host.is_of_root_alone(directory).err())
 }
 
+/// Returns a problem if a NixOS host would lose its state at the next boot, although the Nix store stays.
+fn volatile_home(host: &Host, target: &Target) -> Option<Problem> {
+    /// The types of filesystems in memory, from linux/magic.h: tmpfs and ramfs.
+    const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+    let nixos = target.manifest.nixos.as_ref().filter(|_| host.is_machine());
+    let is_in_memory = |path: &str| {
+        let found = rustix::fs::statfs(host.path(path)).ok()?;
+        Some(IN_MEMORY.contains(&u64::try_from(found.f_type).ok()?))
+    };
+    let home = [HOME, "/var/lib", "/var", "/"].into_iter().find_map(is_in_memory);
+    (nixos.is_some() && home == Some(true) && is_in_memory("/nix/var/nix") == Some(false)).then(|| {
+        Problem::new(Code::UnsafePath, "the host would lose the state of NixFleet at its next boot")
+            .at(HOME)
+            .because("the directory is in memory")
+            .help(format!("make {HOME} persistent, as a bind mount or with the module `impermanence`"))
+    })
+}
+
 /// Returns a plan without steps for a host that cannot be read. `problem` is the reason.
 #[must_use]
 pub fn refused(target: &Target, problem: Problem) -> Plan {
@@ -123,6 +160,8 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         excluded: Vec::new(),
         warnings: Vec::new(),
         awaits_boot: Vec::new(),
+        system: None,
+        dry_activation: Vec::new(),
         lacks: Vec::new(),
         unvalidated: false,
         health_checks: None,

@@ -173,6 +173,12 @@ impl Target {
         if own.is_none() && source.is_file() { Some(source) } else { self.contents.path(&file.sha256) }
     }
 
+    /// Whether another tool made the target, a NixOS system.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.manifest.nixos.as_ref().is_some_and(|system| *system.toplevel == *self.closure)
+    }
+
     /// Whether the closure is on this machine.
     #[must_use]
     pub fn is_here(&self) -> bool {

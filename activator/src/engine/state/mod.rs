@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::generation::Made;
 use nixfleet_contract::manifest::{Access, Package, Unit, UserField};
+use nixfleet_contract::nixos::Loader;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
 use serde::{Deserialize, Serialize};
@@ -72,10 +73,21 @@ pub struct State {
 pub struct AppliedSystem {
     /// The store path of the system.
     pub toplevel: AbsPath,
-    /// The boot id of the host when the last transaction told the boot loader to boot the system once; `None`
-    /// if the boot loader was not told so.
+    /// The next boot, if the last transaction told the boot loader to boot the system once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boot_once: Option<String>,
+    pub boot_once: Option<PendingBoot>,
+}
+
+/// A boot that the boot loader was told to make once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingBoot {
+    /// The boot id of the host when the boot loader was told. After a restart, the id is another one.
+    pub boot_id: String,
+    /// The boot loader.
+    pub loader: Loader,
+    /// The native generation to boot.
+    pub number: u64,
 }
 
 impl Default for State {

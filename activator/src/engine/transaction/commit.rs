@@ -16,7 +16,7 @@ use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::observe::Observed;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
-use crate::engine::state::{self, AppliedSystem, State};
+use crate::engine::state::{self, AppliedSystem, PendingBoot, State};
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
 use crate::host::{HOME, Host};
@@ -83,7 +83,8 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         schema: State::SCHEMA,
         activator: old.activator.max(Some(Version::own())),
         transaction: journal.transaction,
-        host: manifest.host.clone(),
+        // A system of another tool may have another idea of the name of the host.
+        host: if target.is_external() { old.host.clone() } else { manifest.host.clone() },
         generation: Some(journal.after.number),
         closure: Some(target.closure.clone()),
         manifest: Some(target.digest.clone()),
@@ -106,13 +107,20 @@ fn applied_system(
     system: &NixosSystem,
     journal: &Journal,
 ) -> AppliedSystem {
-    let boots_once = journal.systems().any(|entry| matches!(entry, SystemEntry::BootOnce(..)));
+    let chosen = journal.systems().find_map(|entry| match entry {
+        SystemEntry::BootOnce(step, facts) => Some((step.loader, facts.number)),
+        SystemEntry::Activate(_) | SystemEntry::SetBootDefault(..) => None,
+    });
     let told = old.nixos.as_ref().filter(|old| old.toplevel == system.toplevel && !journal.changes_boot());
-    let boot_id = || observed.nixos.as_ref().map(|systems| systems.boot_id.clone());
-    AppliedSystem {
-        toplevel: system.toplevel.clone(),
-        boot_once: if boots_once { boot_id() } else { told.and_then(|old| old.boot_once.clone()) },
-    }
+    let pending = |(loader, number)| {
+        let boot_id = observed.nixos.as_ref()?.boot_id.clone();
+        Some(PendingBoot { boot_id, loader, number })
+    };
+    let boot_once = match chosen {
+        Some(once) => pending(once),
+        None => told.and_then(|old| old.boot_once.clone()),
+    };
+    AppliedSystem { toplevel: system.toplevel.clone(), boot_once }
 }
 
 /// Returns who created each generation and from which revision, including the new generation.

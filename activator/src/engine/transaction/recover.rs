@@ -107,11 +107,15 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
 }
 
 /// Completes a transaction that was confirmed, and interrupted while it changed what the host boots. Returns
-/// whether the transaction is committed now. If the host does not run the new system, the transaction is not
-/// completed, because the host was restarted before the boot loader knew the new system.
+/// whether the transaction is committed now. The transaction is not completed if its undo has begun, or if
+/// the host was restarted before the boot loader knew the new system.
 fn completes(host: &Host, journal: &Journal) -> bool {
     let runs = |step: &ActivateSystem| nixos::running(host).as_ref() == Some(&step.to);
-    if journal.phase != JournalPhase::Confirmed || !journal.activation().is_none_or(runs) {
+    let is_staged = || {
+        State::staged(host)
+            .is_ok_and(|state| state.is_some_and(|state| state.transaction == journal.transaction))
+    };
+    if journal.phase != JournalPhase::Confirmed || !journal.activation().is_none_or(runs) || !is_staged() {
         return false;
     }
     let completed = execute::boot(host, journal).and_then(|_| commit::commit_staged(host, journal));

@@ -43,6 +43,8 @@ pub enum UndoTime {
 /// [`Code::Recovery`] with the first failure. In this case, the journal remains and the next run tries again.
 pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<String>, Problem> {
     info!(transaction = journal.transaction, "undoing the change");
+    // From here on, a recovery must not complete the commit any more.
+    host.remove_record(state::STAGED)?;
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
     let mut undoer = Undoer {
@@ -129,7 +131,8 @@ impl Undoer<'_> {
             }
             JournalEntry::Profile(entry) if swapping => entry.undo(self.host, self.journal.before.as_ref()),
             JournalEntry::System(entry) if self.journal.phase == JournalPhase::Confirmed => {
-                system::boot(self.host, entry)
+                self.notes.extend(system::boot(self.host, entry)?);
+                Ok(())
             }
             JournalEntry::Account(_)
             | JournalEntry::Path(_)
@@ -161,7 +164,6 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
     // removal frees space for the record.
     record_accounts(host, journal)?;
     forget_transaction(host)?;
-    host.remove_record(state::STAGED)?;
     host.remove_record(journal::RECORD)
 }
 

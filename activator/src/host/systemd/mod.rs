@@ -28,7 +28,7 @@ pub use job::Job;
 pub use running::Running;
 pub use state::{Refuses, UnitState};
 pub use verb::Verb;
-pub use verdict::standing;
+pub use verdict::{describe, standing};
 pub use watch::{FIRST_MOMENTS, Watch};
 
 use nixfleet_contract::problem::{Code, Problem};

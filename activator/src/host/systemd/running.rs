@@ -21,6 +21,13 @@ impl Systemd {
         Ok(parse(&query(&words, &[])?.stdout))
     }
 
+    /// Whether the host has booted far enough that units may be started.
+    #[must_use]
+    pub fn has_booted(self) -> bool {
+        let states = query(&["is-active", "sysinit.target"], &[]);
+        states.is_ok_and(|finished| finished.stdout.trim() == "active")
+    }
+
     /// Finds the running units that systemd stops when it starts or stops the given units. These are the
     /// running units that depend on a given unit or conflict with a given unit, directly or indirectly.
     ///

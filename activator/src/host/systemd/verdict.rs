@@ -8,7 +8,7 @@ use nixfleet_contract::values::UnitName;
 
 use super::order::JobPhase;
 use super::verb::Verb;
-use super::{QUERY_LIMIT, UnitState};
+use super::{QUERY_LIMIT, Systemd, UnitState};
 use crate::host::clock::Since;
 use crate::host::command::{self, Finished};
 
@@ -136,6 +136,17 @@ fn blame(verb: Verb, unit: &UnitName, state: &UnitState, why: &str, started: boo
         .at(unit)
         .because(format!("{times}{end}; {why}"))
         .help(format!("inspect `journalctl -n 50 -u {unit}` on the host, correct the unit, then apply again"))
+}
+
+/// Describes units that another program found failed: the state and the last log messages of each.
+#[must_use]
+pub fn describe(systemd: Systemd, units: &[UnitName], since: Since) -> String {
+    let states = systemd.show(&units.iter().collect::<Vec<_>>()).unwrap_or_default();
+    let described = units.iter().map(|unit| {
+        let state = states.get(unit).map(standing).unwrap_or_default();
+        format!("{unit}: {state}{}", last_messages(unit, since))
+    });
+    described.collect::<Vec<_>>().join("\n")
 }
 
 fn failed(verb: Verb, unit: &str, why: &str) -> Problem {

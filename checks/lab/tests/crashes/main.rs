@@ -6,8 +6,11 @@
 mod accounts;
 mod chance;
 mod field;
+mod nixos;
 mod room;
 mod sight;
+#[path = "../stage/mod.rs"]
+mod stage;
 mod survey;
 mod walk;
 mod window;

@@ -161,7 +161,7 @@ fn first_unit_job(log: &[String]) -> usize {
 /// Returns the numbers of every twelfth change, and of the first change of each kind. Each tool counts as a
 /// kind of its own. All changes are tried on trees of files by the activator's own tests, and on real hosts
 /// by `make soak-hosts`.
-fn some(log: &[String]) -> Vec<usize> {
+pub fn some(log: &[String]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 12 == 0);
     chosen.map(|(index, _)| index + 1).collect()

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod checked;
+pub mod nixos;
 pub mod role;
 pub mod shared;
 

@@ -35,7 +35,8 @@ impl CacheFiles {
         let mut bytes = Vec::new();
         file.take(BYTES).read_to_end(&mut bytes).ok()?;
         let entry = Entry::read(&bytes)?;
-        // The time of the last change is the time of the last use. It only decides which file is removed first.
+        // The time of the last change is the time of the last use. It only decides which file is removed
+        // first.
         let _ = File::options()
             .append(true)
             .open(self.0.path(FOLDER).join(key.file()))

@@ -1,5 +1,5 @@
-//! A cache of evaluations: a flake that has not changed is not evaluated again. The results of evaluations are
-//! stored in the state directory of this machine, under a key of everything on which they depend.
+//! A cache of evaluations: a flake that has not changed is not evaluated again. The results of evaluations
+//! are stored in the state directory of this machine, under a key of everything on which they depend.
 //!
 //! Nix has a cache of its own, but `nix eval --apply` does not use it, and it stores no warnings.
 

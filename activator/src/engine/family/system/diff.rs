@@ -1,12 +1,13 @@
 //! Plans which NixOS system the host runs and boots.
 
-use nixfleet_contract::nixos::NixosSystem;
+use nixfleet_contract::nixos::{Loader, NixosSystem};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::AbsPath;
 
 use crate::engine::plan::diff::Differ;
+use crate::engine::state::PendingBoot;
 use crate::host::nixos::{self, Systems};
 use crate::host::profile;
 
@@ -43,45 +44,88 @@ impl Differ<'_> {
         let mut planned = Vec::new();
         let inhibited = wanted.inhibited(&found.inhibitors);
         if *running != wanted.toplevel && inhibited.is_empty() {
-            let (from, to) = (running.clone(), wanted.toplevel.clone());
-            planned.push(SystemStep::ActivateSystem(ActivateSystem { from, to }));
+            planned.push(SystemStep::ActivateSystem(ActivateSystem {
+                from: running.clone(),
+                to: wanted.toplevel.clone(),
+                timeout: wanted.activation_timeout,
+            }));
         }
         let mut awaits: Vec<String> = wanted.needs_boot(&found.booted);
         if *running != wanted.toplevel {
             awaits.extend(inhibited);
         }
         let default = found.default.as_ref().map(|generation| generation.closure.as_str());
-        let boot = if default == Some(&wanted.toplevel) { None } else { self.boot(wanted, found, &awaits) };
-        planned.extend(boot);
+        let pending = self.pending_boot(found);
+        let is_other =
+            || self.state.nixos.as_ref().is_some_and(|applied| applied.toplevel != wanted.toplevel);
+        let is_default = default == Some(&*wanted.toplevel);
+        if !is_default || (pending.is_some() && is_other()) {
+            planned.extend(self.boot(wanted, found, &awaits, pending.map(|pending| pending.loader)));
+        }
+        self.warn_of_default(wanted, found, running);
         let steps: Vec<Step> = planned.into_iter().map(Step::System).collect();
         SystemSteps { steps, awaits_boot: awaits }
     }
 
     /// Plans what the host boots.
-    fn boot(&self, wanted: &NixosSystem, found: &Systems, awaits: &[String]) -> Option<SystemStep> {
+    fn boot(
+        &self,
+        wanted: &NixosSystem,
+        found: &Systems,
+        awaits: &[String],
+        pending: Option<Loader>,
+    ) -> Option<SystemStep> {
         let to = wanted.toplevel.clone();
         let default = found.default.as_ref().and_then(|default| default.closure.parse::<AbsPath>().ok());
         match wanted.loader {
             // Without a boot default, there is no system to which the boot loader could return.
-            Some(loader) if !awaits.is_empty() && default.is_some() => {
-                let told = self.state.nixos.as_ref().is_some_and(|applied| {
-                    applied.toplevel == to && applied.boot_once.as_ref() == Some(&found.boot_id)
-                });
+            Some(loader) if !awaits.is_empty() && default.as_ref().is_some_and(|default| *default != to) => {
+                let told = pending.is_some()
+                    && self.state.nixos.as_ref().is_some_and(|applied| applied.toplevel == to);
                 (!told).then(|| SystemStep::BootOnce(BootOnce { to, loader, parts: awaits.to_vec() }))
             }
             Some(_) | None => Some(SystemStep::SetBootDefault(SetBootDefault {
                 from: default,
                 to,
                 unconfirmed: awaits.to_vec(),
+                forgets: pending,
             })),
+        }
+    }
+
+    /// Returns the boot that the boot loader was told to make once, if the host has not been restarted since.
+    fn pending_boot(&self, found: &Systems) -> Option<PendingBoot> {
+        let pending = self.state.nixos.as_ref()?.boot_once.clone()?;
+        (pending.boot_id == found.boot_id).then_some(pending)
+    }
+
+    /// Warns if a crash during the change would not end in the running system.
+    fn warn_of_default(&mut self, wanted: &NixosSystem, found: &Systems, running: &AbsPath) {
+        let default = found.default.as_ref().map(|default| default.closure.clone());
+        if let Some(default) = default.filter(|default| *default != **running && *running != wanted.toplevel)
+        {
+            let what = if default == *wanted.toplevel {
+                "the boot default is the new system already: if the host crashes during the change, it boots \
+                 the new system unconfirmed"
+            } else {
+                "the boot default is neither the running nor the new system: if the host crashes during the \
+                 change, it boots the boot default"
+            };
+            self.warn(&default, what);
         }
     }
 
     fn system_drift(&mut self, found: &Systems) {
         let Some(applied) = &self.state.nixos else { return };
+        let waits = self.pending_boot(found).is_some()
+            || found.default.as_ref().is_some_and(|default| default.closure == *applied.toplevel);
         let applied = applied.toplevel.clone();
         let name = |system: Option<&str>| system.unwrap_or("none").to_owned();
-        if found.running.as_ref() != Some(&applied) {
+        // A system with another switch inhibitor runs only after the next boot.
+        let is_inhibited = self.manifest.nixos.as_ref().is_some_and(|wanted| {
+            wanted.toplevel == applied && !wanted.inhibited(&found.inhibitors).is_empty()
+        });
+        if found.running.as_ref() != Some(&applied) && !(waits && is_inhibited) {
             let running = name(found.running.as_deref());
             self.drifted(&nixos::RUNNING, format!("{applied} → {running}"));
         }

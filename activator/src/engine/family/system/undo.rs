@@ -1,50 +1,92 @@
 //! Returns to the NixOS system that ran before, and to the former boot default.
 
-use nixfleet_contract::problem::Problem;
+use std::time::Duration;
+
+use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::ActivateSystem;
+use nixfleet_contract::values::AbsPath;
 
 use super::entry::{BootFacts, SystemEntry};
 use super::loader;
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 use crate::host::nixos::{self, Action, Checks};
-use crate::host::profile::{self, NATIVE};
+use crate::host::profile::{self, NATIVE, Profile};
 
-/// Restores what the host boots.
+/// Restores what the host boots. Returns notes about what another program has changed meanwhile, or what the
+/// boot loader could not be told.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::System`] or [`nixfleet_contract::problem::Code::HostFile`].
-pub fn boot(host: &Host, entry: &SystemEntry) -> Result<(), Problem> {
+/// [`Code::System`] or [`Code::HostFile`].
+pub fn boot(host: &Host, entry: &SystemEntry) -> Result<Vec<String>, Problem> {
     match entry {
-        SystemEntry::Activate(_) => Ok(()),
-        SystemEntry::SetBootDefault(_, facts) => restore(host, facts),
+        SystemEntry::Activate(_) => Ok(Vec::new()),
+        SystemEntry::SetBootDefault(step, facts) => restore(host, facts, &step.to),
         SystemEntry::BootOnce(step, facts) => {
-            loader::boot_default(host, step.loader, &step.to)?;
-            restore(host, facts)
+            let mut notes = restore(host, facts, &step.to)?;
+            // If the boot loader could not be told to boot the system, it has nothing to forget.
+            let told = loader::boot_default(host, step.loader, &step.to);
+            notes.extend(told.err().map(|problem| problem.to_string()));
+            Ok(notes)
         }
     }
 }
 
-fn restore(host: &Host, facts: &BootFacts) -> Result<(), Problem> {
-    profile::switch_back(host, NATIVE, facts.default, facts.begun())?;
+/// Restores the native profile and the boot loader. A native profile that another program has changed
+/// meanwhile stays.
+fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Vec<String>, Problem> {
+    let native = Profile::read_in(host, NATIVE)?;
+    let current = native.current.as_ref().map(|current| current.number);
+    let has_ours = native.generation(facts.number).is_some_and(|own| own.closure == **to);
+    let is_switched = current == Some(facts.number) && has_ours;
+    if !is_switched && current != facts.default {
+        return Ok(vec![format!(
+            "another program changed the boot default during the change; it stays: {NATIVE}/system"
+        )]);
+    }
+    let is_created = has_ours && facts.created;
+    if !(is_switched || is_created) {
+        // Nothing had been changed yet.
+        return Ok(Vec::new());
+    }
+    profile::switch_back(host, NATIVE, facts.default, facts.begun().filter(|_| has_ours))?;
     match &facts.system {
-        Some(system) => nixos::switch(host, system, Action::Boot, Checks::Skip).map(drop),
-        None => Ok(()),
+        Some(system) => nixos::switch(host, system, Action::Boot, Checks::Skip).map(|_| Vec::new()),
+        None => Ok(Vec::new()),
     }
 }
 
-/// Activates the former system again. While the host boots, nothing is activated: the host runs the system
-/// that it booted. Returns a note if this is not the system that ran before.
+/// Activates the former system again. Returns a note if units of the former system failed, or if another
+/// program has activated a third system meanwhile.
 ///
 /// # Errors
-/// [`nixfleet_contract::problem::Code::System`].
+/// [`Code::System`]. While the host boots, nothing is activated. [`Code::Recovery`] if the host has not
+/// booted the system that ran before: the next contact then activates that system.
 pub fn activation(host: &Host, step: &ActivateSystem, moment: UndoTime) -> Result<Option<String>, Problem> {
+    let running = nixos::running(host);
     match moment {
-        UndoTime::Running => nixos::switch(host, &step.from, Action::Test, Checks::Skip),
+        UndoTime::Booting if running.as_ref() == Some(&step.from) => Ok(None),
         UndoTime::Booting => {
-            let running = nixos::running(host).filter(|running| *running != step.from);
-            Ok(running
-                .map(|running| format!("the host booted {running}, but {} ran before the change", step.from)))
+            let booted = running.map(String::from).unwrap_or_default();
+            Err(Problem::new(Code::Recovery, "the host did not boot the system that ran before the change")
+                .at(&step.from)
+                .because(format!("the boot default was {booted}"))
+                .help("run any NixFleet command on the host: it activates the former system first"))
+        }
+        UndoTime::Running => {
+            let is_third = |running: &&AbsPath| **running != step.from && **running != step.to;
+            if let Some(third) = running.as_ref().filter(is_third) {
+                return Ok(Some(format!("another program activated {third} during the change; it stays")));
+            }
+            let limit = nixos::LIMIT.max(step.timeout.map_or(Duration::ZERO, Duration::from_secs));
+            let ended = nixos::switch_within(host, &step.from, (Action::Test, Checks::Skip), limit);
+            match ended {
+                // The former system is active, although its activation fails, as it may always have done.
+                Err(problem) if nixos::running(host).as_ref() == Some(&step.from) => {
+                    Ok(Some(format!("the former NixOS system is active again, but: {problem}")))
+                }
+                ended => ended,
+            }
         }
     }
 }

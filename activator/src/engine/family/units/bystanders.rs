@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::{Step, UnitStep};
+use nixfleet_contract::step::{Step, SystemStep, UnitStep};
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::entry::{UnitEntry, unit_job};
@@ -16,14 +16,16 @@ use crate::engine::transaction::journal::{Before, Journal};
 use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 
-/// Records the running units before a transaction. Returns `None` if no step starts or stops a unit.
+/// Records the running units before a transaction. Returns `None` if no step starts or stops a unit, or
+/// activates a NixOS system.
 ///
 /// # Errors
 /// [`Code::Unit`] if systemd does not answer.
 pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option<Before>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(None) };
     let jobs: Vec<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
-    if jobs.is_empty() {
+    let activates = steps.iter().any(|step| matches!(step, Step::System(SystemStep::ActivateSystem(_))));
+    if jobs.is_empty() && !activates {
         return Ok(None);
     }
     let running = systemd.running()?;

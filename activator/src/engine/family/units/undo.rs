@@ -11,7 +11,7 @@ use crate::engine::family::units::bystanders::{Bystanders, Missing};
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::family::units::execute::declaration;
 use crate::engine::state::State;
-use crate::engine::transaction::journal::{self, Journal, JournalPhase};
+use crate::engine::transaction::journal::{self, Journal};
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
 use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
@@ -19,7 +19,8 @@ use crate::host::systemd::{FIRST_MOMENTS, Job, Systemd, UnitState, Verb};
 /// An empty set of declared units, for calls in the undo that do not need the declarations.
 static UNKNOWN: BTreeMap<UnitName, Unit> = BTreeMap::new();
 
-/// Records in the journal which units the change has stopped indirectly. This must happen while the new files
+/// Records in the journal which units the change has stopped indirectly. The activation of a NixOS system may
+/// have stopped any unit. This must happen while the new files
 /// are still in place: after the old files have been restored, systemd does not know a `Conflicts=` that the
 /// change added. Returns the journal if it has changed, and the problem if systemd could not be queried.
 pub(in crate::engine) fn note_stopped(
@@ -27,14 +28,17 @@ pub(in crate::engine) fn note_stopped(
     journal: &Journal,
     moment: UndoTime,
 ) -> (Option<Journal>, Option<Problem>) {
-    let runs = moment == UndoTime::Running && journal.phase == JournalPhase::Swapping;
+    let runs = moment == UndoTime::Running && journal.has_swapped();
     let Some(bystanders) = Bystanders::of(host, journal, &UNKNOWN).filter(|_| runs) else {
         return (None, None);
     };
-    let stopped = match bystanders.stopped() {
+    let mut stopped = match bystanders.stopped() {
         Ok(stopped) => stopped,
         Err(problem) => return (None, Some(problem)),
     };
+    if journal.activation().is_some() {
+        stopped.extend(journal.before_units.iter().flat_map(|before| before.running.keys().cloned()));
+    }
     let mut noted = journal.clone();
     let Some(before) = noted.before_units.as_mut().filter(|before| !stopped.is_subset(&before.along)) else {
         return (None, None);

@@ -1,5 +1,7 @@
 //! Reads NixOS systems in the Nix store. A system is a directory whose entries are links to its parts.
 
+pub mod units;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

@@ -1,0 +1,89 @@
+//! Adds to a plan what the activation of a NixOS system would change.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use nixfleet_contract::nixos::{SUMMARY, SystemSummary};
+use nixfleet_contract::plan::{Plan, Warning};
+use nixfleet_contract::step::SystemStep;
+use nixfleet_contract::step::system::ActivateSystem;
+
+use super::{packages, unit_changes};
+use crate::engine::plan::target::Target;
+use crate::engine::state::State;
+use crate::host::systemd::Systemd;
+use crate::host::{Host, command};
+use crate::toplevel;
+
+/// The time limit for Nix to list the closure of the running system.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Adds the differences of packages and units between the running and the new system to a plan. If the host
+/// does not have the summary of the new system yet, the plan lists the summary as lacking instead, and the
+/// client requests the plan again. `may_ask`: whether the client can do so.
+pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may_ask: bool) {
+    let activation = plan.steps.iter().find_map(|step| match step.as_system()? {
+        SystemStep::ActivateSystem(step) => Some(step.clone()),
+        SystemStep::SetBootDefault(_) | SystemStep::BootOnce(_) => None,
+    });
+    let Some(ActivateSystem { from, to, .. }) = activation else { return };
+    let new = match sent(target) {
+        Some(summary) => Ok(summary),
+        None if Path::new(&*to).is_dir() => summary(host, &to),
+        None => {
+            let file = target.manifest.nixos.as_ref().and_then(|system| system.summary.as_ref());
+            if let Some(file) = file.filter(|_| may_ask) {
+                plan.lacks.push(file.sha256.clone());
+                plan.unvalidated = true;
+                return;
+            }
+            Err("the new system is not on the host yet".to_owned())
+        }
+    };
+    match (known(&from, state).map_or_else(|| summary(host, &from), Ok), new) {
+        (Ok(old), Ok(new)) => {
+            plan.packages = packages::changes(&old.paths, &new.paths);
+            let active = Systemd::of(host).and_then(|systemd| systemd.running().ok());
+            let active: Option<BTreeSet<String>> =
+                active.map(|running| running.into_keys().map(String::from).collect());
+            plan.system = active.map(|active| unit_changes::changes(&old, &new, &active));
+        }
+        (Err(why), _) | (_, Err(why)) => plan.warnings.push(Warning {
+            subject: "system".to_owned(),
+            what: format!("the plan does not show which packages and units change: {why}"),
+        }),
+    }
+}
+
+/// Returns the summary of the target, if it was sent or is in the closure on this machine.
+fn sent(target: &Target) -> Option<SystemSummary> {
+    let file = target.manifest.nixos.as_ref()?.summary.as_ref()?;
+    let bytes = fs::read(target.source(SUMMARY)).ok();
+    let bytes = bytes.or_else(|| fs::read(target.contents.path(&file.sha256)?).ok());
+    serde_json::from_slice(&bytes?).ok()
+}
+
+/// Returns the summary of the running system, if the closure of the last transaction has it.
+fn known(running: &str, state: &State) -> Option<SystemSummary> {
+    let applied = state.nixos.as_ref().filter(|applied| *applied.toplevel == *running);
+    let closure = applied.and(state.closure.as_ref())?;
+    serde_json::from_slice(&fs::read(Path::new(closure).join(SUMMARY)).ok()?).ok()
+}
+
+/// Makes the summary of a system on this machine.
+fn summary(host: &Host, system: &str) -> Result<SystemSummary, String> {
+    let (units, wants) = toplevel::units::units(Path::new(system)).map_err(|error| error.to_string())?;
+    let mut paths = Vec::new();
+    if host.is_machine() {
+        let argv = ["nix-store", "--query", "--requisites", system];
+        let listed = command::run(&argv, LIMIT).map_err(|error| format!("nix-store: {error}"))?;
+        if !listed.success() {
+            return Err(listed.why());
+        }
+        paths = listed.stdout.lines().map(str::to_owned).collect();
+        paths.sort();
+    }
+    Ok(SystemSummary { paths, units, wants })
+}

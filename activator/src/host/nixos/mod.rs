@@ -1,0 +1,139 @@
+//! The NixOS systems of a host: the running one, the booted one and the boot default.
+
+mod lock;
+mod switch;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nixfleet_contract::generation::Generation;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::values::AbsPath;
+
+use super::profile::{self, NATIVE, Profile};
+use super::{Host, host_file};
+use crate::toplevel;
+
+pub use lock::check_lock;
+pub use switch::{Action, Checks, LIMIT, dry_activate, switch, switch_within};
+
+/// The link to the running system. Activation scripts of NixOS set it.
+pub const RUNNING: &str = "/run/current-system";
+/// The link to the system that the host booted.
+const BOOTED: &str = "/run/booted-system";
+/// The file that marks a NixOS host.
+const MARK: &str = "/etc/NIXOS";
+
+/// The NixOS systems of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Systems {
+    /// The running system; `None` if the host does not tell.
+    pub running: Option<AbsPath>,
+    /// The switch inhibitors of the running system.
+    pub inhibitors: BTreeMap<String, String>,
+    /// The parts of the booted system that take effect only when the host boots.
+    pub booted: BTreeMap<String, String>,
+    /// The boot default: the current generation of the native profile.
+    pub default: Option<Generation>,
+    /// The native generations, oldest first.
+    pub generations: Vec<Generation>,
+    /// The id of the present boot.
+    pub boot_id: String,
+}
+
+impl Systems {
+    /// Reads the systems of a host. Returns `None` if the host does not run NixOS.
+    ///
+    /// # Errors
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
+    pub fn read(host: &Host) -> Result<Option<Self>, Problem> {
+        if !is_nixos(host) {
+            return Ok(None);
+        }
+        let unreadable = |path: &'static str| move |error: io::Error| host_file("read", path, &error);
+        let booted = match target(host, BOOTED) {
+            Some(system) => toplevel::boot_parts(Path::new(&*system)).map_err(unreadable(BOOTED))?,
+            None => BTreeMap::new(),
+        };
+        let running = running(host);
+        let inhibitors = match &running {
+            Some(system) => toplevel::inhibitors(Path::new(&**system)).map_err(unreadable(RUNNING))?,
+            None => BTreeMap::new(),
+        };
+        let native = Profile::read_in(host, NATIVE)?;
+        let generations = native.generations.into_iter().map(|info| info.generation).collect();
+        Ok(Some(Self {
+            running,
+            inhibitors,
+            booted,
+            default: native.current,
+            generations,
+            boot_id: boot_id(host),
+        }))
+    }
+
+    /// Returns the native generation of a system: `number` if it is a generation of this system, otherwise
+    /// the newest generation of this system.
+    #[must_use]
+    pub fn generation_of(&self, system: &AbsPath, number: u64) -> Option<u64> {
+        let mut of_system = self.generations.iter().filter(|generation| *generation.closure == **system);
+        let named = of_system.clone().any(|generation| generation.number == number).then_some(number);
+        named.or_else(|| of_system.next_back().map(|generation| generation.number))
+    }
+
+    /// Returns the number for a new native generation: `number`, unless a later generation exists.
+    #[must_use]
+    pub fn new_number(&self, number: u64) -> u64 {
+        self.generations.last().map_or(number, |last| number.max(last.number + 1))
+    }
+}
+
+/// Whether a host runs NixOS. `switch-to-configuration` looks at the same two files.
+#[must_use]
+pub fn is_nixos(host: &Host) -> bool {
+    let release = || fs::read_to_string(host.path("/etc/os-release")).unwrap_or_default();
+    host.path(MARK).exists() || release().lines().any(|line| line == "ID=nixos" || line == "ID=\"nixos\"")
+}
+
+/// Returns the system that the host booted; `None` if the host does not tell.
+#[must_use]
+pub fn booted(host: &Host) -> Option<AbsPath> {
+    target(host, BOOTED)
+}
+
+/// Returns the running system; `None` if the host does not tell.
+#[must_use]
+pub fn running(host: &Host) -> Option<AbsPath> {
+    target(host, RUNNING)
+}
+
+fn target(host: &Host, link: &str) -> Option<AbsPath> {
+    fs::read_link(host.path(link)).ok()?.to_str()?.parse().ok()
+}
+
+fn boot_id(host: &Host) -> String {
+    let id = fs::read_to_string(host.path("/proc/sys/kernel/random/boot_id"));
+    id.map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// Removes the native generation that belongs to a generation of NixFleet, so that Nix can collect the system
+/// too. The boot default, the running system, the booted system and the system of the next boot (`pending`)
+/// stay, and so does a native generation of another system.
+///
+/// # Errors
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
+pub fn forget(host: &Host, generation: &Generation, pending: Option<u64>) -> Result<(), Problem> {
+    let Ok(system) = fs::read_link(Path::new(&generation.closure).join("system")) else { return Ok(()) };
+    let native = Profile::read_in(host, NATIVE)?;
+    let is_its = native.generation(generation.number).is_some_and(|own| Path::new(&own.closure) == system);
+    let is_default = native.current.is_some_and(|current| current.number == generation.number);
+    let is_in_use = [RUNNING, BOOTED]
+        .into_iter()
+        .any(|link| target(host, link).is_some_and(|used| Path::new(&*used) == system));
+    if is_its && !is_default && !is_in_use && pending != Some(generation.number) {
+        profile::forget(host, NATIVE, generation.number)?;
+    }
+    Ok(())
+}

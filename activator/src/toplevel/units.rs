@@ -1,0 +1,78 @@
+//! Reads the units of a NixOS system.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nixfleet_contract::nixos::UnitSource;
+
+use super::text;
+
+/// The directory of the units in a system.
+const UNITS: &str = "etc/systemd/system";
+
+/// The units of a system by name, and the units that each unit wants or requires with a link.
+pub type Units = (BTreeMap<String, UnitSource>, BTreeMap<String, BTreeSet<String>>);
+
+/// Reads the units of a system. A unit that is masked counts as missing, as it does for
+/// `switch-to-configuration`.
+///
+/// # Errors
+/// A directory or a unit cannot be read.
+pub fn units(system: &Path) -> io::Result<Units> {
+    let (mut units, mut wants) = (BTreeMap::<String, UnitSource>::new(), BTreeMap::new());
+    let mut drop_ins = Vec::new();
+    for (name, path) in entries(&system.join(UNITS))? {
+        if let Some(unit) = name.strip_suffix(".d") {
+            drop_ins.push((unit.to_owned(), path));
+        } else if let Some((unit, "wants" | "requires")) = name.rsplit_once('.') {
+            let linked = entries(&path)?.into_iter().map(|(name, _)| name);
+            wants.entry(unit.to_owned()).or_insert_with(BTreeSet::new).extend(linked);
+        } else if let Some(source) = read(&path)? {
+            units.insert(name, source);
+        }
+    }
+    for (unit, directory) in drop_ins {
+        for (name, path) in entries(&directory)? {
+            let is_drop_in = Path::new(&name).extension().is_some_and(|extension| extension == "conf");
+            if let (true, Some(drop_in)) = (is_drop_in, read(&path)?) {
+                let source = units.entry(unit.clone()).or_default();
+                source.paths.extend(drop_in.paths);
+                source.text.push('\n');
+                source.text.push_str(&drop_in.text);
+            }
+        }
+    }
+    Ok((units, wants))
+}
+
+/// Reads the text of a unit or drop-in; `None` if it is masked or its link is broken.
+fn read(path: &Path) -> io::Result<Option<UnitSource>> {
+    let file = match fs::canonicalize(path) {
+        Ok(file) if file == Path::new("/dev/null") => return Ok(None),
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !file.is_file() {
+        return Ok(None);
+    }
+    Ok(Some(UnitSource { paths: vec![file.to_string_lossy().into_owned()], text: text(&file)? }))
+}
+
+/// Returns the entries of a directory with their names, sorted; none if the directory does not exist.
+fn entries(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
+    let listed = match fs::read_dir(directory) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in listed {
+        let entry = entry?;
+        found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,190 @@
+//! A NixOS host on a tree of files. The systems of the host have a small stand-in for
+//! `switch-to-configuration`, which records what it is told, and which a test can make fail.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::room::file;
+use crate::stand::Stand;
+
+/// The stand-in for `switch-to-configuration`. It fails if the host has a file `/fail-ACTION` that contains
+/// the name of the system or nothing.
+const SWITCH: &str = r#"#!/bin/sh
+system=$(dirname "$(dirname "$0")")
+name=$(basename "$system")
+echo "$1 $name${NIXOS_NO_CHECK:+ unchecked}" >> "$(dirname "$system")/said"
+if [ -e "@root@/fail-$1" ]; then
+  read -r whom code < "@root@/fail-$1"
+  if [ "$whom" = "$name" ]; then
+    [ "$code" = hang ] && sleep 600
+    [ "$1" = test ] && [ "$code" = 4 ] && ln -sfn "$system" "@root@/run/current-system"
+    echo "a script says no"
+    echo "warning: the following units failed: web.service" >&2
+    exit "$code"
+  fi
+fi
+case $1 in
+  check) ;;
+  test) ln -sfn "$system" "@root@/run/current-system" ;;
+  boot)
+    { for link in "@root@"/nix/var/nix/profiles/system-*-link; do readlink "$link"; done; } > "@root@/boot/entries"
+    echo "$system" > "@root@/boot/default" ;;
+esac
+"#;
+
+/// The stand-in for `bootctl`.
+const BOOTCTL: &str = r#"#!/bin/sh
+if [ -z "$2" ]; then rm -f "@root@/boot/oneshot"; else echo "$2" > "@root@/boot/oneshot"; fi
+"#;
+
+/// A NixOS host on a tree of files, and the systems that it can run.
+pub struct NixosHost<'s> {
+    pub stand: &'s Stand,
+    pub store: PathBuf,
+}
+
+impl<'s> NixosHost<'s> {
+    /// Creates a host that has booted the system `factory` as native generation 1.
+    pub fn new(stand: &'s Stand) -> Self {
+        stand.install();
+        let host = Self { stand, store: stand.path("/../store") };
+        fs::create_dir_all(&host.store).unwrap();
+        for directory in ["/boot", "/run", "/proc/sys/kernel/random"] {
+            fs::create_dir_all(stand.path(directory)).unwrap();
+        }
+        stand.write("/etc/NIXOS", "", 0o644);
+        let factory = host.system("factory", "k1");
+        symlink(&factory, stand.path("/nix/var/nix/profiles/system-1-link")).unwrap();
+        symlink("system-1-link", stand.path("/nix/var/nix/profiles/system")).unwrap();
+        stand.write("/boot/default", &format!("{}\n", factory.display()), 0o644);
+        host.boots();
+        host
+    }
+
+    /// Creates a system with a kernel.
+    pub fn system(&self, name: &str, kernel: &str) -> PathBuf {
+        let system = self.store.canonicalize().unwrap().join(name);
+        for directory in ["bin", "sw/bin"] {
+            fs::create_dir_all(system.join(directory)).unwrap();
+        }
+        let root = self.stand.root();
+        let script = |text: &str| text.replace("@root@", root.to_str().unwrap());
+        for (path, text) in [("bin/switch-to-configuration", SWITCH), ("sw/bin/bootctl", BOOTCTL)] {
+            fs::write(system.join(path), script(text)).unwrap();
+            fs::set_permissions(system.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(system.join("nixos-version"), "26.05").unwrap();
+        fs::write(system.join("system"), "x86_64-linux").unwrap();
+        symlink(format!("/nix/store/{kernel}/bzImage"), system.join("kernel")).unwrap();
+        system
+    }
+
+    /// Builds the closure of a system, with a managed file outside `/etc` that names the system.
+    pub fn closure(&self, name: &str, kernel: &str, loader: Option<&str>) -> String {
+        let toplevel = self.system(name, kernel);
+        self.stand.closure(
+            &format!("closure-{name}"),
+            &json!({
+                "base": "nixos",
+                "nixos": { "toplevel": toplevel, "loader": loader },
+                "files": [file("/srv/app/name", Some(name))],
+            }),
+        )
+    }
+
+    /// Restarts the host: it runs its boot default, or the system that it boots once.
+    pub fn boots(&self) {
+        let stand = self.stand;
+        let text = |path: &str| fs::read_to_string(stand.path(path)).ok();
+        let once = text("/boot/oneshot").map(|entry| {
+            let number =
+                entry.trim().trim_start_matches("nixos-generation-").trim_end_matches(".conf").to_owned();
+            fs::read_link(stand.path(&format!("/nix/var/nix/profiles/system-{number}-link"))).unwrap()
+        });
+        let _ = fs::remove_file(stand.path("/boot/oneshot"));
+        let system = once.unwrap_or_else(|| text("/boot/default").unwrap().trim().into());
+        for link in ["/run/current-system", "/run/booted-system"] {
+            let _ = fs::remove_file(stand.path(link));
+            symlink(&system, stand.path(link)).unwrap();
+        }
+        let id = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
+        stand.write("/proc/sys/kernel/random/boot_id", &id, 0o444);
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Value {
+        document(&self.stand.run(arguments, None))
+    }
+
+    pub fn apply(&self, closure: &str) -> Value {
+        self.run(&["apply", "--closure", closure])
+    }
+
+    /// Applies a closure and checks the outcome.
+    pub fn applied(&self, closure: &str, outcome: &str) -> Value {
+        let report = self.apply(closure);
+        assert_eq!(report["outcome"], outcome, "{report:#}");
+        report
+    }
+
+    pub fn running(&self) -> String {
+        self.name(&fs::read_link(self.stand.path("/run/current-system")).unwrap())
+    }
+
+    /// Returns the system that the boot loader boots by default.
+    pub fn default(&self) -> String {
+        self.name(Path::new(fs::read_to_string(self.stand.path("/boot/default")).unwrap().trim()))
+    }
+
+    /// Returns the boot default of the native profile.
+    pub fn native(&self) -> String {
+        self.name(&fs::canonicalize(self.stand.path("/nix/var/nix/profiles/system")).unwrap())
+    }
+
+    pub fn name(&self, system: &Path) -> String {
+        assert!(system.starts_with(self.store.canonicalize().unwrap()), "{}", system.display());
+        system.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Returns the running system, the boot default of the loader and of the native profile, and the managed
+    /// file.
+    pub fn ends(&self) -> [String; 4] {
+        let managed = fs::read_to_string(self.stand.path("/srv/app/name")).unwrap_or_default();
+        [self.running(), self.default(), self.native(), managed]
+    }
+
+    /// Returns the phase of the open transaction, or `committed` if there is none.
+    pub fn phase(&self) -> String {
+        let record = |name: &str| -> Value {
+            let text = fs::read(self.stand.path(&format!("/var/lib/nixfleet/{name}"))).unwrap_or_default();
+            serde_json::from_slice(&text).unwrap_or_default()
+        };
+        let journal = record("journal.json");
+        if journal.is_null() || journal["transaction"] == record("state.json")["transaction"] {
+            return "committed".to_owned();
+        }
+        journal["phase"].as_str().unwrap().to_owned()
+    }
+
+    /// Returns what the systems were told since the last call.
+    pub fn said(&self) -> Vec<String> {
+        let path = self.store.join("said");
+        let said = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        said.lines().map(str::to_owned).collect()
+    }
+
+    /// Returns the lines of the steps of a plan, without the directories of the systems.
+    pub fn steps(&self, closure: &str) -> Vec<String> {
+        let plan = self.run(&["plan", "--target", closure]);
+        let steps = plan["steps"].as_array().unwrap();
+        steps.iter().map(|step| step["step"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub fn document(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}

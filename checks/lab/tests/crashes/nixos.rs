@@ -1,0 +1,230 @@
+//! Kills an apply on a stand-in for a NixOS host before one of the changes that it makes. The host must end
+//! in exactly the old or exactly the new generation, and must never boot by default what is not confirmed.
+
+use std::env;
+use std::fs;
+
+use nixfleet_lab::binaries::Binaries;
+use nixfleet_lab::command::{Finished, Program};
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use nixfleet_lab::snapshot::Snapshot;
+use serde_json::Value;
+
+use crate::stage::nixos::{boot_default, booted, declares, fresh, running};
+use crate::walk::some;
+use crate::{ALL_OR_NOTHING, SOAK, record};
+
+const HOST: &str = "db-1";
+const FAULTY: &str = "/var/tmp/faulty";
+const LOG: &str = "/var/tmp/log";
+/// A script that copies the files of the old generation, from which the host is reset.
+const SAVE: &str = "mkdir /var/tmp/old && cp --archive --parents /srv /boot /var/lib/nixfleet /nix/var/nix/profiles \
+                    /nix/var/nix/gcroots /var/tmp/old";
+/// A script that resets the host to the old generation. `$0` is the old system.
+const SET_BACK: &str = r#"
+  cd /var/tmp/old
+  for path in srv boot var/lib/nixfleet nix/var/nix/profiles nix/var/nix/gcroots; do
+    rm --recursive --force "/$path"
+    cp --archive --no-target-directory "$path" "/$path"
+  done
+  rm --force /run/nixos/*-list
+  "$0/bin/switch-to-configuration" test
+"#;
+
+/// The way in which the host is recovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rescue {
+    /// The next run of the activator recovers the host.
+    NextRun,
+    /// The recovery that is started after a killed run recovers the host.
+    Recovery,
+    /// After a power cut, the recovery unit recovers the host at the next boot.
+    Boot,
+}
+
+/// A NixOS host that is changed from an old to a new generation again and again.
+struct Walker<'l> {
+    guest: &'l Guest,
+    /// The closure of the new generation.
+    closure: String,
+    old: Snapshot,
+    new: Snapshot,
+    /// The old and the new system.
+    systems: [String; 2],
+    runs: u64,
+}
+
+/// Declares an application with a service, files inside and outside of /etc, and a directory.
+fn app(version: u32) -> String {
+    format!(
+        "nixfleet.systemd.units.\"app.service\" = {{ enabled = true; text = ''
+           [Service]
+           ExecStart=/usr/bin/sleep 10000{version}
+           [Install]
+           WantedBy=multi-user.target
+         ''; }};
+         nixfleet.files.\"/etc/app.conf\" = {{ text = \"{version}\"; restartUnits = [ \"app.service\" ]; }};
+         nixfleet.files.\"/srv/app/version\".text = \"{version}\";
+         nixfleet.files.\"/srv/app/{version}\".text = \"{version}\";
+         nixfleet.directories.\"/srv/app/data\".mode = \"07{version}0\";"
+    )
+}
+
+impl<'l> Walker<'l> {
+    fn prepare(lab: &'l Lab) -> Self {
+        let guest = lab.guest(HOST).unwrap();
+        let applies = |version| {
+            declares(lab, HOST, &app(version));
+            lab.operator().unwrap().types("nixfleet apply --yes").unwrap().success().unwrap();
+            (Snapshot::take(guest).unwrap(), running(guest))
+        };
+        let (old, from) = applies(1);
+        guest.ask(SAVE).unwrap();
+        let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
+        let install = format!("cat > {FAULTY} && chmod +x {FAULTY}");
+        guest.program("sh").unwrap().args(["-c", &install]).input(faulty).run().unwrap().success().unwrap();
+        let (new, to) = applies(2);
+        let closure = guest.ask("readlink --canonicalize /nix/var/nix/profiles/nixfleet/system").unwrap();
+        let walker = Self { guest, closure, old, new, systems: [from, to], runs: 0 };
+        walker.set_back();
+        walker
+    }
+
+    /// Resets the host to the old generation, without using NixFleet. To verify the test itself, this asserts
+    /// that the result is exactly the old state.
+    fn set_back(&self) {
+        if differing(&self.old, &Snapshot::take(self.guest).unwrap()).is_empty() {
+            return;
+        }
+        let script = self.guest.program("sh").unwrap().args(["-ec", SET_BACK, &self.systems[0]]);
+        script.run().unwrap().success().unwrap();
+        let difference = differing(&self.old, &Snapshot::take(self.guest).unwrap());
+        assert_eq!(difference, [""; 0], "the host cannot be set back");
+    }
+
+    /// Runs the change with a confirmation in advance, directly instead of in a systemd unit.
+    fn runs(&mut self, environment: &[String]) -> Finished {
+        self.runs += 1;
+        let run = format!("{:032x}", self.runs);
+        let confirm = format!("echo '{{\"schema\":1}}' > /run/nixfleet/{run}.confirmed");
+        self.guest.ask(&format!("mkdir -p /run/nixfleet\n{confirm}")).unwrap();
+        let change =
+            ["apply", "--closure", &self.closure, "--in-unit", "--run", &run, "--confirm-timeout", "60"];
+        self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
+    }
+
+    /// Runs the change to its end, and returns the changes that it makes.
+    fn changes(&mut self) -> Vec<String> {
+        self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")]).success().unwrap();
+        assert_eq!(self.judge(), Ok(true), "by hand as over SSH");
+        self.set_back();
+        self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Returns whether the host is exactly in the new generation (`true`) or in the old one.
+    fn judge(&self) -> Result<bool, String> {
+        let now = Snapshot::take(self.guest).unwrap();
+        let (old, new) = (differing(&self.old, &now), differing(&self.new, &now));
+        match (old.is_empty(), new.is_empty()) {
+            (true, _) => Ok(false),
+            (_, true) => Ok(true),
+            _ => Err(format!("neither old {old:#?} nor new {new:#?}")),
+        }
+    }
+
+    /// Returns the phase of the open transaction, or `None` if no transaction is open.
+    fn phase(&self) -> Option<String> {
+        let record = |name: &str| -> Option<Value> {
+            let text = self.guest.files().unwrap().text(&format!("/var/lib/nixfleet/{name}")).ok()?;
+            serde_json::from_str(&text).ok()
+        };
+        let journal = record("journal.json")?;
+        let state = record("state.json").unwrap_or_default();
+        (journal["transaction"] != state["transaction"])
+            .then(|| journal["phase"].as_str().unwrap().to_owned())
+    }
+
+    /// Kills the change before step `at`, and recovers the host. Returns whether it ended in the new
+    /// generation.
+    fn death(&mut self, at: usize, rescue: Rescue) -> Result<bool, String> {
+        let [old, _] = self.systems.clone();
+        let killed = self.runs(&[format!("NIXFLEET_FAULT=kill {at}")]);
+        let phase = self.phase();
+        let confirmed = phase.as_deref().map_or(killed.ok(), |phase| phase == "confirmed");
+        let committed = phase.is_none() && running(self.guest) != old;
+        if !confirmed && !committed && boot_default(self.guest) != old {
+            return Err(format!("in phase {phase:?}, the boot default is unconfirmed"));
+        }
+        match rescue {
+            Rescue::Boot => {
+                let default = boot_default(self.guest);
+                self.guest.power_cut().unwrap();
+                self.guest.power_on().unwrap();
+                if booted(self.guest) != default {
+                    return Err(format!("it booted {}, and not the default", booted(self.guest)));
+                }
+                if self.phase().is_some() {
+                    return Err("the boot has not recovered the host".to_owned());
+                }
+            }
+            Rescue::Recovery => {
+                let recovered = self.activator().args(["recover", "--json"]).run().unwrap();
+                recovered.success().map_err(|error| format!("recovery says {error}"))?;
+            }
+            Rescue::NextRun => {
+                let next = self.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
+                // NF-409 says that there is no generation 99. The run must not report another problem.
+                if !next.stdout.contains("NF-409") {
+                    return Err(format!("the next run says {next}"));
+                }
+            }
+        }
+        self.judge()
+    }
+
+    fn activator(&self) -> Program {
+        self.guest.program(&format!("{}/activate", self.closure)).unwrap()
+    }
+}
+
+/// Returns the lines in which a snapshot differs from an earlier one. The booted system and the exact content
+/// of NixFleet's recorded state depend on the trial.
+fn differing(before: &Snapshot, now: &Snapshot) -> Vec<String> {
+    let difference = before.difference(now);
+    let ignored = ["store /", "/run/booted-system", "/var/lib/nixfleet/state.json content"];
+    let counts = |line: &&str| !ignored.iter().any(|each| line[2..].starts_with(each));
+    difference.lines().filter(counts).map(str::to_owned).collect()
+}
+
+#[test]
+fn killed_before_the_changes_of_a_nixos_host() {
+    let lab = fresh(&[HOST]);
+    let mut walker = Walker::prepare(&lab);
+    let log = walker.changes();
+    let all = env::var_os(SOAK).is_some();
+    let points = if all { (1..=log.len()).collect() } else { some(&log) };
+    let (mut failures, mut ends, mut boots) = (Vec::new(), [0, 0], 0);
+    for (index, at) in points.into_iter().enumerate() {
+        let rescue = [Rescue::Boot, Rescue::NextRun, Rescue::Recovery][index % 3];
+        boots += usize::from(rescue == Rescue::Boot);
+        match walker.death(at, rescue) {
+            Ok(new) => ends[usize::from(new)] += 1,
+            Err(failure) => {
+                failures.push(format!("killed at change {at}, {}, then {rescue:?}: {failure}", log[at - 1]));
+            }
+        }
+        walker.set_back();
+    }
+    if all {
+        return assert!(failures.is_empty(), "{failures:#?}");
+    }
+    assert!(failures.len() > 0 || ends.iter().all(|end| *end > 0), "{ends:?}");
+    let tried = format!(
+        "every twelfth point of more than {} to kill the process at, and the first of each kind, with a NixOS system and files; {} or more \
+         with a power cut",
+        log.len() / 20 * 20,
+        boots.min(4)
+    );
+    record(ALL_OR_NOTHING, "nixos::killed_before_the_changes_of_a_nixos_host", &tried, &failures);
+}

@@ -1,0 +1,161 @@
+//! The host db-1 with an application that has versions, and the state of the host before a change.
+
+use nixfleet_lab::command::Finished;
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use nixfleet_lab::snapshot::Snapshot;
+use nixfleet_lab::unit::Unit;
+use serde_json::Value;
+
+use crate::stage::assert_says;
+use crate::stage::nixos::{boot_default, declares, declares_fleet, fresh, reboots, running};
+
+pub const HOST: &str = "db-1";
+
+/// Declares a version of the application: a service that writes its version to `/run/app` while it runs, and
+/// a file outside `/etc`, which NixFleet manages itself. `more`: further declarations.
+pub fn app(version: &str, more: &str) -> String {
+    format!(
+        "nixfleet.systemd.units.\"app.service\" = {{ enabled = true; text = ''
+           [Service]
+           ExecStart=/bin/sh -c 'echo {version} >/run/app; exec sleep infinity'
+           ExecStopPost=/bin/rm /run/app
+           [Install]
+           WantedBy=multi-user.target
+         ''; }};
+         nixfleet.files.\"/srv/app/version\".text = \"{version}\\n\";
+         {more}"
+    )
+}
+
+/// Declares a service that is part of `multi-user.target`.
+pub fn service(name: &str, lines: &str) -> String {
+    format!(
+        "nixfleet.systemd.units.\"{name}.service\" = {{ enabled = true; text = ''
+           [Service]
+           {lines}
+           [Install]
+           WantedBy=multi-user.target
+         ''; }};"
+    )
+}
+
+/// Declares a service that runs a command when it starts, and another command when it stops.
+pub fn toggle(start: &str, stop: &str) -> String {
+    service("toggle", &format!("Type=oneshot\nRemainAfterExit=true\nExecStart={start}\nExecStop={stop}"))
+}
+
+pub fn db(lab: &Lab) -> &Guest {
+    lab.guest(HOST).unwrap()
+}
+
+/// Boots a lab with the host, and applies version one of the application.
+pub fn converged() -> Lab {
+    let lab = fresh(&[HOST]);
+    declares(&lab, HOST, &app("one", ""));
+    applies(&lab, "ok");
+    lab
+}
+
+/// Resets the host to version one of the application. Restarts the host if an earlier test gave it another
+/// kernel.
+pub fn reset(lab: &Lab) {
+    declares_fleet(lab);
+    declares(lab, HOST, &app("one", ""));
+    let (mut finished, mut host) = apply(lab, "");
+    if host["reasonCode"] == "reboot-to-finish" {
+        reboots(db(lab));
+        (finished, host) = apply(lab, "");
+    }
+    assert!(["ok", "unchanged"].contains(&host["outcome"].as_str().unwrap()), "{finished}");
+}
+
+/// Applies the fleet to the host. Returns the finished command and the host's part of its document.
+pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
+    on_host(lab, &format!("apply --yes {flags}"))
+}
+
+/// Runs a command of NixFleet for the host. Returns the finished command and the host's part of its document.
+pub fn on_host(lab: &Lab, command: &str) -> (Finished, Value) {
+    let line = format!("nixfleet {command} --json --host {HOST}");
+    let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
+    let host = document["hosts"][0].take();
+    (finished, host)
+}
+
+/// Applies the fleet to the host, and checks the outcome. Returns the host's part of the document.
+#[track_caller]
+pub fn applies(lab: &Lab, outcome: &str) -> Value {
+    let (finished, host) = apply(lab, "");
+    assert!(finished.ok() && host["outcome"] == outcome, "{finished}");
+    host
+}
+
+/// Returns the status of the host.
+pub fn status(lab: &Lab) -> Value {
+    on_host(lab, "status").1["status"].take()
+}
+
+/// Returns the numbers of the generations that another tool has made.
+pub fn external(status: &Value) -> Vec<u64> {
+    let generations = status["generations"].as_array().unwrap().iter();
+    let external = generations.filter(|generation| generation["external"] == true);
+    external.map(|generation| generation["number"].as_u64().unwrap()).collect()
+}
+
+/// Returns the versions of the service and of the managed file.
+pub fn versions(host: &Guest) -> [String; 2] {
+    ["/run/app", "/srv/app/version"].map(|file| host.sh(&format!("cat {file}")).unwrap().line().to_owned())
+}
+
+/// Asserts that the host runs and boots a system, and has this version of the application.
+#[track_caller]
+pub fn assert_runs(host: &Guest, system: &str, version: &str) {
+    assert_eq!((&*running(host), &*boot_default(host)), (system, system));
+    assert_eq!(host.ask("readlink -f /nix/var/nix/profiles/system").unwrap(), system);
+    assert_eq!(versions(host), [version; 2]);
+    let unit = if version.is_empty() { "inactive" } else { "active" };
+    assert_eq!(host.unit("app.service").unwrap().active, unit);
+}
+
+/// The state of the host before a change that has to be undone.
+pub struct Before<'l> {
+    lab: &'l Lab,
+    snapshot: Snapshot,
+    system: String,
+    status: Value,
+    app: Unit,
+}
+
+impl<'l> Before<'l> {
+    pub fn take(lab: &'l Lab) -> Self {
+        let host = db(lab);
+        let snapshot = Snapshot::take(host).unwrap();
+        let app = host.unit("app.service").unwrap();
+        Self { lab, snapshot, system: running(host), status: status(lab), app }
+    }
+
+    /// Asserts that the old system runs and is the boot default, that the host differs in nothing but new
+    /// store paths, and that the status shows the old generation.
+    #[track_caller]
+    pub fn assert_back(&self) {
+        let host = db(self.lab);
+        let difference = self.snapshot.difference(&Snapshot::take(host).unwrap());
+        let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
+        assert!(difference.is_empty(), "{HOST} is not as it was:\n{}", difference.join("\n"));
+        assert_runs(host, &self.system, "one");
+        let status = status(self.lab);
+        for part in ["current", "generations", "drift", "interrupted", "lockedBy"] {
+            assert_eq!(status[part], self.status[part], "{part}: {status:#}");
+        }
+        let shown = self.lab.operator().unwrap().types(&format!("nixfleet status --host {HOST}")).unwrap();
+        assert_says(&shown, 0, &["managed"]);
+    }
+
+    /// Asserts what [`Self::assert_back`] asserts, and that the service of the application never stopped.
+    #[track_caller]
+    pub fn assert_untouched(&self) {
+        self.assert_back();
+        assert_eq!(db(self.lab).unit("app.service").unwrap(), self.app);
+    }
+}

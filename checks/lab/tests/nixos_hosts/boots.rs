@@ -1,0 +1,187 @@
+//! Changes that take effect only when a NixOS host boots, such as a new kernel.
+
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::Lab;
+use serde_json::{Value, json};
+
+use crate::app::{HOST, app, applies, converged, db, on_host, reset, status, versions};
+use crate::stage::assert_says;
+use crate::stage::nixos::{boot_default, booted, declares, reboots, running};
+use crate::stage::shared::Shared;
+
+/// A host that has version one of the application and, except for the first test, has booted it.
+static LAB: Shared = Shared::new(converged, |lab| {
+    reset(lab);
+    if booted(db(lab)) != running(db(lab)) {
+        reboots(db(lab));
+        reset(lab);
+    }
+});
+
+const GRUB: &str = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
+const NO_LOADER: &str = "boot.loader.systemd-boot.enable = false;";
+
+/// Declares a kernel of another release than that of the first system.
+fn kernel(release: &str) -> String {
+    format!("boot.kernelRelease = \"{release}\";")
+}
+
+/// Returns the system that runs, that was booted, and that is booted by default.
+fn systems(host: &Guest) -> [String; 3] {
+    [running(host), booted(host), boot_default(host)]
+}
+
+/// Returns the plan of the host as people see it.
+fn plan(lab: &Lab) -> String {
+    let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
+    assert_says(&plan, 0, &[]);
+    plan.stdout
+}
+
+/// Applies a system that needs a boot. Asserts that the outcome says so.
+#[track_caller]
+fn applies_partly(lab: &Lab, part: &str) {
+    let ended = applies(lab, "partial");
+    assert_eq!(ended["reasonCode"], "reboot-to-finish", "{ended:#}");
+    let notes = notes(&ended);
+    assert!(notes.contains("restart the host to finish") && notes.contains(part), "{ended:#}");
+}
+
+fn notes(ended: &Value) -> String {
+    ended["report"]["notes"].to_string()
+}
+
+/// A host with a new kernel boots it once, and only then makes it the boot default.
+#[track_caller]
+fn boots_a_kernel_once(lab: &Lab, loader: &str) {
+    let host = db(lab);
+    declares(lab, HOST, &app("one", loader));
+    on_host(lab, "apply --yes");
+    let [old, ..] = systems(host);
+    assert_eq!(boot_default(host), old);
+
+    declares(lab, HOST, &app("two", &(kernel("6.12.1") + loader)));
+    let planned = plan(lab);
+    let line =
+        planned.lines().find(|line| line.contains("next boot only")).unwrap_or_else(|| panic!("{planned}"));
+    assert!(line.contains("kernel") && line.ends_with("the boot default stays"), "{planned}");
+    assert!(!planned.contains("~ boot default"), "{planned}");
+    applies_partly(lab, "kernel");
+    let [new, ..] = systems(host);
+    assert_ne!(new, old);
+    assert_eq!((boot_default(host), versions(host)), (old.clone(), ["two", "two"].map(str::to_owned)));
+
+    // The host waits for its restart, and nothing is done twice.
+    let waits = applies(lab, "deferred");
+    assert_eq!(waits["reasonCode"], "reboot-to-finish", "{waits:#}");
+    assert_says(&lab.operator().unwrap().types("nixfleet plan --exit-code").unwrap(), 0, &[]);
+
+    reboots(host);
+    assert_eq!(systems(host), [new.clone(), new.clone(), old]);
+    assert_eq!(status(lab)["drift"], json!([]));
+    let planned = plan(lab);
+    assert!(planned.contains("~ boot default") && !planned.contains("next boot only"), "{planned}");
+    applies(lab, "ok");
+    assert_eq!(systems(host), [new.clone(), new.clone(), new.clone()]);
+    applies(lab, "unchanged");
+    reboots(host);
+    assert_eq!(systems(host), [new.clone(), new.clone(), new]);
+}
+
+#[test]
+fn systemd_boot_boots_a_new_kernel_once_and_then_by_default() {
+    let lab = LAB.turn();
+    boots_a_kernel_once(&lab, "");
+}
+
+#[test]
+fn grub_boots_a_new_kernel_once_and_then_by_default() {
+    let lab = LAB.turn();
+    boots_a_kernel_once(&lab, GRUB);
+}
+
+#[test]
+fn a_kernel_that_does_not_come_up_leaves_the_old_default() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let [old, ..] = systems(host);
+    declares(&lab, HOST, &app("two", &kernel("6.12.2")));
+    applies_partly(&lab, "kernel");
+    let [new, ..] = systems(host);
+    reboots(host);
+    assert_eq!(booted(host), new);
+    // The new kernel hangs, and somebody switches the host off and on.
+    host.power_cut().unwrap();
+    host.power_on().unwrap();
+    assert_eq!(systems(host), [old.clone(), old.clone(), old.clone()]);
+    let seen = status(&lab);
+    assert!(seen["drift"].to_string().contains(&format!("{new} → {old}")), "{seen:#}");
+    // The next apply prepares another attempt. A rollback gives up.
+    assert!(plan(&lab).contains("next boot only"));
+    let (finished, ended) = on_host(&lab, "rollback --yes");
+    assert_eq!(ended["outcome"], "ok", "{finished}");
+    assert_eq!(
+        (systems(host), versions(host)),
+        ([old.clone(), old.clone(), old], ["one"; 2].map(str::to_owned))
+    );
+    assert_eq!(status(&lab)["drift"], json!([]));
+}
+
+#[test]
+fn a_rollback_before_the_restart_takes_the_new_kernel_back() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let [old, ..] = systems(host);
+    let before = status(&lab)["current"]["number"].clone();
+    declares(&lab, HOST, &app("two", &kernel("6.12.3")));
+    applies_partly(&lab, "kernel");
+    let (finished, ended) = on_host(&lab, &format!("rollback --yes --to {before}"));
+    assert_eq!(ended["outcome"], "ok", "{finished}");
+    reboots(host);
+    assert_eq!(systems(host), [old.clone(), old.clone(), old]);
+}
+
+#[test]
+fn without_a_loader_that_boots_once_the_plan_warns_of_an_unconfirmed_default() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    declares(&lab, HOST, &app("two", &(kernel("6.12.4") + NO_LOADER)));
+    let planned = plan(&lab);
+    let line =
+        planned.lines().find(|line| line.contains("~ boot default")).unwrap_or_else(|| panic!("{planned}"));
+    assert!(line.contains("unconfirmed boot default") && line.contains("kernel"), "{planned}");
+    applies_partly(&lab, "kernel");
+    let [new, ..] = systems(host);
+    assert_eq!(boot_default(host), new);
+    let waits = applies(&lab, "deferred");
+    assert_eq!(waits["reasonCode"], "reboot-to-finish", "{waits:#}");
+    reboots(host);
+    assert_eq!(systems(host), [new.clone(), new.clone(), new]);
+    applies(&lab, "unchanged");
+}
+
+#[test]
+fn a_switch_inhibitor_is_told_and_the_system_waits_for_a_boot() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let inhibitor = |value: &str| format!("system.switch.inhibitors.dbus-implementation = \"{value}\";");
+    declares(&lab, HOST, &app("one", &inhibitor("dbus")));
+    applies(&lab, "ok");
+    let [old, ..] = systems(host);
+    declares(&lab, HOST, &app("one", &inhibitor("broker")));
+    let planned = plan(&lab);
+    assert!(planned.contains("next boot only") && planned.contains("dbus-implementation"), "{planned}");
+    assert!(!planned.contains("~ NixOS"), "{planned}");
+    let ended = applies(&lab, "partial");
+    assert_eq!(ended["reasonCode"], "reboot-to-finish", "{ended:#}");
+    assert!(notes(&ended).contains("dbus-implementation"), "{ended:#}");
+    assert_eq!((running(host), boot_default(host)), (old.clone(), old.clone()), "not activated live");
+    assert_eq!(applies(&lab, "deferred")["reasonCode"], "reboot-to-finish");
+    reboots(host);
+    let [new, now, default] = systems(host);
+    assert_ne!(new, old);
+    assert_eq!((now, default), (new.clone(), old));
+    applies(&lab, "ok");
+    assert_eq!(boot_default(host), new);
+    applies(&lab, "unchanged");
+}

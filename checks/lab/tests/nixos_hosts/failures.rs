@@ -1,0 +1,175 @@
+//! Changes that fail on a NixOS host. Each ends in the old system.
+
+use std::time::Duration;
+
+use nixfleet_lab::command::wait_until;
+use nixfleet_lab::lab::Lab;
+use serde_json::Value;
+
+use crate::app::{
+    Before, HOST, app, applies, apply, assert_runs, converged, db, reset, service, status, toggle,
+};
+use crate::stage::assert_says;
+use crate::stage::nixos::{boot_default, declares, running};
+use crate::stage::shared::Shared;
+use crate::{CONFIRMED, kept};
+
+/// The limit for each wait, which is far longer than any wait takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A host with version one of the application.
+static LAB: Shared = Shared::new(converged, reset);
+
+/// Declares a unit that systemd cannot start, and that writes this text before it fails.
+fn fails(name: &str, text: &str) -> String {
+    service(name, &format!("Type=oneshot\nExecStart=/bin/sh -c 'echo \"{text}\"; exit 3'"))
+}
+
+/// Applies version two of the application with further declarations. Returns the problem of the host, after a
+/// check of the outcome and of the problem's code.
+#[track_caller]
+fn problem(lab: &Lab, more: &str, flags: &str, [outcome, code]: [&str; 2]) -> Value {
+    declares(lab, HOST, &app("two", more));
+    let (finished, host) = apply(lab, flags);
+    assert_eq!((finished.code, host["outcome"].as_str()), (2, Some(outcome)), "{finished}");
+    assert_eq!(host["problem"]["code"], code, "{finished}");
+    for part in ["what", "why", "help"] {
+        let text = host["problem"][part].as_str().unwrap_or_default();
+        assert!(!text.trim().is_empty(), "no `{part}`: {finished}");
+    }
+    host["problem"].clone()
+}
+
+#[track_caller]
+fn assert_why(problem: &Value, sayings: &[&str]) {
+    for saying in sayings {
+        assert!(problem["why"].as_str().unwrap().contains(saying), "nothing says `{saying}`: {problem:#}");
+    }
+}
+
+/// Waits until the host takes new connections. After failed logins, sshd may reject the operator's address
+/// for some seconds.
+fn waits_for_ssh(lab: &Lab) {
+    let operator = lab.operator().unwrap();
+    let line = format!("ssh -o ControlPath=none deploy@{HOST} sudo -n true");
+    wait_until("the host takes new connections", LIMIT, || Ok(operator.types(&line)?.ok())).unwrap();
+}
+
+#[test]
+fn a_unit_that_fails_is_named_with_its_last_words() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let units = fails("broken", "no room for the broken one") + &fails("worse", "no room for the worse one");
+    let problem = problem(&lab, &units, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["broken.service", "worse.service", "the broken one", "the worse one"]);
+    before.assert_back();
+}
+
+#[test]
+fn a_failed_health_check_returns_to_the_old_system() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let check = "nixfleet.healthChecks.version = { command = [ \"/bin/grep\" \"three\" \"/run/app\" ]; retries = 1; };";
+    let problem = problem(&lab, check, "", ["rolled-back", "NF-418"]);
+    assert!(problem.to_string().contains("version"), "{problem:#}");
+    before.assert_back();
+}
+
+#[test]
+fn a_system_that_cuts_the_network_is_undone() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let route = |verb: &str| format!("/usr/sbin/ip route {verb} unreachable 10.0.1.2/32");
+    let cut = toggle(&route("add"), &route("del"));
+    problem(&lab, &cut, "--confirm-timeout 5", ["rolled-back", "NF-413"]);
+    waits_for_ssh(&lab);
+    before.assert_back();
+    kept(CONFIRMED, "failures::a_system_that_cuts_the_network_is_undone", "1 network cut by a NixOS system");
+}
+
+#[test]
+fn a_system_that_stops_sshd_is_undone() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let stops = toggle("/usr/bin/systemctl stop ssh.service", "/bin/true");
+    problem(&lab, &stops, "--confirm-timeout 5", ["rolled-back", "NF-413"]);
+    waits_for_ssh(&lab);
+    before.assert_back();
+    kept(CONFIRMED, "failures::a_system_that_stops_sshd_is_undone", "1 sshd stopped by a NixOS system");
+}
+
+#[test]
+fn a_check_of_the_system_refuses_before_anything_is_touched() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let check = "system.preSwitchChecks.disk = \"echo the disk is too small; false\";";
+    let problem = problem(&lab, check, "", ["blocked", "NF-423"]);
+    assert_why(&problem, &["the disk is too small", "Pre-switch check 'disk' failed"]);
+    before.assert_untouched();
+}
+
+#[test]
+fn a_failed_activation_script_is_undone() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let script = "system.activationScripts.app = \"echo the script gives up; false\";";
+    let problem = problem(&lab, script, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["the activation script failed", "the script gives up"]);
+    before.assert_back();
+}
+
+#[test]
+fn a_boot_loader_that_cannot_be_installed_leaves_the_old_default() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    // The new system boots with GRUB, whose directory is a file.
+    host.ask("touch /boot/grub").unwrap();
+    let before = Before::take(&lab);
+    let grub = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
+    let problem = problem(&lab, grub, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["/boot/grub", "Failed to install bootloader"]);
+    before.assert_back();
+    host.ask("rm /boot/grub").unwrap();
+}
+
+/// Neither the new nor the old system can install its boot loader, so the change stays open until one can.
+#[test]
+fn a_boot_loader_that_cannot_go_back_is_put_right_by_the_next_run() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let old = boot_default(host);
+    host.ask("mount --bind /boot /boot && mount -o remount,bind,ro /boot").unwrap();
+    let problem = problem(&lab, "", "", ["failed", "NF-412"]);
+    assert_why(&problem, &["Read-only file system"]);
+    let seen = status(&lab);
+    assert!(seen["interrupted"].is_string(), "{seen:#}");
+    assert_eq!(boot_default(host), old);
+    host.ask("umount /boot").unwrap();
+    let report = applies(&lab, "ok")["report"].take();
+    assert!(report["recovered"].as_str().unwrap().contains("was rolled back to"), "{report:#}");
+    assert!(status(&lab)["interrupted"].is_null());
+    assert_runs(host, &running(host), "two");
+}
+
+#[test]
+fn another_switch_at_work_blocks_and_nothing_is_touched() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let before = Before::take(&lab);
+    let hold =
+        "systemd-run --quiet --unit=other flock /run/nixos/switch-to-configuration.lock sleep infinity";
+    host.ask(hold).unwrap();
+    let held = "! flock --nonblock /run/nixos/switch-to-configuration.lock true";
+    wait_until("the lock is held", LIMIT, || Ok(host.sh(held)?.ok())).unwrap();
+    let problem = problem(&lab, "", "", ["blocked", "NF-401"]);
+    assert_says(
+        &lab.operator().unwrap().types("nixfleet apply --yes").unwrap(),
+        2,
+        &["is switching", "wait"],
+    );
+    assert!(problem["where"].as_str().unwrap().contains("switch-to-configuration.lock"), "{problem:#}");
+    host.ask("systemctl stop other").unwrap();
+    before.assert_untouched();
+    applies(&lab, "ok");
+    assert_eq!(running(host), boot_default(host));
+}

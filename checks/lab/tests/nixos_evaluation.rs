@@ -13,7 +13,8 @@ use serde_json::Value;
 use stage::{assert_says, lone};
 
 /// A script that puts a wrapper for `nix` into the user's `~/bin`. The wrapper records the start and the end
-/// of each evaluation and each build. The evaluation of nix-4 waits as long as `~/hold` exists.
+/// of each evaluation and each build. The evaluation of nix-4 waits as long as `~/hold` exists. The
+/// evaluation of nix-1 is killed if `~/kill` exists, as the kernel does if there is no memory left.
 const NOTED: &str = r#"mkdir -p ~/bin && cat > ~/bin/nix <<'END' && chmod +x ~/bin/nix
 #!/bin/sh
 case "$*" in
@@ -22,6 +23,7 @@ case "$*" in
 *) exec /usr/bin/nix "$@" ;;
 esac
 echo "begin $kind" >> ~/started
+case "$kind $*" in eval*'"nix-1"'*) [ ! -e ~/kill ] || kill -KILL $$ ;; esac
 case "$*" in *'"nix-4"'*) while [ -e ~/hold ]; do sleep 0.1; done ;; esac
 /usr/bin/nix "$@"
 code=$?
@@ -172,6 +174,10 @@ fn a_nixos_host_that_was_not_selected_is_not_evaluated_and_mistakes_of_all_selec
     let finished = operator.types("nixfleet apply --yes").unwrap();
     assert_says(&finished, 1, &both);
     assert!(lab.guest("web-1").unwrap().ask("! test -e /var/lib/nixfleet/state.json").is_ok());
+
+    let killed = operator
+        .types("touch ~/kill; PATH=~/bin:$PATH nixfleet plan web-1,nix-1; code=$?; rm ~/kill; exit $code");
+    assert_says(&killed.unwrap(), 1, &["[NF-201] the evaluation was killed", "--eval-jobs 1"]);
 
     // Mistakes in the options of NixFleet are collected from all evaluations.
     let option = "nixfleet.files.\"/etc/x\" = {\n    text = \"x\";\n    mode = \"9\";\n  };\n  boot.loader";

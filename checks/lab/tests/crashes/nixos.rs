@@ -219,7 +219,7 @@ fn killed_before_the_changes_of_a_nixos_host() {
     if all {
         return assert!(failures.is_empty(), "{failures:#?}");
     }
-    assert!(failures.len() > 0 || ends.iter().all(|end| *end > 0), "{ends:?}");
+    assert!(!failures.is_empty() || ends.iter().all(|end| *end > 0), "{ends:?}");
     let tried = format!(
         "every twelfth point of more than {} to kill the process at, and the first of each kind, with a NixOS system and files; {} or more \
          with a power cut",

@@ -156,9 +156,9 @@ fn another_switch_at_work_blocks_and_nothing_is_touched() {
     let lab = LAB.turn();
     let host = db(&lab);
     let before = Before::take(&lab);
-    let hold =
+    let takes_lock =
         "systemd-run --quiet --unit=other flock /run/nixos/switch-to-configuration.lock sleep infinity";
-    host.ask(hold).unwrap();
+    host.ask(takes_lock).unwrap();
     let held = "! flock --nonblock /run/nixos/switch-to-configuration.lock true";
     wait_until("the lock is held", LIMIT, || Ok(host.sh(held)?.ok())).unwrap();
     let problem = problem(&lab, "", "", ["blocked", "NF-401"]);

@@ -147,6 +147,8 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
     }
     remove_slots(host, journal)?;
     profile::unpin(host)?;
-    host.remove_record(state::STAGED)?;
+    if journal.changes_boot() {
+        host.remove_record(state::STAGED)?;
+    }
     host.remove_record(journal::RECORD)
 }

@@ -44,7 +44,9 @@ pub enum UndoTime {
 pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<String>, Problem> {
     info!(transaction = journal.transaction, "undoing the change");
     // From here on, a recovery must not complete the commit any more.
-    host.remove_record(state::STAGED)?;
+    if journal.changes_boot() {
+        host.remove_record(state::STAGED)?;
+    }
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
     let mut undoer = Undoer {

@@ -319,7 +319,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
     }
     // NixOS starts the recovery unit again whenever a system is activated. Another program that activates a
     // system must not trigger the recovery of a host that runs.
-    if boot && Systemd::of(host).is_some_and(Systemd::has_booted) {
+    if boot && nixos::is_nixos(host) && Systemd::of(host).is_some_and(Systemd::has_booted) {
         return print(&Done { schema: SCHEMA }, json, |_| "the host is not booting\n".to_owned());
     }
     let moment = if boot { UndoTime::Booting } else { UndoTime::Running };

@@ -433,6 +433,7 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
         ("plan --closure /home/mallory/evil --manifest /home/mallory/evil/manifest.json", "NF-404"),
         ("apply --closure /home/mallory/evil", "NF-405"),
         ("apply --closure /home/mallory/evil --run RUN --in-unit --confirm-timeout 5", "NF-405"),
+        ("dry-activate --closure /home/mallory/evil", "NF-423"),
         ("rollback", "NF-405"),
         ("rollback --plan", "NF-404"),
         ("follow --run RUN", "NF-415"),

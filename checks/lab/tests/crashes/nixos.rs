@@ -11,7 +11,7 @@ use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 
-use crate::stage::nixos::{boot_default, booted, declares, fresh, running};
+use crate::stage::nixos::{boot_default, booted, declares, fresh, reboots, running};
 use crate::walk::some;
 use crate::{ALL_OR_NOTHING, SOAK, record};
 
@@ -79,7 +79,10 @@ impl<'l> Walker<'l> {
             lab.operator().unwrap().types("nixfleet apply --yes").unwrap().success().unwrap();
             (Snapshot::take(guest).unwrap(), running(guest))
         };
-        let (old, from) = applies(1);
+        applies(1);
+        // The first boot of a host starts units that no later boot starts.
+        reboots(guest);
+        let (old, from) = (Snapshot::take(guest).unwrap(), running(guest));
         guest.ask(SAVE).unwrap();
         let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
         let install = format!("cat > {FAULTY} && chmod +x {FAULTY}");

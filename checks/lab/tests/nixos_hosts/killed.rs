@@ -1,6 +1,7 @@
 //! Runs that are killed, and hosts that lose power, while a NixOS system is activated or waits to be
 //! confirmed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -53,8 +54,15 @@ fn meanwhile(lab: &Lab, more: &str, flags: &str, ready: &str, act: impl FnOnce()
     let line = format!("nixfleet apply --yes --json --host {HOST} {flags}");
     thread::scope(|scope| {
         let typed = scope.spawn(|| lab.operator().unwrap().types(&line).unwrap());
-        wait_until(ready, LIMIT, || Ok(db(lab).sh(ready)?.ok())).unwrap();
-        act();
+        let acted = catch_unwind(AssertUnwindSafe(|| {
+            wait_until(ready, LIMIT, || Ok(db(lab).sh(ready)?.ok())).unwrap();
+            act();
+        }));
+        if let Err(panic) = acted {
+            // The apply may wait for a change that never ends.
+            lab.operator().unwrap().guest().sh("pkill -KILL --exact nixfleet").unwrap();
+            resume_unwind(panic);
+        }
         typed.join().unwrap()
     })
 }

@@ -9,6 +9,7 @@ use crate::health::CheckResult;
 use crate::manifest::Package;
 use crate::problem::Problem;
 use crate::step::Step;
+use crate::step::system::ActivateSystem;
 
 /// The changes that an apply would make on a host. Planning itself changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +41,16 @@ pub struct Plan {
     /// Effects that may be unintended, but that would not make an apply refuse the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// What takes effect only when the host is restarted after the change, such as `kernel`.
+    /// The parts of the target that take effect only when the host is restarted after the change, such as
+    /// `kernel`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaits_boot: Vec<String>,
     /// The units that the activation of a NixOS system would change; `None` if no system is activated, or if
     /// the host does not know the units of the new system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemChanges>,
-    /// What NixOS itself says about the activation of the system, if it was asked.
+    /// The answer of NixOS itself about the activation of the system, one line each; empty if NixOS was not
+    /// asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dry_activation: Vec<String>,
     /// SHA-256 digests of file contents that tools on the host have to check but that are not on the host
@@ -80,6 +83,12 @@ impl Plan {
                 before.iter_mut().chain(&mut after).for_each(|view| view.text = None);
             }
         }
+    }
+
+    /// Returns the activation of a NixOS system, if the plan has one.
+    #[must_use]
+    pub fn activation(&self) -> Option<&ActivateSystem> {
+        self.steps.iter().find_map(|step| step.as_system()?.activation())
     }
 
     /// Removes the problems that the operator overrules with `--force`.

@@ -22,7 +22,7 @@ pub struct PlanText {
     pub steps: usize,
     /// The reasons why an apply would refuse the plan.
     pub problems: Vec<Problem>,
-    /// What takes effect only when the host is restarted, such as `kernel`.
+    /// The parts that take effect only when the host is restarted, such as `kernel`.
     pub awaits_boot: Vec<String>,
     text: Arc<RawValue>,
 }

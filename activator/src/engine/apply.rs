@@ -212,7 +212,7 @@ fn report_boot(awaits: &[String], waiting: Outcome, report: &mut Report) {
     if awaits.is_empty() {
         return;
     }
-    report.notes.push(format!("restart the host to finish: the new {} waits for it", awaits.join(", ")));
+    report.notes.push(format!("restart the host to finish: new {}", awaits.join(", ")));
     if report.outcome.is_good() {
         (report.outcome, report.reason_code) = (waiting, Some(ReasonCode::RebootToFinish));
     }

@@ -58,7 +58,7 @@ pub struct BootOnce {
     pub to: AbsPath,
     /// The boot loader.
     pub loader: Loader,
-    /// What takes effect only with a boot, such as `kernel`.
+    /// The parts of the system that take effect only when the host boots, such as `kernel`.
     pub parts: Vec<String>,
 }
 
@@ -66,19 +66,15 @@ impl SystemStep {
     /// Whether the step happens only after the change has been confirmed.
     #[must_use]
     pub const fn follows_confirmation(&self) -> bool {
-        match self {
-            Self::ActivateSystem(_) => false,
-            Self::SetBootDefault(_) | Self::BootOnce(_) => true,
-        }
+        self.activation().is_none()
     }
 
-    /// Returns the parts of the new system that take effect only when the host boots.
+    /// Returns the activation; `None` if the step changes what the host boots.
     #[must_use]
-    pub fn waits_for_boot(&self) -> &[String] {
+    pub const fn activation(&self) -> Option<&ActivateSystem> {
         match self {
-            Self::ActivateSystem(_) => &[],
-            Self::SetBootDefault(step) => &step.unconfirmed,
-            Self::BootOnce(step) => &step.parts,
+            Self::ActivateSystem(step) => Some(step),
+            Self::SetBootDefault(_) | Self::BootOnce(_) => None,
         }
     }
 

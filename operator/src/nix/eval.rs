@@ -12,7 +12,7 @@ use super::functions::{derivations_of, fleet_and_derivations};
 use super::{Nix, inventory_document, no_result, stored, trace};
 use crate::process::{Invocation, PeakMemory};
 
-/// What Nix printed in a successful evaluation.
+/// The output of Nix for a successful evaluation.
 struct Printed {
     json: Vec<u8>,
     /// The warnings and traces.

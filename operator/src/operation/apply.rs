@@ -5,9 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
-use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::{Step, SystemStep};
 
 use super::going_back::{ChangeTerms, result};
 use super::host_plan::HostPlan;
@@ -130,7 +128,7 @@ impl Operation for Apply {
             plan.problems.extend(health::obstacles(session, &checks).await);
         }
         contents::fill_in(&mut plan, &target, options.show_private);
-        if options.dry_activate && activates(&plan) && plan.problems.is_empty() {
+        if options.dry_activate && plan.activation().is_some() && plan.problems.is_empty() {
             let paths = ClosurePaths::of([target.closure.path.clone()]).closure(&target.closure.path).await?;
             events.say(EventKind::HostPhase { host: name.to_owned(), phase: Phase::Copying });
             remote::send(session, paths, self.terms.substitute).await?;
@@ -182,11 +180,6 @@ fn not_tried(host: &str, checks: &[Check]) -> EventKind {
          shows what they do, and `nixfleet apply --yes --host {host}` tries them"
     );
     EventKind::Log { level: Level::Warning, host: Some(host.to_owned()), text }
-}
-
-/// Whether a plan activates a NixOS system.
-fn activates(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| matches!(step, Step::System(SystemStep::ActivateSystem(_))))
 }
 
 fn not_built(host: &str) -> Problem {

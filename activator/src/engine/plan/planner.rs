@@ -4,7 +4,7 @@ use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::{Step, SystemStep};
+use nixfleet_contract::step::Step;
 use nixfleet_contract::values::AbsPath;
 use sha2::{Digest as _, Sha256};
 
@@ -86,9 +86,7 @@ impl Planned {
     pub fn waits_to_activate(&self) -> bool {
         let runs = self.observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
         let wanted = self.wanted_system.as_ref();
-        let activates =
-            self.plan.steps.iter().any(|step| matches!(step, Step::System(SystemStep::ActivateSystem(_))));
-        wanted.is_some() && runs != wanted && !activates
+        wanted.is_some() && runs != wanted && self.plan.activation().is_none()
     }
 }
 

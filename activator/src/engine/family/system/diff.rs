@@ -15,7 +15,7 @@ use crate::host::profile;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct SystemSteps {
     pub(in crate::engine) steps: Vec<Step>,
-    /// What takes effect only when the host boots, if everything else is done.
+    /// The parts of the wanted system that take effect only when the host boots.
     pub(in crate::engine) awaits_boot: Vec<String>,
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use nixfleet_contract::nixos::{SUMMARY, SystemSummary};
 use nixfleet_contract::plan::{Plan, Warning};
-use nixfleet_contract::step::SystemStep;
 use nixfleet_contract::step::system::ActivateSystem;
 
 use super::{packages, unit_changes};
@@ -24,11 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// does not have the summary of the new system yet, the plan lists the summary as lacking instead, and the
 /// client requests the plan again. `may_ask`: whether the client can do so.
 pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may_ask: bool) {
-    let activation = plan.steps.iter().find_map(|step| match step.as_system()? {
-        SystemStep::ActivateSystem(step) => Some(step.clone()),
-        SystemStep::SetBootDefault(_) | SystemStep::BootOnce(_) => None,
-    });
-    let Some(ActivateSystem { from, to, .. }) = activation else { return };
+    let Some(ActivateSystem { from, to, .. }) = plan.activation().cloned() else { return };
     let new = match sent(target) {
         Some(summary) => Ok(summary),
         None if Path::new(&*to).is_dir() => summary(host, &to),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nixfleet_contract::manifest::Unit;
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
-use nixfleet_contract::step::{Step, SystemStep, UnitStep};
+use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::entry::{UnitEntry, unit_job};
@@ -25,7 +25,7 @@ use crate::host::transient;
 pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option<Before>, Problem> {
     let (Some(systemd), Some(units)) = (Systemd::of(host), &observed.units) else { return Ok(None) };
     let jobs: Vec<&UnitName> = moved(about_units(steps).filter_map(unit_job)).collect();
-    let activates = steps.iter().any(|step| matches!(step, Step::System(SystemStep::ActivateSystem(_))));
+    let activates = steps.iter().any(|step| step.as_system().is_some_and(|step| step.activation().is_some()));
     if jobs.is_empty() && !activates {
         return Ok(None);
     }

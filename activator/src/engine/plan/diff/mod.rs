@@ -42,7 +42,7 @@ pub struct Diff {
     pub excluded: Vec<Warning>,
     /// Warnings about effects of the change that may be unintended.
     pub warnings: Vec<Warning>,
-    /// What takes effect only when the host boots, such as `kernel`.
+    /// The parts of the target that take effect only when the host boots, such as `kernel`.
     pub awaits_boot: Vec<String>,
 }
 

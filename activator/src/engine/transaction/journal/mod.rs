@@ -77,8 +77,8 @@ pub enum JournalPhase {
     Swapping,
     /// In addition, the new NixOS system may have been activated.
     Activating,
-    /// The change is confirmed, and the state after the transaction is staged. What the host boots may have
-    /// been changed.
+    /// The change is confirmed, and the state after the transaction is staged. The native profile and the
+    /// boot loader may have been changed.
     Confirmed,
 }
 

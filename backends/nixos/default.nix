@@ -12,6 +12,9 @@ let
       types
       ;
     declarations = import ./declarations.nix { inherit lib; };
+    isStated = import ./stated.nix { inherit lib; };
+    mistake = import ./mistake.nix { inherit types; };
+    unitTypes = import ./unit-types.nix { inherit lib; };
     triggers = import ./triggers.nix { inherit document etc lib; };
   };
 
@@ -27,7 +30,9 @@ let
     ./packages.nix
     ./places.nix
     ./recovery.nix
+    ./unit-install.nix
     ./unit-mistakes.nix
+    ./unit-names.nix
   ];
   units = import ./units.nix given;
   engine = import ./engine.nix given;

@@ -3,7 +3,9 @@
   declarations,
   document,
   etc,
+  isStated,
   lib,
+  mistake,
   types,
   ...
 }:
@@ -32,27 +34,23 @@ let
       mode = "direct-symlink";
     };
 
-  mistake =
-    option: path: within: rest:
-    problem.make (
-      {
-        loc = option.loc ++ [ path ] ++ within;
-        def = types.definitionOf option path;
-      }
-      // rest
-    );
-
   etcOption = path: "environment.etc.${builtins.toJSON (etc.name path)}";
 
-  # Reports each `onConflict` other than `fail`, because NixOS replaces an existing file at the path and keeps
+  # Reports each `onConflict` that a module sets, because NixOS replaces an existing file at the path and keeps
   # no backup of this file.
   conflict =
     option: path: value:
-    lib.optional (value.onConflict != "fail") (
+    lib.optional (value.onConflict != "fail" || isStated option path value "onConflict") (
       mistake option path [ "onConflict" ] {
-        what = "NixOS keeps no backup of ${path}";
+        what =
+          if value.onConflict == "fail" then
+            "NixOS does not refuse to replace an existing file at ${path}"
+          else
+            "NixOS keeps no backup of ${path}";
         why = "NixOS writes the files below /etc itself, and replaces existing files";
-        example = "${lib.showOption (option.loc ++ [ path ])}.onConflict = \"fail\";";
+        example = "${
+          lib.showOption (option.loc ++ [ path ])
+        }.onConflict = lib.mkIf (host.base == \"ubuntu\") \"${value.onConflict}\";";
       }
     );
 

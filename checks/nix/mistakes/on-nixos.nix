@@ -1,4 +1,5 @@
 # An intent that cannot have the same effect on NixOS as on Ubuntu.
+{ lib, ... }:
 {
   defaults.base = "nixos";
 
@@ -26,6 +27,18 @@
           text = "x";
           onConflict = "backup";
         };
+        "/etc/unreplaced" = {
+          text = "x";
+          onConflict = "fail";
+        };
+        "/etc/unreplaced-by-a-function" = _: {
+          text = "x";
+          onConflict = "fail";
+        };
+        "/etc/unreplaced-on-ubuntu" = {
+          text = "x";
+          onConflict = lib.mkIf false "fail";
+        };
         "/etc/owned" = {
           text = "x";
           owner = "nobody-knows";
@@ -41,6 +54,7 @@
           text = "x";
           restartUnits = [
             "app.socket"
+            "app.target"
             "stays.service"
             "ssh.service"
           ];
@@ -99,6 +113,36 @@
         "app.timer" = {
           text = "[Timer]\nOnCalendar=daily\n";
           reloadIfChanged = true;
+        };
+        "left.timer" = {
+          text = "[Timer]\nOnCalendar=daily\n";
+          restartIfChanged = false;
+        };
+        "left.socket" = {
+          text = "[Socket]\nListenStream=80\n";
+          restartIfChanged = false;
+        };
+        "restarted.socket" = {
+          text = "[Socket]\nListenStream=80\n";
+          restartIfChanged = true;
+        };
+        "adopted.service" = {
+          text = "[Service]\nExecStart=/bin/a\n";
+          onConflict = "adopt";
+        };
+        "own.service" = {
+          text = "[Service]\nExecStart=/bin/a\n";
+          onConflict = "fail";
+          restartIfChanged = true;
+          verify = false;
+        };
+        "verified.service" = {
+          text = "[Service]\nExecStart=/bin/a\n";
+          verify = true;
+        };
+        "unwanted.service" = {
+          text = "[Service]\nExecStart=/bin/a\n\n[Install]\n";
+          enabled = true;
         };
         "worker@.service".text =
           "[Service]\nExecStart=/bin/a\n\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=1\n";

@@ -3,8 +3,8 @@
 # Returns { text; failed; texts; reference; built; builtNixos; }: the report, the names of the failed tests,
 # the current error texts and option reference, and the closures to build with `activator`. The suite that
 # inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites
-# about NixOS hosts use a stand-in for NixOS. If the argument `whole`, a complete nixpkgs, is given, these
-# suites run a second time with the real NixOS.
+# about NixOS hosts use a stand-in for NixOS. They run again with some modules of NixOS 22.11 in the stand-in
+# and, if the argument `whole`, a complete nixpkgs, is given, with the real NixOS.
 {
   nixpkgs,
   whole ? null,
@@ -47,6 +47,18 @@ let
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
     }
+    // lib.optionalAttrs (nixpkgs ? with-nixos-22_11) (
+      let
+        world = import ./world.nix { nixpkgs = nixpkgs.with-nixos-22_11; };
+      in
+      lib.mapAttrs' (name: lib.nameValuePair "${name} with NixOS 22.11") (ofNixos world)
+      // {
+        nixos-22_11 = import ./nixos-22_11.nix {
+          inherit (world) nixfleet;
+          inherit nixpkgs;
+        };
+      }
+    )
     // lib.optionalAttrs (whole != null) (
       let
         world = import ./world.nix { nixpkgs = whole; };
@@ -89,6 +101,9 @@ in
 {
   text = lib.concatStringsSep "\n" (
     map line results
+    ++ lib.optional (!(nixpkgs ? with-nixos-22_11)) (
+      "The given nixpkgs is not the stand-in: the tests with modules of NixOS 22.11 are left out"
+    )
     ++ [
       "${
         toString (lib.length results - lib.length failed)

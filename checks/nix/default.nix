@@ -3,10 +3,12 @@
 # Returns { text; failed; texts; reference; built; builtNixos; }: the report, the names of the failed tests,
 # the current error texts and option reference, and the closures to build with `activator`. The suite that
 # inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites
-# about NixOS hosts use a stand-in for NixOS. They run again with some modules of NixOS 22.11 in the stand-in
-# and, if the argument `whole`, a complete nixpkgs, is given, with the real NixOS.
+# about NixOS hosts use a stand-in for NixOS. If the argument `older`, the directory
+# with parts of nixpkgs 22.11, is given, they run again with some modules of NixOS 22.11 in the stand-in. If
+# the argument `whole`, a complete nixpkgs, is given, they run again with the real NixOS.
 {
   nixpkgs,
+  older ? null,
   whole ? null,
   activator ? null,
   closure ? null,
@@ -47,16 +49,23 @@ let
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
     }
-    // lib.optionalAttrs (nixpkgs ? with-nixos-22_11) (
+    // lib.optionalAttrs (older != null) (
       let
-        world = import ./world.nix { nixpkgs = nixpkgs.with-nixos-22_11; };
+        world = import ./world.nix {
+          nixpkgs = nixpkgs // {
+            lib = lib // {
+              nixosSystem = import ../fixtures/nixpkgs/nixos {
+                inherit lib;
+                packagesOf = system: nixpkgs.legacyPackages.${system};
+                nixos = older + "/nixos";
+              };
+            };
+          };
+        };
       in
       lib.mapAttrs' (name: lib.nameValuePair "${name} with NixOS 22.11") (ofNixos world)
       // {
-        nixos-22_11 = import ./nixos-22_11.nix {
-          inherit (world) nixfleet;
-          inherit nixpkgs;
-        };
+        nixos-22_11 = import ./nixos-22_11.nix (world // { olderLib = import (older + "/lib"); });
       }
     )
     // lib.optionalAttrs (whole != null) (
@@ -101,9 +110,6 @@ in
 {
   text = lib.concatStringsSep "\n" (
     map line results
-    ++ lib.optional (!(nixpkgs ? with-nixos-22_11)) (
-      "The given nixpkgs is not the stand-in: the tests with modules of NixOS 22.11 are left out"
-    )
     ++ [
       "${
         toString (lib.length results - lib.length failed)

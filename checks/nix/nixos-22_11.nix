@@ -1,18 +1,16 @@
 # Tests with parts of release 22.11 of nixpkgs: NixFleet's part of a NixOS configuration, evaluated with the
 # NixOS modules of that release for users, groups, sudo, host names and packages, and the refusal of its `lib`.
-#
-# `nixpkgs` is the stand-in for nixpkgs, which has these parts.
-{ nixpkgs, nixfleet, ... }:
+{
+  evalFleet,
+  evalNixos,
+  lib,
+  mkFleet,
+  nixfleet,
+  nixpkgs,
+  olderLib,
+  ...
+}:
 let
-  inherit
-    (import ./world.nix {
-      nixpkgs = nixpkgs.with-nixos-22_11;
-    })
-    evalNixos
-    evalFleet
-    lib
-    mkFleet
-    ;
 
   # The files that declare an option, relative to the directory `nixos`.
   declaredIn =
@@ -206,7 +204,9 @@ in
     expr = lib.elemAt (lib.splitString "\n" (
       nixfleet.report (
         nixfleet.fleetOf {
-          nixpkgs = nixpkgs.release-22_11;
+          nixpkgs = nixpkgs // {
+            lib = olderLib;
+          };
           fleet.hosts.web-1.addr = "web-1";
         }
       )

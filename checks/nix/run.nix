@@ -3,6 +3,7 @@
 # `closure` and `nixosClosure`.
 {
   nixpkgs,
+  older ? null,
   whole ? null,
   activator ? null,
   closure ? null,
@@ -11,5 +12,6 @@
 import ./. {
   nixpkgs = builtins.getFlake nixpkgs;
   whole = if whole == null then null else builtins.getFlake whole;
+  older = if older == null then null else /. + older;
   inherit activator closure nixosClosure;
 }

@@ -48,7 +48,7 @@ pub fn above(root: &Path, running: &[Running], alone: &Lock) -> Result<PathBuf> 
         }
         let nixpkgs = unfinished.join("nixpkgs");
         Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
-            .arg(&nixpkgs)
+            .arg(unfinished)
             .arg(layer.below(Path::new("usr/bin/busybox")).context("The root filesystem has no busybox")?)
             .run()?
             .success()?;

@@ -42,7 +42,7 @@ pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
     checkout::copy(layer, "", "srv/nixfleet", 0)?;
     checkout::copy(layer, "checks/fixtures/demo-fleet/", "home/ada/fleet", UID)?;
     Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
-        .arg(layer.path("srv/nixpkgs", 0)?)
+        .arg(layer.path("srv", 0)?)
         .arg(layer.below(Path::new("usr/bin/busybox")).context("The root filesystem has no busybox")?)
         .run()?
         .success()?;

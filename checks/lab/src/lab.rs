@@ -136,6 +136,7 @@ impl Lab {
             addr: "10.0.1.2".into(),
             below: vec![shared, operator_root],
             nixos: false,
+            shows: plan.operator_shows.clone(),
         }];
         for host in &plan.hosts {
             let mut below = vec![root.clone()];
@@ -143,7 +144,7 @@ impl Lab {
                 below.insert(0, nixos_layer::above(&root, &running, alone)?);
             }
             let (name, addr) = (host.name.clone(), host.addr.clone());
-            guests.push(GuestSpec { name, addr, below, nixos: host.nixos });
+            guests.push(GuestSpec { name, addr, below, nixos: host.nixos, shows: Vec::new() });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;

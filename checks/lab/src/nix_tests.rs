@@ -1,9 +1,15 @@
 //! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the replacement for
 //! nixpkgs. The tests run twice: with the version of Nix that the hosts have, and with a newer version.
+//!
+//! If `NIXFLEET_NIXPKGS` is the directory of a whole nixpkgs, which has NixOS itself, the operator's machine can
+//! read it, and the tests of NixOS hosts run again with it.
 
+use std::env;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::checkout;
 use crate::lab::{Lab, Plan};
@@ -16,29 +22,71 @@ use crate::upgrade::Upgrade;
 /// passed and failed tests.
 const RUNNER: &str = "checks/nix/run";
 
+/// The variable with the directory of a whole nixpkgs, on this machine and for the program.
+const WHOLE: &str = "NIXFLEET_NIXPKGS";
+
+/// The path of the whole nixpkgs on the operator's machine.
+const WHOLE_PLACE: &str = "/srv/whole-nixpkgs";
+
+/// The time limit for the tests with a whole nixpkgs. A host of NixOS takes seconds to evaluate.
+const WHOLE_LIMIT: Duration = Duration::from_secs(1800);
+
 /// Runs the tests and returns how many passed and failed.
 ///
 /// # Errors
-/// The lab does not boot.
+/// The lab does not boot, or `NIXFLEET_NIXPKGS` is not the directory of a flake.
 pub fn run() -> Result<Tally> {
     if fs::metadata(checkout::path(RUNNER)).is_err() {
         println!("{RUNNER} is missing");
         return Ok(Tally::one(false));
     }
+    let whole = env::var_os(WHOLE).filter(|value| !value.is_empty());
+    let whole = whole.map(|value| whole_at(Path::new(&value))).transpose()?;
     let mut total = Tally::default();
     for root in [Recipe::host().into(), Upgrade::newer_nix().into()] {
-        total += run_on(root)?;
+        total += run_on(root, whole.as_deref())?;
     }
     Ok(total)
 }
 
-fn run_on(root: Root) -> Result<Tally> {
-    let lab = Lab::boot(&Plan::new(format!("nix-{}", std::process::id())).operator(root))?;
-    let finished = lab.operator()?.types(&format!("nix --version && /srv/nixfleet/{RUNNER}"))?;
+/// Returns the directory of a whole nixpkgs, as an absolute path.
+fn whole_at(value: &Path) -> Result<PathBuf> {
+    let path = fs::canonicalize(value)
+        .with_context(|| format!("{WHOLE} is {}, which is no directory of this machine", value.display()))?;
+    ensure!(path.join("flake.nix").is_file(), "{WHOLE} is {}, which has no flake.nix", value.display());
+    Ok(path)
+}
+
+fn run_on(root: Root, whole: Option<&Path>) -> Result<Tally> {
+    let mut plan = Plan::new(format!("nix-{}", std::process::id())).operator(root);
+    let mut line = format!("nix --version && /srv/nixfleet/{RUNNER}");
+    if let Some(whole) = whole {
+        plan = plan.operator_shows(whole, WHOLE_PLACE);
+        line = format!("export {WHOLE}=path:{WHOLE_PLACE} && {line}");
+    }
+    let lab = Lab::boot(&plan)?;
+    let typed = lab.operator()?.typed(&line)?;
+    let finished = if whole.is_some() { typed.limit(WHOLE_LIMIT) } else { typed }.run()?;
     print!("{}{}", finished.stdout, finished.stderr);
     let mut tally = finished.stdout.lines().filter_map(Tally::of_line).next_back().unwrap_or_default();
     if !finished.ok() && tally.failed == 0 {
         tally += Tally::one(false);
     }
     Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_at;
+    use std::path::Path;
+
+    #[test]
+    fn a_whole_nixpkgs_is_the_directory_of_a_flake() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        assert!(whole_at(&root).is_ok_and(|path| path.is_absolute() && path.join("flake.nix").is_file()));
+        let no_flake = whole_at(&root.join("docs")).map_err(|error| error.to_string());
+        assert!(no_flake.is_err_and(|error| error.ends_with("which has no flake.nix")));
+        let reference = whole_at(Path::new("github:NixOS/nixpkgs")).map_err(|error| error.to_string());
+        assert!(reference.is_err_and(|error| error.contains("github:NixOS/nixpkgs, which is no directory")));
+    }
 }

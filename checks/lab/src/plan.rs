@@ -1,5 +1,7 @@
 //! The description of a lab to boot.
 
+use std::path::PathBuf;
+
 use crate::recipe::Recipe;
 use crate::rootfs::Root;
 
@@ -9,6 +11,7 @@ pub struct Plan {
     pub(crate) name: String,
     pub(crate) hosts: Vec<PlannedHost>,
     pub(crate) operator: Root,
+    pub(crate) operator_shows: Vec<(PathBuf, PathBuf)>,
     pub(crate) shipped: bool,
 }
 
@@ -25,7 +28,13 @@ impl Plan {
     /// Creates the plan of a lab with this name. The lab has the operator's machine and no other host.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), hosts: Vec::new(), operator: Recipe::host().into(), shipped: false }
+        Self {
+            name: name.into(),
+            hosts: Vec::new(),
+            operator: Recipe::host().into(),
+            operator_shows: Vec::new(),
+            shipped: false,
+        }
     }
 
     /// Returns the name of the lab.
@@ -81,6 +90,13 @@ impl Plan {
     #[must_use]
     pub fn operator(mut self, root: impl Into<Root>) -> Self {
         self.operator = root.into();
+        self
+    }
+
+    /// Lets the operator's machine read a directory of this machine at the path `to`.
+    #[must_use]
+    pub fn operator_shows(mut self, from: impl Into<PathBuf>, to: impl Into<PathBuf>) -> Self {
+        self.operator_shows.push((from.into(), to.into()));
         self
     }
 

@@ -240,6 +240,12 @@ impl Boot {
             .arg(format!("--hostname={}", self.guest.name))
             .arg("--directory")
             .arg(self.dir.merged())
+            .args(
+                self.guest
+                    .shows
+                    .iter()
+                    .map(|(from, to)| format!("--bind-ro={}:{}", escaped(from), escaped(to))),
+            )
             // With `--boot`, nspawn starts systemd. A boot loader has to run first on a NixOS host.
             .arg(if self.guest.nixos { "/usr/sbin/init" } else { "--boot" })
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
@@ -250,7 +256,7 @@ impl Boot {
     }
 }
 
-/// Escapes a path for an option of an overlay mount, in which `:` and `,` are separators.
+/// Escapes a path for an option of an overlay mount or of nspawn, in which `:` and `,` are separators.
 fn escaped(path: &Path) -> String {
     let path: PathBuf = path.into();
     let mut escaped = String::new();

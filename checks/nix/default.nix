@@ -21,7 +21,7 @@ let
   mistakes = import ./mistakes.nix world;
 
   ofNixos = world: {
-    bases = import ./bases.nix world;
+    bases = import ./bases world;
     hive = import ./hive.nix world;
     nixos = import ./nixos.nix world;
   };
@@ -32,6 +32,7 @@ let
       accounts = import ./accounts.nix world;
       authors = import ./authors.nix world;
       backends = import ./backends.nix world;
+      base-fields = import ./bases/fields.nix world;
       examples = import ./examples.nix world;
       files = import ./files.nix world;
       health-checks = import ./health-checks.nix world;

@@ -102,7 +102,7 @@ in
             "dropIns"
             file
           ] inUnit unit.dropIns.${file}.text
-        ) (attrNames unit.dropIns);
+        ) (builtins.filter (file: unit.dropIns.${file}.text != null) (attrNames unit.dropIns));
     in
     map (path: lost files path [ ] "the fleet's own source, ${source}" inText) lostInFiles
     ++ concatMap (name: ofUnit name intent.systemd.units.${name}) (attrNames intent.systemd.units)

@@ -9,6 +9,7 @@
           enabled = true;
           dropIns."10-limits".text = "[Service]\n";
         };
+        "cron.service".dropIns."empty.conf" = { };
         "both.service" = {
           text = "[Unit]\n";
           sections.Unit.Description = "Both";

@@ -1,0 +1,81 @@
+# Tests that the rows compare every field of every option family, and that each field which a row sets has an
+# effect on the result of the row: without the field, the result on each base is another one.
+world:
+let
+  inherit (world) evalFleet lib nixpkgs;
+  inherit (import ./hosts.nix world) onNixos onUbuntu;
+  rows = import ./rows.nix world;
+
+  # The paths of all options of a host's intent that have no fields of their own, such as
+  # [ "files" "<name>" "mode" ].
+  fields = lib.filter (path: !lib.any (lib.hasPrefix "${key path}.") (map key paths)) paths;
+  paths = map (option: lib.tail option.loc) (
+    lib.optionAttrSetToDocList' [ ] {
+      inherit ((evalFleet { hosts.host.addr = "host"; }).intents.host.options) nixfleet;
+    }
+  );
+  key = lib.concatStringsSep ".";
+
+  contentOf =
+    module:
+    (if lib.isFunction module then module { pkgs = nixpkgs.legacyPackages.x86_64-linux; } else module)
+    .nixfleet;
+
+  # The paths in `value` that match the path of a field, in which `<name>` stands for any name.
+  matching =
+    value: path:
+    if path == [ ] then
+      [ [ ] ]
+    else if !lib.isAttrs value then
+      [ ]
+    else
+      lib.concatMap (name: map (rest: [ name ] ++ rest) (matching value.${name} (lib.tail path))) (
+        if lib.head path == "<name>" then
+          lib.attrNames value
+        else
+          lib.filter (name: name == lib.head path) (lib.attrNames value)
+      );
+
+  setIn = row: lib.concatMap (matching (contentOf row.module)) fields;
+
+  without =
+    path: value:
+    if lib.tail path == [ ] then
+      removeAttrs value path
+    else
+      value // { ${lib.head path} = without (lib.tail path) value.${lib.head path}; };
+
+  # The fields of a row without which the result stays the same. A result that is an error is another one.
+  unseen =
+    on: expected: row:
+    let
+      isSame =
+        path:
+        let
+          result = on row { nixfleet = without path (contentOf row.module); };
+          tried = builtins.tryEval (builtins.deepSeq result result);
+        in
+        tried.success && tried.value == expected;
+    in
+    map key (lib.filter isSame (setIn row));
+in
+{
+  "every field of every family is in a row" = {
+    expr = map key (
+      lib.filter (
+        path: lib.all (row: matching (contentOf row.module) path == [ ]) (lib.attrValues rows)
+      ) fields
+    );
+    expected = [ ];
+  };
+}
+// lib.concatMapAttrs (name: row: {
+  "on Ubuntu, each field has an effect: ${name}" = {
+    expr = unseen onUbuntu row.onUbuntu row;
+    expected = [ ];
+  };
+  "on NixOS, each field has an effect: ${name}" = {
+    expr = unseen onNixos row.onNixos row;
+    expected = row.withoutEffectOnNixos or [ ];
+  };
+}) rows

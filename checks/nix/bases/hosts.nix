@@ -1,0 +1,51 @@
+# Evaluates the module of a row on a host of each base, and returns what the row compares, or the mistakes.
+{
+  document,
+  evalFleet,
+  evalNixos,
+  ...
+}:
+let
+  nixosBackend = (evalFleet { }).backends.nixos;
+
+  mistakes = host: map (problem: problem.what) host.problems;
+in
+{
+  onUbuntu =
+    row: module:
+    let
+      inherit
+        (evalFleet {
+          hosts.host = {
+            addr = "host.example.org";
+            modules = [ module ];
+          };
+        })
+        intents
+        ;
+    in
+    if intents.host.problems != [ ] then mistakes intents.host else row.ubuntu (document [ module ]);
+
+  onNixos =
+    row: module:
+    let
+      host = evalNixos [ module ];
+    in
+    if host.problems != [ ] then
+      mistakes host
+    else
+      row.nixos {
+        inherit (host) config;
+        engine = nixosBackend.document {
+          host = {
+            name = "host";
+            base = "nixos";
+            system = "x86_64-linux";
+            addr = "host.example.org";
+          };
+          inherit (host) config intent;
+          activator = "/activate";
+        };
+        dropIns = nixosBackend.dropIns host.intent;
+      };
+}

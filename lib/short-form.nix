@@ -28,22 +28,7 @@ let
   hostFields = inventory.hosts.options.hosts.type.nestedTypes.elemType.getSubOptions [ ];
   fieldsOf = field: lib.genAttrs hostFields.${field}.type.fieldNames (_: null);
 
-  # Keys that are common in such configurations. They become facts without a warning.
-  usual = {
-    host = [
-      "deploy"
-      "fqdn"
-      "hostname"
-      "interfaces"
-      "ip"
-    ];
-    network = [
-      "dns"
-      "domain"
-      "gateway"
-      "subnet"
-    ];
-  };
+  usual = import ./short-form-facts.nix;
 
   # Splits a set into the fields that are options of the inventory, and the remaining fields, which become a
   # fact.

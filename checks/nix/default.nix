@@ -22,8 +22,11 @@ let
 
   ofNixos = world: {
     bases = import ./bases world;
+    fleet-modules = import ./fleet-modules.nix world;
     hive = import ./hive.nix world;
     nixos = import ./nixos.nix world;
+    nixos-systems = import ./nixos-systems.nix world;
+    nixos-modules = import ./nixos-modules.nix world;
   };
 
   suites =
@@ -47,6 +50,7 @@ let
       references = import ./references.nix world;
       rollouts = import ./rollouts.nix world;
       short-form = import ./short-form.nix world;
+      short-form-page = import ./short-form-page.nix world;
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
     }

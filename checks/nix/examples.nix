@@ -59,8 +59,8 @@ let
       { roles.web = lib.elemAt written 2; }
     ];
   };
-  # The blocks of the page about NixOS hosts: the inventory, a host, a role for both bases, and the modules of
-  # the fleet.
+  # The blocks of the page about NixOS hosts: the inventory, a host, a role for both bases, outputs of a flake
+  # without mkFleet, and the modules of the fleet.
   nixosPage = blocksOf ../../docs/how-to/nixos.md;
   withNixos = nixfleet.evalFleet {
     inputs.self = {
@@ -132,9 +132,22 @@ in
       names = lib.mapAttrs (_: intent: lib.attrNames intent.intent.users) withNixos.intents;
       hosts = withNixos.intents.web-9.config.networking.hosts."10.0.1.11";
       openssh = withNixos.intents.web-9.config.services.openssh.enable;
+      outputs =
+        let
+          # The page's fleet.nix is not a file here.
+          outputs = lib.elemAt nixosPage 3 {
+            nixfleet.lib = nixfleet // {
+              evalFleet = _: withNixos;
+            };
+          };
+        in
+        [
+          (lib.attrNames outputs.colmena)
+          outputs.nixosModules.names.networking.hosts."10.0.1.19"
+        ];
     };
     expected = {
-      blocks = 4;
+      blocks = 5;
       mistakes = null;
       names = {
         web-1 = [
@@ -149,6 +162,13 @@ in
       };
       hosts = [ "web-1" ];
       openssh = true;
+      outputs = [
+        [
+          "meta"
+          "web-9"
+        ]
+        [ "web-9" ]
+      ];
     };
   };
 

@@ -1,11 +1,11 @@
-# Tests of what a fleet offers to other tools: nixosConfigurations, the hive of colmena, and the modules
-# `fleet-hosts` and `fleet-deploy-user`.
+# Tests of the hive of colmena.
 {
   evalFleet,
   lib,
   mkFleet,
   nixfleet,
   nixpkgs,
+  prebuilt,
   ...
 }:
 let
@@ -25,10 +25,17 @@ let
       facts.fqdn = "db-1.example.org";
       modules = [
         (
-          { host, name, ... }:
+          {
+            host,
+            hosts,
+            inputs,
+            name,
+            ...
+          }:
           {
             deployment.keys.token.keyCommand = [ "pass" ];
             environment.etc.me.text = "${name} at ${host.addr}";
+            environment.etc.others.text = "${hosts.db-2.facts.ip}, ${hosts.web-1.addr}, ${inputs.app.rev or "none"}";
             nixfleet.files."/etc/app.conf".text = "x";
           }
         )
@@ -71,52 +78,12 @@ let
       // hive.meta.nodeSpecialArgs.${name};
     };
   node = colmenaNode outputs.colmena "db-1";
-
-  plain = module: nixpkgs.lib.nixosSystem { modules = [ module ]; };
-  withSystem = name: {
-    networking.hostName = name;
-    nixpkgs.hostPlatform = "x86_64-linux";
-  };
-
-  # Evaluates a host of the given base that imports one of the modules `fleet-hosts` and `fleet-deploy-user`.
-  importing =
-    base: user: module:
-    (evalFleet {
-      defaults.ssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
-      hosts.host = {
-        inherit base;
-        addr = "10.0.0.1";
-        ssh = { inherit user; };
-        modules = [ module ];
-      };
-      hosts.other.addr = "10.0.0.2";
-    }).intents.host;
-  inherit (outputs.nixfleetModules) fleet-hosts fleet-deploy-user;
 in
 {
-  "NixOS hosts are plain NixOS systems" = {
-    expr = {
-      names = lib.attrNames outputs.nixosConfigurations;
-      me = outputs.nixosConfigurations.db-1.config.environment.etc.me.text;
-      hasPackages = outputs.nixosConfigurations.db-1 ? pkgs;
-      isBuildable = evaluates outputs.nixosConfigurations.db-1.config.system.build.toplevel.drvPath;
-    };
-    expected = {
-      names = [
-        "db-1"
-        "db-2"
-      ];
-      me = "db-1 at 10.0.2.11";
-      hasPackages = true;
-      isBuildable = true;
-    };
-  };
-
   "a hive has the NixOS hosts" = {
     expr = {
       nodes = lib.attrNames outputs.colmena;
       meta = lib.attrNames outputs.colmena.meta;
-      others = lib.mapAttrs (_: packages: packages ? hello) outputs.colmena.meta.nodeNixpkgs;
     };
     expected = {
       nodes = [
@@ -130,7 +97,81 @@ in
         "nodeSpecialArgs"
         "specialArgs"
       ];
-      others.db-2 = true;
+    };
+  };
+
+  "a hive has the packages of each host's system" = {
+    expr =
+      let
+        inherit (mkFleet { defaults.system = "aarch64-linux"; }) colmena;
+        hello = packages: packages.hello.drvPath;
+      in
+      {
+        usual = hello outputs.colmena.meta.nixpkgs;
+        others = lib.mapAttrs (_: hello) outputs.colmena.meta.nodeNixpkgs;
+        ofDefaults = hello colmena.meta.nixpkgs;
+      };
+    expected =
+      let
+        helloOf = system: nixpkgs.legacyPackages.${system}.hello.drvPath;
+      in
+      {
+        usual = helloOf "x86_64-linux";
+        others.db-2 = helloOf "aarch64-linux";
+        ofDefaults = helloOf "aarch64-linux";
+      };
+  };
+
+  "nodes of a hive read the inputs of the flake and all hosts" = {
+    expr =
+      let
+        hive =
+          (nixfleet.mkFleet {
+            inputs.app.rev = "1234";
+            modules = [
+              prebuilt
+              module
+            ];
+          }).colmena;
+        # The arguments of all nodes alone, without those of each node.
+        common = hive // {
+          meta = hive.meta // {
+            nodeSpecialArgs.db-1 = { inherit (hive.meta.nodeSpecialArgs.db-1) host; };
+          };
+        };
+        text = node: node.config.environment.etc.others.text;
+      in
+      map (hive: text (colmenaNode hive "db-1")) [
+        hive
+        common
+      ];
+    expected = [
+      "10.0.2.12/24, 10.0.1.11, 1234"
+      "10.0.2.12/24, 10.0.1.11, 1234"
+    ];
+  };
+
+  "generateColmena makes the hive of a fleet that is evaluated already" = {
+    expr =
+      let
+        hive = nixfleet.generateColmena (evalFleet module);
+        inherit (colmenaNode hive "db-1") config;
+      in
+      {
+        nodes = lib.attrNames hive;
+        inherit (config.deployment) targetHost;
+        same =
+          config.system.build.toplevel.drvPath
+          == outputs.nixosConfigurations.db-1.config.system.build.toplevel.drvPath;
+      };
+    expected = {
+      nodes = [
+        "db-1"
+        "db-2"
+        "meta"
+      ];
+      targetHost = "10.0.2.11";
+      same = true;
     };
   };
 
@@ -217,7 +258,7 @@ in
     ];
   };
 
-  "paths that NixOS alone does not make are told" = {
+  "a hive warns of paths that NixOS alone does not make" = {
     expr =
       let
         outputs = mkFleet {
@@ -248,169 +289,6 @@ in
         true
         false
       ]
-    ];
-  };
-
-  "the names of all hosts, by their numeric address" = {
-    expr = [
-      (nixfleet.generateHosts (evalFleet module))
-      (nixfleet.generateHosts outputs.nixfleet.fleet)
-    ];
-    expected = [
-      {
-        "10.0.1.11" = [ "web-1" ];
-        "10.0.2.11" = [
-          "db-1.example.org"
-          "db-1"
-        ];
-        "10.0.2.12" = [ "db-2" ];
-      }
-      {
-        "10.0.1.11" = [ "web-1" ];
-        "10.0.2.11" = [ "db-1" ];
-      }
-    ];
-  };
-
-  "fleet-hosts names all hosts on each base" = {
-    expr = {
-      ubuntu = (importing "ubuntu" "root" fleet-hosts).intent.files."/etc/hosts".text;
-      # NixOS itself adds further addresses to /etc/hosts, so only these two addresses are compared.
-      nixos = lib.getAttrs [
-        "10.0.0.1"
-        "10.0.0.2"
-      ] (importing "nixos" "root" fleet-hosts).config.networking.hosts;
-      other =
-        (plain {
-          imports = [ outputs.nixosModules.fleet-hosts ];
-        }).config.networking.hosts."10.0.1.11";
-    };
-    expected = {
-      ubuntu = ''
-        127.0.0.1 localhost
-        127.0.1.1 host
-        ::1 localhost ip6-localhost ip6-loopback
-        ff02::1 ip6-allnodes
-        ff02::2 ip6-allrouters
-
-        10.0.0.1 host
-        10.0.0.2 other
-      '';
-      nixos = {
-        "10.0.0.1" = [ "host" ];
-        "10.0.0.2" = [ "other" ];
-      };
-      other = [ "web-1" ];
-    };
-  };
-
-  "fleet-deploy-user lets the SSH user in on each base" = {
-    expr =
-      let
-        keysOf = host: user: host.intent.users.${user}.openssh.authorizedKeys;
-        # NixOS itself adds sudo rules for root and for a group, which are left out here.
-        rulesOf =
-          host:
-          lib.filter (users: users != [ ] && users != [ "root" ]) (
-            map (rule: rule.users) host.config.security.sudo.extraRules
-          );
-        ubuntu = importing "ubuntu" "deploy" fleet-deploy-user;
-        nixos = importing "nixos" "deploy" fleet-deploy-user;
-        root = importing "nixos" "root" fleet-deploy-user;
-      in
-      {
-        mistakes = ubuntu.problems ++ nixos.problems ++ root.problems;
-        ubuntu = [
-          (keysOf ubuntu "deploy")
-          ubuntu.intent.files."/etc/sudoers.d/60-nixfleet-deploy".text
-        ];
-        nixos = [
-          (keysOf nixos "deploy")
-          (rulesOf nixos)
-        ];
-        root = [
-          (keysOf root "root")
-          (rulesOf root)
-        ];
-      };
-    expected = {
-      mistakes = [ ];
-      ubuntu = [
-        [ "ssh-ed25519 AAAA ada" ]
-        "deploy ALL=(ALL:ALL) NOPASSWD: ALL\n"
-      ];
-      nixos = [
-        [ "ssh-ed25519 AAAA ada" ]
-        [ [ "deploy" ] ]
-      ];
-      root = [
-        [ "ssh-ed25519 AAAA ada" ]
-        [ ]
-      ];
-    };
-  };
-
-  "fleet-deploy-user lets nobody be locked out" = {
-    expr =
-      let
-        mistakes =
-          base:
-          let
-            host =
-              (evalFleet {
-                hosts.host = {
-                  inherit base;
-                  addr = "host";
-                  modules = [ fleet-deploy-user ];
-                };
-              }).intents.host;
-          in
-          if base == "ubuntu" then
-            map (problem: problem.what) host.problems
-          else
-            evaluates host.config.system.build.toplevel.drvPath;
-      in
-      [
-        (mistakes "ubuntu")
-        (mistakes "nixos")
-      ];
-    expected = [
-      [
-        "nobody could log in to host: set hosts.host.ssh.authorizedKeys or defaults.ssh.authorizedKeys"
-      ]
-      false
-    ];
-  };
-
-  "any NixOS gets the user of the host of its name" = {
-    expr =
-      map
-        (
-          name:
-          let
-            inherit
-              (plain {
-                imports = [
-                  outputs.nixosModules.fleet-deploy-user
-                  (withSystem name)
-                ];
-              })
-              config
-              ;
-            user = if name == "db-1" then "deploy" else "root";
-          in
-          config.users.users.${user}.openssh.authorizedKeys.keys
-        )
-        [
-          "db-1"
-          "laptop"
-        ];
-    expected = [
-      [
-        "ssh-ed25519 AAAA all"
-        "ssh-ed25519 AAAA db"
-      ]
-      [ "ssh-ed25519 AAAA all" ]
     ];
   };
 }

@@ -57,8 +57,95 @@ let
   };
 
   fleet = fleetOf existing;
+
+  # Keys of `network` that are options of `defaults`, and keys beside `hosts` and `network`.
+  withDefaults = fleetOf {
+    hosts.web-1 = {
+      ip = "10.0.1.11";
+      tags = [ "web" ];
+      roles = [ "web" ];
+      facts.rack = "a";
+      timeouts.copy = "12h";
+    };
+    hosts.web-2.ip = "10.0.1.12";
+    network = {
+      system = "aarch64-linux";
+      rollout.canary = 1;
+      rollout.confirmTimeout = "2m";
+      timeouts.answer = "10m";
+      tags = [ "prod" ];
+      roles = [ "base" ];
+      facts.rack = "b";
+      facts.domain = "facts.example.org";
+      domain = "example.org";
+    };
+    defaults.ssh.user = "deploy";
+    defaults.ssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
+    roles.base = { };
+    roles.web =
+      { host, hosts, ... }:
+      {
+        nixfleet.files."/etc/where".text =
+          "${host.facts.rack} of ${host.facts.domain}, ${hosts.web-2.facts.rack} at ${hosts.web-2.facts.ip}";
+      };
+  };
 in
 {
+  "keys of network and defaults mean what they mean in defaults" = {
+    expr = {
+      mistakes = nixfleet.report withDefaults;
+      inherit (withDefaults) warnings;
+      rollout = lib.filterAttrs (_: value: value != null) withDefaults.config.defaults.rollout;
+      hosts = lib.mapAttrs (_: host: {
+        inherit (host) roles system tags;
+        inherit (host.rollout) confirmTimeout;
+        timeouts = { inherit (host.timeouts) answer copy; };
+        ssh = { inherit (host.ssh) user authorizedKeys; };
+      }) withDefaults.hosts;
+    };
+    expected = {
+      mistakes = null;
+      warnings = [ ];
+      rollout = {
+        canary = 1;
+        confirmTimeout = 120;
+      };
+      hosts.web-1 = {
+        system = "aarch64-linux";
+        tags = [
+          "prod"
+          "web"
+        ];
+        roles = [
+          "base"
+          "web"
+        ];
+        confirmTimeout = 120;
+        timeouts.answer = 600;
+        timeouts.copy = 43200;
+        ssh.user = "deploy";
+        ssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
+      };
+      hosts.web-2 = {
+        system = "aarch64-linux";
+        tags = [ "prod" ];
+        roles = [ "base" ];
+        confirmTimeout = 120;
+        timeouts.answer = 600;
+        # The default of this timeout.
+        timeouts.copy = 7200;
+        ssh.user = "deploy";
+        ssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
+      };
+    };
+  };
+
+  # `network.facts` has precedence over a key of `network` with the same name.
+  "modules read the facts of the short form, of any host" = {
+    expr = withDefaults.intents.web-1.intent.files."/etc/where".text;
+    expected = "a of facts.example.org, b at 10.0.1.12";
+  };
+
   "nothing of it is refused" = {
     expr = nixfleet.report fleet;
     expected = null;

@@ -67,6 +67,7 @@ in
     mkFleet
     nixfleet
     nixpkgs
+    prebuilt
     ;
 
   # All mistakes of a fleet as one text, or null.

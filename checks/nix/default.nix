@@ -75,7 +75,14 @@ let
     )
     // lib.optionalAttrs (whole != null) (
       let
-        world = import ./world.nix { nixpkgs = whole; };
+        world = import ./world.nix {
+          nixpkgs = whole // {
+            lib = whole.lib // {
+              nixosSystem =
+                given: whole.lib.nixosSystem (given // { modules = given.modules ++ [ ./bootable.nix ]; });
+            };
+          };
+        };
         mistakes = lib.getAttrs [ "on-nixos" ] (import ./mistakes.nix world).tests;
       in
       lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (ofNixos world // { inherit mistakes; })

@@ -100,14 +100,14 @@ let
     {
       nixfleet.users.ada.system = false;
       nixfleet.users.app.extraGroups = [ "keys" ];
-      nixfleet.packages = [ pkgs.hello_1 ];
+      nixfleet.packages = [ pkgs.hello ];
       nixfleet.files."/etc/app.conf" = {
         text = "secrets = ${vaultPath}\nvault = ${config.users.users.vault.group}\n";
         owner = "app";
         restartUnits = [ "home-ada.service" ];
       };
       nixfleet.files."/srv/app.conf".text = lib.concatStringsSep " " (lib.attrNames config.homes.users);
-      homes.users.ada.packages = [ pkgs.hello_2 ];
+      homes.users.ada.packages = [ pkgs.busybox ];
       vault.secrets.token.owner = "app";
     };
 
@@ -140,9 +140,10 @@ in
 
   "modules of other projects have their effect" = {
     expr = {
-      packages = lib.sort lib.lessThan (
-        lib.filter (lib.hasPrefix "hello") (map (package: package.name) config.environment.systemPackages)
-      );
+      packages = lib.intersectLists (map lib.getName config.environment.systemPackages) [
+        "busybox"
+        "hello"
+      ];
       service = {
         inherit (config.systemd.services.home-ada) wantedBy;
         home = lib.last (lib.splitString " " config.systemd.services.home-ada.serviceConfig.ExecStart);
@@ -154,8 +155,8 @@ in
     };
     expected = {
       packages = [
-        "hello-1.0"
-        "hello-2.0"
+        "busybox"
+        "hello"
       ];
       service = {
         wantedBy = [ "multi-user.target" ];

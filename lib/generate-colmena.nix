@@ -33,10 +33,27 @@ let
     inherit (host) tags;
   };
 
+  # Values that `nixpkgs.lib.nixosSystem` gives to a system. Colmena evaluates NixOS without `nixosSystem`, and
+  # would otherwise make another system than NixFleet. Old releases of NixOS do not have all of these options.
+  origin =
+    options:
+    lib.mkMerge [
+      (lib.optionalAttrs (options.nixpkgs ? flake.source && fleet.nixpkgs ? outPath) {
+        nixpkgs.flake.source = lib.mkDefault fleet.nixpkgs.outPath;
+      })
+      (lib.optionalAttrs (options ? system.nixos.versionSuffix) {
+        system.nixos.versionSuffix = lib.mkDefault lib.trivial.versionSuffix;
+      })
+      (lib.optionalAttrs (options ? system.nixos.revision) {
+        system.nixos.revision = lib.mkDefault (lib.trivial.revisionWithDefault null);
+      })
+    ];
+
   node =
     name: host:
     backend.modules given.${name}
     ++ [
+      ({ options, ... }: origin options)
       (
         { config, options, ... }:
         {

@@ -39,6 +39,7 @@ let
       examples = import ./examples.nix world;
       files = import ./files.nix world;
       health-checks = import ./health-checks.nix world;
+      hive-origin = import ./hive-origin.nix world;
       inventory = import ./inventory.nix world;
       laziness = import ./laziness.nix world;
       merging = import ./merging.nix world;

@@ -3,12 +3,10 @@
   declarations,
   etc,
   lib,
-  types,
+  mistake,
   ...
 }:
 let
-  inherit (types) problem;
-
   flat =
     list:
     lib.concatMap (
@@ -22,23 +20,13 @@ let
 
   covers = path: place: path == place.path || lib.hasPrefix "${place.path}/" path;
 
-  mistake =
-    option: path: rest:
-    problem.make (
-      {
-        loc = option.loc ++ [ path ];
-        def = types.definitionOf option path;
-      }
-      // rest
-    );
-
   refused =
     list: option: path:
     let
       place = lib.findFirst (covers path) null list;
     in
     lib.optional (place != null) (
-      mistake option path {
+      mistake option path [ ] {
         what = "${path} cannot be declared on a NixOS host";
         inherit (place) why help;
       }
@@ -49,7 +37,7 @@ let
   # below the path too.
   made =
     option: path: found:
-    mistake option path {
+    mistake option path [ ] {
       what = "NixOS makes /etc/${found} itself";
       why = "environment.etc.${builtins.toJSON found} is declared, and a path can be declared only once";
       example = "environment.etc.${builtins.toJSON found}.enable = lib.mkForce false;";
@@ -73,7 +61,7 @@ let
     in
     map (
       directory:
-      mistake option path {
+      mistake option path [ ] {
         what = "${path} cannot be declared on a NixOS host";
         why = "NixOS makes ${directory} as a whole: environment.etc.${builtins.toJSON (etc.name directory)} is declared";
         help = "use the options of NixOS that generate ${directory}";

@@ -3,28 +3,17 @@
 # (activator/src/engine/recovery_unit).
 {
   lib,
-  types,
+  mistake,
   ...
 }:
 let
-  inherit (types) problem;
-
   name = "nixfleet-recover.service";
   target = "sysinit.target";
   dropIn = "nixfleet-recover.conf";
 
   own = file: builtins.readFile (../../activator/src/engine/recovery_unit + "/${file}");
 
-  mistake =
-    option: unit: within: rest:
-    problem.make (
-      {
-        loc = option.loc ++ [ unit ] ++ within;
-        def = types.definitionOf option unit;
-        why = "NixFleet declares it to recover the host at boot";
-      }
-      // rest
-    );
+  why = "NixFleet declares it to recover the host at boot";
 in
 {
   config =
@@ -48,12 +37,14 @@ in
     in
     lib.optional (units.${name}.text or null != null) (
       mistake option name [ ] {
+        inherit why;
         what = "${name} is declared twice";
         example = "${lib.showOption option.loc}.\"app.service\" = { … };  # another name";
       }
     )
     ++ lib.optional (units ? ${target} && units.${target}.dropIns ? ${dropIn}) (
       mistake option target [ "dropIns" ] {
+        inherit why;
         what = "no drop-in of ${target} can have the name ${dropIn}";
         example = "${lib.showOption (option.loc ++ [ target ])}.dropIns.\"app.conf\" = { … };";
       }

@@ -13,9 +13,11 @@ let
       };
       named = lib.functionArgs value;
       called = if named == { } then value arguments else value (builtins.intersectAttrs named arguments);
+      # Other arguments come from modules that add options to the entries. Only the module system has them.
+      isKnown = lib.all (argument: arguments ? ${argument} || named.${argument}) (lib.attrNames named);
     in
     if lib.isFunction value then
-      contentOf name entry called
+      lib.optionals isKnown (contentOf name entry called)
     else if lib.isAttrs value then
       [ (value.config or value) ]
     else

@@ -33,8 +33,9 @@ let
     inherit (host) tags;
   };
 
-  # Values that `nixpkgs.lib.nixosSystem` gives to a system. Colmena evaluates NixOS without `nixosSystem`, and
-  # would otherwise make another system than NixFleet. Old releases of NixOS do not have all of these options.
+  # Values that `nixpkgs.lib.nixosSystem` gives to a system. Colmena evaluates NixOS without `nixosSystem`,
+  # and would otherwise make another system than NixFleet. Old releases of NixOS do not have all of these
+  # options.
   origin =
     options:
     lib.mkMerge [

@@ -36,8 +36,8 @@ let
 
   etcOption = path: "environment.etc.${builtins.toJSON (etc.name path)}";
 
-  # Reports each `onConflict` that a module sets, because NixOS replaces an existing file at the path and keeps
-  # no backup of this file.
+  # Reports each `onConflict` that a module sets, because NixOS replaces an existing file at the path and
+  # keeps no backup of this file.
   conflict =
     option: path: value:
     lib.optional (value.onConflict != "fail" || isStated option path value "onConflict") (

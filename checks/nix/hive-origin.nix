@@ -1,5 +1,5 @@
-# Tests of values that only the real NixOS has options for. The tests declare these options themselves, so they
-# run on the stand-in for NixOS only.
+# Tests of values that only the real NixOS has options for. The tests declare these options themselves, so
+# they run on the stand-in for NixOS only.
 {
   lib,
   nixfleet,

@@ -1,5 +1,6 @@
 # Tests with parts of release 22.11 of nixpkgs: NixFleet's part of a NixOS configuration, evaluated with the
-# NixOS modules of that release for users, groups, sudo, host names and packages, and the refusal of its `lib`.
+# NixOS modules of that release for users, groups, sudo, host names and packages, and the refusal of its
+# `lib`.
 {
   evalFleet,
   evalNixos,

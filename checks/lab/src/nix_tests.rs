@@ -1,8 +1,8 @@
 //! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the replacement for
 //! nixpkgs. The tests run twice: with the version of Nix that the hosts have, and with a newer version.
 //!
-//! If `NIXFLEET_NIXPKGS` is the directory of a whole nixpkgs, which has NixOS itself, the operator's machine can
-//! read it, and the tests of NixOS hosts run again with it.
+//! If `NIXFLEET_NIXPKGS` is the directory of a whole nixpkgs, which has NixOS itself, the operator's machine
+//! can read it, and the tests of NixOS hosts run again with it.
 
 use std::env;
 use std::fs;

@@ -132,7 +132,6 @@ in
         roles = [ "base" ];
         confirmTimeout = 120;
         timeouts.answer = 600;
-        # The default of this timeout.
         timeouts.copy = 7200;
         ssh.user = "deploy";
         ssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];

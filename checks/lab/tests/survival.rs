@@ -318,6 +318,52 @@ fn a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force() {
     );
 }
 
+/// The recovery unit does not run at boot, so the run stays interrupted until the next command.
+#[test]
+fn an_interrupted_host_recovers_when_the_user_agrees() {
+    let (lab, _) = converged();
+    let (host, operator) = (web(&lab), lab.operator().unwrap());
+    let files = host.files().unwrap();
+    let drop_ins = "/etc/systemd/system/nixfleet-recover.service.d";
+    host.ask(&format!("mkdir {drop_ins}")).unwrap();
+    files.write(&format!("{drop_ins}/never.conf"), "[Unit]\nConditionPathExists=/never\n").unwrap();
+    let before = Snapshot::take(host).unwrap();
+    adds_a_gate(&lab);
+    meanwhile(&lab, "", AT_THE_GATE, || {
+        kill(&lab, &["nixfleet", "ssh"]);
+        host.power_cut().unwrap();
+        host.power_on().unwrap();
+    });
+    assert!(files.exists("/etc/web/new.conf"), "the new files are still there");
+    let plan = operator.types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 0, &["interrupted", "ada@operator", "an apply recovers the host first"]);
+    let saves = operator.types("nixfleet plan --host web-1 --out /tmp/plan").unwrap();
+    assert_says(&saves, 1, &["the plan is not saved", "recover the host first"]);
+
+    let answers = |answers: &str| {
+        let command = "nixfleet apply --host web-1 --confirm-timeout 60";
+        operator.types(&format!("printf '{answers}' | script -eqc '{command}' /dev/null")).unwrap()
+    };
+    assert_says(
+        &answers("n\\n"),
+        1,
+        &["Undo what was interrupted on 1 host, then plan again?", "nothing was changed"],
+    );
+    assert!(files.exists("/var/lib/nixfleet/journal.json"));
+    assert_says(
+        &answers("y\\nn\\n"),
+        1,
+        &["was rolled back to generation 1", "Apply to 1 host?", "nothing was changed"],
+    );
+    assert_old(&lab, &before);
+    assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 0, &["+ /etc/web/new.conf"]);
+    kept(
+        "All or nothing",
+        "an_interrupted_host_recovers_when_the_user_agrees",
+        "1 power cut while a unit starts, without the recovery at boot",
+    );
+}
+
 #[test]
 fn a_killed_activation_is_put_right_at_once() {
     let (lab, before) = converged();

@@ -29,7 +29,8 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Adds a change of the web page, and a unit whose start waits for input from a pipe.
+/// Adds a change of the web page, and a unit whose start waits for input from a pipe. After a restart of the
+/// host, there is no pipe, and the unit starts at once.
 fn adds_a_gate(lab: &Lab) {
     web(lab).ask("mkfifo /run/gate").unwrap();
     adds(
@@ -40,7 +41,7 @@ fn adds_a_gate(lab: &Lab) {
     Service = {
       Type = "oneshot";
       RemainAfterExit = true;
-      ExecStart = "/usr/bin/head -c1 /run/gate";
+      ExecStart = "-/usr/bin/head -c1 /run/gate";
     };
     Install.WantedBy = "multi-user.target";
   };"#,

@@ -1,5 +1,5 @@
 {
-  description = "One inventory, one command for fleets of Ubuntu and Debian servers";
+  description = "One inventory, one command for fleets of Ubuntu, Debian and NixOS hosts";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 

@@ -45,7 +45,7 @@ rustPlatform.buildRustPackage {
     installManPage man/*.1
   '';
   meta = {
-    description = "One inventory, one command for fleets of Ubuntu and Debian servers";
+    description = "One inventory, one command for fleets of Ubuntu, Debian and NixOS hosts";
     license = lib.licenses.mit;
     mainProgram = "nixfleet";
     platforms = lib.platforms.unix;

@@ -23,6 +23,7 @@ use nixfleet_activate::engine::plan::target::{Target, TargetClosure};
 use nixfleet_activate::engine::plan::texts;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
+use nixfleet_activate::engine::transaction::journal;
 use nixfleet_activate::engine::transaction::recover;
 use nixfleet_activate::engine::transaction::undo::UndoTime;
 use nixfleet_activate::engine::validate;
@@ -226,8 +227,10 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
         Some(plan) => plan,
         None => full_plan(host, &target_closure.open()?.without(request.force), request, objection.is_none()),
     };
+    // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
+    plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());
     plan.problems.extend(objection);
-    if request.health_checks && plan.steps.is_empty() && plan.problems.is_empty() {
+    if request.health_checks && !plan.is_to_change() && plan.problems.is_empty() {
         plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));
     }
     print(&plan, request.json, show::plan)

@@ -21,6 +21,9 @@ use crate::host::clock;
 pub fn plan(plan: &Plan) -> String {
     let mut text = String::new();
     line(&mut text, &format!("{}: {} → {}", plan.host, generation(plan.current.as_ref()), plan.target));
+    if let Some(run) = &plan.interrupted {
+        line(&mut text, &format!("  interrupted: {run}; an apply recovers the host first"));
+    }
     for package in &plan.packages.added {
         line(&mut text, &format!("  package + {} {}", package.name, package.version));
     }
@@ -43,7 +46,7 @@ pub fn plan(plan: &Plan) -> String {
     for problem in &plan.problems {
         line(&mut text, &problem.to_string());
     }
-    if plan.steps.is_empty() && plan.problems.is_empty() {
+    if plan.problems.is_empty() && !plan.is_to_change() {
         line(&mut text, "  nothing to do");
     }
     health_checks(&mut text, plan.health_checks.iter().flatten());

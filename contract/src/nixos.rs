@@ -93,14 +93,14 @@ pub enum Loader {
 }
 
 impl NixosSystem {
-    /// Returns the names of the parts that differ from the parts with which the host booted.
+    /// Returns the names of the parts that differ from the parts with which the host booted. A new kernel
+    /// always has a new initial RAM disk and new modules, so these are not named beside it.
     #[must_use]
     pub fn needs_boot(&self, booted: &BTreeMap<String, String>) -> Vec<String> {
-        BOOT_PARTS
-            .iter()
-            .filter(|part| self.boot.get(**part) != booted.get(**part))
-            .map(|part| (*part).to_owned())
-            .collect()
+        let differs = |part: &str| self.boot.get(part) != booted.get(part);
+        let comes_along = |part: &str| matches!(part, "initrd" | "kernel-modules") && differs("kernel");
+        let parts = BOOT_PARTS.iter().filter(|part| differs(part) && !comes_along(part));
+        parts.map(|part| (*part).to_owned()).collect()
     }
 
     /// Returns the names of the inhibitors that the running system has too, with a different value.

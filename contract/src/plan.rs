@@ -22,6 +22,10 @@ pub struct Plan {
     /// A digest of the manifest, the recorded state and the steps. An apply refuses the plan if it computes
     /// another fingerprint.
     pub fingerprint: String,
+    /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is for the host as
+    /// it is now. An apply first recovers the host, which may change the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<String>,
     /// The generation in force, if any.
     pub current: Option<Generation>,
     /// The closure that would be in force after the apply.
@@ -83,6 +87,12 @@ impl Plan {
                 before.iter_mut().chain(&mut after).for_each(|view| view.text = None);
             }
         }
+    }
+
+    /// Whether an apply of the plan would change the host.
+    #[must_use]
+    pub const fn is_to_change(&self) -> bool {
+        self.problems.is_empty() && (!self.steps.is_empty() || self.interrupted.is_some())
     }
 
     /// Returns the activation of a NixOS system, if the plan has one.

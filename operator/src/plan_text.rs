@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 pub struct PlanText {
     /// The fingerprint of the plan. A later apply is refused if the host then has another fingerprint.
     pub fingerprint: String,
+    /// The run that was interrupted on the host, if any.
+    pub interrupted: Option<String>,
     /// The closure that the host would run after the change.
     pub target: String,
     /// The current generation of the host.
@@ -24,6 +26,7 @@ pub struct PlanText {
     pub problems: Vec<Problem>,
     /// The parts that take effect only when the host is restarted, such as `kernel`.
     pub awaits_boot: Vec<String>,
+    is_to_change: bool,
     text: Arc<RawValue>,
 }
 
@@ -34,8 +37,20 @@ impl PlanText {
     /// The plan cannot be serialised, which can only be a bug.
     pub fn of(plan: Plan) -> serde_json::Result<Self> {
         let text = serde_json::value::to_raw_value(&plan)?.into();
-        let Plan { fingerprint, target, current, steps, problems, awaits_boot, .. } = plan;
-        Ok(Self { fingerprint, target, current, steps: steps.len(), problems, awaits_boot, text })
+        let is_to_change = plan.is_to_change();
+        let Plan { fingerprint, interrupted, target, current, steps, problems, awaits_boot, .. } = plan;
+        let steps = steps.len();
+        Ok(Self {
+            fingerprint,
+            interrupted,
+            target,
+            current,
+            steps,
+            problems,
+            awaits_boot,
+            is_to_change,
+            text,
+        })
     }
 
     /// Parses the whole plan from its JSON text.
@@ -49,7 +64,7 @@ impl PlanText {
     /// Whether an apply of the plan would change the host.
     #[must_use]
     pub const fn is_to_change(&self) -> bool {
-        self.problems.is_empty() && self.steps > 0
+        self.is_to_change
     }
 }
 

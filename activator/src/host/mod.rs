@@ -23,6 +23,7 @@
 
 pub mod accounts;
 pub mod activator;
+pub mod boot;
 pub mod clock;
 pub mod command;
 pub mod disk;

@@ -142,6 +142,22 @@ fn a_run_that_dies_behind_the_commit_point_is_finished() {
 }
 
 #[test]
+fn an_interrupted_host_is_to_change_even_without_steps() {
+    let (room, new) = prepared();
+    room.write("/etc/changed", "old\n");
+    let old = new.replace("/new/", "/old/");
+    run_until(&room, &new, Death::Begun);
+    let plan = room.plan(&old);
+    assert_eq!(plan["steps"], json!([]));
+    assert!(plan["interrupted"].as_str().unwrap().starts_with("apply by me, begun "), "{plan:#}");
+    let text = room.plan_text(&old);
+    assert!(text.contains("an apply recovers the host first") && !text.contains("nothing to do"), "{text}");
+    room.run(&["recover"]);
+    assert!(room.plan(&old)["interrupted"].is_null());
+    assert!(room.plan_text(&old).contains("nothing to do"));
+}
+
+#[test]
 fn a_failure_takes_everything_back() {
     let (room, _) = prepared();
     let before = room.tree("/");

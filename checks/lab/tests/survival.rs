@@ -29,7 +29,8 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Adds a change of the web page, and a unit whose start waits for input from a pipe.
+/// Adds a change of the web page, and a unit whose start waits for input from a pipe. After a restart of the
+/// host, there is no pipe, and the unit starts at once.
 fn adds_a_gate(lab: &Lab) {
     web(lab).ask("mkfifo /run/gate").unwrap();
     adds(
@@ -40,7 +41,7 @@ fn adds_a_gate(lab: &Lab) {
     Service = {
       Type = "oneshot";
       RemainAfterExit = true;
-      ExecStart = "/usr/bin/head -c1 /run/gate";
+      ExecStart = "-/usr/bin/head -c1 /run/gate";
     };
     Install.WantedBy = "multi-user.target";
   };"#,
@@ -315,6 +316,52 @@ fn a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force() {
         "All or nothing",
         "a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force",
         "1 power cut in the very first change of a host",
+    );
+}
+
+/// The recovery unit does not run at boot, so the run stays interrupted until the next command.
+#[test]
+fn an_interrupted_host_recovers_when_the_user_agrees() {
+    let (lab, _) = converged();
+    let (host, operator) = (web(&lab), lab.operator().unwrap());
+    let files = host.files().unwrap();
+    let drop_ins = "/etc/systemd/system/nixfleet-recover.service.d";
+    host.ask(&format!("mkdir {drop_ins}")).unwrap();
+    files.write(&format!("{drop_ins}/never.conf"), "[Unit]\nConditionPathExists=/never\n").unwrap();
+    let before = Snapshot::take(host).unwrap();
+    adds_a_gate(&lab);
+    meanwhile(&lab, "", AT_THE_GATE, || {
+        kill(&lab, &["nixfleet", "ssh"]);
+        host.power_cut().unwrap();
+        host.power_on().unwrap();
+    });
+    assert!(files.exists("/etc/web/new.conf"), "the new files are still there");
+    let plan = operator.types("nixfleet plan --host web-1").unwrap();
+    assert_says(&plan, 0, &["interrupted", "ada@operator", "an apply recovers the host first"]);
+    let saves = operator.types("nixfleet plan --host web-1 --out /tmp/plan").unwrap();
+    assert_says(&saves, 1, &["the plan is not saved", "recover the host first"]);
+
+    let answers = |answers: &str| {
+        let command = "nixfleet apply --host web-1 --confirm-timeout 60";
+        operator.types(&format!("printf '{answers}' | script -eqc '{command}' /dev/null")).unwrap()
+    };
+    assert_says(
+        &answers("n\\n"),
+        1,
+        &["Undo what was interrupted on 1 host, then plan again?", "nothing was changed"],
+    );
+    assert!(files.exists("/var/lib/nixfleet/journal.json"));
+    assert_says(
+        &answers("y\\nn\\n"),
+        1,
+        &["was rolled back to generation 1", "Apply to 1 host?", "nothing was changed"],
+    );
+    assert_old(&lab, &before);
+    assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 0, &["+ /etc/web/new.conf"]);
+    kept(
+        "All or nothing",
+        "an_interrupted_host_recovers_when_the_user_agrees",
+        "1 power cut while a unit starts, without the recovery at boot",
     );
 }
 

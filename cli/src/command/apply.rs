@@ -3,7 +3,8 @@
 use nixfleet_operator::operation::apply_request::{ApplyRequest, Source};
 use nixfleet_operator::stop::Stop;
 
-use super::{Context, change, confirm, plan};
+use super::change::{self, Recovery};
+use super::{Context, confirm, plan};
 use crate::args::{ApplyArgs, PlanArgs};
 use crate::exit::Exit;
 
@@ -21,7 +22,18 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> 
     }
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;
-    let rollout = request(args, context)?.plan(&context.operation).await?;
+    let mut request = request(args, context)?;
+    let mut rollout = request.plan(&context.operation).await?;
+    match change::recovery(&rollout, context).await? {
+        Recovery::None => {}
+        Recovery::Agreed => {
+            // A rollout that is resumed holds its record, which the next planning opens.
+            drop(rollout);
+            request.recover = true;
+            rollout = request.plan(&context.operation).await?;
+        }
+        Recovery::Declined => return Ok(change::declined()),
+    }
     let what = if args.resume.is_some() { "Go on with" } else { "Apply to" };
     change::execute(rollout, what, context).await
 }
@@ -40,6 +52,7 @@ fn request(args: &ApplyArgs, context: &Context) -> Result<ApplyRequest, Stop> {
         force: args.force.force.clone(),
         window: args.window.window(),
         substitute: args.substitute_on_destination,
+        recover: false,
         yes: args.yes,
         dry_run: false,
     })

@@ -6,6 +6,7 @@ use nixfleet_operator::operation::planned_change::PlannedChange;
 use nixfleet_operator::operation::rollout::{Ended, Proposal, Rollout};
 use nixfleet_operator::operation::verb::Operation;
 use nixfleet_operator::stop::Stop;
+use nixfleet_operator::text::{hosts, one_line};
 
 use super::{Context, confirm, plan};
 use crate::exit::Exit;
@@ -23,10 +24,7 @@ where
 {
     let ask = async |proposal: Proposal<'_, O>| ask(&proposal, what, context).await;
     match rollout.propose(ask, &context.operation).await? {
-        Ended::Declined => {
-            render::err("nothing was changed");
-            Ok(Exit::Refused)
-        }
+        Ended::Declined => Ok(declined()),
         Ended::NothingToDo(results) => {
             let exit = context.exit(&results);
             context.refuse(results, exit)
@@ -43,6 +41,45 @@ where
             context.finish(results, Some(*view))
         }
     }
+}
+
+/// What to do about the hosts on which a run was interrupted.
+pub enum Recovery {
+    /// There is no such host.
+    None,
+    /// The hosts recover, and then everything is planned again.
+    Agreed,
+    /// The user declined the recovery.
+    Declined,
+}
+
+/// Asks, unless `yes` is set, whether hosts may recover from interrupted runs. They must recover before they
+/// are changed, and recovering is a change of its own.
+///
+/// # Errors
+/// Returns an error only for a bug.
+pub async fn recovery<O, T>(rollout: &Rollout<O>, context: &Context) -> Result<Recovery, Stop>
+where
+    O: Operation<Plan = PlannedChange<T>>,
+    T: Send + Sync + 'static,
+{
+    let interrupted = rollout.interrupted();
+    if interrupted.is_empty() {
+        return Ok(Recovery::None);
+    }
+    for (host, run) in &interrupted {
+        context.show(&format!("{host} was interrupted: {}\n", one_line(run)));
+    }
+    let count = hosts(interrupted.len());
+    let agreed = rollout.yes
+        || confirm::ask(format!("Undo what was interrupted on {count}, then plan again?")).await?;
+    Ok(if agreed { Recovery::Agreed } else { Recovery::Declined })
+}
+
+/// Ends a command that the user declined.
+pub fn declined() -> Exit {
+    render::err("nothing was changed");
+    Exit::Refused
 }
 
 /// Shows the proposed change, and asks for confirmation.

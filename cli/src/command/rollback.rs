@@ -3,7 +3,8 @@
 use nixfleet_operator::operation::rollback::{BackTo, RollbackRequest};
 use nixfleet_operator::stop::Stop;
 
-use super::{Context, change, confirm};
+use super::change::{self, Recovery};
+use super::{Context, confirm};
 use crate::args::RollbackArgs;
 use crate::exit::Exit;
 
@@ -15,17 +16,31 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
     confirm::check(args.yes, context)?;
     args.planning.check(context.output, false)?;
     let to = args.rollout.clone().map_or(BackTo::Generation(args.to), BackTo::BeforeRollout);
-    let request = RollbackRequest {
+    let mut request = RollbackRequest {
         targets: args.targets.targets(context.output)?,
         to,
         options: args.planning.options(),
         force: args.force.force.clone(),
         window: args.window.window(),
+        recover: false,
         yes: args.yes,
     };
-    let Some(rollout) = request.plan(&context.operation).await? else {
-        context.show("No host is at the generation of this rollout. It has ended.\n");
-        return context.finish(Vec::new(), None);
-    };
+    let Some(mut rollout) = request.plan(&context.operation).await? else { return ended(context) };
+    match change::recovery(&rollout, context).await? {
+        Recovery::None => {}
+        Recovery::Agreed => {
+            // The rollout that is undone holds its record, which the next planning opens.
+            drop(rollout);
+            request.recover = true;
+            let Some(again) = request.plan(&context.operation).await? else { return ended(context) };
+            rollout = again;
+        }
+        Recovery::Declined => return Ok(change::declined()),
+    }
     change::execute(rollout, "Roll back", context).await
+}
+
+fn ended(context: &Context) -> Result<Exit, Stop> {
+    context.show("No host is at the generation of this rollout. It has ended.\n");
+    context.finish(Vec::new(), None)
 }

@@ -85,6 +85,7 @@ pub fn plans<E>(
 
 fn is_worth_showing(plan: &Plan) -> bool {
     !plan.steps.is_empty()
+        || plan.interrupted.is_some()
         || !plan.problems.is_empty()
         || !plan.drift.is_empty()
         || !plan.warnings.is_empty()
@@ -150,7 +151,12 @@ fn body(plan: &Plan, verbose: bool) -> String {
         .problems
         .iter()
         .map(|problem| format!("{} {}", paint(RED, "✗"), problem_text(problem).replace('\n', "\n    ")));
+    let interrupted = plan.interrupted.iter().map(|run| {
+        let run = one_line(run);
+        format!("{} {run}; an apply recovers the host first, and then plans again", paint(YELLOW, "!"))
+    });
     let sections = [
+        ("interrupted", interrupted.collect()),
         ("packages", packages(plan)),
         ("users", of(Section::Users)),
         ("files", of(Section::Files)),

@@ -191,6 +191,7 @@ mod tests {
             schema: 1,
             host: "web-1".into(),
             fingerprint: String::new(),
+            interrupted: None,
             current: Some(Generation { number: 6, closure: "/nix/store/x".into() }),
             target: "/nix/store/y".into(),
             packages: PackageChanges::default(),

@@ -50,6 +50,8 @@ pub enum Phase {
     Checking,
     /// The change is being confirmed over a new connection to the host.
     Confirming,
+    /// The host is recovering from an interrupted run.
+    Recovering,
     /// The host is being rolled back to an earlier generation.
     RollingBack,
     /// The host is running a command of the user.
@@ -73,6 +75,7 @@ impl Phase {
             Self::Activating => "activating",
             Self::Checking => "checking",
             Self::Confirming => "confirming",
+            Self::Recovering => "recovering",
             Self::RollingBack => "rolling back",
             Self::Running => "running",
             Self::Cleaning => "cleaning up",

@@ -11,6 +11,7 @@ use super::going_back::{ChangeTerms, result};
 use super::host_plan::HostPlan;
 use super::planned_change::PlannedChange;
 use super::post_change_checks;
+use super::recovery;
 use super::verb::{Changed, Operation, Planned};
 use crate::contents;
 use crate::errands::Errands;
@@ -117,6 +118,13 @@ impl Operation for Apply {
         let (force, options) = (self.terms.force.as_slice(), *options);
         let terms = PlanTerms { force, options, trying: trying.is_some().then_some(there) };
         let mut plan = remote::plan(session, &target, terms, &self.activators).await?;
+        let mut recovered = None;
+        if self.terms.recover {
+            recovered = recovery::recover(session, &plan, events).await?;
+        }
+        if recovered.is_some() {
+            plan = remote::plan(session, &target, terms, &self.activators).await?;
+        }
         let mut found = plan.health_checks.take();
         if let (Some(found), Some(trying)) = (&mut found, trying) {
             let tried = trying.among(name, &checks, events);
@@ -135,7 +143,7 @@ impl Operation for Apply {
             plan.dry_activation = remote::dry_activate(session, &target.closure.path).await?.lines;
         }
         let planned = PlannedChange::of(plan, target.closure, Some(checks))?;
-        Ok(PlannedChange { found: found.unwrap_or_default(), ..planned })
+        Ok(PlannedChange { found: found.unwrap_or_default(), recovered, ..planned })
     }
 
     fn begin(&self, plans: &[HostPlan<Self::Plan>]) {

@@ -31,6 +31,7 @@ use crate::stop::Stop;
 /// A request to apply a flake, a saved plan or the rest of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of the user, independent of the others")]
 pub struct ApplyRequest {
     /// The hosts to change. For a saved plan or a resumed rollout, only the connection settings are used,
     /// because the hosts are already known.
@@ -49,6 +50,9 @@ pub struct ApplyRequest {
     /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
     /// copies from this machine.
     pub substitute: bool,
+    /// Whether to recover hosts from interrupted runs before they plan. If it is not set and a plan shows an
+    /// interrupted run, the user should be asked, and the request planned again.
+    pub recover: bool,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
     /// Whether to plan without changing any host. If set, planning does not try the health checks of hosts
@@ -87,7 +91,7 @@ impl ApplyRequest {
     #[must_use]
     pub fn apply(&self, flake: &str, revision: Option<String>, closures: ClosureReceiver) -> Arc<Apply> {
         let (window, force, substitute) = (self.window, self.force.clone(), self.substitute);
-        let terms = ChangeTerms { window, revision, force, substitute };
+        let terms = ChangeTerms { window, revision, force, substitute, recover: self.recover };
         let trying = (!self.dry_run).then(|| Trying::of(self.yes, flake));
         let asking = Asking { options: self.options, parallel: self.targets.at_once(), trying };
         Arc::new(Apply::new(flake.to_owned(), terms, asking, closures))
@@ -114,8 +118,11 @@ impl ApplyRequest {
         let (flake, revision) = (saved.origin.flake.as_str(), saved.origin.revision.clone());
         let operation = self.apply(flake, revision, ClosureReceiver::of(closures.clone()));
         let plans = ask(&operation, sessions, connections.at_once(), context).await?;
+        // The plan of an interrupted host is compared only when the host has recovered.
         let is_exact = |plan: &HostPlan<PlannedChange<Closure>>| {
-            plan.known().is_some_and(|now| saved.objection(plan.name(), &now.plan).is_none())
+            plan.known().is_some_and(|now| {
+                now.plan.interrupted.is_some() || saved.objection(plan.name(), &now.plan).is_none()
+            })
         };
         if !plans.iter().all(is_exact) {
             return Err(Stop::Hosts(plans.iter().map(|plan| refused(plan, &saved)).collect()));
@@ -174,6 +181,7 @@ mod tests {
             force: vec![Force::Lockout, "/etc/motd".parse().unwrap()],
             window: Window { confirm_timeout: Some(30), no_confirm: false },
             substitute: true,
+            recover: true,
             yes: true,
             dry_run: false,
         };

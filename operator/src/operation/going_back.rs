@@ -4,11 +4,13 @@ use nixfleet_contract::force::Force;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::Check;
 use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
 use super::planned_change::PlannedChange;
 use super::post_change_checks;
+use super::recovery;
 use super::verb::{Changed, Planned};
 use super::window::Window;
 use crate::errands::Errands;
@@ -39,6 +41,9 @@ pub struct ChangeTerms {
     /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
     /// copies from this machine.
     pub substitute: bool,
+    /// Whether to recover hosts from interrupted runs before they plan. Otherwise, the plans show which hosts
+    /// have to be recovered.
+    pub recover: bool,
 }
 
 impl ChangeTerms {
@@ -85,12 +90,14 @@ impl ChangeTerms {
     pub async fn go_back_behind(
         &self,
         session: &Session,
-        (before, made): &Changed,
+        changed: &Changed,
         known: &Errands,
         events: &Bus,
     ) -> HostResult {
         let host = session.host().name.as_str();
-        let mut planned = match plan_behind(session, before.as_ref(), made, &self.force).await {
+        // The user has agreed to the change, and with it to its undo.
+        let terms = Self { recover: true, ..self.clone() };
+        let mut planned = match terms.plan_behind(session, changed, events).await {
             Ok(planned) => planned,
             Err(problem) => return HostResult::failed(host, problem),
         };
@@ -112,35 +119,94 @@ impl ChangeTerms {
             _ => gone,
         }
     }
+
+    /// Queries a host for what a rollback to a generation would change.
+    ///
+    /// # Errors
+    /// Fails if the host cannot be reached, has no such generation, or refuses the rollback.
+    pub async fn plan_to(
+        &self,
+        session: &Session,
+        to: Destination,
+        options: PlanOptions,
+        events: &Bus,
+    ) -> Result<PlannedChange<TargetGeneration>, Problem> {
+        let (mut plan, activator, recovered) = self.ask(session, to, options, events).await?;
+        plan.problems.extend(other_host(session, plan.applied_as.as_deref()));
+        let checks = health::of_closure(&plan.target);
+        if let Some(checks) = checks.as_ref().filter(|_| !plan.steps.is_empty()) {
+            plan.problems.extend(health::obstacles(session, checks).await);
+        }
+        plan.overrule(&self.force);
+        let planned = PlannedChange::of(plan, TargetGeneration { to, activator }, checks)?;
+        Ok(PlannedChange { recovered, ..planned })
+    }
+
+    /// Asks a host for the plan of a rollback. Returns the plan, the activator that made it, and what the
+    /// host did to recover from an interrupted run.
+    async fn ask(
+        &self,
+        session: &Session,
+        to: Destination,
+        options: PlanOptions,
+        events: &Bus,
+    ) -> Result<(Plan, String, Option<String>), Problem> {
+        let (plan, activator) = remote::plan_rollback(session, to, options).await?;
+        let mut recovered = None;
+        if self.recover {
+            recovered = recovery::recover(session, &plan, events).await?;
+        }
+        if recovered.is_none() {
+            return Ok((plan, activator, None));
+        }
+        let (plan, activator) = remote::plan_rollback(session, to, options).await?;
+        Ok((plan, activator, recovered))
+    }
+
+    /// Asks a host for the steps that would undo a change. There are no steps if the host was already rolled
+    /// back.
+    ///
+    /// # Errors
+    /// Fails if the host has neither the generation before the change nor the generation that the change
+    /// made, if there was no generation before the change, or if the host refuses the rollback.
+    pub async fn plan_behind(
+        &self,
+        session: &Session,
+        (before, made): &Changed,
+        events: &Bus,
+    ) -> Result<PlannedChange<TargetGeneration>, Problem> {
+        let name = &session.host().name;
+        let Some(before) = before else {
+            return Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
+                .at(name)
+                .because("the host was not managed before the rollout"));
+        };
+        let to = Destination::Number(before.number);
+        let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
+        plan.overrule(&self.force);
+        if plan.current.as_ref() == Some(before) {
+            // The host was already rolled back, by hand or by a command that was killed. Any remaining steps
+            // would only correct drift, which is not part of the change to undo.
+            plan.steps.clear();
+        } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
+            return Err(moved_on(name, plan.current.as_ref(), made));
+        }
+        let checks = health::of_closure(&plan.target);
+        let planned = PlannedChange::of(plan, TargetGeneration { to, activator }, checks)?;
+        Ok(PlannedChange { recovered, ..planned })
+    }
 }
 
 /// Returns the result of a host after its plan was carried out.
 pub fn result<T>(host: &str, planned: &PlannedChange<T>, report: Result<Report, Problem>) -> HostResult {
     let plan = Some(planned.plan.clone());
     match report {
-        Ok(report) => HostResult { plan, ..HostResult::reported(host, report) },
+        Ok(mut report) => {
+            report.recovered = report.recovered.or_else(|| planned.recovered.clone());
+            HostResult { plan, ..HostResult::reported(host, report) }
+        }
         Err(problem) => HostResult { plan, ..HostResult::failed(host, problem) },
     }
-}
-
-/// Queries a host for what a rollback to a generation would change.
-///
-/// # Errors
-/// Fails if the host cannot be reached, has no such generation, or refuses the rollback.
-pub async fn plan_to(
-    session: &Session,
-    to: Destination,
-    force: &[Force],
-    options: PlanOptions,
-) -> Result<PlannedChange<TargetGeneration>, Problem> {
-    let (mut plan, activator) = remote::plan_rollback(session, to, options).await?;
-    plan.problems.extend(other_host(session, plan.applied_as.as_deref()));
-    let checks = health::of_closure(&plan.target);
-    if let Some(checks) = checks.as_ref().filter(|_| !plan.steps.is_empty()) {
-        plan.problems.extend(health::obstacles(session, checks).await);
-    }
-    plan.overrule(force);
-    PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
 }
 
 /// Returns a problem if the last apply to the host was made under another name, because the host may be the
@@ -161,41 +227,11 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     )
 }
 
-/// Asks a host for the steps that would undo a change. There are no steps if the host was already rolled
-/// back.
-///
-/// # Errors
-/// Fails if the host has neither the generation before the change nor the generation that the change made, if
-/// there was no generation before the change, or if the host refuses the rollback.
-pub async fn plan_behind(
-    session: &Session,
-    before: Option<&Generation>,
-    made: &Generation,
-    force: &[Force],
-) -> Result<PlannedChange<TargetGeneration>, Problem> {
-    let name = &session.host().name;
-    let Some(before) = before else {
-        return Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
-            .at(name)
-            .because("the host was not managed before the rollout"));
-    };
-    let to = Destination::Number(before.number);
-    let (mut plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
-    plan.overrule(force);
-    if plan.current.as_ref() == Some(before) {
-        // The host was already rolled back, by hand or by a command that was killed. Any remaining steps
-        // would only correct drift, which is not part of the change to undo.
-        plan.steps.clear();
-    } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
-        let now = plan.current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
-        return Err(Problem::new(
-            Code::PlanOutdated,
-            "the host is no longer at the generation of the rollout",
-        )
-        .at(name)
+/// Returns the problem that the host is at another generation than the one that a rollout made.
+fn moved_on(host: &str, current: Option<&Generation>, made: &Generation) -> Problem {
+    let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
+    Problem::new(Code::PlanOutdated, "the host is no longer at the generation of the rollout")
+        .at(host)
         .because(format!("the host is at generation {now}, but the rollout made generation {}", made.number))
-        .help(format!("check the state of the host: nixfleet status --host {name}")));
-    }
-    let checks = health::of_closure(&plan.target);
-    PlannedChange::of(plan, TargetGeneration { to, activator }, checks)
+        .help(format!("check the state of the host: nixfleet status --host {host}"))
 }

@@ -9,7 +9,8 @@
 //! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the request to apply, and where its closures
 //!   come from: a build, a saved plan or an earlier rollout
 //! - [`host_plan`], [`planned_change`]: the plan of one host
-//! - [`going_back`], [`post_change_checks`], [`reconcile`]: rollback, health checks and recovery of one host
+//! - [`going_back`], [`post_change_checks`], [`reconcile`], [`recovery`]: rollback, health checks and recovery
+//!   of one host
 
 pub mod apply;
 pub mod apply_request;
@@ -27,6 +28,7 @@ pub mod planned_change;
 pub mod policy_request;
 pub mod post_change_checks;
 pub mod reconcile;
+pub mod recovery;
 pub mod resume;
 pub mod resume_state;
 pub mod rollback;

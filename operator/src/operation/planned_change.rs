@@ -23,6 +23,8 @@ pub struct PlannedChange<T> {
     /// The results of the health checks that were tried during planning. Planning tries health checks only if
     /// the host has no changes.
     pub found: Vec<CheckResult>,
+    /// What the host did to recover from an interrupted run before it made the plan.
+    pub recovered: Option<String>,
 }
 
 impl<T> PlannedChange<T> {
@@ -35,7 +37,7 @@ impl<T> PlannedChange<T> {
         let plan = PlanText::of(plan).map_err(|error| {
             Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").at(host).because(error)
         })?;
-        Ok(Self { plan, target, checks, found: Vec::new() })
+        Ok(Self { plan, target, checks, found: Vec::new(), recovered: None })
     }
 
     /// Removes each health check on the operator's machine that is not in `known`, because the user has not
@@ -50,15 +52,22 @@ impl<T> PlannedChange<T> {
 /// Returns the result of a host that needs no change. If the host still has to be restarted, its outcome is
 /// `deferred` instead of `unchanged`.
 fn waiting(result: HostResult, awaits_boot: &[String]) -> HostResult {
-    if awaits_boot.is_empty() || result.outcome != Outcome::Unchanged {
+    if awaits_boot.is_empty() || !matches!(result.outcome, Outcome::Unchanged | Outcome::Ok) {
         return result;
     }
     HostResult {
         outcome: Outcome::Deferred,
         reason_code: Some(ReasonCode::RebootToFinish),
-        reason: Some(format!("restart the host to finish: new {}", awaits_boot.join(", "))),
+        reason: Some(match result.reason {
+            Some(recovered) => format!("{recovered}; {}", finish(awaits_boot)),
+            None => finish(awaits_boot),
+        }),
         ..result
     }
+}
+
+fn finish(awaits_boot: &[String]) -> String {
+    format!("restart the host to finish: new {}", awaits_boot.join(", "))
 }
 
 impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {
@@ -71,11 +80,13 @@ impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {
             Some(problem) => {
                 HostResult { problem: Some(problem.clone()), ..HostResult::new(host, Outcome::Blocked) }
             }
-            None if self.plan.steps == 0 => {
-                let result = HostResult::checked(host, self.found.clone(), Outcome::Unchanged);
+            None if self.plan.is_to_change() => HostResult::new(host, Outcome::Ok),
+            None => {
+                let good = if self.recovered.is_some() { Outcome::Ok } else { Outcome::Unchanged };
+                let result = HostResult::checked(host, self.found.clone(), good);
+                let result = HostResult { reason: self.recovered.clone(), ..result };
                 waiting(result, &self.plan.awaits_boot)
             }
-            None => HostResult::new(host, Outcome::Ok),
         };
         HostResult { plan: Some(self.plan.clone()), ..result }
     }

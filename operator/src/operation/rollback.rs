@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::connections::Connections;
 use super::context::Context;
 use super::fleet::Evaluated;
-use super::going_back::{ChangeTerms, TargetGeneration, plan_behind, plan_to};
+use super::going_back::{ChangeTerms, TargetGeneration};
 use super::host_plan::ask;
 use super::planned_change::PlannedChange;
 use super::reconcile;
@@ -46,6 +46,10 @@ pub struct RollbackRequest {
     /// The time within which the operator must confirm each rollback, by reaching the host over a new
     /// connection.
     pub window: Window,
+    /// Whether to recover hosts from interrupted runs before they plan. If it is not set and a plan shows an
+    /// interrupted run, the user should be asked, and the request planned again.
+    #[serde(default)]
+    pub recover: bool,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
 }
@@ -91,10 +95,8 @@ impl Operation for Rollback {
         let host = session.host().name.clone();
         events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Planning });
         match self.backs.get(&host) {
-            Some(Back::To(to)) => plan_to(session, *to, &self.terms.force, self.options).await,
-            Some(Back::Behind((before, made))) => {
-                plan_behind(session, before.as_ref(), made, &self.terms.force).await
-            }
+            Some(Back::To(to)) => self.terms.plan_to(session, *to, self.options, events).await,
+            Some(Back::Behind(changed)) => self.terms.plan_behind(session, changed, events).await,
             Some(Back::Unknown(problem)) => Err(problem.clone()),
             None => {
                 Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
@@ -155,7 +157,7 @@ impl RollbackRequest {
     ) -> Result<Rollout<Rollback>, Stop> {
         let connections = self.targets.connections;
         let (window, force, revision) = (self.window, self.force.clone(), origin.revision.clone());
-        let terms = ChangeTerms { window, revision, force, substitute: false };
+        let terms = ChangeTerms { window, revision, force, substitute: false, recover: self.recover };
         let (hosts, backs) = hosts.into_iter().map(|(host, back)| (host.clone(), (host.name, back))).unzip();
         let operation = Arc::new(Rollback { backs, options: self.options, terms });
         let sessions = connections.sessions(hosts)?;

@@ -10,6 +10,7 @@ use nixfleet_contract::problem::Code;
 
 use super::context::{Context, milliseconds};
 use super::host_plan::HostPlan;
+use super::planned_change::PlannedChange;
 use super::resume_state::{PriorProgress, ResumeState};
 use super::rollout_view::RolloutView;
 use super::rollout_work::RolloutWork;
@@ -69,6 +70,15 @@ pub enum Ended {
         /// Whether the rollout is recorded, and can therefore be resumed.
         is_recorded: bool,
     },
+}
+
+impl<O: Operation<Plan = PlannedChange<T>>, T: Send + Sync + 'static> Rollout<O> {
+    /// Returns the hosts on which a run was interrupted, each with a description of the run.
+    #[must_use]
+    pub fn interrupted(&self) -> Vec<(&str, &str)> {
+        let known = self.plans.iter().filter_map(|plan| Some((plan.name(), plan.known()?)));
+        known.filter_map(|(name, planned)| Some((name, planned.plan.interrupted.as_deref()?))).collect()
+    }
 }
 
 impl<O: Operation> Rollout<O> {

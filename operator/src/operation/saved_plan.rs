@@ -83,6 +83,13 @@ impl SavedPlan {
         outline: Outline,
     ) -> Result<Self, Problem> {
         let hosts = plans.iter().map(|each| match each.known() {
+            Some(planned) if planned.plan.interrupted.is_some() => {
+                let host = each.name();
+                Err(Problem::new(Code::Usage, "the plan is not saved")
+                    .at(host)
+                    .because("a run was interrupted on the host, so its plan changes as soon as it recovers")
+                    .help(format!("recover the host first: nixfleet apply --host {host}")))
+            }
             Some(planned) => Ok(SavedHost {
                 host: each.session.host().clone(),
                 closure: planned.target.path.clone(),

@@ -86,6 +86,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         schema: SCHEMA,
         host: manifest.host,
         fingerprint: planner::fingerprint(&target_closure.digest, &bytes, &[]).ok()?,
+        interrupted: None,
         current: observed.profile.current,
         target: target_closure.closure.clone(),
         packages: PackageChanges::default(),

@@ -42,7 +42,8 @@ impl Recovered {
             |generation| format!("generation {}", generation.number),
         );
         let ended = if self.committed { "had reached" } else { "was rolled back to" };
-        let words = format!("an interrupted run ({}) {ended} {name}", lock::describe(&self.journal.holder));
+        let run = self.journal.holder.interrupted(clock::seconds());
+        let words = format!("an interrupted run ({run}) {ended} {name}");
         [words].iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 

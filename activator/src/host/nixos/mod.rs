@@ -13,7 +13,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::AbsPath;
 
 use super::profile::{self, NATIVE, Profile};
-use super::{Host, host_file};
+use super::{Host, boot, host_file};
 use crate::toplevel;
 
 pub use lock::check_lock;
@@ -70,7 +70,7 @@ impl Systems {
             booted,
             default: native.current,
             generations,
-            boot_id: boot_id(host),
+            boot_id: boot::id(host),
         }))
     }
 
@@ -111,11 +111,6 @@ pub fn running(host: &Host) -> Option<AbsPath> {
 
 fn target(host: &Host, link: &str) -> Option<AbsPath> {
     fs::read_link(host.path(link)).ok()?.to_str()?.parse().ok()
-}
-
-fn boot_id(host: &Host) -> String {
-    let id = fs::read_to_string(host.path("/proc/sys/kernel/random/boot_id"));
-    id.map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 /// Removes the native generation that belongs to a generation of NixFleet, so that Nix can collect the system

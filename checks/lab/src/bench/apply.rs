@@ -3,11 +3,11 @@
 
 use anyhow::Result;
 
+use super::fleet::{APPLY, Bench, FRESH, WARM, bare};
 use super::results::Budget;
-use super::{Figure, HOSTS, Results};
+use super::{Figure, Results};
 use crate::guest::Guest;
 use crate::lab::Lab;
-use crate::operator::Operator;
 
 /// The number of runs of each fast measurement, which takes seconds.
 const RUNS: usize = 5;
@@ -17,19 +17,13 @@ const ANSIBLE_RUNS: usize = 3;
 /// The host of the small-change benchmark, which changes one file of one host.
 const ONE: &str = "host-01";
 
-/// SSH options that open a new connection for each command.
-const FRESH: &str = "-o ControlMaster=no -o ControlPath=none";
-/// SSH options that reuse open connections.
-const WARM: &str = "-o ControlMaster=auto -o ControlPath=/tmp/bench-%h -o ControlPersist=600";
-
 /// Measures an apply without changes, an apply that changes every file, and a small change on one host.
 ///
 /// # Errors
 /// A measured command fails.
 pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
-    let operator = lab.operator()?;
-    let bench = Bench { operator };
-    bench.prepare()?;
+    let bench = Bench::of(lab)?;
+    prepare(&bench)?;
 
     let fresh = results.add(bench.figure(
         "bare ssh true, 16 fresh connections at once",
@@ -47,7 +41,7 @@ pub fn measure(lab: &Lab, results: &mut Results) -> Result<()> {
     let change =
         results.add(Figure::measure("every file changed, NixFleet, fresh connections", RUNS, |run| {
             bench.forget_connections()?;
-            bench.set("revision", run + 1)?;
+            set(&bench, "revision", run + 1)?;
             bench.once(APPLY)
         })?);
     let change_ansible = results.add(Figure::measure("every file changed, Ansible", ANSIBLE_RUNS, |run| {
@@ -82,7 +76,7 @@ fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Resul
     let name = "one small change on one host with a health check, NixFleet, fresh connections";
     let change = results.add(Figure::measure(name, RUNS, |run| {
         bench.forget_connections()?;
-        bench.set("small", run + 1)?;
+        set(bench, "small", run + 1)?;
         bench.once(&format!("{APPLY} --host {ONE}"))
     })?);
     let each = |before, after: usize| u32::try_from((after - before) / RUNS).map(f64::from);
@@ -94,61 +88,22 @@ fn small_change(bench: &Bench<'_>, host: &Guest, results: &mut Results) -> Resul
     Ok(())
 }
 
-const APPLY: &str = "nixfleet apply --yes";
 const ANSIBLE: &str = "ansible-playbook playbook.yml";
 
-/// Returns a script that runs a shell command on all hosts at once.
-fn bare(options: &str, command: &str) -> String {
-    format!(
-        "for host in $(cat inventory); do ssh {options} -o BatchMode=yes deploy@$host {command} & \
-         jobs=\"$jobs $!\"; done; for job in $jobs; do wait $job || exit; done"
-    )
+/// Creates a description of the fleet for NixFleet and another description for Ansible. Then it applies both
+/// descriptions, so that neither tool has anything left to change.
+fn prepare(bench: &Bench<'_>) -> Result<()> {
+    bench.create("cp /srv/nixfleet/checks/bench/apply/* .")?;
+    bench.once(
+        "mkdir bench && for n in $(seq 20); do head -c 60 /dev/urandom > bench/$n.conf; done && \
+         tar -cf files.tar bench",
+    )?;
+    bench.once(APPLY)?;
+    bench.once(ANSIBLE)?;
+    Ok(())
 }
 
-struct Bench<'a> {
-    operator: Operator<'a>,
-}
-
-impl Bench<'_> {
-    /// Creates a description of the fleet for NixFleet and another description for Ansible. Then it applies
-    /// both descriptions, so that neither tool has anything left to change.
-    fn prepare(&self) -> Result<()> {
-        let inventory: Vec<_> = (1..=HOSTS).map(|number| format!("host-{number:02}")).collect();
-        let script = format!(
-            "mkdir ../bench && cd ../bench && cp /srv/nixfleet/checks/bench/apply/* . && \
-             printf '%s\\n' {} > inventory && \
-             mkdir bench && for n in $(seq 20); do head -c 60 /dev/urandom > bench/$n.conf; done && \
-             tar -cf files.tar bench",
-            inventory.join(" ")
-        );
-        self.operator.types(&script)?.success()?;
-        self.once(APPLY)?;
-        self.once(ANSIBLE)?;
-        Ok(())
-    }
-
-    fn figure(&self, name: &str, runs: usize, line: &str) -> Result<Figure> {
-        Figure::measure(name, runs, |_| self.once(line))
-    }
-
-    /// Runs a command line and returns its duration in seconds.
-    fn once(&self, line: &str) -> Result<f64> {
-        let typed = self.operator.typed(&format!("cd ../bench\n{line}"))?;
-        let finished = typed.limit(std::time::Duration::from_secs(900)).run()?.success()?;
-        Ok(finished.took.as_secs_f64())
-    }
-
-    /// Sets one of the numbers in `fleet.nix` to another value.
-    fn set(&self, name: &str, value: usize) -> Result<()> {
-        let line = format!("sed -i 's/{name} = [0-9]*;/{name} = {value};/' fleet.nix");
-        self.once(&line).map(|_| ())
-    }
-
-    /// Closes the SSH connections that earlier commands left open for reuse.
-    fn forget_connections(&self) -> Result<()> {
-        self.operator
-            .guest()
-            .sh("pkill --uid ada --exact ssh; while pgrep --uid ada --exact ssh; do :; done")?;
-        Ok(())
-    }
+/// Sets one of the numbers in `fleet.nix` to another value.
+fn set(bench: &Bench<'_>, name: &str, value: usize) -> Result<()> {
+    bench.once(&format!("sed -i 's/{name} = [0-9]*;/{name} = {value};/' fleet.nix")).map(drop)
 }

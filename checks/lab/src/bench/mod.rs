@@ -5,6 +5,8 @@ mod apply;
 mod engine;
 mod evaluate;
 mod figure;
+mod fleet;
+mod nixos;
 mod results;
 mod scale;
 mod watch;
@@ -34,6 +36,8 @@ pub enum Part {
     Evaluate,
     /// Measure applies to sixteen real hosts, compared with Ansible and bare SSH.
     Apply,
+    /// Measure applies to sixteen stand-ins for NixOS hosts, compared with bare SSH.
+    Nixos,
 }
 
 /// Runs parts of the benchmark, prints a table of the results and writes `target/bench/results.json`.
@@ -60,12 +64,20 @@ pub fn run(parts: &[Part]) -> Result<()> {
             apply::measure(&lab, &mut results)?;
         }
     }
+    if wants(Part::Nixos) {
+        let names = (1..=HOSTS).map(host);
+        let plan = names.fold(sixteen(), |plan, name| plan.nixos(&name));
+        nixos::measure(&Lab::boot(&plan)?, &mut results)?;
+    }
     println!("{results}");
     results.write()
 }
 
 fn sixteen() -> Plan {
     let plan = Plan::new(format!("bench-{}", process::id())).operator(Recipe::ansible()).shipped();
-    (1..=HOSTS)
-        .fold(plan, |plan, number| plan.host(format!("host-{number:02}"), format!("10.0.1.{}", 100 + number)))
+    (1..=HOSTS).fold(plan, |plan, number| plan.host(host(number), format!("10.0.1.{}", 100 + number)))
+}
+
+fn host(number: usize) -> String {
+    format!("host-{number:02}")
 }

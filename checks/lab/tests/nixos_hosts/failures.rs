@@ -144,11 +144,25 @@ fn a_boot_loader_that_cannot_go_back_is_put_right_by_the_next_run() {
     let seen = status(&lab);
     assert!(seen["interrupted"].is_string(), "{seen:#}");
     assert_eq!(boot_default(host), old);
+
+    // The undo has restored everything else. So the plan of the old version has no steps, but the host is not
+    // unchanged.
+    declares(&lab, HOST, &app("one", ""));
+    let plan = lab.operator().unwrap().types("nixfleet plan --exit-code").unwrap();
+    assert_says(&plan, 3, &["interrupted", "ada@operator", "an apply recovers the host first"]);
+    let (finished, ended) = apply(&lab, "");
+    assert_eq!(
+        (&ended["outcome"], &ended["problem"]["code"]),
+        (&"failed".into(), &"NF-412".into()),
+        "{finished}"
+    );
+
     host.ask("umount /boot").unwrap();
-    let report = applies(&lab, "ok")["report"].take();
-    assert!(report["recovered"].as_str().unwrap().contains("was rolled back to"), "{report:#}");
+    let ended = applies(&lab, "ok");
+    assert!(ended["reason"].as_str().unwrap().contains("was rolled back to"), "{ended:#}");
     assert!(status(&lab)["interrupted"].is_null());
-    assert_runs(host, &running(host), "two");
+    assert_runs(host, &running(host), "one");
+    applies(&lab, "unchanged");
 }
 
 #[test]

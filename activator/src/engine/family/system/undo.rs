@@ -32,8 +32,8 @@ pub fn boot(host: &Host, entry: &SystemEntry) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Restores the native profile and the boot loader. A native profile that another program has changed
-/// meanwhile stays.
+/// Restores the native profile, and then the boot loader, even if the profile is restored already: an earlier
+/// undo may have failed in between. A native profile that another program has changed meanwhile stays.
 fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Vec<String>, Problem> {
     let native = Profile::read_in(host, NATIVE)?;
     let current = native.current.as_ref().map(|current| current.number);
@@ -43,11 +43,6 @@ fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Vec<String>, 
         return Ok(vec![format!(
             "another program changed the boot default during the change; it stays: {NATIVE}/system"
         )]);
-    }
-    let is_created = has_ours && facts.created;
-    if !(is_switched || is_created) {
-        // Nothing had been changed yet.
-        return Ok(Vec::new());
     }
     profile::switch_back(host, NATIVE, facts.default, facts.begun().filter(|_| has_ours))?;
     match &facts.system {

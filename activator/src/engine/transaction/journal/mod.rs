@@ -23,7 +23,7 @@ use crate::engine::family::paths::slots::{self, SLOTS};
 use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::host::systemd::Running;
-use crate::host::{HOME, Host, lock};
+use crate::host::{HOME, Host, clock};
 
 /// The name of the journal under [`HOME`].
 pub const RECORD: &str = "journal.json";
@@ -62,6 +62,9 @@ pub struct Before {
     pub running: Running,
     /// The running units that systemd may stop as a side effect of the transaction.
     pub along: BTreeSet<UnitName>,
+    /// The id of the boot in which these units ran; empty if it is unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub boot: String,
 }
 
 /// The phases of a transaction. The journal contains the latest phase that may have begun.
@@ -252,7 +255,7 @@ fn unreadable(why: &str) -> Problem {
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {
-        Ok(journal) => Some(lock::describe(&journal?.holder)),
+        Ok(journal) => Some(journal?.holder.interrupted(clock::seconds())),
         Err(problem) => Some(problem.what),
     }
 }

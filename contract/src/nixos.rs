@@ -52,8 +52,17 @@ pub struct SystemSummary {
     pub paths: Vec<String>,
     /// The units in `etc/systemd/system` of the system, by name.
     pub units: BTreeMap<String, UnitSource>,
-    /// The units that each unit wants or requires with a link, such as the services of `multi-user.target`.
+    /// The units that each unit wants, requires or upholds with a link, such as the services of
+    /// `multi-user.target`.
     pub wants: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl SystemSummary {
+    /// Returns a unit that has a file of its own, and not only drop-ins.
+    #[must_use]
+    pub fn unit_file(&self, unit: &str) -> Option<&UnitSource> {
+        self.units.get(unit).filter(|source| !source.only_drop_ins)
+    }
 }
 
 /// What `switch-to-configuration dry-activate` says about a system.
@@ -74,6 +83,10 @@ pub struct UnitSource {
     pub paths: Vec<String>,
     /// The text of the unit, followed by the texts of its drop-ins.
     pub text: String,
+    /// Whether the system has drop-ins of the unit, but no file of the unit itself. This is the case for an
+    /// instance of a template, and for a unit that only exists on the host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_drop_ins: bool,
 }
 
 /// The entries of a NixOS system that take effect only when the host boots.

@@ -12,7 +12,7 @@ use super::text;
 /// The directory of the units in a system.
 const UNITS: &str = "etc/systemd/system";
 
-/// The units of a system by name, and the units that each unit wants or requires with a link.
+/// The units of a system by name, and the units that each unit wants, requires or upholds with a link.
 pub type Units = (BTreeMap<String, UnitSource>, BTreeMap<String, BTreeSet<String>>);
 
 /// Reads the units of a system. A unit that is masked counts as missing, as it does for
@@ -26,7 +26,7 @@ pub fn units(system: &Path) -> io::Result<Units> {
     for (name, path) in entries(&system.join(UNITS))? {
         if let Some(unit) = name.strip_suffix(".d") {
             drop_ins.push((unit.to_owned(), path));
-        } else if let Some((unit, "wants" | "requires")) = name.rsplit_once('.') {
+        } else if let Some((unit, "wants" | "requires" | "upholds")) = name.rsplit_once('.') {
             let linked = entries(&path)?.into_iter().map(|(name, _)| name);
             wants.entry(unit.to_owned()).or_insert_with(BTreeSet::new).extend(linked);
         } else if let Some(source) = read(&path)? {
@@ -37,7 +37,8 @@ pub fn units(system: &Path) -> io::Result<Units> {
         for (name, path) in entries(&directory)? {
             let is_drop_in = Path::new(&name).extension().is_some_and(|extension| extension == "conf");
             if let (true, Some(drop_in)) = (is_drop_in, read(&path)?) {
-                let source = units.entry(unit.clone()).or_default();
+                let only_drop_ins = UnitSource { only_drop_ins: true, ..UnitSource::default() };
+                let source = units.entry(unit.clone()).or_insert(only_drop_ins);
                 source.paths.extend(drop_in.paths);
                 source.text.push('\n');
                 source.text.push_str(&drop_in.text);
@@ -58,7 +59,8 @@ fn read(path: &Path) -> io::Result<Option<UnitSource>> {
     if !file.is_file() {
         return Ok(None);
     }
-    Ok(Some(UnitSource { paths: vec![file.to_string_lossy().into_owned()], text: text(&file)? }))
+    let paths = vec![file.to_string_lossy().into_owned()];
+    Ok(Some(UnitSource { paths, text: text(&file)?, only_drop_ins: false }))
 }
 
 /// Returns the entries of a directory with their names, sorted; none if the directory does not exist.

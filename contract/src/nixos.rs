@@ -19,8 +19,8 @@ pub struct NixosSystem {
     /// value is the store path of the part. The value of `kernel-params` is the kernel command line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub boot: BTreeMap<String, String>,
-    /// The switch inhibitors. A running host refuses to activate a system that has a different value of an
-    /// inhibitor.
+    /// The switch inhibitors, and the value of [`INIT`]. A running host refuses to activate a system that has
+    /// a different value of an inhibitor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
     /// Time limit for the activation of the system, in seconds; 900 if `None`.
@@ -94,6 +94,10 @@ pub const BOOT_PARTS: [&str; 4] = ["initrd", "kernel", "kernel-modules", "kernel
 
 /// The file of a NixOS system that contains its switch inhibitors as one JSON object of strings.
 pub const INHIBITORS: &str = "switch-inhibitors";
+
+/// The file of a NixOS system that contains the version of the interface between the system and its `init`.
+/// It inhibits a switch like the entries of [`INHIBITORS`].
+pub const INIT: &str = "init-interface-version";
 
 /// A boot loader that can boot a system once without making the system the boot default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -78,3 +78,53 @@ fn entries(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_units_of_a_system_are_its_files_with_their_drop_ins_and_links() {
+        let system = tempfile::tempdir().unwrap();
+        let at = |name: &str| system.path().join(UNITS).join(name);
+        assert_eq!(units(system.path()).unwrap(), Units::default());
+        for directory in
+            ["a.service.d", "b@1.service.d", "masked.service.d", "m.target.wants", "m.target.upholds"]
+        {
+            fs::create_dir_all(at(directory)).unwrap();
+        }
+        let files = [
+            ("a.service", "a"),
+            ("b@.service", "b"),
+            ("a.service.d/20.conf", "second"),
+            ("a.service.d/10.conf", "first"),
+            ("a.service.d/README", "no drop-in"),
+            ("b@1.service.d/10.conf", "instance"),
+        ];
+        for (name, text) in files {
+            fs::write(at(name), text).unwrap();
+        }
+        for link in ["masked.service", "masked.service.d/10.conf"] {
+            symlink("/dev/null", at(link)).unwrap();
+        }
+        symlink("../a.service", at("m.target.wants/a.service")).unwrap();
+        symlink("../b@.service", at("m.target.upholds/b@1.service")).unwrap();
+        symlink("a.service", at("alias.service")).unwrap();
+
+        let (units, wants) = units(system.path()).unwrap();
+        let found: Vec<_> =
+            units.iter().map(|(name, unit)| (&**name, &*unit.text, unit.only_drop_ins)).collect();
+        let expected = [
+            ("a.service", "a\nfirst\nsecond", false),
+            ("alias.service", "a", false),
+            ("b@.service", "b", false),
+            ("b@1.service", "\ninstance", true),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(units["a.service"].paths.len(), 3);
+        let wanted = BTreeSet::from(["a.service", "b@1.service"].map(str::to_owned));
+        assert_eq!(wants, BTreeMap::from([("m.target".to_owned(), wanted)]));
+    }
+}

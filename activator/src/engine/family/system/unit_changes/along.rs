@@ -22,8 +22,9 @@ pub(super) fn stopped_with(
     if units.is_empty() {
         return found;
     }
-    let of = |unit: &&str| Some((*unit, Settings::parse(&source(system, unit)?.text)));
-    let settings: Vec<(&str, Settings)> = running.iter().filter_map(of).collect();
+    let files = running.iter().filter_map(|unit| Some((*unit, source(system, unit)?)));
+    let settings: Vec<(&str, Settings)> =
+        files.map(|(unit, file)| (unit, Settings::parse(&file.text))).collect();
     loop {
         let stops = |(unit, settings): &&(&str, Settings)| {
             let is_with = |name: &str| units.contains(name) || found.contains(name);

@@ -27,6 +27,7 @@ const REACTIVATION: &str = "sysinit-reactivation.target";
 /// The changes of units that the activation of a system makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Foreseen {
+    /// The units of each kind of change.
     pub changes: SystemChanges,
     /// Units in `changes.start` that do not change, and that systemd also tried to start earlier. systemd
     /// tries again, but their conditions may still be unmet.
@@ -83,9 +84,12 @@ impl Lists {
                 Difference::Reload => {
                     self.reload.insert(unit.to_owned());
                 }
-                Difference::Restart => self.changed(unit, &after, |socket| {
-                    (states.contains_key(socket), new.unit_file(socket).is_some())
-                }, &versions.base),
+                Difference::Restart => self.changed(
+                    unit,
+                    &after,
+                    |socket| (states.contains_key(socket), new.unit_file(socket).is_some()),
+                    &versions.base,
+                ),
             }
         }
     }
@@ -109,7 +113,7 @@ impl Lists {
         let is = |section: &str, key: &str, default: bool| new.flag(section, key, default);
         let name = || unit.to_owned();
         if SPECIAL.contains(&unit) || is_kind(".path") || is_kind(".slice") || is_kind(".socket") {
-            // systemd applies changes of slices and paths when it reloads its units. Sockets stay as they are.
+            // systemd applies changes of slices and paths when it reloads its units. Sockets stay.
         } else if is_kind(".mount") {
             let list =
                 if matches!(unit, "-.mount" | "nix.mount") { &mut self.reload } else { &mut self.restart };
@@ -134,8 +138,7 @@ impl Lists {
 
     /// Restarts the sockets of a service. Returns whether one of them starts the service.
     fn sockets(&mut self, new: &Settings, state: impl Fn(&str) -> (bool, bool), base: &str) -> bool {
-        let mut sockets: BTreeSet<String> =
-            new.names("Service", &["Sockets"]).map(str::to_owned).collect();
+        let mut sockets: BTreeSet<String> = new.names("Service", &["Sockets"]).map(str::to_owned).collect();
         if sockets.is_empty() {
             let name = base.strip_suffix(".service").unwrap_or(base);
             sockets.insert(format!("{}.socket", name.strip_suffix('@').unwrap_or(name)));
@@ -184,7 +187,8 @@ impl Lists {
         };
         let earlier = along::started_with(old, roots(), up);
         let is_again = |unit: &&String| {
-            let [before, after] = [old, new].map(|system| versions::source(system, unit).map(|file| &file.paths));
+            let [before, after] =
+                [old, new].map(|system| versions::source(system, unit).map(|file| &file.paths));
             earlier.contains(*unit) && before == after
         };
         Foreseen { again: changes.start.iter().filter(is_again).cloned().collect(), changes }

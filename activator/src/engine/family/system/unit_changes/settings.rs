@@ -56,7 +56,7 @@ mod tests {
     fn later_values_add_to_earlier_ones_and_an_empty_value_removes_them() {
         let text = "K=outside\n[Unit]\nWants=a.service b.service\n# K=v\n;K=v\nWants = c.service \n\
                     [Service]\nExecStart=/a\nExecStart=\nExecStart=/b \\\n  --more\n\
-                    [X-Empty]\n[Install]\nWantedBy=x.target\n[Unit]\nX-StopOnRemoval=yes\nX-StopOnRemoval=off\n";
+                    [X-Empty]\n[Install]\nA=b\n[Unit]\nX-StopOnRemoval=yes\nX-StopOnRemoval=off\n";
         let settings = Settings::parse(text);
         let sections: Vec<_> = settings.sections.keys().map(String::as_str).collect();
         assert_eq!(sections, ["Service", "Unit", "X-Empty"]);

@@ -14,8 +14,7 @@ fn system(entries: &[(&str, &str)]) -> SystemSummary {
             continue;
         }
         let only_drop_ins = name.ends_with(".d");
-        let source =
-            UnitSource { paths: vec![(*text).to_owned()], text: (*text).to_owned(), only_drop_ins };
+        let source = UnitSource { paths: vec![(*text).to_owned()], text: (*text).to_owned(), only_drop_ins };
         system.units.insert(name.trim_end_matches(".d").to_owned(), source);
     }
     system
@@ -31,8 +30,7 @@ fn foreseen(old: &[(&str, &str)], new: &[(&str, &str)], states: &str) -> String 
     let states = states.split_whitespace().map(state).collect();
     let SystemChanges { stop, start, restart, reload, skip } =
         changes(&system(old), &system(new), &states).changes;
-    let lists =
-        [("stop", stop), ("start", start), ("restart", restart), ("reload", reload), ("skip", skip)];
+    let lists = [("stop", stop), ("start", start), ("restart", restart), ("reload", reload), ("skip", skip)];
     let lists = lists.into_iter().filter(|(_, units)| !units.is_empty());
     let lines: Vec<_> = lists.map(|(name, units)| format!("{name} {}", units.join(" "))).collect();
     lines.join("; ")

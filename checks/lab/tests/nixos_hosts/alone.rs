@@ -1,21 +1,16 @@
 //! One NixOS host: plans, applies, rollbacks, and the alternation with `nixos-rebuild`.
 
-use nixfleet_lab::command::Finished;
 use nixfleet_lab::snapshot::Snapshot;
 
-use crate::app::{HOST, app, applies, assert_runs, db, external, on_host, service, status, versions};
+use crate::app::{
+    HOST, app, applies, assert_runs, db, external, on_host, section, service, status, versions,
+};
 use crate::stage::nixos::{boot_default, declares, fresh, installs, running, switch, system};
 use crate::stage::{assert_says, generation};
 
 /// Declares a service that keeps running, in a version.
 fn runs(name: &str, version: u32, more: &str) -> String {
     service(name, &format!("Environment=V={version}\nExecStart=/usr/bin/sleep infinity\n{more}"))
-}
-
-/// Returns the lines of a section of a plan, without indentation.
-fn section<'p>(plan: &'p Finished, title: &str) -> Vec<&'p str> {
-    let lines = plan.stdout.lines().skip_while(|line| *line != format!("  {title}")).skip(1);
-    lines.map_while(|line| line.strip_prefix("    ")).collect()
 }
 
 /// Returns the name of a system as plans show it.

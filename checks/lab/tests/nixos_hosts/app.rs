@@ -103,6 +103,12 @@ pub fn external(status: &Value) -> Vec<u64> {
     external.map(|generation| generation["number"].as_u64().unwrap()).collect()
 }
 
+/// Returns the lines of a section of a plan, without indentation.
+pub fn section<'p>(plan: &'p Finished, title: &str) -> Vec<&'p str> {
+    let lines = plan.stdout.lines().skip_while(|line| *line != format!("  {title}")).skip(1);
+    lines.map_while(|line| line.strip_prefix("    ")).collect()
+}
+
 /// Returns the versions of the service and of the managed file.
 pub fn versions(host: &Guest) -> [String; 2] {
     ["/run/app", "/srv/app/version"].map(|file| host.sh(&format!("cat {file}")).unwrap().line().to_owned())

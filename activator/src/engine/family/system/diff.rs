@@ -133,8 +133,8 @@ impl Differ<'_> {
 }
 
 fn other_base(declares_nixos: bool) -> Problem {
-    let (declared, found) = if declares_nixos { ("nixos", "not NixOS") } else { ("ubuntu", "NixOS") };
-    Problem::new(Code::OtherBase, format!("the host runs {found}, but its base is `{declared}`"))
+    let (declared, found) = if declares_nixos { ("nixos", "does not run") } else { ("ubuntu", "runs") };
+    Problem::new(Code::OtherBase, format!("the host {found} NixOS, but its base is `{declared}`"))
         .at(profile::NATIVE)
         .because(format!(
             "the file /etc/NIXOS {} on the host",

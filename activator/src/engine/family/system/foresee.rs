@@ -13,6 +13,7 @@ use nixfleet_contract::values::UnitName;
 use super::packages;
 use super::unit_changes::{self, Foreseen};
 use crate::engine::plan::target::Target;
+use crate::engine::recovery_unit;
 use crate::engine::state::State;
 use crate::host::systemd::Systemd;
 use crate::host::{Host, command};
@@ -59,7 +60,8 @@ fn units(systemd: Systemd, old: &SystemSummary, new: &SystemSummary) -> Result<S
     let again = systemd.show(&again.iter().collect::<Vec<_>>())?;
     // A unit whose conditions were not met does not start, and is tried again each time.
     let stays_down = |unit: &String| again.iter().any(|(name, state)| **name == **unit && !state.condition);
-    changes.start.retain(|unit| !stays_down(unit));
+    // The recovery unit starts with each activation, and does nothing to a host that is not booting.
+    changes.start.retain(|unit| !stays_down(unit) && unit != recovery_unit::NAME);
     Ok(changes)
 }
 

@@ -113,6 +113,15 @@ fn a_host_of_another_base_is_refused() {
         let ubuntu = stand.closure("ubuntu", &json!({ "files": [file("/etc/app", Some("x"))] }));
         let report = host.applied(&ubuntu, "blocked");
         assert_eq!(report["problem"]["code"], "NF-424", "{report:#}");
+        // A file that stands in the way is not worth a report.
+        stand.write("/etc/app", "by hand", 0o644);
+        let plan = host.run(&["plan", "--target", &ubuntu]);
+        assert_eq!(plan["problems"].as_array().unwrap().len(), 1, "{plan:#}");
+        assert_eq!(
+            (&plan["problems"][0]["code"], &plan["steps"]),
+            (&json!("NF-424"), &json!([])),
+            "{plan:#}"
+        );
         let one = host.closure("one", "k1", None);
         fs::remove_file(stand.path("/etc/NIXOS")).unwrap();
         let report = host.applied(&one, "blocked");

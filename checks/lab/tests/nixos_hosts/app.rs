@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, declares_fleet, fresh, reboots, running};
+use crate::stage::shared::Shared;
 
 pub const HOST: &str = "db-1";
 
@@ -48,6 +49,16 @@ pub fn toggle(start: &str, stop: &str) -> String {
 pub fn db(lab: &Lab) -> &Guest {
     lab.guest(HOST).unwrap()
 }
+
+/// A host that has version one of the application, and has booted a system with the recovery unit.
+pub static LAB: Shared = Shared::new(
+    || {
+        let lab = converged();
+        reboots(db(&lab));
+        lab
+    },
+    reset,
+);
 
 /// Boots a lab with the host, and applies version one of the application.
 pub fn converged() -> Lab {

@@ -7,19 +7,14 @@ use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 
 use crate::app::{
-    Before, HOST, app, applies, apply, assert_runs, converged, db, on_host, reset, service, status, toggle,
-    versions,
+    Before, HOST, LAB, app, applies, apply, assert_runs, db, on_host, service, status, toggle, versions,
 };
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, running, switch, system};
-use crate::stage::shared::Shared;
 use crate::{CONFIRMED, kept};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A host with version one of the application.
-static LAB: Shared = Shared::new(converged, reset);
 
 /// Declares a unit that systemd cannot start, and that writes this text before it fails.
 fn fails(name: &str, text: &str) -> String {

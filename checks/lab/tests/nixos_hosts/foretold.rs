@@ -201,24 +201,41 @@ fn states(host: &Guest, units: &BTreeSet<String>) -> BTreeMap<String, (bool, u64
 }
 
 #[test]
-fn a_plan_foretells_what_nixos_says_and_does_to_units_of_all_kinds() {
+fn a_plan_foretells_what_nixos_says_and_does_and_changes_nothing() {
     let lab = fresh(&[HOST]);
     let (host, operator) = (db(&lab), lab.operator().unwrap());
-    declares(&lab, HOST, &declaration(|kind| kind.old.as_ref()));
+    let plans = |flags: &str| {
+        let before = Snapshot::take(host).unwrap();
+        let system = running(host);
+        let plan = operator.types(&format!("nixfleet plan {flags}")).unwrap();
+        let difference = before.difference(&Snapshot::take(host).unwrap());
+        let touched = difference.lines().any(|line| !line.starts_with("+ store "));
+        let is_copied = !difference.is_empty();
+        assert!(!touched && is_copied == !flags.is_empty(), "{plan}{difference}");
+        assert_eq!((&running(host), &boot_default(host)), (&system, &system), "{plan}");
+        plan
+    };
+    let package = |version: u32| format!("nixfleet.packages = [ pkgs.hello_{version} ];\n");
+
+    // The host has never been changed by NixFleet, and has only its first system.
+    declares(&lab, HOST, &(package(1) + &declaration(|kind| kind.old.as_ref())));
+    let plan = plans("");
+    assert_says(&plan, 0, &["first generation, 2"]);
+    assert!(section(&plan, "packages").contains(&"+ hello 1.0"), "{plan}");
+    let steps = section(&plan, "system");
+    assert!(steps[0].starts_with("~ NixOS nixos-system-factory-23.11 ("), "{plan}");
+    assert!(steps[1].starts_with("~ boot default nixos-system-factory-23.11 ("), "{plan}");
+    assert!(steps[1].ends_with("  after the confirmation"), "{plan}");
+    assert!(steps.len() == 3 && steps[2].starts_with("+ start: k-default.service, "), "{plan}");
     applies(&lab, "ok");
     let by_hand = "k-free.service k-instance@1.service k-template@1.service k-web.service own-manual.target";
     host.ask(&format!("systemctl start {by_hand}")).unwrap();
     host.ask("systemctl stop k-down.service").unwrap();
-    let old = running(host);
 
-    declares(&lab, HOST, &declaration(|kind| kind.new.as_ref()));
-    let before = Snapshot::take(host).unwrap();
-    let plan = operator.types("nixfleet plan --dry-activate").unwrap();
-    assert_says(&plan, 0, &["NixOS says", "would activate the configuration..."]);
-    let difference = before.difference(&Snapshot::take(host).unwrap());
-    let touched: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
-    assert!(touched.is_empty() && !difference.is_empty(), "{plan}{difference}");
-    assert_eq!((running(host), boot_default(host)), (old.clone(), old));
+    declares(&lab, HOST, &(package(2) + &declaration(|kind| kind.new.as_ref())));
+    let plan = plans("--dry-activate");
+    assert_says(&plan, 0, &["generation 2 → 3", "NixOS says", "would activate the configuration..."]);
+    assert_eq!(section(&plan, "packages"), ["~ hello 1.0 → 2.0"], "{plan}");
 
     // The plan has all that NixOS says, and what the targets start and stop.
     let [ours, mut theirs] = told(&plan);
@@ -264,4 +281,6 @@ fn a_plan_foretells_what_nixos_says_and_does_to_units_of_all_kinds() {
         assert_eq!(is_active, !has("stop"), "{unit}");
         assert_eq!(is_active && since != before[&unit].1, has("start") || has("restart"), "{unit}");
     }
+    assert_eq!(host.ask("/run/current-system/sw/bin/hello").unwrap(), "hello 2.0");
+    assert_says(&operator.types("nixfleet plan").unwrap(), 0, &["1 host: 1 unchanged"]);
 }

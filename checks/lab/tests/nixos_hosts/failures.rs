@@ -186,14 +186,14 @@ fn nix_collects_dropped_generations_and_never_the_system_to_return_to() {
     let lab = LAB.turn();
     let host = db(&lab);
     let exists = |system: &str| host.sh(&format!("[ -e {system}/init ]")).unwrap().ok();
-    let foreign = system(&lab, HOST, &app("foreign", ""));
+    let foreign = system(&lab, HOST, &app("gc-0", ""));
     switch(host, &foreign, "test").success().unwrap();
     let collects = "system.activationScripts.gc = \"/usr/bin/nix-store --gc >/dev/null; false\";";
     let problem = problem(&lab, collects, "", ["rolled-back", "NF-423"]);
     assert_why(&problem, &["the activation script failed"]);
     assert_eq!(
         (running(host), exists(&foreign), versions(host)),
-        (foreign.clone(), true, ["foreign", "one"].map(str::to_owned))
+        (foreign.clone(), true, ["gc-0", "one"].map(str::to_owned))
     );
 
     let systems = ["gc-1", "gc-2", "gc-3"].map(|version| {

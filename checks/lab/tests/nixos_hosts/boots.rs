@@ -34,8 +34,8 @@ fn declares_version(lab: &Lab, version: &str, more: &str) {
     let (_, release) = kernel.trim_end_matches("/bzImage").rsplit_once("-linux-").unwrap();
     let keeps = [("boot.kernelRelease", release), ("system.initInterface", init)];
     let keeps = keeps.into_iter().filter(|(option, _)| !more.contains(option));
-    let keeps: String = keeps.map(|(option, value)| format!("{option} = \"{value}\";\n")).collect();
-    declares(lab, HOST, &app(version, &(keeps + more)));
+    let keeps: Vec<String> = keeps.map(|(option, value)| format!("{option} = \"{value}\";\n")).collect();
+    declares(lab, HOST, &app(version, &(keeps.concat() + more)));
 }
 
 /// Returns the system that runs, that was booted, and that is booted by default.

@@ -70,8 +70,8 @@ impl Lists {
         states: &BTreeMap<String, String>,
     ) {
         let Some(versions) = Versions::find(old, new, unit) else { return };
-        let Some(after) = versions.new() else {
-            if versions.old().flag("Unit", "X-StopOnRemoval", true) {
+        let Some(after) = versions.after() else {
+            if versions.before().flag("Unit", "X-StopOnRemoval", true) {
                 self.stop.insert(unit.to_owned());
             }
             return;
@@ -79,7 +79,7 @@ impl Lists {
         if unit.ends_with(".target") {
             self.target(unit, &after);
         } else if !versions.are_equal() {
-            match Difference::between(&versions.old(), &after) {
+            match Difference::between(&versions.before(), &after) {
                 Difference::None => {}
                 Difference::Reload => {
                     self.reload.insert(unit.to_owned());

@@ -4,25 +4,31 @@ use super::*;
 
 const BASE: &str = "[Unit]\nDescription=A\n[Service]\nExecStart=/bin/a\n";
 
+type Entries<'t> = &'t [(&'t str, &'t str)];
+
 /// A system of a test: units and drop-ins with their texts, and links such as
 /// `multi-user.target.wants/a.service`. The text of a unit is also its store path.
-fn system(entries: &[(&str, &str)]) -> SystemSummary {
+fn system(entries: Entries) -> SystemSummary {
     let mut system = SystemSummary::default();
     for (name, text) in entries {
         if let Some((unit, wanted)) = name.split_once(".wants/") {
             system.wants.entry(unit.to_owned()).or_default().insert(wanted.to_owned());
             continue;
         }
-        let only_drop_ins = name.ends_with(".d");
-        let source = UnitSource { paths: vec![(*text).to_owned()], text: (*text).to_owned(), only_drop_ins };
-        system.units.insert(name.trim_end_matches(".d").to_owned(), source);
+        let drop_ins_of = name.strip_suffix(".d");
+        let source = UnitSource {
+            paths: vec![(*text).to_owned()],
+            text: (*text).to_owned(),
+            only_drop_ins: drop_ins_of.is_some(),
+        };
+        system.units.insert(drop_ins_of.unwrap_or(name).to_owned(), source);
     }
     system
 }
 
 /// Returns what happens to units, one line for each list. `states`: words such as `a.service=failed` or
 /// `a.service` for an active unit.
-fn foreseen(old: &[(&str, &str)], new: &[(&str, &str)], states: &str) -> String {
+fn foreseen(old: Entries, new: Entries, states: &str) -> String {
     let state = |word: &str| {
         let (unit, state) = word.split_once('=').unwrap_or((word, "active"));
         (unit.to_owned(), state.to_owned())
@@ -81,7 +87,7 @@ fn a_changed_unit_is_treated_as_in_nixos() {
 fn a_service_that_sockets_start_is_stopped_and_its_sockets_are_restarted() {
     let old = [("web.service", BASE), ("web.socket", "")];
     let both = "web.service web.socket";
-    let rows: [(&str, &[(&str, &str)], &str, &str); 8] = [
+    let rows: [(&str, Entries, &str, &str); 8] = [
         ("", &[("web.socket", "")], both, "stop web.service; restart web.socket"),
         ("", &[("web.socket", "")], "web.service web.socket=failed", "stop web.service; restart web.socket"),
         // Only the new system has the socket: it starts the service.

@@ -40,12 +40,12 @@ impl<'s> Versions<'s> {
     }
 
     /// Returns the settings of the old version.
-    pub(super) fn old(&self) -> Settings {
+    pub(super) fn before(&self) -> Settings {
         self.old.settings()
     }
 
     /// Returns the settings of the new version; `None` if the new system does not have the unit.
-    pub(super) fn new(&self) -> Option<Settings> {
+    pub(super) fn after(&self) -> Option<Settings> {
         self.new.map(|version| version.settings())
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, declares_fleet, fresh, reboots, running};
+use crate::stage::shared::Shared;
 
 pub const HOST: &str = "db-1";
 
@@ -48,6 +49,16 @@ pub fn toggle(start: &str, stop: &str) -> String {
 pub fn db(lab: &Lab) -> &Guest {
     lab.guest(HOST).unwrap()
 }
+
+/// A host that has version one of the application, and has booted a system with the recovery unit.
+pub static LAB: Shared = Shared::new(
+    || {
+        let lab = converged();
+        reboots(db(&lab));
+        lab
+    },
+    reset,
+);
 
 /// Boots a lab with the host, and applies version one of the application.
 pub fn converged() -> Lab {
@@ -101,6 +112,12 @@ pub fn external(status: &Value) -> Vec<u64> {
     let generations = status["generations"].as_array().unwrap().iter();
     let external = generations.filter(|generation| generation["external"] == true);
     external.map(|generation| generation["number"].as_u64().unwrap()).collect()
+}
+
+/// Returns the lines of a section of a plan, without indentation.
+pub fn section<'p>(plan: &'p Finished, title: &str) -> Vec<&'p str> {
+    let lines = plan.stdout.lines().skip_while(|line| *line != format!("  {title}")).skip(1);
+    lines.map_while(|line| line.strip_prefix("    ")).collect()
 }
 
 /// Returns the versions of the service and of the managed file.

@@ -78,6 +78,10 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The fingerprint of no plan. A host that is told to carry out the plan with this fingerprint recovers
+    /// from an interrupted run, and does nothing else.
+    pub const NONE: &str = "recover";
+
     /// Removes the contents of private files. A file is private if some users on the host cannot read it
     /// before or after the change.
     pub fn hide_private(&mut self) {

@@ -8,7 +8,7 @@ use nixfleet_contract::health::{Check, HealthVerdict};
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::login::Login;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
-use nixfleet_contract::plan::Warning;
+use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 use tracing::{info, warn};
@@ -106,13 +106,16 @@ pub fn apply_within(
             return report;
         }
     };
-    let last = holder.clone();
+    let last = (request.expect != Some(Plan::NONE)).then(|| holder.clone());
     if let Err(problem) = run(host, request, holder, window, &mut report) {
         report.problem = Some(problem);
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tell(&report);
-    recover::record_last_run(host, last, &report);
+    // A run that only recovers the host has recorded the result of the interrupted run.
+    if let Some(holder) = last {
+        recover::record_last_run(host, holder, &report);
+    }
     drop(lock);
     report
 }
@@ -140,6 +143,9 @@ fn run(
             report.outcome = Outcome::Failed;
             return Err(problem);
         }
+    }
+    if request.expect == Some(Plan::NONE) {
+        return Err(Problem::new(Code::PlanOutdated, "the run only recovers the host"));
     }
     let profile = Profile::read(host)?;
     report.before.clone_from(&profile.current);

@@ -319,23 +319,32 @@ fn a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force() {
     );
 }
 
+/// Prevents the recovery at boot.
+fn recovers_never(host: &Guest) {
+    let drop_ins = "/etc/systemd/system/nixfleet-recover.service.d";
+    host.ask(&format!("mkdir {drop_ins}")).unwrap();
+    let never = "[Unit]\nConditionPathExists=/never\n";
+    host.files().unwrap().write(&format!("{drop_ins}/never.conf"), never).unwrap();
+}
+
 /// The recovery unit does not run at boot, so the run stays interrupted until the next command.
 #[test]
 fn an_interrupted_host_recovers_when_the_user_agrees() {
     let (lab, _) = converged();
     let (host, operator) = (web(&lab), lab.operator().unwrap());
     let files = host.files().unwrap();
-    let drop_ins = "/etc/systemd/system/nixfleet-recover.service.d";
-    host.ask(&format!("mkdir {drop_ins}")).unwrap();
-    files.write(&format!("{drop_ins}/never.conf"), "[Unit]\nConditionPathExists=/never\n").unwrap();
+    recovers_never(host);
     let before = Snapshot::take(host).unwrap();
+    let is_interrupted = || {
+        meanwhile(&lab, "", AT_THE_GATE, || {
+            kill(&lab, &["nixfleet", "ssh"]);
+            host.power_cut().unwrap();
+            host.power_on().unwrap();
+        });
+        assert!(files.exists("/etc/web/new.conf"), "the new files are still there");
+    };
     adds_a_gate(&lab);
-    meanwhile(&lab, "", AT_THE_GATE, || {
-        kill(&lab, &["nixfleet", "ssh"]);
-        host.power_cut().unwrap();
-        host.power_on().unwrap();
-    });
-    assert!(files.exists("/etc/web/new.conf"), "the new files are still there");
+    is_interrupted();
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
     assert_says(&plan, 0, &["interrupted", "ada@operator", "an apply recovers the host first"]);
     let saves = operator.types("nixfleet plan --host web-1 --out /tmp/plan").unwrap();
@@ -354,10 +363,46 @@ fn an_interrupted_host_recovers_when_the_user_agrees() {
     );
     assert_old(&lab, &before);
     assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 0, &["+ /etc/web/new.conf"]);
+
+    // The killed command did not record what it did. The rollback of its rollout recovers the host.
+    host.ask("mkfifo /run/gate").unwrap();
+    is_interrupted();
+    let history = operator.types_for_json("nixfleet history --json").unwrap().1;
+    let rollout = history["entries"][0]["id"].as_str().unwrap_or_else(|| panic!("{history:#}")).to_owned();
+    let back = operator.types(&format!("nixfleet rollback --yes --rollout {rollout}")).unwrap();
+    assert_says(&back, 0, &["was rolled back to generation 1", "1 ok"]);
+    assert_old(&lab, &before);
     kept(
         "All or nothing",
         "an_interrupted_host_recovers_when_the_user_agrees",
-        "1 power cut while a unit starts, without the recovery at boot",
+        "2 power cuts while a unit starts, without the recovery at boot",
+    );
+}
+
+/// The host has the journal of its first change, and no activator that could recover the host.
+#[test]
+fn a_host_without_an_activator_is_recovered_by_the_next_apply() {
+    let lab = lone("web-1");
+    let host = web(&lab);
+    recovers_never(host);
+    adds_a_gate(&lab);
+    meanwhile(&lab, "", AT_THE_GATE, || {
+        kill(&lab, &["nixfleet", "ssh"]);
+        host.power_cut().unwrap();
+        host.power_on().unwrap();
+    });
+    host.ask(
+        "cd /nix/var/nix/profiles/nixfleet && rm activator system && [ -e /var/lib/nixfleet/journal.json ]",
+    )
+    .unwrap();
+    let finished = apply(&lab, "");
+    assert_says(&finished, 0, &["an interrupted run", "was rolled back to no generation"]);
+    assert!(!host.files().unwrap().exists("/var/lib/nixfleet/journal.json"));
+    assert_eq!(generation(host), 1);
+    kept(
+        "All or nothing",
+        "a_host_without_an_activator_is_recovered_by_the_next_apply",
+        "1 power cut in the first change of a host, which then has no activator",
     );
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
+use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
@@ -110,7 +111,7 @@ impl Apply {
         let closure = &target.closure;
         let paths = ClosurePaths::of([closure.path.clone()]).closure(&closure.path).await?;
         let terms = recovery::terms(self.terms.substitute, &|_| ());
-        remote::apply(session, closure, paths, recovery::NO_PLAN, terms, || ()).await
+        remote::apply(session, closure, paths, Plan::NONE, terms, || ()).await
     }
 }
 

@@ -173,7 +173,7 @@ impl ChangeTerms {
     ) -> Result<(Plan, String, Option<String>), Problem> {
         let (plan, activator) = remote::plan_rollback(session, to, options).await?;
         let (target, terms) = (plan.target.clone(), recovery::terms(false, &|_| ()));
-        let change = || remote::rollback(session, to, &activator, (recovery::NO_PLAN, &target), terms);
+        let change = || remote::rollback(session, to, &activator, (Plan::NONE, &target), terms);
         let recovered = recovery::recover(session, self, &plan, events, change).await?;
         if recovered.is_none() {
             return Ok((plan, activator, None));

@@ -13,10 +13,6 @@ use crate::event::{Bus, EventKind, Level, Phase};
 use crate::remote::Terms;
 use crate::ssh::Session;
 
-/// The fingerprint of no plan. A host that is asked to carry out a plan with this fingerprint recovers, and
-/// then refuses the plan.
-pub const NO_PLAN: &str = "recover";
-
 /// The number of characters of a host's text about its recovery that are kept.
 const EXCERPT: usize = 2000;
 
@@ -35,7 +31,7 @@ pub fn interrupted<'p>(run: Option<&'p str>, problems: &[Problem]) -> Option<&'p
 }
 
 /// Recovers a host if `terms` says so and its plan shows an interrupted run. `change` orders the change with
-/// the fingerprint [`NO_PLAN`]. Returns what the recovery did, or `None` if the host was not asked to recover.
+/// the fingerprint [`Plan::NONE`]. Returns what the recovery did, or `None` if the host was not asked to recover.
 /// After a recovery, the host must plan again.
 ///
 /// # Errors

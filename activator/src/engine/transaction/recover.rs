@@ -77,13 +77,15 @@ impl Recovered {
 }
 
 /// Recovers from an interrupted run: finishes its transaction if the transaction was committed, otherwise
-/// undoes the transaction. Returns a description of the result, or `None` if there was nothing to recover.
-/// The caller must hold the lock.
+/// undoes the transaction. Records the result of the interrupted run. Returns a description of the result, or
+/// `None` if there was nothing to recover. The caller must hold the lock.
 ///
 /// # Errors
 /// [`Code::Recovery`] or [`Code::State`]. In this case, the caller must not change the host.
 pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
-    Ok(put_right(host, UndoTime::Running)?.map(|recovered| recovered.words()))
+    let Some(recovered) = put_right(host, UndoTime::Running)? else { return Ok(None) };
+    record_last_run(host, recovered.journal.holder.clone(), &recovered.report(host));
+    Ok(Some(recovered.words()))
 }
 
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {

@@ -328,7 +328,8 @@ fn execute_all(
     let units = &target.manifest.units;
     let Executed { done, mut watch, failed } =
         execute::execute(host, &planned.state, units, journal, health.may())?;
-    let done = done + execute::activate(host, journal)?;
+    let (activated, note) = execute::activate(host, journal, health.may())?;
+    let done = done + activated;
     let bystanders = Bystanders::of(host, journal, units);
     let mut missing = Vec::new();
     if let Some(bystanders) = &bystanders {
@@ -346,6 +347,7 @@ fn execute_all(
     let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(said));
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;
+    report.notes.extend(note);
     if let Some(bystanders) = &bystanders {
         missing.extend(bystanders.ended_since(&missing)?);
         stand_without(&missing)?;

@@ -1,5 +1,6 @@
 //! The NixOS systems of a host: the running one, the booted one and the boot default.
 
+mod failures;
 mod lock;
 mod switch;
 
@@ -16,8 +17,9 @@ use super::profile::{self, NATIVE, Profile};
 use super::{Host, boot, host_file};
 use crate::toplevel;
 
+pub use failures::{Tolerated, failing};
 pub use lock::check_lock;
-pub use switch::{Action, Checks, LIMIT, dry_activate, switch, switch_within};
+pub use switch::{Action, Checks, LIMIT, Terms, dry_activate, switch, switch_on};
 
 /// The link to the running system. Activation scripts of NixOS set it.
 pub const RUNNING: &str = "/run/current-system";

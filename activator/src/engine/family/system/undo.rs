@@ -10,7 +10,7 @@ use super::entry::{BootFacts, SystemEntry};
 use super::loader;
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::Host;
-use crate::host::nixos::{self, Action, Checks};
+use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
 
 /// Restores what the host boots. Returns notes about what another program has changed meanwhile, or what the
@@ -69,18 +69,25 @@ pub fn activation(host: &Host, step: &ActivateSystem, moment: UndoTime) -> Resul
                 .help("run any NixFleet command on the host: it activates the former system first"))
         }
         UndoTime::Running => {
-            let is_third = |running: &&AbsPath| **running != step.from && **running != step.to;
-            if let Some(third) = running.as_ref().filter(is_third) {
-                return Ok(Some(format!("another program activated {third} during the change; it stays")));
+            let third = || {
+                let third =
+                    nixos::running(host).filter(|running| *running != step.from && *running != step.to)?;
+                Some(format!("another program activated {third} during the change; it stays"))
+            };
+            if let Some(note) = third() {
+                return Ok(Some(note));
             }
             let limit = nixos::LIMIT.max(step.timeout.map_or(Duration::ZERO, Duration::from_secs));
-            let ended = nixos::switch_within(host, &step.from, (Action::Test, Checks::Skip), limit);
+            let terms = Terms { checks: Checks::Skip, limit, tolerated: Tolerated::All };
+            let ended = nixos::switch_on(host, &step.from, Action::Test, &terms);
             match ended {
                 // The former system is active, although its activation fails, as it may always have done.
                 Err(problem) if nixos::running(host).as_ref() == Some(&step.from) => {
                     Ok(Some(format!("the former NixOS system is active again, but: {problem}")))
                 }
-                ended => ended,
+                // The undo may have waited for another program, which has activated its own system.
+                Err(problem) => third().map(Some).ok_or(problem),
+                Ok(note) => Ok(note),
             }
         }
     }

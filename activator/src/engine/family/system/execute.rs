@@ -93,7 +93,7 @@ fn check_generations(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<(),
 }
 
 /// Flushes the filesystems of the boot loader, which may have written to them without doing so.
-fn sync(host: &Host) -> Result<(), Problem> {
+pub(super) fn sync(host: &Host) -> Result<(), Problem> {
     let places = ["/boot", "/boot/efi", "/efi"].into_iter().filter(|place| host.path(place).is_dir());
     places.into_iter().try_for_each(|place| {
         let synced = File::open(host.path(place))

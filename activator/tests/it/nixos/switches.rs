@@ -231,7 +231,8 @@ fn an_undo_tries_again_if_the_lock_was_held_only_for_a_moment() {
         let host = NixosHost::new(stand);
         host.applied(&host.closure("one", "k1", None), "ok");
         let two = host.closure("two", "k1", None);
-        stand.write("/fail-test", "two 1\n", 0o644);
+        // The system is active, but a unit of it failed.
+        stand.write("/fail-test", "two 4\n", 0o644);
         // The lock is free again when the undo looks at it.
         let switch = host.store.join("one/bin/switch-to-configuration");
         let script = fs::read_to_string(&switch).unwrap();

@@ -39,10 +39,10 @@ use crate::engine::transaction::undo;
 use crate::engine::transaction::undo::UndoTime;
 use crate::engine::transaction::window::Window;
 use crate::engine::validate;
-use crate::host::Host;
 use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
-use crate::host::profile::{self, Profile};
+use crate::host::profile::Profile;
+use crate::host::{Host, roots};
 
 /// The target of a run, as named on the command line.
 #[derive(Clone, Debug)]
@@ -255,8 +255,8 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     let mut journal = open::open(host, planned, target, holder)?;
     // Each of these two calls can fail after it has created its link or file, if the link or file cannot be
     // synced to disk. So an error of either call also leads to an undo.
-    let opened = profile::pin(host, &target.closure, journal.activation().map(|step| &*step.from))
-        .and_then(|()| host.write_record(journal::RECORD, &journal));
+    let opened =
+        roots::pin(host, &journal.pinned()).and_then(|()| host.write_record(journal::RECORD, &journal));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
         Ok((done, failed)) => {
             report.steps_done = done;
@@ -334,7 +334,8 @@ fn execute_all(
     let units = &target.manifest.units;
     let Executed { done, mut watch, failed } =
         execute::execute(host, &planned.state, units, journal, health.may())?;
-    let done = done + execute::activate(host, journal)?;
+    let (activated, note) = execute::activate(host, journal, health.may())?;
+    let done = done + activated;
     let bystanders = Bystanders::of(host, journal, units);
     let mut missing = Vec::new();
     if let Some(bystanders) = &bystanders {
@@ -352,6 +353,7 @@ fn execute_all(
     let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(said));
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;
+    report.notes.extend(note);
     if let Some(bystanders) = &bystanders {
         missing.extend(bystanders.ended_since(&missing)?);
         stand_without(&missing)?;

@@ -13,6 +13,7 @@
 //! - [`systemd`][]: units
 //! - [`nixos`][]: the NixOS systems of a host
 //! - [`profile`][]: generations
+//! - [`roots`][]: the garbage collection roots of an open transaction
 //! - [`activator`][]: the installed activator of the host
 //! - [`preview`][]: a view of the host after a change, visible to a single process
 //! - [`lock`][]: the lock that lets only one run at a time change the host
@@ -38,6 +39,7 @@ pub mod preview;
 pub mod profile;
 pub mod random;
 pub mod record;
+pub mod roots;
 pub mod systemd;
 pub mod transcript;
 pub mod transient;

@@ -32,13 +32,6 @@ pub fn search_path() -> String {
 /// The name of the link to the current generation.
 const CURRENT: &str = "system";
 
-/// The directory in which Nix looks for additional garbage collection roots.
-pub const ROOTS: &str = "/nix/var/nix/gcroots";
-/// The name of the garbage collection root for the closure of an open transaction.
-const PINNED: &str = "nixfleet-transaction";
-/// The name of the garbage collection root for the NixOS system that ran before an open transaction.
-const BEFORE: &str = "nixfleet-before";
-
 /// The generations of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -114,10 +107,12 @@ impl Profile {
         self.generations.iter().map(|info| &info.generation).find(|generation| generation.number == number)
     }
 
-    /// Returns the number for a new generation.
+    /// Returns the number for a new generation: one that no generation has or had. `recorded`: the newest
+    /// generation in the recorded state, whose link another program may have removed.
     #[must_use]
-    pub fn next_number(&self) -> u64 {
-        self.generations.last().map_or(0, |info| info.generation.number) + 1
+    pub fn next_number(&self, recorded: Option<u64>) -> u64 {
+        let last = self.generations.last().map(|info| info.generation.number);
+        last.max(recorded).unwrap_or_default() + 1
     }
 }
 
@@ -151,7 +146,8 @@ pub fn switch(host: &Host, place: &str, generation: &Generation) -> Result<(), P
 }
 
 /// Makes the previous generation of the profile in the directory `place` the current one again, and removes
-/// the generation that the transaction created.
+/// the generation that the transaction created. If another program has removed the link of the previous
+/// generation, such as `nix-collect-garbage --delete-old`, the call creates the link again.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
@@ -159,7 +155,7 @@ pub fn switch(host: &Host, place: &str, generation: &Generation) -> Result<(), P
 pub fn switch_back(
     host: &Host,
     place: &str,
-    before: Option<u64>,
+    before: Option<&Generation>,
     created: Option<u64>,
 ) -> Result<(), Problem> {
     let directory = host.path(place);
@@ -168,7 +164,13 @@ pub fn switch_back(
     }
     let (current, beside) = (directory.join(CURRENT), beside(&directory, CURRENT));
     let switch = || {
-        match before.map(link_name) {
+        if let Some(before) = before {
+            let link = link_name(before.number);
+            if fs::read_link(directory.join(&link)).is_err() {
+                replace(&directory, &link, Path::new(&before.closure))?;
+            }
+        }
+        match before.map(|generation| link_name(generation.number)) {
             Some(link) if !points_to(&current, &link) => {
                 if !points_to(&beside, &link) {
                     make_beside(&directory, CURRENT, Path::new(&link))?;
@@ -223,46 +225,12 @@ pub fn forget(host: &Host, place: &str, number: u64) -> Result<(), Problem> {
     remove(&host.path(&link)).map_err(|error| host_file("remove the generation link", link, &error))
 }
 
-/// Flushes the links of generations to disk.
+/// Flushes the links of generations in the directory `place` to disk.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
-pub fn sync(host: &Host) -> Result<(), Problem> {
-    disk::sync_directory(&host.path(DIRECTORY)).map_err(|error| host_file("write", DIRECTORY, &error))
-}
-
-/// Protects a closure, including the activator that recovers the host, from garbage collection until a
-/// generation refers to the closure. Also protects the NixOS system `before`, to which an undo returns.
-///
-/// # Errors
-/// Fails with [`nixfleet_contract::problem::Code::HostFile`] or
-/// [`nixfleet_contract::problem::Code::DiskFull`].
-pub fn pin(host: &Host, closure: &str, before: Option<&str>) -> Result<(), Problem> {
-    let roots = host.path(ROOTS);
-    // Without Nix, nothing is garbage collected.
-    if !roots.is_dir() {
-        return Ok(());
-    }
-    let pins = [(PINNED, Some(closure)), (BEFORE, before)];
-    let mut pins = pins.into_iter().filter_map(|(name, path)| Some((name, path?)));
-    pins.try_for_each(|(name, path)| replace(&roots, name, Path::new(path))).map_err(|error| {
-        // Ignore errors of the cleanup. The next run removes any leftovers.
-        let _ = unpin(host);
-        host_file("create the garbage collector root in", ROOTS, &error)
-    })
-}
-
-/// Undoes [`pin`], even if that call was interrupted.
-///
-/// # Errors
-/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
-pub fn unpin(host: &Host) -> Result<(), Problem> {
-    let roots = host.path(ROOTS);
-    [PINNED, BEFORE]
-        .into_iter()
-        .flat_map(|name| [roots.join(name), beside(&roots, name)])
-        .try_for_each(|link| remove(&link))
-        .map_err(|error| host_file("remove the garbage collector root from", ROOTS, &error))
+pub fn sync(host: &Host, place: &str) -> Result<(), Problem> {
+    disk::sync_directory(&host.path(place)).map_err(|error| host_file("write", place, &error))
 }
 
 /// Atomically replaces the target of a link.

@@ -47,13 +47,7 @@ impl Transient {
             .args(["--quiet", "--collect", "--no-ask-password", "--service-type=exec"])
             .arg(format!("--unit={name}"))
             .arg(format!("--description=NixFleet changes this host (run {run})"))
-            .arg(format!("--property=ExecStopPost={shown} recover --behind {run}"))
-            // When memory is short, the kernel should kill other processes rather than one that is changing
-            // the host.
-            .arg("--property=OOMScoreAdjust=-900")
-            // The recovery may activate the former NixOS system, which takes longer than systemd allows by
-            // default.
-            .args(is_nixos.then_some("--property=TimeoutStopSec=2100"))
+            .args(properties(&shown, run, is_nixos))
             .arg("--")
             .arg(escaped(program.as_os_str()))
             .args(arguments.into_iter().map(|argument| escaped(&argument)))
@@ -102,6 +96,23 @@ impl Transient {
     }
 }
 
+/// Returns the properties of the unit of a run. `program`: the activator.
+fn properties(program: &str, run: &RunId, is_nixos: bool) -> Vec<String> {
+    let mut properties = vec![
+        format!("--property=ExecStopPost={program} recover --behind {run}"),
+        // When memory is short, the kernel should kill other processes rather than one that is changing the
+        // host.
+        "--property=OOMScoreAdjust=-900".to_owned(),
+    ];
+    if is_nixos {
+        // While the unit stops, the recovery may activate the former NixOS system. The recovery ends its
+        // programs itself, and `nixfleet.activationTimeout` may allow such a program a day. If systemd ended
+        // the recovery earlier, the host would stay between two systems.
+        properties.push("--property=TimeoutStopSec=infinity".to_owned());
+    }
+    properties
+}
+
 fn unit_name(run: &RunId) -> String {
     format!("{PREFIX}{run}.service")
 }
@@ -121,4 +132,20 @@ fn not_started(unit: &str) -> Problem {
     Problem::new(Code::Unit, "the run could not be started as a systemd unit, and nothing was changed")
         .at(unit)
         .help("inspect `journalctl -n 20` on the host, then apply again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systemd_does_not_limit_the_recovery_of_a_nixos_host() {
+        let run: RunId = RunId::of(1);
+        let limits = |is_nixos| {
+            let properties = properties("/activate", &run, is_nixos).into_iter();
+            properties.filter(|property| property.contains("TimeoutStopSec")).collect::<Vec<_>>()
+        };
+        assert_eq!(limits(true), ["--property=TimeoutStopSec=infinity"]);
+        assert!(limits(false).is_empty());
+    }
 }

@@ -12,7 +12,7 @@ use crate::room::file;
 use crate::stand::Stand;
 
 /// The stand-in for `switch-to-configuration`. It fails if the host has a file `/fail-ACTION` that contains
-/// the name of the system or nothing.
+/// the name of the system and the exit code. With a third word, only the activation of a user fails.
 const SWITCH: &str = r#"#!/bin/sh
 system=$(dirname "$(dirname "$0")")
 name=$(basename "$system")
@@ -21,11 +21,12 @@ lock="@root@/run/nixos/switch-to-configuration.lock"
 mkdir -p "$(dirname "$lock")"
 flock --nonblock "$lock" true || { echo "Could not acquire lock"; exit 11; }
 if [ -e "@root@/fail-$1" ]; then
-  read -r whom code < "@root@/fail-$1"
+  read -r whom code users < "@root@/fail-$1"
   if [ "$whom" = "$name" ]; then
     [ "$code" = hang ] && sleep 600
     [ "$1" = test ] && [ "$code" = 4 ] && ln -sfn "$system" "@root@/run/current-system"
     echo "a script says no"
+    [ -n "$users" ] && { echo "user activation for eve failed" >&2; exit "$code"; }
     echo "warning: the following units failed: web.service" >&2
     exit "$code"
   fi
@@ -42,6 +43,12 @@ case $1 in
     done >> "$entries"
     echo "$system" > "@root@/boot/default" ;;
 esac
+"#;
+
+/// The stand-in for `systemctl list-units`. The units in `/failed-units` have failed.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+[ -e "@root@/failed-units" ] || exit 0
+while read -r unit; do echo "$unit loaded failed failed A unit"; done < "@root@/failed-units"
 "#;
 
 /// The stand-in for `bootctl`. Its argument is the name of an entry.
@@ -93,6 +100,7 @@ impl<'s> NixosHost<'s> {
         let script = |text: &str| text.replace("@root@", root.to_str().unwrap());
         let programs = [
             ("bin/switch-to-configuration", SWITCH),
+            ("sw/bin/systemctl", SYSTEMCTL),
             ("sw/bin/bootctl", BOOTCTL),
             ("sw/bin/grub-reboot", GRUB_REBOOT),
             ("sw/bin/grub-editenv", GRUB_EDITENV),

@@ -123,7 +123,7 @@ fn drop_generations(
         report.outcome = Outcome::Ok;
         report.dropped.push(info);
     }
-    if report.dropped.is_empty() { Ok(()) } else { profile::sync(host) }
+    if report.dropped.is_empty() { Ok(()) } else { profile::sync(host, profile::DIRECTORY) }
 }
 
 fn judged(host: &Host, request: &Request, at: u64) -> Result<Vec<Judged>, Problem> {

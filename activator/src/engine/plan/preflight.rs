@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::engine::family::paths::slots::SLOTS;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
-use crate::host::{HOME, Host, host_file, mounts, profile};
+use crate::host::{HOME, Host, host_file, mounts, nixos, profile, roots};
 
 /// Returns a problem for each obstacle to the steps. Skips a path that cannot be inspected, since other
 /// checks report such a path.
@@ -41,12 +41,12 @@ fn own_places(host: &Host, steps: &[Step]) -> impl Iterator<Item = &'static str>
     let switches = any(|step| matches!(step, Step::Profile(ProfileStep::SwitchProfile(_))));
     let boots = any(|step| step.as_system().is_some_and(SystemStep::follows_confirmation));
     // On a host without Nix, there are no garbage collector roots, and the change creates none.
-    let pins = !steps.is_empty() && host.path(profile::ROOTS).is_dir();
+    let pins = !steps.is_empty() && host.path(roots::ROOTS).is_dir();
     let places = [
         (accounts, "/etc"),
         (switches, profile::DIRECTORY),
-        (pins, profile::ROOTS),
-        (boots, profile::NATIVE),
+        (pins, roots::ROOTS),
+        (boots || (switches && nixos::is_nixos(host)), profile::NATIVE),
     ];
     places.into_iter().filter(|(is_written, _)| *is_written).map(|(_, place)| place)
 }

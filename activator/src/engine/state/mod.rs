@@ -294,6 +294,12 @@ impl State {
         self.generations.get(&number).cloned().unwrap_or_default()
     }
 
+    /// Returns the greatest recorded number of a generation.
+    #[must_use]
+    pub fn newest_generation(&self) -> Option<u64> {
+        self.generation.max(self.generations.last_key_value().map(|(number, _)| *number))
+    }
+
     /// Forgets users whose account was replaced by another account with the same name. From then on, NixFleet
     /// treats the new account as an account that NixFleet did not create.
     pub fn forget_replaced(&mut self, accounts: &Accounts) {

@@ -19,7 +19,7 @@ use crate::engine::plan::target::Target;
 use crate::engine::state::{self, AppliedSystem, PendingBoot, State};
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
-use crate::host::{HOME, Host};
+use crate::host::{HOME, Host, roots};
 
 /// Commits the transaction by replacing the recorded state.
 ///
@@ -69,9 +69,10 @@ fn complete_state(
     record_stats(host, &mut state);
     record_ids(host, &mut state)?;
     // A generation without a link has been garbage collected, so its record is dropped. The link of the new
-    // generation already exists, so the record of the new generation stays.
-    let profile = Profile::read(host)?;
-    state.generations.retain(|number, _| profile.generation(*number).is_some());
+    // generation already exists, so the record of the new generation stays. The newest record stays too, so
+    // that no later generation gets its number.
+    let (profile, newest) = (Profile::read(host)?, state.newest_generation());
+    state.generations.retain(|number, _| profile.generation(*number).is_some() || Some(*number) == newest);
     Ok(state)
 }
 
@@ -146,7 +147,7 @@ pub fn finish(host: &Host, journal: &Journal) -> Result<(), Problem> {
         profile::tidy(host, profile::NATIVE)?;
     }
     remove_slots(host, journal)?;
-    profile::unpin(host)?;
+    roots::unpin(host)?;
     if journal.changes_boot() {
         host.remove_record(state::STAGED)?;
     }

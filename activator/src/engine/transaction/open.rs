@@ -4,6 +4,7 @@ use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::{AccountStep, ProfileStep, Step};
+use nixfleet_contract::values::AbsPath;
 
 use super::journal::{Journal, JournalPhase};
 use crate::engine::family::JournalEntry;
@@ -16,7 +17,7 @@ use crate::engine::family::units::bystanders;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
-use crate::host::Host;
+use crate::host::{Host, boot};
 
 /// Creates the journal, including the information that is needed to undo each step.
 ///
@@ -29,7 +30,8 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
     let profile = planned.plan.steps.iter().find_map(Step::as_profile);
     let switched = profile.map(|ProfileStep::SwitchProfile(step)| step.to);
     let current = before.as_ref().map(|generation| generation.number);
-    let number = switched.or(current).unwrap_or_else(|| planned.observed.profile.next_number());
+    let next = || planned.observed.profile.next_number(planned.state.newest_generation());
+    let number = switched.or(current).unwrap_or_else(next);
     let mut paths = PathOpener::new(host, planned, transaction, number)?;
     let mut entries = Vec::with_capacity(planned.plan.steps.len());
     for (index, step) in planned.plan.steps.iter().enumerate() {
@@ -39,18 +41,32 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
                 AccountEntry::open(step, &observed.accounts).ok_or_else(|| no_account(step))?,
             ),
             Step::Path(step) => JournalEntry::Path(paths.open(index, step)?),
-            Step::Profile(step) => JournalEntry::Profile(ProfileEntry::open(step, &observed.profile)),
+            Step::Profile(step) => {
+                let native = native_system(planned, number);
+                JournalEntry::Profile(ProfileEntry::open(step, &observed.profile, native))
+            }
             Step::Command(step) => JournalEntry::Command(CommandEntry::open(step, &planned.state)),
             Step::Unit(step) => JournalEntry::Unit(UnitEntry::open(step, observed.units.as_ref())),
             Step::System(step) => {
-                JournalEntry::System(SystemEntry::open(step, number, observed.nixos.as_ref()))
+                JournalEntry::System(SystemEntry::open(step, number, observed.nixos.as_ref(), &planned.state))
             }
         });
     }
     let after = Generation { number, closure: target.closure.clone() };
     let before_units = bystanders::before(host, &planned.plan.steps, &planned.observed)?;
     let (schema, phase) = (Journal::schema_for(&entries), JournalPhase::Preparing);
-    Ok(Journal { schema, transaction, holder, phase, before, after, entries, before_units })
+    let boot = boot::id(host);
+    Ok(Journal { schema, transaction, holder, phase, before, after, entries, before_units, boot })
+}
+
+/// Returns the NixOS system for which the transaction makes a native generation with the number of the new
+/// generation, although it does not change what the host boots. Otherwise, `nixos-rebuild` would give the
+/// same number to its next generation.
+fn native_system(planned: &Planned, number: u64) -> Option<AbsPath> {
+    let changes_boot = |step: &Step| step.as_system().is_some_and(|step| step.activation().is_none());
+    let is_free = planned.observed.nixos.as_ref()?.is_above_all(number);
+    let makes = is_free && !planned.plan.steps.iter().any(changes_boot);
+    planned.wanted_system.clone().filter(|_| makes)
 }
 
 fn no_account(step: &AccountStep) -> Problem {

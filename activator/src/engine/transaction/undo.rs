@@ -21,8 +21,7 @@ use crate::engine::state::{self, State};
 use crate::host::accounts::Accounts;
 use crate::host::activator;
 use crate::host::disk;
-use crate::host::profile;
-use crate::host::{HOME, Host, host_file};
+use crate::host::{HOME, Host, host_file, roots};
 
 /// The situation in which an undo happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +105,8 @@ impl Undoer<'_> {
         if matches!(self.journal.phase, JournalPhase::Activating | JournalPhase::Confirmed)
             && let Some(step) = self.journal.activation()
         {
-            match system::activation(self.host, step, self.moment) {
+            let restarted = self.journal.is_of_earlier_boot(self.host);
+            match system::activation(self.host, step, self.moment, restarted) {
                 Ok(note) => self.notes.extend(note),
                 Err(problem) => self.failures.push(problem),
             }
@@ -174,7 +174,7 @@ fn close(host: &Host, journal: &Journal) -> Result<(), Problem> {
 /// # Errors
 /// [`Code::HostFile`].
 pub fn forget_transaction(host: &Host) -> Result<(), Problem> {
-    profile::unpin(host)?;
+    roots::unpin(host)?;
     // A managed host keeps the newest activator, even if the transaction of this activator failed.
     let is_managed = State::read(host).map_or(true, |(state, _)| state.generation.is_some());
     activator::tidy(host, is_managed)

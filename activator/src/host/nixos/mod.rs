@@ -1,5 +1,6 @@
 //! The NixOS systems of a host: the running one, the booted one and the boot default.
 
+mod failures;
 mod lock;
 mod switch;
 
@@ -16,8 +17,9 @@ use super::profile::{self, NATIVE, Profile};
 use super::{Host, boot, host_file};
 use crate::toplevel;
 
+pub use failures::{Tolerated, failing};
 pub use lock::check_lock;
-pub use switch::{Action, Checks, LIMIT, dry_activate, switch, switch_within};
+pub use switch::{Action, Checks, LIMIT, Terms, dry_activate, switch, switch_on};
 
 /// The link to the running system. Activation scripts of NixOS set it.
 pub const RUNNING: &str = "/run/current-system";
@@ -83,6 +85,12 @@ impl Systems {
         named.or_else(|| of_system.next_back().map(|generation| generation.number))
     }
 
+    /// Whether a number is greater than the numbers of all native generations.
+    #[must_use]
+    pub fn is_above_all(&self, number: u64) -> bool {
+        self.generations.last().is_none_or(|last| last.number < number)
+    }
+
     /// Returns the number for a new native generation: `number`, unless a later generation exists.
     #[must_use]
     pub fn new_number(&self, number: u64) -> u64 {
@@ -132,6 +140,22 @@ pub fn forget(host: &Host, generation: &Generation, pending: Option<u64>) -> Res
         profile::forget(host, NATIVE, generation.number)?;
     }
     Ok(())
+}
+
+/// Removes a native generation that a transaction created for a system. It stays if it is the boot default or
+/// the booted system, or if another program has used its number for another system.
+///
+/// # Errors
+/// Fails with [`nixfleet_contract::problem::Code::HostFile`].
+pub fn forget_created(host: &Host, number: u64, system: &AbsPath) -> Result<(), Problem> {
+    let native = Profile::read_in(host, NATIVE)?;
+    let is_its = native.generation(number).is_some_and(|own| own.closure == **system);
+    let is_default = native.current.is_some_and(|current| current.number == number);
+    if !is_its || is_default || booted(host).as_ref() == Some(system) {
+        return Ok(());
+    }
+    profile::forget(host, NATIVE, number)?;
+    profile::sync(host, NATIVE)
 }
 
 #[cfg(test)]

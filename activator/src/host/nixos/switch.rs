@@ -1,6 +1,7 @@
 //! Runs `switch-to-configuration`, the program with which a NixOS system activates itself.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nixfleet_contract::SCHEMA;
@@ -10,8 +11,9 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, UnitName};
 use tracing::info;
 
-use super::lock::is_locked;
-use super::{RUNNING, is_nixos};
+use super::failures::{Failures, Tolerated};
+use super::lock::is_locked as is_held;
+use super::{RUNNING, is_nixos, running};
 use crate::host::Host;
 use crate::host::clock::Since;
 use crate::host::command::{self, Finished};
@@ -24,6 +26,9 @@ const UNITS_FAILED: i32 = 4;
 /// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. By default, a
 /// unit may take 90 seconds to stop and as long to start, and several units may have to wait for each other.
 pub const LIMIT: Duration = Duration::from_secs(900);
+
+/// The link to the boot default.
+const NATIVE_DEFAULT: &str = "/nix/var/nix/profiles/system";
 
 /// The time limit for `switch-to-configuration dry-activate`, which only reads.
 const DRY_LIMIT: Duration = Duration::from_secs(100);
@@ -51,9 +56,19 @@ impl Action {
             Self::Boot => "boot",
         }
     }
+
+    /// Returns the target of the link that shows whether another program has done the same action.
+    fn effect(self, host: &Host) -> Option<PathBuf> {
+        let link = match self {
+            Self::Check => return None,
+            Self::Test => RUNNING,
+            Self::Boot => NATIVE_DEFAULT,
+        };
+        fs::read_link(host.path(link)).ok()
+    }
 }
 
-/// How a system is switched to.
+/// Whether the checks of a system run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
     /// The checks of the system may refuse the action.
@@ -62,29 +77,38 @@ pub enum Checks {
     Skip,
 }
 
+/// How long a switch may take, and which failures it may have.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Whether the checks of the system may refuse.
+    pub checks: Checks,
+    /// The time limit.
+    pub limit: Duration,
+    /// The failures of units that leave the switch a success.
+    pub tolerated: Tolerated,
+}
+
 /// Runs `switch-to-configuration` of a system. If the host is a directory tree and not a machine, the program
-/// runs only in tests. Returns a note if the host went back to a system, but some units of it failed.
+/// runs only in tests.
 ///
 /// # Errors
 /// [`Code::System`] with the last words of the program.
-pub fn switch(
+pub fn switch(host: &Host, system: &AbsPath, action: Action, checks: Checks) -> Result<(), Problem> {
+    let terms = Terms { checks, limit: LIMIT, tolerated: Tolerated::Nothing };
+    switch_on(host, system, action, &terms).map(drop)
+}
+
+/// Like [`switch`], on other terms. Returns a note about tolerated failures. Without checks, the call waits
+/// for another program that is switching the system.
+///
+/// # Errors
+/// Fails in the same cases as [`switch`], and after the time limit. Also fails if another program has
+/// switched the host while the call waited for that program.
+pub fn switch_on(
     host: &Host,
     system: &AbsPath,
     action: Action,
-    checks: Checks,
-) -> Result<Option<String>, Problem> {
-    switch_within(host, system, (action, checks), LIMIT)
-}
-
-/// Like [`switch`], with a time limit.
-///
-/// # Errors
-/// Fails in the same cases as [`switch`], and after the time limit.
-pub fn switch_within(
-    host: &Host,
-    system: &AbsPath,
-    (action, checks): (Action, Checks),
-    limit: Duration,
+    terms: &Terms,
 ) -> Result<Option<String>, Problem> {
     if !host.is_machine() && !cfg!(feature = "fault-injection") {
         return Ok(None);
@@ -92,31 +116,49 @@ pub fn switch_within(
     let program = Path::new(&**system).join(toplevel::SWITCH);
     let program = program.to_string_lossy();
     let mut argv = Vec::new();
-    if checks == Checks::Skip {
+    if terms.checks == Checks::Skip {
         argv.extend(["env", "NIXOS_NO_CHECK=1"]);
     }
     argv.extend([&program, action.word()]);
     info!(%system, action = action.word(), "switching the NixOS system");
     let (began, since) = (Instant::now(), Since::now());
+    let found = action.effect(host);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
-        let finished = command::run(&argv, limit).map_err(|error| failed(system, action).because(error))?;
+        let finished =
+            command::run(&argv, terms.limit).map_err(|error| failed(system, action).because(error))?;
         // Systems of older releases do not know the action `check`, and have no checks.
         let has_no_checks = action == Action::Check && finished.stderr.contains("Usage:");
         if finished.success() || has_no_checks {
             return Ok(None);
         }
-        // The former system is active again, even if some of its units fail as they did before.
-        if checks == Checks::Skip && action == Action::Test && code(&finished) == Some(UNITS_FAILED) {
-            return Ok(Some(format!("units of the NixOS system failed: {}", finished.why())));
+        let said = || why(host, &finished, since, terms.limit);
+        let is_active = || action == Action::Test && running(host).as_ref() == Some(system);
+        if code(&finished) == Some(UNITS_FAILED) && is_active() {
+            let note = Failures::of(&finished.stderr).note(&terms.tolerated, host);
+            if let Some(note) = note {
+                return Ok(Some(format!("{note}: {}", said())));
+            }
         }
         // Another program switches the system. An undo waits for it, since the host must not stay as it is.
-        if checks == Checks::Skip && is_locked(host) && began.elapsed() < LOCK_PATIENCE {
-            std::thread::sleep(backoff.pause());
-            continue;
+        let is_locked = || has_met_lock(&finished) || is_held(host);
+        if terms.checks == Checks::Run || !is_locked() || began.elapsed() >= LOCK_PATIENCE {
+            return Err(failed(system, action).because(said()));
         }
-        return Err(failed(system, action).because(why(host, &finished, since, limit)));
+        std::thread::sleep(backoff.pause());
+        while is_held(host) && began.elapsed() < LOCK_PATIENCE {
+            std::thread::sleep(backoff.pause());
+        }
+        // The lock is free, so the other program has done its work.
+        if action.effect(host) != found {
+            return Err(failed(system, action).because("another program switched the system meanwhile"));
+        }
     }
+}
+
+/// Whether the program ended because another one holds the lock.
+fn has_met_lock(finished: &Finished) -> bool {
+    [&finished.stdout, &finished.stderr].into_iter().any(|said| said.contains("Could not acquire lock"))
 }
 
 fn failed(system: &AbsPath, action: Action) -> Problem {
@@ -161,16 +203,6 @@ pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActi
 /// The maximum number of failed units of which the last messages are shown.
 const SHOWN: usize = 3;
 
-/// Returns the units in the line `warning: the following units failed: a.service, b.service`.
-fn failed_units(said: &str) -> Vec<UnitName> {
-    let names = said.lines().find_map(|line| line.split_once("the following units failed:"));
-    names
-        .into_iter()
-        .flat_map(|(_, names)| names.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect()
-}
-
 /// Describes why `switch-to-configuration` failed: first what its exit code means, then the messages of the
 /// units that failed, or its last lines. `since`: when it began.
 fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> String {
@@ -186,7 +218,7 @@ fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> Strin
         Some(100) => "the new system needs a boot, because its `init` is different",
         _ => "",
     };
-    let mut units = failed_units(&finished.stderr);
+    let mut units: Vec<UnitName> = Failures::of(&finished.stderr).units.into_iter().collect();
     if let (Some(systemd), false) = (Systemd::of(host), units.is_empty()) {
         let more = units.len().saturating_sub(SHOWN);
         units.truncate(SHOWN);
@@ -202,19 +234,4 @@ fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> Strin
 
 fn code(finished: &Finished) -> Option<i32> {
     finished.status?.code()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failed_units_are_found_in_what_the_program_said() {
-        let said = "starting the following units: a.service\n\
-                    warning: the following units failed: a.service, b@1.service\n\
-                    × a.service - A\n";
-        let names: Vec<String> = failed_units(said).into_iter().map(String::from).collect();
-        assert_eq!(names, ["a.service", "b@1.service"]);
-        assert!(failed_units("all is well").is_empty());
-    }
 }

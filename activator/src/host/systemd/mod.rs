@@ -25,7 +25,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use job::Job;
-pub use running::Running;
+pub use running::{Running, failed};
 pub use state::{Refuses, UnitState};
 pub use verb::Verb;
 pub use verdict::{describe, standing};
@@ -104,7 +104,12 @@ fn systemctl(words: &[&str], units: &[&UnitName]) -> Vec<String> {
 }
 
 fn query(words: &[&str], units: &[&UnitName]) -> Result<Finished, Problem> {
-    let finished = command::run(&systemctl(words, units), QUERY_LIMIT).map_err(|error| no_answer(&error))?;
+    ask(&systemctl(words, units))
+}
+
+/// Runs a query. The first word is the program.
+fn ask<S: AsRef<std::ffi::OsStr>>(argv: &[S]) -> Result<Finished, Problem> {
+    let finished = command::run(argv, QUERY_LIMIT).map_err(|error| no_answer(&error))?;
     if finished.success() {
         return Ok(finished);
     }

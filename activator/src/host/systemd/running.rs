@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
-use super::{Systemd, UnitState, query};
+use super::{Systemd, UnitState, ask, query};
 
 /// Units with their `ActiveState`.
 pub type Running = BTreeMap<UnitName, String>;
@@ -83,11 +83,25 @@ impl Systemd {
     }
 }
 
+/// Lists the units that have failed, and with `restarting` also those that wait for a restart after they
+/// ended. `systemctl`: the program to run.
+///
+/// # Errors
+/// Fails in the same cases as [`Systemd::running`].
+pub fn failed(systemctl: &str, restarting: bool) -> Result<BTreeSet<UnitName>, Problem> {
+    let states = if restarting { "failed,auto-restart" } else { "failed" };
+    Ok(list_by(systemctl, states)?.into_keys().collect())
+}
+
 /// Lists the units in these states.
 fn list(states: &str) -> Result<Running, Problem> {
+    list_by("systemctl", states)
+}
+
+fn list_by(systemctl: &str, states: &str) -> Result<Running, Problem> {
     let states = format!("--state={states}");
-    let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", &states];
-    Ok(parse(&query(&words, &[])?.stdout))
+    let words = [systemctl, "list-units", "--plain", "--full", "--no-legend", "--no-pager", &states];
+    Ok(parse(&ask(&words)?.stdout))
 }
 
 /// Parses the output of `systemctl list-units`: lines that start with unit, load state and active state.

@@ -164,3 +164,59 @@ fn a_plan_warns_of_a_boot_default_that_is_not_the_running_system() {
         assert_eq!(warnings(), "");
     });
 }
+
+#[test]
+fn an_undo_tells_the_boot_loader_the_next_boot_of_before() {
+    with_own_mounts("nixos::boots::an_undo_tells_the_boot_loader_the_next_boot_of_before", |stand| {
+        let host = NixosHost::new(stand);
+        let loader = Some("systemd-boot");
+        host.applied(&host.closure("one", "k1", loader), "ok");
+        host.applied(&host.closure("two", "k2", loader), "partial");
+        let three = host.closure("three", "k3", loader);
+        // The tool of the boot loader fails after it has done its work.
+        let fails = stand.path("/fail-bootctl");
+        for system in ["one", "three"] {
+            let tool = host.store.join(system).join("sw/bin/bootctl");
+            let script = fs::read_to_string(&tool).unwrap();
+            fs::write(&tool, format!("{script}[ ! -e {0} ] || {{ rm {0}; exit 1; }}\n", fails.display()))
+                .unwrap();
+        }
+        let once = || fs::read_to_string(stand.path("/boot/oneshot")).unwrap_or_default();
+        let chosen = once();
+        assert!(chosen.contains("generation-3"), "{chosen}");
+        // The first change replaces the chosen boot, and the second one forgets it.
+        for arguments in [["apply", "--closure", &three], ["rollback", "--to", "2"]] {
+            fs::write(&fails, "").unwrap();
+            let report = host.run(&arguments);
+            assert_eq!(report["outcome"], "rolled-back", "{report:#}");
+            assert!(!fails.exists());
+            assert_eq!(once(), chosen, "{arguments:?}");
+        }
+        host.boots();
+        assert_eq!(host.running(), "two");
+    });
+}
+
+#[test]
+fn what_an_undo_tells_the_boot_loader_is_on_the_disk_before_the_journal_goes() {
+    let test = "nixos::boots::what_an_undo_tells_the_boot_loader_is_on_the_disk_before_the_journal_goes";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let two = host.closure("two", "k1", None);
+        stand.write("/fail-boot", "two 1\n", 0o644);
+        let changes = stand.changes(&["apply", "--closure", &two]);
+        assert_eq!(host.ends(), ["one"; 4]);
+        let places = |words: [&str; 2]| {
+            let is_it = |line: &str| line.contains(words[0]) && line.ends_with(words[1]);
+            let found = changes.iter().enumerate().filter(|(_, line)| is_it(line));
+            found.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        // Without checks, the program runs by `env`: `boot` of two and of one, then `test` of one.
+        let runs = places(["\tRun\t", "env"]);
+        assert_eq!(runs.len(), 3, "{changes:#?}");
+        let closed = places(["\tUnlink\t", "/journal.json"])[0];
+        let is_between = |at: &usize| runs[1] < *at && *at < closed;
+        assert!(places(["\tSyncFilesystem\t", "/boot"]).iter().any(is_between), "{changes:#?}");
+    });
+}

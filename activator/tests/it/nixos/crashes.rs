@@ -38,6 +38,44 @@ fn an_undo_that_is_killed_ends_in_the_old_system() {
     });
 }
 
+#[test]
+fn a_host_that_booted_a_third_system_activates_the_former_one() {
+    let test = "nixos::crashes::a_host_that_booted_a_third_system_activates_the_former_one";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        host.installs(&host.system("third", "k1"), 3);
+        let two = host.closure("two", "k1", None);
+        stand.save("one");
+        let changes = stand.changes(&["apply", "--closure", &two]).len();
+        let mut tried = 0;
+        for at in 1..=changes {
+            for boots in [true, false] {
+                stand.load("one");
+                stand.run(&["apply", "--closure", &two], Some(("kill", at)));
+                if host.phase() != "activating" {
+                    break;
+                }
+                tried += 1;
+                if boots {
+                    // The boot default is the third system, and no program activated it.
+                    host.boots();
+                    stand.run(&["recover", "--boot"], None);
+                    assert_eq!(host.running(), "third");
+                } else {
+                    // Another program activates the third system: it stays.
+                    let third = host.store.canonicalize().unwrap().join("third/bin/switch-to-configuration");
+                    assert!(std::process::Command::new(third).arg("test").status().unwrap().success());
+                }
+                let report = host.run(&["rollback", "--to", "99"]);
+                let running = if boots { "one" } else { "third" };
+                assert_eq!(host.ends(), [running, "third", "third", "one"], "before {at}: {report:#}");
+            }
+        }
+        assert!(tried > 1, "{tried} trials");
+    });
+}
+
 /// How a host is recovered after a run was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Recovery {

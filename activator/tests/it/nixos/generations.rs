@@ -101,3 +101,143 @@ fn dropped_generations_take_their_native_generation_along() {
         assert_eq!(native(), links(&left));
     });
 }
+
+/// Replaces `switch-to-configuration` of a system: for one action, a script runs first.
+fn runs_first(host: &NixosHost<'_>, system: &str, action: &str, script: &str) {
+    let bin = host.store.canonicalize().unwrap().join(system).join("bin");
+    let program = bin.join("switch-to-configuration");
+    fs::rename(&program, bin.join("real")).unwrap();
+    let text = format!("#!/bin/sh\n[ $1 = {action} ] && {{ {script}; }}\nexec {}/real $1\n", bin.display());
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn garbage_that_is_collected_during_a_change_does_not_hinder_its_undo() {
+    let test = "nixos::generations::garbage_that_is_collected_during_a_change_does_not_hinder_its_undo";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
+        host.applied(&one, "ok");
+        stand.save("one");
+        let program = host.store.join("two/bin/switch-to-configuration");
+        let original = fs::read_to_string(&program).unwrap();
+        // `nix-collect-garbage --delete-old` removes the links of the generations that are not current.
+        let profiles = stand.path("/nix/var/nix/profiles");
+        let roots = stand.path("/nix/var/nix/gcroots");
+        for (action, gone) in [("test", "nixfleet/system-2-link"), ("boot", "system-2-link")] {
+            stand.load("one");
+            fs::write(&program, &original).unwrap();
+            let before = fs::read_link(profiles.join(gone)).unwrap();
+            let collect = format!(
+                "ls -l {} > {}; rm {}; exit 1",
+                roots.display(),
+                stand.path("/roots").display(),
+                profiles.join(gone).display(),
+            );
+            runs_first(&host, "two", action, &collect);
+            let report = host.applied(&two, "rolled-back");
+            assert_eq!(report["notes"], Value::Null, "{report:#}");
+            assert_eq!(host.ends(), ["one"; 4], "{action}");
+            assert_eq!(fs::read_link(profiles.join(gone)).unwrap(), before, "{action}");
+            let rooted = fs::read_to_string(stand.path("/roots")).unwrap();
+            assert!(rooted.contains(before.to_str().unwrap()), "{action}: {rooted}");
+            assert_eq!(fs::read_dir(&roots).unwrap().count(), 0, "{action}");
+            host.applied(&one, "unchanged");
+        }
+    });
+}
+
+#[test]
+fn a_number_is_not_given_to_a_second_generation() {
+    with_own_mounts("nixos::generations::a_number_is_not_given_to_a_second_generation", |stand| {
+        let host = NixosHost::new(stand);
+        let [one, two, three] = ["one", "two", "three"].map(|name| host.closure(name, "k1", None));
+        host.applied(&one, "ok");
+        host.applied(&two, "ok");
+        assert_eq!(host.run(&["rollback", "--to", "2"])["outcome"], "ok");
+        for link in ["nixfleet/system-3-link", "system-3-link"] {
+            fs::remove_file(stand.path("/nix/var/nix/profiles").join(link)).unwrap();
+        }
+        let report = host.applied(&three, "ok");
+        assert_eq!(report["after"]["number"], 4, "generation 3 was another one");
+    });
+}
+
+/// Returns the numbers of the generations that other tools made.
+fn external(host: &NixosHost<'_>) -> Vec<u64> {
+    let status = host.run(&["status"]);
+    let generations = status["generations"].as_array().unwrap().iter();
+    generations.filter(|one| one["external"] == true).map(|one| one["number"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_change_of_files_alone_takes_a_native_number_too() {
+    with_own_mounts("nixos::generations::a_change_of_files_alone_takes_a_native_number_too", |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        // The same system, with another file.
+        let system = host.store.canonicalize().unwrap().join("one");
+        let other = host.closure_of("other", &system, None);
+        let native = stand.path("/nix/var/nix/profiles/system-3-link");
+        stand.save("one");
+        let changes = stand.changes(&["apply", "--closure", &other]).len();
+        assert_eq!(fs::read_link(&native).unwrap(), system);
+        assert_eq!(host.ends(), ["one", "one", "one", "other"]);
+        assert_eq!(external(&host), [1]);
+        // `nixos-rebuild` uses the next number.
+        host.installs(&host.system("foreign", "k1"), 4);
+        assert_eq!(external(&host), [1, 4]);
+        assert_eq!(host.run(&["rollback", "--to", "4"])["outcome"], "ok");
+
+        // The native generation goes with an undo.
+        for at in 1..=changes {
+            stand.load("one");
+            stand.run(&["apply", "--closure", &other], Some(("kill", at)));
+            host.run(&["rollback", "--to", "99"]);
+            assert_eq!(native.is_symlink(), host.ends()[3] == "other", "killed before change {at}");
+        }
+    });
+}
+
+#[test]
+fn a_system_that_runs_again_gets_a_native_number_of_its_own() {
+    with_own_mounts(
+        "nixos::generations::a_system_that_runs_again_gets_a_native_number_of_its_own",
+        |stand| {
+            let host = NixosHost::new(stand);
+            let [one, two] = ["one", "two"].map(|name| host.closure(name, "k1", None));
+            for closure in [&one, &two, &one] {
+                host.applied(closure, "ok");
+            }
+            assert_eq!(host.ends(), ["one"; 4]);
+            let link =
+                |number| fs::read_link(stand.path(&format!("/nix/var/nix/profiles/system-{number}-link")));
+            assert_eq!(host.name(&link(4).unwrap()), "one");
+            assert_eq!(external(&host), [1]);
+        },
+    );
+}
+
+#[test]
+fn a_system_that_was_rejected_leaves_no_generation_beside_that_of_another_tool() {
+    let test =
+        "nixos::generations::a_system_that_was_rejected_leaves_no_generation_beside_that_of_another_tool";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let two = host.closure("two", "k1", None);
+        let foreign = host.system("foreign", "k1");
+        let profiles = stand.path("/nix/var/nix/profiles");
+        let installs = format!(
+            "ln -sfn {} {1}/system-4-link; ln -sfn system-4-link {1}/system; exit 1",
+            foreign.display(),
+            profiles.display()
+        );
+        runs_first(&host, "two", "boot", &installs);
+        let report = host.applied(&two, "rolled-back");
+        assert!(report["notes"].to_string().contains("it stays"), "{report:#}");
+        assert_eq!(host.native(), "foreign");
+        assert_eq!(external(&host), [1, 4], "generation 3 was the rejected system");
+    });
+}

@@ -77,6 +77,50 @@ fn a_system_that_fails_leaves_the_host_as_it_was() {
 }
 
 #[test]
+fn a_unit_that_had_failed_before_does_not_undo_a_change() {
+    with_own_mounts("nixos::switches::a_unit_that_had_failed_before_does_not_undo_a_change", |stand| {
+        let host = NixosHost::new(stand);
+        let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
+        host.applied(&one, "ok");
+        stand.save("one");
+        // The units that had failed before, the failure, and whether the change stays.
+        let cases = [
+            ("web.service\n", "two 4", true),
+            ("other.service\n", "two 4", false),
+            ("", "two 4", false),
+            ("", "two 4 users", true),
+            ("web.service\n", "two 1", false),
+        ];
+        for (failed, failure, stays) in cases {
+            stand.load("one");
+            stand.write("/failed-units", failed, 0o644);
+            stand.write("/fail-test", &format!("{failure}\n"), 0o644);
+            let report = host.applied(&two, if stays { "ok" } else { "rolled-back" });
+            let end = if stays { "two" } else { "one" };
+            assert_eq!(host.ends(), [end; 4], "{failed} {failure}");
+            let notes = report["notes"].to_string();
+            let words =
+                if failure.contains("users") { "user activation for eve failed" } else { "web.service" };
+            assert_eq!(notes.contains(words), stays, "{report:#}");
+        }
+    });
+}
+
+#[test]
+fn a_unit_that_fails_only_now_does_not_undo_a_rollback() {
+    with_own_mounts("nixos::switches::a_unit_that_fails_only_now_does_not_undo_a_rollback", |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        host.applied(&host.closure("two", "k1", None), "ok");
+        stand.write("/fail-test", "one 4\n", 0o644);
+        let report = host.run(&["rollback", "--to", "2"]);
+        assert_eq!(report["outcome"], "ok", "{report:#}");
+        assert!(report["notes"].to_string().contains("web.service"), "{report:#}");
+        assert_eq!(host.ends(), ["one"; 4]);
+    });
+}
+
+#[test]
 fn a_system_that_is_older_than_the_checks_is_activated() {
     with_own_mounts("nixos::switches::a_system_that_is_older_than_the_checks_is_activated", |stand| {
         let host = NixosHost::new(stand);
@@ -130,29 +174,29 @@ fn a_host_of_another_base_is_refused() {
     });
 }
 
+/// Makes the activation of the system `two` fail. Right after it, another program takes the lock, and does
+/// its work while it holds the lock.
+fn another_switches(host: &NixosHost<'_>, work: &str) {
+    let root = host.stand.root();
+    let at = |path: &str| root.join(path).display().to_string();
+    let (taken, lock) = (at("run/other-has-lock"), at("run/nixos/switch-to-configuration.lock"));
+    let takes_lock = format!(
+        "  check) ;;\n  test) flock {lock} sh -c 'touch {taken}; sleep 1; {work}; touch {}' >/dev/null 2>&1 & \
+         until [ -e {taken} ]; do sleep 0.01; done; rm {taken}; exit 1 ;;",
+        at("run/other-is-done"),
+    );
+    let switch = host.store.join("two/bin/switch-to-configuration");
+    let script = fs::read_to_string(&switch).unwrap().replacen("  check) ;;", &takes_lock, 1);
+    fs::write(&switch, script).unwrap();
+}
+
 #[test]
 fn an_undo_waits_for_another_switch() {
     with_own_mounts("nixos::switches::an_undo_waits_for_another_switch", |stand| {
         let host = NixosHost::new(stand);
         host.applied(&host.closure("one", "k1", None), "ok");
         let two = host.closure("two", "k1", None);
-        // The activation of `two` fails, and another program takes the lock right after it.
-        let switch = host.store.join("two/bin/switch-to-configuration");
-        let lock = stand.path("/run/nixos/switch-to-configuration.lock");
-        let takes_lock = format!(
-            "  test) flock {} sh -c 'touch /fetched; sleep 1; touch {}' >/dev/null 2>&1 & \
-             until [ -e /fetched ]; do sleep 0.01; done; rm /fetched; exit 1 ;;",
-            lock.display(),
-            stand.path("/run/other-is-done").display(),
-        );
-        let taken = stand.path("/run/other-has-lock");
-        let takes_lock = takes_lock.replace("/fetched", taken.to_str().unwrap());
-        let script = fs::read_to_string(&switch).unwrap().replacen(
-            "  check) ;;",
-            &format!("  check) ;;\n{takes_lock}"),
-            1,
-        );
-        fs::write(&switch, script).unwrap();
+        another_switches(&host, "true");
         host.said();
         let report = host.applied(&two, "rolled-back");
         assert_eq!(report["problem"]["code"], "NF-423", "{report:#}");
@@ -161,5 +205,44 @@ fn an_undo_waits_for_another_switch() {
         let said = host.said();
         assert_eq!(said[..3], ["check two", "test two", "test one unchecked"]);
         assert!(said.len() > 3 && said[3..].iter().all(|said| said == "test one unchecked"), "{said:?}");
+    });
+}
+
+#[test]
+fn an_undo_leaves_the_system_of_another_switch_that_it_waited_for() {
+    let test = "nixos::switches::an_undo_leaves_the_system_of_another_switch_that_it_waited_for";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let two = host.closure("two", "k1", None);
+        let third = host.system("third", "k1");
+        let running = stand.path("/run/current-system");
+        another_switches(&host, &format!("ln -sfn {} {}", third.display(), running.display()));
+        let report = host.applied(&two, "rolled-back");
+        assert!(report["notes"].to_string().contains("/third during the change; it stays"), "{report:#}");
+        assert_eq!(host.ends(), ["third", "one", "one", "one"]);
+    });
+}
+
+#[test]
+fn an_undo_tries_again_if_the_lock_was_held_only_for_a_moment() {
+    let test = "nixos::switches::an_undo_tries_again_if_the_lock_was_held_only_for_a_moment";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let two = host.closure("two", "k1", None);
+        // The system is active, but a unit of it failed.
+        stand.write("/fail-test", "two 4\n", 0o644);
+        // The lock is free again when the undo looks at it.
+        let switch = host.store.join("one/bin/switch-to-configuration");
+        let script = fs::read_to_string(&switch).unwrap();
+        let once = format!(
+            "  test) [ -e {0} ] || {{ touch {0}; echo 'Could not acquire lock'; exit 11; }}; ",
+            stand.path("/met-lock").display()
+        );
+        fs::write(&switch, script.replacen("  test) ", &once, 1)).unwrap();
+        host.applied(&two, "rolled-back");
+        assert!(stand.path("/met-lock").exists());
+        assert_eq!(host.ends(), ["one"; 4]);
     });
 }

@@ -38,6 +38,6 @@ pub(in crate::engine) fn switch(state: &State, target: TargetView<'_>, observed:
         let generation = profile.generation(state.generation?)?;
         (generation.closure == target.closure).then_some(generation.number)
     };
-    let to = target.number.or_else(known).unwrap_or_else(|| profile.next_number());
+    let to = target.number.or_else(known).unwrap_or_else(|| profile.next_number(state.newest_generation()));
     (!in_force).then_some(Step::Profile(ProfileStep::SwitchProfile(SwitchProfile { from, to })))
 }

@@ -4,9 +4,11 @@ use nixfleet_contract::generation::Generation;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{ProfileStep, Step};
+use nixfleet_contract::values::AbsPath;
 
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::Host;
+use crate::host::nixos;
 use crate::host::profile::{self, Profile};
 
 /// The step that activates a generation, together with the information that is needed to undo it.
@@ -19,17 +21,20 @@ pub enum ProfileEntry {
         /// The number of the generation that the step creates, or `None` if the generation existed before
         /// this transaction.
         created: Option<u64>,
+        /// The NixOS system for which the step creates the native generation with the same number, or `None`
+        /// if it creates no native generation.
+        native: Option<AbsPath>,
     },
 }
 
 impl ProfileEntry {
     /// Creates the entry for a step that is about to run.
     #[must_use]
-    pub fn open(step: &ProfileStep, profile: &Profile) -> Self {
+    pub fn open(step: &ProfileStep, profile: &Profile, native: Option<AbsPath>) -> Self {
         match step {
             ProfileStep::SwitchProfile(step) => {
                 let created = profile.generation(step.to).is_none().then_some(step.to);
-                Self::SwitchProfile { step: *step, created }
+                Self::SwitchProfile { step: *step, created, native }
             }
         }
     }
@@ -38,7 +43,8 @@ impl ProfileEntry {
     pub(in crate::engine) fn read(step: &ProfileStep, facts: Facts) -> Result<Self, Mismatch> {
         Ok(match step {
             ProfileStep::SwitchProfile(step) => {
-                Self::SwitchProfile { step: *step, created: facts.profile()? }
+                let (created, native) = facts.profile()?;
+                Self::SwitchProfile { step: *step, created, native }
             }
         })
     }
@@ -46,9 +52,9 @@ impl ProfileEntry {
     /// Converts the entry to its form in the journal.
     pub(in crate::engine) fn write(self) -> WrittenEntry {
         match self {
-            Self::SwitchProfile { step, created } => WrittenEntry {
+            Self::SwitchProfile { step, created, native } => WrittenEntry {
                 step: Step::Profile(ProfileStep::SwitchProfile(step)),
-                facts: Facts::Profile { created },
+                facts: Facts::Profile { created, native },
                 backup: None,
             },
         }
@@ -60,7 +66,13 @@ impl ProfileEntry {
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn perform(&self, host: &Host, after: &Generation) -> Result<(), Problem> {
         match self {
-            Self::SwitchProfile { .. } => profile::switch(host, profile::DIRECTORY, after),
+            Self::SwitchProfile { step, native, .. } => {
+                if let Some(system) = native {
+                    let generation = Generation { number: step.to, closure: system.to_string() };
+                    profile::add(host, profile::NATIVE, &generation)?;
+                }
+                profile::switch(host, profile::DIRECTORY, after)
+            }
         }
     }
 
@@ -70,8 +82,10 @@ impl ProfileEntry {
     /// [`nixfleet_contract::problem::Code::HostFile`].
     pub fn undo(&self, host: &Host, before: Option<&Generation>) -> Result<(), Problem> {
         match self {
-            Self::SwitchProfile { created, .. } => {
-                let before = before.map(|generation| generation.number);
+            Self::SwitchProfile { step, created, native } => {
+                if let Some(system) = native {
+                    nixos::forget_created(host, step.to, system)?;
+                }
                 profile::switch_back(host, profile::DIRECTORY, before, *created)
             }
         }

@@ -1,10 +1,12 @@
 //! The journal entries of steps that change the NixOS system.
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::AbsPath;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::state::{PendingBoot, State};
 use crate::engine::transaction::journal::written::{Facts, Mismatch, WrittenEntry};
 use crate::host::nixos::Systems;
 
@@ -31,19 +33,35 @@ pub struct BootFacts {
     pub default: Option<u64>,
     /// The system of the boot default, if any.
     pub system: Option<AbsPath>,
+    /// The next boot that the boot loader had been told before, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingBoot>,
 }
 
 impl BootFacts {
     /// `number`: the number of the generation that the transaction activates.
-    fn of(to: &AbsPath, number: u64, systems: &Systems) -> Self {
-        let known = systems.generation_of(to, number);
+    fn of(to: &AbsPath, number: u64, systems: &Systems, state: &State) -> Self {
+        // A native generation of the system may have an earlier number. The new generation gets the same
+        // number in both profiles all the same, so that no other tool uses the number.
+        let known = systems
+            .generation_of(to, number)
+            .filter(|known| *known == number || !systems.is_above_all(number));
+        let pending = state.nixos.as_ref().and_then(|applied| applied.boot_once.clone());
         let default = systems.default.as_ref();
         Self {
             number: known.unwrap_or_else(|| systems.new_number(number)),
             created: known.is_none(),
             default: default.map(|generation| generation.number),
             system: default.and_then(|generation| generation.closure.parse().ok()),
+            pending: pending.filter(|pending| pending.boot_id == systems.boot_id),
         }
+    }
+
+    /// Returns the native generation that was the boot default, if any.
+    #[must_use]
+    pub fn default_generation(&self) -> Option<Generation> {
+        let closure = self.system.as_ref().map(ToString::to_string).unwrap_or_default();
+        Some(Generation { number: self.default?, closure })
     }
 
     /// Returns the number of the native generation if the step creates it.
@@ -57,16 +75,16 @@ impl SystemEntry {
     /// Creates the entry for a step that is about to run. `number`: the number of the generation that the
     /// transaction activates.
     #[must_use]
-    pub fn open(step: &SystemStep, number: u64, systems: Option<&Systems>) -> Self {
+    pub fn open(step: &SystemStep, number: u64, systems: Option<&Systems>, state: &State) -> Self {
         let none = Systems::default();
         let systems = systems.unwrap_or(&none);
         match step {
             SystemStep::ActivateSystem(step) => Self::Activate(step.clone()),
             SystemStep::SetBootDefault(step) => {
-                Self::SetBootDefault(step.clone(), BootFacts::of(&step.to, number, systems))
+                Self::SetBootDefault(step.clone(), BootFacts::of(&step.to, number, systems, state))
             }
             SystemStep::BootOnce(step) => {
-                Self::BootOnce(step.clone(), BootFacts::of(&step.to, number, systems))
+                Self::BootOnce(step.clone(), BootFacts::of(&step.to, number, systems, state))
             }
         }
     }
@@ -99,6 +117,16 @@ impl SystemEntry {
         match self {
             Self::Activate(step) => Some(step),
             Self::SetBootDefault(..) | Self::BootOnce(..) => None,
+        }
+    }
+
+    /// Returns the native generations before the entry, or `None` if the entry does not change what the host
+    /// boots.
+    #[must_use]
+    pub const fn boot_facts(&self) -> Option<&BootFacts> {
+        match self {
+            Self::Activate(_) => None,
+            Self::SetBootDefault(_, facts) | Self::BootOnce(_, facts) => Some(facts),
         }
     }
 }

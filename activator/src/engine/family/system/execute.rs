@@ -12,7 +12,8 @@ use nixfleet_contract::values::AbsPath;
 
 use super::entry::{BootFacts, SystemEntry};
 use super::loader;
-use crate::host::nixos::{self, Action, Checks};
+use crate::engine::health::May;
+use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
 use crate::host::{Host, disk, host_file};
 
@@ -23,16 +24,21 @@ use crate::host::{Host, disk, host_file};
 /// [`nixfleet_contract::problem::Code::Locked`] if another program is switching the system.
 pub fn check(host: &Host, step: &ActivateSystem) -> Result<(), Problem> {
     nixos::check_lock(host)?;
-    nixos::switch(host, &step.to, Action::Check, Checks::Run).map(drop)
+    nixos::switch(host, &step.to, Action::Check, Checks::Run)
 }
 
-/// Activates a system.
+/// Activates a system. `may` decides which failures of units cause an undo: none, or those of units that had
+/// not failed before. Returns a note about the other failures.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`].
-pub fn activate(host: &Host, step: &ActivateSystem) -> Result<(), Problem> {
+pub fn activate(host: &Host, step: &ActivateSystem, may: May) -> Result<Option<String>, Problem> {
+    let tolerated = match may {
+        May::Undo => Tolerated::Known(nixos::failing(host)),
+        May::Stand => Tolerated::All,
+    };
     let limit = step.timeout.map_or(nixos::LIMIT, Duration::from_secs);
-    nixos::switch_within(host, &step.to, (Action::Test, Checks::Run), limit).map(drop)
+    nixos::switch_on(host, &step.to, Action::Test, &Terms { checks: Checks::Run, limit, tolerated })
 }
 
 /// Changes what the host boots. After an interruption, the call can be repeated.
@@ -87,7 +93,7 @@ fn check_generations(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<(),
 }
 
 /// Flushes the filesystems of the boot loader, which may have written to them without doing so.
-fn sync(host: &Host) -> Result<(), Problem> {
+pub(super) fn sync(host: &Host) -> Result<(), Problem> {
     let places = ["/boot", "/boot/efi", "/efi"].into_iter().filter(|place| host.path(place).is_dir());
     places.into_iter().try_for_each(|place| {
         let synced = File::open(host.path(place))

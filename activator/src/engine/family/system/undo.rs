@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use nixfleet_contract::nixos::Loader;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::ActivateSystem;
 use nixfleet_contract::values::AbsPath;
 
 use super::entry::{BootFacts, SystemEntry};
-use super::loader;
+use super::{execute, loader};
 use crate::engine::transaction::undo::UndoTime;
-use crate::host::Host;
-use crate::host::nixos::{self, Action, Checks};
+use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
+use crate::host::{Host, boot};
 
 /// Restores what the host boots. Returns notes about what another program has changed meanwhile, or what the
 /// boot loader could not be told.
@@ -19,46 +20,77 @@ use crate::host::profile::{self, NATIVE, Profile};
 /// # Errors
 /// [`Code::System`] or [`Code::HostFile`].
 pub fn boot(host: &Host, entry: &SystemEntry) -> Result<Vec<String>, Problem> {
-    match entry {
-        SystemEntry::Activate(_) => Ok(Vec::new()),
-        SystemEntry::SetBootDefault(step, facts) => restore(host, facts, &step.to),
-        SystemEntry::BootOnce(step, facts) => {
-            let mut notes = restore(host, facts, &step.to)?;
-            // If the boot loader could not be told to boot the system, it has nothing to forget.
-            let told = loader::boot_default(host, step.loader, &step.to);
-            notes.extend(told.err().map(|problem| problem.to_string()));
-            Ok(notes)
+    let (to, facts, chosen) = match entry {
+        SystemEntry::Activate(_) => return Ok(Vec::new()),
+        SystemEntry::SetBootDefault(step, facts) => (&step.to, facts, None),
+        SystemEntry::BootOnce(step, facts) => (&step.to, facts, Some(step.loader)),
+    };
+    let notes = [restore(host, facts, to)?, next_boot(host, facts, to, chosen)];
+    execute::sync(host)?;
+    Ok(notes.into_iter().flatten().collect())
+}
+
+/// Tells the boot loader again to make the boot that it had been told to make before. If it had been told
+/// none, it forgets the boot that the step has told it (`chosen`). Returns a note if the boot loader refuses:
+/// then it has nothing to forget either.
+fn next_boot(host: &Host, facts: &BootFacts, to: &AbsPath, chosen: Option<Loader>) -> Option<String> {
+    let told = match (&facts.pending, chosen) {
+        (Some(before), _) if before.boot_id == boot::id(host) => {
+            loader::boot_once(host, before.loader, to, before.number)
         }
-    }
+        (_, Some(loader)) => loader::boot_default(host, loader, to),
+        (_, None) => Ok(()),
+    };
+    told.err().map(|problem| problem.to_string())
 }
 
 /// Restores the native profile, and then the boot loader, even if the profile is restored already: an earlier
 /// undo may have failed in between. A native profile that another program has changed meanwhile stays.
-fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Vec<String>, Problem> {
+fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Option<String>, Problem> {
+    let stays = || {
+        Some(format!("another program changed the boot default during the change; it stays: {NATIVE}/system"))
+    };
     let native = Profile::read_in(host, NATIVE)?;
     let current = native.current.as_ref().map(|current| current.number);
     let has_ours = native.generation(facts.number).is_some_and(|own| own.closure == **to);
     let is_switched = current == Some(facts.number) && has_ours;
     if !is_switched && current != facts.default {
-        return Ok(vec![format!(
-            "another program changed the boot default during the change; it stays: {NATIVE}/system"
-        )]);
+        if let Some(number) = facts.begun() {
+            nixos::forget_created(host, number, to)?;
+        }
+        return Ok(stays());
     }
-    profile::switch_back(host, NATIVE, facts.default, facts.begun().filter(|_| has_ours))?;
-    match &facts.system {
-        Some(system) => nixos::switch(host, system, Action::Boot, Checks::Skip).map(|_| Vec::new()),
-        None => Ok(Vec::new()),
+    let default = facts.default_generation();
+    profile::switch_back(host, NATIVE, default.as_ref(), facts.begun().filter(|_| has_ours))?;
+    let Some(system) = &facts.system else { return Ok(None) };
+    let switched = nixos::switch(host, system, Action::Boot, Checks::Skip);
+    // The undo may have waited for another program, which has made its own system the boot default.
+    let is_default = || {
+        Profile::read_in(host, NATIVE)
+            .is_ok_and(|native| native.current.map(|current| current.number) == facts.default)
+    };
+    if switched.is_err() && !is_default() {
+        return Ok(stays());
     }
+    switched.map(|()| None)
 }
 
 /// Activates the former system again. Returns a note if units of the former system failed, or if another
-/// program has activated a third system meanwhile.
+/// program has activated a third system meanwhile. `restarted`: whether the host was restarted since the
+/// transaction began.
 ///
 /// # Errors
 /// [`Code::System`]. While the host boots, nothing is activated. [`Code::Recovery`] if the host has not
 /// booted the system that ran before: the next contact then activates that system.
-pub fn activation(host: &Host, step: &ActivateSystem, moment: UndoTime) -> Result<Option<String>, Problem> {
+pub fn activation(
+    host: &Host,
+    step: &ActivateSystem,
+    moment: UndoTime,
+    restarted: bool,
+) -> Result<Option<String>, Problem> {
     let running = nixos::running(host);
+    // After a restart, the running system is the boot default, and no program has activated it.
+    let is_of_boot = restarted && running == nixos::booted(host);
     match moment {
         UndoTime::Booting if running.as_ref() == Some(&step.from) => Ok(None),
         UndoTime::Booting => {
@@ -69,18 +101,26 @@ pub fn activation(host: &Host, step: &ActivateSystem, moment: UndoTime) -> Resul
                 .help("run any NixFleet command on the host: it activates the former system first"))
         }
         UndoTime::Running => {
-            let is_third = |running: &&AbsPath| **running != step.from && **running != step.to;
-            if let Some(third) = running.as_ref().filter(is_third) {
-                return Ok(Some(format!("another program activated {third} during the change; it stays")));
+            let third = || {
+                let is_third =
+                    |running: &AbsPath| !is_of_boot && *running != step.from && *running != step.to;
+                let third = nixos::running(host).filter(is_third)?;
+                Some(format!("another program activated {third} during the change; it stays"))
+            };
+            if let Some(note) = third() {
+                return Ok(Some(note));
             }
             let limit = nixos::LIMIT.max(step.timeout.map_or(Duration::ZERO, Duration::from_secs));
-            let ended = nixos::switch_within(host, &step.from, (Action::Test, Checks::Skip), limit);
+            let terms = Terms { checks: Checks::Skip, limit, tolerated: Tolerated::All };
+            let ended = nixos::switch_on(host, &step.from, Action::Test, &terms);
             match ended {
                 // The former system is active, although its activation fails, as it may always have done.
                 Err(problem) if nixos::running(host).as_ref() == Some(&step.from) => {
                     Ok(Some(format!("the former NixOS system is active again, but: {problem}")))
                 }
-                ended => ended,
+                // The undo may have waited for another program, which has activated its own system.
+                Err(problem) => third().map(Some).ok_or(problem),
+                Ok(note) => Ok(note),
             }
         }
     }

@@ -22,8 +22,9 @@ use crate::engine::family::paths::entry::PathEntry;
 use crate::engine::family::paths::slots::{self, SLOTS};
 use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::entry::UnitEntry;
+use crate::host::roots::Pinned;
 use crate::host::systemd::Running;
-use crate::host::{HOME, Host, clock};
+use crate::host::{HOME, Host, boot, clock};
 
 /// The name of the journal under [`HOME`].
 pub const RECORD: &str = "journal.json";
@@ -53,6 +54,10 @@ pub struct Journal {
     /// or if an older version of NixFleet wrote the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_units: Option<Before>,
+    /// The id of the boot in which the transaction began; empty if it is unknown, or if an older version of
+    /// NixFleet wrote the journal.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub boot: String,
 }
 
 /// The units that ran before a transaction.
@@ -207,6 +212,28 @@ impl Journal {
     #[must_use]
     pub fn changes_boot(&self) -> bool {
         self.systems().any(|entry| entry.activation().is_none())
+    }
+
+    /// Returns the store paths that the transaction and its undo need.
+    #[must_use]
+    pub fn pinned(&self) -> Pinned<'_> {
+        Pinned {
+            closure: &self.after.closure,
+            running: self.activation().map(|step| &*step.from),
+            before: self.before.as_ref().map(|generation| generation.closure.as_str()),
+            default: self
+                .systems()
+                .find_map(SystemEntry::boot_facts)
+                .and_then(|facts| facts.system.as_deref()),
+        }
+    }
+
+    /// Whether the host was restarted after the transaction began.
+    #[must_use]
+    pub fn is_of_earlier_boot(&self, host: &Host) -> bool {
+        let of_units = self.before_units.as_ref().map_or("", |before| &before.boot);
+        let began = if self.boot.is_empty() { of_units } else { &self.boot };
+        !began.is_empty() && *began != boot::id(host)
     }
 
     /// Returns the absolute paths of the backups that remain after the transaction, without originals.

@@ -79,6 +79,9 @@ pub enum Facts {
         /// this transaction.
         #[serde(rename = "begun")]
         created: Option<u64>,
+        /// The NixOS system for which the step creates a native generation with the same number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        native: Option<AbsPath>,
     },
     /// Facts about a step that changes what the host boots.
     Boot(BootFacts),
@@ -120,8 +123,8 @@ impl Facts {
         if let Self::Command { back } = self { Ok(back) } else { Err(Mismatch) }
     }
 
-    pub(in crate::engine) fn profile(self) -> Result<Option<u64>, Mismatch> {
-        if let Self::Profile { created } = self { Ok(created) } else { Err(Mismatch) }
+    pub(in crate::engine) fn profile(self) -> Result<(Option<u64>, Option<AbsPath>), Mismatch> {
+        if let Self::Profile { created, native } = self { Ok((created, native)) } else { Err(Mismatch) }
     }
 
     pub(in crate::engine) fn boot(self) -> Result<BootFacts, Mismatch> {

@@ -94,7 +94,7 @@ impl Simulated {
 
     fn apply(&mut self, target: &Target) {
         let steps = diff(&self.state, target.view(), &self.observed).steps;
-        let number = self.observed.profile.next_number();
+        let number = self.observed.profile.next_number(None);
         let after = Generation { number, closure: target.closure.clone() };
         let journal = Journal {
             schema: SCHEMA,
@@ -105,6 +105,7 @@ impl Simulated {
             after: after.clone(),
             entries: steps.iter().map(|step| self.entry(step)).collect(),
             before_units: None,
+            boot: String::new(),
         };
         self.state = state_after(&self.state, &self.observed, target, &journal);
         self.observed.profile.current = Some(after.clone());
@@ -134,9 +135,11 @@ impl Simulated {
                 let facts = if is_done { slot } else { Facts::Nothing };
                 JournalEntry::Path(PathEntry::read(step.clone(), facts, None).unwrap())
             }
-            Step::Profile(step) => JournalEntry::Profile(ProfileEntry::open(step, &self.observed.profile)),
+            Step::Profile(step) => {
+                JournalEntry::Profile(ProfileEntry::open(step, &self.observed.profile, None))
+            }
             Step::System(step) => {
-                JournalEntry::System(SystemEntry::open(step, 1, self.observed.nixos.as_ref()))
+                JournalEntry::System(SystemEntry::open(step, 1, self.observed.nixos.as_ref(), &self.state))
             }
             Step::Command(step) => JournalEntry::Command(CommandEntry::open(step, &self.state)),
             Step::Unit(step) => JournalEntry::Unit(UnitEntry::open(step, self.observed.units.as_ref())),

@@ -1,0 +1,178 @@
+//! The condition of a guest between two tests that use the same lab. In contrast to a [`crate::snapshot`], it
+//! includes everything that a test can leave behind: files that were written and restored, files in memory,
+//! mounts, routes and processes.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+
+use crate::guest::Guest;
+use crate::snapshot::UNITS;
+
+/// The coarse clock from which the kernel takes the times of files lags behind by at most one tick.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The directories in memory that a guest can write to.
+const IN_MEMORY: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
+
+/// The paths that change without a test. They belong to Nix, systemd, logins and plans, and no test can tell
+/// that they have changed.
+const RESTLESS: &[&str] = &[
+    "/nix/store",
+    "/nix/var/log",
+    "/nix/var/nix/daemon-socket",
+    "/nix/var/nix/db",
+    "/nix/var/nix/gc-socket",
+    "/nix/var/nix/gc.lock",
+    "/nix/var/nix/temproots",
+    "/nix/var/nix/userpool",
+    "/nix/var/nix/userpool2",
+    "/run/dbus",
+    "/run/lock",
+    "/run/log",
+    "/run/motd.dynamic",
+    "/run/sudo",
+    "/run/systemd/ask-password",
+    "/run/systemd/journal",
+    "/run/systemd/netif",
+    "/run/systemd/sessions",
+    "/run/systemd/transient",
+    "/run/systemd/units",
+    "/run/systemd/users",
+    "/run/user",
+    "/run/utmp",
+    "/var/lib/nixfleet/lock",
+    "/var/lib/systemd",
+    // The timer of the demo's fleet writes this file.
+    "/var/lib/web/heartbeat",
+    "/var/log",
+];
+
+/// The directories whose own time changes without a test, because files in them are created and removed. The
+/// files themselves are compared.
+const BUSY: &[&str] = &[
+    "/",
+    "/dev/shm",
+    "/nix/var/nix",
+    "/nix/var/nix/gcroots",
+    "/nix/var/nix/gcroots/auto",
+    "/nix/var/nix/gcroots/per-user",
+    "/nix/var/nix/profiles/per-user",
+    "/run",
+    "/run/systemd",
+    "/tmp",
+    "/var/lib/nixfleet",
+    "/var/lib/nixfleet/tx",
+    "/var/tmp",
+];
+
+/// The names of processes that come and go without a test.
+const PASSING: [&str; 4] = ["(sd-pam)", "nix-daemon", "sshd", "systemd"];
+
+/// What a guest looks like when a test begins.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    at: (i64, i64),
+    texts: [(&'static str, String); 4],
+}
+
+impl Condition {
+    /// Takes the condition of a guest.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn take(guest: &Guest) -> Result<Self> {
+        let texts = texts(guest)?;
+        // Files that the guest has written until now do not count.
+        thread::sleep(TICK);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("The clock is wrong")?;
+        let at = (now.as_secs().cast_signed(), i64::from(now.subsec_nanos()));
+        Ok(Self { at, texts })
+    }
+
+    /// Returns the changes of the guest since then, one per line, or an empty text if there are none. Paths
+    /// below `aside` are left out.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn changes(&self, guest: &Guest, aside: &[&str]) -> Result<String> {
+        let mut changes = String::new();
+        for ((what, before), (_, now)) in self.texts.iter().zip(texts(guest)?) {
+            let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+            let (before, now) = (lines(before), lines(&now));
+            for line in now.iter().filter(|line| !before.contains(line)) {
+                writeln!(changes, "+ {what} {line}")?;
+            }
+            for line in before.iter().filter(|line| !now.contains(line)) {
+                writeln!(changes, "- {what} {line}")?;
+            }
+        }
+        let root = PathBuf::from(format!("/proc/{}/root", guest.leader()?));
+        let mut written = Vec::new();
+        self.look(&guest.disk()?, "", aside, &mut written);
+        for place in IN_MEMORY {
+            self.look(&root.join(&place[1..]), place, aside, &mut written);
+        }
+        for path in written {
+            writeln!(changes, "~ {path}")?;
+        }
+        Ok(changes)
+    }
+
+    /// Adds the paths below the directory `from` that were written since then. `path` is the path of the
+    /// directory on the guest.
+    fn look(&self, from: &Path, path: &str, aside: &[&str], written: &mut Vec<String>) {
+        // The guest may remove the directory meanwhile.
+        let Ok(metadata) = fs::symlink_metadata(from) else { return };
+        let shown = if path.is_empty() { "/" } else { path };
+        if RESTLESS.contains(&shown) || aside.contains(&shown) {
+            return;
+        }
+        if (metadata.ctime(), metadata.ctime_nsec()) >= self.at && !BUSY.contains(&shown) {
+            written.push(shown.to_owned());
+        }
+        if metadata.is_dir() {
+            for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                self.look(&entry.path(), &format!("{path}/{}", name.to_string_lossy()), aside, written);
+            }
+        }
+    }
+}
+
+/// Returns the units, mounts, routes and processes of a guest.
+fn texts(guest: &Guest) -> Result<[(&'static str, String); 4]> {
+    let leader = guest.leader()?;
+    let read = |name: &str| {
+        let path = format!("/proc/{leader}/{name}");
+        fs::read_to_string(&path).with_context(|| format!("Failed to read {path}"))
+    };
+    let mounts = read("mounts")?;
+    // Units and logins have mounts of their own in `/run`.
+    let mounts = mounts.lines().filter(|line| !line.contains(" /run/")).collect::<Vec<_>>().join("\n");
+    Ok([
+        ("unit", guest.ask(UNITS)?),
+        ("mount", mounts),
+        ("route", read("net/fib_trie")?),
+        ("process", processes(leader)?),
+    ])
+}
+
+/// Returns the names of the processes of a guest.
+fn processes(leader: u32) -> Result<String> {
+    let path = format!("/proc/{leader}/root/proc");
+    let entries = fs::read_dir(&path).with_context(|| format!("Failed to list {path}"))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .filter(|name| !PASSING.iter().any(|passing| name.starts_with(passing)))
+        .collect();
+    names.sort_unstable();
+    Ok(names.join("\n"))
+}

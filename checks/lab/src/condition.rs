@@ -41,6 +41,7 @@ const RESTLESS: &[&str] = &[
     "/run/systemd/journal",
     "/run/systemd/netif",
     "/run/systemd/sessions",
+    "/run/systemd/systemd-units-load",
     "/run/systemd/transient",
     "/run/systemd/units",
     "/run/systemd/users",
@@ -106,10 +107,10 @@ impl Condition {
             let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
             let (before, now) = (lines(before), lines(&now));
             for line in now.iter().filter(|line| !before.contains(line)) {
-                writeln!(changes, "+ {what} {line}")?;
+                writeln!(changes, "+ {what}{line}")?;
             }
             for line in before.iter().filter(|line| !now.contains(line)) {
-                writeln!(changes, "- {what} {line}")?;
+                writeln!(changes, "- {what}{line}")?;
             }
         }
         let root = PathBuf::from(format!("/proc/{}/root", guest.leader()?));
@@ -156,10 +157,10 @@ fn texts(guest: &Guest) -> Result<[(&'static str, String); 4]> {
     // Units and logins have mounts of their own in `/run`.
     let mounts = mounts.lines().filter(|line| !line.contains(" /run/")).collect::<Vec<_>>().join("\n");
     Ok([
-        ("unit", guest.ask(UNITS)?),
-        ("mount", mounts),
-        ("route", read("net/fib_trie")?),
-        ("process", processes(leader)?),
+        ("", guest.ask(UNITS)?),
+        ("mount ", mounts),
+        ("route ", read("net/fib_trie")?),
+        ("process ", processes(leader)?),
     ])
 }
 

@@ -78,7 +78,7 @@ impl Stage {
     pub fn applies(&self) {
         assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "ok")]));
         let profiles = "/nix/var/nix/profiles/nixfleet";
-        let plan = format!("{profiles}/activator plan --closure $(readlink -f {profiles}/system)");
+        let plan = format!("{profiles}/activator plan --json --closure $(readlink -f {profiles}/system)");
         let plan: Value = serde_json::from_str(&self.web().ask(&plan).unwrap()).unwrap();
         assert_eq!((&plan["steps"], &plan["problems"]), (&json!([]), &json!([])), "{plan:#}");
     }

@@ -2,8 +2,9 @@
 //! includes everything that a test can leave behind: files that were written and restored, files in memory,
 //! mounts, routes and processes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, DirEntry, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -75,10 +76,16 @@ const BUSY: &[&str] = &[
 /// The names of processes that come and go without a test.
 const PASSING: [&str; 4] = ["(sd-pam)", "nix-daemon", "sshd", "systemd"];
 
+/// The mode, the owner and the group of a directory.
+type Access = (u32, u32, u32);
+
 /// What a guest looks like when a test begins.
 #[derive(Clone, Debug)]
 pub struct Condition {
     at: (i64, i64),
+    /// The mode, the owner and the group of each directory in the upper layer of the disk. Their times of
+    /// change do not count, because the overlay itself changes them.
+    directories: BTreeMap<String, Access>,
     texts: [(&'static str, String); 4],
 }
 
@@ -93,7 +100,9 @@ impl Condition {
         thread::sleep(TICK);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("The clock is wrong")?;
         let at = (now.as_secs().cast_signed(), i64::from(now.subsec_nanos()));
-        Ok(Self { at, texts })
+        let mut directories = BTreeMap::new();
+        directories_below(&guest.disk()?, "", &mut directories);
+        Ok(Self { at, directories, texts })
     }
 
     /// Returns the changes of the guest since then, one per line, or an empty text if there are none. Paths
@@ -115,9 +124,18 @@ impl Condition {
         }
         let root = PathBuf::from(format!("/proc/{}/root", guest.leader()?));
         let mut written = Vec::new();
-        self.look(&guest.disk()?, "", aside, &mut written);
+        let on_disk = |path: &str, metadata: &Metadata, is_empty| {
+            if metadata.is_dir() {
+                self.has_directory_changed(path, metadata, is_empty)
+            } else {
+                self.is_new(metadata.ctime(), metadata.ctime_nsec())
+            }
+        };
+        let in_memory =
+            |_: &str, metadata: &Metadata, _| self.is_new(metadata.ctime(), metadata.ctime_nsec());
+        look(&guest.disk()?, "", aside, &on_disk, &mut written);
         for place in IN_MEMORY {
-            self.look(&root.join(&place[1..]), place, aside, &mut written);
+            look(&root.join(&place[1..]), place, aside, &in_memory, &mut written);
         }
         for path in written {
             writeln!(changes, "~ {path}")?;
@@ -125,25 +143,65 @@ impl Condition {
         Ok(changes)
     }
 
-    /// Adds the paths below the directory `from` that were written since then. `path` is the path of the
-    /// directory on the guest.
-    fn look(&self, from: &Path, path: &str, aside: &[&str], written: &mut Vec<String>) {
-        // The guest may remove the directory meanwhile.
-        let Ok(metadata) = fs::symlink_metadata(from) else { return };
-        let shown = if path.is_empty() { "/" } else { path };
-        if RESTLESS.contains(&shown) || aside.contains(&shown) {
-            return;
-        }
-        if (metadata.ctime(), metadata.ctime_nsec()) >= self.at && !BUSY.contains(&shown) {
-            written.push(shown.to_owned());
-        }
-        if metadata.is_dir() {
-            for entry in fs::read_dir(from).into_iter().flatten().flatten() {
-                let name = entry.file_name();
-                self.look(&entry.path(), &format!("{path}/{}", name.to_string_lossy()), aside, written);
-            }
-        }
+    fn is_new(&self, seconds: i64, nanoseconds: i64) -> bool {
+        (seconds, nanoseconds) >= self.at
     }
+
+    /// Whether a directory in the upper layer has changed. The overlay adds a directory to the upper layer
+    /// when something in the directory changes. If such a directory is empty, it has changed itself.
+    fn has_directory_changed(&self, path: &str, metadata: &Metadata, is_empty: bool) -> bool {
+        let changed = match self.directories.get(path) {
+            Some(before) => *before != access(metadata),
+            None => is_empty,
+        };
+        changed || self.is_new(metadata.mtime(), metadata.mtime_nsec())
+    }
+}
+
+/// Adds the paths below the directory `from` that `has_changed`. `path` is the path of the directory on the
+/// guest.
+fn look(
+    from: &Path,
+    path: &str,
+    aside: &[&str],
+    has_changed: &dyn Fn(&str, &Metadata, bool) -> bool,
+    written: &mut Vec<String>,
+) {
+    let shown = if path.is_empty() { "/" } else { path };
+    // The guest may remove the directory meanwhile.
+    let Ok(metadata) = fs::symlink_metadata(from) else { return };
+    if RESTLESS.contains(&shown) || aside.contains(&shown) {
+        return;
+    }
+    let entries = entries(from, &metadata);
+    if !BUSY.contains(&shown) && has_changed(shown, &metadata, entries.is_empty()) {
+        written.push(shown.to_owned());
+    }
+    for entry in entries {
+        let below = format!("{path}/{}", entry.file_name().to_string_lossy());
+        look(&entry.path(), &below, aside, has_changed, written);
+    }
+}
+
+fn directories_below(from: &Path, path: &str, directories: &mut BTreeMap<String, Access>) {
+    let Ok(metadata) = fs::symlink_metadata(from) else { return };
+    if RESTLESS.contains(&path) || !metadata.is_dir() {
+        return;
+    }
+    for entry in entries(from, &metadata) {
+        let below = format!("{path}/{}", entry.file_name().to_string_lossy());
+        directories_below(&entry.path(), &below, directories);
+    }
+    directories.insert(path.to_owned(), access(&metadata));
+}
+
+/// Returns the entries of a directory, or nothing for another file.
+fn entries(path: &Path, metadata: &Metadata) -> Vec<DirEntry> {
+    if metadata.is_dir() { fs::read_dir(path).into_iter().flatten().flatten().collect() } else { Vec::new() }
+}
+
+fn access(metadata: &Metadata) -> Access {
+    (metadata.mode(), metadata.uid(), metadata.gid())
 }
 
 /// Returns the units, mounts, routes and processes of a guest.

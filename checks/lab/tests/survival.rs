@@ -102,7 +102,8 @@ fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finishe
 /// A script that succeeds while the unit that waits for the pipe is starting.
 const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 /// A script that succeeds while the run waits for the confirmation of its change.
-const IN_THE_WINDOW: &str = "grep -L outcome $(grep -l awaitingConfirm /run/nixfleet/*.jsonl) | grep .";
+const IN_THE_WINDOW: &str =
+    "waiting=$(grep -l awaitingConfirm /run/nixfleet/*.jsonl) && grep -L outcome $waiting | grep .";
 
 /// Records that a promise was kept. The row of the test in docs/internals/reliability.md must match.
 #[track_caller]

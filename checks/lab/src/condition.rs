@@ -96,10 +96,12 @@ impl Condition {
     /// The guest is down.
     pub fn take(guest: &Guest) -> Result<Self> {
         let texts = texts(guest)?;
-        // Files that the guest has written until now do not count.
-        thread::sleep(TICK);
+        // Files that the guest has written until now do not count. A file that is written from now on may have
+        // a time of one tick ago.
+        thread::sleep(TICK * 2);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("The clock is wrong")?;
-        let at = (now.as_secs().cast_signed(), i64::from(now.subsec_nanos()));
+        let at = now.saturating_sub(TICK);
+        let at = (at.as_secs().cast_signed(), i64::from(at.subsec_nanos()));
         let mut directories = BTreeMap::new();
         directories_below(&guest.disk()?, "", &mut directories);
         Ok(Self { at, directories, texts })
@@ -113,12 +115,14 @@ impl Condition {
     pub fn changes(&self, guest: &Guest, aside: &[&str]) -> Result<String> {
         let mut changes = String::new();
         for ((what, before), (_, now)) in self.texts.iter().zip(texts(guest)?) {
-            let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-            let (before, now) = (lines(before), lines(&now));
-            for line in now.iter().filter(|line| !before.contains(line)) {
-                writeln!(changes, "+ {what}{line}")?;
+            let mut gone: Vec<&str> = before.lines().collect();
+            for line in now.lines() {
+                match gone.iter().position(|before| *before == line) {
+                    Some(place) => drop(gone.remove(place)),
+                    None => writeln!(changes, "+ {what}{line}")?,
+                }
             }
-            for line in before.iter().filter(|line| !now.contains(line)) {
+            for line in gone {
                 writeln!(changes, "- {what}{line}")?;
             }
         }

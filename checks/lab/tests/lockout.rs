@@ -8,8 +8,8 @@ mod stage;
 use nixfleet_lab::snapshot::Snapshot;
 use stage::shared::Shared;
 use stage::{
-    adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation, managed, outcomes,
-    outcomes_of,
+    adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation,
+    managed, outcomes, outcomes_of,
 };
 
 /// A lab with web-1, to which the fleet was applied.

@@ -9,8 +9,8 @@ use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 use stage::shared::Shared;
 use stage::{
-    adds, applies, assert_apply_refuses, assert_as_before, assert_refuses, assert_refuses_each, assert_says, converged,
-    generation, lone, managed, outcomes, outcomes_of, snapshots,
+    adds, applies, assert_apply_refuses, assert_as_before, assert_refuses, assert_refuses_each, assert_says,
+    converged, generation, lone, managed, outcomes, outcomes_of, snapshots,
 };
 
 /// Swaps two addresses in the inventory, so that web-1 is mistaken for web-2, and web-2 for web-1.

@@ -96,8 +96,8 @@ impl Condition {
     /// The guest is down.
     pub fn take(guest: &Guest) -> Result<Self> {
         let texts = texts(guest)?;
-        // Files that the guest has written until now do not count. A file that is written from now on may have
-        // a time of one tick ago.
+        // Files that the guest has written until now do not count. The time of a file that is written from
+        // now on may be one tick earlier.
         thread::sleep(TICK * 2);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("The clock is wrong")?;
         let at = now.saturating_sub(TICK);

@@ -92,6 +92,24 @@ impl Cgroup {
         ids.lines().map(|id| id.parse().context("The kernel lists something that is no process id")).collect()
     }
 
+    /// Pauses all processes in the group and its children, or lets them run again.
+    ///
+    /// # Errors
+    /// The kernel rejects the request, or the processes do not pause.
+    pub fn pause(&self, pause: bool) -> Result<()> {
+        let path = self.path.join("cgroup.freeze");
+        fs::write(&path, if pause { "1" } else { "0" })
+            .with_context(|| format!("Failed to write {}", path.display()))?;
+        let wanted = if pause { "frozen 1" } else { "frozen 0" };
+        let path = self.path.join("cgroup.events");
+        let what = format!("{} says `{wanted}`", path.display());
+        wait_until(&what, Duration::from_secs(10), || {
+            let events =
+                fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))?;
+            Ok(events.lines().any(|line| line == wanted))
+        })
+    }
+
     /// Kills all processes in the group and its children at once.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
-/// The control pipe of one lab. Each order is a line: `start NAME`, `cut NAME` or `end`.
+/// The control pipe of one lab. Each order is a line: `start NAME`, `cut NAME`,
+/// `save NAME`, `restore NAME` or `end`.
 #[derive(Clone, Debug)]
 pub struct Control {
     path: PathBuf,

@@ -146,6 +146,38 @@ impl Guest {
         self.wait_until_up(BOOT_LIMIT)
     }
 
+    /// Saves a copy of the guest's disk for [`Self::restore`].
+    ///
+    /// # Errors
+    /// The supervisor of the lab does not answer, or cannot copy the disk.
+    pub fn save(&self) -> Result<()> {
+        self.control.order(&format!("save {}", self.name))?;
+        let what = format!("the disk of {} is saved", self.name);
+        wait_until(&what, Duration::from_secs(20), || Ok(self.dir.saved().exists()))
+    }
+
+    /// Boots the guest, which must be powered off, with the saved copy of its disk. The caller waits until
+    /// the guest is up.
+    ///
+    /// # Errors
+    /// The supervisor of the lab does not answer.
+    pub fn restore(&self) -> Result<()> {
+        self.control.order(&format!("restore {}", self.name))
+    }
+
+    /// Returns the upper layer of the guest's disk, which contains everything that the guest has written. The
+    /// path leads through the mount namespace of the lab.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn disk(&self) -> Result<PathBuf> {
+        let launcher = fs::read_to_string(self.dir.nspawn())
+            .with_context(|| format!("The host {} is down", self.name))?;
+        let upper = self.dir.upper();
+        let upper = upper.strip_prefix("/").unwrap_or(&upper);
+        Ok(PathBuf::from(format!("/proc/{launcher}/root")).join(upper))
+    }
+
     /// Waits until the guest accepts logins and has no pending systemd jobs.
     ///
     /// # Errors

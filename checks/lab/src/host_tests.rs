@@ -18,24 +18,27 @@ use crate::place;
 use crate::previous::Previous;
 use crate::tally::Tally;
 
-/// The number of test programs that run at once, each with [`THREADS`] tests at once.
-const PROGRAMS: usize = 3;
+/// The number of test programs that run at once, each with [`THREADS`] tests at once. Most tests of a program
+/// take turns in one lab, so a program seldom runs two tests at once.
+const PROGRAMS: usize = 4;
 /// The test programs that take longest, in the order in which they are started. They start before the other
 /// programs, because a long program that starts last would run alone at the end.
-const LONGEST: [&str; 13] = [
+const LONGEST: [&str; 15] = [
     "crashes",
     "nixos_hosts",
     "units",
     "versions",
     "rollout",
+    "survival",
     "story",
     "library",
-    "survival",
+    "intruders",
+    "validation",
     "bad_input",
     "hostile_hosts",
-    "validation",
+    "attackers",
+    "liars",
     "scale",
-    "intruders",
 ];
 /// The argument that sets how many tests of a program run at once.
 const THREADS: &str = "--test-threads=2";

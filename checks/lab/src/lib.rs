@@ -7,9 +7,11 @@
 pub mod apt;
 pub mod bench;
 pub mod binaries;
+pub mod boot;
 pub mod cgroup;
 pub mod checkout;
 pub mod command;
+pub mod condition;
 pub mod control;
 pub mod crates;
 pub mod demo;

@@ -17,6 +17,9 @@ use crate::seed::Layer;
 /// the first boot.
 const UID: u32 = 1001;
 
+/// The archive with the saved home of `ada`.
+const HOME: &str = "/var/lib/home-of-ada.tar";
+
 /// The time limit for one command, including the first evaluation of a fleet.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -202,6 +205,30 @@ impl<'a> Operator<'a> {
     /// The operator's machine is down.
     pub fn resets_fleet(&self) -> Result<()> {
         self.types("find . -mindepth 1 -maxdepth 1 ! -name flake.lock -exec rm -rf {} + && cp -r /srv/nixfleet/checks/fixtures/demo-fleet/. .")?.success()?;
+        Ok(())
+    }
+
+    /// Saves a copy of the home of `ada` for [`Self::restores_home`].
+    ///
+    /// # Errors
+    /// The operator's machine is down.
+    pub fn saves_home(&self) -> Result<()> {
+        self.guest.ask(&format!("tar --create --file={HOME} --exclude=ada/.cache --directory=/home ada"))?;
+        Ok(())
+    }
+
+    /// Ends the processes of `ada`, among them the shared SSH connections, and restores the saved home. Only
+    /// the caches of Nix stay.
+    ///
+    /// # Errors
+    /// The operator's machine is down.
+    pub fn restores_home(&self) -> Result<()> {
+        let script = format!(
+            "pkill -KILL --uid ada; find /tmp -mindepth 1 -maxdepth 1 -user ada -exec rm -rf {{}} +
+             find /home/ada -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {{}} +
+             exec tar --extract --file={HOME} --directory=/home"
+        );
+        self.guest.ask(&script)?;
         Ok(())
     }
 }

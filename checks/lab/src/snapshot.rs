@@ -35,6 +35,10 @@ find /boot /run/current-system /run/booted-system -printf '%p\t%y %l\n' 2>/dev/n
 find /boot -type f -exec sha256sum {} + | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 content\t\1/'
 find /nix/store -mindepth 1 -maxdepth 1 -printf 'store %p\t\n'
 getent passwd | sed 's/^/user /; s/:/\t/'
+"#;
+
+/// A script that prints a line for each unit, except for the units that [`SURVEY`] omits.
+pub const UNITS: &str = r#"
 systemctl list-units --all --plain --no-legend --type service,socket,timer,target |
   awk '$1 !~ /^(user@|user-runtime-dir@|run-|session-|nix-daemon|nixfleet-run-|systemd-|apt-|man-db|e2scrub|fstrim|sysinit-reactivation[.])/ { print "unit " $1 "\t" ($1 == "web-heartbeat.service" ? "loaded" : $1 ~ /[.]timer$/ ? $3 : $3 "/" $4) }'
 "#;
@@ -45,7 +49,7 @@ impl Snapshot {
     /// # Errors
     /// The guest is down.
     pub fn take(guest: &Guest) -> Result<Self> {
-        let survey = guest.ask(SURVEY)?;
+        let survey = guest.ask(&format!("{SURVEY}{UNITS}"))?;
         let entries = survey.lines().filter_map(|line| line.split_once('\t'));
         Ok(Self { entries: entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() })
     }

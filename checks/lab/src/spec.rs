@@ -97,6 +97,18 @@ impl GuestDir {
         self.disk.join("merged")
     }
 
+    /// Returns the saved copy of the upper layer.
+    #[must_use]
+    pub fn saved_upper(&self) -> PathBuf {
+        self.disk.join("saved")
+    }
+
+    /// Returns the file that exists after the upper layer was saved.
+    #[must_use]
+    pub fn saved(&self) -> PathBuf {
+        self.path.join("saved")
+    }
+
     /// Returns the log of the guest's console, to which systemd writes.
     #[must_use]
     pub fn console(&self) -> PathBuf {

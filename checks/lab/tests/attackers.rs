@@ -24,9 +24,8 @@ for (;;) { open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1; }
 const REWRITE: &str = "for (my $i = 0; ; $i++) { open(F, '>', '/home/mallory/notes'); print F $i; close F; }
 ";
 
-/// Returns a host with the user mallory.
-fn stage() -> Stage {
-    let stage = Stage::set();
+/// Adds the user mallory to a host.
+fn with_mallory(stage: Stage) -> Stage {
     stage.web().ask("useradd --create-home --shell /bin/bash mallory").unwrap();
     stage
 }
@@ -55,7 +54,7 @@ fn apply(stage: &Stage, flags: &str) -> (String, Value) {
 
 #[test]
 fn nothing_that_is_exchanged_in_a_loop_becomes_roots() {
-    let stage = stage();
+    let stage = with_mallory(Stage::set());
     let tool = |mode: &str| {
         json!({
             "files": { "/home/mallory/tool": { "text": "#!/bin/sh\n", "mode": mode } },
@@ -88,7 +87,7 @@ type Case<'a> = (&'static str, &'a dyn Fn(), &'static [&'static str]);
 
 #[test]
 fn a_user_holds_up_her_own_file_and_no_other() {
-    let stage = stage();
+    let stage = with_mallory(Stage::set());
     let path = "/home/mallory/notes";
     let wanted = |text: &str| {
         json!({ "files": {
@@ -154,7 +153,7 @@ fn a_user_holds_up_her_own_file_and_no_other() {
 
 #[test]
 fn a_full_tmp_stops_nobody() {
-    let stage = stage();
+    let stage = with_mallory(Stage::fresh());
     let fill = "mount -t tmpfs -o size=1M,mode=1777 tmpfs /tmp && runuser -u mallory -- sh -c 'head -c 2M /dev/zero >/tmp/full'";
     assert!(!stage.web().sh(fill).unwrap().ok(), "it does not fit");
     // The activator is not on the host yet, so the plan has to store it in a temporary directory.
@@ -166,7 +165,7 @@ fn a_full_tmp_stops_nobody() {
 
 #[test]
 fn what_others_could_exchange_is_neither_used_nor_made() {
-    let stage = stage();
+    let stage = with_mallory(Stage::set());
     let wanted = |text: &str| json!({ "files": { "/etc/a": { "text": text } } });
     stage.declares(&wanted("1"));
     stage.applies();
@@ -205,7 +204,7 @@ fn what_others_could_exchange_is_neither_used_nor_made() {
 /// login sets.
 #[test]
 fn no_program_of_anybody_else_runs_as_root() {
-    let stage = stage();
+    let stage = with_mallory(Stage::set());
     let fakes = "set -e
         groupadd --gid 2000 staffers
         chgrp staffers /usr/local/bin && chmod 2775 /usr/local/bin
@@ -262,7 +261,7 @@ for (my $i = 0; ; $i++) {
 /// on the host itself.
 #[test]
 fn a_flood_of_logins_takes_no_change_back() {
-    let stage = stage();
+    let stage = with_mallory(Stage::set());
     let wanted = |text: &str| json!({ "files": { "/etc/a": { "text": text } } });
     // SSH settings for ada's own logins must not affect the login that confirms the change.
     let own = "Host *\n  RemoteCommand sh\n  RequestTTY force\n  ForwardAgent yes\n  LocalForward 7778 localhost:22\n";

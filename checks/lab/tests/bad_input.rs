@@ -12,8 +12,8 @@ use serde_json::Value;
 use stage::shared::Shared;
 use stage::{applies, assert_as_before, assert_says, fresh, lone, managed, outcomes, outcomes_of, snapshots};
 
-/// A lab for tests after which the hosts have never been changed.
-static UNCHANGED: Shared = Shared::new(fresh, |_| ());
+/// A lab for tests that need hosts that NixFleet has never changed.
+static UNCHANGED: Shared = Shared::restored(fresh);
 
 /// Asserts that an apply to web-1 ended with this outcome and code, and that each part of the problem has a
 /// text.

@@ -12,7 +12,8 @@ use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
-use stage::{applies, assert_says, generation, lone, outcomes_of};
+use stage::shared::{Shared, Turn};
+use stage::{applies, assert_says, generation, lone, managed, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -21,13 +22,17 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Boots a lab with web-1, and applies the fleet to web-1. Then adds a file of 256 MiB to the fleet, which
-/// the next apply has to copy.
-fn about_to_grow() -> Lab {
-    let lab = lone("web-1");
-    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+/// A lab with web-1, to which the fleet was applied.
+static MANAGED: Shared = Shared::restored(|| managed("web-1"));
+
+/// A lab with web-1, which NixFleet has never changed.
+static FRESH: Shared = Shared::restored(|| lone("web-1"));
+
+/// Adds a file of 128 MiB to the fleet, which the next apply has to copy.
+fn about_to_grow() -> Turn<'static> {
+    let lab = MANAGED.turn();
     let operator = lab.operator().unwrap();
-    operator.types("head -c 268435456 /dev/urandom > large").unwrap().success().unwrap();
+    operator.types("head -c 134217728 /dev/urandom > large").unwrap().success().unwrap();
     let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
     let file = "  nixfleet.files.\"/srv/web/large\".source = builtins.path { path = ../large; };\n";
     operator.edits("roles/web.nix", before, &format!("{file}{before}")).unwrap();
@@ -63,7 +68,7 @@ fn assert_untouched_and_well(lab: &Lab, before: &Snapshot) {
     assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
     assert_eq!(generation(web(lab)), 1);
     assert_eq!(applies(lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
-    assert_eq!(web(lab).ask("wc -c < /srv/web/large").unwrap().trim(), "268435456");
+    assert_eq!(web(lab).ask("wc -c < /srv/web/large").unwrap().trim(), "134217728");
     web(lab).ask("nix-store --verify --check-contents").unwrap();
 }
 
@@ -86,7 +91,7 @@ fn a_command_that_is_killed_in_mid_copy_leaves_the_host_as_it_was() {
 
 #[test]
 fn a_collection_between_the_copy_and_the_change_takes_nothing() {
-    let lab = lone("web-1");
+    let lab = FRESH.turn();
     let wrapper = "#!/bin/sh\n/opt/nix-store \"$@\"\ncode=$?\n\
                    /opt/nix-store --gc >/run/collected 2>&1\nexit $code\n";
     web(&lab).ask("ln -s /usr/bin/nix /opt/nix-store && rm /usr/bin/nix-store").unwrap();
@@ -102,7 +107,7 @@ fn a_collection_between_the_copy_and_the_change_takes_nothing() {
 
 #[test]
 fn a_host_fetches_from_its_own_cache_what_that_has() {
-    let lab = lone("web-1");
+    let lab = FRESH.turn();
     let operator = lab.operator().unwrap();
     let script = "nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel > path && \
                   nix-store --generate-binary-cache-key cache-1 secret public && \

@@ -15,7 +15,7 @@ const ASKS: &str = "health check door of web-1: connects to web-1, port 22";
 
 #[test]
 fn what_is_new_on_this_machine_is_shown_before_the_question() {
-    let stage = Stage::set();
+    let stage = Stage::fresh();
     let wanted = |text: &str| {
         let door = json!({ "tcp": { "host": "web-1", "port": 22 }, "from": "operator" });
         json!({ "files": { "/etc/a": { "text": text } }, "healthChecks": { "door": door } })

@@ -5,14 +5,17 @@
 
 mod stage;
 
-use nixfleet_lab::lab::{Lab, Plan};
-use stage::{generation, outcomes, outcomes_of};
+use stage::shared::Shared;
+use stage::{fresh, generation, outcomes, outcomes_of};
+
+/// A lab with three hosts that NixFleet has never changed.
+static FRESH: Shared = Shared::restored(fresh);
 
 const CONFIG: &str = "Host inner\n  HostName web-2\n  ProxyJump deploy@web-1\n";
 
 #[test]
 fn a_check_from_here_goes_where_ssh_goes_or_is_refused_before_the_change() {
-    let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();
+    let lab = FRESH.turn();
     let (web, operator) = (lab.guest("web-2").unwrap(), lab.operator().unwrap());
     let files = operator.guest().files().unwrap();
     files.write("/home/ada/.ssh/config", CONFIG).unwrap();
@@ -54,7 +57,7 @@ const MANY: usize = 16;
 
 #[test]
 fn a_jump_host_that_bears_few_logins_at_once_is_no_obstacle_to_many_hosts() {
-    let lab = Lab::boot(&Plan::of_test().without("db-1")).unwrap();
+    let lab = FRESH.turn();
     let (gate, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let names: Vec<String> = (1..=MANY).map(|number| format!("inner-{number}")).collect();
     let config = "Host inner-*\n  HostName web-2\n  HostKeyAlias web-2\n  ProxyJump deploy@web-1\n";
@@ -98,7 +101,7 @@ while (my $client = $server->accept) {
 
 #[test]
 fn no_hosts_shut_the_jump_host_for_others() {
-    let lab = Lab::boot(&Plan::of_test()).unwrap();
+    let lab = FRESH.turn();
     let (gate, evil, operator) =
         (lab.guest("web-1").unwrap(), lab.guest("db-1").unwrap(), lab.operator().unwrap());
     let config = "Host inner-*\n  HostName web-2\n  HostKeyAlias web-2\n  ProxyJump deploy@web-1\n\

@@ -6,10 +6,14 @@
 mod stage;
 
 use nixfleet_lab::snapshot::Snapshot;
+use stage::shared::Shared;
 use stage::{
-    adds, applies, assert_apply_refuses, assert_refuses, assert_says, generation, managed, outcomes,
-    outcomes_of,
+    adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation,
+    managed, outcomes, outcomes_of,
 };
+
+/// A lab with web-1, to which the fleet was applied.
+static MANAGED: Shared = Shared::restored(|| managed("web-1"));
 
 fn sshd(text: &str) -> String {
     format!(
@@ -49,7 +53,7 @@ const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
 
 #[test]
 fn a_change_that_takes_the_way_in_is_refused() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
         (NO_RULE.to_owned(), "can no longer become root without a password"),
@@ -67,11 +71,8 @@ fn a_change_that_takes_the_way_in_is_refused() {
         (absent("/etc/sudoers.d/deploy"), "can no longer become root without a password"),
         (absent("/etc/sudoers.d"), "can no longer become root without a password"),
     ];
-    for (nix, saying) in &cases {
-        adds(&lab, nix);
-        assert_refuses(&lab, "apply", "NF-416", &["deploy", saying, "--force lockout"]);
-        operator.resets_fleet().unwrap();
-    }
+    let cases = cases.each_ref().map(|(nix, saying)| (nix, ["deploy", saying, "--force lockout"]));
+    assert_refuses_each(&lab, "NF-416", &cases.each_ref().map(|(nix, sayings)| (nix, &sayings[..])));
 
     // Such changes are refused too if the fleet logs in as root, or with an account that NixFleet created.
     let roots =
@@ -103,7 +104,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
 
 #[test]
 fn a_forced_change_that_locks_out_is_undone() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let web = lab.guest("web-1").unwrap();
     let before = Snapshot::take(web).unwrap();
     adds(&lab, &sshd("AllowUsers ada root"));
@@ -118,7 +119,7 @@ fn a_forced_change_that_locks_out_is_undone() {
 
 #[test]
 fn a_forced_change_after_which_the_host_is_still_reached_stays() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     // sshd is not reloaded, so it still listens on the old port.
     adds(&lab, r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Port 2222\n";"#);
     assert_refuses(&lab, "apply", "NF-416", &["port 22"]);
@@ -128,7 +129,7 @@ fn a_forced_change_after_which_the_host_is_still_reached_stays() {
 
 #[test]
 fn a_change_of_the_way_in_that_leaves_it_open_passes() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let web = lab.guest("web-1").unwrap();
     let key = web.ask("cat /home/deploy/.ssh/authorized_keys").unwrap();
     adds(&lab, &sshd("AllowUsers deploy\\nPasswordAuthentication no\\nPermitRootLogin no"));
@@ -170,7 +171,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
 
 #[test]
 fn a_rollback_that_takes_the_way_in_is_refused() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let web = lab.guest("web-1").unwrap();
     adds(
         &lab,

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
+use stage::shared::Shared;
 use stage::{adds, applies, assert_says, lone, outcomes, outcomes_of};
+
+/// A lab with web-1, which NixFleet has never changed.
+static FRESH: Shared = Shared::restored(|| lone("web-1"));
 
 /// Runs a line as `ada` after the shared SSH connections are closed. A new connection is needed, because sshd
 /// reads the account only at login.
@@ -38,7 +42,7 @@ fn assert_no_plan(lab: &Lab, code: &str, sayings: &[&str]) {
 
 #[test]
 fn every_login_is_used_or_refused_with_its_cause() {
-    let lab = lone("web-1");
+    let lab = FRESH.turn();
     let web = lab.guest("web-1").unwrap();
 
     // Arguments arrive unchanged in shells with unusual quoting rules or restrictions, and everything else
@@ -123,7 +127,7 @@ fn shuts(version: u32, seconds: u32) -> String {
 
 #[test]
 fn a_host_that_lets_nobody_in_for_a_moment_is_neither_lost_nor_provoked() {
-    let lab = lone("web-1");
+    let lab = FRESH.turn();
     let web = lab.guest("web-1").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
 

@@ -185,8 +185,6 @@ fn a_command_that_fails_tells_nobody_what_only_its_owner_may_read() {
         let command = json!(["/bin/sh", "-c", "echo cannot read: $(cat /etc/secret) >&2; exit 1"]);
         json!({ "files": { "/etc/secret": { "text": text, "mode": "0600", "onChange": command } } })
     };
-    stage.declares(&json!({}));
-    stage.applies();
     stage.declares(&leak("password=hunter2"));
     let failed = stage.fails("rolled-back", "NF-422", &["exit code 1: cannot read: "]);
     let said = format!("{}{}", failed.stdout, failed.stderr);

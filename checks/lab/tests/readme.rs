@@ -2,13 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod stage;
+
 use std::fs;
 use std::path::Path;
 
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
-use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::manual::{Instruction, instructions};
+use stage::fresh;
+use stage::shared::Shared;
+
+/// A lab with three hosts that NixFleet has never changed.
+static FRESH: Shared = Shared::restored(fresh);
 
 /// The pages with instructions. The pages of a row are followed one after the other in the same directory,
 /// because later pages use the fleet of the first page.
@@ -95,7 +101,7 @@ fn read(page: &str) -> String {
 /// Follows the instructions of pages in a new directory on the operator's machine. There is no network, so
 /// this checkout replaces the published repository.
 fn follow(pages: &[&str]) {
-    let lab = Lab::boot(&Plan::of_test()).unwrap();
+    let lab = FRESH.turn();
     let operator = lab.operator().unwrap();
     operator.types("mkdir ../reader").unwrap().success().unwrap();
     let files = operator.guest().files().unwrap();

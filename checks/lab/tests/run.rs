@@ -11,11 +11,10 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 use stage::assert_says;
+use stage::shared::Shared;
 
-/// Boots a lab with two hosts.
-fn pair() -> Lab {
-    Lab::boot(&Plan::of_test().without("db-1")).unwrap()
-}
+/// A lab with two hosts.
+static PAIR: Shared = Shared::restored(|| Lab::boot(&Plan::of_test().without("db-1")).unwrap());
 
 fn types(lab: &Lab, line: &str) -> Finished {
     lab.operator().unwrap().types(line).unwrap()
@@ -33,7 +32,7 @@ fn sessions(lab: &Lab) -> Vec<usize> {
 
 #[test]
 fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
-    let lab = pair();
+    let lab = PAIR.turn();
     let one = hosts(&lab, "printf 'a\\nb' | nixfleet run --json --host web-1 -- cat");
     assert_eq!(one[0]["run"]["stdout"], "a\nb");
 
@@ -64,7 +63,7 @@ fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
 
 #[test]
 fn a_command_that_takes_too_long_is_ended_and_failed() {
-    let lab = pair();
+    let lab = PAIR.turn();
     let web = lab.guest("web-1").unwrap();
     let gone = |host: &Guest| {
         let gone = || Ok(!host.sh("pgrep --full '^sleep 61[34]'")?.ok());
@@ -87,7 +86,7 @@ fn a_command_that_takes_too_long_is_ended_and_failed() {
 
 #[test]
 fn output_comes_back_as_it_was() {
-    let lab = pair();
+    let lab = PAIR.turn();
     let zeros = hosts(&lab, "nixfleet run --json --host web-1 -- head -c 1000000 /dev/zero").remove(0);
     assert_eq!(zeros["run"]["stdout"].as_str().unwrap(), "\0".repeat(1_000_000));
     let finished = types(&lab, "nixfleet run --host web-1 -- seq 2000000 | tail -n 1");

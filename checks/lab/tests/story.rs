@@ -12,12 +12,10 @@ use stage::{
     snapshots,
 };
 
-/// A lab for tests after which the hosts have never been changed.
-static UNCHANGED: Shared = Shared::new(fresh, |_| ());
-/// A lab for tests that need hosts with the demo's fleet, in a generation of any number.
-static CONVERGED: Shared = Shared::new(converged, |lab| {
-    applies(lab, "");
-});
+/// A lab for tests that need hosts that NixFleet has never changed.
+static UNCHANGED: Shared = Shared::restored(fresh);
+/// A lab for tests that need hosts with the demo's fleet, in generation 1.
+static CONVERGED: Shared = Shared::restored(converged);
 
 /// Returns the page of a web server, requested from the operator's machine.
 fn page(lab: &nixfleet_lab::lab::Lab, host: &str) -> String {

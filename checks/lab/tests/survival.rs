@@ -13,14 +13,18 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
+use stage::shared::{Shared, Turn};
 use stage::{adds, assert_says, generation, lone, managed, outcomes, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Boots a lab with web-1, and applies the fleet to web-1. Returns the lab and a snapshot of the host.
-fn converged() -> (Lab, Snapshot) {
-    let lab = managed("web-1");
+/// A lab with web-1, to which the fleet was applied.
+static MANAGED: Shared = Shared::restored(|| managed("web-1"));
+
+/// Returns the lab and a snapshot of the host.
+fn converged() -> (Turn<'static>, Snapshot) {
+    let lab = MANAGED.turn();
     let before = Snapshot::take(web(&lab)).unwrap();
     (lab, before)
 }
@@ -98,7 +102,8 @@ fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finishe
 /// A script that succeeds while the unit that waits for the pipe is starting.
 const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
 /// A script that succeeds while the run waits for the confirmation of its change.
-const IN_THE_WINDOW: &str = "grep -L outcome $(grep -l awaitingConfirm /run/nixfleet/*.jsonl) | grep .";
+const IN_THE_WINDOW: &str =
+    "waiting=$(grep -l awaitingConfirm /run/nixfleet/*.jsonl) && grep -L outcome $waiting | grep .";
 
 /// Records that a promise was kept. The row of the test in docs/internals/reliability.md must match.
 #[track_caller]
@@ -141,7 +146,7 @@ fn kill(lab: &Lab, programs: &[&str]) {
 
 #[test]
 fn a_change_outlives_its_connection_and_the_command_finds_it_again() {
-    let (lab, _) = converged();
+    let lab = MANAGED.turn();
     adds_a_gate(&lab);
     let finished = meanwhile(&lab, "", AT_THE_GATE, || {
         kill(&lab, &["ssh"]);
@@ -249,7 +254,7 @@ fn a_change_that_takes_the_sudo_rule_is_undone() {
 
 #[test]
 fn without_a_confirmation_a_change_stays_where_nobody_asks_for_one() {
-    let (lab, _) = converged();
+    let lab = MANAGED.turn();
     adds_a_broken_sshd(&lab);
     let finished = apply(&lab, "--force lockout --no-confirm");
     assert!(finished.ok(), "{finished}");
@@ -330,7 +335,7 @@ fn recovers_never(host: &Guest) {
 /// The recovery unit does not run at boot, so the run stays interrupted until the next command.
 #[test]
 fn an_interrupted_host_recovers_when_the_user_agrees() {
-    let (lab, _) = converged();
+    let lab = MANAGED.turn();
     let (host, operator) = (web(&lab), lab.operator().unwrap());
     let files = host.files().unwrap();
     recovers_never(host);

@@ -13,7 +13,7 @@ const PATH: &str = "/etc/story.conf";
 
 /// Returns a host with six generations, a backup of an original file, and backups of two hand edits.
 fn used() -> Stage {
-    let stage = Stage::set();
+    let stage = Stage::fresh();
     stage.web().sh(&format!("echo 'stood there' >{PATH}")).unwrap().success().unwrap();
     for version in 1..=6 {
         if version == 3 || version == 5 {

@@ -2,9 +2,7 @@
 
 use std::env;
 
-use nixfleet_lab::lab::{Lab, Plan};
-
-use crate::field::{End, Field, SAVED, role};
+use crate::field::{End, Field, SAVED, prepared};
 use crate::{ALL_OR_NOTHING, SOAK, record, report};
 
 /// The account files, in the order in which the tools write them.
@@ -13,8 +11,8 @@ const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gs
 /// Makes the account tools fail, or the writes to the journal before and after these tools.
 #[test]
 fn accounts_are_put_right_whatever_fails() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let log = field.changes();
     let [.., first, last] = journals(&log)[..] else { panic!("{log:#?}") };
     let mut failures = Vec::new();
@@ -61,8 +59,8 @@ fn journals(log: &[String]) -> Vec<usize> {
 /// during the change and during its rollback.
 #[test]
 fn accounts_are_put_right_from_between_their_files() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let log = field.changes();
     let made = log.iter().rposition(|line| line.contains("Run\tuser")).unwrap() + 2;
     let mut failures = Vec::new();
@@ -101,7 +99,7 @@ fn set_lines_back(field: &Field<'_>, file: &str, names: &[&str]) {
 /// Verifies that the tools write their files in the order that the test above assumes.
 #[test]
 fn tools_for_accounts_write_their_files_in_turn() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let lab = prepared();
     let guest = lab.guest("web-1").unwrap();
     for tool in ["useradd --groups adm joiner", "usermod --shell /bin/sh --lock --groups tty joiner"] {
         guest.ask(tool).unwrap();

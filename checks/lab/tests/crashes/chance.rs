@@ -7,10 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::{Finished, wait_until};
-use nixfleet_lab::lab::{Lab, Plan};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::field::{End, Field, role};
+use crate::field::{End, Field, prepared};
 use crate::{SOAK, report};
 
 /// A script that starts two programs that never end. One program computes, and the other writes to the
@@ -148,8 +147,8 @@ fn measured(field: &mut Field<'_>) -> u64 {
 
 #[test]
 fn killed_at_any_moment_of_a_busy_host() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let took = measured(&mut field);
     let mut chance = Chance(0x006e_6978_666c_6565);
     let mut failures = Vec::new();
@@ -188,8 +187,8 @@ fn killed_at_any_moment_of_a_busy_host() {
 
 #[test]
 fn without_power_at_any_moment_of_a_busy_host() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let took = measured(&mut field);
     let mut chance = Chance(0x0070_6f77_6572_6375);
     let mut failures = Vec::new();

@@ -2,6 +2,7 @@
 //! trial.
 
 use std::fs;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,8 +10,9 @@ use nixfleet_lab::binaries::Binaries;
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::{Finished, Program};
 use nixfleet_lab::guest::Guest;
-use nixfleet_lab::lab::Lab;
+use nixfleet_lab::lab::{Lab, Plan};
 
+use crate::stage::shared::{Shared, Turn};
 use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
 /// The path of an activator that tests can make fail at any change.
@@ -49,6 +51,31 @@ const SET_UNITS_BACK: &str = "
 
 /// A counter from which each run gets a unique name.
 static RUNS: AtomicU64 = AtomicU64::new(1);
+
+/// A lab with the host web-1, which is in the old generation and has the closure of the new generation.
+static PREPARED: Shared = Shared::restored(|| {
+    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
+    let field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    *KNOWN.lock().unwrap() =
+        Some(Known { closure: field.closure, old: field.old, new: field.new, since: field.since });
+    lab
+});
+/// The known facts about the host of [`PREPARED`].
+static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+
+/// The known facts about a prepared host.
+#[derive(Clone)]
+struct Known {
+    closure: String,
+    old: Survey,
+    new: Survey,
+    since: i64,
+}
+
+/// Waits until no other test uses the prepared host, and returns its lab.
+pub fn prepared() -> Turn<'static> {
+    PREPARED.turn()
+}
 
 /// The generation in which a host ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +127,16 @@ impl<'l> Field<'l> {
             field
         });
         fields.collect()
+    }
+
+    /// Returns the host of the lab from [`prepared`].
+    pub fn of(lab: &'l Lab) -> Self {
+        let Known { closure, old, new, since } = KNOWN.lock().unwrap().clone().unwrap();
+        let mut field = Self { guest: lab.guest("web-1").unwrap(), closure, old, new, since };
+        let now = field.survey();
+        assert_eq!(now.differences(&field.old), [] as [&str; 0], "the host is not prepared");
+        field.old.runs = now.runs;
+        field
     }
 
     pub fn survey(&self) -> Survey {

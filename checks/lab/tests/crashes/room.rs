@@ -4,7 +4,7 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 
-use crate::field::{End, Field, role};
+use crate::field::{End, Field, prepared, role};
 use crate::{ALL_OR_NOTHING, record};
 
 /// The numbers of free 4 KiB pages in NixFleet's state directory. There is one trial for each number.
@@ -28,14 +28,10 @@ fn apply(field: &Field<'_>) -> (Finished, Value) {
     (applied, report)
 }
 
-fn field(lab: &Lab) -> Field<'_> {
-    Field::prepare(lab, &["web-1"], [&role("old"), &role("new")]).remove(0)
-}
-
 #[test]
 fn what_cannot_be_written_is_refused_before_anything_is_touched() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = field(&lab);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let mut failures = Vec::new();
     let places = ["/etc", "/srv", "/var/lib/nixfleet", "/nix/var/nix/profiles", "/nix/var/nix/gcroots"];
     for place in places {

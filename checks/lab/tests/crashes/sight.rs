@@ -1,9 +1,7 @@
 //! Tests that the comparison of surveys detects every difference. The other crash tests rely on that
 //! comparison.
 
-use nixfleet_lab::lab::{Lab, Plan};
-
-use crate::field::{End, Field, role};
+use crate::field::{End, Field, prepared};
 
 /// Small differences that an undone change could leave behind.
 const LEFT: [&str; 16] = [
@@ -30,8 +28,8 @@ const LEFT: [&str; 16] = [
 
 #[test]
 fn whatever_is_left_behind_is_seen() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     assert_eq!(field.judge().map(|(end, _)| end), Ok(End::Old));
     for left in LEFT {
         field.guest.ask(left).unwrap();

@@ -4,9 +4,8 @@
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::wait_until;
-use nixfleet_lab::lab::{Lab, Plan};
 
-use crate::field::{End, Field, role};
+use crate::field::{End, Field, prepared};
 use crate::{ALL_OR_NOTHING, record};
 
 /// The jumps of the clock, in seconds: a day back, an hour back, an hour ahead and a day ahead.
@@ -16,8 +15,8 @@ const WINDOW: u64 = 2;
 
 #[test]
 fn killed_while_it_waits_to_be_confirmed() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let mut failures = Vec::new();
     let victims = ["killed", "told to stop"];
     for (index, victim) in victims.into_iter().enumerate() {
@@ -48,8 +47,8 @@ fn killed_while_it_waits_to_be_confirmed() {
 
 #[test]
 fn the_window_is_as_long_as_it_was_said_to_be() {
-    let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
-    let mut field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
+    let lab = prepared();
+    let mut field = Field::of(&lab);
     let log = field.changes();
     let opened = log.iter().position(|line| line.contains("Create\t/run/nixfleet/")).unwrap() + 1;
     let mut failures = Vec::new();

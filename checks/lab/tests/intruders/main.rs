@@ -14,7 +14,11 @@ use stage::{assert_says, outcomes};
 
 /// Returns a host with the user mallory, who attacks it.
 fn stage() -> Stage {
-    let stage = Stage::set();
+    with_mallory(Stage::set())
+}
+
+/// Adds the user mallory to a host.
+fn with_mallory(stage: Stage) -> Stage {
     stage.web().ask("useradd --create-home --shell /bin/bash mallory").unwrap();
     stage
 }
@@ -460,7 +464,7 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
         }
     }
     assert_eq!(before.difference(&Snapshot::take(stage.web()).unwrap()), "");
-    assert_says(&stage.types("nixfleet status --host web-1"), 0, &["web-1  managed  2 "]);
+    assert_says(&stage.types("nixfleet status --host web-1"), 0, &["web-1  managed  3 "]);
     let collected = stage.types("nixfleet gc --host web-1 --yes --keep 1 --collect");
     assert!(collected.ok() && !collected.stdout.lines().any(|line| line == "2 hosts: 2 ok"), "{collected}");
     stage.rolls_back();
@@ -495,7 +499,7 @@ open(F, '<', '/home/mallory/notes'); fcntl(F, 1024, 1); sleep 1000;
 
 #[test]
 fn links_mounts_and_names_of_hers_give_her_nothing() {
-    let stage = stage();
+    let stage = with_mallory(Stage::fresh());
     // The temporary directories have no room for a single file.
     let full = "for place in /tmp /var/tmp; do mount -t tmpfs -o nr_inodes=1,mode=1777 tmpfs $place; done";
     stage.web().ask(full).unwrap();

@@ -5,6 +5,7 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 
+use super::shared::{Shared, Turn};
 use super::{applies, lone, outcomes_of};
 
 /// Returns the host web-1.
@@ -19,9 +20,8 @@ pub fn checks(lab: &Lab, nix: &str) {
     file.write("/home/ada/fleet/roles/checks.nix", module).unwrap();
 }
 
-/// Boots a lab with web-1, adds an empty module for health checks to the fleet, and applies the fleet to
-/// web-1.
-pub fn converged() -> Lab {
+/// A lab with web-1. The fleet, with an empty module for health checks, was applied.
+static CONVERGED: Shared = Shared::restored(|| {
     let lab = lone("web-1");
     let operator = lab.operator().unwrap();
     operator
@@ -34,6 +34,11 @@ pub fn converged() -> Lab {
     checks(&lab, "");
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     lab
+});
+
+/// Returns a lab with web-1, to which the fleet with an empty module for health checks was applied.
+pub fn converged() -> Turn<'static> {
+    CONVERGED.turn()
 }
 
 /// Runs an apply to web-1, and returns the result of the command and that of the host.

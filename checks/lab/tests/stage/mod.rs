@@ -120,11 +120,28 @@ pub fn assert_apply_refuses(lab: &Lab, command: &str, code: &str, sayings: &[&st
     assert!(refuses(lab, command, code, sayings), "the plan knew");
 }
 
+/// Asserts that web-1 refuses each of these additions to the role of web servers, with these texts, and is
+/// unchanged. The plan must already detect the problems.
+pub fn assert_refuses_each<N: AsRef<str>>(lab: &Lab, code: &str, cases: &[(N, &[&str])]) {
+    let before = Snapshot::take(lab.guest("web-1").unwrap()).unwrap();
+    for (nix, sayings) in cases {
+        adds(lab, nix.as_ref());
+        assert!(!refuses_from(&before, lab, "apply", code, sayings), "only the apply knew: {}", nix.as_ref());
+        lab.operator().unwrap().resets_fleet().unwrap();
+    }
+}
+
 /// Asserts that web-1 refuses a command, and returns whether a closure was copied to the host.
 #[track_caller]
 fn refuses(lab: &Lab, command: &str, code: &str, sayings: &[&str]) -> bool {
+    let before = Snapshot::take(lab.guest("web-1").unwrap()).unwrap();
+    refuses_from(&before, lab, command, code, sayings)
+}
+
+/// As [`refuses`], with a snapshot of the host before the command.
+#[track_caller]
+fn refuses_from(before: &Snapshot, lab: &Lab, command: &str, code: &str, sayings: &[&str]) -> bool {
     let web = lab.guest("web-1").unwrap();
-    let before = Snapshot::take(web).unwrap();
     let line = format!("nixfleet {command} --yes --json --host web-1");
     let (finished, document) = lab.operator().unwrap().types_for_json(&line).unwrap();
     assert_eq!(finished.code, 2, "{finished}");

@@ -9,21 +9,44 @@ use nixfleet_lab::snapshot::Snapshot;
 use nixfleet_lab::unit::Unit;
 use serde_json::{Map, Value, json};
 
+use super::shared::{Shared, Turn};
 use super::{applies, lone, outcomes, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A lab with web-1, which NixFleet manages without any declaration.
+static MANAGED: Shared = Shared::restored(|| {
+    let lab = fresh();
+    assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
+    lab
+});
+/// A lab with web-1, which NixFleet has never changed.
+static FRESH: Shared = Shared::restored(fresh);
+
+/// Boots a lab with web-1, whose role is empty.
+fn fresh() -> Lab {
+    let lab = lone("web-1");
+    let role = "{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }\n";
+    for (name, text) in [("web.nix", role), ("role.json", "{}")] {
+        let files = lab.operator().unwrap().guest().files().unwrap();
+        files.write(&format!("/home/ada/fleet/roles/{name}"), text).unwrap();
+    }
+    lab
+}
+
 /// The host web-1, and an operator whose role `web` is declared by the test.
-pub struct Stage(Lab);
+pub struct Stage(Turn<'static>);
 
 impl Stage {
-    /// Boots a host that NixFleet has never changed.
+    /// Returns a host in generation 1, in which NixFleet manages nothing.
     pub fn set() -> Self {
-        let stage = Self(lone("web-1"));
-        let role = "{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }\n";
-        stage.fleet_file("roles/web.nix", role);
-        stage
+        Self(MANAGED.turn())
+    }
+
+    /// Returns a host that NixFleet has never changed.
+    pub fn fresh() -> Self {
+        Self(FRESH.turn())
     }
 
     /// Returns the host.
@@ -36,14 +59,10 @@ impl Stage {
         self.0.operator().unwrap().guest()
     }
 
-    fn fleet_file(&self, name: &str, text: &str) {
-        let files = self.0.operator().unwrap().guest().files().unwrap();
-        files.write(&format!("/home/ada/fleet/{name}"), text).unwrap();
-    }
-
     /// Replaces the configuration in the role.
     pub fn declares(&self, intent: &Value) {
-        self.fleet_file("roles/role.json", &intent.to_string());
+        let files = self.operator().files().unwrap();
+        files.write("/home/ada/fleet/roles/role.json", intent.to_string()).unwrap();
     }
 
     /// Replaces the configuration in the role with these units.
@@ -53,11 +72,15 @@ impl Stage {
         self.declares(&json!({ "systemd": { "units": units } }));
     }
 
-    /// Asserts that an apply succeeds, and that a second apply changes nothing.
+    /// Asserts that an apply succeeds, and that a second apply would change nothing. The plan of the second
+    /// apply comes from the host's own activator, because an evaluation of the fleet takes much longer.
     #[track_caller]
     pub fn applies(&self) {
         assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "ok")]));
-        assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "unchanged")]));
+        let profiles = "/nix/var/nix/profiles/nixfleet";
+        let plan = format!("{profiles}/activator plan --json --closure $(readlink -f {profiles}/system)");
+        let plan: Value = serde_json::from_str(&self.web().ask(&plan).unwrap()).unwrap();
+        assert_eq!((&plan["steps"], &plan["problems"]), (&json!([]), &json!([])), "{plan:#}");
     }
 
     /// Asserts that an apply is refused or undone with this outcome, and that the host is unchanged.

@@ -1,0 +1,241 @@
+//! The condition of a guest between two tests that use the same lab. In contrast to a [`crate::snapshot`], it
+//! includes everything that a test can leave behind: files that were written and restored, files in memory,
+//! mounts, routes and processes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, DirEntry, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+
+use crate::guest::Guest;
+use crate::snapshot::UNITS;
+
+/// The coarse clock from which the kernel takes the times of files lags behind by at most one tick.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The directories in memory that a guest can write to.
+const IN_MEMORY: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
+
+/// The paths that change without a test. They belong to Nix, systemd, logins and plans, and no test can tell
+/// that they have changed.
+const RESTLESS: &[&str] = &[
+    "/nix/store",
+    "/nix/var/log",
+    "/nix/var/nix/daemon-socket",
+    "/nix/var/nix/db",
+    "/nix/var/nix/gc-socket",
+    "/nix/var/nix/gc.lock",
+    "/nix/var/nix/temproots",
+    "/nix/var/nix/userpool",
+    "/nix/var/nix/userpool2",
+    "/run/dbus",
+    "/run/lock",
+    "/run/log",
+    "/run/motd.dynamic",
+    "/run/sudo",
+    "/run/systemd/ask-password",
+    "/run/systemd/journal",
+    "/run/systemd/netif",
+    "/run/systemd/sessions",
+    "/run/systemd/systemd-units-load",
+    "/run/systemd/transient",
+    "/run/systemd/units",
+    "/run/systemd/users",
+    "/run/user",
+    "/run/utmp",
+    "/var/lib/nixfleet/lock",
+    "/var/lib/systemd",
+    // The timer of the demo's fleet writes this file.
+    "/var/lib/web/heartbeat",
+    "/var/log",
+];
+
+/// The directories whose own time changes without a test, because files in them are created and removed. The
+/// files themselves are compared.
+const BUSY: &[&str] = &[
+    "/",
+    "/dev/shm",
+    "/nix/var/nix",
+    "/nix/var/nix/gcroots",
+    "/nix/var/nix/gcroots/auto",
+    "/nix/var/nix/gcroots/per-user",
+    "/nix/var/nix/profiles/per-user",
+    "/run",
+    "/run/systemd",
+    "/tmp",
+    "/var/lib/nixfleet",
+    "/var/lib/nixfleet/tx",
+    "/var/tmp",
+];
+
+/// The names of processes that come and go without a test.
+const PASSING: [&str; 4] = ["(sd-pam)", "nix-daemon", "sshd", "systemd"];
+
+/// The mode, the owner and the group of a directory.
+type Access = (u32, u32, u32);
+
+/// What a guest looks like when a test begins.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    at: (i64, i64),
+    /// The mode, the owner and the group of each directory in the upper layer of the disk. Their times of
+    /// change do not count, because the overlay itself changes them.
+    directories: BTreeMap<String, Access>,
+    texts: [(&'static str, String); 4],
+}
+
+impl Condition {
+    /// Takes the condition of a guest.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn take(guest: &Guest) -> Result<Self> {
+        let texts = texts(guest)?;
+        // Files that the guest has written until now do not count. The time of a file that is written from
+        // now on may be one tick earlier.
+        thread::sleep(TICK * 2);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("The clock is wrong")?;
+        let at = now.saturating_sub(TICK);
+        let at = (at.as_secs().cast_signed(), i64::from(at.subsec_nanos()));
+        let mut directories = BTreeMap::new();
+        directories_below(&guest.disk()?, "", &mut directories);
+        Ok(Self { at, directories, texts })
+    }
+
+    /// Returns the changes of the guest since then, one per line, or an empty text if there are none. Paths
+    /// below `aside` are left out.
+    ///
+    /// # Errors
+    /// The guest is down.
+    pub fn changes(&self, guest: &Guest, aside: &[&str]) -> Result<String> {
+        let mut changes = String::new();
+        for ((what, before), (_, now)) in self.texts.iter().zip(texts(guest)?) {
+            let mut gone: Vec<&str> = before.lines().collect();
+            for line in now.lines() {
+                match gone.iter().position(|before| *before == line) {
+                    Some(place) => drop(gone.remove(place)),
+                    None => writeln!(changes, "+ {what}{line}")?,
+                }
+            }
+            for line in gone {
+                writeln!(changes, "- {what}{line}")?;
+            }
+        }
+        let root = PathBuf::from(format!("/proc/{}/root", guest.leader()?));
+        let mut written = Vec::new();
+        let on_disk = |path: &str, metadata: &Metadata, is_empty| {
+            if metadata.is_dir() {
+                self.has_directory_changed(path, metadata, is_empty)
+            } else {
+                self.is_new(metadata.ctime(), metadata.ctime_nsec())
+            }
+        };
+        let in_memory =
+            |_: &str, metadata: &Metadata, _| self.is_new(metadata.ctime(), metadata.ctime_nsec());
+        look(&guest.disk()?, "", aside, &on_disk, &mut written);
+        for place in IN_MEMORY {
+            look(&root.join(&place[1..]), place, aside, &in_memory, &mut written);
+        }
+        for path in written {
+            writeln!(changes, "~ {path}")?;
+        }
+        Ok(changes)
+    }
+
+    fn is_new(&self, seconds: i64, nanoseconds: i64) -> bool {
+        (seconds, nanoseconds) >= self.at
+    }
+
+    /// Whether a directory in the upper layer has changed. The overlay adds a directory to the upper layer
+    /// when something in the directory changes. If such a directory is empty, it has changed itself.
+    fn has_directory_changed(&self, path: &str, metadata: &Metadata, is_empty: bool) -> bool {
+        let changed = match self.directories.get(path) {
+            Some(before) => *before != access(metadata),
+            None => is_empty,
+        };
+        changed || self.is_new(metadata.mtime(), metadata.mtime_nsec())
+    }
+}
+
+/// Adds the paths below the directory `from` that `has_changed`. `path` is the path of the directory on the
+/// guest.
+fn look(
+    from: &Path,
+    path: &str,
+    aside: &[&str],
+    has_changed: &dyn Fn(&str, &Metadata, bool) -> bool,
+    written: &mut Vec<String>,
+) {
+    let shown = if path.is_empty() { "/" } else { path };
+    // The guest may remove the directory meanwhile.
+    let Ok(metadata) = fs::symlink_metadata(from) else { return };
+    if RESTLESS.contains(&shown) || aside.contains(&shown) {
+        return;
+    }
+    let entries = entries(from, &metadata);
+    if !BUSY.contains(&shown) && has_changed(shown, &metadata, entries.is_empty()) {
+        written.push(shown.to_owned());
+    }
+    for entry in entries {
+        let below = format!("{path}/{}", entry.file_name().to_string_lossy());
+        look(&entry.path(), &below, aside, has_changed, written);
+    }
+}
+
+fn directories_below(from: &Path, path: &str, directories: &mut BTreeMap<String, Access>) {
+    let Ok(metadata) = fs::symlink_metadata(from) else { return };
+    if RESTLESS.contains(&path) || !metadata.is_dir() {
+        return;
+    }
+    for entry in entries(from, &metadata) {
+        let below = format!("{path}/{}", entry.file_name().to_string_lossy());
+        directories_below(&entry.path(), &below, directories);
+    }
+    directories.insert(path.to_owned(), access(&metadata));
+}
+
+/// Returns the entries of a directory, or nothing for another file.
+fn entries(path: &Path, metadata: &Metadata) -> Vec<DirEntry> {
+    if metadata.is_dir() { fs::read_dir(path).into_iter().flatten().flatten().collect() } else { Vec::new() }
+}
+
+fn access(metadata: &Metadata) -> Access {
+    (metadata.mode(), metadata.uid(), metadata.gid())
+}
+
+/// Returns the units, mounts, routes and processes of a guest.
+fn texts(guest: &Guest) -> Result<[(&'static str, String); 4]> {
+    let leader = guest.leader()?;
+    let read = |name: &str| {
+        let path = format!("/proc/{leader}/{name}");
+        fs::read_to_string(&path).with_context(|| format!("Failed to read {path}"))
+    };
+    let mounts = read("mounts")?;
+    // Units and logins have mounts of their own in `/run`.
+    let mounts = mounts.lines().filter(|line| !line.contains(" /run/")).collect::<Vec<_>>().join("\n");
+    Ok([
+        ("", guest.ask(UNITS)?),
+        ("mount ", mounts),
+        ("route ", read("net/fib_trie")?),
+        ("process ", processes(leader)?),
+    ])
+}
+
+/// Returns the names of the processes of a guest.
+fn processes(leader: u32) -> Result<String> {
+    let path = format!("/proc/{leader}/root/proc");
+    let entries = fs::read_dir(&path).with_context(|| format!("Failed to list {path}"))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .filter(|name| !PASSING.iter().any(|passing| name.starts_with(passing)))
+        .collect();
+    names.sort_unstable();
+    Ok(names.join("\n"))
+}

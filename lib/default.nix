@@ -22,7 +22,10 @@ rec {
   };
 
   # Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
-  fleetOf = import ./fleet-of.nix { inherit evalFleet; };
+  fleetOf = import ./fleet-of.nix {
+    inherit evalFleet;
+    inherit (nixpkgs) lib;
+  };
 
   # The option types of NixFleet, for options that users' modules declare.
   types = import ./types/public.nix { inherit (nixpkgs) lib; };

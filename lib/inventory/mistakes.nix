@@ -166,3 +166,14 @@ reservedName
   hosts = all;
 }
 ++ sameAddresses
+++ import ./package-mistakes.nix {
+  inherit
+    all
+    config
+    lib
+    nixpkgs
+    ofHosts
+    options
+    types
+    ;
+}

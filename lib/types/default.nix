@@ -73,6 +73,10 @@ in
   inherit (sets) entries;
 }
 // import ./module.nix { inherit lib problem scalar; }
+// import ./package-sets.nix {
+  inherit lib problem scalar;
+  inherit (sets) entries;
+}
 // import ./sections.nix {
   inherit
     definitions

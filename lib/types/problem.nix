@@ -164,15 +164,24 @@ rec {
     else
       "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 
-  # A list of names as text. At most twelve names are shown.
+  # A list of names as text. At most sixteen names are shown.
   names =
     list:
     if list == [ ] then
       "none"
-    else if lib.length list > 12 then
-      "${concatStringsSep ", " (lib.take 12 list)} and ${toString (lib.length list - 12)} more"
+    else if lib.length list > 16 then
+      "${concatStringsSep ", " (lib.take 16 list)} and ${toString (lib.length list - 16)} more"
     else
       concatStringsSep ", " list;
+
+  # Whether a definition is in a file of data. Examples are Nix code, so the label of an example then names the
+  # language.
+  isData =
+    file:
+    lib.any (suffix: lib.hasSuffix suffix (toString file)) [
+      ".json"
+      ".toml"
+    ];
 
   # All problems of a fleet as one text to throw. `root` is the directory of the user's flake, and paths below
   # `root` are shown relative to it. If several hosts have the same problem, because it is in a role, the
@@ -201,7 +210,9 @@ rec {
           ++ lib.optional (p.why or null != null) "   why: ${p.why}"
           ++
             lib.optional (p ? example)
-              "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}"
+              "   ${if isData p.file then "in Nix" else "write"}: ${
+                   lib.replaceStrings [ "\n" ] [ "\n          " ] p.example
+                 }"
           ++ lib.optional (p ? help) "   help: ${p.help}";
         in
         relative (concatStringsSep "\n" lines);

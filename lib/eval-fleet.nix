@@ -84,7 +84,8 @@ let
     own:
     let
       ofFleet = config.nixpkgs;
-      join = old: new: if lib.isList old && lib.isList new then old ++ new else new;
+      both = builtins.intersectAttrs own.config ofFleet.config;
+      lists = lib.filterAttrs (name: value: lib.isList value && lib.isList own.config.${name}) both;
     in
     if own == null || own.config == { } && own.overlays == [ ] then
       ofFleet // { isOwn = false; }
@@ -92,11 +93,9 @@ let
       {
         isOwn = true;
         overlays = ofFleet.overlays ++ own.overlays;
+        # Functions are not copied, so that equal configurations are found (./package-sets.nix).
         config =
-          ofFleet.config
-          // lib.mapAttrs (
-            name: value: if ofFleet.config ? ${name} then join ofFleet.config.${name} value else value
-          ) own.config;
+          ofFleet.config // own.config // lib.mapAttrs (name: value: value ++ own.config.${name}) lists;
       };
 
   hostsOption = types.resolveOption options.hosts;

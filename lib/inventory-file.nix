@@ -48,7 +48,7 @@ in
       {
         what = "the inventory ${name} is a YAML file";
         why = "Nix reads TOML and JSON itself, but could read YAML only with a program that it builds during the evaluation";
-        example = "inventory = ./${lib.removeSuffix ".yml" (lib.removeSuffix ".yaml" name)}.toml;";
+        example = "inventory = …/${lib.removeSuffix ".yml" (lib.removeSuffix ".yaml" name)}.toml;";
       }
     else if readerOf name == null then
       {

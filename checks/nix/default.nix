@@ -41,12 +41,14 @@ let
       health-checks = import ./health-checks.nix world;
       hive-origin = import ./hive-origin.nix world;
       inventory = import ./inventory.nix world;
+      inventory-files = import ./inventory-files.nix world;
       laziness = import ./laziness.nix world;
       merging = import ./merging.nix world;
       mistakes = mistakes.tests;
 
       options = import ./options.nix world;
       outputs = import ./outputs.nix world;
+      package-sets = import ./package-sets.nix world;
       packages = import ./packages.nix world;
       references = import ./references.nix world;
       rollouts = import ./rollouts.nix world;

@@ -74,7 +74,12 @@ in
 }
 // import ./module.nix { inherit lib problem scalar; }
 // import ./package-sets.nix {
-  inherit lib problem scalar;
+  inherit
+    definitions
+    lib
+    problem
+    scalar
+    ;
   inherit (sets) entries;
 }
 // import ./sections.nix {

@@ -1,6 +1,7 @@
 # The types of options about package sets: overlays, the configuration of nixpkgs, and package sets that users
 # make themselves.
 {
+  definitions,
   entries,
   lib,
   problem,
@@ -18,41 +19,41 @@ let
 
   isPlainSet = value: isAttrs value && !(value ? _type) && value.type or null != "derivation";
 
-  # A setting of nixpkgs. Lists of several definitions are joined, and sets are merged one level deep.
-  setting =
-    scalar.fromResolve {
-      name = "setting";
-      description = "a setting of nixpkgs";
-      resolve =
-        loc: defs:
+  # Joins the values of one setting of nixpkgs: lists are joined, and sets are merged one level deep. Null if
+  # the values contradict each other.
+  join =
+    values:
+    if lib.all isList values then
+      { value = concatLists values; }
+    else if lib.all isPlainSet values then
+      { value = lib.foldl' (all: value: all // value) { } values; }
+    else if lib.all (value: value == head values) (tail values) then
+      { value = head values; }
+    else
+      null;
+
+  # Merges several definitions of the configuration.
+  merge =
+    loc: defs:
+    let
+      of =
+        name: found:
         let
-          values = map (def: def.value) defs;
+          settled = definitions.settle (loc ++ [ name ]) found;
+          joined = join (map (def: def.value) settled);
         in
-        if tail defs == [ ] then
-          {
-            inherit (head defs) value;
-            problems = [ ];
-          }
-        else if lib.all isList values then
-          {
-            value = concatLists values;
-            problems = [ ];
-          }
-        else if lib.all isPlainSet values then
-          {
-            value = lib.foldl' (all: value: all // value) { } values;
-            problems = [ ];
-          }
+        if joined != null then
+          joined // { problems = [ ]; }
         else
           {
-            value = head values;
-            problems = lib.optional (lib.any (value: value != head values) (tail values)) (
-              scalar.disagreement loc defs
-            );
+            inherit (head settled) value;
+            problems = [ (scalar.disagreement (loc ++ [ name ]) settled) ];
           };
-    }
-    // {
-      accepts = _: true;
+      results = builtins.mapAttrs of (definitions.byName defs);
+    in
+    {
+      value = builtins.mapAttrs (_: result: result.value) results;
+      problems = lib.concatMap (result: result.problems) (lib.attrValues results);
     };
 
   # Any value as it is. Two different values are a mistake.
@@ -61,12 +62,6 @@ let
     description = "any value";
     accepts = _: true;
     placeholder = null;
-  };
-
-  word = name: description: {
-    inherit name description;
-    regex = "[A-Za-z_][A-Za-z0-9_'-]*";
-    placeholder = "word";
   };
 in
 {
@@ -105,23 +100,59 @@ in
       accepts = value: isList value && lib.all isFunction value;
     };
 
-  packageConfig = entries {
-    description = "a set of settings of nixpkgs";
-    key = scalar.matching (word "settingName" "the name of a setting of nixpkgs");
-    keyExample = "allowUnfree";
-    element = setting;
-  };
+  # A single definition is used as it is, so that its functions keep their identity too.
+  packageConfig =
+    scalar.fromResolve {
+      name = "packageConfig";
+      description = "a set of settings of nixpkgs";
+      resolve =
+        loc: defs:
+        let
+          sets = lib.filter (def: isPlainSet def.value) defs;
+          strange = lib.filter (def: !isPlainSet def.value) defs;
+          isAlone =
+            tail sets == [ ]
+            && lib.all (value: !(definitions.isProperty value)) (lib.attrValues (head sets).value);
+          found =
+            if sets == [ ] then
+              {
+                value = { };
+                problems = [ ];
+              }
+            else if isAlone then
+              {
+                inherit (head sets) value;
+                problems = [ ];
+              }
+            else
+              merge loc sets;
+        in
+        found
+        // {
+          problems =
+            map (def: scalar.mustBe loc def "a set of settings of nixpkgs") strange ++ found.problems;
+        };
+    }
+    // {
+      accepts = value: isPlainSet value && !lib.any definitions.isProperty (lib.attrValues value);
+      placeholder = { };
+    };
 
   packageSet = scalar.scalar {
     name = "packageSet";
     description = "a package set, as import nixpkgs { … } returns it";
     accepts = value: isAttrs value && value ? callPackage;
-    placeholder = { };
+    placeholder = null;
   };
 
   moduleArguments = entries {
     description = "a set of module arguments by name";
-    key = scalar.matching (word "argumentName" "the name of an argument");
+    key = scalar.matching {
+      name = "argumentName";
+      description = "the name of an argument";
+      regex = "[A-Za-z_][A-Za-z0-9_'-]*";
+      placeholder = "argument";
+    };
     keyExample = "site";
     element = anything;
   };

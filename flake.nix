@@ -17,6 +17,8 @@
         inherit (self) packages;
       };
 
+      flakeModules.default = self.lib.flakeModule;
+
       packages = eachSystem (system: {
         nixfleet = nixpkgs.legacyPackages.${system}.callPackage ./cli/package.nix { };
         nixfleet-activate =

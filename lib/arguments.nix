@@ -1,6 +1,13 @@
 # Checks the arguments of mkFleet. `usable` has all arguments, with the default in place of each wrong value.
-# `problems { types }` lists the mistakes in the arguments. `table` describes each argument.
-{ lib }:
+# `problems { types }` lists the mistakes in the arguments. `table` describes each argument: `description`
+# completes "must be …", `example` is a line of the call, and `code` is the value in it.
+#
+# `definition` takes the name of an argument and returns its definition, from which messages take the
+# location.
+{
+  lib,
+  definition ? null,
+}:
 given:
 let
   inherit (builtins)
@@ -22,6 +29,7 @@ let
       accepts = isAttrs;
       default = { };
       example = "inherit inputs;";
+      code = "inputs";
     };
     # Any value is accepted here, because lib/nixpkgs.nix reports the mistakes in the value.
     nixpkgs = {
@@ -30,6 +38,7 @@ let
       accepts = _: true;
       default = null;
       example = "inherit (inputs) nixpkgs;";
+      code = "inputs.nixpkgs";
     };
     specialArgs = {
       description = "a set of module arguments by name, without ${lib.concatStringsSep ", " reserved}";
@@ -38,6 +47,7 @@ let
         value: isAttrs value && builtins.intersectAttrs (lib.genAttrs reserved (_: null)) value == { };
       default = { };
       example = "specialArgs = { site = \"berlin\"; };";
+      code = "{ site = \"berlin\"; }";
     };
     # The mistakes in the value are those of ./inventory-file.nix.
     inventory = {
@@ -47,6 +57,7 @@ let
       objection = inventoryFile.objection;
       default = null;
       example = "inventory = ./inventory/prod.toml;";
+      code = "./inventory/prod.toml";
     };
     modules = {
       description = "a list of modules";
@@ -54,6 +65,7 @@ let
       accepts = isList;
       default = [ ];
       example = "modules = [ ./fleet.nix ];";
+      code = "[ ./fleet.nix ]";
     };
     fleet = {
       description = "a set with hosts and network";
@@ -61,6 +73,7 @@ let
       accepts = value: value == null || isAttrs value;
       default = null;
       example = "modules = [ ./fleet.nix ];";
+      code = "{ hosts.web-1.ip = \"10.0.1.11\"; }";
     };
     hostConfigurations = {
       description = "a set of modules by the name of the host";
@@ -68,6 +81,7 @@ let
       accepts = isAttrs;
       default = { };
       example = "hostConfigurations.web-1 = ./hosts/web-1.nix;";
+      code = "{ web-1 = ./hosts/web-1.nix; }";
     };
   };
 
@@ -96,17 +110,20 @@ let
       system = inventory "defaults.system";
     };
 
-  # The definition of an argument, from which messages take the location of the argument.
-  definition = name: {
-    file = "flake.nix";
-    parent = given;
-    attr = name;
-  };
+  definitionOf =
+    if definition != null then
+      definition
+    else
+      name: {
+        file = "flake.nix";
+        parent = given;
+        attr = name;
+      };
 
   isRight = name: arguments.${name}.accepts given.${name};
 in
 {
-  inherit definition;
+  definition = definitionOf;
   table = arguments;
 
   usable = mapAttrs (
@@ -124,7 +141,7 @@ in
         problem.make (
           {
             loc = [ name ];
-            def = definition name;
+            def = definitionOf name;
           }
           // rest
         )

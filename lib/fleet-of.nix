@@ -1,5 +1,9 @@
 # Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
-{ evalFleet, lib }:
+{
+  evalFleet,
+  lib,
+  definition ? null,
+}:
 # The arguments of mkFleet:
 #
 # inputs:             the flake's own inputs, which every module receives as an argument
@@ -11,7 +15,7 @@
 # hostConfigurations: intent modules by host name, a short form of `hosts.<name>.modules`
 given:
 let
-  arguments = import ./arguments.nix { inherit lib; } given;
+  arguments = import ./arguments.nix { inherit definition lib; } given;
   inherit (arguments.usable)
     inputs
     nixpkgs

@@ -164,13 +164,18 @@ rec {
     else
       "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 
-  # A list of names as text. At most sixteen names are shown.
-  names =
-    list:
+  # A list of names as text. At most twelve names are shown, as operator/src/nix/eval_problems.rs does.
+  names = namesUpTo 12;
+
+  # The names that options can have. A few more are shown, so that each field of a host is shown.
+  optionNames = namesUpTo 16;
+
+  namesUpTo =
+    most: list:
     if list == [ ] then
       "none"
-    else if lib.length list > 16 then
-      "${concatStringsSep ", " (lib.take 16 list)} and ${toString (lib.length list - 16)} more"
+    else if lib.length list > most then
+      "${concatStringsSep ", " (lib.take most list)} and ${toString (lib.length list - most)} more"
     else
       concatStringsSep ", " list;
 

@@ -4,6 +4,7 @@
 mod missing;
 mod nix_error;
 mod place;
+mod refused;
 
 use missing::MissingFile;
 use nix_error::NixError;
@@ -26,6 +27,15 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
             .at(flake.shown())
             .because(message)
             .help("create the outputs of the flake with nixfleet.lib.mkFleet { … }");
+    }
+    if flake.is_file && message.contains("in selection path 'nixfleet.") {
+        return Problem::new(Code::NoFleet, "the file does not return a fleet")
+            .at(flake.shown())
+            .because(message)
+            .help("return the result of nixfleet.lib.mkFleet { … } from the file");
+    }
+    if let Some(refused) = refused::problem(&message) {
+        return refused.at(location(None, &nix_error, &source));
     }
     if let Some(mistakes) = message.strip_prefix(MISTAKES) {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));

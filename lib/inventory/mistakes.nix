@@ -165,6 +165,15 @@ reservedName
     ;
   hosts = all;
 }
+++ import ./rollout-mistakes.nix {
+  inherit
+    config
+    lib
+    options
+    types
+    ;
+  hosts = all;
+}
 ++ sameAddresses
 ++ import ./package-mistakes.nix {
   inherit

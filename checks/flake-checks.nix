@@ -42,6 +42,7 @@ let
 in
 programs
 // {
+  # The tests are evaluated. They need no builder, so the derivation has only their report.
   nix-tests =
     if tests.failed == [ ] then pkgs.writeText "nixfleet-nix-tests" tests.text else throw tests.text;
 

@@ -56,7 +56,8 @@ rec {
     else if isBool value then
       "the boolean ${lib.boolToString value}"
     else if isPath value then
-      "the path ${shorten (toString value)}"
+      # A path is not shortened, because `render` removes the directory of the flake from it.
+      "the path ${toString value}"
     else if value == [ ] then
       "an empty list"
     else if isList value then

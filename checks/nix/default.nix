@@ -61,6 +61,10 @@ let
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
     }
+    # The checks of the flake have a nixpkgs without its directory.
+    // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
+      without-flakes = import ./without-flakes.nix world;
+    }
     // lib.optionalAttrs (older != null) (
       let
         world = import ./world.nix {

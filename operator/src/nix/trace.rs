@@ -88,6 +88,9 @@ fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
 
 /// Returns the file and line, the option and the host of an error, as far as Nix names them.
 fn location(place: Option<UserLocation>, nix_error: &NixError, source: &FlakeSource) -> String {
+    if let Some(file) = nix_error.data_file() {
+        return source.in_words_of_the_user(file);
+    }
     let place = place.map(|place| place.location);
     let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));
     let host = nix_error.host().map(|host| format!("host {host}"));

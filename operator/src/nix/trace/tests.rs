@@ -37,6 +37,20 @@ fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn a_mistake_in_the_syntax_of_an_inventory_file_has_the_file() {
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: inventory/prod.toml
+          why: while parsing TOML: [error] toml::parse_basic_string: invalid string format
+                  --> fromTOML
+                    |
+                  2 | addr = "web-1
+                    |              ^-- expected "
+          help: run the command again with -v to see the whole trace of Nix"#]]
+    .assert_eq(&distilled_from_both(both!("inventory"), &[]));
+}
+
+#[test]
 fn an_error_has_file_line_option_and_host_in_both_versions() {
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet

@@ -1,4 +1,4 @@
-# NixFleet without flakes. docs/how-to/without-flakes.md describes how a fleet uses it.
+# NixFleet without flakes. docs/how-to/flakes.md describes how a fleet uses it.
 #
 # Returns { lib; packages; flakeModules; nixfleet; nixfleet-activate; }. `lib.mkFleet` is the same function as
 # in the flake. `nix-build` builds the two programs.

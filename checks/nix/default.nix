@@ -52,6 +52,7 @@ let
       nix-version = import ./nix-version.nix world;
       options = import ./options.nix world;
       outputs = import ./outputs.nix world;
+      pages = import ./pages.nix world;
       package-sets = import ./package-sets.nix world;
       packages = import ./packages.nix world;
       references = import ./references.nix world;

@@ -66,8 +66,11 @@ impl FlakeArgs {
                 .help("use only one of them"));
         }
         if !self.override_input.is_empty() {
-            return Err(Problem::new(Code::Usage, "--override-input is for a flake, but --file names a file")
-                .help("change the source in the file itself"));
+            return Err(Problem::new(
+                Code::Usage,
+                "--override-input is for a flake, but --file names a file",
+            )
+            .help("change the source in the file itself"));
         }
         Ok(())
     }

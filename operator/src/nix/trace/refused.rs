@@ -12,7 +12,11 @@ const REASONS: [(&str, &str, &str); 4] = [
     ),
     ("is marked as insecure", "has known vulnerabilities", "permittedInsecurePackages = [ \"FULL\" ];"),
     ("is marked as broken", "is marked as broken", "allowBroken = true;"),
-    ("is not available on the requested", "is not for the system of the host", "allowUnsupportedSystem = true;"),
+    (
+        "is not available on the requested",
+        "is not for the system of the host",
+        "allowUnsupportedSystem = true;",
+    ),
 ];
 
 /// Converts a message of nixpkgs about a refused package into a problem. Returns `None` for all other
@@ -44,9 +48,9 @@ fn package(message: &str) -> Option<&str> {
 
 /// Removes the version from a name: the part after the first hyphen that no letter follows, as Nix does.
 fn name(package: &str) -> &str {
-    let version = package.match_indices('-').find(|(at, _)| {
-        package[at + 1..].chars().next().is_some_and(|next| !next.is_ascii_alphabetic())
-    });
+    let version = package
+        .match_indices('-')
+        .find(|(at, _)| package[at + 1..].chars().next().is_some_and(|next| !next.is_ascii_alphabetic()));
     version.map_or(package, |(at, _)| &package[..at])
 }
 

@@ -302,8 +302,11 @@ fn no_line_is_quoted_of_a_file_outside_of_the_flake() {
     std::fs::write(path.join("netrc"), "password hunter2\n").unwrap();
     std::os::unix::fs::symlink("../netrc", fleet.join("link.nix")).unwrap();
     std::fs::write(fleet.join("own.nix"), "{ password, ... }: { }\n").unwrap();
-    let flake =
-        Flake { reference: fleet.display().to_string(), tree: Some(Tree::new(&fleet, &fleet, false)), is_file: false };
+    let flake = Flake {
+        reference: fleet.display().to_string(),
+        tree: Some(Tree::new(&fleet, &fleet, false)),
+        is_file: false,
+    };
     let told = |file: &str| {
         let stderr = format!(
             "error:\n       … while evaluating the module argument `password' in \"/nix/store/x-source/{file}\":\n\n       \

@@ -109,11 +109,11 @@ mod tests {
     #[test]
     fn a_file_is_named_alone() {
         let file = FlakeArgs { file: Some("fleet.nix".into()), ..FlakeArgs::default() };
-        assert_eq!(file.request(OutputArgs::default()).unwrap().file, file.file);
+        assert!(file.check_file().is_ok());
         let flake = FlakeArgs { flake: Some(".".into()), ..file.clone() };
         let overridden = FlakeArgs { override_input: vec!["nixpkgs".into(), "path:/a".into()], ..file };
         for args in [flake, overridden] {
-            assert_eq!(args.request(OutputArgs::default()).unwrap_err().code, Code::Usage);
+            assert_eq!(args.check_file().unwrap_err().code, Code::Usage);
         }
     }
 }

@@ -39,8 +39,8 @@ impl Holder {
         self
     }
 
-    /// Describes the run in one sentence, while it holds the lock. `now` is the current time, in seconds since
-    /// 1970-01-01 UTC.
+    /// Describes the run in one sentence, while it holds the lock. `now` is the current time, in seconds
+    /// since 1970-01-01 UTC.
     #[must_use]
     pub fn described(&self, now: u64) -> String {
         let Self { who, command, pid, .. } = self;

@@ -19,8 +19,8 @@ pub struct NixosSystem {
     /// value is the store path of the part. The value of `kernel-params` is the kernel command line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub boot: BTreeMap<String, String>,
-    /// The switch inhibitors. A running host refuses to activate a system that has a different value of an
-    /// inhibitor.
+    /// The switch inhibitors, and the value of [`INIT`]. A running host refuses to activate a system that has
+    /// a different value of an inhibitor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
     /// Time limit for the activation of the system, in seconds; 900 if `None`.
@@ -52,8 +52,17 @@ pub struct SystemSummary {
     pub paths: Vec<String>,
     /// The units in `etc/systemd/system` of the system, by name.
     pub units: BTreeMap<String, UnitSource>,
-    /// The units that each unit wants or requires with a link, such as the services of `multi-user.target`.
+    /// The units that each unit wants, requires or upholds with a link, such as the services of
+    /// `multi-user.target`.
     pub wants: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl SystemSummary {
+    /// Returns a unit that has a file of its own, and not only drop-ins.
+    #[must_use]
+    pub fn unit_file(&self, unit: &str) -> Option<&UnitSource> {
+        self.units.get(unit).filter(|source| !source.only_drop_ins)
+    }
 }
 
 /// What `switch-to-configuration dry-activate` says about a system.
@@ -74,6 +83,10 @@ pub struct UnitSource {
     pub paths: Vec<String>,
     /// The text of the unit, followed by the texts of its drop-ins.
     pub text: String,
+    /// Whether the system has drop-ins of the unit, but no file of the unit itself. This is the case for an
+    /// instance of a template, and for a unit that only exists on the host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_drop_ins: bool,
 }
 
 /// The entries of a NixOS system that take effect only when the host boots.
@@ -81,6 +94,10 @@ pub const BOOT_PARTS: [&str; 4] = ["initrd", "kernel", "kernel-modules", "kernel
 
 /// The file of a NixOS system that contains its switch inhibitors as one JSON object of strings.
 pub const INHIBITORS: &str = "switch-inhibitors";
+
+/// The file of a NixOS system that contains the version of the interface between the system and its `init`.
+/// It inhibits a switch like the entries of [`INHIBITORS`].
+pub const INIT: &str = "init-interface-version";
 
 /// A boot loader that can boot a system once without making the system the boot default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +151,9 @@ mod tests {
     #[test]
     fn a_part_that_differs_from_the_booted_one_needs_a_boot() {
         let booted = map(&[("kernel", "/k1"), ("initrd", "/i1"), ("kernel-modules", "/m1")]);
-        assert_eq!(system().needs_boot(&booted), ["kernel", "kernel-modules"]);
+        assert_eq!(system().needs_boot(&booted), ["kernel"]);
+        let booted = map(&[("kernel", "/k2"), ("initrd", "/i0")]);
+        assert_eq!(system().needs_boot(&booted), ["initrd"]);
         assert!(system().needs_boot(&system().boot).is_empty());
     }
 

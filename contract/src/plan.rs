@@ -22,8 +22,8 @@ pub struct Plan {
     /// A digest of the manifest, the recorded state and the steps. An apply refuses the plan if it computes
     /// another fingerprint.
     pub fingerprint: String,
-    /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is for the host as
-    /// it is now. An apply first recovers the host, which may change the plan.
+    /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is
+    /// for the host as it is now. An apply first recovers the host, which may change the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
     /// The generation in force, if any.

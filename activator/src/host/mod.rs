@@ -46,6 +46,7 @@ pub mod walk;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{Mode, OFlags};
@@ -58,6 +59,8 @@ pub const HOME: &str = "/var/lib/nixfleet";
 pub struct Host {
     root: PathBuf,
     root_fd: OwnedFd,
+    /// Whether the host runs NixOS, once [`nixos::is_nixos`] has found out.
+    is_nixos: OnceLock<bool>,
 }
 
 impl Host {
@@ -70,7 +73,7 @@ impl Host {
         let root = root.canonicalize().map_err(failed)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root_fd = rustix::fs::open(&root, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        Ok(Self { root, root_fd })
+        Ok(Self { root, root_fd, is_nixos: OnceLock::new() })
     }
 
     /// Whether this is the machine itself and not a tree of files.

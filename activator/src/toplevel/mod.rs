@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use nixfleet_contract::nixos::{BOOT_PARTS, INHIBITORS};
+use nixfleet_contract::nixos::{BOOT_PARTS, INHIBITORS, INIT};
 
 /// The program of a system that activates the system, relative to the system.
 pub const SWITCH: &str = "bin/switch-to-configuration";
@@ -41,16 +41,23 @@ pub fn boot_parts(system: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(parts)
 }
 
-/// Returns the switch inhibitors of a system. A system without the file has no inhibitors.
+/// Returns what inhibits a switch to or from a system: its switch inhibitors, and the version of the
+/// interface of its `init`. A file that the system does not have counts as empty.
 ///
 /// # Errors
-/// The file cannot be read, or is not a JSON object of strings.
+/// A file cannot be read, or the file of the inhibitors is not a JSON object of strings.
 pub fn inhibitors(system: &Path) -> io::Result<BTreeMap<String, String>> {
-    match text(&system.join(INHIBITORS)) {
-        Ok(text) => serde_json::from_str(&text).map_err(io::Error::from),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+    let read = |name: &str| match text(&system.join(name)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
+    };
+    let mut inhibitors: BTreeMap<String, String> = match read(INHIBITORS)? {
+        Some(text) => serde_json::from_str(&text).map_err(io::Error::from)?,
+        None => BTreeMap::new(),
+    };
+    inhibitors.extend(read(INIT)?.map(|version| (INIT.to_owned(), version)));
+    Ok(inhibitors)
 }
 
 /// Reads a small file of a system.
@@ -83,6 +90,10 @@ mod tests {
         let expected = [("kernel", "/nix/store/k-linux/bzImage"), ("kernel-params", "loglevel=4 quiet")];
         assert_eq!(parts, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(inhibitors(system.path()).unwrap()["dbus"], "/nix/store/d");
+        fs::write(at(INIT), "systemd 2").unwrap();
+        let found: Vec<_> = inhibitors(system.path()).unwrap().into_iter().collect();
+        let expected = [("dbus", "/nix/store/d"), (INIT, "systemd 2")];
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         fs::write(at(INHIBITORS), "[]").unwrap();
         assert!(inhibitors(system.path()).is_err());
         assert!(!is_system(system.path()));

@@ -12,7 +12,7 @@ use super::text;
 /// The directory of the units in a system.
 const UNITS: &str = "etc/systemd/system";
 
-/// The units of a system by name, and the units that each unit wants or requires with a link.
+/// The units of a system by name, and the units that each unit wants, requires or upholds with a link.
 pub type Units = (BTreeMap<String, UnitSource>, BTreeMap<String, BTreeSet<String>>);
 
 /// Reads the units of a system. A unit that is masked counts as missing, as it does for
@@ -26,7 +26,7 @@ pub fn units(system: &Path) -> io::Result<Units> {
     for (name, path) in entries(&system.join(UNITS))? {
         if let Some(unit) = name.strip_suffix(".d") {
             drop_ins.push((unit.to_owned(), path));
-        } else if let Some((unit, "wants" | "requires")) = name.rsplit_once('.') {
+        } else if let Some((unit, "wants" | "requires" | "upholds")) = name.rsplit_once('.') {
             let linked = entries(&path)?.into_iter().map(|(name, _)| name);
             wants.entry(unit.to_owned()).or_insert_with(BTreeSet::new).extend(linked);
         } else if let Some(source) = read(&path)? {
@@ -37,7 +37,8 @@ pub fn units(system: &Path) -> io::Result<Units> {
         for (name, path) in entries(&directory)? {
             let is_drop_in = Path::new(&name).extension().is_some_and(|extension| extension == "conf");
             if let (true, Some(drop_in)) = (is_drop_in, read(&path)?) {
-                let source = units.entry(unit.clone()).or_default();
+                let only_drop_ins = UnitSource { only_drop_ins: true, ..UnitSource::default() };
+                let source = units.entry(unit.clone()).or_insert(only_drop_ins);
                 source.paths.extend(drop_in.paths);
                 source.text.push('\n');
                 source.text.push_str(&drop_in.text);
@@ -58,7 +59,8 @@ fn read(path: &Path) -> io::Result<Option<UnitSource>> {
     if !file.is_file() {
         return Ok(None);
     }
-    Ok(Some(UnitSource { paths: vec![file.to_string_lossy().into_owned()], text: text(&file)? }))
+    let paths = vec![file.to_string_lossy().into_owned()];
+    Ok(Some(UnitSource { paths, text: text(&file)?, only_drop_ins: false }))
 }
 
 /// Returns the entries of a directory with their names, sorted; none if the directory does not exist.
@@ -75,4 +77,54 @@ fn entries(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_units_of_a_system_are_its_files_with_their_drop_ins_and_links() {
+        let system = tempfile::tempdir().unwrap();
+        let at = |name: &str| system.path().join(UNITS).join(name);
+        assert_eq!(units(system.path()).unwrap(), Units::default());
+        for directory in
+            ["a.service.d", "b@1.service.d", "masked.service.d", "m.target.wants", "m.target.upholds"]
+        {
+            fs::create_dir_all(at(directory)).unwrap();
+        }
+        let files = [
+            ("a.service", "a"),
+            ("b@.service", "b"),
+            ("a.service.d/20.conf", "second"),
+            ("a.service.d/10.conf", "first"),
+            ("a.service.d/README", "no drop-in"),
+            ("b@1.service.d/10.conf", "instance"),
+        ];
+        for (name, text) in files {
+            fs::write(at(name), text).unwrap();
+        }
+        for link in ["masked.service", "masked.service.d/10.conf"] {
+            symlink("/dev/null", at(link)).unwrap();
+        }
+        symlink("../a.service", at("m.target.wants/a.service")).unwrap();
+        symlink("../b@.service", at("m.target.upholds/b@1.service")).unwrap();
+        symlink("a.service", at("alias.service")).unwrap();
+
+        let (units, wants) = units(system.path()).unwrap();
+        let found: Vec<_> =
+            units.iter().map(|(name, unit)| (&**name, &*unit.text, unit.only_drop_ins)).collect();
+        let expected = [
+            ("a.service", "a\nfirst\nsecond", false),
+            ("alias.service", "a", false),
+            ("b@.service", "b", false),
+            ("b@1.service", "\ninstance", true),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(units["a.service"].paths.len(), 3);
+        let wanted = BTreeSet::from(["a.service", "b@1.service"].map(str::to_owned));
+        assert_eq!(wants, BTreeMap::from([("m.target".to_owned(), wanted)]));
+    }
 }

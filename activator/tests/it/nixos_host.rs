@@ -17,6 +17,9 @@ const SWITCH: &str = r#"#!/bin/sh
 system=$(dirname "$(dirname "$0")")
 name=$(basename "$system")
 echo "$1 $name${NIXOS_NO_CHECK:+ unchecked}" >> "$(dirname "$system")/said"
+lock="@root@/run/nixos/switch-to-configuration.lock"
+mkdir -p "$(dirname "$lock")"
+flock --nonblock "$lock" true || { echo "Could not acquire lock"; exit 11; }
 if [ -e "@root@/fail-$1" ]; then
   read -r whom code < "@root@/fail-$1"
   if [ "$whom" = "$name" ]; then
@@ -31,14 +34,29 @@ case $1 in
   check) ;;
   test) ln -sfn "$system" "@root@/run/current-system" ;;
   boot)
-    { for link in "@root@"/nix/var/nix/profiles/system-*-link; do readlink "$link"; done; } > "@root@/boot/entries"
+    entries="@root@/boot/grub/grub.cfg"
+    echo 'submenu "NixOS - All configurations" --class submenu {' > "$entries"
+    for link in "@root@"/nix/var/nix/profiles/system-*-link; do
+      number=${link##*/system-}
+      echo "menuentry \"NixOS - Configuration ${number%-link} (26.05)\" --class nixos { $(readlink "$link") }"
+    done >> "$entries"
     echo "$system" > "@root@/boot/default" ;;
 esac
 "#;
 
-/// The stand-in for `bootctl`.
+/// The stand-in for `bootctl`. Its argument is the name of an entry.
 const BOOTCTL: &str = r#"#!/bin/sh
 if [ -z "$2" ]; then rm -f "@root@/boot/oneshot"; else echo "$2" > "@root@/boot/oneshot"; fi
+"#;
+
+/// The stand-in for `grub-reboot`. Its argument is the title of an entry of the menu.
+const GRUB_REBOOT: &str = r#"#!/bin/sh
+grep -qF "menuentry \"${1#*>}\"" "@root@/boot/grub/grub.cfg" && echo "$1" > "@root@/boot/oneshot"
+"#;
+
+/// The stand-in for `grub-editenv - unset next_entry`.
+const GRUB_EDITENV: &str = r#"#!/bin/sh
+[ "$*" = "- unset next_entry" ] && rm -f "@root@/boot/oneshot"
 "#;
 
 /// A NixOS host on a tree of files, and the systems that it can run.
@@ -53,7 +71,7 @@ impl<'s> NixosHost<'s> {
         stand.install();
         let host = Self { stand, store: stand.path("/../store") };
         fs::create_dir_all(&host.store).unwrap();
-        for directory in ["/boot", "/run", "/proc/sys/kernel/random"] {
+        for directory in ["/boot/grub", "/run", "/proc/sys/kernel/random"] {
             fs::create_dir_all(stand.path(directory)).unwrap();
         }
         stand.write("/etc/NIXOS", "", 0o644);
@@ -73,12 +91,19 @@ impl<'s> NixosHost<'s> {
         }
         let root = self.stand.root();
         let script = |text: &str| text.replace("@root@", root.to_str().unwrap());
-        for (path, text) in [("bin/switch-to-configuration", SWITCH), ("sw/bin/bootctl", BOOTCTL)] {
+        let programs = [
+            ("bin/switch-to-configuration", SWITCH),
+            ("sw/bin/bootctl", BOOTCTL),
+            ("sw/bin/grub-reboot", GRUB_REBOOT),
+            ("sw/bin/grub-editenv", GRUB_EDITENV),
+        ];
+        for (path, text) in programs {
             fs::write(system.join(path), script(text)).unwrap();
             fs::set_permissions(system.join(path), fs::Permissions::from_mode(0o755)).unwrap();
         }
         fs::write(system.join("nixos-version"), "26.05").unwrap();
         fs::write(system.join("system"), "x86_64-linux").unwrap();
+        fs::write(system.join("init-interface-version"), "systemd 2").unwrap();
         symlink(format!("/nix/store/{kernel}/bzImage"), system.join("kernel")).unwrap();
         system
     }
@@ -86,6 +111,11 @@ impl<'s> NixosHost<'s> {
     /// Builds the closure of a system, with a managed file outside `/etc` that names the system.
     pub fn closure(&self, name: &str, kernel: &str, loader: Option<&str>) -> String {
         let toplevel = self.system(name, kernel);
+        self.closure_of(name, &toplevel, loader)
+    }
+
+    /// Builds the closure of a system that exists, with the managed file of [`Self::closure`].
+    pub fn closure_of(&self, name: &str, toplevel: &Path, loader: Option<&str>) -> String {
         self.stand.closure(
             &format!("closure-{name}"),
             &json!({
@@ -101,8 +131,12 @@ impl<'s> NixosHost<'s> {
         let stand = self.stand;
         let text = |path: &str| fs::read_to_string(stand.path(path)).ok();
         let once = text("/boot/oneshot").map(|entry| {
-            let number =
-                entry.trim().trim_start_matches("nixos-generation-").trim_end_matches(".conf").to_owned();
+            // `nixos-generation-2.conf`, or `NixOS - All configurations>NixOS - Configuration 2 (26.05)`
+            let number: String = entry
+                .trim_start_matches(|c: char| !c.is_ascii_digit())
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
             fs::read_link(stand.path(&format!("/nix/var/nix/profiles/system-{number}-link"))).unwrap()
         });
         let _ = fs::remove_file(stand.path("/boot/oneshot"));
@@ -177,7 +211,18 @@ impl<'s> NixosHost<'s> {
         said.lines().map(str::to_owned).collect()
     }
 
-    /// Returns the lines of the steps of a plan, without the directories of the systems.
+    /// Makes a system the next native generation and the boot default, as another tool does it.
+    pub fn installs(&self, system: &Path, number: u64) {
+        let profiles = self.stand.path("/nix/var/nix/profiles");
+        let link = format!("system-{number}-link");
+        symlink(system, profiles.join(&link)).unwrap();
+        fs::remove_file(profiles.join("system")).unwrap();
+        symlink(&link, profiles.join("system")).unwrap();
+        let switch = system.join("bin/switch-to-configuration");
+        assert!(std::process::Command::new(switch).arg("boot").status().unwrap().success());
+    }
+
+    /// Returns the names of the steps of a plan.
     pub fn steps(&self, closure: &str) -> Vec<String> {
         let plan = self.run(&["plan", "--target", closure]);
         let steps = plan["steps"].as_array().unwrap();

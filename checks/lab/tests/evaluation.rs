@@ -80,7 +80,7 @@ END"#;
 
 #[test]
 fn a_fleet_without_a_flake_is_applied_and_its_mistakes_have_their_file() {
-    let lab = lone();
+    let lab = lone("web-1");
     let operator = lab.operator().unwrap();
     operator.types(PLAIN).unwrap().success().unwrap();
     let flags = "--file ~/plain";

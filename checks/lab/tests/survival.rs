@@ -345,16 +345,12 @@ fn an_interrupted_host_recovers_when_the_user_agrees() {
         let command = "nixfleet apply --host web-1 --confirm-timeout 60";
         operator.types(&format!("printf '{answers}' | script -eqc '{command}' /dev/null")).unwrap()
     };
-    assert_says(
-        &answers("n\\n"),
-        1,
-        &["Undo what was interrupted on 1 host, then plan again?", "nothing was changed"],
-    );
+    assert_says(&answers("n\\n"), 1, &["Recover 1 host, then plan again?", "nothing was changed"]);
     assert!(files.exists("/var/lib/nixfleet/journal.json"));
     assert_says(
         &answers("y\\nn\\n"),
         1,
-        &["was rolled back to generation 1", "Apply to 1 host?", "nothing was changed"],
+        &["was rolled back to generation 1", "Apply to 1 host?", "nothing else was changed"],
     );
     assert_old(&lab, &before);
     assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 0, &["+ /etc/web/new.conf"]);

@@ -32,7 +32,7 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> 
             request.recover = true;
             rollout = request.plan(&context.operation).await?;
         }
-        Recovery::Declined => return Ok(change::declined()),
+        Recovery::Declined => return Ok(change::declined(false)),
     }
     let what = if args.resume.is_some() { "Go on with" } else { "Apply to" };
     change::execute(rollout, what, context).await

@@ -22,9 +22,10 @@ where
     O: Operation<Plan = PlannedChange<T>>,
     T: Send + Sync + 'static,
 {
+    let has_recovered = rollout.has_recovered();
     let ask = async |proposal: Proposal<'_, O>| ask(&proposal, what, context).await;
     match rollout.propose(ask, &context.operation).await? {
-        Ended::Declined => Ok(declined()),
+        Ended::Declined => Ok(declined(has_recovered)),
         Ended::NothingToDo(results) => {
             let exit = context.exit(&results);
             context.refuse(results, exit)
@@ -71,14 +72,13 @@ where
         context.show(&format!("{host} was interrupted: {}\n", one_line(run)));
     }
     let count = hosts(interrupted.len());
-    let agreed = rollout.yes
-        || confirm::ask(format!("Undo what was interrupted on {count}, then plan again?")).await?;
+    let agreed = rollout.yes || confirm::ask(format!("Recover {count}, then plan again?")).await?;
     Ok(if agreed { Recovery::Agreed } else { Recovery::Declined })
 }
 
-/// Ends a command that the user declined.
-pub fn declined() -> Exit {
-    render::err("nothing was changed");
+/// Ends a command that the user declined. `has_recovered`: whether hosts have recovered before.
+pub fn declined(has_recovered: bool) -> Exit {
+    render::err(if has_recovered { "nothing else was changed" } else { "nothing was changed" });
     Exit::Refused
 }
 

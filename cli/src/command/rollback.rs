@@ -35,7 +35,7 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
             let Some(again) = request.plan(&context.operation).await? else { return ended(context) };
             rollout = again;
         }
-        Recovery::Declined => return Ok(change::declined()),
+        Recovery::Declined => return Ok(change::declined(false)),
     }
     change::execute(rollout, "Roll back", context).await
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Report;
 
 use super::going_back::{ChangeTerms, result};
 use super::host_plan::HostPlan;
@@ -103,6 +104,14 @@ impl Apply {
     async fn paths(&self, closure: &Closure) -> Result<Vec<Arc<StorePath>>, Problem> {
         self.paths.get_or_init(|| ClosurePaths::of([closure.path.clone()])).closure(&closure.path).await
     }
+
+    /// Lets a host recover with the activator of its new closure, and then refuse the closure.
+    async fn recover(&self, session: &Session, target: &HostTarget) -> Result<Report, Problem> {
+        let closure = &target.closure;
+        let paths = ClosurePaths::of([closure.path.clone()]).closure(&closure.path).await?;
+        let terms = recovery::terms(self.terms.substitute, &|_| ());
+        remote::apply(session, closure, paths, recovery::NO_PLAN, terms, || ()).await
+    }
 }
 
 impl Operation for Apply {
@@ -118,10 +127,8 @@ impl Operation for Apply {
         let (force, options) = (self.terms.force.as_slice(), *options);
         let terms = PlanTerms { force, options, trying: trying.is_some().then_some(there) };
         let mut plan = remote::plan(session, &target, terms, &self.activators).await?;
-        let mut recovered = None;
-        if self.terms.recover {
-            recovered = recovery::recover(session, &plan, events).await?;
-        }
+        let recovered =
+            recovery::recover(session, &self.terms, &plan, events, || self.recover(session, &target)).await?;
         if recovered.is_some() {
             plan = remote::plan(session, &target, terms, &self.activators).await?;
         }

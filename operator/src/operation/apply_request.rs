@@ -121,7 +121,8 @@ impl ApplyRequest {
         // The plan of an interrupted host is compared only when the host has recovered.
         let is_exact = |plan: &HostPlan<PlannedChange<Closure>>| {
             plan.known().is_some_and(|now| {
-                now.plan.interrupted.is_some() || saved.objection(plan.name(), &now.plan).is_none()
+                let recovers_later = !self.recover && now.interrupted().is_some();
+                recovers_later || saved.objection(plan.name(), &now.plan).is_none()
             })
         };
         if !plans.iter().all(is_exact) {

@@ -142,6 +142,26 @@ impl ChangeTerms {
         Ok(PlannedChange { recovered, ..planned })
     }
 
+    /// Asks a host, on which a run was interrupted, to recover. There are no steps, because the recovery alone
+    /// ends in the generation before the run.
+    ///
+    /// # Errors
+    /// Fails if the host has no earlier generation, or cannot recover.
+    pub async fn plan_recovery(
+        &self,
+        session: &Session,
+        events: &Bus,
+    ) -> Result<PlannedChange<TargetGeneration>, Problem> {
+        let to = Destination::Previous;
+        let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
+        plan.steps.clear();
+        if recovered.is_some() {
+            plan.problems.clear();
+        }
+        let planned = PlannedChange::of(plan, TargetGeneration { to, activator }, None)?;
+        Ok(PlannedChange { recovered, ..planned })
+    }
+
     /// Asks a host for the plan of a rollback. Returns the plan, the activator that made it, and what the
     /// host did to recover from an interrupted run.
     async fn ask(
@@ -152,10 +172,9 @@ impl ChangeTerms {
         events: &Bus,
     ) -> Result<(Plan, String, Option<String>), Problem> {
         let (plan, activator) = remote::plan_rollback(session, to, options).await?;
-        let mut recovered = None;
-        if self.recover {
-            recovered = recovery::recover(session, &plan, events).await?;
-        }
+        let (target, terms) = (plan.target.clone(), recovery::terms(false, &|_| ()));
+        let change = || remote::rollback(session, to, &activator, (recovery::NO_PLAN, &target), terms);
+        let recovered = recovery::recover(session, self, &plan, events, change).await?;
         if recovered.is_none() {
             return Ok((plan, activator, None));
         }
@@ -187,6 +206,9 @@ impl ChangeTerms {
         if plan.current.as_ref() == Some(before) {
             // The host was already rolled back, by hand or by a command that was killed. Any remaining steps
             // would only correct drift, which is not part of the change to undo.
+            plan.steps.clear();
+        } else if plan.interrupted.is_some() {
+            // Which generation the host has is known only after it has recovered.
             plan.steps.clear();
         } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
             return Err(moved_on(name, plan.current.as_ref(), made));

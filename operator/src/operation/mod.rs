@@ -9,8 +9,8 @@
 //! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the request to apply, and where its closures
 //!   come from: a build, a saved plan or an earlier rollout
 //! - [`host_plan`], [`planned_change`]: the plan of one host
-//! - [`going_back`], [`post_change_checks`], [`reconcile`], [`recovery`]: rollback, health checks and recovery
-//!   of one host
+//! - [`going_back`], [`post_change_checks`], [`reconcile`], [`recovery`]: rollback, health checks and
+//!   recovery of one host
 
 pub mod apply;
 pub mod apply_request;

@@ -6,6 +6,7 @@ use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::recovery;
 use super::verb::Planned;
 use crate::errands::Errands;
 use crate::event::EventKind;
@@ -38,6 +39,12 @@ impl<T> PlannedChange<T> {
             Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").at(host).because(error)
         })?;
         Ok(Self { plan, target, checks, found: Vec::new(), recovered: None })
+    }
+
+    /// Returns the interrupted run from which the host must recover before it is changed, if any.
+    #[must_use]
+    pub fn interrupted(&self) -> Option<&str> {
+        recovery::interrupted(self.plan.interrupted.as_deref(), &self.plan.problems)
     }
 
     /// Removes each health check on the operator's machine that is not in `known`, because the user has not

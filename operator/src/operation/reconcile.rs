@@ -17,9 +17,19 @@ use crate::remote;
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// Asks each host which run activated the closure that `closures` lists for the host. The result is `None` if
-/// the host has a different closure or reports no such run. The result is a problem if the host cannot be
-/// queried or is still being changed.
+/// What a host says about a change that a rollout did not record.
+#[derive(Debug)]
+pub enum Found {
+    /// The rollout made this change.
+    Changed(Box<HostEnd>),
+    /// The host has a different closure, or reports no such run.
+    Nothing,
+    /// A run was interrupted on the host, and the host has not recovered from it.
+    Interrupted,
+}
+
+/// Asks each host which run activated the closure that `closures` lists for the host. The result is a problem
+/// if the host cannot be queried or is still being changed.
 ///
 /// # Errors
 /// Fails only because of a bug.
@@ -28,7 +38,7 @@ pub async fn ask(
     closures: &BTreeMap<String, String>,
     parallel: NonZeroUsize,
     context: &Context,
-) -> Result<Vec<(String, Result<Option<HostEnd>, Problem>)>, Stop> {
+) -> Result<Vec<(String, Result<Found, Problem>)>, Stop> {
     let asked = each(sessions, parallel, &context.interrupt, |session| {
         let target = closures.get(&session.host().name).cloned();
         async move {
@@ -36,7 +46,11 @@ pub async fn ask(
             let status = remote::status(&session).await;
             let end = match status {
                 Ok(Some(Status { locked_by: Some(holder), .. })) => Err(busy(&name, &holder)),
-                status => status.map(|status| of(&name, target.as_deref()?, status?)),
+                Ok(Some(Status { interrupted: Some(_), .. })) => Ok(Found::Interrupted),
+                status => status.map(|status| {
+                    let end = target.zip(status).and_then(|(target, status)| of(&name, &target, status));
+                    end.map_or(Found::Nothing, |end| Found::Changed(Box::new(end)))
+                }),
             };
             (name, end)
         }

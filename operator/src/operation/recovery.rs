@@ -1,29 +1,115 @@
 //! Recovers a host from an interrupted run before the host is changed.
+//!
+//! Each change of a host begins with the recovery. So a host recovers by a change whose plan it refuses: the
+//! recovery runs in a unit of its own, survives its connection, and uses the activator of the change.
 
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::report::Report;
+use tokio::sync::Mutex;
 
+use super::going_back::ChangeTerms;
 use crate::event::{Bus, EventKind, Level, Phase};
-use crate::remote;
+use crate::remote::Terms;
 use crate::ssh::Session;
 
-/// Recovers a host if its plan shows an interrupted run. Returns what the recovery did, or `None` if no run
-/// was interrupted. After a recovery, the host must plan again.
+/// The fingerprint of no plan. A host that is asked to carry out a plan with this fingerprint recovers, and
+/// then refuses the plan.
+pub const NO_PLAN: &str = "recover";
+
+/// The number of characters of a host's text about its recovery that are kept.
+const EXCERPT: usize = 2000;
+
+/// Held while a host recovers. Hosts recover one at a time, because a recovery may restart units, and the
+/// limits of a rollout do not apply yet.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Returns the interrupted run from which a host must recover before it is changed. Returns `None` if no run
+/// was interrupted, or if the host may not be changed at all.
+#[must_use]
+pub fn interrupted<'p>(run: Option<&'p str>, problems: &[Problem]) -> Option<&'p str> {
+    let is_other = |problem: &Problem| {
+        matches!(problem.code, Code::OtherHost | Code::OtherBase | Code::Locked | Code::UnsafePath)
+    };
+    run.filter(|_| !problems.iter().any(is_other))
+}
+
+/// Recovers a host if `terms` says so and its plan shows an interrupted run. `change` orders the change with
+/// the fingerprint [`NO_PLAN`]. Returns what the recovery did, or `None` if the host was not asked to recover.
+/// After a recovery, the host must plan again.
 ///
 /// # Errors
-/// Fails if the host cannot be recovered, or if another run is changing it.
-pub async fn recover(session: &Session, plan: &Plan, events: &Bus) -> Result<Option<String>, Problem> {
-    let Some(run) = &plan.interrupted else { return Ok(None) };
+/// Fails if the host cannot recover, or if another run is changing it.
+pub async fn recover<F>(
+    session: &Session,
+    terms: &ChangeTerms,
+    plan: &Plan,
+    events: &Bus,
+    change: impl FnOnce() -> F,
+) -> Result<Option<String>, Problem>
+where
+    F: Future<Output = Result<Report, Problem>>,
+{
+    let run = interrupted(plan.interrupted.as_deref(), &plan.problems);
+    let Some(run) = run.filter(|_| terms.recover) else { return Ok(None) };
+    let _turn = TURN.lock().await;
     let host = session.host().name.as_str();
     let phase = |phase| events.say(EventKind::HostPhase { host: host.to_owned(), phase });
     phase(Phase::Recovering);
-    let Some(text) = remote::recover(session).await? else {
-        return Err(Problem::new(Code::Interrupted, "the host did not recover from an interrupted run")
-            .at(host)
-            .because(format!("another run is changing the host, or has recovered it from {run}"))
-            .help(format!("check the state of the host: nixfleet status --host {host}; then apply again")));
-    };
+    let text = told(host, run, change().await?)?;
     events.say(EventKind::Log { level: Level::Warning, host: Some(host.to_owned()), text: text.clone() });
     phase(Phase::Planning);
     Ok(Some(text))
+}
+
+/// Returns what a host did to recover from the interrupted run `run`.
+fn told(host: &str, run: &str, report: Report) -> Result<String, Problem> {
+    match (report.recovered, report.problem) {
+        (Some(text), _) => Ok(text.chars().take(EXCERPT).collect()),
+        (None, Some(problem)) if problem.code == Code::PlanOutdated => {
+            Ok(format!("another run has recovered the host from the interrupted run ({run})"))
+        }
+        (None, Some(problem)) => Err(problem),
+        (None, None) => {
+            Err(Problem::new(Code::BadAnswer, "the host does not tell how it recovered").at(host))
+        }
+    }
+}
+
+/// Returns the terms of a change that only recovers a host.
+pub fn terms(substitute: bool, phase: &(dyn Fn(Phase) + Send + Sync)) -> Terms<'_> {
+    Terms { confirm: None, revision: None, force: &[], substitute, checks: None, phase }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report(recovered: Option<&str>, code: Option<&str>) -> Report {
+        let problem = code.map(|code| json!({ "code": code, "what": "it failed" }));
+        let report = json!({
+            "schema": 1, "host": "h", "outcome": "blocked", "before": null, "after": null, "stepsDone": 0,
+            "kept": [], "problem": problem, "recovered": recovered, "durationMs": 5,
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    #[test]
+    fn only_a_host_that_recovered_is_planned_again() {
+        let told = |recovered, code| told("h", "apply by ada", report(recovered, code));
+        assert_eq!(told(Some("rolled back"), Some("NF-403")).unwrap(), "rolled back");
+        assert!(told(None, Some("NF-403")).unwrap().starts_with("another run"));
+        assert_eq!(told(None, Some("NF-412")).unwrap_err().code, Code::Recovery);
+        assert_eq!(told(None, None).unwrap_err().code, Code::BadAnswer);
+    }
+
+    #[test]
+    fn a_host_that_may_be_another_machine_does_not_recover() {
+        let problem = |code| vec![Problem::new(code, "no")];
+        assert_eq!(interrupted(Some("run"), &problem(Code::Conflict)), Some("run"));
+        assert_eq!(interrupted(Some("run"), &problem(Code::OtherHost)), None);
+        assert_eq!(interrupted(None, &[]), None);
+    }
 }

@@ -16,7 +16,7 @@ use super::apply_request::ApplyRequest;
 use super::context::Context;
 use super::host_plan::{HostPlan, ask};
 use super::planned_change::PlannedChange;
-use super::reconcile;
+use super::reconcile::{self, Found};
 use super::resume_state::ResumeState;
 use super::rollout::Rollout;
 use super::verb::{Changed, Planned};
@@ -115,7 +115,8 @@ fn moved_on(
     head: &RolloutHead,
     changed: &BTreeMap<String, Changed>,
 ) -> Option<Problem> {
-    let planned = plan.known().filter(|planned| planned.is_to_change())?;
+    // Which generation an interrupted host has is known only after it has recovered.
+    let planned = plan.known().filter(|planned| planned.is_to_change() && planned.interrupted().is_none())?;
     let current = planned.current();
     let before = head.hosts.get(plan.name())?.before.as_ref()?;
     let made = changed.get(plan.name()).map(|(_, made)| made);
@@ -149,7 +150,11 @@ async fn untold(
     let sessions = unchanged.map(|plan| Arc::clone(&plan.session)).collect();
     let closures = closures.iter().map(|(host, closure)| (host.clone(), closure.path.clone())).collect();
     let asked = reconcile::ask(sessions, &closures, parallel, context).await?;
-    Ok(asked.into_iter().filter_map(|(_, end)| end.ok().flatten()).collect())
+    let end = |found| match found {
+        Ok(Found::Changed(end)) => Some(*end),
+        Ok(Found::Nothing | Found::Interrupted) | Err(_) => None,
+    };
+    Ok(asked.into_iter().filter_map(|(_, found)| end(found)).collect())
 }
 
 /// Returns the closures of the hosts that are not done, by host name. Fails if a closure is no longer in the

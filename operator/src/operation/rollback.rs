@@ -15,7 +15,7 @@ use super::fleet::Evaluated;
 use super::going_back::{ChangeTerms, TargetGeneration};
 use super::host_plan::ask;
 use super::planned_change::PlannedChange;
-use super::reconcile;
+use super::reconcile::{self, Found};
 use super::resume_state::ResumeState;
 use super::rollout::Rollout;
 use super::targets::Targets;
@@ -71,6 +71,8 @@ enum Back {
     To(Destination),
     /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
+    /// The state before the run that was interrupted on the host.
+    Recovered,
     /// No known state: the rollout may have changed the host, but the host could not be asked whether it did.
     Unknown(Problem),
 }
@@ -97,6 +99,7 @@ impl Operation for Rollback {
         match self.backs.get(&host) {
             Some(Back::To(to)) => self.terms.plan_to(session, *to, self.options, events).await,
             Some(Back::Behind(changed)) => self.terms.plan_behind(session, changed, events).await,
+            Some(Back::Recovered) => self.terms.plan_recovery(session, events).await,
             Some(Back::Unknown(problem)) => Err(problem.clone()),
             None => {
                 Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
@@ -186,7 +189,11 @@ async fn ways_back(
     let sessions = connections.sessions(hosts)?;
     for (host, asked) in reconcile::ask(sessions, &closures, connections.at_once(), context).await? {
         match asked {
-            Ok(end) => backs.extend(end.and_then(|end| end.made()).map(|changed| behind((host, changed)))),
+            Ok(Found::Changed(end)) => backs.extend(end.made().map(|changed| behind((host, changed)))),
+            Ok(Found::Nothing) => {}
+            Ok(Found::Interrupted) => {
+                backs.insert(host, Back::Recovered);
+            }
             Err(problem) => {
                 backs.insert(host, Back::Unknown(problem));
             }

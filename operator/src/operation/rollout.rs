@@ -77,7 +77,13 @@ impl<O: Operation<Plan = PlannedChange<T>>, T: Send + Sync + 'static> Rollout<O>
     #[must_use]
     pub fn interrupted(&self) -> Vec<(&str, &str)> {
         let known = self.plans.iter().filter_map(|plan| Some((plan.name(), plan.known()?)));
-        known.filter_map(|(name, planned)| Some((name, planned.plan.interrupted.as_deref()?))).collect()
+        known.filter_map(|(name, planned)| Some((name, planned.interrupted()?))).collect()
+    }
+
+    /// Whether a host recovered from an interrupted run when this rollout was planned.
+    #[must_use]
+    pub fn has_recovered(&self) -> bool {
+        self.plans.iter().filter_map(HostPlan::known).any(|planned| planned.recovered.is_some())
     }
 }
 

@@ -11,6 +11,9 @@ use nixfleet_contract::values::ManagedPath;
 
 use crate::digest;
 
+/// The name of the unit.
+pub const NAME: &str = "nixfleet-recover.service";
+
 /// The paths and contents of the two files. `backends/ubuntu/recovery.nix` reads the same two files.
 const FILES: [(&str, &str); 2] = [
     ("/etc/systemd/system/nixfleet-recover.service", include_str!("nixfleet-recover.service")),

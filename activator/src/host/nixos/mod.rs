@@ -90,11 +90,12 @@ impl Systems {
     }
 }
 
-/// Whether a host runs NixOS. `switch-to-configuration` looks at the same two files.
+/// Whether a host runs NixOS. `switch-to-configuration` looks at the same two files. The files are read once.
 #[must_use]
 pub fn is_nixos(host: &Host) -> bool {
     let release = || fs::read_to_string(host.path("/etc/os-release")).unwrap_or_default();
-    host.path(MARK).exists() || release().lines().any(|line| line == "ID=nixos" || line == "ID=\"nixos\"")
+    let has_id = || release().lines().any(|line| line == "ID=nixos" || line == "ID=\"nixos\"");
+    *host.is_nixos.get_or_init(|| host.path(MARK).exists() || has_id())
 }
 
 /// Returns the system that the host booted; `None` if the host does not tell.
@@ -131,4 +132,33 @@ pub fn forget(host: &Host, generation: &Generation, pending: Option<u64>) -> Res
         profile::forget(host, NATIVE, generation.number)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_asked_once_whether_it_runs_nixos() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("etc")).unwrap();
+        let asked = || {
+            let host = Host::open(root.path()).unwrap();
+            let first = is_nixos(&host);
+            let _ = fs::remove_file(at("etc/NIXOS"));
+            let _ = fs::remove_file(at("etc/os-release"));
+            assert_eq!(is_nixos(&host), first);
+            first
+        };
+        assert!(!asked());
+        fs::write(at("etc/NIXOS"), "").unwrap();
+        assert!(asked());
+        for (release, expected) in
+            [("ID=nixos\n", true), ("NAME=x\nID=\"nixos\"\n", true), ("ID=ubuntu\n", false)]
+        {
+            fs::write(at("etc/os-release"), release).unwrap();
+            assert_eq!(asked(), expected, "{release}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use nixfleet_contract::values::UnitName;
 
 use super::{Systemd, UnitState, query};
 
-/// Running units with their `ActiveState`.
+/// Units with their `ActiveState`.
 pub type Running = BTreeMap<UnitName, String>;
 
 impl Systemd {
@@ -16,9 +16,15 @@ impl Systemd {
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::Unit`] if systemd does not respond.
     pub fn running(self) -> Result<Running, Problem> {
-        let states = "--state=active,activating,reloading,refreshing";
-        let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", states];
-        Ok(parse(&query(&words, &[])?.stdout))
+        list("active,activating,reloading,refreshing")
+    }
+
+    /// Lists all units that are not inactive, such as running and failed units, except scopes.
+    ///
+    /// # Errors
+    /// Fails in the same cases as [`Systemd::running`].
+    pub fn not_inactive(self) -> Result<Running, Problem> {
+        list("active,activating,deactivating,failed,maintenance,reloading,refreshing")
     }
 
     /// Whether the host has booted far enough that units may be started.
@@ -75,6 +81,13 @@ impl Systemd {
         }
         Ok(found)
     }
+}
+
+/// Lists the units in these states.
+fn list(states: &str) -> Result<Running, Problem> {
+    let states = format!("--state={states}");
+    let words = ["list-units", "--plain", "--full", "--no-legend", "--no-pager", &states];
+    Ok(parse(&query(&words, &[])?.stdout))
 }
 
 /// Parses the output of `systemctl list-units`: lines that start with unit, load state and active state.

@@ -1,4 +1,5 @@
-//! The fleet of sixteen hosts to which the benchmark applies changes, and the commands that it measures there.
+//! The fleet of sixteen hosts to which the benchmark applies changes, and the commands that it measures
+//! there.
 
 use std::time::Duration;
 

@@ -10,7 +10,8 @@ use crate::lab::Lab;
 /// The number of runs of each measurement.
 const RUNS: usize = 5;
 
-/// A script that fills the folder of the fleet, and commits it. Only a committed flake is not evaluated again.
+/// A script that fills the folder of the fleet, and commits it. Only a committed flake is not evaluated
+/// again.
 const COMMITTED: &str = "cp /srv/nixfleet/checks/bench/{apply/flake.nix,nixos/fleet.nix} . && \
     git config --global user.email ada@operator && git config --global user.name ada && \
     git init -q && git add flake.nix fleet.nix && nix flake lock && git add flake.lock && git commit -qm fleet";

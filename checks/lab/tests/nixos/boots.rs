@@ -4,21 +4,7 @@ use super::stage::nixos::{boot_default, booted, installs, reboots, running, swit
 use super::{LAB, db};
 
 #[test]
-fn a_system_that_is_only_tested_ends_with_a_power_cut() {
-    let lab = LAB.turn();
-    let host = db(&lab);
-    let factory = running(host);
-    let tested = system(&lab, "db-1", "environment.etc.tested.text = \"x\";");
-    switch(host, &tested, "test").success().unwrap();
-    assert_eq!((running(host), booted(host), boot_default(host)), (tested, factory.clone(), factory.clone()));
-    host.power_cut().unwrap();
-    host.power_on().unwrap();
-    assert_eq!((running(host), booted(host)), (factory.clone(), factory));
-    assert!(!host.sh("[ -e /etc/tested ]").unwrap().ok());
-}
-
-#[test]
-fn a_power_cut_during_an_activation_returns_to_the_default() {
+fn a_power_cut_returns_from_a_tested_system_and_a_half_activated_one_to_the_default() {
     let lab = LAB.turn();
     let host = db(&lab);
     let unit = |version: u32| {
@@ -28,10 +14,13 @@ fn a_power_cut_during_an_activation_returns_to_the_default() {
         )
     };
     let old = system(&lab, "db-1", &unit(1));
+    let tested = system(&lab, "db-1", &(unit(1) + "environment.etc.tested.text = \"x\";"));
     let hangs = "system.activationScripts.hangs = \"touch /run/hangs; sleep infinity\";";
     let new = system(&lab, "db-1", &(unit(2) + hangs));
     installs(host, &old);
-    switch(host, &old, "test").success().unwrap();
+    switch(host, &tested, "test").success().unwrap();
+    assert_eq!((running(host), boot_default(host)), (tested, old.clone()));
+    host.ask("[ -e /etc/tested ]").unwrap();
     host.ask(&format!("systemd-run --unit=run {new}/bin/switch-to-configuration test")).unwrap();
     host.ask("until [ -e /run/hangs ]; do sleep 0.05; done").unwrap();
     // The files are the new ones, and the unit is stopped.
@@ -41,6 +30,7 @@ fn a_power_cut_during_an_activation_returns_to_the_default() {
     host.power_cut().unwrap();
     host.power_on().unwrap();
     assert_eq!((running(host), booted(host)), (old.clone(), old));
+    assert!(!host.sh("[ -e /etc/tested ]").unwrap().ok());
     assert_eq!(
         host.ask("systemctl show --value -p Environment,SubState app.service").unwrap(),
         "V=1\nrunning"

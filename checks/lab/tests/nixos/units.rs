@@ -112,6 +112,14 @@ fn the_settings_of_a_unit_decide_between_restart_and_reload() {
         (service, "[Service]\nExecStart=/a\n[X-Own]\n", "restart"),
         ("[Mount]\nOptions=ro\n", "[Mount]\nOptions=rw\n", "reload"),
         ("[Mount]\nWhat=a\n", "[Mount]\nWhat=b\n", "restart"),
+        ("[Mount]\nWhat=a\n", "[Mount]\nWhat=a\n[Service]\nExecReload=/r\n", "reload"),
+        ("[Mount]\nWhat=a\n[Service]\nExecReload=/r\n", "[Mount]\nWhat=a\n", "equal"),
+        ("[Mount]\nWhat=a\n[Service]\n", "[Mount]\nWhat=a\n", "restart"),
+        (
+            "[Mount]\nWhat=a\n",
+            "[Unit]\nDescription=x\n[Mount]\nWhat=a\n[Service]\nExecReload=/r\n",
+            "restart",
+        ),
     ];
     let script = "import sys; sys.dont_write_bytecode = True; sys.path.insert(0, sys.argv[1]); import units; \
                   print(units.compare(*(units.Settings().read(path) for path in sys.argv[2:])).value)";

@@ -4,18 +4,17 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::{Value, json};
 
-use crate::app::{HOST, app, applies, converged, db, on_host, reset, status, versions};
+use crate::app::{HOST, app, applies, converged, db, on_host, status, versions};
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, booted, declares, reboots, running};
+use crate::stage::nixos::{boot_default, booted, declares, declares_fleet, reboots, running};
 use crate::stage::shared::Shared;
 
-/// A host that has version one of the application and, except for the first test, has booted it.
+/// A host that has version one of the application, with any kernel.
 static LAB: Shared = Shared::new(converged, |lab| {
-    reset(lab);
-    if booted(db(lab)) != running(db(lab)) {
-        reboots(db(lab));
-        reset(lab);
-    }
+    declares_fleet(lab);
+    declares_version(lab, "one", "");
+    on_host(lab, "apply --yes");
+    applies(lab, "unchanged");
 });
 
 const GRUB: &str = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
@@ -24,6 +23,19 @@ const NO_LOADER: &str = "boot.loader.systemd-boot.enable = false;";
 /// Declares a kernel of another release than that of the first system.
 fn kernel(release: &str) -> String {
     format!("boot.kernelRelease = \"{release}\";")
+}
+
+/// Declares a version of the application, with the kernel and the init that the host has booted unless `more`
+/// declares others. So no boot is needed to begin a test.
+fn declares_version(lab: &Lab, version: &str, more: &str) {
+    let booted = "readlink /run/booted-system/kernel; cat /run/booted-system/init-interface-version";
+    let booted = db(lab).ask(booted).unwrap();
+    let (kernel, init) = booted.split_once('\n').unwrap();
+    let (_, release) = kernel.trim_end_matches("/bzImage").rsplit_once("-linux-").unwrap();
+    let keeps = [("boot.kernelRelease", release), ("system.initInterface", init)];
+    let keeps = keeps.into_iter().filter(|(option, _)| !more.contains(option));
+    let keeps: Vec<String> = keeps.map(|(option, value)| format!("{option} = \"{value}\";\n")).collect();
+    declares(lab, HOST, &app(version, &(keeps.concat() + more)));
 }
 
 /// Returns the system that runs, that was booted, and that is booted by default.
@@ -53,14 +65,14 @@ fn notes(ended: &Value) -> String {
 
 /// A host with a new kernel boots it once, and only then makes it the boot default.
 #[track_caller]
-fn boots_a_kernel_once(lab: &Lab, loader: &str) {
+fn boots_a_kernel_once(lab: &Lab, release: &str, loader: &str) {
     let host = db(lab);
-    declares(lab, HOST, &app("one", loader));
+    declares_version(lab, "one", loader);
     on_host(lab, "apply --yes");
     let [old, ..] = systems(host);
     assert_eq!(boot_default(host), old);
 
-    declares(lab, HOST, &app("two", &(kernel("6.12.1") + loader)));
+    declares_version(lab, "two", &(kernel(release) + loader));
     let planned = plan(lab);
     let line =
         planned.lines().find(|line| line.contains("next boot only")).unwrap_or_else(|| panic!("{planned}"));
@@ -84,20 +96,22 @@ fn boots_a_kernel_once(lab: &Lab, loader: &str) {
     applies(lab, "ok");
     assert_eq!(systems(host), [new.clone(), new.clone(), new.clone()]);
     applies(lab, "unchanged");
-    reboots(host);
-    assert_eq!(systems(host), [new.clone(), new.clone(), new]);
 }
 
 #[test]
 fn systemd_boot_boots_a_new_kernel_once_and_then_by_default() {
     let lab = LAB.turn();
-    boots_a_kernel_once(&lab, "");
+    boots_a_kernel_once(&lab, "6.12.1", "");
+    let host = db(&lab);
+    let new = running(host);
+    reboots(host);
+    assert_eq!(systems(host), [new.clone(), new.clone(), new]);
 }
 
 #[test]
 fn grub_boots_a_new_kernel_once_and_then_by_default() {
     let lab = LAB.turn();
-    boots_a_kernel_once(&lab, GRUB);
+    boots_a_kernel_once(&lab, "6.12.5", GRUB);
 }
 
 #[test]
@@ -105,7 +119,7 @@ fn a_kernel_that_does_not_come_up_leaves_the_old_default() {
     let lab = LAB.turn();
     let host = db(&lab);
     let [old, ..] = systems(host);
-    declares(&lab, HOST, &app("two", &kernel("6.12.2")));
+    declares_version(&lab, "two", &kernel("6.12.2"));
     applies_partly(&lab, "kernel");
     let [new, ..] = systems(host);
     reboots(host);
@@ -133,7 +147,7 @@ fn a_rollback_before_the_restart_takes_the_new_kernel_back() {
     let host = db(&lab);
     let [old, ..] = systems(host);
     let before = status(&lab)["current"]["number"].clone();
-    declares(&lab, HOST, &app("two", &kernel("6.12.3")));
+    declares_version(&lab, "two", &kernel("6.12.3"));
     applies_partly(&lab, "kernel");
     let (finished, ended) = on_host(&lab, &format!("rollback --yes --to {before}"));
     assert_eq!(ended["outcome"], "ok", "{finished}");
@@ -145,7 +159,7 @@ fn a_rollback_before_the_restart_takes_the_new_kernel_back() {
 fn without_a_loader_that_boots_once_the_plan_warns_of_an_unconfirmed_default() {
     let lab = LAB.turn();
     let host = db(&lab);
-    declares(&lab, HOST, &app("two", &(kernel("6.12.4") + NO_LOADER)));
+    declares_version(&lab, "two", &(kernel("6.12.4") + NO_LOADER));
     let planned = plan(&lab);
     let line =
         planned.lines().find(|line| line.contains("~ boot default")).unwrap_or_else(|| panic!("{planned}"));
@@ -160,23 +174,26 @@ fn without_a_loader_that_boots_once_the_plan_warns_of_an_unconfirmed_default() {
     applies(&lab, "unchanged");
 }
 
+/// The tests on trees have each of the two alone.
 #[test]
-fn a_switch_inhibitor_is_told_and_the_system_waits_for_a_boot() {
+fn a_switch_inhibitor_and_another_init_are_told_and_the_system_waits_for_a_boot() {
     let lab = LAB.turn();
     let host = db(&lab);
     let inhibitor = |value: &str| format!("system.switch.inhibitors.dbus-implementation = \"{value}\";");
-    declares(&lab, HOST, &app("one", &inhibitor("dbus")));
+    declares_version(&lab, "one", &inhibitor("dbus"));
     applies(&lab, "ok");
     let [old, ..] = systems(host);
-    declares(&lab, HOST, &app("one", &inhibitor("broker")));
+    declares_version(&lab, "one", &(inhibitor("broker") + "system.initInterface = \"systemd 3\";"));
     let planned = plan(&lab);
-    assert!(planned.contains("next boot only") && planned.contains("dbus-implementation"), "{planned}");
+    let parts = "dbus-implementation, init-interface-version";
+    assert!(planned.contains("next boot only") && planned.contains(parts), "{planned}");
     assert!(!planned.contains("~ NixOS"), "{planned}");
     let ended = applies(&lab, "partial");
     assert_eq!(ended["reasonCode"], "reboot-to-finish", "{ended:#}");
-    assert!(notes(&ended).contains("dbus-implementation"), "{ended:#}");
+    assert!(notes(&ended).contains(parts), "{ended:#}");
     assert_eq!((running(host), boot_default(host)), (old.clone(), old.clone()), "not activated live");
     assert_eq!(applies(&lab, "deferred")["reasonCode"], "reboot-to-finish");
+    assert_eq!(status(&lab)["drift"], json!([]));
     reboots(host);
     let [new, now, default] = systems(host);
     assert_ne!(new, old);

@@ -7,18 +7,14 @@ use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 
 use crate::app::{
-    Before, HOST, app, applies, apply, assert_runs, converged, db, reset, service, status, toggle,
+    Before, HOST, LAB, app, applies, apply, assert_runs, db, on_host, service, status, toggle, versions,
 };
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, declares, running};
-use crate::stage::shared::Shared;
+use crate::stage::nixos::{boot_default, declares, running, switch, system};
 use crate::{CONFIRMED, kept};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A host with version one of the application.
-static LAB: Shared = Shared::new(converged, reset);
 
 /// Declares a unit that systemd cannot start, and that writes this text before it fails.
 fn fails(name: &str, text: &str) -> String {
@@ -119,6 +115,17 @@ fn a_failed_activation_script_is_undone() {
 }
 
 #[test]
+fn an_activation_that_hangs_is_ended_and_undone() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let hangs = "nixfleet.activationTimeout = 5; system.activationScripts.hangs = \"sleep 77777\";";
+    let problem = problem(&lab, hangs, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["did not end within 5 s", "nixfleet.activationTimeout"]);
+    assert!(!db(&lab).sh("pgrep --full '^sleep 77777'").unwrap().ok(), "the script still runs");
+    before.assert_back();
+}
+
+#[test]
 fn a_boot_loader_that_cannot_be_installed_leaves_the_old_default() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -130,6 +137,94 @@ fn a_boot_loader_that_cannot_be_installed_leaves_the_old_default() {
     assert_why(&problem, &["/boot/grub", "Failed to install bootloader"]);
     before.assert_back();
     host.ask("rm /boot/grub").unwrap();
+}
+
+/// Another program waits for the lock, and gets the lock as soon as the activation has failed.
+#[test]
+fn an_undo_waits_for_another_switch() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let before = Before::take(&lab);
+    let other = "systemd-run --quiet --collect --unit=other flock /run/nixos/switch-to-configuration.lock \
+                 sh -c 'sleep 3; touch /run/other-is-done'";
+    let script = format!("system.activationScripts.other = \"{other}; false\";");
+    let problem = problem(&lab, &script, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["the activation script failed"]);
+    host.ask("rm /run/other-is-done").unwrap();
+    before.assert_back();
+}
+
+#[test]
+fn a_boot_default_that_another_tool_sets_during_a_change_stays() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let old = running(host);
+    let foreign = system(&lab, HOST, &app("foreign", ""));
+    let sets = format!("/usr/bin/nix-env --profile /nix/var/nix/profiles/system --set {foreign}");
+    declares(&lab, HOST, &app("two", &format!("system.activationScripts.other = \"{sets}\";")));
+    let (finished, ended) = apply(&lab, "");
+    assert_eq!(
+        (&ended["outcome"], &ended["problem"]["code"]),
+        (&"rolled-back".into(), &"NF-423".into()),
+        "{finished}"
+    );
+    assert!(ended["problem"]["what"].as_str().unwrap().contains("another program"), "{finished}");
+    assert!(ended["report"]["notes"].to_string().contains("it stays"), "{finished}");
+    assert_eq!(
+        (running(host), boot_default(host), versions(host)),
+        (old.clone(), old, ["one"; 2].map(str::to_owned))
+    );
+    assert_eq!(host.ask("readlink -f /nix/var/nix/profiles/system").unwrap(), foreign);
+    // The next plan names the boot default of the other tool.
+    let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
+    assert_says(&plan, 0, &["the boot default is neither the running nor the new system"]);
+}
+
+/// The first change collects garbage while it runs. It starts from a system that has no generation.
+#[test]
+fn nix_collects_dropped_generations_and_never_the_system_to_return_to() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let exists = |system: &str| host.sh(&format!("[ -e {system}/init ]")).unwrap().ok();
+    let foreign = system(&lab, HOST, &app("gc-0", ""));
+    switch(host, &foreign, "test").success().unwrap();
+    let collects = "system.activationScripts.gc = \"/usr/bin/nix-store --gc >/dev/null; false\";";
+    let problem = problem(&lab, collects, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["the activation script failed"]);
+    assert_eq!(
+        (running(host), exists(&foreign), versions(host)),
+        (foreign.clone(), true, ["gc-0", "one"].map(str::to_owned))
+    );
+
+    let systems = ["gc-1", "gc-2", "gc-3"].map(|version| {
+        declares(&lab, HOST, &app(version, ""));
+        applies(&lab, "ok");
+        running(host)
+    });
+    let (finished, ended) = on_host(&lab, "gc --keep 1 --yes");
+    assert_eq!(ended["outcome"], "ok", "{finished}");
+    host.ask("nix-store --gc >/dev/null 2>&1").unwrap();
+    assert!(!exists(&foreign), "nothing needs this system any more");
+    assert_eq!(systems.each_ref().map(|system| exists(system)), [false, true, true]);
+    let (finished, ended) = on_host(&lab, "rollback --yes");
+    assert_eq!(ended["outcome"], "ok", "{finished}");
+    assert_runs(host, &systems[1], "gc-2");
+}
+
+#[test]
+fn a_host_whose_base_is_declared_wrongly_is_refused() {
+    let lab = LAB.turn();
+    let before = Before::take(&lab);
+    let files = lab.operator().unwrap().guest().files().unwrap();
+    let fleet =
+        format!("{{ hosts.{HOST} = {{ base = \"ubuntu\"; addr = \"{HOST}\"; ssh.user = \"deploy\"; }}; }}\n");
+    files.write("/home/ada/fleet/fleet.nix", &fleet).unwrap();
+    let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
+    assert_says(&plan, 2, &["NF-424", "the host runs NixOS, but its base is `ubuntu`", "hosts.<name>.base"]);
+    let (finished, ended) = apply(&lab, "");
+    assert_eq!((finished.code, &ended["outcome"]), (2, &"blocked".into()), "{finished}");
+    assert_eq!(ended["plan"]["problems"][0]["code"], "NF-424", "{finished}");
+    before.assert_untouched();
 }
 
 /// Neither the new nor the old system can install its boot loader, so the change stays open until one can.

@@ -9,24 +9,13 @@ use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 
-use crate::app::{Before, HOST, app, applies, assert_runs, converged, db, reset, status, toggle, versions};
+use crate::app::{Before, HOST, LAB, app, applies, assert_runs, db, status, toggle, versions};
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, declares, fresh, reboots, running};
-use crate::stage::shared::Shared;
+use crate::stage::nixos::{boot_default, declares, fresh, running};
 use crate::{ALL_OR_NOTHING, CONFIRMED, kept};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A host that has version one of the application and has booted it.
-static LAB: Shared = Shared::new(
-    || {
-        let lab = converged();
-        reboots(db(&lab));
-        lab
-    },
-    reset,
-);
 
 /// Declares an activation script that waits until the test ends it.
 const GATE: &str = "system.activationScripts.gate = \"touch /run/waits; sleep infinity\";";

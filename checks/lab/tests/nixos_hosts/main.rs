@@ -6,6 +6,7 @@ mod alone;
 mod app;
 mod boots;
 mod failures;
+mod foretold;
 mod killed;
 mod mixed;
 #[path = "../stage/mod.rs"]

@@ -212,4 +212,9 @@ fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
     let (finished, document) = json(&lab, "rollback --yes --host web-1 --to 1");
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
     assert_version(&lab, 1);
+
+    // A Debian host is declared as a NixOS host.
+    operator.edits("fleet.nix", "debian \"web-3\"", "nixos \"web-3\"").unwrap();
+    let plan = operator.types("nixfleet plan --host web-3").unwrap();
+    assert_says(&plan, 2, &["NF-424", "the host does not run NixOS, but its base is `nixos`"]);
 }

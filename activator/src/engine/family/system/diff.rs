@@ -1,15 +1,16 @@
 //! Plans which NixOS system the host runs and boots.
 
+use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::nixos::{Loader, NixosSystem};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::AbsPath;
 
+use crate::engine::observe::Observed;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::PendingBoot;
 use crate::host::nixos::{self, Systems};
-use crate::host::profile;
 
 /// The steps that change the NixOS system, and whether the host waits for a boot.
 #[derive(Debug, Default)]
@@ -23,13 +24,8 @@ impl Differ<'_> {
     /// Plans the system, and reports whether another program has changed the system since the last
     /// transaction.
     pub(in crate::engine) fn system(&mut self) -> SystemSteps {
-        let (wanted, found) = match (&self.manifest.nixos, &self.observed.nixos) {
-            (None, None) => return SystemSteps::default(),
-            (Some(wanted), Some(found)) => (wanted, found),
-            (wanted, _) => {
-                self.problems.push(other_base(wanted.is_some()));
-                return SystemSteps::default();
-            }
+        let (Some(wanted), Some(found)) = (&self.manifest.nixos, &self.observed.nixos) else {
+            return SystemSteps::default();
         };
         self.system_drift(found);
         let Some(running) = &found.running else {
@@ -132,13 +128,17 @@ impl Differ<'_> {
     }
 }
 
-fn other_base(declares_nixos: bool) -> Problem {
-    let (declared, found) = if declares_nixos { ("nixos", "not NixOS") } else { ("ubuntu", "NixOS") };
-    Problem::new(Code::OtherBase, format!("the host runs {found}, but its base is `{declared}`"))
-        .at(profile::NATIVE)
-        .because(format!(
-            "the file /etc/NIXOS {} on the host",
-            if declares_nixos { "does not exist" } else { "exists" }
-        ))
-        .help("correct hosts.<name>.base or hosts.<name>.addr in the inventory")
+/// Returns a problem if the manifest is for a host of another base.
+pub(in crate::engine) fn other_base(manifest: &Manifest, observed: &Observed) -> Option<Problem> {
+    let (declared, found, file) = match (manifest.nixos.is_some(), observed.nixos.is_some()) {
+        (true, false) => ("nixos", "does not run", "does not exist"),
+        (false, true) => ("ubuntu", "runs", "exists"),
+        (true, true) | (false, false) => return None,
+    };
+    let what = format!("the host {found} NixOS, but its base is `{declared}`");
+    let problem = Problem::new(Code::OtherBase, what)
+        .at("/etc/NIXOS")
+        .because(format!("the file {file} on the host"))
+        .help("correct hosts.<name>.base or hosts.<name>.addr in the inventory");
+    Some(problem)
 }

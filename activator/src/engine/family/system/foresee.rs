@@ -1,16 +1,19 @@
 //! Adds to a plan what the activation of a NixOS system would change.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use nixfleet_contract::nixos::{SUMMARY, SystemSummary};
-use nixfleet_contract::plan::{Plan, Warning};
+use nixfleet_contract::plan::{Plan, SystemChanges, Warning};
+use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::system::ActivateSystem;
+use nixfleet_contract::values::UnitName;
 
-use super::{packages, unit_changes};
+use super::packages;
+use super::unit_changes::{self, Foreseen};
 use crate::engine::plan::target::Target;
+use crate::engine::recovery_unit;
 use crate::engine::state::State;
 use crate::host::systemd::Systemd;
 use crate::host::{Host, command};
@@ -40,16 +43,26 @@ pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may
     match (known(&from, state).map_or_else(|| summary(host, &from), Ok), new) {
         (Ok(old), Ok(new)) => {
             plan.packages = packages::changes(&old.paths, &new.paths);
-            let active = Systemd::of(host).and_then(|systemd| systemd.running().ok());
-            let active: Option<BTreeSet<String>> =
-                active.map(|running| running.into_keys().map(String::from).collect());
-            plan.system = active.map(|active| unit_changes::changes(&old, &new, &active));
+            plan.system = Systemd::of(host).and_then(|systemd| units(systemd, &old, &new).ok());
         }
         (Err(why), _) | (_, Err(why)) => plan.warnings.push(Warning {
             subject: "system".to_owned(),
             what: format!("the plan does not show which packages and units change: {why}"),
         }),
     }
+}
+
+/// Returns the changes of units between two systems.
+fn units(systemd: Systemd, old: &SystemSummary, new: &SystemSummary) -> Result<SystemChanges, Problem> {
+    let states = systemd.not_inactive()?.into_iter().map(|(unit, state)| (unit.into(), state)).collect();
+    let Foreseen { mut changes, again } = unit_changes::changes(old, new, &states);
+    let again: Vec<UnitName> = again.iter().filter_map(|unit| unit.parse().ok()).collect();
+    let again = systemd.show(&again.iter().collect::<Vec<_>>())?;
+    // A unit whose conditions were not met does not start, and is tried again each time.
+    let stays_down = |unit: &String| again.iter().any(|(name, state)| **name == **unit && !state.condition);
+    // The recovery unit starts with each activation, and does nothing to a host that is not booting.
+    changes.start.retain(|unit| !stays_down(unit) && unit != recovery_unit::NAME);
+    Ok(changes)
 }
 
 /// Returns the summary of the target, if it was sent or is in the closure on this machine.

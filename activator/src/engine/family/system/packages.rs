@@ -9,8 +9,8 @@ use nixfleet_contract::plan::PackageChanges;
 type Versions = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Returns the packages that were added or removed, or that have other versions. A package that was only
-/// rebuilt has the same version. Store paths without a version, such as units and scripts, are no packages,
-/// and neither are the systems themselves.
+/// rebuilt has the same version. Store paths without a version, such as scripts, are no packages, and neither
+/// are units and the systems themselves.
 #[must_use]
 pub fn changes(old: &[String], new: &[String]) -> PackageChanges {
     let (old, new) = (versions(old), versions(new));
@@ -40,7 +40,8 @@ fn package(name: &str, versions: &BTreeMap<String, String>) -> Package {
 fn versions(paths: &[String]) -> Versions {
     let mut all = Versions::new();
     for path in paths {
-        if let Some((name, version)) = named(path).filter(|(name, _)| !name.starts_with("nixos-system-")) {
+        let is_package = |name: &str| !["nixos-system-", "unit-"].iter().any(|own| name.starts_with(own));
+        if let Some((name, version)) = named(path).filter(|(name, _)| is_package(name)) {
             all.entry(name.to_owned()).or_default().insert(version.to_owned(), path.clone());
         }
     }
@@ -83,7 +84,8 @@ mod tests {
             "x-1",
             "nixos-system-db-1-26.05",
         ];
-        let new = ["nginx-1.26.2", "openssl-3.0.13", "unit-b.service", "come-2", "x-1", "x-2"];
+        let new =
+            ["nginx-1.26.2", "openssl-3.0.13", "unit-b.service", "unit-b-1.service", "come-2", "x-1", "x-2"];
         let changes = changes(&paths(&old), &paths(&new));
         let shown = |package: &Package| format!("{} {}", package.name, package.version);
         assert_eq!(changes.added.iter().map(shown).collect::<Vec<_>>(), ["come 2"]);

@@ -13,6 +13,7 @@ use nixfleet_contract::step::{Step, UnitStep};
 use nixfleet_contract::values::ManagedPath;
 
 use crate::engine::family::profile::diff::switch;
+use crate::engine::family::system::diff::other_base;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::state::State;
 
@@ -49,6 +50,10 @@ pub struct Diff {
 /// Computes the steps that bring an observed host to a target.
 #[must_use]
 pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff {
+    // The host has nothing in common with a closure for another base, so nothing else is worth a report.
+    if let Some(problem) = other_base(target.manifest, observed) {
+        return Diff { problems: vec![problem], ..Diff::default() };
+    }
     let mut differ = Differ {
         state,
         manifest: target.manifest,

@@ -1,0 +1,201 @@
+//! Foresees which units the activation of a NixOS system changes. The rules are those of
+//! `switch-to-configuration` (nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`).
+
+mod along;
+mod difference;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod versions;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::nixos::SystemSummary;
+use nixfleet_contract::plan::SystemChanges;
+
+use difference::Difference;
+use settings::Settings;
+use versions::Versions;
+
+/// Targets that are never restarted, because other units pull them in.
+const SPECIAL: [&str; 4] = ["basic.target", "graphical.target", "multi-user.target", "sysinit.target"];
+/// Targets that may still be active after the host has slept. They are not started again.
+const SLEEP: [&str; 3] = ["hibernate.target", "hybrid-sleep.target", "suspend.target"];
+/// The target that each activation restarts. It pulls in units that run before `sysinit.target`.
+const REACTIVATION: &str = "sysinit-reactivation.target";
+
+/// The changes of units that the activation of a system makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreseen {
+    /// The units of each kind of change.
+    pub changes: SystemChanges,
+    /// Units in `changes.start` that do not change, and that systemd also tried to start earlier. systemd
+    /// tries again, but their conditions may still be unmet.
+    pub again: BTreeSet<String>,
+}
+
+/// The lists of units that `switch-to-configuration` makes.
+#[derive(Debug, Default)]
+struct Lists {
+    stop: BTreeSet<String>,
+    start: BTreeSet<String>,
+    restart: BTreeSet<String>,
+    reload: BTreeSet<String>,
+    skip: BTreeSet<String>,
+    /// The targets that are started again. NixOS does not show them.
+    targets: BTreeSet<String>,
+}
+
+/// Returns the changes of units between two systems. `states`: the `ActiveState` of each unit that is not
+/// inactive.
+#[must_use]
+pub fn changes(old: &SystemSummary, new: &SystemSummary, states: &BTreeMap<String, String>) -> Foreseen {
+    let mut lists = Lists::default();
+    for (unit, state) in states {
+        if matches!(state.as_str(), "active" | "activating") {
+            lists.compare(unit, (old, new), states);
+        }
+    }
+    let is_up = |state: &str| matches!(state, "active" | "activating" | "reloading" | "refreshing");
+    let up = states.iter().filter(|(_, state)| is_up(state)).map(|(unit, _)| unit.as_str());
+    lists.foresee(old, new, &up.collect())
+}
+
+impl Lists {
+    /// Sorts a running unit into the lists.
+    fn compare(
+        &mut self,
+        unit: &str,
+        (old, new): (&SystemSummary, &SystemSummary),
+        states: &BTreeMap<String, String>,
+    ) {
+        let Some(versions) = Versions::find(old, new, unit) else { return };
+        let Some(after) = versions.after() else {
+            if versions.before().flag("Unit", "X-StopOnRemoval", true) {
+                self.stop.insert(unit.to_owned());
+            }
+            return;
+        };
+        if unit.ends_with(".target") {
+            self.target(unit, &after);
+        } else if !versions.are_equal() {
+            match Difference::between(&versions.before(), &after) {
+                Difference::None => {}
+                Difference::Reload => {
+                    self.reload.insert(unit.to_owned());
+                }
+                Difference::Restart => self.changed(
+                    unit,
+                    &after,
+                    |socket| (states.contains_key(socket), new.unit_file(socket).is_some()),
+                    &versions.base,
+                ),
+            }
+        }
+    }
+
+    /// Running targets are started again, because that starts the units that they pull in.
+    fn target(&mut self, unit: &str, new: &Settings) {
+        let is = |key: &str| new.flag("Unit", key, false);
+        if !SLEEP.contains(&unit) && !is("RefuseManualStart") && !is("X-OnlyManualStart") {
+            self.start.insert(unit.to_owned());
+            self.targets.insert(unit.to_owned());
+        }
+        if is("X-StopOnReconfiguration") {
+            self.stop.insert(unit.to_owned());
+        }
+    }
+
+    /// Sorts a changed unit that a reload is not enough for. `socket`: whether a socket is not inactive, and
+    /// whether the new system has it. `base`: the name of the unit or of its template.
+    fn changed(&mut self, unit: &str, new: &Settings, socket: impl Fn(&str) -> (bool, bool), base: &str) {
+        let is_kind = |kind: &str| unit.ends_with(kind);
+        let is = |section: &str, key: &str, default: bool| new.flag(section, key, default);
+        let name = || unit.to_owned();
+        if SPECIAL.contains(&unit) || is_kind(".path") || is_kind(".slice") || is_kind(".socket") {
+            // systemd applies changes of slices and paths when it reloads its units. Sockets stay.
+        } else if is_kind(".mount") {
+            let list =
+                if matches!(unit, "-.mount" | "nix.mount") { &mut self.reload } else { &mut self.restart };
+            list.insert(name());
+        } else if is("Service", "X-ReloadIfChanged", false) {
+            self.reload.insert(name());
+        } else if !is("Service", "X-RestartIfChanged", true)
+            || is("Unit", "RefuseManualStop", false)
+            || is("Unit", "X-OnlyManualStart", false)
+        {
+            self.skip.insert(name());
+        } else if !is_kind(".service") || !is("Service", "X-StopIfChanged", true) {
+            self.restart.insert(name());
+        } else {
+            let starts_by_socket = self.sockets(new, socket, base);
+            if !starts_by_socket || is("Service", "X-NotSocketActivated", false) {
+                self.start.insert(name());
+            }
+            self.stop.insert(name());
+        }
+    }
+
+    /// Restarts the sockets of a service. Returns whether one of them starts the service.
+    fn sockets(&mut self, new: &Settings, state: impl Fn(&str) -> (bool, bool), base: &str) -> bool {
+        let mut sockets: BTreeSet<String> = new.names("Service", &["Sockets"]).map(str::to_owned).collect();
+        if sockets.is_empty() {
+            let name = base.strip_suffix(".service").unwrap_or(base);
+            sockets.insert(format!("{}.socket", name.strip_suffix('@').unwrap_or(name)));
+        }
+        let mut starts = false;
+        for socket in sockets {
+            let (is_active, remains) = state(&socket);
+            starts |= remains;
+            if is_active && remains {
+                self.start.insert(socket.clone());
+            }
+            if is_active {
+                self.stop.insert(socket);
+            }
+        }
+        starts
+    }
+
+    /// Adds the units that systemd stops and starts along with the listed ones. `up`: the running units.
+    fn foresee(self, old: &SystemSummary, new: &SystemSummary, up: &BTreeSet<&str>) -> Foreseen {
+        let stopped = union(along::stopped_with(old, up, &self.stop), &self.stop);
+        let mut restarting = self.restart.clone();
+        if new.unit_file(REACTIVATION).is_some() && up.contains(REACTIVATION) {
+            restarting.insert(REACTIVATION.to_owned());
+        }
+        let restarted = union(along::stopped_with(old, up, &restarting), &restarting);
+
+        let roots = || self.start.iter().chain(&self.restart).map(String::as_str).chain([REACTIVATION]);
+        let runs = |unit: &String| up.contains(unit.as_str()) && !stopped.contains(unit);
+        let mut started = along::started_with(new, roots(), up);
+        started.retain(|unit| !runs(unit));
+        started.extend(self.start.iter().cloned());
+
+        let is_hidden = |unit: &&String| self.targets.contains(*unit) || *unit == REACTIVATION;
+        let shown = |units: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+            units.filter(|unit| !is_hidden(unit)).cloned().collect()
+        };
+        let restart = union(stopped.intersection(&started).cloned().collect(), &restarted);
+        let is_left = |unit: &&String| !stopped.contains(*unit) && !restart.contains(*unit);
+        let changes = SystemChanges {
+            stop: shown(&mut stopped.difference(&restart)),
+            start: shown(&mut started.difference(&restart)),
+            restart: shown(&mut restart.iter()),
+            reload: shown(&mut self.reload.iter().filter(is_left)),
+            skip: shown(&mut self.skip.iter().filter(is_left)),
+        };
+        let earlier = along::started_with(old, roots(), up);
+        let is_again = |unit: &&String| {
+            let [before, after] =
+                [old, new].map(|system| versions::source(system, unit).map(|file| &file.paths));
+            earlier.contains(*unit) && before == after
+        };
+        Foreseen { again: changes.start.iter().filter(is_again).cloned().collect(), changes }
+    }
+}
+
+fn union(mut units: BTreeSet<String>, more: &BTreeSet<String>) -> BTreeSet<String> {
+    units.extend(more.iter().cloned());
+    units
+}

@@ -1,0 +1,255 @@
+use nixfleet_contract::nixos::UnitSource;
+
+use super::*;
+
+const BASE: &str = "[Unit]\nDescription=A\n[Service]\nExecStart=/bin/a\n";
+
+type Entries<'t> = &'t [(&'t str, &'t str)];
+
+/// A system of a test: units and drop-ins with their texts, and links such as
+/// `multi-user.target.wants/a.service`. The text of a unit is also its store path.
+fn system(entries: Entries) -> SystemSummary {
+    let mut system = SystemSummary::default();
+    for (name, text) in entries {
+        if let Some((unit, wanted)) = name.split_once(".wants/") {
+            system.wants.entry(unit.to_owned()).or_default().insert(wanted.to_owned());
+            continue;
+        }
+        let drop_ins_of = name.strip_suffix(".d");
+        let source = UnitSource {
+            paths: vec![(*text).to_owned()],
+            text: (*text).to_owned(),
+            only_drop_ins: drop_ins_of.is_some(),
+        };
+        system.units.insert(drop_ins_of.unwrap_or(name).to_owned(), source);
+    }
+    system
+}
+
+/// Returns what happens to units, one line for each list. `states`: words such as `a.service=failed` or
+/// `a.service` for an active unit.
+fn foreseen(old: Entries, new: Entries, states: &str) -> String {
+    let state = |word: &str| {
+        let (unit, state) = word.split_once('=').unwrap_or((word, "active"));
+        (unit.to_owned(), state.to_owned())
+    };
+    let states = states.split_whitespace().map(state).collect();
+    let SystemChanges { stop, start, restart, reload, skip } =
+        changes(&system(old), &system(new), &states).changes;
+    let lists = [("stop", stop), ("start", start), ("restart", restart), ("reload", reload), ("skip", skip)];
+    let lists = lists.into_iter().filter(|(_, units)| !units.is_empty());
+    let lines: Vec<_> = lists.map(|(name, units)| format!("{name} {}", units.join(" "))).collect();
+    lines.join("; ")
+}
+
+#[test]
+fn a_changed_unit_is_treated_as_in_nixos() {
+    let service = |unit: &str, more: &str| format!("[Unit]\n{unit}[Service]\nExecStart=/bin/b\n{more}");
+    let changed = service("", "");
+    let rows = [
+        ("a.service", changed.clone(), "restart a.service"),
+        ("a.service", BASE.to_owned(), ""),
+        ("a.service", service("", "X-StopIfChanged=false\n"), "restart a.service"),
+        ("a.service", service("", "X-RestartIfChanged=false\n"), "skip a.service"),
+        ("a.service", service("", "X-ReloadIfChanged=true\n"), "reload a.service"),
+        ("a.service", service("", "X-ReloadIfChanged=true\nX-RestartIfChanged=no\n"), "reload a.service"),
+        ("a.service", service("RefuseManualStop=true\n", ""), "skip a.service"),
+        ("a.service", service("RefuseManualStart=true\n", ""), "restart a.service"),
+        ("a.service", service("X-OnlyManualStart=true\n", ""), "skip a.service"),
+        ("a.service", format!("{BASE}ExecReload=/bin/r\n"), "reload a.service"),
+        // The kind of a unit decides first.
+        ("a.socket", changed.clone(), ""),
+        ("a.path", changed.clone(), ""),
+        ("a.slice", changed.clone(), ""),
+        ("a.timer", changed.clone(), "restart a.timer"),
+        ("a.timer", service("X-OnlyManualStart=true\n", ""), "skip a.timer"),
+        ("a.automount", changed.clone(), "restart a.automount"),
+        ("a.target", changed.clone(), ""),
+        ("multi-user.target", changed.clone(), ""),
+        ("srv.mount", changed.clone(), "restart srv.mount"),
+        ("srv.mount", service("RefuseManualStop=true\n", "X-RestartIfChanged=false\n"), "restart srv.mount"),
+        ("-.mount", changed.clone(), "reload -.mount"),
+        ("nix.mount", changed.clone(), "reload nix.mount"),
+        // An instance has the file of its template.
+        ("a@1.service", changed.clone(), "restart a@1.service"),
+    ];
+    for (unit, new, expected) in rows {
+        let file = unit.replace("@1", "@");
+        assert_eq!(foreseen(&[(&file, BASE)], &[(&file, &new)], unit), expected, "{unit}: {new}");
+        for state in ["failed", "deactivating", "reloading"] {
+            let states = format!("{unit}={state}");
+            assert_eq!(foreseen(&[(&file, BASE)], &[(&file, &new)], &states), "", "{states}: {new}");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_sockets_start_is_stopped_and_its_sockets_are_restarted() {
+    let old = [("web.service", BASE), ("web.socket", "")];
+    let both = "web.service web.socket";
+    let rows: [(&str, Entries, &str, &str); 8] = [
+        ("", &[("web.socket", "")], both, "stop web.service; restart web.socket"),
+        ("", &[("web.socket", "")], "web.service web.socket=failed", "stop web.service; restart web.socket"),
+        // Only the new system has the socket: it starts the service.
+        ("", &[("web.socket", "")], "web.service", "stop web.service"),
+        ("", &[], "web.service", "restart web.service"),
+        ("", &[], both, "stop web.socket; restart web.service"),
+        ("X-NotSocketActivated=yes\n", &[("web.socket", "")], both, "restart web.service web.socket"),
+        ("X-StopIfChanged=false\n", &[("web.socket", "")], both, "restart web.service"),
+        (
+            "Sockets=one.socket two.socket\n",
+            &[("one.socket", ""), ("two.socket", ""), ("web.socket", "")],
+            "web.service one.socket",
+            "stop web.service; restart one.socket",
+        ),
+    ];
+    for (more, sockets, states, expected) in rows {
+        let text = format!("[Service]\nExecStart=/bin/b\n{more}");
+        let new: Vec<_> = [("web.service", &*text)].into_iter().chain(sockets.iter().copied()).collect();
+        assert_eq!(foreseen(&old, &new, states), expected, "{more} {sockets:?} {states}");
+    }
+    // The socket of an instance has the name of the template, without `@`.
+    let old = [("web@.service", BASE), ("web.socket", "")];
+    let new = [("web@.service", "[Service]\n"), ("web.socket", "")];
+    let expected = "stop web@1.service; restart web.socket";
+    assert_eq!(foreseen(&old, &new, "web@1.service web.socket"), expected);
+    // The target also starts the service.
+    let wanted = [("m.target", ""), ("web.service", "[Service]\n"), ("web.socket", "")];
+    let new: Vec<_> = wanted.into_iter().chain([("m.target.wants/web.service", "")]).collect();
+    let old = [("m.target", ""), ("web.service", BASE), ("web.socket", "")];
+    assert_eq!(foreseen(&old, &new, "web.service web.socket m.target"), "restart web.service web.socket");
+}
+
+#[test]
+fn a_unit_that_the_new_system_lacks_is_stopped() {
+    let old = [("gone.service", BASE), ("kept.service", "[Unit]\nX-StopOnRemoval=no\n"), ("t@.service", "")];
+    let states = "gone.service kept.service t@1.service foreign.service";
+    assert_eq!(foreseen(&old, &[], states), "stop gone.service t@1.service");
+    assert_eq!(foreseen(&old, &[], "gone.service=failed"), "");
+}
+
+#[test]
+fn an_instance_that_drop_ins_declare_goes_with_them() {
+    let template = ("t@.service", BASE);
+    let one = ("t@1.service.d", "[Service]\nEnvironment=A=1\n");
+    let both = "t@1.service t@2.service";
+    assert_eq!(foreseen(&[template, one], &[template], both), "stop t@1.service");
+    assert_eq!(foreseen(&[template], &[template, one], both), "restart t@1.service");
+    let two = ("t@1.service.d", "[Service]\nEnvironment=A=2\n");
+    assert_eq!(foreseen(&[template, one], &[template, two], both), "restart t@1.service");
+    assert_eq!(foreseen(&[template, one], &[template, one], both), "");
+    // An instance with a file of its own does not have the file of the template.
+    let own = ("t@1.service", "[Service]\nExecStart=/bin/own\n");
+    assert_eq!(foreseen(&[template], &[template, own], both), "");
+    assert_eq!(foreseen(&[template, own], &[template], both), "stop t@1.service");
+    // Drop-ins of a unit that only the host has do not concern NixOS.
+    assert_eq!(foreseen(&[("run.mount.d", "a")], &[("run.mount.d", "b")], "run.mount"), "");
+}
+
+#[test]
+fn running_targets_are_started_again_with_everything_that_they_pull_in() {
+    let new = [
+        ("multi-user.target", "[Unit]\nRequires=basic.target\n"),
+        ("basic.target", "[Unit]\nWants=sockets.target\n"),
+        ("sockets.target.wants/new.socket", ""),
+        ("sockets.target", ""),
+        ("new.socket", ""),
+        ("multi-user.target.wants/runs.service", ""),
+        ("multi-user.target.wants/down.service", ""),
+        ("multi-user.target.wants/failed.service", ""),
+        ("multi-user.target.wants/t@1.service", ""),
+        ("multi-user.target.wants/other.service", ""),
+        ("multi-user.target.wants/also.service", ""),
+        ("runs.service", "[Unit]\nBindsTo=bound.service\n"),
+        ("named.service", "named"),
+        ("also.service", "named"),
+        ("bound.service", ""),
+        ("down.service", ""),
+        ("failed.service", ""),
+        ("t@.service", ""),
+        ("idle.target", ""),
+        ("idle.target.wants/idle.service", ""),
+        ("idle.service", ""),
+    ];
+    let states = "multi-user.target runs.service named.service failed.service=failed";
+    // The running target starts the inactive targets on the way. `other.service` is not in the system, and
+    // `also.service` is another name of a running unit.
+    let expected = "start basic.target bound.service down.service failed.service new.socket sockets.target \
+                    t@1.service";
+    assert_eq!(foreseen(&new, &new, states), expected);
+    let again = changes(&system(&new), &system(&new), &BTreeMap::from([state("multi-user.target")])).again;
+    assert!(again.contains("down.service") && again.contains("t@1.service"), "{again:?}");
+    let again = changes(&system(&new[..1]), &system(&new), &BTreeMap::from([state("multi-user.target")]));
+    assert_eq!(again.again, BTreeSet::new(), "{again:?}");
+
+    let refuses = |key: &str| {
+        let text = format!("[Unit]\n{key}=true\n");
+        let new = [("own.target", &*text), ("own.target.wants/a.service", ""), ("a.service", "")];
+        foreseen(&[("own.target", "")], &new, "own.target")
+    };
+    assert_eq!(refuses("AllowIsolate"), "start a.service");
+    assert_eq!(refuses("RefuseManualStart"), "");
+    assert_eq!(refuses("X-OnlyManualStart"), "");
+    let asleep = [("suspend.target", ""), ("suspend.target.wants/a.service", ""), ("a.service", "")];
+    assert_eq!(foreseen(&asleep, &asleep, "suspend.target"), "");
+}
+
+fn state(unit: &str) -> (String, String) {
+    (unit.to_owned(), "active".to_owned())
+}
+
+#[test]
+fn units_stop_along_with_what_they_are_a_part_of() {
+    // NixOS stops this target and starts it again, and does not show that.
+    let target = |more: &str| format!("[Unit]\nX-StopOnReconfiguration=true\n{more}");
+    let (again, manual) = (target(""), target("X-OnlyManualStart=true\n"));
+    let part = "[Unit]\nPartOf=own.target\n";
+    let units = |target: &str| {
+        let units = [
+            ("own.target", target.to_owned()),
+            ("own.target.wants/wanted.service", String::new()),
+            ("wanted.service", part.to_owned()),
+            ("part.service", part.to_owned()),
+            ("bound.service", "[Unit]\nBindsTo=part.service\n".to_owned()),
+        ];
+        let units: Vec<_> = units.iter().map(|(name, text)| (*name, &**text)).collect();
+        foreseen(&units, &units, "own.target wanted.service part.service bound.service")
+    };
+    assert_eq!(units(&again), "stop bound.service part.service; restart wanted.service");
+    assert_eq!(units(&manual), "stop bound.service own.target part.service wanted.service");
+    assert_eq!(units(""), "");
+
+    // A unit that needs a restarted unit is restarted too, even if it has to be reloaded or to stay.
+    let needs = |more: &str| format!("[Unit]\nRequires=db.service\n[Service]\n{more}");
+    let rows = [("", ""), ("ExecReload=/bin/r\n", ""), ("X-RestartIfChanged=no\n", "ExecStart=/bin/b\n")];
+    for stop in ["", "X-StopIfChanged=no\n"] {
+        for (kind, more) in rows {
+            let (old_app, new_app) = (needs(""), needs(&format!("{kind}{more}")));
+            let db = format!("[Service]\nExecStart=/bin/b\n{stop}");
+            let links = [("m.target", ""), ("m.target.wants/app.service", "")];
+            let old = [("db.service", BASE), ("app.service", &old_app), links[0], links[1]];
+            let new = [("db.service", &*db), ("app.service", &new_app), links[0], links[1]];
+            let expected = "restart app.service db.service";
+            assert_eq!(foreseen(&old, &new, "db.service app.service m.target"), expected, "{stop}{new_app}");
+        }
+    }
+}
+
+#[test]
+fn each_activation_restarts_the_target_for_early_units() {
+    let early = |text: &'static str| {
+        [
+            ("sysinit-reactivation.target", ""),
+            ("sysinit-reactivation.target.wants/tmpfiles.service", ""),
+            ("tmpfiles.service", text),
+            ("part.service", "[Unit]\nPartOf=sysinit-reactivation.target\n"),
+        ]
+    };
+    let states = "sysinit-reactivation.target part.service tmpfiles.service";
+    assert_eq!(foreseen(&early(BASE), &early(BASE), states), "restart part.service");
+    let changed = "[Service]\nExecStart=/bin/b\n";
+    let expected = "restart part.service tmpfiles.service";
+    assert_eq!(foreseen(&early(BASE), &early(changed), states), expected);
+    // The first activation after a boot starts the target, so nothing is a part of a running target.
+    assert_eq!(foreseen(&early(BASE), &early(BASE), "part.service"), "start tmpfiles.service");
+}

@@ -1,0 +1,166 @@
+//! Changes that take effect only when the host boots.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::nixos_host::{NixosHost, document};
+use crate::stand::with_own_mounts;
+
+#[test]
+fn a_new_kernel_boots_once_and_becomes_the_default_after_it_ran() {
+    with_own_mounts("nixos::boots::a_new_kernel_boots_once_and_becomes_the_default_after_it_ran", |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", Some("systemd-boot"));
+        let expected = ["createDirectory", "writeFile", "switchProfile", "activateSystem", "bootOnce"];
+        assert_eq!(host.steps(&two), expected);
+        stand.write("/etc/tools", "", 0o644);
+        let report = host.applied(&two, "partial");
+        assert_eq!(report["reasonCode"], "reboot-to-finish", "{report:#}");
+        assert_eq!(host.ends(), ["two", "factory", "factory", "two"]);
+        let waiting = host.applied(&two, "deferred");
+        assert_eq!(waiting["reasonCode"], "reboot-to-finish", "{waiting:#}");
+
+        host.boots();
+        assert_eq!(host.running(), "two", "it boots once");
+        assert_eq!(host.steps(&two), ["setBootDefault"]);
+        host.applied(&two, "ok");
+        assert_eq!(host.ends(), ["two"; 4]);
+        host.applied(&two, "unchanged");
+    });
+}
+
+#[test]
+fn a_chosen_next_boot_is_forgotten_when_another_system_is_wanted() {
+    with_own_mounts("nixos::boots::a_chosen_next_boot_is_forgotten_when_another_system_is_wanted", |stand| {
+        let host = NixosHost::new(stand);
+        let loader = Some("systemd-boot");
+        host.applied(&host.closure("one", "k1", loader), "ok");
+        host.applied(&host.closure("two", "k2", loader), "partial");
+        assert!(stand.path("/boot/oneshot").exists());
+        // The native generation of the next boot is not dropped.
+        host.run(&["gc", "--keep", "1"]);
+        assert!(stand.path("/nix/var/nix/profiles/system-3-link").is_symlink());
+
+        let back = host.run(&["rollback", "--to", "2"]);
+        assert_eq!(back["outcome"], "ok", "{back:#}");
+        assert!(!stand.path("/boot/oneshot").exists(), "the next boot is the boot default");
+        host.boots();
+        assert_eq!(host.ends(), ["one"; 4]);
+    });
+}
+
+#[test]
+fn a_kernel_that_does_not_come_up_leaves_the_old_boot_default() {
+    with_own_mounts("nixos::boots::a_kernel_that_does_not_come_up_leaves_the_old_boot_default", |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", Some("systemd-boot"));
+        host.applied(&two, "partial");
+        host.boots();
+        // The new kernel hangs, and somebody switches the host off and on.
+        host.boots();
+        assert_eq!(host.running(), "factory");
+        assert_eq!(host.steps(&two), ["activateSystem", "bootOnce"]);
+    });
+}
+
+#[test]
+fn without_a_one_time_boot_the_plan_says_unconfirmed() {
+    with_own_mounts("nixos::boots::without_a_one_time_boot_the_plan_says_unconfirmed", |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", None);
+        let output = stand.command(&["plan", "--target", &two]).output().unwrap();
+        let plan = document(&output);
+        let last = plan["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["unconfirmed"], json!(["kernel"]), "{plan:#}");
+        let report = host.applied(&two, "partial");
+        assert_eq!(report["reasonCode"], "reboot-to-finish", "{report:#}");
+        assert_eq!(host.ends(), ["two"; 4]);
+    });
+}
+
+#[test]
+fn another_init_is_booted_once_and_never_activated() {
+    with_own_mounts("nixos::boots::another_init_is_booted_once_and_never_activated", |stand| {
+        let host = NixosHost::new(stand);
+        let other = |name: &str| {
+            let system = host.system(name, "k1");
+            fs::write(system.join("init-interface-version"), "systemd 3").unwrap();
+            system
+        };
+        let two = host.closure_of("two", &other("two"), Some("systemd-boot"));
+        assert_eq!(host.steps(&two), ["createDirectory", "writeFile", "switchProfile", "bootOnce"]);
+        let report = host.applied(&two, "partial");
+        assert_eq!(report["reasonCode"], "reboot-to-finish", "{report:#}");
+        assert!(report["notes"].to_string().contains("init-interface-version"), "{report:#}");
+        assert_eq!(host.said(), ["boot factory unchecked"]);
+        assert_eq!(host.ends(), ["factory", "factory", "factory", "two"]);
+        host.applied(&two, "deferred");
+        let status = host.run(&["status"]);
+        assert_eq!(status["drift"], json!([]), "{status:#}");
+
+        host.boots();
+        assert_eq!(host.running(), "two", "it boots once");
+        assert_eq!(host.steps(&two), ["setBootDefault"]);
+        host.applied(&two, "ok");
+        assert_eq!(host.ends(), ["two"; 4]);
+        host.applied(&two, "unchanged");
+
+        // Without a boot loader that can boot a system once, the plan says so.
+        let three = host.closure("three", "k1", None);
+        let plan = host.run(&["plan", "--target", &three]);
+        let last = plan["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["unconfirmed"], json!(["init-interface-version"]), "{plan:#}");
+        assert!(!plan["steps"].to_string().contains("activateSystem"), "{plan:#}");
+    });
+}
+
+#[test]
+fn grub_boots_a_new_kernel_once_and_forgets_it_when_another_system_is_wanted() {
+    let test = "nixos::boots::grub_boots_a_new_kernel_once_and_forgets_it_when_another_system_is_wanted";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.closure("two", "k2", Some("grub"));
+        host.applied(&two, "partial");
+        let back = host.run(&["rollback", "--to", "1"]);
+        assert_eq!(back["outcome"], "ok", "{back:#}");
+        host.boots();
+        assert_eq!(host.ends(), ["factory", "factory", "factory", ""], "the next boot is the boot default");
+        host.applied(&two, "partial");
+        host.boots();
+        assert_eq!(host.ends(), ["two", "factory", "factory", "two"]);
+        host.applied(&two, "ok");
+        assert_eq!(host.ends(), ["two"; 4]);
+    });
+}
+
+#[test]
+fn a_plan_warns_of_a_boot_default_that_is_not_the_running_system() {
+    with_own_mounts("nixos::boots::a_plan_warns_of_a_boot_default_that_is_not_the_running_system", |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let (two, third) = (host.closure("two", "k1", None), host.system("third", "k1"));
+        let warnings = || {
+            let plan = host.run(&["plan", "--target", &two]);
+            let warnings = plan["warnings"].as_array().cloned().unwrap_or_default();
+            assert!(warnings.len() < 2, "{plan:#}");
+            warnings
+                .first()
+                .map_or_else(String::new, |warning| format!("{}: {}", warning["subject"], warning["what"]))
+        };
+        assert_eq!(warnings(), "", "the running system is the boot default");
+        host.installs(&third, 3);
+        let neither = warnings();
+        assert!(
+            neither.contains("/third") && neither.contains("neither the running nor the new system"),
+            "{neither}"
+        );
+        host.installs(&host.store.canonicalize().unwrap().join("two"), 4);
+        let new = warnings();
+        assert!(new.contains("/two") && new.contains("is the new system already"), "{new}");
+        // The new system runs and is the boot default.
+        host.applied(&two, "ok");
+        assert_eq!(host.ends(), ["two"; 4]);
+        assert_eq!(warnings(), "");
+    });
+}

@@ -1,0 +1,6 @@
+//! Tests of NixOS hosts on trees of files.
+
+mod boots;
+mod crashes;
+mod generations;
+mod switches;

@@ -43,6 +43,7 @@ let
       flake-module = import ./flake-module.nix world;
       health-checks = import ./health-checks.nix world;
       hive-origin = import ./hive-origin.nix world;
+      host-modules = import ./host-modules.nix world;
       inventory = import ./inventory.nix world;
       inventory-files = import ./inventory-files.nix world;
       laziness = import ./laziness.nix world;

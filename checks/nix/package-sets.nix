@@ -3,9 +3,7 @@
 {
   lib,
   mkFleet,
-  nixfleet,
   nixpkgs,
-  prebuilt,
   ...
 }:
 let
@@ -71,16 +69,29 @@ in
     ];
   };
 
-  "a package set of a host is used as it is" = {
-    expr = nameOf {
-      nixpkgs.overlays = [ overlay ];
-      hosts = hosts 1 (_: {
-        pkgs = nixpkgs.legacyPackages.x86_64-linux // {
-          ours.name = "mine";
-        };
-      });
-    };
-    expected = "mine";
+  "a package set of a host is used as it is, on every base" = {
+    expr =
+      map
+        (
+          base:
+          nameOf {
+            nixpkgs.overlays = [ overlay ];
+            hosts = hosts 1 (_: {
+              inherit base;
+              pkgs = nixpkgs.legacyPackages.x86_64-linux // {
+                ours.name = "mine";
+              };
+            });
+          }
+        )
+        [
+          "ubuntu"
+          "nixos"
+        ];
+    expected = [
+      "mine"
+      "mine"
+    ];
   };
 
   "a package set for another system than the host's is refused when it is used" = {
@@ -253,97 +264,5 @@ in
       }).nixfleet.hosts.web-1.toplevel.drvPath
     );
     expected = false;
-  };
-
-  "modules of defaults belong to every host of every base" = {
-    expr =
-      let
-        outputs = mkFleet {
-          defaults.modules = [ { nixfleet.files."/etc/motd.d/fleet".text = "x"; } ];
-          hosts.web-1.addr = "web-1";
-          hosts.db-1.addr = "db-1";
-          hosts.db-1.base = "nixos";
-        };
-      in
-      lib.mapAttrs (_: host: lib.attrNames host.config.nixfleet.files) outputs.nixfleet.hosts;
-    expected = {
-      db-1 = [ "/etc/motd.d/fleet" ];
-      web-1 = [ "/etc/motd.d/fleet" ];
-    };
-  };
-
-  "special arguments of the fleet and of a host reach imports of modules" = {
-    expr =
-      let
-        outputs = nixfleet.mkFleet {
-          specialArgs.site = "berlin";
-          specialArgs.extra = {
-            hosts.web-1.tags = [ "extra" ];
-          };
-          modules = [
-            prebuilt
-            (
-              { extra, ... }:
-              {
-                imports = [ extra ];
-                hosts.web-1 = {
-                  addr = "web-1";
-                  specialArgs.more = {
-                    nixfleet.files."/etc/more".text = "x";
-                  };
-                  modules = [
-                    (
-                      { more, site, ... }:
-                      {
-                        imports = [ more ];
-                        nixfleet.files."/etc/site".text = site;
-                      }
-                    )
-                  ];
-                };
-              }
-            )
-          ];
-        };
-        inherit (outputs.nixfleet.hosts.web-1) config;
-      in
-      {
-        inherit (outputs.nixfleet.fleet.hosts.web-1) tags;
-        site = config.nixfleet.files."/etc/site".text;
-        files = lib.attrNames config.nixfleet.files;
-      };
-    expected = {
-      tags = [ "extra" ];
-      site = "berlin";
-      files = [
-        "/etc/more"
-        "/etc/site"
-      ];
-    };
-  };
-
-  "nix repl sees the configuration, the options and the packages of a host" = {
-    expr =
-      let
-        inherit
-          ((mkFleet {
-            hosts.web-1.addr = "web-1";
-            hosts.db-1.addr = "db-1";
-            hosts.db-1.base = "nixos";
-          }).nixfleet
-          )
-          hosts
-          ;
-      in
-      lib.mapAttrs (_: host: [
-        (host.options ? nixfleet.files)
-        (host.config ? nixfleet.files)
-        host.pkgs.hello.name
-      ]) hosts;
-    expected = lib.genAttrs [ "db-1" "web-1" ] (_: [
-      true
-      true
-      "hello-2.0"
-    ]);
   };
 }

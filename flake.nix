@@ -6,30 +6,34 @@
   outputs =
     { self, nixpkgs }:
     let
-      eachSystem = nixpkgs.lib.genAttrs [
-        "x86_64-linux"
-        "aarch64-linux"
-      ];
+      systems = import ./lib/systems.nix;
+      # A release of nixpkgs may have dropped a system.
+      eachOf =
+        systems:
+        nixpkgs.lib.genAttrs (builtins.filter (system: nixpkgs.legacyPackages ? ${system}) systems);
+      programs = eachOf systems.operators (
+        system: import ./lib/own-packages.nix nixpkgs.legacyPackages.${system} system
+      );
     in
     {
       lib = import ./lib {
         inherit nixpkgs;
-        inherit (self) packages;
+        packages = programs;
       };
 
-      packages = eachSystem (system: {
-        nixfleet = nixpkgs.legacyPackages.${system}.callPackage ./cli/package.nix { };
-        nixfleet-activate =
-          nixpkgs.legacyPackages.${system}.pkgsStatic.callPackage ./activator/package.nix
-            { };
-        default = self.packages.${system}.nixfleet;
-      });
+      flakeModules.default = self.lib.flakeModule;
 
-      # `nix flake check` only builds the programs. All other tests need the hosts of the lab; `make test`
-      # runs them.
-      checks = eachSystem (system: {
-        inherit (self.packages.${system}) nixfleet nixfleet-activate;
-      });
+      packages = builtins.mapAttrs (_: own: own // { default = own.nixfleet; }) programs;
+
+      # The tests that need the hosts of the lab are no checks; `make test` runs them.
+      checks = eachOf systems.hosts (
+        system:
+        import ./checks/flake-checks.nix {
+          inherit nixpkgs;
+          pkgs = nixpkgs.legacyPackages.${system};
+          programs = programs.${system};
+        }
+      );
 
       templates.minimal = {
         path = ./templates/minimal;
@@ -37,6 +41,6 @@
       };
       templates.default = self.templates.minimal;
 
-      formatter = eachSystem (system: nixpkgs.legacyPackages.${system}.nixfmt);
+      formatter = eachOf systems.operators (system: nixpkgs.legacyPackages.${system}.nixfmt);
     };
 }

@@ -10,7 +10,7 @@
 #   config       configuration that all hosts of this base share, in addition to the options of the families
 #   newAccount   { name, system } → { home, shell }: the values of a new account that its declaration does
 #                not set
-#   arguments    { host, nixpkgs } → the arguments that modules get only on this base
+#   arguments    { host, packagesOf } → the arguments that modules get only on this base
 #   evaluate     { host, nixpkgs, specialArgs, modules, ours, intentOf } → the evaluated modules. `ours` are
 #                the modules that declare the families. `intentOf` takes an evaluation and returns its intent
 #                and its mistakes

@@ -46,6 +46,11 @@ rustPlatform.buildRustPackage {
   '';
   meta = {
     description = "One inventory, one command for fleets of Ubuntu, Debian and NixOS hosts";
+    longDescription = ''
+      NixFleet plans, applies and rolls back the configuration of many servers over SSH. Nix describes each host
+      in a flake. On Ubuntu and Debian, NixFleet manages what the description declares. On NixOS, the description
+      is a part of the system.
+    '';
     license = lib.licenses.mit;
     mainProgram = "nixfleet";
     platforms = lib.platforms.unix;

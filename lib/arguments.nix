@@ -1,5 +1,13 @@
 # Checks the arguments of mkFleet. `usable` has all arguments, with the default in place of each wrong value.
-# `problems { types }` lists the mistakes in the arguments.
+# `problems { types }` lists the mistakes in the arguments. `table` describes each argument: `description`
+# completes "must be …", `example` is a line of the call, and `code` is the value in it.
+#
+# `definition` takes the name of an argument and returns its definition, from which messages take the
+# location.
+{
+  lib,
+  definition ? null,
+}:
 given:
 let
   inherit (builtins)
@@ -11,35 +19,69 @@ let
     mapAttrs
     ;
 
+  reserved = import ./reserved-arguments.nix;
+  inventoryFile = import ./inventory-file.nix { inherit lib; };
+
   arguments = {
     inputs = {
       description = "the inputs of the flake";
+      meaning = "The inputs of the flake, which every module gets as the argument `inputs`.";
       accepts = isAttrs;
       default = { };
       example = "inherit inputs;";
+      code = "inputs";
     };
     # Any value is accepted here, because lib/nixpkgs.nix reports the mistakes in the value.
     nixpkgs = {
+      description = "the flake of nixpkgs";
+      meaning = "The flake of nixpkgs. NixFleet takes `lib` from it, and the packages that modules name.";
       accepts = _: true;
       default = null;
+      example = "inherit (inputs) nixpkgs;";
+      code = "inputs.nixpkgs";
+    };
+    specialArgs = {
+      description = "a set of module arguments by name, without ${lib.concatStringsSep ", " reserved}";
+      meaning = "Further arguments of all modules, which modules can also use in `imports`.";
+      accepts =
+        value: isAttrs value && builtins.intersectAttrs (lib.genAttrs reserved (_: null)) value == { };
+      default = { };
+      example = "specialArgs = { site = \"berlin\"; };";
+      code = "{ site = \"berlin\"; }";
+    };
+    # The mistakes in the value are those of ./inventory-file.nix.
+    inventory = {
+      description = "the path of a TOML or JSON file";
+      meaning = "The inventory as a TOML or JSON file with the keys of a fleet module.";
+      accepts = value: inventoryFile.objection (_: "") value == null;
+      objection = inventoryFile.objection;
+      default = null;
+      example = "inventory = ./inventory/prod.toml;";
+      code = "./inventory/prod.toml";
     };
     modules = {
       description = "a list of modules";
+      meaning = "Fleet modules: hosts, roles, tags, defaults.";
       accepts = isList;
       default = [ ];
       example = "modules = [ ./fleet.nix ];";
+      code = "[ ./fleet.nix ]";
     };
     fleet = {
       description = "a set with hosts and network";
+      meaning = "The short form of a fleet module: a set with `hosts` and `network`.";
       accepts = value: value == null || isAttrs value;
       default = null;
       example = "modules = [ ./fleet.nix ];";
+      code = "{ hosts.web-1.ip = \"10.0.1.11\"; }";
     };
     hostConfigurations = {
       description = "a set of modules by the name of the host";
+      meaning = "Intent modules by the name of the host, a short form of `hosts.<name>.modules`.";
       accepts = isAttrs;
       default = { };
       example = "hostConfigurations.web-1 = ./hosts/web-1.nix;";
+      code = "{ web-1 = ./hosts/web-1.nix; }";
     };
   };
 
@@ -59,25 +101,30 @@ let
       notifications = inventory "notifications";
       roles = inventory "roles";
       tags = inventory "tags";
-      extraSpecialArgs = "inherit inputs;";
+      config = inventory "nixpkgs.config";
+      extraSpecialArgs = "specialArgs = { … };";
+      overlays = inventory "nixpkgs.overlays";
       self = "inherit inputs;";
-      specialArgs = "inherit inputs;";
       lib = packages;
       pkgs = packages;
       system = inventory "defaults.system";
     };
 
-  # The definition of an argument, from which messages take the location of the argument.
-  definition = name: {
-    file = "flake.nix";
-    parent = given;
-    attr = name;
-  };
+  definitionOf =
+    if definition != null then
+      definition
+    else
+      name: {
+        file = "flake.nix";
+        parent = given;
+        attr = name;
+      };
 
   isRight = name: arguments.${name}.accepts given.${name};
 in
 {
-  inherit definition;
+  definition = definitionOf;
+  table = arguments;
 
   usable = mapAttrs (
     name: argument: if given ? ${name} && isRight name then given.${name} else argument.default
@@ -94,7 +141,7 @@ in
         problem.make (
           {
             loc = [ name ];
-            def = definition name;
+            def = definitionOf name;
           }
           // rest
         )
@@ -116,10 +163,15 @@ in
 
       wrong =
         name:
-        mistake name {
-          what = "the argument ${name} of mkFleet must be ${arguments.${name}.description}, but is ${problem.describe given.${name}}";
-          inherit (arguments.${name}) example;
-        };
+        mistake name (
+          if arguments.${name} ? objection then
+            arguments.${name}.objection problem.describe given.${name}
+          else
+            {
+              what = "the argument ${name} of mkFleet must be ${arguments.${name}.description}, but is ${problem.describe given.${name}}";
+              inherit (arguments.${name}) example;
+            }
+        );
     in
     map unknown (filter (name: !elem name known) (attrNames given))
     ++ map wrong (filter (name: elem name known && !isRight name) (attrNames given));

@@ -22,7 +22,16 @@ rec {
   };
 
   # Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
-  fleetOf = import ./fleet-of.nix { inherit evalFleet; };
+  fleetOf = fleetFrom null;
+
+  # Does the same for arguments that are defined elsewhere than in a call: `definition` takes the name of an
+  # argument and returns its definition.
+  fleetFrom =
+    definition:
+    import ./fleet-of.nix {
+      inherit definition evalFleet;
+      inherit (nixpkgs) lib;
+    };
 
   # The option types of NixFleet, for options that users' modules declare.
   types = import ./types/public.nix { inherit (nixpkgs) lib; };
@@ -64,16 +73,22 @@ rec {
   checks = import ./checks.nix;
 
   # Returns the flake outputs of a fleet.
-  mkFleet = import ./mk-fleet.nix {
-    inherit
-      apps
-      checks
-      fleetData
-      fleetModules
-      fleetOf
-      generateColmena
-      hosts
-      nixosSystems
-      ;
-  };
+  mkFleet = mkFleetFrom null;
+  mkFleetFrom =
+    definition:
+    import ./mk-fleet.nix {
+      fleetOf = fleetFrom definition;
+      inherit
+        apps
+        checks
+        fleetData
+        fleetModules
+        generateColmena
+        hosts
+        nixosSystems
+        ;
+    };
+
+  # The module for flake-parts, whose options are the arguments of mkFleet.
+  flakeModule = import ./flake-module.nix { inherit mkFleetFrom; };
 }

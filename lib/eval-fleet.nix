@@ -12,6 +12,10 @@
   inputs ? { },
   nixpkgs ? null,
   modules,
+  # The version of the Nix that evaluates the fleet.
+  nixVersion ? builtins.nixVersion,
+  # Further arguments of all modules.
+  specialArgs ? { },
   # `problems` returns the mistakes that the caller has found in its arguments. `definition` takes the name of
   # an argument and returns its location.
   problems ? _: [ ],
@@ -28,7 +32,9 @@ let
 
   evaluated = import ./eval-modules.nix { inherit lib; } {
     class = "nixfleetFleet";
-    specialArgs = { inherit inputs; };
+    specialArgs = specialArgs // {
+      inherit inputs;
+    };
     inherit modules;
     ours = lib.attrValues (import ./inventory { inherit lib types; }) ++ [
       (import ../modules/assertions.nix { inherit lib types; })
@@ -56,6 +62,7 @@ let
         authorizedKeys = lib.unique (defaults.ssh.authorizedKeys ++ host.ssh.authorizedKeys);
       };
       facts = defaults.facts // host.facts;
+      nixpkgs = packageSettings host.nixpkgs;
       rollout.confirmTimeout =
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
@@ -70,11 +77,36 @@ let
       tags = lib.unique (defaults.tags ++ host.tags);
       roles = lib.unique (defaults.roles ++ host.roles);
     };
+
+  # The configuration and overlays of nixpkgs for a host. `isOwn` says whether they differ from those of the
+  # fleet.
+  packageSettings =
+    own:
+    let
+      ofFleet = config.nixpkgs;
+      both = builtins.intersectAttrs own.config ofFleet.config;
+      lists = lib.filterAttrs (name: value: lib.isList value && lib.isList own.config.${name}) both;
+    in
+    if own == null || own.config == { } && own.overlays == [ ] then
+      ofFleet // { isOwn = false; }
+    else
+      {
+        isOwn = true;
+        overlays = ofFleet.overlays ++ own.overlays;
+        # Functions are not copied, so that equal configurations are found (./package-sets.nix).
+        config =
+          ofFleet.config // own.config // lib.mapAttrs (name: value: value ++ own.config.${name}) lists;
+      };
+
   hostsOption = types.resolveOption options.hosts;
   hosts = lib.mapAttrs complete hostsOption.value;
 
   argumentProblems =
     problems { inherit types; }
+    ++ import ./nix-version.nix {
+      inherit types;
+      version = nixVersion;
+    }
     ++ source.problems {
       inherit types;
       def = definition "nixpkgs";
@@ -91,6 +123,11 @@ let
       types
       ;
     inherit (source) nixpkgs;
+    packagesOf = import ./package-sets.nix {
+      inherit hosts lib;
+      inherit (source) nixpkgs;
+    };
+    inherit specialArgs;
     moduleArguments = import ./module-arguments.nix { inherit types; };
     misplaced = import ./misplaced.nix { inherit lib; };
     backends = lib.mapAttrs (_: backend: backend { inherit lib types; }) backends;
@@ -99,7 +136,7 @@ let
       argumentProblems
       ++ fieldProblems
       ++ types.strangerProblems fleet.misplaced.inFleet options (config._strangers or [ ])
-      ++ fleet.moduleArguments { inherit inputs; } options
+      ++ fleet.moduleArguments (specialArgs // { inherit inputs; }) options
       ++ import ./inventory/mistakes.nix {
         inherit
           config
@@ -155,7 +192,12 @@ let
     # The argument `hosts` that modules receive: the hosts of the inventory, each with its evaluated `config`.
     arguments = lib.mapAttrs (
       name: host:
-      removeAttrs host [ "modules" ]
+      removeAttrs host [
+        "modules"
+        "nixpkgs"
+        "pkgs"
+        "specialArgs"
+      ]
       // {
         config = types.context.throughout name fleet.intents.${name}.config;
       }

@@ -7,21 +7,25 @@ let
 
   knownRoles = lib.filter (role: fleet.config.roles ? ${role}) host.roles;
 
-  specialArgs = {
-    inherit name;
-    inherit (fleet) inputs;
-    hosts = fleet.arguments;
-    host = fleet.arguments.${name};
-  }
-  // backend.arguments {
-    inherit host;
-    inherit (fleet) nixpkgs;
-  };
+  specialArgs =
+    fleet.specialArgs
+    // host.specialArgs
+    // {
+      inherit name;
+      inherit (fleet) inputs;
+      hosts = fleet.arguments;
+      host = fleet.arguments.${name};
+    }
+    // backend.arguments {
+      inherit host;
+      inherit (fleet) packagesOf;
+    };
 in
 {
   inherit host specialArgs;
   inherit (fleet) nixpkgs;
-  modules = map (role: fleet.config.roles.${role}) knownRoles ++ host.modules;
+  modules =
+    fleet.config.defaults.modules ++ map (role: fleet.config.roles.${role}) knownRoles ++ host.modules;
   ours = fleet.intentModules.${host.base};
   intentOf = import ./intent-of.nix { inherit fleet name specialArgs; };
 }

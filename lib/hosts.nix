@@ -1,4 +1,4 @@
-# Returns the host closures, the flake output `nixfleet.hosts.<name>`.
+# Returns the flake output `nixfleet.hosts.<name>`: the host closure, and the evaluated host for `nix repl`.
 fleet:
 let
   inherit (fleet) lib;
@@ -45,6 +45,11 @@ let
       # the operator's machine.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
+
+      # For `nix repl`: the configuration and options of all modules of the host, and its packages. Nothing
+      # else uses them, so the host is evaluated again in memory of its own.
+      inherit (fleet.intents.${name}) config options;
+      pkgs = fleet.intents.${name}.evaluated.pkgs or (fleet.packagesOf host);
     };
 
   noActivator =

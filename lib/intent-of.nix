@@ -69,10 +69,15 @@ let
 
   # The mistakes that only the whole configuration shows. If an option already has a reported mistake, further
   # mistakes in it are dropped below, because the value of the option is then only a placeholder.
-  together = backend.problems {
-    inherit config intent options;
-    inherit (fleet) inputs;
-  };
+  together =
+    backend.problems {
+      inherit config intent options;
+      inherit (fleet) inputs;
+    }
+    ++ (import ./refused-packages.nix { inherit lib; }).problems {
+      inherit host types;
+      option = options.nixfleet.packages;
+    };
   wrong = map (problem: problem.option) own;
 
   problems =

@@ -72,8 +72,8 @@ let
         "nixfleet.files.\"/etc/netplan/60-app.yaml\".text = \"…\";";
     nix = _: "nixfleet.files.\"/etc/nix/nix.conf\".text = \"…\";";
     nixpkgs =
-      _:
-      "nixpkgs = inputs.nixpkgs // { legacyPackages.x86_64-linux = import inputs.nixpkgs { … }; };  # of mkFleet";
+      value:
+      "nixpkgs.${first value "config"} = …;  # in fleet.nix; or hosts.<name>.nixpkgs.${first value "config"}";
     programs = value: "nixfleet.packages = [ pkgs.${first value "htop"} ];";
     security = _: "nixfleet.files.\"/etc/sudoers.d/app\".text = \"…\";";
     services =
@@ -135,6 +135,12 @@ in
   # The advice for names in modules of hosts and roles.
   inHost =
     lib.mapAttrs (_: inRole) nixos
+    // {
+      nixpkgs = value: {
+        why = "the packages of an Ubuntu or Debian host are an option of the inventory, but this is a module of a host or role";
+        example = nixos.nixpkgs value;
+      };
+    }
     // lib.genAttrs families bare
     // {
       # `users` and `systemd` are options of NixOS. They are also NixFleet's options `nixfleet.users` and
@@ -155,7 +161,6 @@ in
     lib.mapAttrs (_: example: ofNixos (value: "hosts.web-1.modules = [ { ${example value} } ];")) nixos
     // lib.genAttrs families (name: _: intent "nixfleet.${name}")
     // {
-      nixpkgs = ofNixos nixos.nixpkgs;
       nixfleet = value: intent "nixfleet.${first value "files"}";
       network = _: {
         why = "only the short form of mkFleet (its argument `fleet`) uses this name";

@@ -25,12 +25,12 @@ let
       what = "_module.args.${name} has no effect";
       why =
         if name == "pkgs" then
-          "modules get pkgs from the argument nixpkgs of mkFleet, for the system of each host"
+          "modules get pkgs from NixFleet, for the system of each host"
         else
           "modules get ${name} from NixFleet";
       example =
         if name == "pkgs" then
-          "nixpkgs = inputs.nixpkgs // { legacyPackages.x86_64-linux = import inputs.nixpkgs { … }; };  # of mkFleet"
+          "hosts.<name>.pkgs = import inputs.nixpkgs { … };  # in fleet.nix; or nixpkgs.overlays, nixpkgs.config"
         else
           "_module.args.our-${name} = …;";
     };

@@ -6,12 +6,6 @@
   lib,
   types,
 }:
-let
-  noPackages =
-    host:
-    "[NF-201] nixpkgs has no packages for ${host.system}, the system of host ${host.name}\n"
-    + "write: hosts.${host.name}.system = \"x86_64-linux\";";
-in
 {
   objection = _: null;
   isCostly = false;
@@ -19,9 +13,9 @@ in
   config._module.freeformType = types.strangers;
 
   arguments =
-    { host, nixpkgs }:
+    { host, packagesOf }:
     {
-      pkgs = nixpkgs.legacyPackages.${host.system} or (throw (noPackages host));
+      pkgs = packagesOf host;
     };
 
   evaluate =

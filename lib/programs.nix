@@ -27,7 +27,9 @@ in
 {
   # The path of the activator's binary, by Nix system.
   activators =
-    lib.mapAttrs (_: package: "${package.nixfleet-activate}/bin/nixfleet-activate") packages
+    lib.mapAttrs (_: package: "${package.nixfleet-activate}/bin/nixfleet-activate") (
+      lib.filterAttrs (_: package: package ? nixfleet-activate) packages
+    )
     // lib.mapAttrs place config.activator;
 
   # The package or directory that contains the command line, by Nix system.

@@ -17,6 +17,16 @@ let
 
   # Gives a value such a low priority that even a `mkDefault` of another module overrides the value.
   yielding = lib.mkOverride 1400;
+
+  # The packages as the inventory declares them. Nothing is set if it declares nothing, because NixOS then
+  # accepts a package set of the user's modules.
+  packages =
+    if host.pkgs != null then
+      { inherit (host) pkgs; }
+    else
+      lib.filterAttrs (_: value: value != { } && value != [ ]) {
+        inherit (host.nixpkgs) config overlays;
+      };
 in
 {
   _file = ./module.nix;
@@ -26,7 +36,10 @@ in
     ++ [
       {
         networking.hostName = yielding host.name;
-        nixpkgs.hostPlatform = yielding host.system;
+        nixpkgs = {
+          hostPlatform = yielding host.system;
+        }
+        // packages;
 
         # When NixFleet evaluates the host, it reports the mistakes before NixOS looks at assertions. The
         # assertion is for other tools, such as colmena, that evaluate the same modules.

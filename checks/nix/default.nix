@@ -5,11 +5,13 @@
 # inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites
 # about NixOS hosts use a stand-in for NixOS. If the argument `older`, the directory
 # with parts of nixpkgs 22.11, is given, they run again with some modules of NixOS 22.11 in the stand-in. If
-# the argument `whole`, a complete nixpkgs, is given, they run again with the real NixOS.
+# the argument `whole`, a complete nixpkgs, is given, they run again with the real NixOS. If the argument
+# `flakeParts`, the outputs of flake-parts, is given, the suite about its module runs again with flake-parts.
 {
   nixpkgs,
   older ? null,
   whole ? null,
+  flakeParts ? null,
   activator ? null,
   closure ? null,
   nixosClosure ? null,
@@ -38,15 +40,21 @@ let
       base-fields = import ./bases/fields.nix world;
       examples = import ./examples.nix world;
       files = import ./files.nix world;
+      flake-module = import ./flake-module.nix world;
       health-checks = import ./health-checks.nix world;
       hive-origin = import ./hive-origin.nix world;
+      host-modules = import ./host-modules.nix world;
       inventory = import ./inventory.nix world;
+      inventory-files = import ./inventory-files.nix world;
       laziness = import ./laziness.nix world;
       merging = import ./merging.nix world;
       mistakes = mistakes.tests;
 
+      nix-version = import ./nix-version.nix world;
       options = import ./options.nix world;
       outputs = import ./outputs.nix world;
+      pages = import ./pages.nix world;
+      package-sets = import ./package-sets.nix world;
       packages = import ./packages.nix world;
       references = import ./references.nix world;
       rollouts = import ./rollouts.nix world;
@@ -54,6 +62,10 @@ let
       short-form-page = import ./short-form-page.nix world;
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
+    }
+    # The checks of the flake have a nixpkgs without its directory.
+    // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
+      without-flakes = import ./without-flakes.nix world;
     }
     // lib.optionalAttrs (older != null) (
       let
@@ -88,6 +100,9 @@ let
       in
       lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (ofNixos world // { inherit mistakes; })
     )
+    // lib.optionalAttrs (flakeParts != null) {
+      "flake-module with flake-parts" = import ./flake-module.nix (world // { inherit flakeParts; });
+    }
     // lib.optionalAttrs (closure != null) {
       closures = import ./closures.nix (world // { inherit closure nixosClosure; });
     };

@@ -1,5 +1,6 @@
 # Tests of the code in the templates, the demo and the documentation.
 {
+  blocksOf,
   lib,
   nixfleet,
   nixpkgs,
@@ -23,13 +24,6 @@ let
   intentsOf = flake: nixfleet.evalFleet { modules = [ (dirOf flake + "/fleet.nix") ]; };
   minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
-
-  # The blocks of Nix code on a page, in the order of the page.
-  blocksOf =
-    page:
-    map (block: import (builtins.toFile "block.nix" (lib.head (lib.splitString "\n```" block)))) (
-      lib.tail (lib.splitString "```nix\n" (builtins.readFile page))
-    );
 
   # Returns the mistakes in modules. A module that defines `nixfleet` counts as a module of a host, and any
   # other module as a fleet module.

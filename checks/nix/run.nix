@@ -5,6 +5,7 @@
   nixpkgs,
   older ? null,
   whole ? null,
+  flakeParts ? null,
   activator ? null,
   closure ? null,
   nixosClosure ? null,
@@ -13,5 +14,14 @@ import ./. {
   nixpkgs = builtins.getFlake nixpkgs;
   whole = if whole == null then null else builtins.getFlake whole;
   older = if older == null then null else /. + older;
+  flakeParts =
+    if flakeParts == null then
+      null
+    else
+      # Its flake.nix is called with the nixpkgs of the tests, so no input is fetched.
+      (import (/. + flakeParts + "/flake.nix")).outputs {
+        self = /. + flakeParts;
+        nixpkgs-lib = builtins.getFlake nixpkgs;
+      };
   inherit activator closure nixosClosure;
 }

@@ -33,6 +33,13 @@ let
       ];
     };
 
+  # The blocks of Nix code on a page, in the order of the page.
+  blocksOf =
+    page:
+    map (block: import (builtins.toFile "block.nix" (lib.head (lib.splitString "\n```" block)))) (
+      lib.tail (lib.splitString "```nix\n" (builtins.readFile page))
+    );
+
   # Returns the Intent document of a host with these modules.
   document =
     modules:
@@ -59,6 +66,7 @@ let
 in
 {
   inherit
+    blocksOf
     declaredFiles
     document
     evalFleet

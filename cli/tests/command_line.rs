@@ -16,6 +16,7 @@ fn nixfleet(directory: &Path, line: &str) -> Command {
     command
         .current_dir(directory)
         .env_remove("NIXFLEET_FLAKE")
+        .env_remove("NIXFLEET_FILE")
         .env("NIXFLEET_STATE", directory.join("state"))
         .args(line.split_whitespace());
     command
@@ -41,6 +42,23 @@ fn a_directory_without_a_flake_is_refused() {
           why: No such file or directory (os error 2)
     "#]]
     .assert_eq(&stderr("hosts --flake ./nowhere"));
+}
+
+#[test]
+fn a_file_without_a_flake_must_exist_and_be_named_alone() {
+    expect_test::expect![[r#"
+        error: [NF-102] the file of the fleet does not exist
+          where: nowhere.nix
+          why: No such file or directory (os error 2)
+          help: name a Nix file that returns the result of mkFleet: --file ./default.nix
+    "#]]
+    .assert_eq(&stderr("plan --file nowhere.nix"));
+    expect_test::expect![[r#"
+        error: [NF-101] both a flake and a file are named
+          why: --flake or NIXFLEET_FLAKE names a flake, and --file or NIXFLEET_FILE names a file
+          help: use only one of them
+    "#]]
+    .assert_eq(&stderr("plan --file . --flake ."));
 }
 
 #[test]

@@ -10,4 +10,5 @@ in
   tags = import ./tags.nix args;
   notifications = import ./notifications.nix args;
   programs = import ./programs.nix args;
+  packageSets = (import ./package-sets.nix args).ofFleet;
 }

@@ -98,5 +98,11 @@ in
       example = [ "base" ];
       description = "Roles of every host.";
     };
+    modules = mkOption {
+      type = types.modules;
+      default = [ ];
+      example = lib.literalExpression "[ ./modules/base.nix ]";
+      description = "Intent modules of every host. A host of the base `nixos` takes them together with its NixOS modules.";
+    };
   };
 }

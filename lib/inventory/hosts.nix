@@ -91,7 +91,7 @@ let
       config = "modules";
       nixfleet = "modules";
     };
-    fields = {
+    fields = (import ./package-sets.nix { inherit lib types; }).ofHost // {
       base = mkOption {
         type = types.nullOr (types.oneOf types.shared.choices.base);
         default = null;
@@ -210,6 +210,17 @@ let
         description = ''
           Excludes the host from changes. An apply leaves the host as it is and shows the reason. `nixfleet rollback`
           ignores the pin.
+        '';
+      };
+      specialArgs = mkOption {
+        type = types.moduleArguments;
+        default = { };
+        example = {
+          site = "berlin";
+        };
+        description = ''
+          Further arguments of all modules of this host, in addition to `specialArgs` of `mkFleet`. In contrast to
+          `_module.args`, modules can use them in `imports`.
         '';
       };
       modules = mkOption {

@@ -165,4 +165,24 @@ reservedName
     ;
   hosts = all;
 }
+++ import ./rollout-mistakes.nix {
+  inherit
+    config
+    lib
+    options
+    types
+    ;
+  hosts = all;
+}
 ++ sameAddresses
+++ import ./package-mistakes.nix {
+  inherit
+    all
+    config
+    lib
+    nixpkgs
+    ofHosts
+    options
+    types
+    ;
+}

@@ -73,6 +73,15 @@ in
   inherit (sets) entries;
 }
 // import ./module.nix { inherit lib problem scalar; }
+// import ./package-sets.nix {
+  inherit
+    definitions
+    lib
+    problem
+    scalar
+    ;
+  inherit (sets) entries;
+}
 // import ./sections.nix {
   inherit
     definitions

@@ -68,7 +68,7 @@ in
             attr = name;
           };
           what = "the option ${lib.showOption (loc ++ [ name ])} does not exist";
-          why = "${lib.showOption loc} can have ${problem.names names}";
+          why = "${lib.showOption loc} can have ${problem.optionNames names}";
           example = problem.rename (loc ++ [ name ]) guess;
         };
       }

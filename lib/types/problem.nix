@@ -56,7 +56,8 @@ rec {
     else if isBool value then
       "the boolean ${lib.boolToString value}"
     else if isPath value then
-      "the path ${shorten (toString value)}"
+      # A path is not shortened, because `render` removes the directory of the flake from it.
+      "the path ${toString value}"
     else if value == [ ] then
       "an empty list"
     else if isList value then
@@ -164,15 +165,29 @@ rec {
     else
       "${lib.showOption (lib.init loc ++ lib.toList guessed)} = …;";
 
-  # A list of names as text. At most twelve names are shown.
-  names =
-    list:
+  # A list of names as text. At most twelve names are shown, as operator/src/nix/eval_problems.rs does.
+  names = namesUpTo 12;
+
+  # The names that options can have. A few more are shown, so that each field of a host is shown.
+  optionNames = namesUpTo 16;
+
+  namesUpTo =
+    most: list:
     if list == [ ] then
       "none"
-    else if lib.length list > 12 then
-      "${concatStringsSep ", " (lib.take 12 list)} and ${toString (lib.length list - 12)} more"
+    else if lib.length list > most then
+      "${concatStringsSep ", " (lib.take most list)} and ${toString (lib.length list - most)} more"
     else
       concatStringsSep ", " list;
+
+  # Whether a definition is in a file of data. Examples are Nix code, so the label of an example then names the
+  # language.
+  isData =
+    file:
+    lib.any (suffix: lib.hasSuffix suffix (toString file)) [
+      ".json"
+      ".toml"
+    ];
 
   # All problems of a fleet as one text to throw. `root` is the directory of the user's flake, and paths below
   # `root` are shown relative to it. If several hosts have the same problem, because it is in a role, the
@@ -201,7 +216,9 @@ rec {
           ++ lib.optional (p.why or null != null) "   why: ${p.why}"
           ++
             lib.optional (p ? example)
-              "   write: ${lib.replaceStrings [ "\n" ] [ "\n          " ] p.example}"
+              "   ${if isData p.file then "in Nix" else "write"}: ${
+                   lib.replaceStrings [ "\n" ] [ "\n          " ] p.example
+                 }"
           ++ lib.optional (p ? help) "   help: ${p.help}";
         in
         relative (concatStringsSep "\n" lines);

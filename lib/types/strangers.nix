@@ -41,7 +41,7 @@ let
         def = place def value;
         why = "${
           if parent == [ ] then "a module here" else lib.showOption parent
-        } can have ${problem.names known}";
+        } can have ${problem.optionNames known}";
         example = problem.rename loc (problem.guess known name);
       }
       // special

@@ -1,4 +1,4 @@
-//! Finds the flake that describes the fleet.
+//! Finds the flake, or the Nix file without a flake, that describes the fleet.
 
 mod reference;
 pub mod shown;
@@ -19,6 +19,8 @@ pub struct Flake {
     pub reference: String,
     /// The source tree, if the flake is read from a working tree on this machine.
     pub tree: Option<Tree>,
+    /// Whether this is a Nix file that is evaluated without a flake. The reference is then its path.
+    pub is_file: bool,
 }
 
 impl Flake {
@@ -48,8 +50,33 @@ impl Flake {
             ReferenceKind::Path => Self::at_path(&reference, from),
             ReferenceKind::PathUrl(path) => Self::at_url("path:", &path, &reference, from),
             ReferenceKind::GitUrl(path) => Self::at_url("git+file://", &path, &reference, from),
-            ReferenceKind::Remote => Ok(Self { reference: reference.to_string(), tree: None }),
+            ReferenceKind::Remote => {
+                Ok(Self { reference: reference.to_string(), tree: None, is_file: false })
+            }
         }
+    }
+
+    /// Finds the Nix file that the user named, for a fleet without a flake. As in Nix, a directory names the
+    /// `default.nix` in it.
+    ///
+    /// # Errors
+    /// The file does not exist.
+    pub fn file(named: &Path, from: &Path) -> Result<Self, Problem> {
+        let absent = |why: &dyn std::fmt::Display| {
+            Problem::new(Code::NoFleet, "the file of the fleet does not exist")
+                .at(named.display())
+                .because(why)
+                .help("name a Nix file that returns the result of mkFleet: --file ./default.nix")
+        };
+        let found = from.join(named).canonicalize().map_err(|error| absent(&error))?;
+        let file = if found.is_dir() { found.join("default.nix") } else { found };
+        if !file.exists() {
+            return Err(absent(&"the directory has no default.nix"));
+        }
+        let directory = file.parent().unwrap_or(&file);
+        // Nix reads such a file and its imports in place, whether or not Git tracks them.
+        let tree = Tree::new(Tree::checkout(directory).unwrap_or(directory), directory, false);
+        Ok(Self { reference: file.to_string_lossy().into_owned(), tree: Some(tree), is_file: true })
     }
 
     fn upwards(from: &Path) -> Result<Self, Problem> {
@@ -123,7 +150,7 @@ impl Flake {
     fn new(reference: &Reference, tree: Tree) -> Self {
         // If the reference names a branch or commit, Nix does not read the working tree.
         let is_commit = ["ref", "rev"].into_iter().any(|name| reference.parameter(name).is_some());
-        Self { reference: reference.to_string(), tree: (!is_commit).then_some(tree) }
+        Self { reference: reference.to_string(), tree: (!is_commit).then_some(tree), is_file: false }
     }
 
     /// Returns the reference for display and for records, with secrets hidden.

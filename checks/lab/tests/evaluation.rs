@@ -6,7 +6,7 @@ mod stage;
 
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::upgrade::Upgrade;
-use stage::{applies, assert_says, fresh, outcomes_of};
+use stage::{applies, assert_says, fresh, lone, outcomes_of};
 
 /// A script that puts a wrapper for `nix` into the user's `~/bin`, which comes first in `PATH`. The wrapper
 /// records the arguments of each start of `nix`.
@@ -42,6 +42,68 @@ fn a_whole_fleet_is_evaluated_once_and_a_host_that_is_left_out_not_at_all() {
         .edits("fleet.nix", "addr = \"db-1\";", "addr = \"db-1\"; maintenance = \"being written\";")
         .unwrap();
     assert_eq!(evaluations(&lab, "nixfleet plan"), 1);
+}
+
+/// A fleet without a flake: a Nix file and an inventory in TOML. Its package needs an overlay.
+const PLAIN: &str = r#"mkdir -p ~/plain && cd ~/plain
+cat > default.nix <<'END'
+let
+  nixfleet = import /srv/nixfleet { nixpkgs = /srv/nixpkgs; };
+in
+nixfleet.lib.mkFleet {
+  inventory = ./fleet.toml;
+  modules = [
+    {
+      activator.x86_64-linux = "${/srv/prebuilt/bin}/nixfleet-activate";
+      nixpkgs.overlays = [ (final: _: { greeting = final.hello_1; }) ];
+      hosts.web-1.modules = [
+        (
+          { pkgs, ... }:
+          {
+            nixfleet.packages = [ pkgs.greeting ];
+          }
+        )
+      ];
+    }
+  ];
+}
+END
+cat > fleet.toml <<'END'
+[hosts.web-1]
+addr = "web-1"
+ssh.user = "deploy"
+roles = ["plain"]
+
+[roles.plain.nixfleet.files."/etc/plain"]
+text = "from TOML\n"
+END"#;
+
+#[test]
+fn a_fleet_without_a_flake_is_applied_and_its_mistakes_have_their_file() {
+    let lab = lone("web-1");
+    let operator = lab.operator().unwrap();
+    operator.types(PLAIN).unwrap().success().unwrap();
+    let flags = "--file ~/plain";
+    assert_eq!(applies(&lab, flags), outcomes_of([("web-1", "ok")]));
+    assert_eq!(applies(&lab, flags), outcomes_of([("web-1", "unchanged")]));
+    let host = lab.guest("web-1").unwrap();
+    assert_eq!(host.ask("cat /etc/plain").unwrap(), "from TOML");
+    assert!(
+        host.ask("readlink -f /nix/var/nix/profiles/nixfleet/system/sw/bin/hello")
+            .unwrap()
+            .contains("hello-1.0")
+    );
+
+    operator.types("sed -i 's/^addr/adr/' ~/plain/fleet.toml").unwrap().success().unwrap();
+    let finished = operator.types("cd ~/plain && NIXFLEET_FILE=. nixfleet plan").unwrap();
+    assert_says(&finished, 1, &["NF-201", "the option hosts.web-1.adr does not exist", "/plain/fleet.toml"]);
+    operator
+        .types("sed -i 's/^adr/addr/; s/pkgs.greeting/pkgs.unfree/' ~/plain/*")
+        .unwrap()
+        .success()
+        .unwrap();
+    let finished = operator.types("nixfleet plan --file ~/plain").unwrap();
+    assert_says(&finished, 1, &["unfree-1.0 has an unfree license", "nixpkgs.config.allowUnfreePredicate"]);
 }
 
 #[test]

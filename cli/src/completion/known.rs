@@ -35,11 +35,15 @@ pub struct OnDisk {
 impl OnDisk {
     /// Creates a source of names for the flake and the host that a command line names.
     pub fn of(words: &[String], here: &Path) -> Self {
-        let variable = std::env::var("NIXFLEET_FLAKE").ok().filter(|flake| !flake.is_empty());
-        let flake = value_of("--flake", words).or(variable);
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let file = value_of("--file", words).or_else(|| variable("NIXFLEET_FILE"));
+        let flake = value_of("--flake", words).or_else(|| variable("NIXFLEET_FLAKE"));
         Self {
             state: StateDir::find().ok(),
-            flake: Flake::find(flake.as_deref(), here).ok(),
+            flake: match file {
+                Some(file) => Flake::file(Path::new(&file), here).ok(),
+                None => Flake::find(flake.as_deref(), here).ok(),
+            },
             host: value_of("--host", words),
         }
     }

@@ -136,3 +136,19 @@ fn a_reference_that_nix_would_take_for_an_option_is_refused() {
         assert_eq!(Flake::find(Some(bad), &root).unwrap_err().code, Code::Usage, "{bad}");
     }
 }
+
+#[test]
+fn a_file_without_a_flake_is_named_by_its_path_or_its_directory() {
+    let (_held, root) = trees();
+    std::fs::write(root.join("plain/default.nix"), "{}").unwrap();
+    std::fs::write(root.join("plain/prod.nix"), "{}").unwrap();
+    let found = |named: &str| Flake::file(Path::new(named), &root.join("plain/sub"));
+    for (named, file) in [("..", "plain/default.nix"), ("../prod.nix", "plain/prod.nix")] {
+        let flake = found(named).unwrap();
+        assert_eq!((Path::new(&flake.reference), flake.is_file), (&*root.join(file), true));
+        assert_eq!(flake.tree.unwrap().directory, root.join("plain"));
+    }
+    for absent in [".", "../other.nix"] {
+        assert_eq!(found(absent).unwrap_err().code, Code::NoFleet);
+    }
+}

@@ -81,7 +81,7 @@ mod tests {
     fn names_are_kept_by_flake_and_no_more_than_a_few() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::at(folder.path());
-        let flake = |name: &str| Flake { reference: format!("/fleets/{name}"), tree: None };
+        let flake = |name: &str| Flake { reference: format!("/fleets/{name}"), tree: None, is_file: false };
         let host = |name: &str, tags: &[&str]| {
             let tags = tags.iter().map(ToString::to_string).collect();
             (name.to_owned(), Host { tags, ..sample::host(name) })

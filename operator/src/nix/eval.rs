@@ -107,7 +107,7 @@ impl Nix {
         memory: Option<PeakMemory>,
     ) -> Result<Printed, Problem> {
         let mut invocation =
-            self.invocation(&["eval", "--json", "--show-trace"]).args([self.fragment(attribute)]);
+            self.invocation(&["eval", "--json", "--show-trace"]).args(self.target(attribute));
         if let Some(function) = apply {
             invocation = invocation.args(["--apply", function]);
         }

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn flake() -> Flake {
-        Flake { reference: "/fleet".into(), tree: None }
+        Flake { reference: "/fleet".into(), tree: None, is_file: false }
     }
 
     fn list(what: &str, mistakes: &str) -> Problem {

@@ -22,7 +22,8 @@ pub fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Hos
 
 /// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. The manifest does not
 /// depend on the system that builds it, so closures of hosts with another system are built on this machine as
-/// well. The text contains each host name only once.
+/// well, unless there is no activator for this machine, as on macOS. A builder for the host's system then
+/// builds the closure. The text contains each host name only once.
 pub fn derivations_of(hosts: &[&Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {
@@ -31,7 +32,8 @@ pub fn derivations_of(hosts: &[&Host]) -> String {
     };
     format!(
         "hosts: let of = closure: names: map (name: {{ inherit name; value = (closure hosts.${{name}}).drvPath; }}) \
-         names; in builtins.listToAttrs (of (host: host.toplevel) [ {} ] ++ of (host: host.toplevelFor.{}) [ {} ])",
+         names; in builtins.listToAttrs (of (host: host.toplevel) [ {} ] \
+         ++ of (host: host.toplevelFor.{} or host.toplevel) [ {} ])",
         names(true),
         nix_string(&here),
         names(false),
@@ -44,7 +46,7 @@ pub fn derivations_of(hosts: &[&Host]) -> String {
 pub fn fleet_and_derivations() -> String {
     format!(
         "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
-         (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}}).drvPath; }}; \
+         (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}} or closure.toplevel).drvPath; }}; \
          hosts = builtins.mapAttrs of whole.fleet.hosts; \
          takes = name: let host = whole.fleet.hosts.${{name}}; in \
          host.base != \"nixos\" && (host.maintenance or null) == null && (host.pin or null) == null; \
@@ -82,7 +84,7 @@ mod tests {
         let here = local_system();
         let function = derivations_of(&[&host("web-1", &here), &host("x\"${y}", "riscv64-linux")]);
         assert!(function.contains(r#"(host: host.toplevel) [ "web-1" ]"#), "{function}");
-        let foreign = format!(r#"(host: host.toplevelFor."{here}") [ "x\"\${{y}}" ]"#);
+        let foreign = format!(r#"(host: host.toplevelFor."{here}" or host.toplevel) [ "x\"\${{y}}" ]"#);
         assert!(function.contains(&foreign), "{function}");
     }
 

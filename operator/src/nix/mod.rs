@@ -88,8 +88,12 @@ impl Nix {
         invocation
     }
 
-    fn fragment(&self, attribute: &str) -> String {
-        format!("{}#{attribute}", self.flake.reference)
+    /// Returns the arguments that name an attribute of the fleet.
+    fn target(&self, attribute: &str) -> Vec<String> {
+        if self.flake.is_file {
+            return vec!["--file".to_owned(), self.flake.reference.clone(), attribute.to_owned()];
+        }
+        vec![format!("{}#{attribute}", self.flake.reference)]
     }
 
     /// Runs an invocation. In verbose mode, shows each line of standard error as it arrives.

@@ -30,7 +30,8 @@ impl<R: Read, W: Write> Serve<R, W> {
     /// Starts the conversation: exchanges greetings and versions.
     ///
     /// # Errors
-    /// The other side does not speak the protocol, or its version is too old.
+    /// The other side does not speak the protocol. If its version is too old or too new, the kind of the error
+    /// is `Unsupported`.
     pub fn greet(input: R, output: W) -> io::Result<Self> {
         let mut serve = Self { input, output };
         wire::number(&mut serve.output, OUR_GREETING)?;
@@ -38,9 +39,18 @@ impl<R: Read, W: Write> Serve<R, W> {
         serve.output.flush()?;
         let greeting = wire::read_number(&mut serve.input)?;
         let version = wire::read_number(&mut serve.input)?;
-        if greeting != THEIR_GREETING || version < VERSION || version >> 8 != VERSION >> 8 {
-            let said = format!("it says {greeting:#x}, version {version:#x}");
+        if greeting != THEIR_GREETING {
+            let said = format!("nix-store says {greeting:#x}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, said));
+        }
+        if version < VERSION || version >> 8 != VERSION >> 8 {
+            let said = format!(
+                "nix-store of the host speaks version {}.{} of its protocol, but NixFleet needs 2.5 or a later \
+                 version 2, which Nix has since 2.0",
+                version >> 8,
+                version & 0xff
+            );
+            return Err(io::Error::new(io::ErrorKind::Unsupported, said));
         }
         Ok(serve)
     }
@@ -118,9 +128,15 @@ mod tests {
     fn another_protocol_or_an_older_one_is_refused() {
         let greet = |numbers: &[u64]| Serve::greet(said(numbers).as_slice(), Vec::new()).map(drop);
         assert!(greet(&[THEIR_GREETING, 0x207]).is_ok());
-        for bad in [[THEIR_GREETING, 0x204], [THEIR_GREETING, 0x305], [1, 0x207]] {
-            assert_eq!(greet(&bad).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        for other in [0x204, 0x305] {
+            assert_eq!(greet(&[THEIR_GREETING, other]).unwrap_err().kind(), io::ErrorKind::Unsupported);
         }
+        assert_eq!(
+            greet(&[THEIR_GREETING, 0x204]).unwrap_err().to_string(),
+            "nix-store of the host speaks version 2.4 of its protocol, but NixFleet needs 2.5 or a later version \
+             2, which Nix has since 2.0"
+        );
+        assert_eq!(greet(&[1, 0x207]).unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert_eq!(greet(&[THEIR_GREETING]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 

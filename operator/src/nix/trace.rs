@@ -4,6 +4,7 @@
 mod missing;
 mod nix_error;
 mod place;
+mod refused;
 
 use missing::MissingFile;
 use nix_error::NixError;
@@ -26,6 +27,15 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
             .at(flake.shown())
             .because(message)
             .help("create the outputs of the flake with nixfleet.lib.mkFleet { … }");
+    }
+    if flake.is_file && message.contains("in selection path 'nixfleet.") {
+        return Problem::new(Code::NoFleet, "the file does not return a fleet")
+            .at(flake.shown())
+            .because(message)
+            .help("return the result of nixfleet.lib.mkFleet { … } from the file");
+    }
+    if let Some(refused) = refused::problem(&message) {
+        return refused.at(location(None, &nix_error, &source));
     }
     if let Some(mistakes) = message.strip_prefix(MISTAKES) {
         let (what, list) = mistakes.split_once('\n').unwrap_or((mistakes, ""));
@@ -78,6 +88,9 @@ fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
 
 /// Returns the file and line, the option and the host of an error, as far as Nix names them.
 fn location(place: Option<UserLocation>, nix_error: &NixError, source: &FlakeSource) -> String {
+    if let Some(file) = nix_error.data_file() {
+        return source.in_words_of_the_user(file);
+    }
     let place = place.map(|place| place.location);
     let input = nix_error.input().map(|input| format!("flake.nix, inputs.{input}"));
     let host = nix_error.host().map(|host| format!("host {host}"));

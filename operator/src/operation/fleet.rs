@@ -23,6 +23,8 @@ pub struct FleetRequest {
     /// The flake, in any form that Nix accepts. If `None`, the nearest flake in `directory` or its parents is
     /// used.
     pub flake: Option<String>,
+    /// The Nix file of a fleet without a flake. If it is set, `flake` is not used.
+    pub file: Option<PathBuf>,
     /// The directory in which the search for a flake starts, and to which relative flake paths refer.
     pub directory: PathBuf,
     /// Extra flags for Nix, such as `--option` with a name and a value.
@@ -53,7 +55,10 @@ pub struct Evaluated {
 /// # Errors
 /// Fails if there is no flake, or if the flake has no valid inventory.
 pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> Result<Evaluated, Problem> {
-    let found = Flake::find(request.flake.as_deref(), &request.directory)?;
+    let found = match &request.file {
+        Some(file) => Flake::file(file, &request.directory)?,
+        None => Flake::find(request.flake.as_deref(), &request.directory)?,
+    };
     let nix = Nix::new(found, request.nix_flags.clone(), request.verbose, Arc::clone(&context.show));
     let mut nix = nix.eval_jobs(request.eval_jobs);
     // Without a state directory, nothing is cached.

@@ -89,7 +89,9 @@ fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
         return refusal;
     }
     let name = &session.host().name;
-    let help = if said.contains("No space left on device") {
+    let help = if error.kind() == io::ErrorKind::Unsupported {
+        "install a newer Nix on the host, or update nixfleet if Nix is newer".to_owned()
+    } else if said.contains("No space left on device") {
         format!("free space on the host: nixfleet run --sudo --host {name} -- nix-collect-garbage")
     } else {
         format!("check the Nix store of the host: nixfleet run --sudo --host {name} -- nix-store --verify")

@@ -5,7 +5,8 @@
   modules = ../inventory.nix;
   hosts.web-1.addr = "web-1";
   roles = { };
-  specialArgs = { };
+  specialArg = { };
+  overlays = [ ];
   fleet = "fleet.nix";
   hostConfigurations = [ ];
   other = true;

@@ -60,6 +60,10 @@ impl Nix {
 
     /// Returns the key of the evaluations of this flake, if they may be cached.
     async fn key(&self) -> Option<EvalKey> {
+        if self.flake.is_file {
+            debug!("evaluations are not cached: a file without a flake may read anything");
+            return None;
+        }
         if let Some(tree) = &self.flake.tree
             && (!tree.git || has_changes(&tree.root).await)
         {

@@ -69,6 +69,11 @@ impl<'a> NixError<'a> {
         root.starts_with('/').then_some(root)
     }
 
+    /// Returns the file of data, such as TOML, that Nix was reading.
+    pub fn data_file(&self) -> Option<&'a str> {
+        self.doing().find_map(|doing| quoted(doing, "while reading the inventory "))
+    }
+
     /// Returns the host that Nix was evaluating.
     pub fn host(&self) -> Option<&'a str> {
         self.doing().find_map(|doing| quoted(doing, "while evaluating the host "))

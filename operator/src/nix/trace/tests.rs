@@ -26,7 +26,7 @@ fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
         std::fs::write(path.join(file), content).unwrap();
     }
     let here = path.to_str().unwrap();
-    let flake = Flake { reference: here.into(), tree: Some(Tree::new(&path, &path, true)) };
+    let flake = Flake { reference: here.into(), tree: Some(Tree::new(&path, &path, true)), is_file: false };
     let [older, newer] = nix_error.map(|nix_error| {
         distil(&nix_error.replace("/home/ada/fleet", here), &flake)
             .to_string()
@@ -34,6 +34,20 @@ fn distilled_from_both(nix_error: [&str; 2], files: &[(&str, &str)]) -> String {
     });
     assert_eq!(older, newer);
     older
+}
+
+#[test]
+fn a_mistake_in_the_syntax_of_an_inventory_file_has_the_file() {
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: inventory/prod.toml
+          why: while parsing TOML: [error] toml::parse_basic_string: invalid string format
+                  --> fromTOML
+                    |
+                  2 | addr = "web-1
+                    |              ^-- expected "
+          help: run the command again with -v to see the whole trace of Nix"#]]
+    .assert_eq(&distilled_from_both(both!("inventory"), &[]));
 }
 
 #[test]
@@ -140,7 +154,7 @@ fn a_file_of_a_submodule_asks_for_the_submodules() {
 
 #[test]
 fn files_of_a_flake_that_is_elsewhere_are_told_too() {
-    let flake = Flake { reference: "git+file:///home/ada/fleet?ref=main".into(), tree: None };
+    let flake = Flake { reference: "git+file:///home/ada/fleet?ref=main".into(), tree: None, is_file: false };
     for nix_error in both!("commit") {
         let location = distil(nix_error, &flake).location.unwrap();
         assert_eq!(location, "roles/db.nix:3:34, nixfleet.files.\"/etc/x\".text, host db-1");
@@ -152,7 +166,7 @@ fn distilled(file: &str, content: &str, stderr: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join(file), content).unwrap();
     let tree = Tree::new(root.path(), root.path(), true);
-    let flake = Flake { reference: "/fleet".into(), tree: Some(tree) };
+    let flake = Flake { reference: "/fleet".into(), tree: Some(tree), is_file: false };
     distil(stderr, &flake).to_string()
 }
 
@@ -270,7 +284,7 @@ fn a_line_of_another_tree_is_not_taken_for_the_users() {
 
 #[test]
 fn what_is_secret_in_a_reference_is_not_told() {
-    let flake = Flake { reference: "git+https://hunter2@host/fleet".into(), tree: None };
+    let flake = Flake { reference: "git+https://hunter2@host/fleet".into(), tree: None, is_file: false };
     for nix_error in ["does not provide attribute 'nixfleet.fleet'", "cannot be fetched"] {
         let stderr = format!("error: flake 'git+https://hunter2@host/fleet?ref=main' {nix_error}\n");
         let told = distil(&stderr, &flake).to_string();
@@ -288,8 +302,11 @@ fn no_line_is_quoted_of_a_file_outside_of_the_flake() {
     std::fs::write(path.join("netrc"), "password hunter2\n").unwrap();
     std::os::unix::fs::symlink("../netrc", fleet.join("link.nix")).unwrap();
     std::fs::write(fleet.join("own.nix"), "{ password, ... }: { }\n").unwrap();
-    let flake =
-        Flake { reference: fleet.display().to_string(), tree: Some(Tree::new(&fleet, &fleet, false)) };
+    let flake = Flake {
+        reference: fleet.display().to_string(),
+        tree: Some(Tree::new(&fleet, &fleet, false)),
+        is_file: false,
+    };
     let told = |file: &str| {
         let stderr = format!(
             "error:\n       … while evaluating the module argument `password' in \"/nix/store/x-source/{file}\":\n\n       \

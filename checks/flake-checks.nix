@@ -1,0 +1,59 @@
+# The checks of this repository for `nix flake check`: the programs, the tests of the Nix code, and the
+# formatting and lints that need no compiler.
+{
+  nixpkgs,
+  pkgs,
+  programs,
+}:
+let
+  inherit (pkgs) lib;
+
+  ofKind = suffix: lib.sourceFilesBySuffices ../. [ suffix ];
+
+  # Runs a linter on all files with a suffix.
+  lint =
+    name: suffix: tools: command:
+    pkgs.runCommand "nixfleet-${name}" { nativeBuildInputs = tools; } ''
+      cd ${ofKind suffix}
+      ${command}
+      touch "$out"
+    '';
+
+  # The tests expect the stand-in for nixpkgs, whose packages are small, and the `lib` of nixpkgs. They build
+  # nothing, so the busybox of the stand-in may be missing.
+  packages = ./fixtures/nixpkgs/packages;
+  standIn = builtins.toFile "nixpkgs.nix" ''
+    given: import ${packages} (given // { bin = ${packages}; lib = import ${nixpkgs + "/lib"}; })
+  '';
+  packagesOf = system: import standIn { inherit system; };
+  tests = import ./nix {
+    nixpkgs = {
+      outPath = standIn;
+      lib = nixpkgs.lib // {
+        nixosSystem = import ./fixtures/nixpkgs/nixos {
+          inherit (nixpkgs) lib;
+          inherit packagesOf;
+          nixpkgs = standIn;
+        };
+      };
+      legacyPackages = lib.genAttrs (import ../lib/systems.nix).operators packagesOf;
+    };
+  };
+in
+programs
+// {
+  # The tests are evaluated. They need no builder, so the derivation has only their report.
+  nix-tests =
+    if tests.failed == [ ] then pkgs.writeText "nixfleet-nix-tests" tests.text else throw tests.text;
+
+  nix-formatting = lint "nix-formatting" ".nix" [
+    pkgs.nixfmt
+  ] "find . -name '*.nix' -exec nixfmt --check {} +";
+  nix-lints = lint "nix-lints" ".nix" [ pkgs.deadnix ] "deadnix --fail .";
+  rust-formatting = lint "rust-formatting" ".rs" [ pkgs.rustfmt ] (
+    "find . -name '*.rs' -exec rustfmt --check --edition 2024 --config-path ${../rustfmt.toml} {} +"
+  );
+  shell-lints = lint "shell-lints" ".sh" [
+    pkgs.shellcheck
+  ] "find . -name '*.sh' -exec shellcheck {} +";
+}

@@ -1,0 +1,6 @@
+{
+  nixfleet = {
+    module = [ ./fleet.nix ];
+    hostConfigurations = [ ./fleet.nix ];
+  };
+}

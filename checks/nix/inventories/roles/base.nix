@@ -1,0 +1,1 @@
+{ nixfleet.files."/etc/base".text = "x"; }

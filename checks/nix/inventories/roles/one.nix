@@ -1,0 +1,1 @@
+{ nixfleet.files."/etc/one".text = "x"; }

@@ -1,0 +1,102 @@
+# Returns the package set of a host, the module argument `pkgs`.
+#
+# nixpkgs is imported once for all hosts that have the same system, configuration and overlays. A fleet
+# without overlays and configuration uses the `legacyPackages` of nixpkgs, which other outputs of the flake
+# share.
+{
+  # Hosts with the defaults filled in.
+  hosts,
+  lib,
+  nixpkgs,
+}:
+let
+  inherit (builtins) filter head;
+
+  keyOf = host: {
+    inherit (host) system;
+    inherit (host.nixpkgs) config overlays;
+  };
+
+  # The error of a package that nixpkgs refuses. nixpkgs' own text names the options of NixOS and variables,
+  # which do not help here.
+  refuse =
+    reason: message:
+    throw (
+      (import ./refused-packages.nix { inherit lib; }).text {
+        inherit reason;
+        message = head (lib.splitString "\n" message);
+      }
+    );
+
+  make =
+    {
+      config,
+      overlays,
+      system,
+    }:
+    if config == { } && overlays == [ ] then
+      nixpkgs.legacyPackages.${system} or (throw (
+        "[NF-201] nixpkgs has no packages for ${system}\n"
+        + "write: hosts.<name>.system = \"x86_64-linux\";"
+      ))
+    else
+      import nixpkgs {
+        inherit overlays system;
+        config = {
+          handleEvalIssue = refuse;
+        }
+        // config;
+      };
+
+  # Most hosts have the settings of the fleet. Their package sets are found by the system of the host.
+  isUsual = host: !host.nixpkgs.isOwn;
+  usual = lib.mapAttrs (_: having: make (keyOf (head having))) (
+    lib.groupBy (host: host.system) (filter isUsual (lib.attrValues hosts))
+  );
+
+  # The package sets of all other hosts, each { key; pkgs; }, without duplicates.
+  others = lib.foldl' (
+    found: host:
+    let
+      key = keyOf host;
+    in
+    if lib.any (each: each.key == key) found then
+      found
+    else
+      found
+      ++ [
+        {
+          inherit key;
+          pkgs = make key;
+        }
+      ]
+  ) [ ] (filter (host: !isUsual host && host.pkgs == null) (lib.attrValues hosts));
+
+  ofOther =
+    host:
+    let
+      key = keyOf host;
+    in
+    (lib.findFirst (each: each.key == key) { pkgs = make key; } others).pkgs;
+
+  # The system of a package set that the user made.
+  ownOf =
+    host:
+    let
+      system = host.pkgs.stdenv.hostPlatform.system or host.system;
+    in
+    if system == host.system then
+      host.pkgs
+    else
+      throw (
+        "[NF-201] hosts.${host.name}.pkgs has the packages of ${system}, but the system of the host is ${host.system}\n"
+        + "write: hosts.${host.name}.system = \"${system}\";"
+      );
+in
+host:
+if host.pkgs != null then
+  ownOf host
+else if isUsual host then
+  usual.${host.system}
+else
+  ofOther host

@@ -274,7 +274,7 @@ fn ssh_config(hosts: &[FoundHost]) -> Vec<SshBlock> {
 fn draft_host(host: FoundHost, name: String, tags: &BTreeMap<String, String>) -> DraftHost {
     let FoundHost { name: original, addr, user, port, system, groups, mut notes, .. } = host;
     if name != original {
-        let text = format!("called {original}, which is not a host name here");
+        let text = format!("called {original} there (names have letters, digits and hyphens here)");
         notes.insert(0, Note::new(NoteKind::Renamed, text));
     }
     let tags = groups.iter().filter_map(|group| tags.get(group).cloned()).collect();
@@ -305,13 +305,13 @@ fn factor(tool: Tool, hosts: &mut [DraftHost]) -> Defaults {
     let several = hosts.len() > 1;
     let user = most_common(hosts.iter().map(|host| host.user.clone())).flatten();
     // A default would also apply to the hosts that set no user.
-    let user = user.filter(|_| hosts.iter().all(|host| host.user.is_some()) && several);
+    let user = user.filter(|_| hosts.iter().all(|host| host.user.is_some()));
     let user = user.filter(|user| user != USUAL_USER);
     let own_default = user.as_deref().unwrap_or(USUAL_USER);
     let port = most_common(hosts.iter().map(|host| host.port.unwrap_or(USUAL_PORT)));
-    let port = port.filter(|port| *port != USUAL_PORT && several);
+    let port = port.filter(|port| *port != USUAL_PORT);
     let system = |host: &DraftHost| host.system.clone().unwrap_or_else(|| USUAL_SYSTEM.to_owned());
-    let usual = most_common(hosts.iter().map(system)).filter(|system| system != USUAL_SYSTEM && several);
+    let usual = most_common(hosts.iter().map(system)).filter(|system| system != USUAL_SYSTEM);
     let tags = hosts.iter().map(|host| host.tags.clone()).reduce(|all, tags| &all & &tags);
     let tags = tags.filter(|_| several).unwrap_or_default();
     for host in hosts {
@@ -327,13 +327,15 @@ fn factor(tool: Tool, hosts: &mut [DraftHost]) -> Defaults {
     Defaults { base, system: usual, user, port, tags }
 }
 
-/// Returns the value that occurs most often. Of several such values, returns the smallest one.
+/// Returns the value that occurs most often, if it occurs more than once. Of several such values, returns the
+/// smallest one.
 fn most_common<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
     let mut counts: BTreeMap<T, usize> = BTreeMap::new();
     for value in values {
         *counts.entry(value).or_default() += 1;
     }
-    counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(value, _)| value)
+    let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
+    most.filter(|(_, count)| *count > 1).map(|(value, _)| value)
 }
 
 #[cfg(test)]

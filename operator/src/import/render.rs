@@ -159,7 +159,11 @@ impl Page {
 
     fn host(&mut self, host: &DraftHost) {
         self.line(&format!("  hosts.{} = {{", attribute(&host.name)));
-        self.notes("    ", &host.notes);
+        // The address shows the original name already.
+        let is_shown = |note: &&Note| note.kind == NoteKind::Renamed && host.addr == host.original;
+        for note in host.notes.iter().filter(|note| !is_shown(note)) {
+            self.told("    ", &note.text);
+        }
         if let Some(system) = &host.system {
             self.line(&format!("    system = {};", string(system)));
         }

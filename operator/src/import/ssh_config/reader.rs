@@ -109,7 +109,7 @@ impl Reader {
             conditions.push(match (word.to_ascii_lowercase().as_str(), patterns()) {
                 ("all", _) => continue,
                 ("host", Some(patterns)) => Condition::Address(patterns),
-                ("originalhost", Some(patterns)) => Condition::Name(patterns),
+                ("originalhost", Some(patterns)) => Condition::GivenName(patterns),
                 _ => {
                     let text =
                         format!("Match {} (its HostName, User and Port are not imported)", words.join(" "));

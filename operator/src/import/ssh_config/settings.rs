@@ -55,6 +55,8 @@ const NOT_OF_THE_WAY: [&str; 40] = [
 pub enum Condition {
     /// `Host`: one of the patterns matches the name that was given to `ssh`.
     Name(Vec<String>),
+    /// `Match originalhost`: the same, but such a line makes no host known.
+    GivenName(Vec<String>),
     /// `Match host`: one of the patterns matches the address.
     Address(Vec<String>),
     /// A condition that only `ssh` can decide, or that never applies here.
@@ -100,7 +102,9 @@ impl<'b> Settings<'b> {
 
     fn satisfies(&self, condition: &Condition, name: &str) -> bool {
         match condition {
-            Condition::Name(patterns) => pattern::matches_list(patterns, name),
+            Condition::Name(patterns) | Condition::GivenName(patterns) => {
+                pattern::matches_list(patterns, name)
+            }
             Condition::Address(patterns) => pattern::matches_list(patterns, &self.host_name(name)),
             Condition::Unknown => false,
         }

@@ -132,9 +132,12 @@ impl Draft {
         if accepted.is_empty() {
             let problem = Problem::new(Code::Import, "there is no host to import").at(&origin);
             return Err(match left_out.first() {
-                None => problem.help("name an inventory that has hosts"),
+                None => match notes.first() {
+                    None => problem.help("name an inventory that has hosts"),
+                    Some(note) => problem.because(&note.text),
+                },
                 Some(first) => problem.because(format!(
-                    "{} hosts cannot be managed; the first one is {}: {}",
+                    "no host can be managed by NixFleet; the first one of {} is {}: {}",
                     left_out.len(),
                     first.original,
                     first.reason

@@ -33,12 +33,11 @@
   };
 
   hosts.mail = {
-    # ansible: called mail.example.org, which is not a host name here
     addr = "mail.example.org";
   };
 
   hosts.web01 = {
-    # ansible: called web01.example.org, which is not a host name here
+    # ansible: called web01.example.org there (names have letters, digits and hyphens here)
     # ansible: http_port = 80 (variable, not imported)
     addr = "10.0.1.11";
     tags = [

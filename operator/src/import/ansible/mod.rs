@@ -75,6 +75,7 @@ fn finished(inventory: &Inventory, mut found: Found) -> Found {
         made.notes.extend(variable::notes(host.inline.iter().chain(&host.from_files)));
         found.hosts.push(made);
     }
+    let mut empty = Vec::new();
     for (name, group) in &inventory.groups {
         let notes = variable::notes(group.inline.iter().chain(&group.from_files));
         match name.as_str() {
@@ -84,14 +85,13 @@ fn finished(inventory: &Inventory, mut found: Found) -> Found {
                 found.notes.extend(notes.into_iter().map(text));
             }
             "ungrouped" => found.notes.extend(notes),
-            _ => {
-                let mut notes = notes;
-                if layers.is_empty(name) {
-                    notes.push(Note::new(NoteKind::Check, "no host is in it"));
-                }
-                found.groups.insert(name.clone(), notes);
-            }
+            name if layers.is_empty(name) => empty.push(name),
+            _ => _ = found.groups.insert(name.clone(), notes),
         }
+    }
+    if !empty.is_empty() {
+        let text = format!("groups without hosts, not imported: {}", empty.join(", "));
+        found.notes.push(Note::new(NoteKind::Needless, text));
     }
     found
 }

@@ -135,11 +135,21 @@ pub fn notes<'v>(variables: impl Iterator<Item = (&'v String, &'v Variable)>) ->
         let names: Vec<&str> = variables.iter().map(|(name, _)| *name).take(LISTED).collect();
         let more = variables.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let text =
-            format!("{} variables of {file}, not imported: {}{more}", variables.len(), names.join(", "));
+        let text = format!(
+            "{} variables of {}, not imported: {}{more}",
+            variables.len(),
+            short(file),
+            names.join(", ")
+        );
         notes.push(Note::new(NoteKind::Variable, text).at(&Place::file(file)));
     }
     notes
+}
+
+/// Returns the part of a path from the directory of variables on.
+pub fn short(path: &str) -> &str {
+    let start = ["group_vars/", "host_vars/"].iter().find_map(|name| path.rfind(name));
+    start.map_or(path, |start| &path[start..])
 }
 
 fn note(name: &str, variable: &Variable) -> Note {

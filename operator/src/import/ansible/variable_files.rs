@@ -6,7 +6,7 @@ use nixfleet_contract::problem::Problem;
 
 use super::inventory::Inventory;
 use super::node;
-use super::variable::Variables;
+use super::variable::{Variables, short};
 use super::yaml;
 use crate::import::files::{self, bad};
 use crate::import::note::{Note, NoteKind, Place};
@@ -20,18 +20,25 @@ const DEEPEST: usize = 8;
 /// A file cannot be read, or is not a set of variables.
 pub fn read(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Result<(), Problem> {
     let beside = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+    let (mut no_groups, mut no_hosts) = (Vec::new(), Vec::new());
     for (owner, files) in owners(&beside.join("group_vars"))? {
         let known = owner == "all" || owner == "ungrouped" || inventory.groups.contains_key(&owner);
-        let variables = variables(&files, &owner, "group", known, notes)?;
         if known {
-            inventory.define(&owner).from_files.extend(variables);
+            inventory.define(&owner).from_files.extend(variables(&files, notes)?);
+        } else {
+            no_groups.push(owner);
         }
     }
     for (owner, files) in owners(&beside.join("host_vars"))? {
-        let known = inventory.hosts.contains_key(&owner);
-        let variables = variables(&files, &owner, "host", known, notes)?;
-        if let Some(host) = inventory.hosts.get_mut(&owner) {
-            host.from_files.extend(variables);
+        match inventory.hosts.get_mut(&owner) {
+            Some(host) => host.from_files.extend(variables(&files, notes)?),
+            None => no_hosts.push(owner),
+        }
+    }
+    for (names, noun) in [(no_groups, "group"), (no_hosts, "host")] {
+        if !names.is_empty() {
+            let text = format!("{noun}_vars of no {noun} of the inventory, not read: {}", names.join(", "));
+            notes.push(Note::new(NoteKind::Check, text));
         }
     }
     Ok(())
@@ -77,25 +84,14 @@ fn collect(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(
 }
 
 /// Reads the variables of a group or host from its files. A later file takes precedence.
-fn variables(
-    files: &[PathBuf],
-    owner: &str,
-    noun: &str,
-    known: bool,
-    notes: &mut Vec<Note>,
-) -> Result<Variables, Problem> {
+fn variables(files: &[PathBuf], notes: &mut Vec<Note>) -> Result<Variables, Problem> {
     let mut variables = Variables::new();
     for path in files {
         let shown = path.to_string_lossy();
-        let place = Place::file(&shown);
-        let mut tell = |kind, text: String| notes.push(Note::new(kind, text).at(&place));
-        if !known {
-            tell(NoteKind::Check, format!("{shown} (the inventory has no {noun} {owner})"));
-            continue;
-        }
         let text = files::read(path)?;
         if text.starts_with("$ANSIBLE_VAULT") {
-            tell(NoteKind::Secret, format!("{shown} (encrypted with Ansible Vault, not read)"));
+            let text = format!("{} (encrypted with Ansible Vault, not read)", short(&shown));
+            notes.push(Note::new(NoteKind::Secret, text).at(&Place::file(&shown)));
             continue;
         }
         let root = node::parse(&text, &shown)?;

@@ -21,6 +21,19 @@ use super::note::{Note, NoteKind};
 use reader::Reader;
 use settings::{Block, Settings};
 
+/// The addresses of public Git servers.
+const FORGES: [&str; 9] = [
+    "bitbucket.org",
+    "codeberg.org",
+    "git.sr.ht",
+    "gitea.com",
+    "gitee.com",
+    "github.com",
+    "gitlab.com",
+    "ssh.dev.azure.com",
+    "ssh.github.com",
+];
+
 /// Imports a configuration. Without a path, imports the configuration of the current user.
 ///
 /// # Errors
@@ -77,8 +90,9 @@ fn finished(blocks: Vec<Block>, mut found: Found) -> Found {
 fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
     let mut host = FoundHost::named(name);
     host.user = settings.value("user").map(str::to_owned);
-    if host.user.as_deref() == Some("git") {
-        host.refused = Some("its user is git, so it is a Git server".to_owned());
+    let addr = settings.host_name(name);
+    if host.user.as_deref() == Some("git") || FORGES.contains(&&*addr) {
+        host.refused = Some("it is a Git server".to_owned());
     }
     match settings.setting("port").map(|setting| (setting, setting.value.parse::<u16>())) {
         Some((_, Ok(port))) if port > 0 => host.port = Some(port),
@@ -90,7 +104,6 @@ fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
     }
     // If ssh would reach the address in the same way without this entry, the inventory has the address itself,
     // and does not depend on the configuration of the user.
-    let addr = settings.host_name(name);
     let own = settings.of_the_way();
     if addr == name || own == Settings::of(&addr, blocks).of_the_way() {
         host.addr = Some(addr);

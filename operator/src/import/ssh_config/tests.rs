@@ -52,10 +52,7 @@ fn other_names_of_a_host_and_git_servers_are_left_out() {
     assert_eq!(names, ["same", "web-1"]);
     let left: Vec<String> =
         draft.left_out.iter().map(|host| format!("{}: {}", host.original, host.reason)).collect();
-    assert_eq!(
-        left,
-        ["web: it is another name of web-1", "github.com: its user is git, so it is a Git server"]
-    );
+    assert_eq!(left, ["web: it is another name of web-1", "github.com: it is a Git server"]);
 }
 
 #[test]

@@ -66,6 +66,11 @@ let
           replaceUnknownProfiles = open true;
           sshOptions = open [ ];
         };
+        # Where a node sets its system; NixOS itself is not evaluated.
+        options.nixpkgs = {
+          system = open null;
+          hostPlatform = open null;
+        };
         config._module.check = false;
         config._module.args = {
           inherit name;
@@ -87,6 +92,16 @@ let
         // (meta.nodeSpecialArgs.${name} or { });
       };
       inherit (evaluated.config) deployment;
+
+      # A system is a name, or a set with the name. What cannot be evaluated alone is ignored.
+      inherit (evaluated.config.nixpkgs) hostPlatform system;
+      named =
+        value:
+        let
+          found = builtins.tryEval (if builtins.isAttrs value then value.system or null else value);
+        in
+        if found.success && builtins.isString found.value then found.value else null;
+      first = lib.findFirst (value: value != null) null;
     in
     {
       inherit (deployment)
@@ -99,8 +114,11 @@ let
         targetUser
         ;
       keys = builtins.attrNames deployment.keys;
-      # A stand-in for nixpkgs need not have a platform.
-      system = pkgs.stdenv.hostPlatform.system or pkgs.system or null;
+      system = first [
+        (named hostPlatform)
+        (named system)
+        (named (pkgs.stdenv.hostPlatform.system or pkgs.system or null))
+      ];
     };
 in
 {

@@ -17,7 +17,9 @@ pub fn shown(words: &[OsString]) -> Vec<String> {
     if let Some(subcommand) = given.iter().position(|word| !word.starts_with('-')) {
         // The flake that is imported is an argument without a flag.
         if given.remove(subcommand) == "import" {
-            given.iter_mut().for_each(|word| *word = reference(word));
+            for word in &mut given {
+                *word = reference(word);
+            }
         }
     }
     let is_shell = given.iter().any(|word| word == "--shell");

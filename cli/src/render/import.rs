@@ -6,6 +6,7 @@ use std::path::Path;
 use nixfleet_operator::import::{Draft, NoteKind};
 
 /// Returns the summary of an import: what was imported, what was changed, and what was lost.
+#[must_use]
 pub fn imported(draft: &Draft, out: Option<&Path>) -> String {
     let count = |kind| draft.all_notes().filter(|note| note.kind == kind).count();
     let mut text = format!("imported {} from {}", many(draft.hosts.len(), "host"), draft.origin);

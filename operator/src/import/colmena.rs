@@ -120,10 +120,11 @@ fn host(name: &str, node: Node) -> FoundHost {
         let how = if node.allow_local_deployment { ", and is deployed on its own machine" } else { "" };
         host.refused = Some(format!("it has no targetHost{how}"));
     }
-    let program = node.privilege_escalation_command.first().map_or("sudo", String::as_str);
-    if program != "sudo" && host.user.as_deref() != Some("root") {
+    let command = node.privilege_escalation_command.join(" ");
+    let is_usual = ["", "sudo", "sudo -H --", "sudo -n"].contains(&command.as_str());
+    if !is_usual && host.user.as_deref() != Some("root") {
         let text =
-            format!("privilegeEscalationCommand = {program} (NixFleet becomes root with sudo -n only)");
+            format!("privilegeEscalationCommand = {command} (NixFleet becomes root with sudo -n only)");
         host.notes.push(Note::new(NoteKind::Check, text));
     }
     for key in node.keys {

@@ -2,22 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_contract::fleet::Base;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::Word;
 use serde::Serialize;
 
+use super::defaults::{Defaults, USUAL_PORT, factor};
 use super::found::{Found, FoundHost, SshSetting, Tool};
 use super::names;
 use super::note::{Note, NoteKind};
 use crate::inventory::Natural;
-
-/// The port of SSH servers, which hosts have that set no port.
-const USUAL_PORT: u16 = 22;
-/// The SSH user of hosts, which a fleet has that sets no user.
-const USUAL_USER: &str = "root";
-/// The system of hosts, which a fleet has that sets no system.
-const USUAL_SYSTEM: &str = "x86_64-linux";
 
 /// The inventory that a `fleet.nix` can contain, and notes on all that it cannot contain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,26 +32,6 @@ pub struct Draft {
     pub ssh_config: Vec<SshBlock>,
     /// What was not imported and belongs to no single host or group.
     pub notes: Vec<Note>,
-}
-
-/// The values of hosts that set none of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Defaults {
-    /// The base.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<Base>,
-    /// The Nix system.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub system: Option<String>,
-    /// The SSH user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// The SSH port.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// The tags of every host.
-    pub tags: BTreeSet<String>,
 }
 
 /// A host of the new inventory. A value that is `None` is the same as in [`Defaults`].
@@ -301,44 +274,6 @@ fn users(tool: Tool, hosts: &[DraftHost]) -> Option<Note> {
     };
     let text = format!("{who}: {} uses {usual}, NixFleet uses root; set ssh.user to change it", tool.name());
     Some(Note::new(NoteKind::Check, text))
-}
-
-/// Takes the values that most hosts have in common out of the hosts, and returns them.
-fn factor(tool: Tool, hosts: &mut [DraftHost]) -> Defaults {
-    let several = hosts.len() > 1;
-    let user = most_common(hosts.iter().map(|host| host.user.clone())).flatten();
-    // A default would also apply to the hosts that set no user.
-    let user = user.filter(|_| hosts.iter().all(|host| host.user.is_some()));
-    let user = user.filter(|user| user != USUAL_USER);
-    let own_default = user.as_deref().unwrap_or(USUAL_USER);
-    let port = most_common(hosts.iter().map(|host| host.port.unwrap_or(USUAL_PORT)));
-    let port = port.filter(|port| *port != USUAL_PORT);
-    let system = |host: &DraftHost| host.system.clone().unwrap_or_else(|| USUAL_SYSTEM.to_owned());
-    let usual = most_common(hosts.iter().map(system)).filter(|system| system != USUAL_SYSTEM);
-    let tags = hosts.iter().map(|host| host.tags.clone()).reduce(|all, tags| &all & &tags);
-    let tags = tags.filter(|_| several).unwrap_or_default();
-    for host in hosts {
-        let own_port = host.port.unwrap_or(USUAL_PORT);
-        host.port = (own_port != port.unwrap_or(USUAL_PORT)).then_some(own_port);
-        let own_system = system(host);
-        let is_usual = own_system == usual.as_deref().unwrap_or(USUAL_SYSTEM);
-        host.system = (!is_usual).then_some(own_system);
-        host.user = host.user.take().filter(|own| own != own_default);
-        host.tags = &host.tags - &tags;
-    }
-    let base = Some(tool.base()).filter(|base| *base != Base::Ubuntu);
-    Defaults { base, system: usual, user, port, tags }
-}
-
-/// Returns the value that occurs most often, if it occurs more than once. Of several such values, returns the
-/// smallest one.
-fn most_common<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
-    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
-    for value in values {
-        *counts.entry(value).or_default() += 1;
-    }
-    let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
-    most.filter(|(_, count)| *count > 1).map(|(value, _)| value)
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> Result<String, Problem> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         bad(&Place::line(&shown, line), "the file is not text in UTF-8")
             .help("convert it, for example with iconv, or name another file")
     })?;

@@ -54,6 +54,7 @@ pub struct SshSetting {
 
 impl SshSetting {
     /// Creates a setting. Invisible characters of the value are escaped.
+    #[must_use]
     pub fn new(keyword: &str, value: &str) -> Self {
         Self { keyword: keyword.to_owned(), value: crate::text::one_line(value) }
     }
@@ -84,6 +85,7 @@ pub struct FoundHost {
 
 impl FoundHost {
     /// Creates a host about which only its name is known.
+    #[must_use]
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }

@@ -7,6 +7,7 @@
 
 pub mod ansible;
 pub mod colmena;
+mod defaults;
 pub mod deploy_rs;
 mod draft;
 mod files;
@@ -19,7 +20,8 @@ mod secret;
 mod ssh_arguments;
 pub mod ssh_config;
 
-pub use draft::{Defaults, Draft, DraftHost, DraftTag, LeftOut, SshBlock};
+pub use defaults::Defaults;
+pub use draft::{Draft, DraftHost, DraftTag, LeftOut, SshBlock};
 pub use found::{Found, FoundHost, SshSetting, Tool};
 pub use note::{Note, NoteKind, Place};
 pub use render::render;

@@ -16,11 +16,13 @@ pub struct Place {
 
 impl Place {
     /// Creates the place of a line, counted from 1.
+    #[must_use]
     pub fn line(file: &str, line: usize) -> Self {
         Self { file: file.to_owned(), line: Some(line) }
     }
 
     /// Creates the place of a whole file.
+    #[must_use]
     pub fn file(file: &str) -> Self {
         Self { file: file.to_owned(), line: None }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::draft::{Defaults, Draft, DraftHost};
+use super::defaults::Defaults;
+use super::draft::{Draft, DraftHost};
 use super::found::Tool;
 use super::note::{Note, NoteKind};
 

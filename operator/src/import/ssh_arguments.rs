@@ -34,8 +34,7 @@ pub fn read(words: &[String], host: &mut FoundHost, place: Option<&Place>) {
             note(host, place, format!("the argument {} of ssh was not understood", shown(word)));
             continue;
         };
-        let mut flags = letters.char_indices();
-        while let Some((at, letter)) = flags.next() {
+        for (at, letter) in letters.char_indices() {
             if !WITH_VALUE.contains(letter) {
                 flag(letter, host, place);
                 continue;
@@ -71,7 +70,7 @@ fn with_value(letter: char, value: &str, host: &mut FoundHost, place: Option<&Pl
         'p' => port(value, host, place),
         'o' => option(value, host, place),
         letter => {
-            note(host, place, format!("the argument -{letter} {} of ssh was not imported", shown(value)))
+            note(host, place, format!("the argument -{letter} {} of ssh was not imported", shown(value)));
         }
     }
 }
@@ -112,7 +111,8 @@ pub fn keyword_value(keyword: &str, value: &str, host: &mut FoundHost, place: Op
     }
 }
 
-/// Returns the jump host of a `ProxyCommand` that does the same as `ProxyJump`, such as `ssh -W %h:%p ada@gate`.
+/// Returns the jump host of a `ProxyCommand` that does the same as `ProxyJump`, such as
+/// `ssh -W %h:%p ada@gate`.
 fn jump_of(command: &str) -> Option<String> {
     let words = shlex::split(command)?;
     let (program, arguments) = words.split_first()?;
@@ -161,7 +161,7 @@ fn port(value: &str, host: &mut FoundHost, place: Option<&Place>) {
     match value.parse() {
         Ok(port) if port > 0 => host.port = Some(port),
         Ok(_) | Err(_) => {
-            note(host, place, format!("the port {} was not understood: set ssh.port", shown(value)))
+            note(host, place, format!("the port {} was not understood: set ssh.port", shown(value)));
         }
     }
 }

@@ -31,7 +31,11 @@ pub fn read(variables: &Effective, host: &mut FoundHost) {
             match shlex::split(&arguments) {
                 Some(words) => ssh_arguments::read(&words, host, Some(&variable.place)),
                 None => {
-                    check(host, variable, format!("{name} was not understood: it has an open quotation mark"))
+                    check(
+                        host,
+                        variable,
+                        format!("{name} was not understood: it has an open quotation mark"),
+                    );
                 }
             }
         }
@@ -47,7 +51,7 @@ pub fn read(variables: &Effective, host: &mut FoundHost) {
         match port.trim().parse() {
             Ok(port) if port > 0 => host.port = Some(port),
             Ok(_) | Err(_) => {
-                check(host, variable, format!("the port {port} was not understood: set ssh.port"))
+                check(host, variable, format!("the port {port} was not understood: set ssh.port"));
             }
         }
     }

@@ -109,10 +109,14 @@ impl<'i> Layers<'i> {
         let mut add = |more: &'i Variables| {
             variables.extend(more.iter().map(|(name, variable)| (name.as_str(), variable)));
         };
-        // The files of `group_vars` take precedence over variables in the inventory, but those of `all` do not
-        // take precedence over the files of other groups.
-        groups.iter().for_each(|(_, group)| add(&group.inline));
-        groups.iter().for_each(|(_, group)| add(&group.from_files));
+        // The files of `group_vars` take precedence over variables in the inventory, but those of `all` do
+        // not take precedence over the files of other groups.
+        for (_, group) in &groups {
+            add(&group.inline);
+        }
+        for (_, group) in &groups {
+            add(&group.from_files);
+        }
         if let Some(host) = self.inventory.hosts.get(host) {
             add(&host.inline);
             add(&host.from_files);

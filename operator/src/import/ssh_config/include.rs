@@ -5,18 +5,22 @@ use std::path::{Component, Path, PathBuf};
 use super::pattern;
 use crate::import::files;
 
-/// Returns the files that a path with patterns names, sorted by name. A directory that cannot be read contains
-/// no such file, as in `ssh`.
+/// Returns the files that a path with patterns names, sorted by name. A directory that cannot be read
+/// contains no such file, as in `ssh`.
 pub fn find(path: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for component in path.components() {
         let Component::Normal(name) = component else {
-            found.iter_mut().for_each(|path| path.push(component));
+            for path in &mut found {
+                path.push(component);
+            }
             continue;
         };
         let name = name.to_string_lossy();
         if pattern::is_name(&name) {
-            found.iter_mut().for_each(|path| path.push(&*name));
+            for path in &mut found {
+                path.push(&*name);
+            }
             continue;
         }
         let below = |directory: &PathBuf| {

@@ -1,8 +1,9 @@
 //! Imports the hosts of an SSH client's configuration: the names of `Host` entries that are no patterns.
 //!
-//! No library fits. `ssh -G` gives the settings of one name exactly, but runs the commands of `Match exec`, and
-//! does not tell defaults from values in the file. `ssh2-config` neither keeps the places of lines nor reads
-//! `Match`, and it needs libgit2 to be built. The other crates read no `Include`.
+//! No library fits. `ssh -G` gives the settings of one name exactly, but runs the commands of `Match exec`,
+//! and does not tell defaults from values in the file. The crates for this format return the settings of a
+//! name, but neither the names themselves nor the places of wrong lines, and most do not read `Include` or
+//! `Match`. The words of a line are split by `shlex`.
 
 mod include;
 mod line;
@@ -53,7 +54,7 @@ pub fn import(file: Option<&Path>) -> Result<Draft, Problem> {
     reader.file(&file)?;
     let mut found = Found::new(Tool::SshConfig, file.to_string_lossy());
     found.notes.append(&mut reader.notes);
-    Draft::of(finished(reader.blocks, found))
+    Draft::of(finished(&reader.blocks, found))
 }
 
 /// Parses a configuration without the files that it includes. `file` is its name in messages.
@@ -65,15 +66,15 @@ pub fn parse(text: &str, file: &str) -> Result<Draft, Problem> {
     reader.text(text, file)?;
     let mut found = Found::new(Tool::SshConfig, file);
     found.notes.append(&mut reader.notes);
-    Draft::of(finished(reader.blocks, found))
+    Draft::of(finished(&reader.blocks, found))
 }
 
 /// Determines the settings of each host.
-fn finished(blocks: Vec<Block>, mut found: Found) -> Found {
+fn finished(blocks: &[Block], mut found: Found) -> Found {
     let mut places: BTreeMap<(String, u16), String> = BTreeMap::new();
-    for name in settings::names(&blocks) {
-        let settings = Settings::of(&name, &blocks);
-        let mut host = host(&name, &settings, &blocks);
+    for name in settings::names(blocks) {
+        let settings = Settings::of(&name, blocks);
+        let mut host = host(&name, &settings, blocks);
         let port = host.port.unwrap_or(22);
         let addr = settings.host_name(&name);
         if host.refused.is_none() {
@@ -102,8 +103,8 @@ fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
         }
         None => {}
     }
-    // If ssh would reach the address in the same way without this entry, the inventory has the address itself,
-    // and does not depend on the configuration of the user.
+    // If ssh would reach the address in the same way without this entry, the inventory has the address
+    // itself, and does not depend on the configuration of the user.
     let own = settings.of_the_way();
     if addr == name || own == Settings::of(&addr, blocks).of_the_way() {
         host.addr = Some(addr);

@@ -19,5 +19,5 @@ mod tip;
 
 pub use program::run;
 pub use render::{
-    backups, dropped, drops, gc_plans, gc_reports, health as health_table, plans, results, statuses,
+    backups, dropped, drops, gc_plans, gc_reports, health as health_table, imported, plans, results, statuses,
 };

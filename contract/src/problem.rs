@@ -23,6 +23,9 @@ pub enum Code {
     /// The history cannot be used, or has no record of the requested command.
     #[serde(rename = "NF-105")]
     History,
+    /// The inventory of another tool is wrong, or cannot be imported.
+    #[serde(rename = "NF-106")]
+    Import,
     /// Nix could not evaluate the flake.
     #[serde(rename = "NF-201")]
     Evaluation,
@@ -129,12 +132,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the generated reference page.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
         Self::NoRollout,
         Self::History,
+        Self::Import,
         Self::Evaluation,
         Self::Build,
         Self::InvalidManifest,
@@ -197,6 +201,7 @@ impl Code {
             Self::History => {
                 ("NF-105", "The history cannot be used, or has no record of the requested command.")
             }
+            Self::Import => ("NF-106", "The inventory of another tool is wrong, or cannot be imported."),
             Self::Evaluation => ("NF-201", "Nix could not evaluate the flake."),
             Self::Build => ("NF-202", "Nix could not build a host closure."),
             Self::InvalidManifest => ("NF-203", "The intent or manifest of a host is not valid."),

@@ -8,6 +8,7 @@
 //! - [`operation`][]: the operations on a fleet, such as apply, and their requests
 //! - [`event`][], [`history`][], [`notify`][]: events, their record, and notifications
 //! - [`host_result`][], [`plan_text`][]: the results of a command on each host
+//! - [`import`][]: the inventories of other tools
 //! - [`stop`][]: the reasons why an operation ends before it works on hosts
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -23,6 +24,7 @@ pub mod health;
 pub mod history;
 pub mod host_result;
 pub mod identity;
+pub mod import;
 pub mod interrupt;
 pub mod inventory;
 pub mod nix;

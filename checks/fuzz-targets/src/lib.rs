@@ -12,6 +12,7 @@ mod answer;
 mod harmless;
 #[path = "../../../cli/src/render/held.rs"]
 mod held;
+mod imported;
 mod shown;
 
 /// A fuzz target: a check that is run with many different inputs.
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     // Tests the parser of manifests, which operators send to hosts.
     Target { name: "manifest", check: |document| _ = harmless::manifest(document) },
     // Tests the parser of intents, and the builder that makes manifests from intents.
@@ -38,6 +39,10 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "answer", check: answer::check },
     // Tests what each command prints for answers from hosts.
     Target { name: "shown", check: shown::check },
+    // Tests the importer of Ansible's inventories, and the fleet.nix that it writes.
+    Target { name: "ansible_ini", check: imported::ansible_ini },
+    // Tests the importer of SSH configurations, and the fleet.nix that it writes.
+    Target { name: "ssh_config", check: imported::ssh_config },
 ];
 
 /// Runs the target with the given name on an input.

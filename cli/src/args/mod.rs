@@ -11,6 +11,7 @@ mod force;
 mod gc;
 mod history;
 mod hosts;
+mod import;
 mod plan;
 mod planning;
 mod rollback;
@@ -32,6 +33,7 @@ pub use force::ForceArgs;
 pub use gc::GcArgs;
 pub use history::{HistoryArgs, HistoryCommand};
 pub use hosts::HostsArgs;
+pub use import::{ImportArgs, ImportCommand, ImportFlakeArgs, ImportOutArgs};
 pub use plan::PlanArgs;
 pub use planning::PlanningArgs;
 pub use rollback::RollbackArgs;
@@ -93,6 +95,8 @@ pub enum Command {
     History(HistoryArgs),
     /// List the hosts of the inventory
     Hosts(HostsArgs),
+    /// Write a fleet.nix with the hosts of Ansible, ssh, colmena or deploy-rs
+    Import(ImportArgs),
     /// Drop generations that hosts no longer need
     Gc(GcArgs),
     /// List, show or drop backups of what NixFleet replaced or removed on hosts
@@ -166,6 +170,7 @@ impl Command {
             | Self::Check(_)
             | Self::History(_)
             | Self::Hosts(_)
+            | Self::Import(_)
             | Self::Completions { .. }
             | Self::Complete { .. }
             | Self::Man { .. }
@@ -193,6 +198,7 @@ impl Command {
             Self::Run(_) => "run",
             Self::History(_) => "history",
             Self::Hosts(_) => "hosts",
+            Self::Import(_) => "import",
             Self::Gc(_) => "gc",
             Self::Backups(_) => "backups",
             Self::Completions { .. } => "completions",

@@ -15,7 +15,12 @@ pub fn shown(words: &[OsString]) -> Vec<String> {
     let behind: Vec<String> = words.collect();
     // The subcommand is the first word that is not a flag, since no flag that may precede it takes a value.
     if let Some(subcommand) = given.iter().position(|word| !word.starts_with('-')) {
-        given.remove(subcommand);
+        // The flake that is imported is an argument without a flag.
+        if given.remove(subcommand) == "import" {
+            for word in &mut given {
+                *word = reference(word);
+            }
+        }
     }
     let is_shell = given.iter().any(|word| word == "--shell");
     let mut shown = flags(given);

@@ -10,6 +10,7 @@ mod confirm;
 mod gc;
 mod history;
 mod hosts;
+mod import;
 mod input;
 mod plan;
 mod reference;
@@ -142,6 +143,7 @@ async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> 
         Command::Run(args) => run::execute(args, context).await,
         Command::History(args) => history::execute(args, context),
         Command::Hosts(args) => hosts::execute(args, context).await,
+        Command::Import(args) => import::execute(args, context).await,
         Command::Gc(args) => gc::execute(args, context).await,
         Command::Backups(args) => backups::execute(args, context).await,
         Command::Completions { shell } => Ok(completions::completions(*shell)),

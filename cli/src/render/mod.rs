@@ -13,6 +13,7 @@ mod health;
 #[cfg(test)]
 mod held;
 mod history;
+mod import;
 mod plan;
 mod print;
 mod progress;
@@ -30,6 +31,7 @@ pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};
+pub use import::imported;
 pub use plan::plans;
 pub use print::{err, json, lost, out};
 pub use progress::Progress;

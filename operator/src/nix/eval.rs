@@ -100,6 +100,23 @@ impl Nix {
         Ok(derivations)
     }
 
+    /// Evaluates a function of an output of a flake that need not be a fleet, and returns the result as JSON.
+    ///
+    /// # Errors
+    /// The flake does not have this output ([`Code::NoFleet`]), or the output cannot be evaluated.
+    pub async fn foreign(&self, output: &str, function: &str) -> Result<Vec<u8>, Problem> {
+        let invocation = self
+            .invocation(&["eval", "--json", "--show-trace", "--no-write-lock-file"])
+            .args([self.fragment(output)])
+            .args(["--apply", function]);
+        let evaluated =
+            self.run(invocation).await.map_err(|failure| no_result(Code::Evaluation, &failure))?;
+        if evaluated.status.success() {
+            return Ok(evaluated.stdout);
+        }
+        Err(trace::foreign(&evaluated.stderr_text(), &self.flake))
+    }
+
     async fn evaluate(
         &self,
         attribute: &str,

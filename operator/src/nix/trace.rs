@@ -79,6 +79,23 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         .help(help)
 }
 
+/// Converts the standard error of Nix into a problem, for an output of a flake that need not be a fleet.
+pub fn foreign(stderr: &str, flake: &Flake) -> Problem {
+    let nix_error = NixError::parse(stderr);
+    let source = FlakeSource::new(flake, nix_error.root());
+    let message = source.in_words_of_the_user(&nix_error.message);
+    if message.contains("does not provide attribute") {
+        return Problem::new(Code::NoFleet, "the flake does not have this output")
+            .at(flake.shown())
+            .because(message);
+    }
+    let place = nix_error.places().rev().find_map(|place| source.find(place));
+    Problem::new(Code::Evaluation, "Nix could not evaluate the deployment data")
+        .because(with_excerpt(&message, place.as_ref()))
+        .at(location(place, &nix_error, &source))
+        .help("run the command again with -v to see the whole trace of Nix")
+}
+
 fn with_excerpt(why: &str, place: Option<&UserLocation>) -> String {
     match place {
         Some(UserLocation { excerpt, .. }) if !excerpt.is_empty() => format!("{why}\n\n{excerpt}"),

@@ -1,0 +1,45 @@
+//! Checks the importers of other tools' inventories: each text is imported or refused, and nothing in it can
+//! leave a comment or a string of the fleet.nix.
+
+use nixfleet::imported;
+use nixfleet_contract::problem::Problem;
+use nixfleet_operator::import::{Draft, ansible, render, ssh_config};
+
+use crate::held::hold;
+
+/// Imports an inventory in Ansible's INI format.
+///
+/// # Panics
+/// Panics if a check fails.
+pub fn ansible_ini(text: &[u8]) {
+    check(ansible::parse_ini(&String::from_utf8_lossy(text), "inventory"));
+}
+
+/// Imports an SSH configuration.
+///
+/// # Panics
+/// Panics if a check fails.
+pub fn ssh_config(text: &[u8]) {
+    check(ssh_config::parse(&String::from_utf8_lossy(text), "config"));
+}
+
+fn check(draft: Result<Draft, Problem>) {
+    let draft = match draft {
+        Ok(draft) => draft,
+        Err(problem) => return hold(&format!("error: {}", nixfleet_operator::text::problem_text(&problem))),
+    };
+    let begins = ["imported ", "not imported: the host ", "The comments that begin ", " "];
+    for line in imported(&draft, None).lines() {
+        assert!(begins.iter().any(|begin| line.starts_with(begin)), "{line:?}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+    for line in render(&draft).lines() {
+        let line = line.trim_start();
+        let is_code = ["{", "}", "]", "defaults.", "hosts.", "addr = ", "ssh.", "system = ", "tags = ", "\""];
+        assert!(
+            line.is_empty() || line.starts_with('#') || is_code.iter().any(|begin| line.starts_with(begin)),
+            "a line that is neither code of ours nor a comment: {line:?}"
+        );
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}

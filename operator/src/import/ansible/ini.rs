@@ -1,0 +1,213 @@
+//! Reads inventories in Ansible's INI format.
+//!
+//! No library of the INI format fits: a line of a host has no key, but a name and any number of `key=value`
+//! words, and libraries read each line as one key and one value. They also lose the numbers of lines. Only the
+//! words of a line are split by a library, `shlex`. Ansible splits them with Python's library of that name.
+
+use nixfleet_contract::problem::Problem;
+
+use super::inventory::Inventory;
+use super::variable::{Value, Variable, Variables};
+use crate::import::files::bad;
+use crate::import::note::{Note, Place};
+
+/// The group of hosts that are listed before the first section.
+const UNGROUPED: &str = "ungrouped";
+
+/// The content of a section.
+#[derive(Clone, Copy)]
+enum Section {
+    Hosts,
+    Children,
+    Variables,
+}
+
+/// Adds the groups and hosts of a file to an inventory.
+///
+/// # Errors
+/// A line is wrong.
+pub fn read(text: &str, file: &str, inventory: &mut Inventory, _: &mut Vec<Note>) -> Result<(), Problem> {
+    let (mut group, mut section) = (UNGROUPED.to_owned(), Section::Hosts);
+    for (index, line) in text.lines().enumerate() {
+        let place = Place::line(file, index + 1);
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(header) = line.strip_prefix('[') {
+            (group, section) = self::header(header, &place)?;
+            match section {
+                Section::Hosts | Section::Children => _ = inventory.define(&group),
+                Section::Variables => _ = inventory.group(&group).variables_at.get_or_insert(place),
+            }
+            continue;
+        }
+        match section {
+            Section::Hosts => host(line, &group, &place, inventory)?,
+            Section::Children => {
+                let child = child(line, &place)?;
+                inventory.group(&group).children.insert(child, place);
+            }
+            Section::Variables => {
+                let (name, variable) = variable(line, &place)?;
+                inventory.group(&group).inline.insert(name, variable);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the line of a section after its opening bracket: `name]`, `name:children]` or `name:vars]`.
+fn header(header: &str, place: &Place) -> Result<(String, Section), Problem> {
+    let wrong = |why: &str| {
+        bad(place, "the line of a section is wrong")
+            .because(why.to_owned())
+            .help("write [NAME], [NAME:children] or [NAME:vars]")
+    };
+    let (inside, behind) = header.split_once(']').ok_or_else(|| wrong("it has no closing bracket"))?;
+    if !matches!(behind.trim_start().chars().next(), None | Some('#' | ';')) {
+        return Err(wrong("there is text behind the bracket"));
+    }
+    let (name, kind) = inside.split_once(':').unwrap_or((inside, "hosts"));
+    let name = name.trim();
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return Err(wrong("the name of the group is empty, or has spaces"));
+    }
+    let section = match kind.trim() {
+        "hosts" => Section::Hosts,
+        "children" => Section::Children,
+        "vars" => Section::Variables,
+        _ => return Err(wrong("a section contains hosts, children or vars")),
+    };
+    Ok((name.to_owned(), section))
+}
+
+fn host(line: &str, group: &str, place: &Place, inventory: &mut Inventory) -> Result<(), Problem> {
+    let line = without_comment(line);
+    let words = shlex::split(line).ok_or_else(|| {
+        bad(place, "the line of a host cannot be split into words")
+            .because("a quotation mark or a backslash has no counterpart")
+            .help("put values with spaces in quotes: web-1 name=\"a b\"")
+    })?;
+    let Some((pattern, rest)) = words.split_first() else { return Ok(()) };
+    if pattern.contains('=') {
+        return Err(bad(place, "the line of a host begins with a variable")
+            .because("a line of a section of hosts is a name, and then its variables")
+            .help(
+                "begin the line with the name of the host, or put the variable into a section [NAME:vars]",
+            ));
+    }
+    let mut variables = Variables::new();
+    for word in rest {
+        let Some((name, value)) = word.split_once('=') else {
+            return Err(bad(place, "a word in the line of a host is not a variable")
+                .because(crate::text::one_line(word))
+                .help("write name=value, without spaces around the equals sign"));
+        };
+        variables.insert(name.to_owned(), Variable::text(value, place));
+    }
+    inventory.add_hosts(group, pattern, &variables, place)
+}
+
+fn child(line: &str, place: &Place) -> Result<String, Problem> {
+    let name = without_comment(line).trim();
+    if name.is_empty() || name.contains(char::is_whitespace) || name.contains('=') {
+        return Err(bad(place, "a section of children has a line that is no group")
+            .because(crate::text::one_line(line))
+            .help("write one name of a group on each line"));
+    }
+    Ok(name.to_owned())
+}
+
+fn variable(line: &str, place: &Place) -> Result<(String, Variable), Problem> {
+    let Some((name, value)) = line.split_once('=') else {
+        return Err(bad(place, "a section of variables has a line without an equals sign")
+            .because("every line of such a section is name = value")
+            .help("add a value, or move the line into another section"));
+    };
+    let value = unquoted(value.trim());
+    let value = if value.is_empty() { Value::Nothing } else { Value::Text(value) };
+    Ok((name.trim().to_owned(), Variable { value, place: place.clone() }))
+}
+
+/// Returns a line without a comment at its end. A comment begins at any `#` outside of quotes.
+fn without_comment(line: &str) -> &str {
+    let (mut quote, mut is_escaped) = (None, false);
+    for (at, letter) in line.char_indices() {
+        match (quote, letter) {
+            _ if is_escaped => is_escaped = false,
+            (None | Some('"'), '\\') => is_escaped = true,
+            (None, '#') => return &line[..at],
+            (None, '"' | '\'') => quote = Some(letter),
+            (Some(open), _) if open == letter => quote = None,
+            _ => {}
+        }
+    }
+    line
+}
+
+/// Returns the value of a variable without its quotes, and without a comment behind it.
+fn unquoted(value: &str) -> String {
+    if let Some(quote) = value.chars().next().filter(|first| "\"'".contains(*first))
+        && let Some((inside, behind)) = value[1..].split_once(quote)
+        && matches!(behind.trim_start().chars().next(), None | Some('#'))
+    {
+        return inside.to_owned();
+    }
+    let end = value.match_indices('#').map(|(at, _)| at).find(|at| value[..*at].ends_with([' ', '\t']));
+    value[..end.unwrap_or(value.len())].trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        let mut inventory = Inventory::default();
+        let read = read(text, "hosts", &mut inventory, &mut Vec::new()).and_then(|()| inventory.check());
+        read.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn comments_and_quotes_end_values() {
+        assert_eq!(without_comment("web a='x # y' # z"), "web a='x # y' ");
+        assert_eq!(without_comment("web a=\\# # z"), "web a=\\# ");
+        for (value, plain) in [
+            ("\"a # b\" # c", "a # b"),
+            ("'a'", "a"),
+            ("80 # the port", "80"),
+            ("a#b", "a#b"),
+            ("\"a\" b", "\"a\" b"),
+            ("", ""),
+        ] {
+            assert_eq!(unquoted(value), plain);
+        }
+    }
+
+    #[test]
+    fn every_wrong_line_is_refused_with_its_number() {
+        for (text, saying) in [
+            ("web-1\n\n[web", "hosts:3"),
+            ("[web:hostz]", "hosts, children or vars"),
+            ("[]", "is empty"),
+            ("[web] x", "behind the bracket"),
+            ("web-1 a", "not a variable"),
+            ("web-1 a='x", "no counterpart"),
+            ("ansible_user=ada", "begins with a variable"),
+            ("web[3:1]", "ends before it begins"),
+            ("[a]\n[a:children]\nb c", "no group"),
+            ("[a:children]\nb", "which is no group"),
+            ("[a:vars]\nx=1", "belong to no group"),
+            ("[a]\n[a:vars]\nx", "without an equals sign"),
+            ("[a:children]\nb\n[b:children]\na", "also contains"),
+            ("[a:children]\na", "also contains"),
+            ("[top:children]\na\n[a:children]\nb\n[b:children]\na", "the group"),
+        ] {
+            let problem = problem(text);
+            for part in ["NF-106", "where: hosts:", saying] {
+                assert!(problem.contains(part), "{text:?} says no `{part}`:\n{problem}");
+            }
+        }
+        assert!(problem("[top:children]\na\n[a:children]\nb\n[b:children]\na").contains("hosts:6"));
+    }
+}

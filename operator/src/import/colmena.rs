@@ -1,0 +1,179 @@
+//! Imports the nodes of a colmena hive.
+
+use std::collections::BTreeMap;
+
+use nixfleet_contract::problem::{Code, Problem};
+use serde::Deserialize;
+
+use super::draft::Draft;
+use super::found::{Found, FoundHost, Tool};
+use super::hive::evaluate;
+use super::note::{Note, NoteKind};
+use super::ssh_arguments;
+use crate::nix::Nix;
+
+/// Reads the nodes of the output `colmena`.
+const READ: &str = include_str!("colmena.nix");
+/// Reads the nodes of the output `colmenaHive`.
+const READ_HIVE: &str = include_str!("colmena_hive.nix");
+
+/// The nodes of a hive.
+#[derive(Debug, Default, Deserialize)]
+struct Hive {
+    /// The names of all nodes.
+    names: Vec<String>,
+    /// The nodes that were read.
+    nodes: BTreeMap<String, Node>,
+}
+
+/// The deployment data of a node.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    #[serde(default)]
+    allow_local_deployment: bool,
+    #[serde(default)]
+    privilege_escalation_command: Vec<String>,
+    #[serde(default)]
+    ssh_options: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    target_host: Option<String>,
+    target_port: Option<u16>,
+    target_user: Option<String>,
+    #[serde(default)]
+    keys: Vec<String>,
+    system: Option<String>,
+}
+
+/// Imports the nodes of a flake's hive. Only their deployment data is evaluated.
+///
+/// # Errors
+/// The flake has no hive, the hive cannot be evaluated, or it has no node that can be imported.
+pub async fn import(nix: &Nix) -> Result<Draft, Problem> {
+    let mut found = Found::new(Tool::Colmena, nix.flake.shown());
+    let (hive, failed) = read(nix).await?;
+    for (name, node) in hive.nodes {
+        let host = host(&name, node);
+        for group in &host.groups {
+            found.groups.entry(group.clone()).or_default();
+        }
+        found.hosts.push(host);
+    }
+    for (name, problem) in failed {
+        let why = problem.why.unwrap_or(problem.what);
+        let why = why.lines().next().unwrap_or_default().to_owned();
+        let refused = Some(format!("its deployment data cannot be evaluated: {why}"));
+        found.hosts.push(FoundHost { refused, ..FoundHost::named(&name) });
+    }
+    Draft::of(found)
+}
+
+type Failed = Vec<(String, Problem)>;
+
+/// Evaluates the nodes: all at once, or one by one if that fails, so that one node does not spoil the others.
+async fn read(nix: &Nix) -> Result<(Hive, Failed), Problem> {
+    let first = match evaluate::<Hive>(nix, "colmena", &of_nodes(None)?).await {
+        Ok(hive) => return Ok((hive, Vec::new())),
+        Err(problem) => problem,
+    };
+    let is_missing = first.code == Code::NoFleet;
+    match evaluate::<Hive>(nix, "colmenaHive", READ_HIVE).await {
+        Ok(hive) => return Ok((hive, Vec::new())),
+        Err(problem) if is_missing && problem.code == Code::NoFleet => {
+            return Err(Problem::new(Code::Import, "the flake has no hive of colmena")
+                .at(nix.flake.shown())
+                .because("it has neither the output `colmena` nor the output `colmenaHive`")
+                .help("name the flake of the hive; without flakes, move the hive into a flake first"));
+        }
+        Err(problem) if is_missing => return Err(problem),
+        Err(_) => {}
+    }
+    let Ok(all) = evaluate::<Hive>(nix, "colmena", &of_nodes(Some(&[]))?).await else { return Err(first) };
+    let (mut hive, mut failed) = (Hive::default(), Vec::new());
+    for name in all.names {
+        match evaluate::<Hive>(nix, "colmena", &of_nodes(Some(&[&name]))?).await {
+            Ok(read) => hive.nodes.extend(read.nodes),
+            Err(problem) => failed.push((name, problem)),
+        }
+    }
+    if hive.nodes.is_empty() { Err(first) } else { Ok((hive, failed)) }
+}
+
+/// Returns the function that reads these nodes, or all nodes.
+fn of_nodes(names: Option<&[&str]>) -> Result<String, Problem> {
+    let json = serde_json::to_string(&names)
+        .and_then(|json| serde_json::to_string(&json))
+        .map_err(|error| Problem::new(Code::Import, "a node has an unusual name").because(error))?;
+    // A JSON string is a Nix string, except that Nix would replace `${…}`.
+    Ok(format!("({READ}) (builtins.fromJSON {})", json.replace('$', "\\$")))
+}
+
+fn host(name: &str, node: Node) -> FoundHost {
+    let mut host = FoundHost { groups: node.tags.into_iter().collect(), ..FoundHost::named(name) };
+    ssh_arguments::read(&node.ssh_options, &mut host, None);
+    host.addr = node.target_host;
+    host.port = node.target_port.or(host.port);
+    host.user = node.target_user.or(host.user);
+    host.system = node.system;
+    if host.addr.is_none() {
+        let how = if node.allow_local_deployment { ", and is deployed on its own machine" } else { "" };
+        host.refused = Some(format!("it has no targetHost{how}"));
+    }
+    let command = node.privilege_escalation_command.join(" ");
+    let is_usual = ["", "sudo", "sudo -H --", "sudo -n"].contains(&command.as_str());
+    if !is_usual && host.user.as_deref() != Some("root") {
+        let text =
+            format!("privilegeEscalationCommand = {command} (NixFleet becomes root with sudo -n only)");
+        host.notes.push(Note::new(NoteKind::Check, text));
+    }
+    for key in node.keys {
+        let text = format!("deployment.keys.{key} (secret, its content is not copied)");
+        host.notes.push(Note::new(NoteKind::Secret, text));
+    }
+    host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_becomes_a_host() {
+        let node = serde_json::json!({
+            "allowLocalDeployment": false, "privilegeEscalationCommand": ["doas"], "sshOptions": ["-J", "gate"],
+            "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222, "targetUser": "ada",
+            "keys": ["db.key"], "system": "aarch64-linux",
+        });
+        let host = host("web-1", serde_json::from_value(node).unwrap());
+        assert_eq!(
+            (host.addr.as_deref(), host.port, host.user.as_deref()),
+            (Some("10.0.0.1"), Some(2222), Some("ada"))
+        );
+        assert_eq!(host.ssh[0].value, "gate");
+        let notes: Vec<&str> = host.notes.iter().map(|note| note.text.as_str()).collect();
+        assert_eq!(
+            notes,
+            [
+                "privilegeEscalationCommand = doas (NixFleet becomes root with sudo -n only)",
+                "deployment.keys.db.key (secret, its content is not copied)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_node_without_a_target_is_left_out() {
+        let node =
+            serde_json::json!({ "targetHost": null, "targetPort": null, "targetUser": null, "system": null });
+        assert_eq!(
+            host("a", serde_json::from_value(node).unwrap()).refused.as_deref(),
+            Some("it has no targetHost")
+        );
+    }
+
+    #[test]
+    fn names_of_nodes_are_data_and_not_code() {
+        let function = of_nodes(Some(&["${throw \"x\"}"])).unwrap();
+        assert!(function.ends_with(r#"(builtins.fromJSON "[\"\${throw \\\"x\\\"}\"]")"#), "{function}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Imports the nodes of deploy-rs.
+
+use std::collections::BTreeMap;
+
+use nixfleet_contract::problem::{Code, Problem};
+use serde::Deserialize;
+
+use super::draft::Draft;
+use super::found::{Found, FoundHost, Tool};
+use super::hive::evaluate;
+use super::note::{Note, NoteKind};
+use super::ssh_arguments;
+use crate::nix::Nix;
+
+/// Reads the nodes of the output `deploy`.
+const READ: &str = include_str!("deploy_rs.nix");
+
+/// The name of the profile that is the NixOS system, by convention.
+const SYSTEM: &str = "system";
+
+/// A node of deploy-rs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    hostname: String,
+    user: Option<String>,
+    ssh_user: Option<String>,
+    ssh_opts: Vec<String>,
+    profiles: BTreeMap<String, Profile>,
+}
+
+/// A profile of a node.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    user: Option<String>,
+    ssh_user: Option<String>,
+    ssh_opts: Vec<String>,
+}
+
+/// Imports the nodes of a flake. No profile is evaluated.
+///
+/// # Errors
+/// The flake has no nodes, they cannot be evaluated, or none can be imported.
+pub async fn import(nix: &Nix) -> Result<Draft, Problem> {
+    let nodes: BTreeMap<String, Node> = match evaluate(nix, "deploy", READ).await {
+        Ok(nodes) => nodes,
+        Err(problem) if problem.code == Code::NoFleet => {
+            return Err(Problem::new(Code::Import, "the flake has no nodes of deploy-rs")
+                .at(nix.flake.shown())
+                .because("it has no output `deploy`")
+                .help("name the flake that deploy-rs deploys"));
+        }
+        Err(problem) => return Err(problem),
+    };
+    let mut found = Found::new(Tool::DeployRs, nix.flake.shown());
+    found.hosts = nodes.into_iter().map(|(name, node)| host(&name, node)).collect();
+    Draft::of(found)
+}
+
+fn host(name: &str, node: Node) -> FoundHost {
+    let mut host = FoundHost::named(name);
+    let system = node.profiles.get(SYSTEM);
+    let of_profile = system.map(|profile| profile.ssh_opts.clone()).unwrap_or_default();
+    ssh_arguments::read(&[node.ssh_opts, of_profile].concat(), &mut host, None);
+    host.addr = Some(node.hostname);
+    host.user = system.and_then(|profile| profile.ssh_user.clone()).or(node.ssh_user).or(host.user);
+    if let Some(user) = system.and_then(|profile| profile.user.as_deref().or(node.user.as_deref()))
+        && user != "root"
+    {
+        let text = format!("the profile {SYSTEM} belongs to {user} (NixFleet activates NixOS as root)");
+        host.notes.push(Note::new(NoteKind::Check, text));
+    }
+    if system.is_none() {
+        let text = format!("no profile is called {SYSTEM}: check that the host runs NixOS");
+        host.notes.push(Note::new(NoteKind::Check, text));
+    }
+    for (name, profile) in node.profiles.iter().filter(|(name, _)| *name != SYSTEM) {
+        let user = profile.user.as_deref().or(node.user.as_deref()).unwrap_or("the SSH user");
+        let text = format!("the profile {name} of {user} was not imported");
+        host.notes.push(Note::new(NoteKind::Variable, text));
+    }
+    host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_becomes_a_host() {
+        let node = serde_json::json!({
+            "hostname": "web.example.org", "user": "root", "sshUser": "ada", "sshOpts": ["-p", "2222", "-J", "gate"],
+            "profiles": {
+                "system": { "user": null, "sshUser": "deploy", "sshOpts": ["-i", "key"] },
+                "home": { "user": "ada", "sshUser": null, "sshOpts": [] },
+            },
+        });
+        let host = host("web-1", serde_json::from_value(node).unwrap());
+        assert_eq!(
+            (host.addr.as_deref(), host.port, host.user.as_deref()),
+            (Some("web.example.org"), Some(2222), Some("deploy"))
+        );
+        assert_eq!(
+            host.ssh.iter().map(|setting| setting.value.as_str()).collect::<Vec<_>>(),
+            ["gate", "key"]
+        );
+        let notes: Vec<&str> = host.notes.iter().map(|note| note.text.as_str()).collect();
+        assert_eq!(notes, ["the profile home of ada was not imported"]);
+    }
+
+    #[test]
+    fn a_node_without_a_system_is_told() {
+        let node = serde_json::json!({
+            "hostname": "a", "user": null, "sshUser": null, "sshOpts": [], "profiles": {},
+        });
+        assert!(host("a", serde_json::from_value(node).unwrap()).notes[0].text.contains("runs NixOS"));
+    }
+}

@@ -1,0 +1,281 @@
+//! The inventory that a `fleet.nix` can contain, made of the hosts of another tool.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::Word;
+use serde::Serialize;
+
+use super::defaults::{Defaults, USUAL_PORT, factor};
+use super::found::{Found, FoundHost, SshSetting, Tool};
+use super::names;
+use super::note::{Note, NoteKind};
+use crate::inventory::Natural;
+
+/// The inventory that a `fleet.nix` can contain, and notes on all that it cannot contain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draft {
+    /// The tool whose inventory was imported.
+    pub tool: Tool,
+    /// The file, directory or flake that was imported.
+    pub origin: String,
+    /// The values that most or all hosts have in common.
+    pub defaults: Defaults,
+    /// The hosts, in natural order of their names.
+    pub hosts: Vec<DraftHost>,
+    /// The tags, one for each group.
+    pub tags: Vec<DraftTag>,
+    /// The hosts that were not imported.
+    pub left_out: Vec<LeftOut>,
+    /// The settings that belong into the user's SSH configuration.
+    pub ssh_config: Vec<SshBlock>,
+    /// What was not imported and belongs to no single host or group.
+    pub notes: Vec<Note>,
+}
+
+/// A host of the new inventory. A value that is `None` is the same as in [`Defaults`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftHost {
+    /// The name of the host.
+    #[serde(rename = "host")]
+    pub name: String,
+    /// The name that the host has in the other tool.
+    pub original: String,
+    /// The Nix system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// The address.
+    pub addr: String,
+    /// The SSH user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The SSH port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The tags that not every host has.
+    pub tags: BTreeSet<String>,
+    /// What was not imported of this host.
+    pub notes: Vec<Note>,
+}
+
+/// A tag that a group became.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftTag {
+    /// The tag.
+    pub tag: String,
+    /// The name that the group has in the other tool.
+    pub group: String,
+    /// What was not imported of this group.
+    pub notes: Vec<Note>,
+}
+
+/// A host that was not imported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The name that the host has in the other tool.
+    pub original: String,
+    /// The reason why the host was not imported.
+    pub reason: String,
+}
+
+/// Settings of the user's SSH configuration for several hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshBlock {
+    /// The addresses of the hosts.
+    pub addrs: Vec<String>,
+    /// The settings.
+    pub settings: Vec<SshSetting>,
+}
+
+impl Draft {
+    /// Adapts the hosts of another tool to the rules of an inventory.
+    ///
+    /// # Errors
+    /// No host can be imported.
+    pub fn of(found: Found) -> Result<Self, Problem> {
+        let Found { tool, origin, hosts, groups, mut notes } = found;
+        let tags = names::tags(groups.keys().map(String::as_str));
+        let mut left_out = Vec::new();
+        let mut accepted = accepted(hosts, &mut left_out);
+        if accepted.is_empty() {
+            let problem = Problem::new(Code::Import, "there is no host to import").at(&origin);
+            return Err(match left_out.first() {
+                None => match notes.first() {
+                    None => problem.help("name an inventory that has hosts"),
+                    Some(note) => problem.because(&note.text),
+                },
+                Some(first) => problem.because(format!(
+                    "no host can be managed by NixFleet; the first one of {} is {}: {}",
+                    left_out.len(),
+                    first.original,
+                    first.reason
+                )),
+            });
+        }
+        notes.extend(common_notes(&mut accepted));
+        let adapted = names::hosts(&accepted.iter().map(|host| host.name.as_str()).collect::<Vec<_>>());
+        let ssh_config = ssh_config(&accepted);
+        let mut hosts: Vec<DraftHost> =
+            accepted.into_iter().zip(adapted).map(|(host, name)| draft_host(host, name, &tags)).collect();
+        hosts.sort_by_cached_key(|host| Natural::of(&host.name));
+        notes.extend(users(tool, &hosts));
+        let defaults = factor(tool, &mut hosts);
+        let tag = |(group, mut notes): (String, Vec<Note>)| {
+            let tag = tags.get(&group).cloned().unwrap_or_default();
+            if tag != group {
+                notes.insert(
+                    0,
+                    Note::new(NoteKind::Renamed, format!("the group {group} became the tag {tag}")),
+                );
+            }
+            DraftTag { tag, group, notes }
+        };
+        let mut tags: Vec<DraftTag> = groups.into_iter().map(tag).collect();
+        tags.sort_by_cached_key(|tag| Natural::of(&tag.tag));
+        Ok(Self { tool, origin, defaults, hosts, tags, left_out, ssh_config, notes })
+    }
+
+    /// Returns all notes: those on the whole inventory, on groups, and on hosts.
+    pub fn all_notes(&self) -> impl Iterator<Item = &Note> {
+        let of_tags = self.tags.iter().flat_map(|tag| &tag.notes);
+        let of_hosts = self.hosts.iter().flat_map(|host| &host.notes);
+        self.notes.iter().chain(of_tags).chain(of_hosts)
+    }
+}
+
+/// Returns the hosts that an inventory can contain, with correct addresses and users.
+fn accepted(hosts: Vec<FoundHost>, left_out: &mut Vec<LeftOut>) -> Vec<FoundHost> {
+    let mut places: BTreeMap<(String, u16), String> = BTreeMap::new();
+    let mut accepted = Vec::new();
+    for mut host in hosts {
+        let verdict = match host.refused.take() {
+            Some(reason) => Err(reason),
+            None => checked(&mut host).and_then(|place| match places.get(&place) {
+                Some(other) => Err(format!("it has the same address as {other}: {}", place.0)),
+                None => Ok(place),
+            }),
+        };
+        match verdict {
+            Ok(place) => {
+                places.insert(place, host.name.clone());
+                accepted.push(host);
+            }
+            Err(reason) => left_out.push(LeftOut {
+                original: crate::text::one_line(&host.name),
+                reason: crate::text::one_line(&reason),
+            }),
+        }
+    }
+    accepted
+}
+
+/// Checks the address, the user and the system of a host, and returns the address and the port.
+fn checked(host: &mut FoundHost) -> Result<(String, u16), String> {
+    let plain = |addr: &str| addr.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let wanted = host.addr.take().map(|addr| plain(&addr));
+    let name = plain(&host.name);
+    let addr = match wanted {
+        Some(addr) if Word::Address.check(&addr).is_ok() => addr,
+        Some(addr) if Word::Address.check(&name).is_ok() => {
+            let text =
+                format!("the address {addr} was not understood, so the name of the host is its address");
+            host.notes.push(Note::new(NoteKind::Check, text));
+            name
+        }
+        None if Word::Address.check(&name).is_ok() => name,
+        Some(addr) => return Err(format!("its address was not understood: {addr}")),
+        None => return Err("its name is not an address, and it has no other address".to_owned()),
+    };
+    if let Some(user) = host.user.take_if(|user| Word::Login.check(user).is_err()) {
+        let text = format!("the SSH user {user} was not understood: set ssh.user");
+        host.notes.push(Note::new(NoteKind::Check, text));
+    }
+    if let Some(system) = host.system.take_if(|system| Word::System.check(system).is_err()) {
+        host.notes.push(Note::new(NoteKind::Check, format!("the system {system} was not understood")));
+    }
+    host.addr = Some(addr.clone());
+    Ok((addr, host.port.unwrap_or(USUAL_PORT)))
+}
+
+/// Removes the notes that every host has, and returns them. Of a setting that `NixFleet` does not need, all
+/// hosts lose the note, and one note with the number of hosts is returned.
+fn common_notes(hosts: &mut [FoundHost]) -> Vec<Note> {
+    let mut counts: Vec<(Note, usize)> = Vec::new();
+    let mut positions: BTreeMap<(NoteKind, String), usize> = BTreeMap::new();
+    for note in hosts.iter().flat_map(|host| &host.notes) {
+        let position = *positions.entry((note.kind, note.text.clone())).or_insert(counts.len());
+        match counts.get_mut(position) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((note.clone(), 1)),
+        }
+    }
+    let all = hosts.len();
+    let is_common = |note: &Note, count: usize| note.kind == NoteKind::Needless || (count == all && all > 1);
+    counts.retain(|(note, count)| is_common(note, *count));
+    let common: BTreeSet<(NoteKind, String)> =
+        counts.iter().map(|(note, _)| (note.kind, note.text.clone())).collect();
+    for host in hosts {
+        host.notes.retain(|note| !common.contains(&(note.kind, note.text.clone())));
+    }
+    let told = |(note, count): (Note, usize)| {
+        let of = match count {
+            count if count == all && all > 1 => "all hosts".to_owned(),
+            1 => "1 host".to_owned(),
+            count => format!("{count} hosts"),
+        };
+        Note { text: format!("{of}: {}", note.text), ..note }
+    };
+    counts.into_iter().map(told).collect()
+}
+
+/// Collects the settings for the user's SSH configuration. Hosts with the same settings are in one block.
+fn ssh_config(hosts: &[FoundHost]) -> Vec<SshBlock> {
+    let mut blocks: BTreeMap<&[SshSetting], Vec<String>> = BTreeMap::new();
+    for host in hosts.iter().filter(|host| !host.ssh.is_empty()) {
+        blocks.entry(&host.ssh).or_default().extend(host.addr.clone());
+    }
+    let block = |(settings, mut addrs): (&[SshSetting], Vec<String>)| {
+        addrs.sort_by_cached_key(|addr| Natural::of(addr));
+        addrs.dedup();
+        SshBlock { addrs, settings: settings.to_vec() }
+    };
+    blocks.into_iter().map(block).collect()
+}
+
+fn draft_host(host: FoundHost, name: String, tags: &BTreeMap<String, String>) -> DraftHost {
+    let FoundHost { name: original, addr, user, port, system, groups, mut notes, .. } = host;
+    if name != original {
+        let text = format!("called {original} there (names have letters, digits and hyphens here)");
+        notes.insert(0, Note::new(NoteKind::Renamed, text));
+    }
+    let tags = groups.iter().filter_map(|group| tags.get(group).cloned()).collect();
+    DraftHost { name, original, system, addr: addr.unwrap_or_default(), user, port, tags, notes }
+}
+
+/// Returns a note if hosts have no SSH user of their own.
+fn users(tool: Tool, hosts: &[DraftHost]) -> Option<Note> {
+    let without: Vec<&str> =
+        hosts.iter().filter(|host| host.user.is_none()).map(|host| host.name.as_str()).collect();
+    let usual = match tool {
+        Tool::Ansible | Tool::SshConfig | Tool::DeployRs => "your own user name",
+        // colmena logs in as root, as NixFleet does.
+        Tool::Colmena => return None,
+    };
+    let who = match without.as_slice() {
+        [] => return None,
+        all if all.len() == hosts.len() => "no host sets an SSH user".to_owned(),
+        [one] => format!("{one} sets no SSH user"),
+        [first, ..] => format!("{} hosts set no SSH user, such as {first}", without.len()),
+    };
+    let text = format!("{who}: {} uses {usual}, NixFleet uses root; set ssh.user to change it", tool.name());
+    Some(Note::new(NoteKind::Check, text))
+}
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+mod tests;

@@ -1,0 +1,114 @@
+//! The hosts as another tool describes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::fleet::Base;
+use serde::Serialize;
+
+use super::note::Note;
+
+/// A tool whose inventory can be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tool {
+    /// Ansible.
+    Ansible,
+    /// The configuration of the SSH client.
+    SshConfig,
+    /// colmena.
+    Colmena,
+    /// deploy-rs.
+    DeployRs,
+}
+
+impl Tool {
+    /// Returns the name of the tool, which is also the name of the subcommand of `nixfleet import`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ansible => "ansible",
+            Self::SshConfig => "ssh-config",
+            Self::Colmena => "colmena",
+            Self::DeployRs => "deploy-rs",
+        }
+    }
+
+    /// Returns the base of hosts whose inventory does not tell it.
+    #[must_use]
+    pub const fn base(self) -> Base {
+        match self {
+            Self::Ansible | Self::SshConfig => Base::Ubuntu,
+            Self::Colmena | Self::DeployRs => Base::Nixos,
+        }
+    }
+}
+
+/// A line for the user's SSH configuration, such as `ProxyJump bastion`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SshSetting {
+    /// The keyword, such as `ProxyJump`.
+    pub keyword: String,
+    /// The arguments of the keyword.
+    pub value: String,
+}
+
+impl SshSetting {
+    /// Creates a setting. Invisible characters of the value are escaped.
+    #[must_use]
+    pub fn new(keyword: &str, value: &str) -> Self {
+        Self { keyword: keyword.to_owned(), value: crate::text::one_line(value) }
+    }
+}
+
+/// A host as another tool describes it. Nothing is checked yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundHost {
+    /// The name of the host.
+    pub name: String,
+    /// The address. `None` means that the name is the address.
+    pub addr: Option<String>,
+    /// The SSH user.
+    pub user: Option<String>,
+    /// The SSH port.
+    pub port: Option<u16>,
+    /// The Nix system.
+    pub system: Option<String>,
+    /// The names of the groups that contain the host.
+    pub groups: BTreeSet<String>,
+    /// Settings that belong into the user's SSH configuration.
+    pub ssh: Vec<SshSetting>,
+    /// What was not imported of this host.
+    pub notes: Vec<Note>,
+    /// The reason why `NixFleet` cannot manage the host, if there is one.
+    pub refused: Option<String>,
+}
+
+impl FoundHost {
+    /// Creates a host about which only its name is known.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
+
+/// An inventory of another tool.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The tool.
+    pub tool: Tool,
+    /// The file, directory or flake that was imported.
+    pub origin: String,
+    /// The hosts, in the order of the inventory.
+    pub hosts: Vec<FoundHost>,
+    /// The groups, and what was not imported of each.
+    pub groups: BTreeMap<String, Vec<Note>>,
+    /// What was not imported and belongs to no single host or group.
+    pub notes: Vec<Note>,
+}
+
+impl Found {
+    /// Creates an empty inventory.
+    pub fn new(tool: Tool, origin: impl Into<String>) -> Self {
+        Self { tool, origin: origin.into(), hosts: Vec::new(), groups: BTreeMap::new(), notes: Vec::new() }
+    }
+}

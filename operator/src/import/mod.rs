@@ -1,0 +1,27 @@
+//! Imports the inventory of another tool: reads its hosts, and writes a `fleet.nix` with the same hosts.
+//!
+//! - [`Found`]: the hosts as the other tool describes them, with names and values that `NixFleet` may not
+//!   accept
+//! - [`Draft`]: the inventory that a `fleet.nix` can contain, and notes on all that it cannot contain
+//! - [`render`]: the text of the `fleet.nix`
+
+pub mod ansible;
+pub mod colmena;
+mod defaults;
+pub mod deploy_rs;
+mod draft;
+mod files;
+mod found;
+mod hive;
+mod names;
+mod note;
+mod render;
+mod secret;
+mod ssh_arguments;
+pub mod ssh_config;
+
+pub use defaults::Defaults;
+pub use draft::{Draft, DraftHost, DraftTag, LeftOut, SshBlock};
+pub use found::{Found, FoundHost, SshSetting, Tool};
+pub use note::{Note, NoteKind, Place};
+pub use render::render;

@@ -1,0 +1,213 @@
+//! Writes the text of a `fleet.nix`, in the form that nixfmt gives it.
+
+use std::collections::BTreeSet;
+
+use super::defaults::Defaults;
+use super::draft::{Draft, DraftHost};
+use super::found::Tool;
+use super::note::{Note, NoteKind};
+
+/// The maximum width of a comment. A longer comment is continued on the next line.
+const WIDTH: usize = 100;
+
+/// The words of Nix that cannot be the name of an attribute without quotes.
+const KEYWORDS: [&str; 10] = ["assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with"];
+
+/// Returns the text of the `fleet.nix` that a draft describes.
+#[must_use]
+pub fn render(draft: &Draft) -> String {
+    let mut page = Page { tool: draft.tool.name(), text: String::new() };
+    let intro = format!("The hosts of {}, as `nixfleet import {}` has read them.", draft.origin, page.tool);
+    page.comment("", &crate::text::one_line(&intro));
+    let marks =
+        format!("A line that begins with `# {}:` tells what was not imported, or was changed.", page.tool);
+    page.comment("", &marks);
+    for line in about(draft.tool) {
+        page.comment("", line);
+    }
+    page.line("{");
+    page.section(|page| page.general(draft));
+    page.section(|page| page.defaults(&draft.defaults));
+    page.section(|page| {
+        for tag in draft.tags.iter().filter(|tag| !tag.notes.is_empty()) {
+            for note in &tag.notes {
+                let is_named = note.kind == NoteKind::Renamed;
+                let of = if is_named { String::new() } else { format!("group {}: ", tag.group) };
+                page.told("  ", &crate::text::one_line(&format!("{of}{}", note.text)));
+            }
+        }
+    });
+    for host in &draft.hosts {
+        page.section(|page| page.host(host));
+    }
+    page.section(|page| {
+        for host in &draft.left_out {
+            page.told("  ", &format!("the host {} was not imported: {}", host.original, host.reason));
+        }
+    });
+    page.line("}");
+    page.text
+}
+
+/// Returns what a reader must know about every `fleet.nix` that was imported from this tool.
+const fn about(tool: Tool) -> &'static [&'static str] {
+    match tool {
+        Tool::Ansible | Tool::SshConfig => &[
+            "All hosts are taken for Ubuntu or Debian. Add `base = \"nixos\";` to hosts with NixOS, and remove hosts \
+             with any other system.",
+        ],
+        Tool::Colmena => &[
+            "The configuration of a host is not in this file. Add the module that the host has in the hive, such as \
+             `modules = [ ./web.nix ];`, without its options below `deployment`. Modules have the arguments name, \
+             hosts and inputs, but neither nodes nor the hive's specialArgs.",
+            "A module of the hive's `defaults` becomes a role of every host: `roles.defaults = ./defaults.nix;` and \
+             `defaults.roles = [ \"defaults\" ];`.",
+        ],
+        Tool::DeployRs => &[
+            "The configuration of a host is not in this file. Add the modules that the host has in \
+             `nixosConfigurations`, such as `modules = [ ./web.nix ];`. Modules have the arguments name, hosts and \
+             inputs, but no specialArgs of your own.",
+            "The deployment data does not tell the system of a host. Add `system = \"aarch64-linux\";` to hosts that \
+             are not x86_64.",
+        ],
+    }
+}
+
+/// The text of a `fleet.nix` that is being written.
+struct Page {
+    tool: &'static str,
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// Writes a section, with an empty line between it and the section before.
+    fn section(&mut self, write: impl FnOnce(&mut Self)) {
+        let mut section = Self { tool: self.tool, text: String::new() };
+        write(&mut section);
+        if !section.text.is_empty() {
+            if !self.text.ends_with("{\n") {
+                self.text.push('\n');
+            }
+            self.text.push_str(&section.text);
+        }
+    }
+
+    /// Writes a comment, on as many lines as it needs.
+    fn comment(&mut self, indent: &str, text: &str) {
+        let mut line = format!("{indent}#");
+        let begin = line.len();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            if line.len() > begin && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                self.line(&line);
+                line.truncate(begin);
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        self.line(&line);
+    }
+
+    /// Writes a comment on something that was not imported as it is.
+    fn told(&mut self, indent: &str, text: &str) {
+        let text = format!("{}: {text}", self.tool);
+        self.comment(indent, &text);
+    }
+
+    fn notes(&mut self, indent: &str, notes: &[Note]) {
+        for note in notes {
+            self.told(indent, &note.text);
+        }
+    }
+
+    fn general(&mut self, draft: &Draft) {
+        self.notes("  ", &draft.notes);
+        if draft.ssh_config.is_empty() {
+            return;
+        }
+        self.told("  ", "NixFleet connects with your own ssh. Add these lines to ~/.ssh/config:");
+        for block in &draft.ssh_config {
+            // ssh accepts no continuation lines, so a long list of hosts becomes several blocks.
+            for addrs in block.addrs.chunks(8) {
+                self.line(&format!("  #   Host {}", addrs.join(" ")));
+                for setting in &block.settings {
+                    self.line(&format!("  #     {} {}", setting.keyword, setting.value));
+                }
+            }
+        }
+    }
+
+    fn defaults(&mut self, defaults: &Defaults) {
+        if let Some(base) = defaults.base {
+            let base = serde_json::to_value(base).unwrap_or_default();
+            self.line(&format!("  defaults.base = {};", string(base.as_str().unwrap_or_default())));
+        }
+        if let Some(system) = &defaults.system {
+            self.line(&format!("  defaults.system = {};", string(system)));
+        }
+        if let Some(user) = &defaults.user {
+            self.line(&format!("  defaults.ssh.user = {};", string(user)));
+        }
+        if let Some(port) = defaults.port {
+            self.line(&format!("  defaults.ssh.port = {port};"));
+        }
+        self.list("  ", "defaults.tags", &defaults.tags);
+    }
+
+    fn host(&mut self, host: &DraftHost) {
+        self.line(&format!("  hosts.{} = {{", attribute(&host.name)));
+        // The address shows the original name already.
+        let is_shown = |note: &&Note| note.kind == NoteKind::Renamed && host.addr == host.original;
+        for note in host.notes.iter().filter(|note| !is_shown(note)) {
+            self.told("    ", &note.text);
+        }
+        if let Some(system) = &host.system {
+            self.line(&format!("    system = {};", string(system)));
+        }
+        self.line(&format!("    addr = {};", string(&host.addr)));
+        if let Some(user) = &host.user {
+            self.line(&format!("    ssh.user = {};", string(user)));
+        }
+        if let Some(port) = host.port {
+            self.line(&format!("    ssh.port = {port};"));
+        }
+        self.list("    ", "tags", &host.tags);
+        self.line("  };");
+    }
+
+    /// Writes a list of strings. nixfmt gives each of several items a line of its own.
+    fn list(&mut self, indent: &str, name: &str, items: &BTreeSet<String>) {
+        match items.iter().collect::<Vec<_>>().as_slice() {
+            [] => {}
+            [item] => self.line(&format!("{indent}{name} = [ {} ];", string(item))),
+            items => {
+                self.line(&format!("{indent}{name} = ["));
+                for item in items {
+                    self.line(&format!("{indent}  {}", string(item)));
+                }
+                self.line(&format!("{indent}];"));
+            }
+        }
+    }
+}
+
+/// Returns a Nix string with this content.
+fn string(content: &str) -> String {
+    let escaped = content.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${");
+    format!("\"{escaped}\"")
+}
+
+/// Returns the name of an attribute, in quotes if Nix would not read it as a name otherwise.
+fn attribute(name: &str) -> String {
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+
+    if is_name && !KEYWORDS.contains(&name) { name.to_owned() } else { string(name) }
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! Reads an SSH configuration and the files that it includes.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use nixfleet_contract::problem::Problem;
+
+use super::include;
+use super::line::Line;
+use super::settings::{Block, Condition, Setting};
+use crate::import::files::{self, bad};
+use crate::import::note::{Note, NoteKind, Place};
+
+/// The maximum number of files that include each other, as in `ssh`.
+const DEEPEST: usize = 16;
+/// The maximum number of files in all.
+const MOST_FILES: usize = 512;
+
+/// Where included files are searched for.
+struct Root {
+    /// The directory to which paths refer: the one of the first file.
+    directory: PathBuf,
+    home: Option<PathBuf>,
+}
+
+/// Reads configurations into blocks.
+pub struct Reader {
+    /// The blocks that were read, in order.
+    pub blocks: Vec<Block>,
+    /// What was not understood.
+    pub notes: Vec<Note>,
+    root: Option<Root>,
+    files: usize,
+    /// The conditions of the files and lines that include the current file, and their number.
+    outer: Vec<Rc<Condition>>,
+    depth: usize,
+}
+
+impl Reader {
+    /// Creates a reader that reads included files. `file` is the first file.
+    pub fn with_files(file: &Path, home: Option<PathBuf>) -> Self {
+        let directory = file.parent().unwrap_or(Path::new("")).to_owned();
+        Self { root: Some(Root { directory, home }), ..Self::without_files() }
+    }
+
+    /// Creates a reader that reads no included files.
+    pub const fn without_files() -> Self {
+        Self { blocks: Vec::new(), notes: Vec::new(), root: None, files: 0, outer: Vec::new(), depth: 0 }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file cannot be read or is wrong, or there are too many files.
+    pub fn file(&mut self, path: &Path) -> Result<(), Problem> {
+        let shown = path.to_string_lossy().into_owned();
+        self.files += 1;
+        if self.depth > DEEPEST || self.files > MOST_FILES {
+            return Err(bad(&Place::file(&shown), "too many files include each other")
+                .help("look for a file that includes itself"));
+        }
+        let text = files::read(path)?;
+        self.text(&text, &shown)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// A line is wrong.
+    pub fn text(&mut self, text: &str, file: &str) -> Result<(), Problem> {
+        let mut conditions = self.outer.clone();
+        for (index, line) in text.lines().enumerate() {
+            let place = Place::line(file, index + 1);
+            let Some(Line { keyword, arguments }) = Line::parse(line, &place)? else { continue };
+            match keyword.to_ascii_lowercase().as_str() {
+                "host" => {
+                    conditions.clone_from(&self.outer);
+                    conditions.push(Rc::new(Condition::Name(arguments)));
+                    // A block without settings still names its hosts.
+                    self.blocks.push(Block { conditions: conditions.clone(), settings: Vec::new() });
+                }
+                "match" => {
+                    conditions.clone_from(&self.outer);
+                    conditions.extend(self.condition(&arguments, &place));
+                }
+                "include" => {
+                    let outer = std::mem::replace(&mut self.outer, conditions.clone());
+                    for path in &arguments {
+                        self.include(path, &place)?;
+                    }
+                    self.outer = outer;
+                }
+                _ => {
+                    let setting = Setting { keyword, value: arguments.join(" "), place };
+                    let settings = vec![setting];
+                    self.blocks.push(Block { conditions: conditions.clone(), settings });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the conditions of a `Match` line.
+    fn condition(&mut self, words: &[String], place: &Place) -> Vec<Rc<Condition>> {
+        let mut conditions = Vec::new();
+        let mut rest = words.iter();
+        while let Some(word) = rest.next() {
+            let patterns = || rest.clone().next().map(|list| list.split(',').map(str::to_owned).collect());
+            conditions.push(match (word.to_ascii_lowercase().as_str(), patterns()) {
+                ("all", _) => continue,
+                ("host", Some(patterns)) => Condition::Address(patterns),
+                ("originalhost", Some(patterns)) => Condition::GivenName(patterns),
+                _ => {
+                    let text =
+                        format!("Match {} (its HostName, User and Port are not imported)", words.join(" "));
+                    self.notes.push(Note::new(NoteKind::Check, text).at(place));
+                    return vec![Rc::new(Condition::Unknown)];
+                }
+            });
+            rest.next();
+        }
+        conditions.into_iter().map(Rc::new).collect()
+    }
+
+    fn include(&mut self, path: &str, place: &Place) -> Result<(), Problem> {
+        let Some(path) = self.path(path) else {
+            let text = format!("Include {path} (its hosts are missing here)");
+            self.notes.push(Note::new(NoteKind::Check, text).at(place));
+            return Ok(());
+        };
+        self.depth += 1;
+        for file in include::find(&path) {
+            self.file(&file)?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Returns the path of an included file, or `None` if it is not known here.
+    fn path(&self, path: &str) -> Option<PathBuf> {
+        let root = self.root.as_ref()?;
+        if path.contains("${") || path.contains('%') {
+            return None;
+        }
+        match path.strip_prefix("~/") {
+            Some(rest) => root.home.as_ref().map(|home| home.join(rest)),
+            None if path.starts_with('~') => None,
+            None => Some(root.directory.join(path)),
+        }
+    }
+}

@@ -14,6 +14,10 @@ use stage::{applies, assert_as_before, assert_says, fresh, lone, managed, outcom
 
 /// A lab for tests that need hosts that NixFleet has never changed.
 static UNCHANGED: Shared = Shared::restored(fresh);
+/// A lab for tests that need one host, which NixFleet has never changed.
+static LONE: Shared = Shared::restored(|| lone("web-1"));
+/// A lab with web-1, to which the fleet was applied.
+static MANAGED: Shared = Shared::restored(|| managed("web-1"));
 
 /// Asserts that an apply to web-1 ended with this outcome and code, and that each part of the problem has a
 /// text.
@@ -129,7 +133,7 @@ fn a_failed_build_is_told_with_the_end_of_its_log() {
 
 #[test]
 fn a_host_without_nix_is_left_alone() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("systemctl stop nix-daemon.socket nix-daemon.service; rm /usr/bin/nix* /usr/sbin/nix-daemon -f")
         .unwrap();
@@ -141,7 +145,7 @@ fn a_host_without_nix_is_left_alone() {
 
 #[test]
 fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     lab.guest("web-1").unwrap().ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
@@ -151,7 +155,7 @@ fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
 
 #[test]
 fn a_changed_host_key_is_not_trusted() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("set -e; rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; \
              systemctl restart ssh")
@@ -166,7 +170,7 @@ fn a_changed_host_key_is_not_trusted() {
 
 #[test]
 fn a_host_key_pinned_in_the_inventory_is_the_only_one_trusted() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let operator = lab.operator().unwrap();
     operator.types("rm ~/.ssh/known_hosts").unwrap().success().unwrap();
     let key = lab.guest("web-1").unwrap().ask("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
@@ -184,7 +188,7 @@ fn a_host_key_pinned_in_the_inventory_is_the_only_one_trusted() {
 
 #[test]
 fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "addr = \"web-1\";", "addr = \"web-1\";\n    timeouts.answer = 2;").unwrap();
     lab.guest("web-1").unwrap().ask("echo 'exec sleep 611' > /home/deploy/.ssh/rc").unwrap();
@@ -199,7 +203,7 @@ fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
 
 #[test]
 fn a_user_without_sudo_is_told_so() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     lab.guest("web-1").unwrap().ask("rm /etc/sudoers.d/deploy").unwrap();
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
@@ -220,7 +224,7 @@ fn fill(host: &Guest, dir: &str) {
 
 #[test]
 fn a_store_without_room_takes_no_closure_and_the_host_stays() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     let web = lab.guest("web-1").unwrap();
     fill(web, "/nix");
     let before = snapshots(&lab);
@@ -232,7 +236,7 @@ fn a_store_without_room_takes_no_closure_and_the_host_stays() {
 
 #[test]
 fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let web = lab.guest("web-1").unwrap();
     let service = web.unit("web.service").unwrap();
     let operator = lab.operator().unwrap();
@@ -254,7 +258,7 @@ fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
 
 #[test]
 fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
     // The first apply holds the lock while the validation of a file waits for input from a pipe. The plan of
@@ -283,7 +287,7 @@ fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
 
 #[test]
 fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
-    let lab = lone("web-1");
+    let lab = LONE.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("mkdir -p /etc/web && echo mine > /etc/web/httpd.conf").unwrap();
     let before = snapshots(&lab);
@@ -299,7 +303,7 @@ fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
 
 #[test]
 fn a_unit_that_does_not_start_takes_the_host_back() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let operator = lab.operator().unwrap();
     operator.edits("roles/web.nix", "httpd -f -p", "httpd -f --no-such-flag -p").unwrap();
     operator
@@ -325,7 +329,7 @@ fn a_unit_that_does_not_start_takes_the_host_back() {
 
 #[test]
 fn a_host_that_lies_writes_no_line_of_its_own() {
-    let lab = managed("web-1");
+    let lab = MANAGED.turn();
     let web = lab.guest("web-1").unwrap();
     // The activator answers as on a compromised host: with a line that looks like NixFleet's output, a title
     // for the terminal, and invisible characters.

@@ -8,8 +8,7 @@ use nixfleet_lab::files::Standing;
 use nixfleet_lab::lab::BOOT_LIMIT;
 use stage::shared::Shared;
 use stage::{
-    applies, assert_as_before, assert_says, converged, fresh, generation, managed, outcomes, outcomes_of,
-    snapshots,
+    applies, assert_as_before, assert_says, converged, fresh, generation, outcomes, outcomes_of, snapshots,
 };
 
 /// A lab for tests that need hosts that NixFleet has never changed.
@@ -56,7 +55,7 @@ fn a_plan_shows_everything_and_touches_nothing() {
 
 #[test]
 fn plan_exit_code_tells_whether_there_are_changes() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let operator = lab.operator().unwrap();
     assert_says(&operator.types("nixfleet plan --exit-code").unwrap(), 3, &[]);
     applies(&lab, "");
@@ -65,7 +64,7 @@ fn plan_exit_code_tells_whether_there_are_changes() {
 
 #[test]
 fn three_fresh_hosts_converge_and_serve() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
 
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
 
@@ -169,7 +168,7 @@ fn a_changed_package_is_named_by_the_plan_and_in_force_afterwards() {
 
 #[test]
 fn a_removed_role_takes_its_things_along_and_gives_back_what_stood_before() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let web = lab.guest("web-1").unwrap();
     let files = web.files().unwrap();
     files.write("/etc/motd", "Welcome to the machine.\r\n\0\u{ff}no line end").unwrap();
@@ -242,7 +241,7 @@ fn a_hand_edit_shows_as_drift_and_is_kept_when_overwritten() {
 
 #[test]
 fn a_service_that_keeps_ending_goes_back_and_its_correction_is_not_held_against_it() {
-    let lab = managed("web-1");
+    let lab = CONVERGED.turn();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
     let right = "httpd -f -p ${toString port} -c /etc/web/httpd.conf\";";
@@ -353,7 +352,7 @@ fn hosts_lists_the_inventory() {
 
 #[test]
 fn nix_run_does_the_same_without_installing_anything() {
-    let lab = fresh();
+    let lab = UNCHANGED.turn();
     let run = lab.operator().unwrap().types("nix run .#apply -- --yes --group web").unwrap();
     assert_says(&run, 0, &["web-1", "web-2"]);
     assert_eq!(page(&lab, "web-2"), "hello from web-2, whose database is db-1");

@@ -362,7 +362,7 @@ while True:
 /// Content that only root may read stays private, wherever it is copied, validated or restored.
 #[test]
 fn she_reads_nothing_of_roots_while_a_change_runs() {
-    let stage = stage();
+    let stage = with_mallory(Stage::fresh());
     let prepare = "mount -t tmpfs tmpfs /srv && mkdir /srv/app && chown mallory: /srv/app
         for path in /etc/secret /etc/sudoers.d/secret /home/mallory/secret /srv/app/secret; do (umask 077; echo '# s3cret' > $path); done
         chmod 440 /etc/sudoers.d/secret";

@@ -107,7 +107,7 @@ impl Nix {
     pub async fn foreign(&self, output: &str, function: &str) -> Result<Vec<u8>, Problem> {
         let invocation = self
             .invocation(&["eval", "--json", "--show-trace", "--no-write-lock-file"])
-            .args([self.fragment(output)])
+            .args(self.target(output))
             .args(["--apply", function]);
         let evaluated =
             self.run(invocation).await.map_err(|failure| no_result(Code::Evaluation, &failure))?;

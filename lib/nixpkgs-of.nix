@@ -1,5 +1,5 @@
-# Returns a nixpkgs as its flake would: `lib`, with `nixosSystem`, and `legacyPackages`. `path` is a directory,
-# such as <nixpkgs>. For fleets without flakes.
+# Returns a nixpkgs as its flake would: `lib`, with `nixosSystem`, and `legacyPackages`. `path` is a
+# directory, such as <nixpkgs>. For fleets without flakes.
 path:
 let
   lib = import (path + "/lib");

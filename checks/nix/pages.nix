@@ -19,8 +19,8 @@ let
       ];
     };
 
-  # The blocks of the page about flakes: a flake, a flake of flake-parts, and a flake with an inventory file. The
-  # fourth block is no flake, and needs the network.
+  # The blocks of the page about flakes: a flake, a flake of flake-parts, and a flake with an inventory file.
+  # The fourth block is no flake, and needs the network.
   flakesPage = lib.take 3 (blocksOf ../../docs/how-to/flakes.md);
   # Calls the outputs of a block, and returns the arguments of mkFleet.
   argumentsOf =

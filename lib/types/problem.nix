@@ -180,8 +180,8 @@ rec {
     else
       concatStringsSep ", " list;
 
-  # Whether a definition is in a file of data. Examples are Nix code, so the label of an example then names the
-  # language.
+  # Whether a definition is in a file of data. Examples are Nix code, so the label of an example then names
+  # the language.
   isData =
     file:
     lib.any (suffix: lib.hasSuffix suffix (toString file)) [

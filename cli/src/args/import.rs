@@ -116,6 +116,7 @@ impl ImportFlakeArgs {
     pub fn to_flake_args(&self) -> FlakeArgs {
         FlakeArgs {
             flake: Some(self.flake.clone()),
+            file: None,
             override_input: self.override_input.clone(),
             option: self.option.clone(),
             no_eval_cache: true,

@@ -1,5 +1,5 @@
-# Reads the deployment data of a colmena hive: the output `colmena` of a flake. The nodes are evaluated with the
-# options below `deployment` alone. All other options are ignored, so that no NixOS system is evaluated.
+# Reads the deployment data of a colmena hive: the output `colmena` of a flake. The nodes are evaluated with
+# the options below `deployment` alone. All other options are ignored, so that no NixOS system is evaluated.
 #
 # The result has an entry for each node that `wanted` names, or for all nodes if `wanted` is null.
 wanted: hive:
@@ -56,7 +56,8 @@ let
             type = lib.types.listOf lib.types.str;
             default = [ ];
           };
-          # The content of a key is a secret, or a path on the machine of the operator: only the names are read.
+          # The content of a key is a secret, or a path on the machine of the operator: only the names are
+          # read.
           keys = lib.mkOption {
             type = lib.types.lazyAttrsOf (lib.types.raw or lib.types.unspecified);
             default = { };

@@ -141,8 +141,9 @@ mod tests {
     #[test]
     fn a_node_becomes_a_host() {
         let node = serde_json::json!({
-            "allowLocalDeployment": false, "privilegeEscalationCommand": ["doas"], "sshOptions": ["-J", "gate"],
-            "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222, "targetUser": "ada",
+            "allowLocalDeployment": false, "privilegeEscalationCommand": ["doas"],
+            "sshOptions": ["-J", "gate"], "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222,
+            "targetUser": "ada",
             "keys": ["db.key"], "system": "aarch64-linux",
         });
         let host = host("web-1", serde_json::from_value(node).unwrap());

@@ -1,5 +1,5 @@
-# Reads the deployment data of an evaluated hive: the output `colmenaHive` of a flake, which colmena itself makes.
-# This evaluates the NixOS options of the nodes, but builds nothing.
+# Reads the deployment data of an evaluated hive: the output `colmenaHive` of a flake, which colmena itself
+# makes. This evaluates the NixOS options of the nodes, but builds nothing.
 hive:
 let
   read = _: node: {

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn a_node_becomes_a_host() {
         let node = serde_json::json!({
-            "hostname": "web.example.org", "user": "root", "sshUser": "ada", "sshOpts": ["-p", "2222", "-J", "gate"],
+            "hostname": "web.example.org", "user": "root", "sshUser": "ada",
+            "sshOpts": ["-p", "2222", "-J", "gate"],
             "profiles": {
                 "system": { "user": null, "sshUser": "deploy", "sshOpts": ["-i", "key"] },
                 "home": { "user": "ada", "sshUser": null, "sshOpts": [] },

@@ -30,8 +30,8 @@ impl<R: Read, W: Write> Serve<R, W> {
     /// Starts the conversation: exchanges greetings and versions.
     ///
     /// # Errors
-    /// The other side does not speak the protocol. If its version is too old or too new, the kind of the error
-    /// is `Unsupported`.
+    /// The other side does not speak the protocol. If its version is too old or too new, the kind of the
+    /// error is `Unsupported`.
     pub fn greet(input: R, output: W) -> io::Result<Self> {
         let mut serve = Self { input, output };
         wire::number(&mut serve.output, OUR_GREETING)?;

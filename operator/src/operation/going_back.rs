@@ -142,8 +142,8 @@ impl ChangeTerms {
         Ok(PlannedChange { recovered, ..planned })
     }
 
-    /// Asks a host, on which a run was interrupted, to recover. There are no steps, because the recovery alone
-    /// ends in the generation before the run.
+    /// Asks a host, on which a run was interrupted, to recover. There are no steps, because the recovery
+    /// alone ends in the generation before the run.
     ///
     /// # Errors
     /// Fails if the host has no earlier generation, or cannot recover.

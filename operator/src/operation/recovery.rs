@@ -31,8 +31,8 @@ pub fn interrupted<'p>(run: Option<&'p str>, problems: &[Problem]) -> Option<&'p
 }
 
 /// Recovers a host if `terms` says so and its plan shows an interrupted run. `change` orders the change with
-/// the fingerprint [`Plan::NONE`]. Returns what the recovery did, or `None` if the host was not asked to recover.
-/// After a recovery, the host must plan again.
+/// the fingerprint [`Plan::NONE`]. Returns what the recovery did, or `None` if the host was not asked to
+/// recover. After a recovery, the host must plan again.
 ///
 /// # Errors
 /// Fails if the host cannot recover, or if another run is changing it.

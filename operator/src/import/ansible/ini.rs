@@ -1,8 +1,9 @@
 //! Reads inventories in Ansible's INI format.
 //!
 //! No library of the INI format fits: a line of a host has no key, but a name and any number of `key=value`
-//! words, and libraries read each line as one key and one value. They also lose the numbers of lines. Only the
-//! words of a line are split by a library, `shlex`. Ansible splits them with Python's library of that name.
+//! words, and libraries read each line as one key and one value. They also lose the numbers of lines. Only
+//! the words of a line are split by a library, `shlex`. Ansible splits them with Python's library of that
+//! name.
 
 use nixfleet_contract::problem::Problem;
 

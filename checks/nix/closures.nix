@@ -135,7 +135,10 @@ in
     expected = {
       entries = [ "/srv/app.conf" ];
       isSystem = true;
-      inhibitors.dbus-implementation = "broker";
+      inhibitors = {
+        dbus-implementation = "broker";
+        init-interface-version = "systemd 2";
+      };
       loader = "grub";
       boot = [
         "initrd"

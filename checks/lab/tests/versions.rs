@@ -219,14 +219,14 @@ fn versions_of_nixfleet_mix() {
     gate.goes();
     story.stands(2, "two");
 
-    // The host is upgraded again.
+    // The host is upgraded again. The number of the generation that was dropped is not given again.
     story.ends("apply --yes", "ok");
-    story.stands(3, "three");
+    story.stands(4, "three");
     story.has_todays_activator();
 
     // The command line of the first version can read the status of the host, and refuses to change the host.
     story.changes_version();
-    story.stands(3, "three");
+    story.stands(4, "three");
     let before = Snapshot::take(web).unwrap();
     for line in ["plan", "apply --yes"] {
         let finished = story.types(line);

@@ -150,9 +150,9 @@ impl ChangeTerms {
     pub async fn plan_recovery(
         &self,
         session: &Session,
+        to: Destination,
         events: &Bus,
     ) -> Result<PlannedChange<TargetGeneration>, Problem> {
-        let to = Destination::Previous;
         let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
         plan.steps.clear();
         if recovered.is_some() {

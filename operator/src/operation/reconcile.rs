@@ -24,8 +24,9 @@ pub enum Found {
     Changed(Box<HostEnd>),
     /// The host has a different closure, or reports no such run.
     Nothing,
-    /// A run was interrupted on the host, and the host has not recovered from it.
-    Interrupted,
+    /// A run was interrupted on the host, and the host has not recovered from it. Contains the number of the
+    /// current generation, if there is one.
+    Interrupted(Option<u64>),
 }
 
 /// Asks each host which run activated the closure that `closures` lists for the host. The result is a problem
@@ -46,7 +47,9 @@ pub async fn ask(
             let status = remote::status(&session).await;
             let end = match status {
                 Ok(Some(Status { locked_by: Some(holder), .. })) => Err(busy(&name, &holder)),
-                Ok(Some(Status { interrupted: Some(_), .. })) => Ok(Found::Interrupted),
+                Ok(Some(Status { interrupted: Some(_), current, .. })) => {
+                    Ok(Found::Interrupted(current.map(|current| current.number)))
+                }
                 status => status.map(|status| {
                     let end = target.zip(status).and_then(|(target, status)| of(&name, &target, status));
                     end.map_or(Found::Nothing, |end| Found::Changed(Box::new(end)))

@@ -152,7 +152,7 @@ async fn untold(
     let asked = reconcile::ask(sessions, &closures, parallel, context).await?;
     let end = |found| match found {
         Ok(Found::Changed(end)) => Some(*end),
-        Ok(Found::Nothing | Found::Interrupted) | Err(_) => None,
+        Ok(Found::Nothing | Found::Interrupted(_)) | Err(_) => None,
     };
     Ok(asked.into_iter().filter_map(|(_, found)| end(found)).collect())
 }

@@ -72,7 +72,7 @@ enum Back {
     /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
     /// The state before the run that was interrupted on the host.
-    Recovered,
+    Recovered(Destination),
     /// No known state: the rollout may have changed the host, but the host could not be asked whether it did.
     Unknown(Problem),
 }
@@ -99,7 +99,7 @@ impl Operation for Rollback {
         match self.backs.get(&host) {
             Some(Back::To(to)) => self.terms.plan_to(session, *to, self.options, events).await,
             Some(Back::Behind(changed)) => self.terms.plan_behind(session, changed, events).await,
-            Some(Back::Recovered) => self.terms.plan_recovery(session, events).await,
+            Some(Back::Recovered(to)) => self.terms.plan_recovery(session, *to, events).await,
             Some(Back::Unknown(problem)) => Err(problem.clone()),
             None => {
                 Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
@@ -191,8 +191,9 @@ async fn ways_back(
         match asked {
             Ok(Found::Changed(end)) => backs.extend(end.made().map(|changed| behind((host, changed)))),
             Ok(Found::Nothing) => {}
-            Ok(Found::Interrupted) => {
-                backs.insert(host, Back::Recovered);
+            Ok(Found::Interrupted(current)) => {
+                let to = current.map_or(Destination::Previous, Destination::Number);
+                backs.insert(host, Back::Recovered(to));
             }
             Err(problem) => {
                 backs.insert(host, Back::Unknown(problem));

@@ -133,7 +133,7 @@ fn who_interrupts_while_checks_are_tried_gets_a_host_that_ends_by_itself() {
     let finished = meanwhile(&lab, "--confirm-timeout 1", || {
         waits_for(operator, "/home/ada/checking");
         leaves(operator);
-        assert!(!operator.sh("pgrep --full '[s]leep 611'").unwrap().ok(), "its command is still running");
+        waits_until(operator, "! pgrep --full '[s]leep 611'");
     });
     assert_eq!(finished.code, 130, "{finished}");
     waits_until(web(&lab), AT_REST);

@@ -60,7 +60,14 @@ fn kinds() -> Vec<Kind> {
         changed("k-locked.service", WANTED, "RefuseManualStop=true", ""),
         changed("k-template@.service", "", "", ""),
         changed("k-web.service", "", "", ""),
-        changed("k-free.service", "", "", "X-NotSocketActivated=true"),
+        // NixOS starts the service and the socket with one call each, so the service could be up before its
+        // socket, which then cannot start.
+        changed(
+            "k-free.service",
+            "",
+            "Requires=k-free.socket\nAfter=k-free.socket",
+            "X-NotSocketActivated=true",
+        ),
         differs("k-same.service", ""),
         differs("k-described.service", "[Unit]\nDescription=New"),
         differs("k-triggered.service", "[Unit]\nX-Reload-Triggers=new\n[Service]\nExecReload=/usr/bin/true"),

@@ -79,7 +79,7 @@ impl Shared {
                 kept
             }
         };
-        kept.test = thread::current().name().unwrap_or("test").to_owned();
+        thread::current().name().unwrap_or("test").clone_into(&mut kept.test);
         *guard = Some(kept);
         Turn { lab: guard }
     }
@@ -105,7 +105,7 @@ fn save(lab: &Lab) -> Vec<Condition> {
 /// Restores the files of the operator, and each machine that has changed since the start of the test.
 fn restore(kept: &mut Kept) {
     let operator = kept.lab.operator().unwrap();
-    let mut changed = Vec::new();
+    let mut dirty = Vec::new();
     for (machine, before) in machines(&kept.lab).into_iter().zip(&mut kept.conditions) {
         let changes = if machine.powered() {
             let is_operator = machine.name() == operator.guest().name();
@@ -119,16 +119,16 @@ fn restore(kept: &mut Kept) {
         if !changes.is_empty() {
             let shown: Vec<&str> = changes.lines().take(SHOWN).collect();
             eprintln!("{} has changed {}:\n{}", kept.test, machine.name(), shown.join("\n"));
-            changed.push((machine, before));
+            dirty.push((machine, before));
         }
     }
-    for (machine, _) in changed.iter().filter(|(machine, _)| machine.powered()) {
+    for (machine, _) in dirty.iter().filter(|(machine, _)| machine.powered()) {
         machine.power_cut().unwrap();
     }
-    for (machine, _) in &changed {
+    for (machine, _) in &dirty {
         machine.restore().unwrap();
     }
-    for (machine, before) in changed {
+    for (machine, before) in dirty {
         machine.wait_until_up(BOOT_LIMIT).unwrap();
         *before = Condition::take(machine).unwrap();
     }

@@ -79,7 +79,7 @@ const PASSING: [&str; 4] = ["(sd-pam)", "nix-daemon", "sshd", "systemd"];
 /// The mode, the owner and the group of a directory.
 type Access = (u32, u32, u32);
 
-/// What a guest looks like when a test begins.
+/// The condition of a guest at the start of a test.
 #[derive(Clone, Debug)]
 pub struct Condition {
     at: (i64, i64),

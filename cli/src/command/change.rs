@@ -44,7 +44,7 @@ where
     }
 }
 
-/// What to do about the hosts on which a run was interrupted.
+/// The decision about hosts on which a run was interrupted.
 pub enum Recovery {
     /// There is no such host.
     None,

@@ -3,7 +3,7 @@
 //! - [`Found`]: the hosts as the other tool describes them, with names and values that `NixFleet` may not
 //!   accept
 //! - [`Draft`]: the inventory that a `fleet.nix` can contain, and notes on all that it cannot contain
-//! - [`render`]: the text of the `fleet.nix`
+//! - [`render()`]: the text of the `fleet.nix`
 
 pub mod ansible;
 pub mod colmena;

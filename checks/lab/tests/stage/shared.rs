@@ -21,7 +21,7 @@ pub struct Shared {
     reset: Reset,
 }
 
-/// What happens between two tests.
+/// How a lab is reset between two tests.
 enum Reset {
     /// The fleet is reset to the files of the checkout, and then this function is called.
     ByHand(fn(&Lab)),

@@ -147,7 +147,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// Returns the value of a variable without its quotes, and without a comment behind it.
+/// Returns the value of a variable, without its quotes and without the comment that follows it.
 fn unquoted(value: &str) -> String {
     if let Some(quote) = value.chars().next().filter(|first| "\"'".contains(*first))
         && let Some((inside, behind)) = value[1..].split_once(quote)

@@ -9,7 +9,7 @@ use super::{ini, yaml};
 use crate::import::files::{self, bad};
 use crate::import::note::{Note, NoteKind, Place};
 
-/// What to do with an inventory that a program makes.
+/// The advice for an inventory that a program makes.
 pub const EXPORT: &str = "let Ansible write the hosts, and import the result: \
                           ansible-inventory -i INVENTORY --list --yaml --export > hosts.yml";
 

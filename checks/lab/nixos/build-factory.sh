@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the first system of a stand-in for a NixOS host, in a mount namespace of its own.
+# Builds the first system of a stand-in for a NixOS host, in namespaces of its own for mounts and processes.
 #
 #   build-factory.sh ROOT UPPER WORK MERGED NIXPKGS FOLDER
 #

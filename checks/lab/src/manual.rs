@@ -38,7 +38,8 @@ pub fn instructions(page: &str) -> Vec<Instruction> {
                 file = line
                     .strip_prefix('`')
                     .and_then(|rest| rest.split_once('`'))
-                    .map(|(name, _)| name.to_owned());
+                    .map(|(name, _)| name.to_owned())
+                    .filter(|name| name.ends_with(".nix"));
             }
             continue;
         };

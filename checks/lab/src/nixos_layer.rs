@@ -17,6 +17,7 @@ use crate::command::Program;
 use crate::layers;
 use crate::place::Lock;
 use crate::reaper::Running;
+use crate::rootfs;
 use crate::seed::Layer;
 
 /// The folders of the checkout from which the layer is made.
@@ -63,8 +64,8 @@ fn build(root: &Path, unfinished: &Path, nixpkgs: &Path) -> Result<()> {
     for path in [&work, &merged] {
         fs::create_dir_all(path).with_context(|| format!("Failed to create {}", path.display()))?;
     }
-    Program::new("unshare")
-        .args(["--mount", "sh"])
+    rootfs::apart()
+        .arg("sh")
         .arg(checkout::path("checks/lab/nixos/build-factory.sh"))
         .arg(root)
         .arg(unfinished.join("upper"))

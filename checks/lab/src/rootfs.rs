@@ -149,7 +149,14 @@ fn finish(recipe: &Recipe, root: &Path) -> Result<()> {
 pub(crate) fn inside(root: &Path) -> Program {
     // Nix needs /proc. The mount of /proc disappears when the command ends.
     let inside = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
-    Program::new("unshare").args(["--mount", "sh", "-c", inside]).arg(root)
+    apart().args(["sh", "-c", inside]).arg(root)
+}
+
+/// Returns a program that runs a command with mounts and processes of its own. The caller adds the command.
+/// After a build, Nix kills all processes of its build user. These must not be the builds in running guests,
+/// whose processes are visible on this machine.
+pub(crate) fn apart() -> Program {
+    Program::new("unshare").args(["--mount", "--pid", "--fork", "--kill-child"])
 }
 
 fn make_parent(path: &Path) -> Result<()> {

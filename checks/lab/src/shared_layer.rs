@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 
 use crate::binaries::Binaries;
 use crate::checkout;
-use crate::command::Program;
 use crate::layers;
 use crate::operator;
 use crate::place::Lock;
 use crate::reaper::Running;
+use crate::rootfs;
 use crate::seed::Layer;
 
 /// Returns the layer above `root` that contains these programs. The layer is made if it does not exist yet.
@@ -41,8 +41,8 @@ fn lock_fleet(root: &Path, unfinished: &Path) -> Result<()> {
                   mount -t proc proc \"$3/proc\" && \
                   exec chroot \"$3\" sh -c 'cd /home/ada/fleet && nix flake lock path:. && \
                   chown --reference=flake.nix flake.lock && rm -rf /root/.cache'";
-    Program::new("unshare")
-        .args(["--mount", "sh", "-c", script])
+    rootfs::apart()
+        .args(["sh", "-c", script])
         .arg(root)
         .arg(unfinished.join("upper"))
         .arg(work)

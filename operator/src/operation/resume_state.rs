@@ -163,13 +163,13 @@ impl PriorProgress {
         hosts
     }
 
-    /// Reports the outcomes of hosts on which nothing further will be done.
-    pub fn tell(&mut self, settled: &[HostResult], events: &Bus) {
+    /// Reports the outcomes of the hosts that are not in `to_change`, on which nothing further will be done.
+    pub fn tell(&mut self, results: &[HostResult], to_change: &BTreeSet<String>, events: &Bus) {
         for end in self.found.drain(..) {
             events.say(EventKind::HostEnded(end));
         }
-        for result in settled {
-            if result.outcome != Outcome::Ok && !self.done.contains_key(&result.host) {
+        for result in results {
+            if !to_change.contains(&result.host) && !self.done.contains_key(&result.host) {
                 events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
             }
         }

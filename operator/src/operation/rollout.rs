@@ -1,6 +1,6 @@
 //! An operation that is planned on many hosts and carried out wave by wave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -136,13 +136,15 @@ impl<O: Operation> Rollout<O> {
         let (told, is_resumed) = (self.began(context), self.resume_state.is_resumed());
         let Self { id, origin, outline, operation, plans, excluded, resume_state, .. } = self;
         let mut results = results(&plans, &excluded);
+        let to_change = plans.iter().filter(|plan| plan.is_to_change()).map(|plan| plan.name().to_owned());
+        let to_change: BTreeSet<String> = to_change.collect();
         if !origin.notifications.is_empty() {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }
         let mut prior = resume_state.open(&id, origin, &outline, &plans, context);
         let (hosts, rollout_roots) = (prior.hosts(&outline, &plans, O::GOES_BACK), prior.lay_roots());
         events.say(told);
-        prior.tell(&results, &events);
+        prior.tell(&results, &to_change, &events);
 
         operation.begin(&plans);
         let work = RolloutWork {
@@ -168,7 +170,7 @@ impl<O: Operation> Rollout<O> {
         {
             context.warn(None, &problem.to_string());
         }
-        settle(&mut results, ended, &prior, &events);
+        settle(&mut results, ended, &to_change, &prior, &events);
         events.say(EventKind::RolloutEnded { end, duration_ms: milliseconds(began) });
         let (policy, waves) = (outline.policy, outline.waves);
         let view =
@@ -222,10 +224,11 @@ fn unless_busy(
 }
 
 /// Updates every result with the outcome of the host in this command or in an earlier part of the rollout. A
-/// host whose turn did not come gets the outcome `deferred`.
+/// host in `to_change` whose turn did not come gets the outcome `deferred`.
 fn settle(
     results: &mut [HostResult],
     mut ended: BTreeMap<String, HostResult>,
+    to_change: &BTreeSet<String>,
     prior: &PriorProgress,
     events: &Bus,
 ) {
@@ -234,7 +237,7 @@ fn settle(
             *result = ended;
         } else if let Some(done) = prior.done.get(&result.host) {
             result.outcome = done.outcome;
-        } else if result.outcome == Outcome::Ok {
+        } else if to_change.contains(&result.host) {
             result.outcome = Outcome::Deferred;
             result.reason = Some("the rollout ended before the turn of this host".to_owned());
             events.say(EventKind::HostEnded(result.end(Duration::ZERO)));

@@ -13,9 +13,9 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::entry::{UnitEntry, unit_job};
 use crate::engine::observe::Observed;
 use crate::engine::transaction::journal::{Before, Journal};
+use crate::host::Host;
 use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 use crate::host::transient;
-use crate::host::{Host, boot};
 
 /// Records the running units before a transaction. Returns `None` if no step starts or stops a unit, or
 /// activates a NixOS system.
@@ -33,7 +33,7 @@ pub fn before(host: &Host, steps: &[Step], observed: &Observed) -> Result<Option
     running.retain(|unit, _| !transient::is_run(unit));
     let roots = jobs.into_iter().filter_map(|unit| units.get(unit));
     let along = systemd.stopped_along(roots, &running)?;
-    Ok(Some(Before { running, along, boot: boot::id(host) }))
+    Ok(Some(Before { running, along }))
 }
 
 /// Returns the steps on units.
@@ -120,8 +120,7 @@ impl<'a> Bystanders<'a> {
     /// too, because the restart ended the recorded units, and systemd has started again what runs at boot.
     #[must_use]
     pub fn of(host: &Host, journal: &'a Journal, declared: &'a BTreeMap<UnitName, Unit>) -> Option<Self> {
-        let is_of_this_boot = |before: &&Before| before.boot.is_empty() || before.boot == boot::id(host);
-        let before = journal.before_units.as_ref().filter(is_of_this_boot)?;
+        let before = journal.before_units.as_ref().filter(|_| !journal.is_of_earlier_boot(host))?;
         let named = moved(journal.units().filter_map(UnitEntry::job)).collect();
         Some(Self { systemd: Systemd::of(host)?, before, named, declared })
     }

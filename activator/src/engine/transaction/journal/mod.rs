@@ -67,9 +67,6 @@ pub struct Before {
     pub running: Running,
     /// The running units that systemd may stop as a side effect of the transaction.
     pub along: BTreeSet<UnitName>,
-    /// The id of the boot in which these units ran; empty if it is unknown.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub boot: String,
 }
 
 /// The phases of a transaction. The journal contains the latest phase that may have begun.
@@ -231,9 +228,7 @@ impl Journal {
     /// Whether the host was restarted after the transaction began.
     #[must_use]
     pub fn is_of_earlier_boot(&self, host: &Host) -> bool {
-        let of_units = self.before_units.as_ref().map_or("", |before| &before.boot);
-        let began = if self.boot.is_empty() { of_units } else { &self.boot };
-        !began.is_empty() && *began != boot::id(host)
+        !self.boot.is_empty() && self.boot != boot::id(host)
     }
 
     /// Returns the absolute paths of the backups that remain after the transaction, without originals.

@@ -5,6 +5,8 @@
 //! directory of the files. The other lines show the output. A line such as `(exit code 2)` states the exit
 //! code of the command above it. The lines of a fenced `sh` block are typed in a clone of this repository.
 
+use std::path::Path;
+
 /// One instruction to the reader of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
@@ -39,7 +41,7 @@ pub fn instructions(page: &str) -> Vec<Instruction> {
                     .strip_prefix('`')
                     .and_then(|rest| rest.split_once('`'))
                     .map(|(name, _)| name.to_owned())
-                    .filter(|name| name.ends_with(".nix"));
+                    .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "nix"));
             }
             continue;
         };

@@ -51,7 +51,7 @@ fn no_page_tells_a_reader_to_type_what_nobody_has_tried() {
         let told = instructions(&text);
         let in_clone = |instruction: &Instruction| matches!(instruction, Instruction::TypeInClone(_));
         let tried = FOLLOWED.iter().any(|row| row.contains(&page.as_str())) || told.iter().all(in_clone);
-        assert!(tried, "{page} tells a reader to do something, and is not followed by a test");
+        assert!(tried, "no test follows {page}, which tells a reader: {told:?}");
         for instruction in told.iter().filter(|each| in_clone(each)) {
             try_in_clone(&page, instruction);
         }

@@ -128,7 +128,7 @@ pub fn tally(results: &[HostResult], took: Duration) -> String {
 /// Returns the word for the outcome of a host. If a change was planned but not made, the word is `to change`.
 fn word(result: &HostResult) -> &'static str {
     match (result.outcome, &result.plan, &result.report) {
-        (Outcome::Ok, Some(_), None) => "to change",
+        (Outcome::Ok, Some(plan), None) if plan.is_to_change() => "to change",
         (outcome, ..) => outcome.as_str(),
     }
 }

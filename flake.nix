@@ -35,11 +35,9 @@
         }
       );
 
-      templates.minimal = {
-        path = ./templates/minimal;
-        description = "A fleet of one web server on Ubuntu or Debian";
+      templates = import ./templates // {
+        default = self.templates.minimal;
       };
-      templates.default = self.templates.minimal;
 
       formatter = eachOf systems.operators (system: nixpkgs.legacyPackages.${system}.nixfmt);
     };

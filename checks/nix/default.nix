@@ -29,6 +29,7 @@ let
     nixos = import ./nixos.nix world;
     nixos-systems = import ./nixos-systems.nix world;
     nixos-modules = import ./nixos-modules.nix world;
+    templates = import ./templates.nix world;
   };
 
   suites =
@@ -98,7 +99,14 @@ let
         };
         mistakes = lib.getAttrs [ "on-nixos" ] (import ./mistakes.nix world).tests;
       in
-      lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (ofNixos world // { inherit mistakes; })
+      lib.mapAttrs' (name: lib.nameValuePair "whole ${name}") (
+        ofNixos world
+        // {
+          inherit mistakes;
+          # The hosts of the templates are complete, so they need nothing of ./bootable.nix.
+          templates = import ./templates.nix (import ./world.nix { nixpkgs = whole; });
+        }
+      )
     )
     // lib.optionalAttrs (flakeParts != null) {
       "flake-module with flake-parts" = import ./flake-module.nix (world // { inherit flakeParts; });

@@ -1,4 +1,4 @@
-# Tests of the code in the templates, the demo and the documentation.
+# Tests of the code in the demo and the documentation.
 {
   blocksOf,
   lib,
@@ -18,11 +18,9 @@ let
       // inputs
     );
 
-  minimal = outputsOf ../../templates/minimal/flake.nix { };
   demo = outputsOf ../fixtures/demo-fleet/flake.nix { prebuilt.outPath = ./.; };
 
   intentsOf = flake: nixfleet.evalFleet { modules = [ (dirOf flake + "/fleet.nix") ]; };
-  minimalFleet = intentsOf ../../templates/minimal/flake.nix;
   demoFleet = intentsOf ../fixtures/demo-fleet/flake.nix;
 
   # Returns the mistakes in modules. A module that defines `nixfleet` counts as a module of a host, and any
@@ -163,21 +161,6 @@ in
         ]
         [ "web-9" ]
       ];
-    };
-  };
-
-  "the minimal template is a fleet of one web server" = {
-    expr = {
-      mistakes = nixfleet.report minimalFleet;
-      hosts = lib.mapAttrs (_: host: host.addr) minimal.nixfleet.fleet.hosts;
-      files = lib.attrNames minimalFleet.intents.web-1.intent.files;
-      unit = minimalFleet.intents.web-1.intent.systemd.units."web.service".enabled;
-    };
-    expected = {
-      mistakes = null;
-      hosts.web-1 = "10.0.1.11";
-      files = [ "/etc/web/index.html" ];
-      unit = true;
     };
   };
 

@@ -1,6 +1,5 @@
-# Tests of the module for flake-parts, with a stand-in for flake-parts: `mkFlake` evaluates modules with the
-# option `flake` of flake-parts, and nothing else of it. If the argument `flakeParts` of ./default.nix is
-# given, a flake of flake-parts, the same tests run with the real one.
+# Tests of the module for flake-parts, with the stand-in for flake-parts in ../fixtures. If the argument
+# `flakeParts` of ./default.nix is given, a flake of flake-parts, the same tests run with the real one.
 {
   flakeParts ? null,
   lib,
@@ -18,38 +17,7 @@ let
     sourceInfo = { };
   };
 
-  # The types are those of flake-parts: the outputs of other modules are merged with those of the fleet.
-  standIn =
-    { inputs }:
-    module:
-    (lib.evalModules {
-      class = "flake";
-      specialArgs = { inherit inputs self; };
-      modules = [
-        {
-          options.flake = lib.mkOption {
-            type = lib.types.submoduleWith {
-              modules = [
-                {
-                  freeformType = lib.types.lazyAttrsOf (
-                    lib.types.unique { message = "one definition"; } lib.types.raw
-                  );
-                  options = {
-                    apps = lib.mkOption { type = lib.types.lazyAttrsOf (lib.types.lazyAttrsOf lib.types.raw); };
-                    checks = lib.mkOption {
-                      type = lib.types.lazyAttrsOf (lib.types.lazyAttrsOf lib.types.package);
-                    };
-                    nixosConfigurations = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.raw; };
-                    nixosModules = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.deferredModule; };
-                  };
-                }
-              ];
-            };
-          };
-        }
-        module
-      ];
-    }).config.flake;
+  standIn = ((import ../fixtures/flake-parts/flake.nix).outputs { nixpkgs-lib = nixpkgs; }).lib.mkFlake;
 
   mkFlake =
     if flakeParts == null then

@@ -44,6 +44,7 @@ pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
     programs(layer, binaries)?;
     checkout::copy(layer, "", "srv/nixfleet", 0)?;
     checkout::copy(layer, "checks/fixtures/demo-fleet/", "home/ada/fleet", UID)?;
+    checkout::copy(layer, "checks/fixtures/flake-parts/", "srv/flake-parts", 0)?;
     Program::new(checkout::path("checks/fixtures/provide-nixpkgs"))
         .arg(layer.path("srv", 0)?)
         .arg(layer.below(Path::new("usr/bin/busybox")).context("The root filesystem has no busybox")?)
@@ -169,17 +170,18 @@ impl<'a> Operator<'a> {
     }
 
     /// Returns a `flake.lock` for flakes with the usual inputs. With this file, Nix takes `nixpkgs` and
-    /// `nixfleet` from `/srv` and needs no network.
+    /// `nixfleet` from `/srv` and needs no network. With `has_flake_parts`, the flake also has the input
+    /// `flake-parts`, and gets the stand-in for it.
     ///
     /// # Errors
     /// Nix cannot hash the inputs.
-    pub fn offline_lock(&self) -> Result<String> {
+    pub fn offline_lock(&self, has_flake_parts: bool) -> Result<String> {
         let locked = |name: &str| -> Result<Value> {
             let path = format!("/srv/{name}");
             let hash = self.types(&format!("nix hash path {path}"))?.success()?;
             Ok(json!({ "type": "path", "path": path, "narHash": hash.line() }))
         };
-        let lock = json!({
+        let mut lock = json!({
             "version": 7,
             "root": "root",
             "nodes": {
@@ -196,6 +198,14 @@ impl<'a> Operator<'a> {
                 },
             },
         });
+        if has_flake_parts {
+            lock["nodes"]["root"]["inputs"]["flake-parts"] = json!("flake-parts");
+            lock["nodes"]["flake-parts"] = json!({
+                "inputs": { "nixpkgs-lib": ["nixpkgs"] },
+                "locked": locked("flake-parts")?,
+                "original": { "type": "github", "owner": "hercules-ci", "repo": "flake-parts" },
+            });
+        }
         serde_json::to_string_pretty(&lock).context("Failed to write a lock file")
     }
 

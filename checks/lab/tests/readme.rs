@@ -105,7 +105,7 @@ fn follow(pages: &[&str]) {
     let operator = lab.operator().unwrap();
     operator.types("mkdir ../reader").unwrap().success().unwrap();
     let files = operator.guest().files().unwrap();
-    files.write("/home/ada/reader/flake.lock", operator.offline_lock().unwrap()).unwrap();
+    files.write("/home/ada/reader/flake.lock", operator.offline_lock(false).unwrap()).unwrap();
 
     for page in pages {
         for instruction in instructions(&read(page)) {

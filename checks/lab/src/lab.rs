@@ -127,7 +127,6 @@ impl Lab {
             bail!("A lab called `{}` is up already", plan.name);
         }
         remove_tree(&dir)?;
-        let root = RootFs::of(&Recipe::host())?.path().to_path_buf();
         let operator_root = plan.operator.make()?.path().to_path_buf();
         let programs = if plan.shipped { Binaries::build_shipped() } else { Binaries::build() }?;
         let shared = shared_layer::above(&operator_root, &programs, &running, alone)?;
@@ -139,10 +138,9 @@ impl Lab {
             shows: plan.operator_shows.clone(),
         }];
         for host in &plan.hosts {
-            let mut below = vec![root.clone()];
-            if host.nixos {
-                below.insert(0, nixos_layer::above(&root, &running, alone)?);
-            }
+            let root = host.root.make()?.path().to_path_buf();
+            let nixos = if host.nixos { Some(nixos_layer::above(&root, &running, alone)?) } else { None };
+            let below = nixos.into_iter().chain([root]).collect();
             let (name, addr) = (host.name.clone(), host.addr.clone());
             guests.push(GuestSpec { name, addr, below, nixos: host.nixos, shows: Vec::new() });
         }

@@ -20,6 +20,7 @@ pub struct Plan {
 pub(crate) struct PlannedHost {
     pub(crate) name: String,
     pub(crate) addr: String,
+    pub(crate) root: Root,
     /// Whether the host is a stand-in for a NixOS host.
     pub(crate) nixos: bool,
 }
@@ -59,7 +60,18 @@ impl Plan {
     /// Adds a host.
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
-        self.hosts.push(PlannedHost { name: name.into(), addr: addr.into(), nixos: false });
+        let (name, addr, root) = (name.into(), addr.into(), Recipe::host().into());
+        self.hosts.push(PlannedHost { name, addr, root, nixos: false });
+        self
+    }
+
+    /// Replaces the root filesystem of the host `name`.
+    #[must_use]
+    pub fn with_root(mut self, name: &str, root: impl Into<Root>) -> Self {
+        let root = root.into();
+        for host in self.hosts.iter_mut().filter(|host| host.name == name) {
+            host.root = root.clone();
+        }
         self
     }
 

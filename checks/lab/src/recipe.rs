@@ -5,9 +5,6 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// The Debian release of the lab's hosts.
-pub const SUITE: &str = "trixie";
-
 /// The id of `deploy`, the user that NixFleet logs in as. The id is fixed, so that files of this user can be
 /// placed before the first boot.
 pub const DEPLOY_UID: u32 = 1000;
@@ -17,6 +14,8 @@ pub const DEPLOY_UID: u32 = 1000;
 pub struct Recipe {
     /// The first part of the name of the root filesystem's directory.
     pub name: &'static str,
+    /// The Debian release.
+    pub suite: &'static str,
     /// The Debian packages. The packages on which they depend are installed too, but not the packages that
     /// they recommend.
     pub packages: Vec<&'static str>,
@@ -36,6 +35,7 @@ impl Recipe {
     pub fn host() -> Self {
         Self {
             name: "host",
+            suite: "trixie",
             packages: vec![
                 "systemd",
                 "systemd-sysv",
@@ -111,6 +111,15 @@ impl Recipe {
         }
     }
 
+    /// Returns the recipe for a host with Debian 12: systemd 252, OpenSSH 9.2 and Nix 2.8.
+    #[must_use]
+    pub fn older_host() -> Self {
+        let mut recipe = Self::host();
+        recipe.name = "older-host";
+        recipe.suite = "bookworm";
+        recipe
+    }
+
     /// Returns the recipe of [`Self::host`] with Ansible, for the operator's machine of the benchmark.
     #[must_use]
     pub fn ansible() -> Self {
@@ -123,7 +132,7 @@ impl Recipe {
     /// Returns 12 hexadecimal digits that are different if any part of the recipe is different.
     #[must_use]
     pub fn digest(&self) -> String {
-        digest(&format!("{SUITE} {self:?}"))
+        digest(&format!("{self:?}"))
     }
 }
 

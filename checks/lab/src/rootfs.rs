@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::apt;
 use crate::command::Program;
 use crate::place::{self, Lock};
-use crate::recipe::{Recipe, SUITE};
+use crate::recipe::Recipe;
 use crate::upgrade::Upgrade;
 
 /// The way to make a root filesystem.
@@ -106,7 +106,7 @@ fn bootstrap(recipe: &Recipe, root: &Path) -> Result<()> {
     Program::new("mmdebstrap")
         .args(["--variant=minbase", "--mode=root", "--quiet"])
         .arg(format!("--include={}", recipe.packages.join(",")))
-        .arg(SUITE)
+        .arg(recipe.suite)
         .arg(root)
         .arg(apt::archive()?)
         .limit(Duration::from_secs(600))

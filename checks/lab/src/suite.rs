@@ -98,6 +98,9 @@ fn root_filesystems(parts: &[Part]) -> Result<()> {
     if parts.iter().any(|part| matches!(part, Part::Nix | Part::Lab)) {
         RootFs::upgraded(&Upgrade::newer_nix())?;
     }
+    if parts.contains(&Part::Lab) {
+        RootFs::of(&Recipe::older_host())?;
+    }
     Ok(())
 }
 

@@ -49,7 +49,7 @@ pub struct DraftHost {
     pub system: Option<String>,
     /// The address under which SSH reaches the host.
     pub addr: String,
-    /// The user as whom SSH logs in to the host.
+    /// The user name for SSH logins to the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The port of the host's SSH server.

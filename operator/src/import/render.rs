@@ -49,8 +49,8 @@ pub fn render(draft: &Draft) -> String {
     page.text
 }
 
-/// Returns the comments with which a `fleet.nix` begins that was imported from this tool. They tell the user
-/// what to check or to add by hand.
+/// Returns the comments at the beginning of each `fleet.nix` that was imported from this tool. The comments
+/// tell the user what to check or to add by hand.
 const fn about(tool: Tool) -> &'static [&'static str] {
     match tool {
         Tool::Ansible | Tool::SshConfig => &[

@@ -27,7 +27,7 @@ const NEEDLESS: [&str; 14] = [
 ];
 
 /// Reads arguments of `ssh`, and adds their settings to `host`. An argument that is not understood becomes a
-/// note, which names `place` as the place of the arguments.
+/// note. `place` is the place of the arguments in the imported files, if it is known.
 pub fn read(words: &[String], host: &mut FoundHost, place: Option<&Place>) {
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
@@ -141,8 +141,8 @@ fn jump_of(command: &str) -> Option<String> {
             b'l' => user = Some(value),
             b'p' => port = Some(value),
             b'o' => {
-                // Other options, such as StrictHostKeyChecking=no, only apply to the connection to the jump
-                // host, and are left out.
+                // All options except the four below, such as StrictHostKeyChecking=no, only apply to the
+                // connection to the jump host, and are left out.
                 let (keyword, value) = value.split_once('=').unwrap_or((value, ""));
                 match keyword.to_ascii_lowercase().as_str() {
                     "user" => user = Some(value),

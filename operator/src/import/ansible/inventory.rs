@@ -149,8 +149,8 @@ impl Inventory {
                 }
             }
         }
-        // Every remaining group has a remaining child. So a walk from any remaining group to its child, and
-        // so on, runs into a cycle.
+        // Every remaining group has a child that remains, so a walk from any remaining group to its children
+        // leads into a cycle.
         let below = |name: &str| {
             let group = self.groups.get_key_value(name)?;
             let (child, place) =
@@ -175,8 +175,8 @@ fn without_port(pattern: &str) -> (&str, Option<&str>) {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     match pattern.rsplit_once(':') {
         Some((name, port)) if is_port(port) => {
-            // Colons in brackets belong to ranges. If the rest has a colon outside of brackets, it is an IPv6
-            // address.
+            // Colons in brackets belong to ranges. If `name` has a colon outside of brackets, `pattern` is an
+            // IPv6 address.
             let mut depth = 0_usize;
             let mut is_outside = |c: char| {
                 match c {

@@ -1,4 +1,5 @@
-//! Imports the hosts in the configuration of an SSH client: the words of `Host` lines that are not patterns.
+//! Imports the hosts in the configuration of an SSH client: each word of a `Host` line is a host if it is not
+//! a pattern.
 //!
 //! No library fits. `ssh -G` prints the exact settings for one name, but it runs the commands of
 //! `Match exec`, and its output does not show which values are defaults. The crates for this format return

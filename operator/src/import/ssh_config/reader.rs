@@ -33,6 +33,7 @@ pub struct Reader {
     files: usize,
     /// The conditions under which the current file is included.
     outer: Vec<Rc<Condition>>,
+    /// The number of `Include` lines on the way from the first file to the current file.
     depth: usize,
 }
 

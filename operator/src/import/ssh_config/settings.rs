@@ -139,7 +139,8 @@ impl<'b> Settings<'b> {
     }
 }
 
-/// Returns the names of all hosts: the words of `Host` lines that are not patterns, in the order of the file.
+/// Returns the names of all hosts: each word of a `Host` line is a name if it is not a pattern. The names are
+/// in the order of the file.
 pub fn names(blocks: &[Block]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut names = Vec::new();

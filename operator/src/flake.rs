@@ -19,7 +19,8 @@ pub struct Flake {
     pub reference: String,
     /// The source tree, if the flake is read from a working tree on this machine.
     pub tree: Option<Tree>,
-    /// Whether this is a Nix file that is evaluated without a flake. The reference is then its path.
+    /// Whether this is a Nix file that is evaluated without a flake. In this case, `reference` is the path of
+    /// the file.
     pub is_file: bool,
 }
 
@@ -74,7 +75,7 @@ impl Flake {
             return Err(absent(&"the directory has no default.nix"));
         }
         let directory = file.parent().unwrap_or(&file);
-        // Nix reads such a file and its imports in place, whether or not Git tracks them.
+        // Nix reads the file and the files that it imports in place, whether or not Git tracks these files.
         let tree = Tree::new(Tree::checkout(directory).unwrap_or(directory), directory, false);
         Ok(Self { reference: file.to_string_lossy().into_owned(), tree: Some(tree), is_file: true })
     }
@@ -148,7 +149,8 @@ impl Flake {
     }
 
     fn new(reference: &Reference, tree: Tree) -> Self {
-        // If the reference names a branch or commit, Nix does not read the working tree.
+        // If the reference names a branch or commit, Nix does not read the working tree, so the flake has no
+        // tree here.
         let is_commit = ["ref", "rev"].into_iter().any(|name| reference.parameter(name).is_some());
         Self { reference: reference.to_string(), tree: (!is_commit).then_some(tree), is_file: false }
     }

@@ -36,7 +36,7 @@ where
 }
 
 /// Runs `work` like [`each`], on `count` items that are ready at different times. `ready` receives each item
-/// with its place among the results.
+/// together with its position among the results.
 ///
 /// # Errors
 /// The work on an item panicked.

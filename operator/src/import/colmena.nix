@@ -1,7 +1,8 @@
-# Reads the deployment data of a colmena hive: the output `colmena` of a flake. The nodes are evaluated with
-# the options below `deployment` alone. All other options are ignored, so that no NixOS system is evaluated.
+# Reads the deployment data of a colmena hive: the output `colmena` of a flake. Only the options below
+# `deployment` and the system of a node are evaluated. All other options are ignored, so that no NixOS system
+# is evaluated.
 #
-# The result has an entry for each node that `wanted` names, or for all nodes if `wanted` is null.
+# In the result, `nodes` has an entry for each node that `wanted` names, or for all nodes if `wanted` is null.
 wanted: hive:
 let
   inherit (builtins)
@@ -20,7 +21,8 @@ let
 
   meta = hive.meta or hive.network or { };
 
-  # What colmena accepts as nixpkgs: a path, a function, or the package set itself.
+  # Returns the package set for a value that colmena accepts as nixpkgs: a path, a function, or the package
+  # set itself.
   imported =
     nixpkgs:
     if isFunction nixpkgs then
@@ -56,8 +58,8 @@ let
             type = lib.types.listOf lib.types.str;
             default = [ ];
           };
-          # The content of a key is a secret, or a path on the machine of the operator: only the names are
-          # read.
+          # The content of a key is a secret, or a path on the operator's machine. Therefore, only the names
+          # of the keys are read.
           keys = lib.mkOption {
             type = lib.types.lazyAttrsOf (lib.types.raw or lib.types.unspecified);
             default = { };
@@ -67,7 +69,8 @@ let
           replaceUnknownProfiles = open true;
           sshOptions = open [ ];
         };
-        # Where a node sets its system; NixOS itself is not evaluated.
+        # The options in which a node sets its system. They are declared here, because NixOS itself, which
+        # would declare them, is not evaluated.
         options.nixpkgs = {
           system = open null;
           hostPlatform = open null;
@@ -94,7 +97,8 @@ let
       };
       inherit (evaluated.config) deployment;
 
-      # A system is a name, or a set with the name. What cannot be evaluated alone is ignored.
+      # A system is a name, or a set that contains the name. A value that cannot be evaluated without NixOS is
+      # ignored.
       inherit (evaluated.config.nixpkgs) hostPlatform system;
       named =
         value:

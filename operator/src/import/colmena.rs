@@ -1,4 +1,4 @@
-//! Imports the nodes of a colmena hive.
+//! Imports the nodes of a hive, which is a set of NixOS hosts that colmena deploys.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use super::note::{Note, NoteKind};
 use super::ssh_arguments;
 use crate::nix::Nix;
 
-/// Reads the nodes of the output `colmena`.
+/// The Nix function that reads the nodes from the flake output `colmena`.
 const READ: &str = include_str!("colmena.nix");
-/// Reads the nodes of the output `colmenaHive`.
+/// The Nix function that reads the nodes from the flake output `colmenaHive`.
 const READ_HIVE: &str = include_str!("colmena_hive.nix");
 
 /// The nodes of a hive.
 #[derive(Debug, Default, Deserialize)]
 struct Hive {
-    /// The names of all nodes.
+    /// The names of all nodes of the hive.
     names: Vec<String>,
-    /// The nodes that were read.
+    /// The nodes whose deployment data was read, by name.
     nodes: BTreeMap<String, Node>,
 }
 
@@ -46,7 +46,7 @@ struct Node {
     system: Option<String>,
 }
 
-/// Imports the nodes of a flake's hive. Only their deployment data is evaluated.
+/// Imports the nodes of the hive in a flake. Only the deployment data of the nodes is evaluated.
 ///
 /// # Errors
 /// The flake has no hive, the hive cannot be evaluated, or it has no node that can be imported.
@@ -71,7 +71,8 @@ pub async fn import(nix: &Nix) -> Result<Draft, Problem> {
 
 type Failed = Vec<(String, Problem)>;
 
-/// Evaluates the nodes: all at once, or one by one if that fails, so that one node does not spoil the others.
+/// Evaluates all nodes at once. If this fails, evaluates the nodes one by one, so that a mistake in one node
+/// does not prevent the import of the other nodes.
 async fn read(nix: &Nix) -> Result<(Hive, Failed), Problem> {
     let first = match evaluate::<Hive>(nix, "colmena", &of_nodes(None)?).await {
         Ok(hive) => return Ok((hive, Vec::new())),
@@ -100,12 +101,13 @@ async fn read(nix: &Nix) -> Result<(Hive, Failed), Problem> {
     if hive.nodes.is_empty() { Err(first) } else { Ok((hive, failed)) }
 }
 
-/// Returns the function that reads these nodes, or all nodes.
+/// Returns the Nix function that reads the nodes in `names`, or all nodes if `names` is `None`.
 fn of_nodes(names: Option<&[&str]>) -> Result<String, Problem> {
     let json = serde_json::to_string(&names)
         .and_then(|json| serde_json::to_string(&json))
         .map_err(|error| Problem::new(Code::Import, "a node has an unusual name").because(error))?;
-    // A JSON string is a Nix string, except that Nix would replace `${…}`.
+    // A JSON string is also a Nix string, except that Nix replaces `${…}` in it. The backslash before `$`
+    // prevents this.
     Ok(format!("({READ}) (builtins.fromJSON {})", json.replace('$', "\\$")))
 }
 

@@ -8,38 +8,39 @@ use serde::Serialize;
 use super::draft::DraftHost;
 use super::found::Tool;
 
-/// The port of SSH servers, which hosts have that set no port.
+/// The SSH port of a host if neither the host nor the fleet sets a port.
 pub const USUAL_PORT: u16 = 22;
-/// The SSH user of hosts, which a fleet has that sets no user.
+/// The SSH user of a host if neither the host nor the fleet sets a user.
 const USUAL_USER: &str = "root";
-/// The system of hosts, which a fleet has that sets no system.
+/// The Nix system of a host if neither the host nor the fleet sets a system.
 const USUAL_SYSTEM: &str = "x86_64-linux";
 
-/// The values of hosts that set none of their own.
+/// The values that apply to each host without a value of its own. `None` means that `fleet.nix` sets no
+/// default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
-    /// The base.
+    /// The base of the hosts, if it is not `ubuntu`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
-    /// The Nix system.
+    /// The Nix system, if it is not `x86_64-linux`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// The SSH user.
+    /// The user name for SSH logins to the hosts, if it is not `root`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The SSH port.
+    /// The port of the SSH servers, if it is not 22.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The tags of every host.
+    /// The tags that every host has.
     pub tags: BTreeSet<String>,
 }
 
-/// Takes the values that most hosts have in common out of the hosts, and returns them.
+/// Moves the values that most hosts have in common from the hosts to the returned defaults.
 pub fn factor(tool: Tool, hosts: &mut [DraftHost]) -> Defaults {
     let several = hosts.len() > 1;
     let user = most_common(hosts.iter().map(|host| host.user.clone())).flatten();
-    // A default would also apply to the hosts that set no user.
+    // If some hosts set no user, there is no default, because it would apply to these hosts as well.
     let user = user.filter(|_| hosts.iter().all(|host| host.user.is_some()));
     let user = user.filter(|user| user != USUAL_USER);
     let own_default = user.as_deref().unwrap_or(USUAL_USER);
@@ -62,8 +63,8 @@ pub fn factor(tool: Tool, hosts: &mut [DraftHost]) -> Defaults {
     Defaults { base, system: usual, user, port, tags }
 }
 
-/// Returns the value that occurs most often, if it occurs more than once. Of several such values, returns the
-/// smallest one.
+/// Returns the value that occurs most often, if it occurs more than once. If several values occur equally
+/// often, returns the smallest of them.
 fn most_common<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
     let mut counts: BTreeMap<T, usize> = BTreeMap::new();
     for value in values {

@@ -1,4 +1,4 @@
-//! Imports the nodes of deploy-rs.
+//! Imports the nodes of a flake that deploy-rs deploys. Each node is a host.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use super::note::{Note, NoteKind};
 use super::ssh_arguments;
 use crate::nix::Nix;
 
-/// Reads the nodes of the output `deploy`.
+/// The Nix function that reads the nodes from the flake output `deploy`.
 const READ: &str = include_str!("deploy_rs.nix");
 
-/// The name of the profile that is the NixOS system, by convention.
+/// The name that the profile with the NixOS system of a node has by convention.
 const SYSTEM: &str = "system";
 
-/// A node of deploy-rs.
+/// The deployment data of a node of deploy-rs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Node {
@@ -29,7 +29,7 @@ struct Node {
     profiles: BTreeMap<String, Profile>,
 }
 
-/// A profile of a node.
+/// The deployment data of a profile. A node has one or more profiles, which deploy-rs activates separately.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Profile {
@@ -38,10 +38,10 @@ struct Profile {
     ssh_opts: Vec<String>,
 }
 
-/// Imports the nodes of a flake. No profile is evaluated.
+/// Imports the nodes of a flake. Only deployment data is evaluated, and not the contents of the profiles.
 ///
 /// # Errors
-/// The flake has no nodes, they cannot be evaluated, or none can be imported.
+/// The flake has no nodes, the nodes cannot be evaluated, or no node can be imported.
 pub async fn import(nix: &Nix) -> Result<Draft, Problem> {
     let nodes: BTreeMap<String, Node> = match evaluate(nix, "deploy", READ).await {
         Ok(nodes) => nodes,

@@ -1,4 +1,4 @@
-//! The inventory that a `fleet.nix` can contain, made of the hosts of another tool.
+//! Turns the inventory of another tool into a draft: the inventory to write as a `fleet.nix`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::names;
 use super::note::{Note, NoteKind};
 use crate::inventory::Natural;
 
-/// The inventory that a `fleet.nix` can contain, and notes on all that it cannot contain.
+/// The inventory to write as a `fleet.nix`, with notes on everything that was left out or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft {
@@ -22,19 +22,20 @@ pub struct Draft {
     pub origin: String,
     /// The values that most or all hosts have in common.
     pub defaults: Defaults,
-    /// The hosts, in natural order of their names.
+    /// The hosts, sorted by name in natural order: `web-2` comes before `web-10`.
     pub hosts: Vec<DraftHost>,
-    /// The tags, one for each group.
+    /// The tags, one for each group of the other tool.
     pub tags: Vec<DraftTag>,
     /// The hosts that were not imported.
     pub left_out: Vec<LeftOut>,
-    /// The settings that belong into the user's SSH configuration.
+    /// The settings that the user has to add to the SSH configuration.
     pub ssh_config: Vec<SshBlock>,
-    /// What was not imported and belongs to no single host or group.
+    /// The notes that are about no single host or group.
     pub notes: Vec<Note>,
 }
 
-/// A host of the new inventory. A value that is `None` is the same as in [`Defaults`].
+/// A host of the new inventory. A field that is `None` means that the value in [`Defaults`] applies to the
+/// host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DraftHost {
@@ -43,32 +44,32 @@ pub struct DraftHost {
     pub name: String,
     /// The name that the host has in the other tool.
     pub original: String,
-    /// The Nix system.
+    /// The Nix system, such as `x86_64-linux`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// The address.
+    /// The address under which SSH reaches the host.
     pub addr: String,
-    /// The SSH user.
+    /// The user name for SSH logins to the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The SSH port.
+    /// The port of the host's SSH server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The tags that not every host has.
+    /// The tags of the host, without the tags that every host has.
     pub tags: BTreeSet<String>,
-    /// What was not imported of this host.
+    /// Notes on what was left out or changed when the host was imported.
     pub notes: Vec<Note>,
 }
 
-/// A tag that a group became.
+/// A tag of the new inventory, made from a group of the other tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DraftTag {
-    /// The tag.
+    /// The name of the tag.
     pub tag: String,
     /// The name that the group has in the other tool.
     pub group: String,
-    /// What was not imported of this group.
+    /// Notes on what was left out or changed when the group was imported.
     pub notes: Vec<Note>,
 }
 
@@ -82,18 +83,19 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// Settings of the user's SSH configuration for several hosts.
+/// The settings that one or more hosts need in the user's SSH configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SshBlock {
-    /// The addresses of the hosts.
+    /// The addresses of the hosts that need the settings.
     pub addrs: Vec<String>,
-    /// The settings.
+    /// The settings, which are the same for all of these hosts.
     pub settings: Vec<SshSetting>,
 }
 
 impl Draft {
-    /// Adapts the hosts of another tool to the rules of an inventory.
+    /// Makes a draft from the inventory of another tool: gives hosts and groups names that `NixFleet`
+    /// accepts, and leaves out hosts that `NixFleet` cannot manage.
     ///
     /// # Errors
     /// No host can be imported.
@@ -140,7 +142,7 @@ impl Draft {
         Ok(Self { tool, origin, defaults, hosts, tags, left_out, ssh_config, notes })
     }
 
-    /// Returns all notes: those on the whole inventory, on groups, and on hosts.
+    /// Returns all notes: the notes on the whole inventory, on its tags and on its hosts.
     pub fn all_notes(&self) -> impl Iterator<Item = &Note> {
         let of_tags = self.tags.iter().flat_map(|tag| &tag.notes);
         let of_hosts = self.hosts.iter().flat_map(|host| &host.notes);
@@ -148,7 +150,8 @@ impl Draft {
     }
 }
 
-/// Returns the hosts that an inventory can contain, with correct addresses and users.
+/// Returns the hosts that can be imported. Their addresses, users and systems are valid. All other hosts are
+/// added to `left_out`.
 fn accepted(hosts: Vec<FoundHost>, left_out: &mut Vec<LeftOut>) -> Vec<FoundHost> {
     let mut places: BTreeMap<(String, u16), String> = BTreeMap::new();
     let mut accepted = Vec::new();
@@ -174,7 +177,8 @@ fn accepted(hosts: Vec<FoundHost>, left_out: &mut Vec<LeftOut>) -> Vec<FoundHost
     accepted
 }
 
-/// Checks the address, the user and the system of a host, and returns the address and the port.
+/// Checks the address, the user and the system of a host. Returns the address and the port, or the reason why
+/// the host cannot be imported. A wrong user or system is removed and becomes a note.
 fn checked(host: &mut FoundHost) -> Result<(String, u16), String> {
     let plain = |addr: &str| addr.trim_start_matches('[').trim_end_matches(']').to_owned();
     let wanted = host.addr.take().map(|addr| plain(&addr));
@@ -202,8 +206,9 @@ fn checked(host: &mut FoundHost) -> Result<(String, u16), String> {
     Ok((addr, host.port.unwrap_or(USUAL_PORT)))
 }
 
-/// Removes the notes that every host has, and returns them. Of a setting that `NixFleet` does not need, all
-/// hosts lose the note, and one note with the number of hosts is returned.
+/// Moves the notes that would be repeated for many hosts out of the hosts, and returns each of these notes
+/// once, with the number of hosts that had it. These are all notes that every host has, and all notes of the
+/// kind [`NoteKind::Needless`].
 fn common_notes(hosts: &mut [FoundHost]) -> Vec<Note> {
     let mut counts: Vec<(Note, usize)> = Vec::new();
     let mut positions: BTreeMap<(NoteKind, String), usize> = BTreeMap::new();
@@ -233,7 +238,8 @@ fn common_notes(hosts: &mut [FoundHost]) -> Vec<Note> {
     counts.into_iter().map(told).collect()
 }
 
-/// Collects the settings for the user's SSH configuration. Hosts with the same settings are in one block.
+/// Collects the settings to add to the user's SSH configuration. Hosts with the same settings share one
+/// block.
 fn ssh_config(hosts: &[FoundHost]) -> Vec<SshBlock> {
     let mut blocks: BTreeMap<&[SshSetting], Vec<String>> = BTreeMap::new();
     for host in hosts.iter().filter(|host| !host.ssh.is_empty()) {
@@ -257,13 +263,14 @@ fn draft_host(host: FoundHost, name: String, tags: &BTreeMap<String, String>) ->
     DraftHost { name, original, system, addr: addr.unwrap_or_default(), user, port, tags, notes }
 }
 
-/// Returns a note if hosts have no SSH user of their own.
+/// Returns a note if some hosts set no SSH user, because the other tool and `NixFleet` then log in to these
+/// hosts as different users.
 fn users(tool: Tool, hosts: &[DraftHost]) -> Option<Note> {
     let without: Vec<&str> =
         hosts.iter().filter(|host| host.user.is_none()).map(|host| host.name.as_str()).collect();
     let usual = match tool {
         Tool::Ansible | Tool::SshConfig | Tool::DeployRs => "your own user name",
-        // colmena logs in as root, as NixFleet does.
+        // Without a user, colmena logs in as root, and so does NixFleet.
         Tool::Colmena => return None,
     };
     let who = match without.as_slice() {

@@ -11,7 +11,7 @@ use super::note::Place;
 /// The maximum size of a file, in bytes. An inventory with ten thousand hosts takes about a tenth of this.
 const LARGEST: u64 = 16 << 20;
 
-/// Returns a problem of a line or a file that cannot be imported.
+/// Returns the problem that a line or a file cannot be imported.
 pub fn bad(place: &Place, what: impl Into<String>) -> Problem {
     Problem::new(Code::Import, what).at(crate::text::one_line(&place.to_string()))
 }
@@ -36,11 +36,11 @@ pub fn read(path: &Path) -> Result<String, Problem> {
         bad(&Place::line(&shown, line), "the file is not text in UTF-8")
             .help("convert it, for example with iconv, or name another file")
     })?;
-    // Some editors begin a file with a byte order mark.
+    // Some editors write a byte order mark at the beginning of a file. The mark is removed.
     Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
-/// Returns the entries of a directory, sorted by name, without hidden ones.
+/// Returns the paths of the entries of a directory, sorted by name. Hidden entries are left out.
 ///
 /// # Errors
 /// The directory cannot be read.

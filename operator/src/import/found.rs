@@ -1,4 +1,4 @@
-//! The hosts as another tool describes them.
+//! The inventory of another tool, before its hosts and groups are adapted to the rules of `NixFleet`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use super::note::Note;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tool {
-    /// Ansible.
+    /// Ansible, which has inventories in the INI and YAML formats.
     Ansible,
-    /// The configuration of the SSH client.
+    /// The SSH client, whose configuration has an entry for each host.
     SshConfig,
-    /// colmena.
+    /// colmena, which deploys the `NixOS` hosts of a hive.
     Colmena,
-    /// deploy-rs.
+    /// deploy-rs, which deploys the nodes of a flake.
     DeployRs,
 }
 
@@ -33,7 +33,8 @@ impl Tool {
         }
     }
 
-    /// Returns the base of hosts whose inventory does not tell it.
+    /// Returns the base that is assumed for all hosts of this tool, because the inventory does not state the
+    /// base of a host.
     #[must_use]
     pub const fn base(self) -> Base {
         match self {
@@ -60,24 +61,24 @@ impl SshSetting {
     }
 }
 
-/// A host as another tool describes it. Nothing is checked yet.
+/// A host as another tool describes it. Its name and values are not checked yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundHost {
-    /// The name of the host.
+    /// The name of the host in the other tool.
     pub name: String,
     /// The address. `None` means that the name is the address.
     pub addr: Option<String>,
-    /// The SSH user.
+    /// The user name for SSH logins, if the other tool sets one.
     pub user: Option<String>,
-    /// The SSH port.
+    /// The port of the host's SSH server, if the other tool sets one.
     pub port: Option<u16>,
-    /// The Nix system.
+    /// The Nix system, such as `x86_64-linux`, if the other tool sets one.
     pub system: Option<String>,
     /// The names of the groups that contain the host.
     pub groups: BTreeSet<String>,
-    /// Settings that belong into the user's SSH configuration.
+    /// The settings that the user has to add to the SSH configuration.
     pub ssh: Vec<SshSetting>,
-    /// What was not imported of this host.
+    /// Notes on the settings of this host that are left out.
     pub notes: Vec<Note>,
     /// The reason why `NixFleet` cannot manage the host, if there is one.
     pub refused: Option<String>,
@@ -94,20 +95,20 @@ impl FoundHost {
 /// An inventory of another tool.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The tool.
+    /// The tool that uses the inventory.
     pub tool: Tool,
     /// The file, directory or flake that was imported.
     pub origin: String,
     /// The hosts, in the order of the inventory.
     pub hosts: Vec<FoundHost>,
-    /// The groups, and what was not imported of each.
+    /// The names of the groups, and for each group the notes on what was not imported.
     pub groups: BTreeMap<String, Vec<Note>>,
-    /// What was not imported and belongs to no single host or group.
+    /// The notes that are about no single host or group.
     pub notes: Vec<Note>,
 }
 
 impl Found {
-    /// Creates an empty inventory.
+    /// Creates an inventory without hosts and groups.
     pub fn new(tool: Tool, origin: impl Into<String>) -> Self {
         Self { tool, origin: origin.into(), hosts: Vec::new(), groups: BTreeMap::new(), notes: Vec::new() }
     }

@@ -1,8 +1,8 @@
 //! Imports the inventory of another tool: reads its hosts, and writes a `fleet.nix` with the same hosts.
 //!
-//! - [`Found`]: the hosts as the other tool describes them, with names and values that `NixFleet` may not
+//! - [`Found`]: the inventory as the other tool describes it, with names and values that `NixFleet` may not
 //!   accept
-//! - [`Draft`]: the inventory that a `fleet.nix` can contain, and notes on all that it cannot contain
+//! - [`Draft`]: the inventory to write as a `fleet.nix`, and notes on everything that was left out or changed
 //! - [`render()`]: the text of the `fleet.nix`
 
 pub mod ansible;

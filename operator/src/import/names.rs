@@ -1,4 +1,4 @@
-//! Adapts names of other tools to the rules for names of hosts and tags.
+//! Changes the names of hosts and groups in other tools into valid names of hosts and tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -7,13 +7,13 @@ use nixfleet_contract::values::Word;
 
 /// The names that no host may have.
 const RESERVED_HOSTS: [&str; 1] = ["all"];
-/// The names of groups that exist in every fleet, so no tag may have them.
+/// The names of the groups that exist in every fleet. No tag may have such a name.
 const RESERVED_TAGS: [&str; 3] = ["all", "ubuntu", "nixos"];
 /// The maximum length of a host name.
 const LONGEST: usize = 63;
 
-/// Returns a valid host name for each name, in the same order. Valid names stay as they are. Of a name such
-/// as `web-1.example.org`, the part before the first dot is used if no other host would have the same name.
+/// Returns a valid host name for each name, in the same order. Valid names stay as they are. A name such as
+/// `web-1.example.org` becomes `web-1`, if no other host would then have the name `web-1`.
 pub fn hosts(originals: &[&str]) -> Vec<String> {
     let is_valid = |name: &str| Word::Host.check(name).is_ok() && !RESERVED_HOSTS.contains(&name);
     let mut shorts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub fn hosts(originals: &[&str]) -> Vec<String> {
     originals.iter().map(|name| adapt(name)).collect()
 }
 
-/// Returns a valid tag for each name of a group.
+/// Returns a valid tag for each group, by the name of the group.
 pub fn tags<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> BTreeMap<String, String> {
     let is_valid = |name: &str| Word::Label.check(name).is_ok() && !RESERVED_TAGS.contains(&name);
     let mut taken: BTreeSet<String> =
@@ -50,14 +50,16 @@ pub fn tags<'a>(groups: impl Iterator<Item = &'a str> + Clone) -> BTreeMap<Strin
     groups.map(|name| (name.to_owned(), adapt(name))).collect()
 }
 
-/// Returns the part of a name before its first dot. An address has no such part.
+/// Returns the part of a name before its first dot. Returns `None` for an IP address, and if the name has no
+/// such part with a letter.
 fn short(name: &str) -> Option<&str> {
     let is_word = |label: &&str| label.bytes().any(|byte| byte.is_ascii_alphabetic());
     let (label, _) = name.split_once('.')?;
     Some(label).filter(is_word).filter(|_| name.parse::<IpAddr>().is_err())
 }
 
-/// Returns the letters and digits of a name, with hyphens in place of everything else.
+/// Returns a name with hyphens in place of everything that is not a letter or a digit. If the name is empty
+/// or begins with a digit, `noun` is put before it.
 fn slug(name: &str, noun: &str) -> String {
     let words: Vec<&str> =
         name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
@@ -70,7 +72,8 @@ fn slug(name: &str, noun: &str) -> String {
     word[..word.len().min(LONGEST)].trim_end_matches('-').to_owned()
 }
 
-/// Returns the name, or the name with a number if it is taken or not valid.
+/// Returns `name` if it is valid and not in `taken`, and otherwise `name` with a number at its end. Adds the
+/// returned name to `taken`.
 fn free(name: &str, taken: &mut BTreeSet<String>, is_valid: impl Fn(&str) -> bool) -> String {
     let numbered = |number: usize| {
         let end = format!("-{number}");

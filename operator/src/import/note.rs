@@ -4,18 +4,18 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// A line of a file that was imported.
+/// A line of an imported file, or an imported file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
     /// The path of the file, as the user named it.
     pub file: String,
-    /// The line, counted from 1. `None` is the file as a whole.
+    /// The line, counted from 1. `None` means the file as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
 }
 
 impl Place {
-    /// Creates the place of a line, counted from 1.
+    /// Creates the place of a line in a file. Lines are counted from 1.
     #[must_use]
     pub fn line(file: &str, line: usize) -> Self {
         Self { file: file.to_owned(), line: Some(line) }
@@ -47,7 +47,7 @@ pub enum NoteKind {
     Variable,
     /// A secret was not imported, and its value is not shown.
     Secret,
-    /// A setting belongs into the user's SSH configuration.
+    /// A setting stays in the user's SSH configuration, and is not part of the new inventory.
     SshSetting,
     /// A setting was not imported, because `NixFleet` does not need it.
     Needless,
@@ -55,14 +55,14 @@ pub enum NoteKind {
     Check,
 }
 
-/// A note on something that was not imported as it is.
+/// A note on a name, value or setting that an import left out or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// The reason for the note.
     pub kind: NoteKind,
     /// The text: one line, without invisible characters.
     pub text: String,
-    /// The place in the imported files, if it is known.
+    /// The place in the imported files to which the note refers, if it is known.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
 }
@@ -73,7 +73,7 @@ impl Note {
         Self { kind, text: crate::text::one_line(text.as_ref()), place: None }
     }
 
-    /// Adds the place in the imported files.
+    /// Adds the place in the imported files to which the note refers.
     #[must_use]
     pub fn at(self, place: &Place) -> Self {
         Self { place: Some(place.clone()), ..self }

@@ -1,4 +1,4 @@
-//! Writes the text of a `fleet.nix`, in the form that nixfmt gives it.
+//! Writes the text of a `fleet.nix`, formatted as nixfmt would format it.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use super::draft::{Draft, DraftHost};
 use super::found::Tool;
 use super::note::{Note, NoteKind};
 
-/// The maximum width of a comment. A longer comment is continued on the next line.
+/// The maximum width of a line that contains a comment. A longer comment is continued on the next line.
 const WIDTH: usize = 100;
 
-/// The words of Nix that cannot be the name of an attribute without quotes.
+/// The keywords of Nix. An attribute name that is a keyword is written in quotes.
 const KEYWORDS: [&str; 10] = ["assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with"];
 
 /// Returns the text of the `fleet.nix` that a draft describes.
@@ -49,7 +49,8 @@ pub fn render(draft: &Draft) -> String {
     page.text
 }
 
-/// Returns what a reader must know about every `fleet.nix` that was imported from this tool.
+/// Returns the comments at the beginning of each `fleet.nix` that was imported from this tool. The comments
+/// tell the user what to check or to add by hand.
 const fn about(tool: Tool) -> &'static [&'static str] {
     match tool {
         Tool::Ansible | Tool::SshConfig => &[
@@ -85,7 +86,8 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Writes a section, with an empty line between it and the section before.
+    /// Writes a section, and an empty line between the previous section and this section. An empty section is
+    /// left out.
     fn section(&mut self, write: impl FnOnce(&mut Self)) {
         let mut section = Self { tool: self.tool, text: String::new() };
         write(&mut section);
@@ -97,7 +99,7 @@ impl Page {
         }
     }
 
-    /// Writes a comment, on as many lines as it needs.
+    /// Writes a comment, wrapped to as many lines as it needs.
     fn comment(&mut self, indent: &str, text: &str) {
         let mut line = format!("{indent}#");
         let begin = line.len();
@@ -112,7 +114,8 @@ impl Page {
         self.line(&line);
     }
 
-    /// Writes a comment on something that was not imported as it is.
+    /// Writes a comment about a value that was left out or changed. The comment begins with the name of the
+    /// other tool.
     fn told(&mut self, indent: &str, text: &str) {
         let text = format!("{}: {text}", self.tool);
         self.comment(indent, &text);
@@ -131,7 +134,8 @@ impl Page {
         }
         self.told("  ", "NixFleet connects with your own ssh. Add these lines to ~/.ssh/config:");
         for block in &draft.ssh_config {
-            // ssh accepts no continuation lines, so a long list of hosts becomes several blocks.
+            // An SSH configuration has no continuation lines, so a long list of hosts becomes several `Host`
+            // blocks.
             for addrs in block.addrs.chunks(8) {
                 self.line(&format!("  #   Host {}", addrs.join(" ")));
                 for setting in &block.settings {
@@ -160,7 +164,7 @@ impl Page {
 
     fn host(&mut self, host: &DraftHost) {
         self.line(&format!("  hosts.{} = {{", attribute(&host.name)));
-        // The address shows the original name already.
+        // A note that the host was renamed is left out if the address of the host is its original name.
         let is_shown = |note: &&Note| note.kind == NoteKind::Renamed && host.addr == host.original;
         for note in host.notes.iter().filter(|note| !is_shown(note)) {
             self.told("    ", &note.text);
@@ -179,7 +183,8 @@ impl Page {
         self.line("  };");
     }
 
-    /// Writes a list of strings. nixfmt gives each of several items a line of its own.
+    /// Writes a list of strings. As nixfmt does, writes each item on a line of its own if the list has
+    /// several items.
     fn list(&mut self, indent: &str, name: &str, items: &BTreeSet<String>) {
         match items.iter().collect::<Vec<_>>().as_slice() {
             [] => {}
@@ -195,13 +200,14 @@ impl Page {
     }
 }
 
-/// Returns a Nix string with this content.
+/// Returns the Nix string literal that has this content.
 fn string(content: &str) -> String {
     let escaped = content.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${");
     format!("\"{escaped}\"")
 }
 
-/// Returns the name of an attribute, in quotes if Nix would not read it as a name otherwise.
+/// Returns the name of an attribute as Nix code. The name is in quotes if Nix does not accept it without
+/// quotes.
 fn attribute(name: &str) -> String {
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
 

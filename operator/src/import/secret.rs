@@ -1,7 +1,8 @@
 //! Decides which values of another tool's variables may be shown. A secret must not be copied into a
 //! `fleet.nix`, so only values that are short and look harmless are shown.
 
-/// Parts of names whose values are never shown.
+/// The parts of variable names that mark a secret. If a name contains one of these texts, its value is never
+/// shown.
 const WORDS: [&str; 15] = [
     "pass",
     "pwd",
@@ -19,16 +20,17 @@ const WORDS: [&str; 15] = [
     "webhook",
     "license",
 ];
-/// Words of names, between `_` or `-`, whose values are never shown.
+/// The words of variable names that mark a secret. If a name has one of these words between `_` or `-`, such
+/// as `key` in `api_key`, its value is never shown.
 const WHOLE: [&str; 6] = ["key", "keys", "pw", "pin", "psk", "dsn"];
 
-/// The maximum number of characters of a value that is shown.
+/// The maximum length of a value that is shown, in characters.
 const LONGEST: usize = 60;
-/// The number of letters and digits without another character between them, from which on a mixture of both
-/// may be a secret.
+/// A sequence of at least this many letters and digits may be a secret, if it contains both letters and
+/// digits.
 const RANDOM: usize = 12;
 
-/// Whether the name of a variable says that its value is a secret.
+/// Whether the name of a variable suggests that its value is a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let mut parts = lower.split(|c: char| !c.is_ascii_alphanumeric());

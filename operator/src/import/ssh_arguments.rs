@@ -4,10 +4,11 @@ use super::found::{FoundHost, SshSetting};
 use super::note::{Note, NoteKind, Place};
 use super::secret;
 
-/// The options of `ssh` that are followed by a value.
+/// The one-letter options of `ssh` that are followed by a value, such as `-p 2222`.
 const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
 
-/// Options that change nothing about how a host is reached, or that `NixFleet` sets itself.
+/// Options of `ssh_config`, in lower case, that are not imported: they do not change how a host is reached,
+/// or `NixFleet` sets them itself.
 const NEEDLESS: [&str; 14] = [
     "batchmode",
     "compression",
@@ -25,8 +26,8 @@ const NEEDLESS: [&str; 14] = [
     "tcpkeepalive",
 ];
 
-/// Adds the settings that a list of arguments contains to a host. A part that is not understood becomes a
-/// note.
+/// Reads arguments of `ssh`, and adds their settings to `host`. An argument that is not understood becomes a
+/// note. `place` is the place of the arguments in the imported files, if it is known.
 pub fn read(words: &[String], host: &mut FoundHost, place: Option<&Place>) {
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
@@ -48,7 +49,9 @@ pub fn read(words: &[String], host: &mut FoundHost, place: Option<&Place>) {
 }
 
 fn flag(letter: char, host: &mut FoundHost, place: Option<&Place>) {
-    // Agent forwarding, compression, X11, verbosity, quiet, and the version of IP.
+    // `-4` and `-6` select the version of IP. The flags in the list below do not change how a host is
+    // reached, and are ignored: agent forwarding (`-A`), compression (`-C`), X11 (`-X`), verbosity (`-v`,
+    // `-q`) and similar flags.
     if matches!(letter, '4' | '6') {
         let family = if letter == '4' { "inet" } else { "inet6" };
         set(host, "AddressFamily", family);
@@ -75,7 +78,7 @@ fn with_value(letter: char, value: &str, host: &mut FoundHost, place: Option<&Pl
     }
 }
 
-/// Reads the value of `-o`: a line of `ssh_config`.
+/// Reads the value of the argument `-o`, which has the form of a line in `ssh_config`.
 fn option(line: &str, host: &mut FoundHost, place: Option<&Place>) {
     let Some((keyword, value)) = line.split_once(|c: char| c == '=' || c.is_whitespace()) else {
         return note(host, place, format!("the option {} of ssh has no value", shown(line)));
@@ -84,7 +87,7 @@ fn option(line: &str, host: &mut FoundHost, place: Option<&Place>) {
     keyword_value(keyword.trim(), value, host, place);
 }
 
-/// Adds an option of `ssh_config` to a host.
+/// Adds an option of `ssh_config`, such as `ProxyJump`, to a host.
 pub fn keyword_value(keyword: &str, value: &str, host: &mut FoundHost, place: Option<&Place>) {
     let lower = keyword.to_ascii_lowercase();
     match lower.as_str() {
@@ -111,8 +114,8 @@ pub fn keyword_value(keyword: &str, value: &str, host: &mut FoundHost, place: Op
     }
 }
 
-/// Returns the jump host of a `ProxyCommand` that does the same as `ProxyJump`, such as
-/// `ssh -W %h:%p ada@gate`.
+/// Returns the value of `ProxyJump` that does the same as this value of `ProxyCommand`: `ada@gate` for the
+/// command `ssh -W %h:%p ada@gate`. Returns `None` if no value of `ProxyJump` does the same.
 fn jump_of(command: &str) -> Option<String> {
     let words = shlex::split(command)?;
     let (program, arguments) = words.split_first()?;
@@ -123,7 +126,8 @@ fn jump_of(command: &str) -> Option<String> {
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(word) = arguments.next() {
         let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            // A second word would be a command for the jump host, such as `nc %h %p`.
+            // The first word is the jump host. A second word begins a command to run on it, such as
+            // `nc %h %p`.
             if destination.replace(word).is_some() {
                 return None;
             }
@@ -137,7 +141,8 @@ fn jump_of(command: &str) -> Option<String> {
             b'l' => user = Some(value),
             b'p' => port = Some(value),
             b'o' => {
-                // Options such as StrictHostKeyChecking=no are for the jump host alone.
+                // All options except the four below, such as StrictHostKeyChecking=no, only apply to the
+                // connection to the jump host, and are left out.
                 let (keyword, value) = value.split_once('=').unwrap_or((value, ""));
                 match keyword.to_ascii_lowercase().as_str() {
                     "user" => user = Some(value),
@@ -146,7 +151,7 @@ fn jump_of(command: &str) -> Option<String> {
                     _ => {}
                 }
             }
-            // A key of its own cannot be written into `ProxyJump`.
+            // `ProxyJump` cannot name a separate key or configuration file for the jump host.
             b'i' | b'F' => return None,
             _ => {}
         }
@@ -166,7 +171,8 @@ fn port(value: &str, host: &mut FoundHost, place: Option<&Place>) {
     }
 }
 
-/// Adds a setting for the user's SSH configuration. The first value of a keyword applies, as in `ssh`.
+/// Adds a setting for the user's SSH configuration. If the host already has a setting with this keyword, the
+/// first value stays, as in `ssh`. A value that may contain a secret becomes a note instead.
 fn set(host: &mut FoundHost, keyword: &str, value: &str) {
     if secret::is_embedded(value) {
         host.notes
@@ -187,7 +193,7 @@ fn located(note: Note, place: Option<&Place>) -> Note {
     }
 }
 
-/// Returns a value, or a word in its place if the value may be a secret.
+/// Returns the value for a message, or the text `(secret)` if the value may contain a secret.
 fn shown(value: &str) -> &str {
     if secret::is_embedded(value) { "(secret)" } else { value }
 }

@@ -22,8 +22,9 @@ use crate::event::{Bus, EventKind, Phase};
 const AT_ONCE: usize = 64;
 
 /// The maximum number of calls of Nix that build closures at the same time. Each call may run several
-/// builders, within the limits of Nix. If a `NixOS` host takes long to build, the others do not wait for it.
-/// Calls for several hosts run one after the other: at the same time, all of them would end late.
+/// builders, within the limits of Nix. With several calls, the other hosts do not wait for a `NixOS` host
+/// that takes long to build. Calls that build the closures of several hosts run one after the other, because
+/// all of them would end late if they ran at the same time.
 const CALLS: usize = 4;
 
 /// The built closure of a host.
@@ -77,7 +78,8 @@ impl Nix {
         built.map(|((), built)| built)
     }
 
-    /// Builds the closures of all derivations that arrive, several calls of Nix at once.
+    /// Builds the closures of all derivations that arrive in `derivations`, with several calls of Nix at the
+    /// same time.
     async fn build_as_evaluated(
         &self,
         mut derivations: UnboundedReceiver<DerivationsByHost>,
@@ -130,8 +132,8 @@ impl Nix {
         }
     }
 
-    /// Separates hosts with closures that earlier commands have built from hosts whose derivations are still
-    /// to be built.
+    /// Splits `hosts` into two maps: the closures that earlier commands have already built, and the
+    /// derivations that still have to be built.
     fn already_built(&self, hosts: DerivationsByHost) -> (BTreeMap<String, Closure>, DerivationsByHost) {
         let (mut closures, mut to_build) = (BTreeMap::new(), DerivationsByHost::new());
         for (host, derivation) in hosts {
@@ -178,18 +180,19 @@ impl Nix {
     }
 }
 
-/// Whether a call of Nix builds closures of several hosts.
+/// Whether one call of Nix for these derivations builds the closures of several hosts.
 fn is_shared(derivations: &DerivationsByHost) -> bool {
     derivations.len() > 1
 }
 
-/// Removes and returns the derivations of the next call of Nix.
+/// Removes the derivations for the next call of Nix from `waiting`, and returns them. Returns no derivations
+/// of several hosts while another call for several hosts is running.
 fn next(waiting: &mut VecDeque<DerivationsByHost>, is_shared_running: bool) -> Option<DerivationsByHost> {
     let place = waiting.iter().position(|some| !(is_shared_running && is_shared(some)))?;
     waiting.remove(place)
 }
 
-/// Splits derivations into parts that are built by one call of Nix each.
+/// Splits derivations into parts. One call of Nix builds each part.
 fn parts(mut derivations: DerivationsByHost) -> Vec<DerivationsByHost> {
     let mut parts = Vec::new();
     while !derivations.is_empty() {

@@ -36,9 +36,9 @@ impl ClosureReceiver {
         Self(channel(closures).1)
     }
 
-    /// Waits until at least one of these items has a closure, and removes the items with closures from
-    /// `waiting`. `host` returns the host of an item. Returns an empty list if no closure of these items will
-    /// come.
+    /// Waits until the closure of at least one item in `waiting` is built. Returns all items that have a
+    /// closure by then, and removes these items from `waiting`. `host` returns the host of an item. Returns
+    /// an empty list if no closure of these items will come.
     pub async fn built<T>(&mut self, waiting: &mut Vec<T>, host: impl Fn(&T) -> &str) -> Vec<T> {
         let is_built = |closures: &BTreeMap<String, Closure>, item: &T| closures.contains_key(host(item));
         let some = self.0.wait_for(|closures| waiting.iter().any(|item| is_built(closures, item))).await;

@@ -15,12 +15,12 @@ use crate::process::{Invocation, PeakMemory};
 /// The output of Nix for a successful evaluation.
 struct Printed {
     json: Vec<u8>,
-    /// The warnings and traces.
+    /// The warnings and traces that Nix printed.
     warnings: Vec<String>,
 }
 
 impl Nix {
-    /// Evaluates the inventory, unless the cache in `files` has it. This evaluates no package, so it is fast.
+    /// Evaluates the inventory, unless the cache in `files` has it. No package is evaluated, so this is fast.
     ///
     /// # Errors
     /// The flake cannot be evaluated, has no `nixfleet` output, or has a `nixfleet` output with another
@@ -33,9 +33,9 @@ impl Nix {
     }
 
     /// Evaluates the inventory for a command that builds the closures of all hosts. The same evaluation
-    /// yields the derivations of all hosts that no apply excludes, except `NixOS` hosts. A separate
-    /// evaluation would need another start of Nix and another check of the flake. If a closure cannot be
-    /// evaluated, [`Self::build`] reports the problem that this evaluation found.
+    /// yields the derivations of the hosts, except `NixOS` hosts and hosts that are excluded from an apply. A
+    /// separate evaluation of the derivations would have to start Nix and check the flake again. If a closure
+    /// cannot be evaluated, [`Self::build`] reports the problem that this evaluation found.
     ///
     /// # Errors
     /// As for [`Self::fleet`].
@@ -82,8 +82,8 @@ impl Nix {
     }
 
     /// Evaluates the derivations of these hosts in one process, and returns them by host. The names of the
-    /// hosts have to fit into one argument. The hosts are not passed as separate installables, because for
-    /// each installable Nix would evaluate the flake again if the Git tree is dirty.
+    /// hosts have to fit into one program argument. The hosts are not passed as separate installables,
+    /// because Nix would then evaluate the flake once for each installable if the Git tree is dirty.
     ///
     /// # Errors
     /// A host cannot be evaluated.
@@ -100,7 +100,8 @@ impl Nix {
         Ok(derivations)
     }
 
-    /// Evaluates a function of an output of a flake that need not be a fleet, and returns the result as JSON.
+    /// Applies a Nix function to an output of the flake, and returns the result as JSON. The flake need not
+    /// describe a fleet.
     ///
     /// # Errors
     /// The flake does not have this output ([`Code::NoFleet`]), or the output cannot be evaluated.
@@ -145,8 +146,8 @@ impl Nix {
         }
     }
 
-    /// Shows warnings and traces of an evaluation that were not shown before. In verbose mode, everything
-    /// that Nix prints is shown anyway.
+    /// Shows the warnings and traces of an evaluation that this command has not shown yet. Shows nothing in
+    /// verbose mode, in which everything that Nix prints is shown anyway.
     pub(super) fn warn(&self, warnings: &[String]) {
         for line in warnings.iter().filter(|line| self.results.is_new(line) && !self.verbose) {
             self.show(line);
@@ -154,7 +155,8 @@ impl Nix {
     }
 }
 
-/// Returns the lines for the user in the standard error of an evaluation.
+/// Returns the warnings and traces in the standard error of an evaluation. Warnings about the lock file are
+/// left out.
 fn warnings(stderr: &str) -> Vec<String> {
     let is_for_the_user = |line: &&str| {
         !["warning: creating lock file", "warning: updating lock file"]

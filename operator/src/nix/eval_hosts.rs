@@ -1,5 +1,6 @@
-//! Evaluates many hosts in several processes. The hosts of other bases share an evaluation. Each `NixOS` host
-//! has a process of its own, because its evaluation takes seconds and hundreds of megabytes.
+//! Evaluates many hosts in several processes. Each `NixOS` host is evaluated in a process of its own, because
+//! the evaluation of a `NixOS` host takes seconds and hundreds of megabytes. All other hosts share an
+//! evaluation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::resume_unwind;
@@ -20,12 +21,12 @@ use crate::process::PeakMemory;
 pub type DerivationsByHost = BTreeMap<String, String>;
 
 impl Nix {
-    /// Evaluates these hosts, and sends the derivations of each evaluation to `derived` as soon as it ends.
-    /// After an evaluation has failed, `is_failed` is true: the other hosts are still evaluated, but nothing
-    /// more is sent.
+    /// Evaluates these hosts. Sends the derivations of each evaluation to `derived` as soon as the evaluation
+    /// ends. After an evaluation has failed, sets `is_failed` to true and sends nothing more, but still
+    /// evaluates the other hosts, so that the problems of all hosts are found.
     ///
     /// # Errors
-    /// Hosts cannot be evaluated. The problem describes all of them.
+    /// One or more hosts cannot be evaluated. The problem describes all of these hosts.
     pub(super) async fn evaluate_hosts(
         &self,
         hosts: Vec<Host>,
@@ -35,7 +36,8 @@ impl Nix {
     ) -> Result<(), Problem> {
         let mut waiting = evaluations(hosts);
         if self.unevaluated.is_some() {
-            // The hosts that share an evaluation were evaluated together with the inventory.
+            // The hosts that share an evaluation were already evaluated together with the inventory, which
+            // failed.
             waiting.retain(|hosts| hosts.iter().any(is_alone));
         }
         let mut problems: Vec<Problem> = self.unevaluated.iter().cloned().collect();
@@ -65,7 +67,8 @@ impl Nix {
                 limit.ended(&memory);
             }
             match result {
-                // The receiver is gone if the build has failed.
+                // Sending fails if the build has failed, because the receiver is then gone. The error is
+                // ignored.
                 Ok(derivations) if problems.is_empty() => drop(derived.send(derivations)),
                 Ok(_) => {}
                 Err(problem) => {
@@ -78,8 +81,8 @@ impl Nix {
     }
 }
 
-/// Returns the hosts of each evaluation. Evaluations of many hosts come first, because their hosts are ready
-/// first.
+/// Splits the hosts into evaluations. Evaluations that several hosts share come first, because they take less
+/// time for each host, so that the closures of these hosts can be built first.
 fn evaluations(hosts: Vec<Host>) -> VecDeque<Vec<Host>> {
     let (alone, together): (Vec<Host>, Vec<Host>) = hosts.into_iter().partition(is_alone);
     let together: Vec<&Host> = together.iter().collect();

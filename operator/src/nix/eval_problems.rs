@@ -1,25 +1,26 @@
-//! Merges the problems of several evaluations into one problem. Hosts with the same mistake, such as a
-//! mistake in a role, are listed together, as `lib/types/problem.nix` does for hosts of one evaluation.
+//! Merges the problems of several evaluations into one problem. A mistake that several hosts have, such as a
+//! mistake in a role, is listed once, with all of these hosts. `lib/types/problem.nix` does the same for the
+//! hosts of one evaluation.
 
 use nixfleet_contract::problem::{Code, Problem};
 
 use crate::flake::Flake;
 
-/// The maximum number of hosts listed for a mistake.
+/// The maximum number of hosts that are listed for one mistake. The other hosts are only counted.
 const NAMES: usize = 12;
 
 /// The indentation of all lines of a mistake except the first.
 const INDENT: &str = "   ";
 
-/// A mistake, or another error of an evaluation.
+/// A mistake in the fleet, or another error because of which an evaluation failed.
 struct Mistake {
-    /// The lines of the mistake, without its number and without the line that lists its hosts.
+    /// The lines of text about the mistake, without its number and without the line that lists its hosts.
     lines: Vec<String>,
-    /// The hosts that have the mistake, if it is a mistake of hosts.
+    /// The hosts that have the mistake. The list is empty if the mistake belongs to no host.
     hosts: Vec<String>,
 }
 
-/// Merges the problems of several evaluations. Returns `None` if there are none.
+/// Merges the problems of several evaluations into one problem. Returns `None` if `problems` is empty.
 pub fn together(mut problems: Vec<Problem>, flake: &Flake) -> Option<Problem> {
     problems.dedup();
     if problems.len() < 2 {
@@ -67,10 +68,10 @@ impl Mistake {
         all
     }
 
-    /// Converts an error that is no list of mistakes.
+    /// Converts a problem that does not list mistakes into one mistake.
     fn of(problem: &Problem) -> Self {
         let location = problem.location.as_deref().unwrap_or_default();
-        // `trace::distil` names the host last.
+        // `trace::distil` writes the host at the end of the location, such as `roles/db.nix:3:34, host db-1`.
         let (place, host) = match location.rsplit_once("host ") {
             Some((place, host)) if place.is_empty() || place.ends_with(", ") => {
                 (place.trim_end_matches(", "), Some(host.to_owned()))
@@ -91,7 +92,7 @@ impl Mistake {
         Self { lines, hosts: host.into_iter().collect() }
     }
 
-    /// Formats the mistake as an entry of a list. The hosts are listed after the first two lines, which say
+    /// Formats the mistake as entry `number` of a list. The line with the hosts follows the lines that say
     /// what is wrong and where.
     fn text(&mut self, number: usize) -> String {
         self.hosts.sort();

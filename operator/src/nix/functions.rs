@@ -21,9 +21,9 @@ pub fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Hos
 }
 
 /// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. The manifest does not
-/// depend on the system that builds it, so closures of hosts with another system are built on this machine as
-/// well, unless there is no activator for this machine, as on macOS. A builder for the host's system then
-/// builds the closure. The text contains each host name only once.
+/// depend on the system that builds it, so this machine also builds closures of hosts with another system. If
+/// there is no activator for this machine, as on macOS, a builder for the host's system builds the closure
+/// instead. The text of the function contains each host name only once.
 pub fn derivations_of(hosts: &[&Host]) -> String {
     let here = local_system();
     let names = |local: bool| -> String {
@@ -41,8 +41,8 @@ pub fn derivations_of(hosts: &[&Host]) -> String {
 }
 
 /// Returns the function that Nix applies to `nixfleet.whole` to obtain the inventory and the derivations.
-/// Hosts that an apply excludes are left out, because they may not even evaluate. NixOS hosts are left out,
-/// because each of them is evaluated in a process of its own.
+/// Hosts that are excluded from an apply are left out, because their evaluation may fail. NixOS hosts are
+/// left out, because each of them is evaluated in a process of its own.
 pub fn fleet_and_derivations() -> String {
     format!(
         "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \

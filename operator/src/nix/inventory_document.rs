@@ -5,10 +5,10 @@ use nixfleet_contract::fleet::Fleet;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 
-/// Reads the inventory that Nix printed.
+/// Parses the inventory, which Nix printed as JSON.
 ///
 /// # Errors
-/// The inventory has another schema, or contains a value that no evaluation would accept.
+/// The inventory has another schema, or contains a value that an evaluation of the fleet would have refused.
 pub fn read(json: &[u8]) -> Result<Fleet, Problem> {
     let read = |why: serde_json::Error| {
         Problem::new(Code::Evaluation, "this nixfleet cannot read the inventory of the flake")
@@ -73,7 +73,7 @@ mod tests {
                 assert!(problem.why.is_some_and(|why| why.is_ascii()), "{place}");
             }
         }
-        // The name of a host must equal the key of its entry.
+        // The inventory is refused if the name of a host differs from the key of its entry in `hosts`.
         assert!(fleet("/hosts/web-1/name", "web-2").is_err());
     }
 }

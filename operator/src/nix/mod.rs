@@ -54,11 +54,13 @@ pub struct Nix {
     verbose: bool,
     /// The callback for lines of Nix that the user should see.
     show: Show,
-    /// The maximum number of evaluations at the same time. `None` is the limit of this machine.
+    /// The maximum number of evaluations at the same time. `None` means that the processors and the memory of
+    /// this machine are the limit.
     eval_jobs: Option<NonZeroUsize>,
     /// The known results of evaluations of this flake.
     results: Arc<EvalCache>,
-    /// The reason why the hosts that share an evaluation cannot be evaluated.
+    /// The problem because of which the evaluation of all hosts except `NixOS` hosts failed. `None` if it did
+    /// not fail.
     unevaluated: Option<Problem>,
 }
 
@@ -70,7 +72,8 @@ impl Nix {
         Self { flake, passed, verbose, show, eval_jobs: None, results: Arc::default(), unevaluated: None }
     }
 
-    /// Sets the maximum number of evaluations at the same time. `None` is the limit of this machine.
+    /// Sets the maximum number of evaluations at the same time. `None` means that the processors and the
+    /// memory of this machine are the limit.
     #[must_use]
     pub fn eval_jobs(self, eval_jobs: Option<NonZeroUsize>) -> Self {
         Self { eval_jobs, ..self }

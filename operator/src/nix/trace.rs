@@ -79,7 +79,8 @@ pub fn distil(stderr: &str, flake: &Flake) -> Problem {
         .help(help)
 }
 
-/// Converts the standard error of Nix into a problem, for an output of a flake that need not be a fleet.
+/// Converts the standard error of Nix into a problem, after Nix failed to evaluate a flake output that need
+/// not be a fleet.
 pub fn foreign(stderr: &str, flake: &Flake) -> Problem {
     let nix_error = NixError::parse(stderr);
     let source = FlakeSource::new(flake, nix_error.root());

@@ -28,7 +28,8 @@ pub struct TargetGeneration {
     pub activator: String,
 }
 
-/// The terms on which hosts are changed.
+/// The terms on which a command changes hosts, such as the time for the confirmation. They are the same for
+/// all hosts.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeTerms {
     /// The time within which the operator must confirm each change, by reaching the host over a new
@@ -47,7 +48,7 @@ pub struct ChangeTerms {
 }
 
 impl ChangeTerms {
-    /// Returns the terms for one host.
+    /// Returns the terms of the change of one host.
     pub fn of<'a>(
         &'a self,
         session: &Session,
@@ -95,7 +96,8 @@ impl ChangeTerms {
         events: &Bus,
     ) -> HostResult {
         let host = session.host().name.as_str();
-        // The user has agreed to the change, and with it to its undo.
+        // The user has agreed to the change, and therefore also to undoing it, which may begin with a
+        // recovery.
         let terms = Self { recover: true, ..self.clone() };
         let mut planned = match terms.plan_behind(session, changed, events).await {
             Ok(planned) => planned,
@@ -114,13 +116,13 @@ impl ChangeTerms {
                 reason: Some("rolled back with others".to_owned()),
                 ..gone
             },
-            // The rollback was undone, so the host still has the generation that the rollout made.
+            // The rollback failed and was undone, so the host still has the generation that the rollout made.
             Outcome::RolledBack => HostResult { outcome: Outcome::Failed, ..gone },
             _ => gone,
         }
     }
 
-    /// Queries a host for what a rollback to a generation would change.
+    /// Asks a host what a rollback to a generation would change.
     ///
     /// # Errors
     /// Fails if the host cannot be reached, has no such generation, or refuses the rollback.
@@ -142,8 +144,8 @@ impl ChangeTerms {
         Ok(PlannedChange { recovered, ..planned })
     }
 
-    /// Asks a host, on which a run was interrupted, to recover. There are no steps, because the recovery
-    /// alone ends in the generation before the run.
+    /// Asks a host on which a run was interrupted to recover. The returned plan has no steps, because the
+    /// recovery alone returns the host to the generation before the run.
     ///
     /// # Errors
     /// Fails if the host has no earlier generation, or cannot recover.
@@ -182,8 +184,8 @@ impl ChangeTerms {
         Ok((plan, activator, recovered))
     }
 
-    /// Asks a host for the steps that would undo a change. There are no steps if the host was already rolled
-    /// back.
+    /// Asks a host for the steps that would undo a change. The plan has no steps if the host was already
+    /// rolled back.
     ///
     /// # Errors
     /// Fails if the host has neither the generation before the change nor the generation that the change
@@ -208,7 +210,7 @@ impl ChangeTerms {
             // would only correct drift, which is not part of the change to undo.
             plan.steps.clear();
         } else if plan.interrupted.is_some() {
-            // Which generation the host has is known only after it has recovered.
+            // The generation of the host is known only after the host has recovered.
             plan.steps.clear();
         } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
             return Err(moved_on(name, plan.current.as_ref(), made));
@@ -249,7 +251,7 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
     )
 }
 
-/// Returns the problem that the host is at another generation than the one that a rollout made.
+/// Returns the problem that the host is no longer at the generation `made`, which a rollout made.
 fn moved_on(host: &str, current: Option<&Generation>, made: &Generation) -> Problem {
     let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
     Problem::new(Code::PlanOutdated, "the host is no longer at the generation of the rollout")

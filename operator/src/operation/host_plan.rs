@@ -74,8 +74,8 @@ pub async fn ask<O: Operation>(
     Ok(plans(sessions, planned))
 }
 
-/// Queries every host for its plan as soon as its closure is built. A host that waits for its closure does
-/// not count towards `parallel`.
+/// Queries each host for its plan as soon as the closure of the host is built. A host that waits for its
+/// closure does not count towards `parallel`.
 ///
 /// # Errors
 /// As for [`ask`].
@@ -95,7 +95,8 @@ pub async fn ask_as_built<O: Operation>(
                 drop(sender);
                 return;
             }
-            // The receiver is gone if no further host is queried.
+            // Sending fails if no further host is queried, because the receiver is then gone. The error is
+            // ignored.
             for host in built {
                 drop(sender.send(host));
             }

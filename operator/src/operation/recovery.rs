@@ -1,7 +1,9 @@
 //! Recovers a host from an interrupted run before the host is changed.
 //!
-//! Each change of a host begins with the recovery. So a host recovers by a change whose plan it refuses: the
-//! recovery runs in a unit of its own, survives its connection, and uses the activator of the change.
+//! Each change of a host begins with the recovery from an interrupted run. So the operator makes a host
+//! recover by ordering a change with a plan that the host refuses after the recovery. In this way, the
+//! recovery runs in a systemd unit of its own, continues if the connection ends, and uses the activator of
+//! the ordered change.
 
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
@@ -13,11 +15,11 @@ use crate::event::{Bus, EventKind, Level, Phase};
 use crate::remote::Terms;
 use crate::ssh::Session;
 
-/// The number of characters of a host's text about its recovery that are kept.
+/// The maximum length, in characters, of the text that is kept of what a host says about its recovery.
 const EXCERPT: usize = 2000;
 
-/// Held while a host recovers. Hosts recover one at a time, because a recovery may restart units, and the
-/// limits of a rollout do not apply yet.
+/// A lock that is held while a host recovers. Hosts recover one at a time, because a recovery may restart
+/// units, and the limits of a rollout do not apply yet.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Returns the interrupted run from which a host must recover before it is changed. Returns `None` if no run
@@ -30,9 +32,10 @@ pub fn interrupted<'p>(run: Option<&'p str>, problems: &[Problem]) -> Option<&'p
     run.filter(|_| !problems.iter().any(is_other))
 }
 
-/// Recovers a host if `terms` says so and its plan shows an interrupted run. `change` orders the change with
-/// the fingerprint [`Plan::NONE`]. Returns what the recovery did, or `None` if the host was not asked to
-/// recover. After a recovery, the host must plan again.
+/// Recovers a host if `terms` allows a recovery and the plan of the host shows an interrupted run. `change`
+/// orders a change with the fingerprint [`Plan::NONE`], which the host refuses after the recovery. Returns
+/// what the recovery did, or `None` if the host was not asked to recover. After a recovery, `plan` is
+/// outdated: the host has to make a new plan.
 ///
 /// # Errors
 /// Fails if the host cannot recover, or if another run is changing it.
@@ -72,7 +75,7 @@ fn told(host: &str, run: &str, report: Report) -> Result<String, Problem> {
     }
 }
 
-/// Returns the terms of a change that only recovers a host.
+/// Returns the terms of a change that is ordered only to make a host recover.
 pub fn terms(substitute: bool, phase: &(dyn Fn(Phase) + Send + Sync)) -> Terms<'_> {
     Terms { confirm: None, revision: None, force: &[], substitute, checks: None, phase }
 }

@@ -11,22 +11,23 @@ use std::time::Duration;
 use rustix::process::Pid;
 use tokio::time::sleep;
 
-/// The interval between two samples. The memory that a program takes in its last interval is not counted.
+/// The interval between two measurements. Memory that a program takes after the last measurement is not
+/// counted.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The largest amount of memory that a program has used so far, in bytes. It is 0 before the first sample,
-/// and where the system has no `/proc`.
+/// The largest amount of memory that a program has used so far, in bytes. It is 0 before the first
+/// measurement, and on systems without `/proc`.
 #[derive(Clone, Debug, Default)]
 pub struct PeakMemory(Arc<AtomicU64>);
 
 impl PeakMemory {
-    /// Returns the largest sample so far, in bytes.
+    /// Returns the largest amount of memory that was measured so far, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Samples the memory of a process until `end` resolves.
+    /// Measures the memory of a process regularly until `end` resolves, and returns the result of `end`.
     pub(super) async fn watch(
         self,
         process: Option<Pid>,

@@ -1,4 +1,4 @@
-//! Reads how a host is reached from its variables.
+//! Reads the variables of a host that say how to reach the host, such as its address and its SSH user.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::import::found::FoundHost;
 use crate::import::note::{Note, NoteKind};
 use crate::import::ssh_arguments;
 
-/// The variables of a host that are in force.
+/// The variables that apply to a host, by name.
 type Effective<'v> = BTreeMap<&'v str, &'v Variable>;
 
-/// Adds the address, the port, the user and the SSH settings of a host.
+/// Adds the address, the port, the user and the SSH settings in `variables` to `host`.
 pub fn read(variables: &Effective, host: &mut FoundHost) {
     if let Some((_, connection)) = text(&["ansible_connection"], variables, host)
         && !matches!(
@@ -25,7 +25,8 @@ pub fn read(variables: &Effective, host: &mut FoundHost) {
         });
         return;
     }
-    // The arguments come first, because the variables below take precedence over them.
+    // The arguments of ssh are read first, because the variables that are read later take precedence over the
+    // arguments.
     for name in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
         if let Some((variable, arguments)) = text(&[name], variables, host) {
             match shlex::split(&arguments) {
@@ -40,7 +41,7 @@ pub fn read(variables: &Effective, host: &mut FoundHost) {
             }
         }
     }
-    // Of the old and the new name of a variable, Ansible prefers the old one.
+    // If a variable is set under its old name and under its new name, Ansible uses the old name.
     if let Some((_, addr)) = text(&["ansible_ssh_host", "ansible_host"], variables, host) {
         host.addr = Some(addr);
     }
@@ -62,7 +63,7 @@ pub fn read(variables: &Effective, host: &mut FoundHost) {
     root(variables, host);
 }
 
-/// Notes how Ansible becomes root, if `NixFleet` does it in another way.
+/// Adds a note if Ansible becomes root on the host in another way than `NixFleet`, which uses `sudo -n`.
 fn root(variables: &Effective, host: &mut FoundHost) {
     let become_root = text(&["ansible_become", "ansible_sudo"], variables, host);
     if let Some((variable, value)) = &become_root
@@ -92,8 +93,8 @@ fn is_no(value: &str) -> bool {
     ["false", "no", "off", "0", "n", "f"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// Returns the first of these variables that is set, and its text. A value that is not understood becomes a
-/// note.
+/// Returns the first variable in `names` that is set, and its text with all templates filled in. If the value
+/// is not understood, adds a note to the host and returns `None`.
 fn text<'v>(
     names: &[&str],
     variables: &Effective<'v>,

@@ -1,6 +1,6 @@
-//! Ranges in names of hosts, such as `web[01:50]`, `db-[a:f]` or `node[1:9:2].example.org`.
+//! Expands ranges in names of Ansible hosts, such as `web[01:50]`, `db-[a:f]` or `node[1:9:2].example.org`.
 
-/// The maximum number of hosts that one pattern names.
+/// The maximum number of hosts that one pattern may stand for.
 const MOST: usize = 20_000;
 
 /// Returns the names of hosts that a pattern stands for, in order.
@@ -40,7 +40,7 @@ fn values(range: &str) -> Result<Vec<String>, String> {
         },
         _ => return Err(format!("the range [{range}] is not of the form [begin:end] or [begin:end:step]")),
     };
-    // Ansible begins at 0 if a range has no beginning.
+    // In Ansible, a range without a beginning, such as `[:3]`, begins at 0.
     let begin = if begin.is_empty() { "0" } else { begin };
     if let (Some(first), Some(last)) = (letter(begin), letter(end)) {
         let all: Vec<String> = (first..=last).step_by(step).map(|c| char::from(c).to_string()).collect();
@@ -55,7 +55,8 @@ fn values(range: &str) -> Result<Vec<String>, String> {
     let (Some(first), Some(last)) = (number(begin), number(end)) else {
         return Err(format!("the range [{range}] has neither two numbers nor two letters"));
     };
-    // As in Ansible, leading zeros at the beginning set the width of all numbers.
+    // As in Ansible, leading zeros of the first number set the width of all numbers: `[01:10]` begins with
+    // `01`.
     let width = if begin.len() > 1 && begin.starts_with('0') { begin.len() } else { 0 };
     if width > 0 && end.len() != width {
         return Err(format!("the range [{range}] has leading zeros, and ends of different lengths"));

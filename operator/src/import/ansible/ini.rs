@@ -1,8 +1,8 @@
 //! Reads inventories in Ansible's INI format.
 //!
-//! No library of the INI format fits: a line of a host has no key, but a name and any number of `key=value`
-//! words, and libraries read each line as one key and one value. They also lose the numbers of lines. Only
-//! the words of a line are split by a library, `shlex`. Ansible splits them with Python's library of that
+//! No library for the INI format fits. Libraries read each line as one key and one value, but the line of a
+//! host is a name and any number of `key=value` words. Libraries also lose the line numbers. Only the library
+//! `shlex` is used, which splits a line into words. Ansible splits lines with Python's library of the same
 //! name.
 
 use nixfleet_contract::problem::Problem;
@@ -12,10 +12,10 @@ use super::variable::{Value, Variable, Variables};
 use crate::import::files::bad;
 use crate::import::note::{Note, Place};
 
-/// The group of hosts that are listed before the first section.
+/// The name of the group to which the hosts before the first section belong.
 const UNGROUPED: &str = "ungrouped";
 
-/// The content of a section.
+/// The kind of the lines in a section.
 #[derive(Clone, Copy)]
 enum Section {
     Hosts,
@@ -23,7 +23,8 @@ enum Section {
     Variables,
 }
 
-/// Adds the groups and hosts of a file to an inventory.
+/// Reads the text of an inventory file in the INI format, and adds its groups and hosts to `inventory`.
+/// `file` is the name of the file in messages.
 ///
 /// # Errors
 /// A line is wrong.
@@ -58,7 +59,8 @@ pub fn read(text: &str, file: &str, inventory: &mut Inventory, _: &mut Vec<Note>
     Ok(())
 }
 
-/// Reads the line of a section after its opening bracket: `name]`, `name:children]` or `name:vars]`.
+/// Reads the first line of a section without its opening bracket: `name]`, `name:children]` or `name:vars]`.
+/// Returns the name of the group, and the kind of the lines that follow.
 fn header(header: &str, place: &Place) -> Result<(String, Section), Problem> {
     let wrong = |why: &str| {
         bad(place, "the line of a section is wrong")
@@ -131,7 +133,8 @@ fn variable(line: &str, place: &Place) -> Result<(String, Variable), Problem> {
     Ok((name.trim().to_owned(), Variable { value, place: place.clone() }))
 }
 
-/// Returns a line without a comment at its end. A comment begins at any `#` outside of quotes.
+/// Returns the line without the comment at its end, if there is one. A comment begins at the first `#` that
+/// is neither in quotes nor after a backslash.
 fn without_comment(line: &str) -> &str {
     let (mut quote, mut is_escaped) = (None, false);
     for (at, letter) in line.char_indices() {

@@ -1,4 +1,4 @@
-//! The groups, hosts and variables of an inventory.
+//! The groups, hosts and variables of an Ansible inventory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ const MOST_HOSTS: usize = 100_000;
 /// The maximum number of groups of an inventory.
 const MOST_GROUPS: usize = 20_000;
 
-/// The groups, hosts and variables of an inventory.
+/// The groups and hosts of an Ansible inventory, with their variables.
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// The groups by name.
@@ -26,43 +26,45 @@ pub struct Inventory {
 /// A group of an inventory.
 #[derive(Debug, Default)]
 pub struct Group {
-    /// The hosts that are listed in the group itself.
+    /// The hosts that the inventory lists in this group itself, and not in a child group.
     pub hosts: BTreeSet<String>,
-    /// The groups that are listed as children, and the places where they are listed.
+    /// The child groups by name, each with the file and line that lists the child.
     pub children: BTreeMap<String, Place>,
-    /// The variables in the inventory itself.
+    /// The variables that the inventory files set for the group.
     pub inline: Variables,
-    /// The variables in `group_vars`.
+    /// The variables that files in the directory `group_vars` set for the group.
     pub from_files: Variables,
-    /// Whether the group is defined, and not only named as a child or by its variables.
+    /// Whether the group is defined. It is not defined if the inventory only lists it as a child or only sets
+    /// its variables.
     pub is_defined: bool,
-    /// The place of the group's variables.
+    /// The file and line of the first section with variables of the group, if there is such a section.
     pub variables_at: Option<Place>,
 }
 
 /// A host of an inventory.
 #[derive(Debug, Default)]
 pub struct InventoryHost {
-    /// The variables in the inventory itself.
+    /// The variables that the inventory files set for the host.
     pub inline: Variables,
-    /// The variables in `host_vars`.
+    /// The variables that files in the directory `host_vars` set for the host.
     pub from_files: Variables,
 }
 
 impl Inventory {
-    /// Returns the group of this name, which is made if it does not exist.
+    /// Returns the group with this name. Adds the group first if it does not exist.
     pub fn group(&mut self, name: &str) -> &mut Group {
         self.groups.entry(name.to_owned()).or_default()
     }
 
-    /// Defines a group.
+    /// Marks the group with this name as defined, and returns it. Adds the group first if it does not exist.
     pub fn define(&mut self, name: &str) -> &mut Group {
         let group = self.group(name);
         group.is_defined = true;
         group
     }
 
-    /// Adds the hosts that a pattern stands for to a group, with the same variables.
+    /// Adds hosts to a group and sets `variables` for each of them. `pattern` is the name of one host, or a
+    /// pattern such as `web[1:3]` for several hosts.
     ///
     /// # Errors
     /// The pattern is wrong, or the inventory becomes too large.
@@ -95,7 +97,8 @@ impl Inventory {
         Ok(())
     }
 
-    /// Checks the references between groups, after all files have been read.
+    /// Checks that groups refer only to groups that are defined, and that no group contains itself. The check
+    /// is made after all inventory files have been read, because a later file may define a group.
     ///
     /// # Errors
     /// A group is not defined, or is its own descendant, or there are too many groups.
@@ -121,8 +124,8 @@ impl Inventory {
         self.groups.get(name).is_some_and(|group| group.is_defined)
     }
 
-    /// Checks that no group is its own descendant: takes away the groups without children that remain, until
-    /// no such group is left.
+    /// Checks that no group is its own descendant. A group is removed when it has no children, or when all
+    /// its children were removed. Groups remain only if they contain each other in a cycle.
     fn check_cycles(&self) -> Result<(), Problem> {
         let mut parents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut children: BTreeMap<&str, usize> = BTreeMap::new();
@@ -146,7 +149,8 @@ impl Inventory {
                 }
             }
         }
-        // Every remaining group has a remaining child, so the way down from any of them comes to a cycle.
+        // Every remaining group has a child that remains, so a walk from any remaining group to its children
+        // leads into a cycle.
         let below = |name: &str| {
             let group = self.groups.get_key_value(name)?;
             let (child, place) =
@@ -165,12 +169,14 @@ impl Inventory {
     }
 }
 
-/// Splits a port such as `:2222` off the name of a host. An IPv6 address has no port.
+/// Splits the name of a host with a port, such as `web:2222`, into the name and the port. The end of an IPv6
+/// address is not a port.
 fn without_port(pattern: &str) -> (&str, Option<&str>) {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     match pattern.rsplit_once(':') {
         Some((name, port)) if is_port(port) => {
-            // The colons of ranges are in brackets.
+            // Colons in brackets belong to ranges. If `name` has a colon outside of brackets, `pattern` is an
+            // IPv6 address.
             let mut depth = 0_usize;
             let mut is_outside = |c: char| {
                 match c {

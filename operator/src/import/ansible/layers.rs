@@ -1,26 +1,27 @@
-//! The variables of a host in the order of precedence of Ansible: those of all hosts, of parent groups, of
-//! child groups, and of the host itself.
+//! Finds the variables that apply to a host. As in Ansible, variables of the host itself take precedence over
+//! variables of its groups, a child group takes precedence over its parents, and the group `all` comes last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::inventory::Inventory;
 use super::variable::{Value, Variable, Variables};
 
-/// The groups of each host, and their order.
+/// The groups of each host, and the depths of the groups, on which the precedence of their variables depends.
 pub struct Layers<'i> {
     inventory: &'i Inventory,
-    /// The parents of each group.
+    /// The parent groups of each group.
     parents: BTreeMap<&'i str, BTreeSet<&'i str>>,
-    /// The distance of each group from the group `all`, on the longest way.
+    /// The depth of each group: the number of steps on the longest way from the group `all` to the group.
     depths: BTreeMap<&'i str, usize>,
-    /// The groups that list each host themselves.
+    /// The groups that list each host directly, by the name of the host.
     listed: BTreeMap<&'i str, BTreeSet<&'i str>>,
-    /// The groups that have a host, also a host of a child.
+    /// The groups that contain a host, directly or in a child group.
     filled: BTreeSet<&'i str>,
 }
 
 impl<'i> Layers<'i> {
-    /// Finds the groups of all hosts. The groups must not contain each other in a cycle.
+    /// Finds the groups of all hosts. [`Inventory::check`] has made sure that the groups do not contain each
+    /// other in a cycle.
     pub fn of(inventory: &'i Inventory) -> Self {
         let mut parents: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let mut listed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -39,8 +40,8 @@ impl<'i> Layers<'i> {
         layers
     }
 
-    /// Computes the depths: a group is one deeper than its deepest parent. A group gets its depth when all of
-    /// its parents have one.
+    /// Computes the depth of each group, which is one more than the depth of its deepest parent. A group
+    /// therefore gets its depth after all of its parents.
     fn measure(&mut self) {
         let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
         let names = || self.inventory.groups.keys().map(String::as_str);
@@ -73,13 +74,13 @@ impl<'i> Layers<'i> {
         }
     }
 
-    /// Whether a group has no host, also no host of a child.
+    /// Whether a group contains no host, neither directly nor in a child group.
     pub fn is_empty(&self, group: &str) -> bool {
         !self.filled.contains(group)
     }
 
-    /// Returns the names of the groups of a host and of all their parents, without the groups that every
-    /// inventory has.
+    /// Returns the names of all groups that contain a host, directly or in a child group. The groups `all`
+    /// and `ungrouped`, which every inventory has, are left out.
     pub fn groups_of(&self, host: &str) -> BTreeSet<String> {
         let all = self.all_groups_of(host).into_iter().filter(|name| *name != "all" && *name != "ungrouped");
         all.map(str::to_owned).collect()
@@ -96,11 +97,12 @@ impl<'i> Layers<'i> {
         found
     }
 
-    /// Returns the effective variables of a host.
+    /// Returns the variables of a host by name. If a variable is set several times, returns the value that
+    /// takes precedence.
     pub fn variables_of(&self, host: &str) -> BTreeMap<&'i str, &'i Variable> {
         let mut groups: Vec<&str> = self.all_groups_of(host).into_iter().collect();
-        // `all` is the first group. Among groups of the same depth, a later name takes precedence, unless a
-        // priority says otherwise.
+        // The groups are sorted by depth, then by priority, then by name, with `all` first. The variables of
+        // later groups take precedence.
         groups
             .sort_by_key(|name| (*name != "all", self.depths.get(name).copied(), self.priority(name), *name));
         let groups: Vec<_> =
@@ -109,8 +111,8 @@ impl<'i> Layers<'i> {
         let mut add = |more: &'i Variables| {
             variables.extend(more.iter().map(|(name, variable)| (name.as_str(), variable)));
         };
-        // The files of `group_vars` take precedence over variables in the inventory, but those of `all` do
-        // not take precedence over the files of other groups.
+        // All variables in files of `group_vars` take precedence over all variables of groups in the
+        // inventory files. So the variables in the inventory files are added first, for all groups.
         for (_, group) in &groups {
             add(&group.inline);
         }
@@ -124,7 +126,7 @@ impl<'i> Layers<'i> {
         variables
     }
 
-    /// Returns the priority of a group, 1 if it sets none.
+    /// Returns the priority of a group (`ansible_group_priority`), or 1 if the group sets no priority.
     fn priority(&self, group: &str) -> i64 {
         let variable = self.inventory.groups.get(group).and_then(|group| {
             group

@@ -1,8 +1,8 @@
 //! Imports inventories of Ansible: files in its INI and YAML formats, or directories of such files, with the
 //! variables of `group_vars` and `host_vars`.
 //!
-//! Plugins and scripts that make an inventory are not run. The output of `ansible-inventory --list --yaml` is
-//! an inventory in YAML.
+//! Plugins and scripts that make an inventory are not run. Users can import the output of
+//! `ansible-inventory --list --yaml` instead, which is an inventory in the YAML format.
 
 mod connection;
 mod host_range;
@@ -39,8 +39,8 @@ pub fn import(path: &Path) -> Result<Draft, Problem> {
     Draft::of(finished(&inventory, found))
 }
 
-/// Parses an inventory in Ansible's INI format, without variables of other files. `file` is the name of the
-/// inventory in messages.
+/// Parses the text of an inventory in Ansible's INI format. Variables in other files are not read. `file` is
+/// the name of the inventory in messages.
 ///
 /// # Errors
 /// The text is wrong, or the inventory has no host that can be imported.
@@ -48,7 +48,7 @@ pub fn parse_ini(text: &str, file: &str) -> Result<Draft, Problem> {
     parse(text, file, ini::read)
 }
 
-/// Parses an inventory in Ansible's YAML format, like [`parse_ini`].
+/// Parses the text of an inventory in Ansible's YAML format, like [`parse_ini`].
 ///
 /// # Errors
 /// As for [`parse_ini`].
@@ -66,7 +66,7 @@ fn parse(text: &str, file: &str, read: Reader) -> Result<Draft, Problem> {
     Draft::of(finished(&inventory, found))
 }
 
-/// Computes the effective connection of each host, and collects the notes on variables.
+/// Determines how each host is reached, and collects the notes on variables that are not imported.
 fn finished(inventory: &Inventory, mut found: Found) -> Found {
     let layers = Layers::of(inventory);
     for (name, host) in &inventory.hosts {
@@ -79,7 +79,7 @@ fn finished(inventory: &Inventory, mut found: Found) -> Found {
     for (name, group) in &inventory.groups {
         let notes = variable::notes(group.inline.iter().chain(&group.from_files));
         match name.as_str() {
-            // Every host is in the group `all`.
+            // Every host is in the group `all`, so the notes on its variables begin with `all hosts`.
             "all" => {
                 let text = |note: Note| Note { text: format!("all hosts: {}", note.text), ..note };
                 found.notes.extend(notes.into_iter().map(text));

@@ -9,39 +9,39 @@ use saphyr_parser::{Event, Parser, Tag};
 use crate::import::files::bad;
 use crate::import::note::Place;
 
-/// The maximum depth of a document. It bounds the recursion when a tree is dropped, also if aliases make the
-/// tree deeper than its text.
+/// The maximum number of levels of nested values. A value that an alias repeats counts with all its levels.
+/// The limit bounds the recursion when a tree is dropped.
 const DEEPEST: usize = 64;
-/// The maximum number of merges (`<<`) inside each other.
+/// The maximum number of nested merges (`<<`). Merges below this level are ignored.
 const DEEPEST_MERGE: usize = 3;
 
 /// A value of a YAML document.
 #[derive(Debug)]
 pub struct Node {
-    /// The value.
+    /// The kind of the value, with its content.
     pub kind: NodeKind,
     /// The line where the value begins, counted from 1.
     pub line: usize,
-    /// The number of levels below the value, itself included.
+    /// The number of levels of nested values, including the value itself: 1 for a scalar.
     height: usize,
 }
 
-/// The kind of a YAML value.
+/// The kind of a YAML value, with its content.
 #[derive(Debug)]
 pub enum NodeKind {
-    /// A text, number or truth value, as it is written.
+    /// A text, number or truth value, as the document writes it.
     Scalar(String),
-    /// No value.
+    /// A missing value, or `null`.
     Null,
     /// A value that Ansible Vault has encrypted.
     Encrypted,
-    /// A list.
+    /// A list of values.
     List(Vec<Rc<Node>>),
-    /// A set: keys and values, in order.
+    /// A set of keys with their values, in the order of the document.
     Set(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
-/// An open list or set, while a document is read.
+/// A list or set whose end was not read yet.
 struct Open {
     items: Vec<Rc<Node>>,
     is_set: bool,
@@ -49,7 +49,7 @@ struct Open {
     line: usize,
 }
 
-/// Parses the one document of a text. A text without a document is [`NodeKind::Null`].
+/// Parses a text that is one YAML document. Returns [`NodeKind::Null`] if the text has no document.
 ///
 /// # Errors
 /// The text is not YAML, has several documents, or is nested too deeply.
@@ -114,7 +114,7 @@ impl Reader<'_> {
         self.check_depth(self.open.len(), line)
     }
 
-    /// Places a new value, and remembers it if it has an anchor.
+    /// Adds a new value to the tree. If the value has an anchor, records the value for later aliases.
     fn place(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
         let node = Rc::new(node);
         if anchor > 0 {
@@ -148,14 +148,14 @@ fn is_vault(tag: &Tag) -> bool {
     tag.suffix == "vault" || tag.suffix == "vault-encrypted"
 }
 
-/// Pairs the keys of a set with their values.
+/// Converts a list in which keys and values alternate into pairs.
 fn pairs(items: Vec<Rc<Node>>) -> Vec<(Rc<Node>, Rc<Node>)> {
     let mut items = items.into_iter();
     std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
 }
 
 impl Node {
-    /// Returns the text of a scalar.
+    /// Returns the text of a scalar, or `None` if the value is not a scalar.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
             NodeKind::Scalar(text) => Some(text),
@@ -163,8 +163,8 @@ impl Node {
         }
     }
 
-    /// Returns the entries of a set whose keys are texts, in order. A merge (`<<`) counts as the entries of
-    /// the merged sets, before all other entries.
+    /// Returns the entries of a set in order, without entries whose key is not a text. Each merge (`<<`) is
+    /// replaced by the entries of the merged sets. These entries come before all other entries.
     pub fn entries(&self) -> Vec<(&str, &Node)> {
         let mut entries = Vec::new();
         self.merge_into(&mut entries, DEEPEST_MERGE);
@@ -177,7 +177,8 @@ impl Node {
         for (_, value) in merged.filter(|_| depth > 0) {
             match &value.kind {
                 NodeKind::List(items) => {
-                    // The first of several merged sets takes precedence.
+                    // If several sets are merged, the first set takes precedence, so its entries are added
+                    // last.
                     for item in items.iter().rev().take(DEEPEST) {
                         item.merge_into(entries, depth - 1);
                     }

@@ -9,18 +9,19 @@ use super::{ini, yaml};
 use crate::import::files::{self, bad};
 use crate::import::note::{Note, NoteKind, Place};
 
-/// The advice for an inventory that a program makes.
+/// The advice for an inventory whose hosts come from a program or a plugin.
 pub const EXPORT: &str = "let Ansible write the hosts, and import the result: \
                           ansible-inventory -i INVENTORY --list --yaml --export > hosts.yml";
 
-/// The maximum number of files in a directory, and of directories inside each other.
+/// The maximum number of files in an inventory directory.
 const MOST_FILES: usize = 2_000;
+/// The maximum number of nested directories in which inventory files are searched for.
 const DEEPEST: usize = 8;
 
-/// The ends of names that Ansible ignores in a directory.
+/// The endings of the names of files that Ansible ignores in an inventory directory.
 const IGNORED: [&str; 13] =
     [".bak", ".cfg", ".md", ".orig", ".py~", ".pyc", ".pyo", ".retry", ".rpm", ".rst", ".swp", ".txt", "~"];
-/// The directories of variables.
+/// The directories with variable files, which contain no hosts.
 const VARIABLES: [&str; 2] = ["group_vars", "host_vars"];
 
 /// Adds the hosts and groups of a file, or of all files of a directory, to an inventory.
@@ -61,7 +62,7 @@ fn one(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Result<
     parse(&text, path, inventory, notes)
 }
 
-/// Reads a text in the format that the name of its file tells, as Ansible does.
+/// Reads the text of an inventory file. As in Ansible, the ending of the file name determines the format.
 fn parse(text: &str, path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Result<(), Problem> {
     let shown = path.to_string_lossy();
     if text.starts_with("$ANSIBLE_VAULT") {
@@ -75,7 +76,7 @@ fn parse(text: &str, path: &Path, inventory: &mut Inventory, notes: &mut Vec<Not
     }
 }
 
-/// Whether only Ansible can find the hosts of a file.
+/// Whether the file is a program or configures a plugin. Only Ansible can find the hosts of such a file.
 fn is_dynamic(text: &str, path: &Path) -> bool {
     let is_yaml = matches!(extension(path), "yml" | "yaml");
     text.starts_with("#!") || is_yaml && text.lines().any(|line| line.starts_with("plugin:"))

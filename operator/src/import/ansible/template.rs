@@ -1,17 +1,17 @@
-//! Fills in templates such as `{{ inventory_hostname }}.example.org`. Only names of variables are understood,
-//! no filters and no expressions.
+//! Fills in templates such as `{{ inventory_hostname }}.example.org`. Between the braces, only the name of a
+//! variable is understood. Filters and expressions are not.
 
 use std::collections::BTreeMap;
 
 use super::variable::{Value, Variable};
 
-/// The maximum number of templates inside each other.
+/// The maximum number of nested templates: the value of a variable in a template may be a template itself.
 const DEEPEST: usize = 8;
-/// The maximum length of a text, in bytes.
+/// The maximum length of a template, and of the text that results from it, in bytes.
 const LONGEST: usize = 1 << 12;
 
-/// Returns the text with the values of variables in place of their names. Returns `None` if the text has an
-/// expression that is not understood.
+/// Returns the text with the values of variables in place of their names. Returns `None` if a template is not
+/// understood.
 pub fn fill(text: &str, host: &str, variables: &BTreeMap<&str, &Variable>) -> Option<String> {
     fill_at(text, host, variables, DEEPEST)
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::import::{DraftHost, render};
 
-/// Writes files into a new directory, and imports a path in it.
+/// Writes the files into a new directory, and imports the inventory at `path` in this directory.
 fn import_of(files: &[(&str, &str)], path: &str) -> Result<Draft, Problem> {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -215,7 +215,7 @@ proptest! {
     }
 }
 
-/// A piece of an inventory.
+/// Generates a piece of the text of an Ansible inventory.
 fn word() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "\n",

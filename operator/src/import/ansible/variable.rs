@@ -1,4 +1,4 @@
-//! Variables of hosts and groups.
+//! The variables of Ansible's hosts and groups.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,28 @@ use crate::import::secret;
 /// Variables by name.
 pub type Variables = BTreeMap<String, Variable>;
 
-/// The maximum number of variables of a file that have a note each. The names of more variables are listed in
-/// one note.
+/// The maximum number of variables of one file that get a note each. If a file has more variables, a single
+/// note lists their names.
 const TOLD_ONE_BY_ONE: usize = 8;
-/// The maximum number of names in a list of variables.
+/// The maximum number of variable names that one note lists.
 const LISTED: usize = 40;
 
-/// A variable, and the place where it is set.
+/// The value of a variable, and the place where the variable is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// The value.
+    /// The value of the variable.
     pub value: Value,
     /// The place where the variable is set.
     pub place: Place,
 }
 
-/// The value of a variable, as far as an import needs it.
+/// The value of a variable. Of a list or set, only the size is kept, because an import does not need the
+/// content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A text, a number or a truth value.
     Text(String),
-    /// No value.
+    /// The variable has no value.
     Nothing,
     /// A list with this number of items.
     List(usize),
@@ -38,20 +39,21 @@ pub enum Value {
     Encrypted,
 }
 
-/// The use of a variable.
+/// The purpose of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// It tells how a host is reached, and is imported.
+    /// The variable says how to reach a host, and is imported.
     Connection,
-    /// It is a secret for a login.
+    /// The variable is a secret that is needed to log in, and is not imported.
     Login,
-    /// It only concerns Ansible itself.
+    /// The variable only concerns Ansible itself, and is not imported.
     Ansible,
-    /// Roles and playbooks use it.
+    /// The variable is for roles and playbooks of the user, and is not imported.
     Own,
 }
 
-/// The variables that tell how a host is reached.
+/// The variables that an import reads, because they say how to reach a host or how to become root on it, or
+/// set the priority of a group.
 const CONNECTION: [&str; 20] = [
     "ansible_become",
     "ansible_become_method",
@@ -75,7 +77,7 @@ const CONNECTION: [&str; 20] = [
     "ansible_user",
 ];
 
-/// The variables that contain a password.
+/// The variables that contain a password for a login or for becoming root.
 const LOGIN: [&str; 8] = [
     "ansible_become_pass",
     "ansible_become_password",
@@ -88,13 +90,13 @@ const LOGIN: [&str; 8] = [
 ];
 
 impl Variable {
-    /// Creates a variable with a text.
+    /// Creates a variable whose value is a text.
     pub fn text(text: &str, place: &Place) -> Self {
         Self { value: Value::Text(text.to_owned()), place: place.clone() }
     }
 }
 
-/// Returns the use of the variable with this name.
+/// Returns the purpose of the variable with this name.
 pub fn use_of(name: &str) -> Use {
     if CONNECTION.contains(&name) {
         Use::Connection
@@ -146,7 +148,8 @@ pub fn notes<'v>(variables: impl Iterator<Item = (&'v String, &'v Variable)>) ->
     notes
 }
 
-/// Returns the part of a path from the directory of variables on.
+/// Returns a path without the directories before `group_vars` or `host_vars`. Returns the whole path if it
+/// contains neither directory.
 pub fn short(path: &str) -> &str {
     let start = ["group_vars/", "host_vars/"].iter().find_map(|name| path.rfind(name));
     start.map_or(path, |start| &path[start..])

@@ -1,4 +1,5 @@
-//! Reads the variables of hosts and groups in `host_vars` and `group_vars` beside an inventory.
+//! Reads the variables of hosts and groups from the directories `host_vars` and `group_vars` next to an
+//! inventory.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +12,11 @@ use super::yaml;
 use crate::import::files::{self, bad};
 use crate::import::note::{Note, NoteKind, Place};
 
-/// The maximum number of directories inside each other.
+/// The maximum number of nested directories in which variable files are searched for.
 const DEEPEST: usize = 8;
 
-/// Adds the variables of the files beside an inventory to its groups and hosts.
+/// Reads the variable files next to the inventory at `path`, and adds the variables to the groups and hosts
+/// of `inventory`.
 ///
 /// # Errors
 /// A file cannot be read, or is not a set of variables.
@@ -44,7 +46,8 @@ pub fn read(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Re
     Ok(())
 }
 
-/// Returns the files of each group or host in a directory of variables. The directory need not exist.
+/// Returns the files in a directory of variables, by the name of the group or host to which they belong. The
+/// directory need not exist.
 fn owners(directory: &Path) -> Result<Vec<(String, Vec<PathBuf>)>, Problem> {
     if !directory.is_dir() {
         return Ok(Vec::new());
@@ -65,8 +68,8 @@ fn owners(directory: &Path) -> Result<Vec<(String, Vec<PathBuf>)>, Problem> {
     Ok(owners)
 }
 
-/// Whether Ansible reads a file of this name. The name of a host may have dots, so any other end of a name
-/// belongs to the name.
+/// Whether a file with this name has variables. Only some endings are excluded, because host names may
+/// contain dots: `web-1.example.org` is a file name without an ending.
 fn is_variable_file(name: &str) -> bool {
     !["~", ".bak", ".md", ".orig", ".swp", ".txt", ".rst", ".j2"].iter().any(|end| name.ends_with(end))
 }
@@ -83,7 +86,8 @@ fn collect(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(
     Ok(())
 }
 
-/// Reads the variables of a group or host from its files. A later file takes precedence.
+/// Reads the variables of one group or host from its files. If several files set a variable, the last file
+/// takes precedence.
 fn variables(files: &[PathBuf], notes: &mut Vec<Note>) -> Result<Variables, Problem> {
     let mut variables = Variables::new();
     for path in files {

@@ -9,7 +9,8 @@ use super::variable::{Value, Variable, Variables};
 use crate::import::files::bad;
 use crate::import::note::{Note, NoteKind, Place};
 
-/// Adds the groups and hosts of a file to an inventory.
+/// Reads the text of an inventory file in the YAML format, and adds its groups and hosts to `inventory`.
+/// `file` is the name of the file in messages.
 ///
 /// # Errors
 /// The text is not YAML, or not an inventory.
@@ -37,7 +38,8 @@ pub fn read(text: &str, file: &str, inventory: &mut Inventory, notes: &mut Vec<N
     }
     let mut reader = Reader { file, inventory, notes };
     let mut todo: Vec<(&str, &Node)> = groups;
-    // Children are read in a loop and not by recursion, since a child may have children itself.
+    // A child group may have children itself. The loop adds the children of each group to `todo`, so that no
+    // recursion is necessary.
     while let Some((name, node)) = todo.pop() {
         todo.extend(reader.group(name, node)?);
     }
@@ -51,7 +53,7 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// Reads a group, and returns its children.
+    /// Reads a group, and returns its child groups, which are not read yet.
     fn group<'n>(&mut self, name: &str, node: &'n Node) -> Result<Vec<(&'n str, &'n Node)>, Problem> {
         let place = self.at(node);
         if name.is_empty() {
@@ -85,7 +87,7 @@ impl Reader<'_> {
 
     fn hosts(&mut self, group: &str, node: &Node) -> Result<(), Problem> {
         let place = self.at(node);
-        // Ansible also accepts a single name.
+        // Ansible accepts the name of a single host instead of a set of hosts.
         if let Some(name) = node.text() {
             return self.inventory.add_hosts(group, name, &Variables::new(), &place);
         }
@@ -102,7 +104,8 @@ impl Reader<'_> {
         Ok(variables(node, self.file))
     }
 
-    /// Returns the entries of a set. No value counts as an empty set.
+    /// Returns the entries of a set. A missing value counts as an empty set. `noun` names the set in
+    /// messages.
     fn set<'n>(&self, node: &'n Node, noun: &str) -> Result<Vec<(&'n str, &'n Node)>, Problem> {
         let found = match &node.kind {
             NodeKind::Set(_) => return Ok(node.entries()),
@@ -120,7 +123,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the variables in a set.
+/// Converts the entries of a set into variables.
 pub fn variables(node: &Node, file: &str) -> Variables {
     let variable = |node: &Node| {
         let value = match &node.kind {

@@ -1,12 +1,12 @@
-//! Finds the files that an `Include` names.
+//! Finds the files that an `Include` line of an SSH configuration names.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::pattern;
 use crate::import::files;
 
-/// Returns the files that a path with patterns names, sorted by name. A directory that cannot be read
-/// contains no such file, as in `ssh`.
+/// Returns the files that match a path with patterns, such as `conf.d/*.conf`, sorted by name. As in `ssh`, a
+/// directory that cannot be read counts as empty.
 pub fn find(path: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for component in path.components() {

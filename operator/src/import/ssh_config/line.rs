@@ -5,23 +5,24 @@ use nixfleet_contract::problem::Problem;
 use crate::import::files::bad;
 use crate::import::note::Place;
 
-/// The keywords whose value is the rest of the line, as a shell reads it.
+/// The keywords, in lower case, whose value is a shell command. The value is the whole rest of the line,
+/// including its quotes.
 const COMMANDS: [&str; 4] = ["knownhostscommand", "localcommand", "proxycommand", "remotecommand"];
 
-/// A keyword and its arguments.
+/// A line with a keyword and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The keyword, as it is written.
+    /// The keyword, in upper and lower case as in the file.
     pub keyword: String,
     /// The arguments without their quotes.
     pub arguments: Vec<String>,
 }
 
 impl Line {
-    /// Parses a line. Returns `None` if it is empty, or a comment.
+    /// Parses a line. Returns `None` if the line is empty or a comment.
     ///
     /// # Errors
-    /// The line has no argument, or an open quotation mark.
+    /// The line has no valid keyword, no argument, or an open quotation mark.
     pub fn parse(line: &str, place: &Place) -> Result<Option<Self>, Problem> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {

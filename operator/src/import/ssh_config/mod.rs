@@ -1,9 +1,11 @@
-//! Imports the hosts of an SSH client's configuration: the names of `Host` entries that are no patterns.
+//! Imports the hosts in the configuration of an SSH client: each word of a `Host` line is a host if it is not
+//! a pattern.
 //!
-//! No library fits. `ssh -G` gives the settings of one name exactly, but runs the commands of `Match exec`,
-//! and does not tell defaults from values in the file. The crates for this format return the settings of a
-//! name, but neither the names themselves nor the places of wrong lines, and most do not read `Include` or
-//! `Match`. The words of a line are split by `shlex`.
+//! No library fits. `ssh -G` prints the exact settings for one name, but it runs the commands of
+//! `Match exec`, and its output does not show which values are defaults. The crates for this format return
+//! the settings for a name, but they return neither a list of all names nor the line numbers of errors. Most
+//! of these crates do not read `Include` or `Match`. Only the crate `shlex` is used, which splits a line into
+//! words.
 
 mod include;
 mod line;
@@ -22,7 +24,7 @@ use super::note::{Note, NoteKind};
 use reader::Reader;
 use settings::{Block, Settings};
 
-/// The addresses of public Git servers.
+/// The addresses of public Git servers, which are not imported as hosts.
 const FORGES: [&str; 9] = [
     "bitbucket.org",
     "codeberg.org",
@@ -35,7 +37,8 @@ const FORGES: [&str; 9] = [
     "ssh.github.com",
 ];
 
-/// Imports a configuration. Without a path, imports the configuration of the current user.
+/// Imports the hosts of the SSH configuration `file`. If `file` is `None`, imports the hosts of
+/// `~/.ssh/config`.
 ///
 /// # Errors
 /// The file cannot be read or is wrong, or it has no host that can be imported.
@@ -57,7 +60,8 @@ pub fn import(file: Option<&Path>) -> Result<Draft, Problem> {
     Draft::of(finished(&reader.blocks, found))
 }
 
-/// Parses a configuration without the files that it includes. `file` is its name in messages.
+/// Parses the text of an SSH configuration. Files that the text includes are not read. `file` is the name of
+/// the configuration in messages.
 ///
 /// # Errors
 /// The text is wrong, or it has no host that can be imported.
@@ -69,7 +73,7 @@ pub fn parse(text: &str, file: &str) -> Result<Draft, Problem> {
     Draft::of(finished(&reader.blocks, found))
 }
 
-/// Determines the settings of each host.
+/// Adds each host of the configuration to `found`, with its settings.
 fn finished(blocks: &[Block], mut found: Found) -> Found {
     let mut places: BTreeMap<(String, u16), String> = BTreeMap::new();
     for name in settings::names(blocks) {
@@ -103,8 +107,9 @@ fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
         }
         None => {}
     }
-    // If ssh would reach the address in the same way without this entry, the inventory has the address
-    // itself, and does not depend on the configuration of the user.
+    // If ssh would reach the address in the same way without this entry, the inventory contains the address
+    // itself, so that it does not depend on the user's configuration. Otherwise, it contains the name of the
+    // entry.
     let own = settings.of_the_way();
     if addr == name || own == Settings::of(&addr, blocks).of_the_way() {
         host.addr = Some(addr);

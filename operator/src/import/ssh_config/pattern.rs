@@ -5,7 +5,8 @@ pub fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.contains(['*', '?', '!'])
 }
 
-/// Whether a list of patterns matches a text. A pattern with `!` that matches excludes the text.
+/// Whether one of the patterns in a list matches a text, and no pattern with a `!`, such as `!db-9`, excludes
+/// the text.
 pub fn matches_list(patterns: &[String], text: &str) -> bool {
     let excludes = |pattern: &String| pattern.strip_prefix('!').is_some_and(|rest| matches(rest, text));
     patterns.iter().any(|pattern| matches(pattern, text)) && !patterns.iter().any(excludes)
@@ -15,7 +16,8 @@ pub fn matches_list(patterns: &[String], text: &str) -> bool {
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut read) = (0, 0);
-    // The position behind the last `*`, and the position in the text up to which it stands.
+    // The position in the pattern after the last `*`, and the position in the text up to which this `*`
+    // matches.
     let mut star: Option<(usize, usize)> = None;
     while read < text.len() {
         match pattern.get(at) {

@@ -11,44 +11,47 @@ use super::settings::{Block, Condition, Setting};
 use crate::import::files::{self, bad};
 use crate::import::note::{Note, NoteKind, Place};
 
-/// The maximum number of files that include each other, as in `ssh`.
+/// The maximum depth of files that include each other. `ssh` has the same limit.
 const DEEPEST: usize = 16;
-/// The maximum number of files in all.
+/// The maximum number of files that one import reads.
 const MOST_FILES: usize = 512;
 
-/// Where included files are searched for.
+/// The directories in which included files are searched for.
 struct Root {
-    /// The directory to which paths refer: the one of the first file.
+    /// The directory of the first file, to which relative paths refer.
     directory: PathBuf,
     home: Option<PathBuf>,
 }
 
-/// Reads configurations into blocks.
+/// Reads configuration files, and splits them into blocks.
 pub struct Reader {
-    /// The blocks that were read, in order.
+    /// The blocks that were read, in the order of the files.
     pub blocks: Vec<Block>,
-    /// What was not understood.
+    /// Notes on the lines that were not understood.
     pub notes: Vec<Note>,
     root: Option<Root>,
     files: usize,
-    /// The conditions of the files and lines that include the current file, and their number.
+    /// The conditions under which the current file is included.
     outer: Vec<Rc<Condition>>,
+    /// The number of `Include` lines on the way from the first file to the current file.
     depth: usize,
 }
 
 impl Reader {
-    /// Creates a reader that reads included files. `file` is the first file.
+    /// Creates a reader that also reads the files that `Include` lines name. `file` is the configuration that
+    /// is read first.
     pub fn with_files(file: &Path, home: Option<PathBuf>) -> Self {
         let directory = file.parent().unwrap_or(Path::new("")).to_owned();
         Self { root: Some(Root { directory, home }), ..Self::without_files() }
     }
 
-    /// Creates a reader that reads no included files.
+    /// Creates a reader that does not read the files that `Include` lines name, but adds notes on these
+    /// lines.
     pub const fn without_files() -> Self {
         Self { blocks: Vec::new(), notes: Vec::new(), root: None, files: 0, outer: Vec::new(), depth: 0 }
     }
 
-    /// Reads a file.
+    /// Reads a configuration file, and the files that it includes.
     ///
     /// # Errors
     /// The file cannot be read or is wrong, or there are too many files.
@@ -63,7 +66,7 @@ impl Reader {
         self.text(&text, &shown)
     }
 
-    /// Reads the text of a file.
+    /// Reads the text of a configuration file. `file` is the name of the file in messages.
     ///
     /// # Errors
     /// A line is wrong.
@@ -76,7 +79,8 @@ impl Reader {
                 "host" => {
                     conditions.clone_from(&self.outer);
                     conditions.push(Rc::new(Condition::Name(arguments)));
-                    // A block without settings still names its hosts.
+                    // A `Host` line without settings becomes a block as well, because it makes its hosts
+                    // known.
                     self.blocks.push(Block { conditions: conditions.clone(), settings: Vec::new() });
                 }
                 "match" => {
@@ -100,7 +104,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads the conditions of a `Match` line.
+    /// Returns the conditions of a `Match` line.
     fn condition(&mut self, words: &[String], place: &Place) -> Vec<Rc<Condition>> {
         let mut conditions = Vec::new();
         let mut rest = words.iter();
@@ -136,7 +140,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the path of an included file, or `None` if it is not known here.
+    /// Returns the full path of an included file, or `None` if the path cannot be expanded here.
     fn path(&self, path: &str) -> Option<PathBuf> {
         let root = self.root.as_ref()?;
         if path.contains("${") || path.contains('%') {

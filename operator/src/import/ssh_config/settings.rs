@@ -1,4 +1,4 @@
-//! The blocks of an SSH configuration, and the settings that they give a host.
+//! The blocks of an SSH configuration, and the settings that a host gets from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::pattern;
 use crate::import::note::Place;
 
-/// Settings that do not change how a host is reached, or that `NixFleet` sets itself.
+/// Settings, in lower case, that are not imported: they do not change how a host is reached, or `NixFleet`
+/// sets them itself.
 const NOT_OF_THE_WAY: [&str; 40] = [
     "addkeystoagent",
     "batchmode",
@@ -50,44 +51,46 @@ const NOT_OF_THE_WAY: [&str; 40] = [
     "visualhostkey",
 ];
 
-/// A condition of settings.
+/// A condition under which the settings of a block apply.
 #[derive(Debug)]
 pub enum Condition {
-    /// `Host`: one of the patterns matches the name that was given to `ssh`.
+    /// The condition of a `Host` line: one of the patterns matches the name that was given to `ssh`.
     Name(Vec<String>),
-    /// `Match originalhost`: the same, but such a line makes no host known.
+    /// The condition of a `Match originalhost` line: one of the patterns matches the name that was given to
+    /// `ssh`. Unlike the names in a `Host` line, the names in this line are not imported as hosts.
     GivenName(Vec<String>),
-    /// `Match host`: one of the patterns matches the address.
+    /// The condition of a `Match host` line: one of the patterns matches the address of the host.
     Address(Vec<String>),
-    /// A condition that only `ssh` can decide, or that never applies here.
+    /// Any other condition. It counts as false, because only `ssh` can decide it.
     Unknown,
 }
 
-/// Settings with the conditions under which they apply. All conditions must be true.
+/// Settings, and the conditions under which the settings apply.
 #[derive(Debug)]
 pub struct Block {
-    /// The conditions.
+    /// The conditions. The settings apply only if all conditions are true.
     pub conditions: Vec<Rc<Condition>>,
-    /// The settings, in order.
+    /// The settings, in the order of the file.
     pub settings: Vec<Setting>,
 }
 
 /// A setting: a keyword and its value.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// The keyword, as it is written.
+    /// The keyword, in upper and lower case as in the file.
     pub keyword: String,
-    /// The arguments, separated by spaces.
+    /// The arguments of the keyword, joined by spaces.
     pub value: String,
-    /// The place of the line.
+    /// The file and line of the setting.
     pub place: Place,
 }
 
-/// The settings of one host, by their keywords in lower case. The first value of a keyword applies.
+/// The settings of one host, by keyword in lower case. If a keyword is set several times, the first value
+/// applies, as in `ssh`.
 pub struct Settings<'b>(BTreeMap<String, &'b Setting>);
 
 impl<'b> Settings<'b> {
-    /// Returns the settings for a name that is given to `ssh`.
+    /// Returns the settings that apply if `name` is given to `ssh`.
     pub fn of(name: &str, blocks: &'b [Block]) -> Self {
         let mut settings = Self(BTreeMap::new());
         for block in blocks {
@@ -110,23 +113,23 @@ impl<'b> Settings<'b> {
         }
     }
 
-    /// Returns the setting of a keyword in lower case.
+    /// Returns the setting of a keyword. The argument `keyword` is in lower case.
     pub fn setting(&self, keyword: &str) -> Option<&'b Setting> {
         self.0.get(keyword).copied()
     }
 
-    /// Returns the value of a keyword in lower case.
+    /// Returns the value of a keyword. The argument `keyword` is in lower case.
     pub fn value(&self, keyword: &str) -> Option<&'b str> {
         self.setting(keyword).map(|setting| setting.value.as_str())
     }
 
-    /// Returns the address of a host: `HostName`, or the name itself.
+    /// Returns the address of a host: the value of `HostName` if it is set, and `name` otherwise.
     pub fn host_name(&self, name: &str) -> String {
         let Some(value) = self.value("hostname") else { return name.to_owned() };
         value.replace("%%", "\0").replace("%h", name).replace("%n", name).replace('\0', "%")
     }
 
-    /// Returns the settings that change how the host is reached, other than its address, user and port.
+    /// Returns all settings that change how the host is reached, except its address, user and port.
     pub fn of_the_way(&self) -> Vec<(&'b str, &'b str)> {
         let is_of_the_way = |keyword: &str| {
             !NOT_OF_THE_WAY.contains(&keyword) && !["hostname", "user", "port"].contains(&keyword)
@@ -136,7 +139,8 @@ impl<'b> Settings<'b> {
     }
 }
 
-/// Returns the names of hosts: the patterns of `Host` lines that match only themselves, in order.
+/// Returns the names of all hosts: each word of a `Host` line is a name if it is not a pattern. The names are
+/// in the order of the file.
 pub fn names(blocks: &[Block]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut names = Vec::new();

@@ -123,7 +123,7 @@ proptest! {
     }
 }
 
-/// A piece of a configuration.
+/// Generates a piece of the text of an SSH configuration.
 fn word() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "\n",

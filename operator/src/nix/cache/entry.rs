@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The schema of the entries of this version. Entries with another schema are ignored.
+/// The schema of the entries that this version of NixFleet writes. Entries with another schema are ignored.
 pub const SCHEMA: u32 = 1;
 
 /// The results of the evaluations of one flake.
@@ -13,13 +13,13 @@ pub const SCHEMA: u32 = 1;
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     schema: u32,
-    /// The evaluation of the inventory.
+    /// The result of the evaluation of the inventory, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
-    /// The evaluations of hosts.
+    /// The results of the evaluations of hosts. One evaluation may have several hosts.
     #[serde(default)]
     pub hosts: Vec<Derivations>,
-    /// The closures that were built, by derivation.
+    /// The paths of the closures that were built, by the path of their derivation.
     #[serde(default)]
     pub closures: BTreeMap<String, String>,
 }
@@ -27,19 +27,19 @@ pub struct Entry {
 /// The inventory, as Nix printed it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Inventory {
-    /// The document `nixfleet.fleet`.
+    /// The JSON that Nix printed for the flake attribute `nixfleet.fleet`.
     pub document: Box<RawValue>,
-    /// The warnings and traces of the evaluation.
+    /// The warnings and traces that the evaluation printed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
-/// The derivations that one evaluation gave.
+/// The result of one evaluation of hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derivations {
-    /// The derivations of closures, by host.
+    /// The paths of the derivations of closures, by host.
     pub derivations: BTreeMap<String, String>,
-    /// The warnings and traces of the evaluation.
+    /// The warnings and traces that the evaluation printed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -51,13 +51,13 @@ impl Default for Entry {
 }
 
 impl Entry {
-    /// Reads an entry. Returns `None` if this version cannot read it.
+    /// Parses an entry. Returns `None` if this version of NixFleet cannot read it.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().filter(|entry: &Self| entry.schema == SCHEMA)
     }
 
-    /// Returns the derivation of a host, and the evaluation that gave it.
+    /// Returns the derivation of a host, and the result of the evaluation in which the derivation was found.
     #[must_use]
     pub fn derivation(&self, host: &str) -> Option<(&str, &Derivations)> {
         self.hosts.iter().find_map(|each| Some((each.derivations.get(host)?.as_str(), each)))
@@ -70,7 +70,7 @@ impl Entry {
         derivations.chain(self.closures.values()).map(String::as_str).collect()
     }
 
-    /// Removes everything that refers to one of these store paths.
+    /// Removes all derivations and closures that refer to one of these store paths.
     pub fn forget(&mut self, paths: &[String]) {
         for each in &mut self.hosts {
             each.derivations.retain(|_, derivation| !paths.contains(derivation));

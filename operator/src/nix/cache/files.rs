@@ -1,5 +1,5 @@
-//! The files of the cache, one for each key. Their number and their size are limited. The files that have not
-//! been used for the longest time are removed first.
+//! The files of the cache, one for each key. The number of the files and their total size are limited. The
+//! files that have not been used for the longest time are removed first.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,14 +10,14 @@ use super::entry::Entry;
 use super::key::EvalKey;
 use crate::state::StateDir;
 
-/// The directory below the state directory.
+/// The name of the cache's directory in the state directory.
 const FOLDER: &str = "evaluations";
-/// The maximum number of files.
+/// The maximum number of files in the cache.
 const FILES: usize = 64;
 /// The maximum size of all files together, in bytes. An entry takes about 300 bytes for each host.
 const BYTES: u64 = 64 << 20;
 
-/// The files of the cache.
+/// The cache in a state directory.
 #[derive(Clone, Debug)]
 pub struct CacheFiles(StateDir);
 
@@ -35,8 +35,8 @@ impl CacheFiles {
         let mut bytes = Vec::new();
         file.take(BYTES).read_to_end(&mut bytes).ok()?;
         let entry = Entry::read(&bytes)?;
-        // The time of the last change is the time of the last use. It only decides which file is removed
-        // first.
+        // The modification time of the file records when the file was last used, so it is set to the current
+        // time. A failure is ignored, because the time only decides which file is removed first.
         let _ = File::options()
             .append(true)
             .open(self.0.path(FOLDER).join(key.file()))
@@ -44,7 +44,7 @@ impl CacheFiles {
         Some(entry)
     }
 
-    /// Writes the entry for a key, and removes old files.
+    /// Writes the entry for a key, and removes the oldest files if the cache has become too large.
     ///
     /// # Errors
     /// The state directory cannot be written.
@@ -57,8 +57,8 @@ impl CacheFiles {
     }
 }
 
-/// Removes the oldest files of a folder, until there are at most `files` of them and they have together at
-/// most `bytes` bytes.
+/// Removes the oldest files of a folder, until at most `files` files with at most `bytes` bytes in total
+/// remain.
 fn limit(folder: &Path, files: usize, bytes: u64) -> io::Result<()> {
     let mut all: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -14,30 +14,34 @@ pub struct EvalKey(String);
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
-    /// Nix's own digest of the source and the lock. It is missing if the source or an input is not locked,
-    /// and for a flake without Git also in Nix 2.26.
+    /// Nix's own digest of the source and the lock file. It is missing if the source or an input is not
+    /// locked. In Nix 2.26, it is always missing for a flake without Git.
     fingerprint: Option<String>,
-    /// The revision of a tree with changes that are not committed.
+    /// The revision, if the Git tree has changes that are not committed.
     dirty_revision: Option<String>,
-    /// The locked reference, with the revision, the hash of the source and the time of the last change.
+    /// The locked reference of the flake: the revision, the hash of the source and the time of the last
+    /// change.
     locked: Value,
-    /// The locked references of all inputs, with the inputs that flags override.
+    /// The locked references of all inputs. If a flag overrides an input, this is the reference from the
+    /// flag.
     locks: Value,
 }
 
 impl EvalKey {
-    /// Returns the key of the evaluations of a flake. `metadata` is the output of `nix flake metadata --json`
-    /// with the same flags as in `passed`, and `version` is the output of `nix --version`.
+    /// Returns the key of the evaluations of a flake with the flags `passed`. `metadata` is the output of
+    /// `nix flake metadata --json` with the same flags, and `version` is the output of `nix --version`.
     ///
     /// # Errors
-    /// Another evaluation of the flake may have another result. The error says why.
+    /// The result must not be cached, because another evaluation of the flake may have another result. The
+    /// error says why.
     pub fn of(metadata: &[u8], version: &str, system: &str, passed: &[String]) -> Result<Self, &'static str> {
         if !are_pure(passed) {
             return Err("the evaluation may be impure");
         }
         let metadata: Metadata =
             serde_json::from_slice(metadata).map_err(|_| "Nix does not describe the flake")?;
-        // A tree with changes has a fingerprint, too, but the next change may come while Nix reads the tree.
+        // Nix also gives a fingerprint for a tree with uncommitted changes. But the tree may change again
+        // while Nix reads it, so the fingerprint may not describe what was evaluated.
         if metadata.dirty_revision.is_some() || is_dirty(&metadata.locked) || is_dirty(&metadata.locks) {
             return Err("the flake or an input has changes that are not committed");
         }
@@ -49,22 +53,23 @@ impl EvalKey {
             "system": system,
             "passed": passed,
             "fingerprint": fingerprint,
-            // The fingerprint has no time of the last change, but an evaluation can read it.
+            // The fingerprint does not depend on the time of the last change, but an evaluation can read this
+            // time.
             "locked": metadata.locked,
             "locks": metadata.locks,
         });
         Ok(Self(file_of(&all.to_string())))
     }
 
-    /// Returns the name of the file for this key.
+    /// Returns the name of the cache file for this key.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether these flags leave an evaluation pure. Nix ignores the setting `pure-eval` in `nix.conf` and in the
-/// environment, so only flags can change it. An unknown flag may do the same.
+/// Whether an evaluation with these flags is pure. Only flags can make an evaluation impure, because Nix
+/// ignores the setting `pure-eval` in `nix.conf` and in the environment. An unknown flag counts as impure.
 fn are_pure(passed: &[String]) -> bool {
     let (flags, rest) = passed.as_chunks::<3>();
     let is_pure = |[flag, name, _]: &[String; 3]| match flag.as_str() {
@@ -75,7 +80,7 @@ fn are_pure(passed: &[String]) -> bool {
     rest.is_empty() && flags.iter().all(is_pure)
 }
 
-/// Whether a locked reference, in any depth of a document, is a tree with changes.
+/// Whether a JSON document contains, at any depth, the locked reference of a tree with uncommitted changes.
 fn is_dirty(locked: &Value) -> bool {
     match locked {
         Value::Object(fields) => fields.contains_key("dirtyRev") || fields.values().any(is_dirty),

@@ -1,7 +1,9 @@
-//! A cache of evaluations: a flake that has not changed is not evaluated again. The results of evaluations
-//! are stored in the state directory of this machine, under a key of everything on which they depend.
+//! A cache of evaluations, so that a flake that has not changed is not evaluated again. The results of
+//! evaluations are stored in the state directory of the operator's machine. The key of a result is a digest
+//! of everything on which the result depends.
 //!
-//! Nix has a cache of its own, but `nix eval --apply` does not use it, and it stores no warnings.
+//! Nix has an evaluation cache of its own, but `nix eval --apply` does not use it, and Nix does not store
+//! warnings in it.
 
 mod entry;
 mod files;
@@ -17,25 +19,28 @@ pub use entry::{Derivations, Entry, Inventory};
 pub use files::CacheFiles;
 pub use key::EvalKey;
 
-/// The results of evaluations of one flake: results from the cache, and results of this command.
+/// The results of evaluations of one flake: the results from the cache, and the results of the current
+/// command.
 #[derive(Debug, Default)]
 pub struct EvalCache(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The place of the results in the cache. `None` if the results are not stored.
+    /// The cache files, and the key under which the results are stored in them. `None` if the results are not
+    /// stored.
     place: Option<(CacheFiles, EvalKey)>,
     entry: Entry,
-    /// The results of the cache that have not been compared with the store yet.
+    /// Whether the results from the cache name store paths that were not looked up in the Nix store yet.
     unchecked: bool,
-    /// Whether there are results that the cache does not have.
+    /// Whether the results differ from the results in the cache.
     changed: bool,
     /// The warnings that this command has shown.
     shown: BTreeSet<String>,
 }
 
 impl EvalCache {
-    /// Reads the results for a key, and stores new results under it.
+    /// Reads the results for `key` from the cache. [`Self::store`] later stores the results under the same
+    /// key.
     pub fn open(&self, files: CacheFiles, key: EvalKey) {
         let entry = files.read(&key);
         debug!(file = key.file(), found = entry.is_some(), "cache of evaluations");
@@ -48,19 +53,19 @@ impl EvalCache {
         };
     }
 
-    /// Returns the inventory, if it is known.
+    /// Returns the inventory, if this command or an earlier command has evaluated it.
     pub fn inventory(&self) -> Option<Inventory> {
         self.known().entry.inventory.clone()
     }
 
-    /// Adds an inventory that was evaluated.
+    /// Adds the evaluated inventory to the results.
     pub fn add_inventory(&self, inventory: Inventory) {
         let mut known = self.known();
         known.entry.inventory = Some(inventory);
         known.changed = true;
     }
 
-    /// Adds derivations that were evaluated.
+    /// Adds the evaluated derivations of hosts to the results.
     pub fn add_hosts(&self, derivations: Derivations) {
         if !derivations.derivations.is_empty() {
             let mut known = self.known();
@@ -69,7 +74,8 @@ impl EvalCache {
         }
     }
 
-    /// Adds closures that were built, by derivation.
+    /// Adds built closures to the results. Each item is the path of a derivation, and the path of the closure
+    /// that was built from it.
     pub fn add_closures(&self, closures: impl IntoIterator<Item = (String, String)>) {
         let mut known = self.known();
         for (derivation, closure) in closures {
@@ -77,7 +83,8 @@ impl EvalCache {
         }
     }
 
-    /// Returns the store paths of the cache that have not been compared with the store yet.
+    /// Returns the store paths that the results from the cache name. Returns no paths if they were already
+    /// looked up in the Nix store.
     pub fn unchecked(&self) -> Vec<String> {
         let known = self.known();
         if !known.unchecked {
@@ -86,7 +93,8 @@ impl EvalCache {
         known.entry.paths().into_iter().map(str::to_owned).collect()
     }
 
-    /// Records that the cache was compared with the store, which does not have the paths `missing`.
+    /// Records that the store paths were looked up in the Nix store. Removes the results with the paths
+    /// `missing`, which the store no longer has.
     pub fn checked(&self, missing: &[String]) {
         let mut known = self.known();
         known.unchecked = false;
@@ -94,7 +102,8 @@ impl EvalCache {
         known.changed |= !missing.is_empty();
     }
 
-    /// Returns the known derivations of these hosts, and the warnings of the evaluations that gave them.
+    /// Returns the known derivations of these hosts, and the warnings that the evaluation of these
+    /// derivations printed. Warnings that this command has already shown are left out.
     pub fn derivations<'a>(
         &self,
         hosts: impl IntoIterator<Item = &'a str>,
@@ -112,18 +121,18 @@ impl EvalCache {
         (found, warnings)
     }
 
-    /// Returns the closure that was built from a derivation, if it is known.
+    /// Returns the path of the closure that was built from a derivation, if the path is known.
     pub fn closure(&self, derivation: &str) -> Option<String> {
         self.known().entry.closures.get(derivation).cloned()
     }
 
-    /// Whether a warning was not shown before. Each warning is shown once, although several evaluations may
-    /// print it.
+    /// Records that a warning is shown. Returns whether this command shows the warning for the first time:
+    /// each warning is shown once, although several evaluations may print it.
     pub fn is_new(&self, warning: &str) -> bool {
         self.known().shown.insert(warning.to_owned())
     }
 
-    /// Returns the key, if there are results to store.
+    /// Returns the key under which results have to be stored, or `None` if there is nothing new to store.
     pub fn to_store(&self) -> Option<EvalKey> {
         let known = self.known();
         known.place.as_ref().filter(|_| known.changed).map(|(_, key)| key.clone())

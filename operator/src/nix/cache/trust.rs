@@ -1,4 +1,5 @@
-//! Decides whether results of evaluations may be taken from the cache, and stored in it.
+//! Decides whether results of evaluations may be taken from the cache, and whether they may be stored in the
+//! cache.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +27,7 @@ impl Nix {
         }
     }
 
-    /// Stores the results of this command, unless the flake has changed in the meantime.
+    /// Stores the results of this command, unless the flake has changed since the command opened the cache.
     pub async fn store_results(&self) {
         let Some(before) = self.results.to_store() else { return };
         if self.key().await == Some(before) {
@@ -34,7 +35,7 @@ impl Nix {
         }
     }
 
-    /// Forgets the results of the cache whose paths are no longer valid in the store.
+    /// Removes each result of the cache that names a path which is no longer valid in the Nix store.
     ///
     /// # Errors
     /// The store cannot be queried.
@@ -58,7 +59,7 @@ impl Nix {
         Ok(())
     }
 
-    /// Returns the key of the evaluations of this flake, if they may be cached.
+    /// Returns the key of the evaluations of this flake, or `None` if the evaluations must not be cached.
     async fn key(&self) -> Option<EvalKey> {
         if self.flake.is_file {
             debug!("evaluations are not cached: a file without a flake may read anything");
@@ -82,8 +83,8 @@ impl Nix {
     }
 }
 
-/// Whether Git finds changes in a tree that are not committed. Git is faster than Nix here, which would copy
-/// the changed tree into the store. If Git gives no answer, Nix decides.
+/// Whether Git finds uncommitted changes in a tree. Nix would find them too, but it would first copy the
+/// changed tree into the store, which takes longer. Returns false if Git fails. The caller then asks Nix.
 async fn has_changes(root: &Path) -> bool {
     let status = Invocation::new("git", LIMIT)
         .args(["--no-optional-locks", "-C"])

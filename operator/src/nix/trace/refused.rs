@@ -1,9 +1,11 @@
-//! Explains why nixpkgs refuses a package. The advice of nixpkgs itself is for `NixOS` and for `nix-env`.
+//! Explains why nixpkgs refuses a package. The advice that nixpkgs itself prints is not shown, because it is
+//! for `NixOS` and for `nix-env`.
 
 use nixfleet_contract::problem::{Code, Problem};
 
-/// The words of nixpkgs for each reason, what they mean, and the setting of nixpkgs that allows the package.
-/// `NAME` stands for the name of the package, `FULL` for its name and version.
+/// The reasons for which nixpkgs refuses a package. Each reason has the words in the message of nixpkgs, the
+/// words for the user, and the setting of nixpkgs that allows the package. In the setting, `NAME` stands for
+/// the name of the package, and `FULL` for its name and version.
 const REASONS: [(&str, &str, &str); 4] = [
     (
         "has an unfree license",
@@ -39,14 +41,15 @@ pub fn problem(message: &str) -> Option<Problem> {
     )
 }
 
-/// Returns the quoted name and version of the package in a message.
+/// Returns the name and version of the package, which a message of nixpkgs has in quotes.
 fn package(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("ackage ")?;
     let quoted = rest.strip_prefix(['\'', '‘'])?;
     quoted.split(['\'', '’']).next().filter(|package| !package.is_empty())
 }
 
-/// Removes the version from a name: the part after the first hyphen that no letter follows, as Nix does.
+/// Removes the version from the name of a package. As in Nix, the version begins after the first hyphen that
+/// is not followed by a letter.
 fn name(package: &str) -> &str {
     let version = package
         .match_indices('-')

@@ -20,8 +20,8 @@ pub struct NixosSystem {
     /// command line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub boot: BTreeMap<String, String>,
-    /// The switch inhibitors of the system, by name, and the content of the file [`INIT`]. A host refuses to
-    /// activate this system while it runs a system in which one of these values is different.
+    /// The switch inhibitors of the system, by name, and the content of the file [`INIT`]. While a host runs
+    /// a system in which one of these values is different, the host refuses to activate this system.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
     /// Time limit for the activation of the system, in seconds; 900 if `None`.
@@ -114,7 +114,8 @@ pub enum Loader {
 
 impl NixosSystem {
     /// Returns the names of the parts that differ from the parts with which the host booted. If the kernel is
-    /// new, its initial RAM disk and modules are always new too, so they are not named.
+    /// new, the initial RAM disk and the modules are always new too, so only the kernel is named of these
+    /// three.
     #[must_use]
     pub fn needs_boot(&self, booted: &BTreeMap<String, String>) -> Vec<String> {
         let differs = |part: &str| self.boot.get(part) != booted.get(part);

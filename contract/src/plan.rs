@@ -19,8 +19,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// A digest of the manifest, the recorded state and the steps. An apply refuses the plan if it computes
-    /// another fingerprint.
+    /// A digest of the manifest, the recorded state and the steps. An apply that computes another fingerprint
+    /// refuses the plan.
     pub fingerprint: String,
     /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is
     /// for the host as it is now. An apply first recovers the host, which may change the plan.
@@ -62,8 +62,8 @@ pub struct Plan {
     /// include these contents, so that the plan can be completed and validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// Whether the tools on the host have not checked the plan yet. They check it when the plan is requested
-    /// again.
+    /// Whether the tools on the host have not checked the plan yet. The tools check the plan when the plan is
+    /// requested again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvalidated: bool,
     /// Results of the health checks, if they were requested and the host needs no change.

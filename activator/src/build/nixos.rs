@@ -68,8 +68,8 @@ impl Compiler<'_> {
     }
 }
 
-/// Returns the summary of a system as JSON, and records its digest and size in `system`. `paths`: the store
-/// paths in the closure of the system.
+/// Returns the summary of a system as JSON, and records the digest and size of the summary in `system`.
+/// `paths`: the store paths in the closure of the system.
 ///
 /// # Errors
 /// A unit of the system cannot be read.

@@ -73,7 +73,7 @@ pub fn apply(host: &Host, target: &TargetRef, expect: Option<&str>, holder: Hold
 }
 
 /// Carries out a request, as one transaction. If there is a window, undoes the change unless the operator
-/// confirms it within this time.
+/// confirms the change within the time of the window.
 #[must_use]
 pub fn apply_within(
     host: &Host,
@@ -185,8 +185,8 @@ fn run(
         return Err(problem);
     }
     report.notes = found.notes;
-    // The health checks are about the new system. If this system runs only after the next boot, they do not
-    // run now.
+    // The health checks are about the new system. If this system runs only after the next boot, the checks do
+    // not run now.
     let checks = if planned.waits_to_activate() { &[][..] } else { &target.manifest.health_checks };
     let health = Health::of(host, checks, May::of(&target, request.force));
     let change = ApplyChange { host, planned: &planned, target: &target, window, health };

@@ -42,7 +42,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads the generations of a host. On a NixOS host, they include the generations that other tools made.
+    /// Reads the generations of a host. On a NixOS host, the result includes the generations that other tools
+    /// made.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::HostFile`].

@@ -41,9 +41,9 @@ pub fn boot_parts(system: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(parts)
 }
 
-/// Returns the values of a system that must be equal in the running system, so that the host can switch
-/// between the two without a restart: its switch inhibitors, and the version of the interface of its `init`.
-/// A file that the system does not have counts as empty.
+/// Returns the values of a system that must be equal in the running system, because otherwise the host can
+/// switch between the two systems only by a restart: its switch inhibitors, and the version of the interface
+/// of its `init`. A file that the system does not have counts as empty.
 ///
 /// # Errors
 /// A file cannot be read, or the file of the inhibitors is not a JSON object of strings.

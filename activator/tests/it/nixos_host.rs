@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::room::file;
 use crate::stand::Stand;
 
-/// The stand-in for `switch-to-configuration`. It fails if the host has a file `/fail-ACTION`, such as
-/// `/fail-test`, that contains the name of the system and the exit code. If the exit code is `hang`, it does
-/// not end. If the file contains a third word, it says that the activation of a user failed, and not that a
-/// unit failed.
+/// The script that takes the place of `switch-to-configuration`. The script fails if the host has a file
+/// `/fail-ACTION`, such as `/fail-test`, that contains the name of the system and the exit code. If the exit
+/// code is `hang`, the script hangs. If the file contains a third word, the script reports a failed
+/// activation of a user in place of a failed unit.
 const SWITCH: &str = r#"#!/bin/sh
 system=$(dirname "$(dirname "$0")")
 name=$(basename "$system")
@@ -47,25 +47,27 @@ case $1 in
 esac
 "#;
 
-/// The stand-in for `systemctl list-units`. It lists the units that the file `/failed-units` names as failed.
+/// The script that takes the place of `systemctl list-units`. It lists the units in the file `/failed-units`,
+/// as failed units.
 const SYSTEMCTL: &str = r#"#!/bin/sh
 [ -e "@root@/failed-units" ] || exit 0
 while read -r unit; do echo "$unit loaded failed failed A unit"; done < "@root@/failed-units"
 "#;
 
-/// The stand-in for `bootctl set-oneshot`. It records the name of the entry to boot once, or removes the
-/// record if the name is empty.
+/// The script that takes the place of `bootctl set-oneshot`. It records the name of the entry to boot once,
+/// or removes the record if the name is empty.
 const BOOTCTL: &str = r#"#!/bin/sh
 if [ -z "$2" ]; then rm -f "@root@/boot/oneshot"; else echo "$2" > "@root@/boot/oneshot"; fi
 "#;
 
-/// The stand-in for `grub-reboot`. It records the entry to boot once, and fails if the menu does not contain
-/// this entry.
+/// The script that takes the place of `grub-reboot`. It records the entry to boot once, and fails if the menu
+/// does not contain this entry.
 const GRUB_REBOOT: &str = r#"#!/bin/sh
 grep -qF "menuentry \"${1#*>}\"" "@root@/boot/grub/grub.cfg" && echo "$1" > "@root@/boot/oneshot"
 "#;
 
-/// The stand-in for `grub-editenv - unset next_entry`. It removes the record of the entry to boot once.
+/// The script that takes the place of `grub-editenv - unset next_entry`. It removes the record of the entry
+/// to boot once.
 const GRUB_EDITENV: &str = r#"#!/bin/sh
 [ "$*" = "- unset next_entry" ] && rm -f "@root@/boot/oneshot"
 "#;
@@ -94,7 +96,7 @@ impl<'s> NixosHost<'s> {
         host
     }
 
-    /// Creates a NixOS system in the store of the host. `kernel` is the name of its kernel.
+    /// Creates a NixOS system with the name `name` and the kernel `kernel` in the store of the host.
     pub fn system(&self, name: &str, kernel: &str) -> PathBuf {
         let system = self.store.canonicalize().unwrap().join(name);
         for directory in ["bin", "sw/bin"] {

@@ -54,8 +54,8 @@ pub enum Recovery {
     Declined,
 }
 
-/// Asks, unless `yes` is set, whether hosts may recover from interrupted runs. They must recover before they
-/// are changed, and recovering is a change of its own.
+/// Asks, unless `yes` is set, whether hosts may recover from interrupted runs. A host has to recover before
+/// it can be changed, and the recovery is itself a change that needs the consent of the user.
 ///
 /// # Errors
 /// Returns an error only for a bug.

@@ -70,7 +70,7 @@ pub async fn execute(args: &ImportArgs, context: &Context) -> Result<Exit, Stop>
     Ok(Exit::Good)
 }
 
-/// Checks, before the import, that its result can be written to a file or printed.
+/// Checks, before the import, that the new `fleet.nix` can be written to a file or printed.
 fn check(out: &ImportOutArgs, context: &Context) -> Result<(), Problem> {
     match &out.out {
         Some(path) if path.exists() && !out.force => Err(exists(path)),

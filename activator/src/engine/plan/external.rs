@@ -33,8 +33,8 @@ pub fn manifest(system: &Path) -> Result<Manifest, String> {
         max_file_size: None,
         nixos: Some(NixosSystem {
             toplevel: path.parse().map_err(|invalid: Invalid| invalid.to_string())?,
-            // A system does not say which boot loader the host has. Without this information, the plan does
-            // not boot the system once, but makes it the boot default at once.
+            // A system does not say which boot loader the host has. Without this information, a plan cannot
+            // boot the system once, so the plan makes the system the boot default.
             loader: None,
             boot: toplevel::boot_parts(system).map_err(failed)?,
             inhibitors: toplevel::inhibitors(system).map_err(failed)?,

@@ -83,8 +83,8 @@ pub struct AppliedSystem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingBoot {
-    /// The boot id of the host when the boot loader was told. If the host now has another boot id, it has
-    /// been restarted since then.
+    /// The boot id of the host when the boot loader was told. If the host now has another boot id, the host
+    /// has been restarted since then.
     pub boot_id: String,
     /// The boot loader that was told to make the boot.
     pub loader: Loader,
@@ -162,7 +162,7 @@ pub enum Thing {
         sha256: String,
         /// Mode, owner, group.
         access: Access,
-        /// The metadata of the file when it had this content.
+        /// The metadata of the file when the file had this content.
         #[serde(skip_serializing_if = "Option::is_none")]
         stat: Option<FileStat>,
     },

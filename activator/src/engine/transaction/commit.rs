@@ -70,7 +70,7 @@ fn complete_state(
     record_ids(host, &mut state)?;
     // A generation without a link has been garbage collected, so its record is dropped. The link of the new
     // generation already exists, so the record of the new generation stays. The newest record stays too, so
-    // that no later generation gets its number.
+    // that no later generation gets the same number.
     let (profile, newest) = (Profile::read(host)?, state.newest_generation());
     state.generations.retain(|number, _| profile.generation(*number).is_some() || Some(*number) == newest);
     Ok(state)

@@ -10,9 +10,9 @@ use super::running;
 use crate::host::Host;
 use crate::host::systemd::{self, Systemd};
 
-/// The line with which `switch-to-configuration` says that it restarts `sysinit-reactivation.target`. It does
-/// so just after the user activations. The output of user activations cannot be trusted, so unit failures are
-/// read only after this line.
+/// The line with which `switch-to-configuration` says that it restarts `sysinit-reactivation.target`. The
+/// restart is just after the user activations. The output of user activations cannot be trusted, so unit
+/// failures are read only after this line.
 const SYSTEM_PART: &str = "restarting sysinit-reactivation.target";
 
 /// The failures of units that do not make an activation fail.

@@ -77,8 +77,8 @@ impl Systems {
         }))
     }
 
-    /// Returns the number of a native generation that contains `system`: `number` if that generation contains
-    /// it, otherwise the newest such generation.
+    /// Returns the number of a native generation that contains `system`: `number` if the generation with this
+    /// number contains `system`, otherwise the number of the newest generation that contains `system`.
     #[must_use]
     pub fn generation_of(&self, system: &AbsPath, number: u64) -> Option<u64> {
         let mut of_system = self.generations.iter().filter(|generation| *generation.closure == **system);
@@ -109,7 +109,7 @@ pub fn is_nixos(host: &Host) -> bool {
     *host.is_nixos.get_or_init(|| host.path(MARK).exists() || has_id())
 }
 
-/// Returns the system that the host booted; `None` if its link cannot be read.
+/// Returns the system that the host booted; `None` if the link to this system cannot be read.
 #[must_use]
 pub fn booted(host: &Host) -> Option<AbsPath> {
     target(host, BOOTED)

@@ -184,8 +184,8 @@ fn failed(system: &AbsPath, action: Action) -> Problem {
     Problem::new(Code::System, what).at(system).help(help)
 }
 
-/// Runs `switch-to-configuration dry-activate` of a system, and returns what it says that an activation would
-/// do.
+/// Runs `switch-to-configuration dry-activate` of a system, and returns its output, which says what an
+/// activation would do.
 ///
 /// # Errors
 /// Fails with [`Code::System`] if the closure contains no NixOS system, if the host does not run NixOS, or if
@@ -211,7 +211,8 @@ pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActi
 const SHOWN: usize = 3;
 
 /// Describes why `switch-to-configuration` failed: first what its exit code means, then the messages of the
-/// failed units or, if it named no failed unit, its last lines. `since`: when the program began.
+/// failed units or, if the program named no failed unit, the last lines of its output. `since`: when the
+/// program began.
 fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> String {
     if finished.status.is_none() {
         return format!(

@@ -174,8 +174,7 @@ fn an_undo_tells_the_boot_loader_the_next_boot_of_before() {
         host.applied(&host.closure("one", "k1", loader), "ok");
         host.applied(&host.closure("two", "k2", loader), "partial");
         let three = host.closure("three", "k3", loader);
-        // If the file `/fail-bootctl` exists, `bootctl` removes it and fails, but only after `bootctl` has
-        // done its work.
+        // If the file `/fail-bootctl` exists, `bootctl` does its work, and then removes this file and fails.
         let fails = stand.path("/fail-bootctl");
         for system in ["one", "three"] {
             let tool = host.store.join(system).join("sw/bin/bootctl");

@@ -59,8 +59,8 @@ fn a_host_that_booted_a_third_system_activates_the_former_one() {
                 }
                 tried += 1;
                 if boots {
-                    // The host boots the third system, because it is the boot default. No program has
-                    // activated it, so the undo activates `one`.
+                    // The host boots the third system, because this system is the boot default. No program
+                    // has activated the third system, so the undo activates `one`.
                     host.boots();
                     stand.run(&["recover", "--boot"], None);
                     assert_eq!(host.running(), "third");

@@ -103,8 +103,8 @@ fn dropped_generations_take_their_native_generation_along() {
     });
 }
 
-/// Changes the `switch-to-configuration` of a system: it runs a script before it carries out the given
-/// action.
+/// Changes the program `switch-to-configuration` of a system so that it runs `script` before it carries out
+/// `action`.
 fn runs_first(host: &NixosHost<'_>, system: &str, action: &str, script: &str) {
     let bin = host.store.canonicalize().unwrap().join(system).join("bin");
     let program = bin.join("switch-to-configuration");
@@ -192,7 +192,7 @@ fn a_change_of_files_alone_takes_a_native_number_too() {
         assert_eq!(external(&host), [1, 4]);
         assert_eq!(host.run(&["rollback", "--to", "4"])["outcome"], "ok");
 
-        // If the run is killed and undone, native generation 3 is removed with it.
+        // If the run is killed and its change is undone, native generation 3 is removed too.
         for at in 1..=changes {
             stand.load("one");
             stand.run(&["apply", "--closure", &other], Some(("kill", at)));

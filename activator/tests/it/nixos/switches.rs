@@ -84,8 +84,8 @@ fn a_unit_that_had_failed_before_does_not_undo_a_change() {
         let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
         host.applied(&one, "ok");
         stand.save("one");
-        // For each case: the units that had failed before, the content of `/fail-test` with the system and
-        // the exit code of its activation, and whether the change stays.
+        // For each case: the units that had failed before, the content of `/fail-test` (the system whose
+        // activation fails, and the exit code), and whether the change stays.
         let cases = [
             ("web.service\n", "two 4", true),
             ("other.service\n", "two 4", false),
@@ -178,7 +178,7 @@ fn a_host_of_another_base_is_refused() {
 }
 
 /// Makes the activation of the system `two` fail. Before the activation ends, another program takes the lock
-/// of `switch-to-configuration`. While it holds the lock, it runs the shell command `work`.
+/// of `switch-to-configuration`. While that program holds the lock, it runs the shell command `work`.
 fn another_switches(host: &NixosHost<'_>, work: &str) {
     let root = host.stand.root();
     let at = |path: &str| root.join(path).display().to_string();

@@ -65,8 +65,8 @@ impl Differ<'_> {
     }
 
     /// Plans the step that changes what the host boots, if one is needed. `awaits`: the parts of the wanted
-    /// system that take effect only at a boot. `pending`: the boot loader, if it has been told to boot a
-    /// system once and the host has not been restarted since.
+    /// system that take effect only at a boot. `pending`: the boot loader, if the boot loader has been told
+    /// to boot a system once and the host has not been restarted since.
     fn boot(
         &self,
         wanted: &NixosSystem,
@@ -92,7 +92,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Returns the boot that the boot loader was told to make once, if the host has not been restarted since.
+    /// Returns the one-time boot that the boot loader was told to make, if the host has not been restarted
+    /// since.
     fn pending_boot(&self, found: &Systems) -> Option<PendingBoot> {
         let pending = self.state.nixos.as_ref()?.boot_once.clone()?;
         (pending.boot_id == found.boot_id).then_some(pending)

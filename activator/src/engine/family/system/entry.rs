@@ -22,7 +22,7 @@ pub enum SystemEntry {
 }
 
 /// Facts about the native profile before a step that changes what the host boots. The undo of the step needs
-/// them.
+/// these facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BootFacts {
@@ -44,8 +44,8 @@ impl BootFacts {
     /// transaction activates.
     fn of(to: &AbsPath, number: u64, systems: &Systems, state: &State) -> Self {
         // The system may already have a native generation with an earlier number. If `number` is greater than
-        // all native numbers, the step creates another native generation nevertheless: it gets this number in
-        // both profiles, so that no other tool uses the number.
+        // all native numbers, the step nevertheless creates another native generation with this number. So
+        // the generation has the same number in both profiles, and no other tool can use the number.
         let known = systems
             .generation_of(to, number)
             .filter(|known| *known == number || !systems.is_above_all(number));

@@ -23,7 +23,7 @@ const GRUB_MENU: &str = "/boot/grub/grub.cfg";
 /// [`Code::System`].
 pub fn boot_once(host: &Host, loader: Loader, system: &AbsPath, number: u64) -> Result<(), Problem> {
     match loader {
-        // NixOS names each entry of systemd-boot after its generation
+        // NixOS names each menu entry of systemd-boot after the generation of the entry
         // (nixos/modules/system/boot/loader/systemd-boot/systemd-boot-builder.py).
         Loader::SystemdBoot => {
             run(host, system, &["bootctl", "set-oneshot", &format!("nixos-generation-{number}.conf")])

@@ -33,8 +33,8 @@ pub fn boot(host: &Host, entry: &SystemEntry) -> Result<Vec<String>, Problem> {
 
 /// Restores the one-time boot that the boot loader had been told to make before the step. If there was none,
 /// cancels the one-time boot that the step has chosen. `chosen`: the boot loader, if the step has chosen a
-/// one-time boot. Returns a note if the boot loader refuses the command. It will have refused the step too,
-/// so there is nothing to cancel then.
+/// one-time boot. Returns a note if the boot loader refuses the command. The boot loader will then have
+/// refused the command of the step too, so there is nothing to cancel.
 fn next_boot(host: &Host, facts: &BootFacts, to: &AbsPath, chosen: Option<Loader>) -> Option<String> {
     let told = match (&facts.pending, chosen) {
         (Some(before), _) if before.boot_id == boot::id(host) => {
@@ -68,7 +68,7 @@ fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Option<String
     profile::switch_back(host, NATIVE, default.as_ref(), facts.begun().filter(|_| has_ours))?;
     let Some(system) = &facts.system else { return Ok(None) };
     let switched = nixos::switch(host, system, Action::Boot, Checks::Skip);
-    // The undo may have waited for another program, which has made its own system the boot default.
+    // While the undo waited for another program, that program may have made its own system the boot default.
     let is_default = || {
         Profile::read_in(host, NATIVE)
             .is_ok_and(|native| native.current.map(|current| current.number) == facts.default)
@@ -120,12 +120,12 @@ pub fn activation(
             let terms = Terms { checks: Checks::Skip, limit, tolerated: Tolerated::All };
             let ended = nixos::switch_on(host, &step.from, Action::Test, &terms);
             match ended {
-                // The former system is active, although its activation reported a failure. It may have failed
-                // in the same way before the change.
+                // The former system is active, although its activation reported a failure. The activation may
+                // have failed in the same way before the change.
                 Err(problem) if nixos::running(host).as_ref() == Some(&step.from) => {
                     Ok(Some(format!("the former NixOS system is active again, but: {problem}")))
                 }
-                // The undo may have waited for another program, which has activated its own system.
+                // While the undo waited for another program, that program may have activated its own system.
                 Err(problem) => third().map(Some).ok_or(problem),
                 Ok(note) => Ok(note),
             }

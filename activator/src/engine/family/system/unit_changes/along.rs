@@ -7,9 +7,10 @@ use nixfleet_contract::nixos::SystemSummary;
 use super::settings::Settings;
 use super::versions::{source, template};
 
-/// Keys of a unit. If systemd starts the unit, it starts the units that these keys list, too.
+/// Keys of a unit. When systemd starts the unit, systemd also starts the units that these keys list.
 const PULLS_IN: [&str; 4] = ["BindsTo", "Requires", "Upholds", "Wants"];
-/// Keys of a unit. systemd stops the unit when it stops one of the units that these keys list.
+/// Keys of a unit. When systemd stops one of the units that these keys list, systemd also stops the unit
+/// itself.
 const STOPS_WITH: [&str; 4] = ["BindsTo", "PartOf", "Requires", "Requisite"];
 
 /// Returns the running units that systemd stops along with the given units.

@@ -57,7 +57,7 @@ fn a_changed_unit_is_treated_as_in_nixos() {
         ("a.service", service("RefuseManualStart=true\n", ""), "restart a.service"),
         ("a.service", service("X-OnlyManualStart=true\n", ""), "skip a.service"),
         ("a.service", format!("{BASE}ExecReload=/bin/r\n"), "reload a.service"),
-        // The suffix of a unit decides before its settings do.
+        // Some kinds of units, such as sockets and mounts, have rules of their own.
         ("a.socket", changed.clone(), ""),
         ("a.path", changed.clone(), ""),
         ("a.slice", changed.clone(), ""),
@@ -90,8 +90,8 @@ fn a_service_that_sockets_start_is_stopped_and_its_sockets_are_restarted() {
     let rows: [(&str, Entries, &str, &str); 8] = [
         ("", &[("web.socket", "")], both, "stop web.service; restart web.socket"),
         ("", &[("web.socket", "")], "web.service web.socket=failed", "stop web.service; restart web.socket"),
-        // The socket does not run, but the new system has it. So the service is only stopped, because the
-        // socket starts it.
+        // The socket does not run, but the new system has it. So the service is stopped and not started
+        // again, because the socket starts the service.
         ("", &[("web.socket", "")], "web.service", "stop web.service"),
         ("", &[], "web.service", "restart web.service"),
         ("", &[], both, "stop web.socket; restart web.service"),
@@ -114,7 +114,8 @@ fn a_service_that_sockets_start_is_stopped_and_its_sockets_are_restarted() {
     let new = [("web@.service", "[Service]\n"), ("web.socket", "")];
     let expected = "stop web@1.service; restart web.socket";
     assert_eq!(foreseen(&old, &new, "web@1.service web.socket"), expected);
-    // If a running target wants the service, the service is started again, even though it has a socket.
+    // If a running target wants the service, the service is started again, although it could wait for its
+    // socket.
     let wanted = [("m.target", ""), ("web.service", "[Service]\n"), ("web.socket", "")];
     let new: Vec<_> = wanted.into_iter().chain([("m.target.wants/web.service", "")]).collect();
     let old = [("m.target", ""), ("web.service", BASE), ("web.socket", "")];
@@ -143,8 +144,8 @@ fn an_instance_that_drop_ins_declare_goes_with_them() {
     let own = ("t@1.service", "[Service]\nExecStart=/bin/own\n");
     assert_eq!(foreseen(&[template], &[template, own], both), "");
     assert_eq!(foreseen(&[template, own], &[template], both), "stop t@1.service");
-    // If the systems have only drop-ins of a unit, and the unit itself is elsewhere on the host, NixOS leaves
-    // it alone.
+    // If the systems have only drop-ins of a unit, and the file of the unit is elsewhere, NixOS leaves the
+    // unit alone.
     assert_eq!(foreseen(&[("run.mount.d", "a")], &[("run.mount.d", "b")], "run.mount"), "");
 }
 
@@ -222,8 +223,8 @@ fn units_stop_along_with_what_they_are_a_part_of() {
     assert_eq!(units(&manual), "stop bound.service own.target part.service wanted.service");
     assert_eq!(units(""), "");
 
-    // `app.service` requires `db.service`, which is restarted. So `app.service` is restarted too, even if its
-    // own change only needs a reload, or if its settings forbid a restart.
+    // `app.service` requires `db.service`, which is restarted. So `app.service` is restarted too, even if the
+    // change of `app.service` itself needs only a reload, or if its settings forbid a restart.
     let needs = |more: &str| format!("[Unit]\nRequires=db.service\n[Service]\n{more}");
     let rows = [("", ""), ("ExecReload=/bin/r\n", ""), ("X-RestartIfChanged=no\n", "ExecStart=/bin/b\n")];
     for stop in ["", "X-StopIfChanged=no\n"] {

@@ -7,7 +7,7 @@ use super::settings::Settings;
 /// The files of a unit in the old and in the new system. An instance without a file of its own uses the file
 /// of its template.
 pub(super) struct Versions<'s> {
-    /// The name of the unit whose file is used: the unit itself, or its template.
+    /// The name of the unit whose file is used: the name of the unit itself, or of its template.
     pub(super) base: String,
     old: Version<'s>,
     new: Option<Version<'s>>,

@@ -39,7 +39,7 @@ impl Holder {
         self
     }
 
-    /// Describes the run in one sentence, while it holds the lock. `now` is the current time, in seconds
+    /// Describes, in one sentence, the run that now holds the lock. `now` is the current time, in seconds
     /// since 1970-01-01 UTC.
     #[must_use]
     pub fn described(&self, now: u64) -> String {

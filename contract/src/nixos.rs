@@ -15,18 +15,19 @@ pub struct NixosSystem {
     /// The boot loader, if it can boot a system once without making the system the boot default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader: Option<Loader>,
-    /// The parts of the system that take effect only when the host boots, by the names in [`BOOT_PARTS`]. The
-    /// value is the store path of the part. The value of `kernel-params` is the kernel command line.
+    /// The parts of the system that take effect only when the host boots, by the names in [`BOOT_PARTS`].
+    /// Each value is the store path of the part, except that the value of `kernel-params` is the kernel
+    /// command line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub boot: BTreeMap<String, String>,
-    /// The switch inhibitors, and the value of [`INIT`]. A running host refuses to activate a system that has
-    /// a different value of an inhibitor.
+    /// The switch inhibitors of the system, by name, and the content of the file [`INIT`]. While a host runs
+    /// a system in which one of these values is different, the host refuses to activate this system.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inhibitors: BTreeMap<String, String>,
     /// Time limit for the activation of the system, in seconds; 900 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_timeout: Option<u64>,
-    /// The file [`SUMMARY`] of the closure; `None` if another tool made the system.
+    /// The digest and size of the file [`SUMMARY`] in the closure; `None` if another tool made the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryFile>,
 }
@@ -34,7 +35,8 @@ pub struct NixosSystem {
 /// The file in the closure of a NixOS host that contains the [`SystemSummary`] as JSON.
 pub const SUMMARY: &str = "system.json";
 
-/// The file [`SUMMARY`]. It is sent to the host for a plan, because the system may not be on the host yet.
+/// The digest and size of the file [`SUMMARY`]. For a plan, this file is sent to the host, because the system
+/// itself may not be on the host yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SummaryFile {
@@ -44,7 +46,8 @@ pub struct SummaryFile {
     pub size: u64,
 }
 
-/// The packages and units of a NixOS system. A host compares them with those of its running system.
+/// The packages and units of a NixOS system. For a plan, a host compares the summary of its running system
+/// with the summary of the new system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemSummary {
@@ -52,26 +55,26 @@ pub struct SystemSummary {
     pub paths: Vec<String>,
     /// The units in `etc/systemd/system` of the system, by name.
     pub units: BTreeMap<String, UnitSource>,
-    /// The units that each unit wants, requires or upholds with a link, such as the services of
-    /// `multi-user.target`.
+    /// For each unit, the units that the links in its directories `.wants`, `.requires` and `.upholds` name,
+    /// such as the services of `multi-user.target`.
     pub wants: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl SystemSummary {
-    /// Returns a unit that has a file of its own, and not only drop-ins.
+    /// Returns the unit with this name, or `None` if the system has no file of the unit itself.
     #[must_use]
     pub fn unit_file(&self, unit: &str) -> Option<&UnitSource> {
         self.units.get(unit).filter(|source| !source.only_drop_ins)
     }
 }
 
-/// What `switch-to-configuration dry-activate` says about a system.
+/// The output of `switch-to-configuration dry-activate`, which says what an activation would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DryActivation {
     /// The schema version, always [`crate::SCHEMA`].
     pub schema: u32,
-    /// The printed lines.
+    /// The lines of the output.
     pub lines: Vec<String>,
 }
 
@@ -79,39 +82,40 @@ pub struct DryActivation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitSource {
-    /// The store path of the unit and of each of its drop-ins. The same paths have the same texts.
+    /// The store paths of the file of the unit and of its drop-ins. Units with equal paths have equal texts.
     pub paths: Vec<String>,
-    /// The text of the unit, followed by the texts of its drop-ins.
+    /// The text of the file of the unit, followed by the texts of its drop-ins.
     pub text: String,
-    /// Whether the system has drop-ins of the unit, but no file of the unit itself. This is the case for an
-    /// instance of a template, and for a unit that only exists on the host.
+    /// Whether the system has drop-ins of the unit, but no file of the unit itself. An example is an instance
+    /// of a template, or a unit that the host has outside the system.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_drop_ins: bool,
 }
 
-/// The entries of a NixOS system that take effect only when the host boots.
+/// The names of the files and links of a NixOS system that take effect only when the host boots.
 pub const BOOT_PARTS: [&str; 4] = ["initrd", "kernel", "kernel-modules", "kernel-params"];
 
-/// The file of a NixOS system that contains its switch inhibitors as one JSON object of strings.
+/// The file of a NixOS system that contains its switch inhibitors, as a JSON object whose values are strings.
 pub const INHIBITORS: &str = "switch-inhibitors";
 
 /// The file of a NixOS system that contains the version of the interface between the system and its `init`.
-/// It inhibits a switch like the entries of [`INHIBITORS`].
+/// Like a switch inhibitor, a different version prevents an activation.
 pub const INIT: &str = "init-interface-version";
 
 /// A boot loader that can boot a system once without making the system the boot default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loader {
-    /// GRUB, with `grub-reboot`.
+    /// GRUB, which `grub-reboot` tells to boot a system once.
     Grub,
-    /// systemd-boot, with `bootctl set-oneshot`.
+    /// systemd-boot, which `bootctl set-oneshot` tells to boot a system once.
     SystemdBoot,
 }
 
 impl NixosSystem {
-    /// Returns the names of the parts that differ from the parts with which the host booted. A new kernel
-    /// always has a new initial RAM disk and new modules, so these are not named beside it.
+    /// Returns the names of the parts that differ from the parts with which the host booted. If the kernel is
+    /// new, the initial RAM disk and the modules are always new too, so only the kernel is named of these
+    /// three.
     #[must_use]
     pub fn needs_boot(&self, booted: &BTreeMap<String, String>) -> Vec<String> {
         let differs = |part: &str| self.boot.get(part) != booted.get(part);
@@ -120,7 +124,8 @@ impl NixosSystem {
         parts.map(|part| (*part).to_owned()).collect()
     }
 
-    /// Returns the names of the inhibitors that the running system has too, with a different value.
+    /// Returns the names of the inhibitors that both this system and the running system have, with different
+    /// values. `running`: the inhibitors of the running system.
     #[must_use]
     pub fn inhibited(&self, running: &BTreeMap<String, String>) -> Vec<String> {
         let differs =

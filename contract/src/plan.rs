@@ -19,8 +19,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// A digest of the manifest, the recorded state and the steps. An apply refuses the plan if it computes
-    /// another fingerprint.
+    /// A digest of the manifest, the recorded state and the steps. An apply that computes another fingerprint
+    /// refuses the plan.
     pub fingerprint: String,
     /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is
     /// for the host as it is now. An apply first recovers the host, which may change the plan.
@@ -30,7 +30,7 @@ pub struct Plan {
     pub current: Option<Generation>,
     /// The closure that would be in force after the apply.
     pub target: String,
-    /// Differences between the package profiles of the current and the new generation.
+    /// Differences between the packages of the current and of the new generation.
     pub packages: PackageChanges,
     /// The steps, in order; empty if the host needs no change.
     pub steps: Vec<Step>,
@@ -53,16 +53,17 @@ pub struct Plan {
     /// the host does not know the units of the new system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemChanges>,
-    /// The answer of NixOS itself about the activation of the system, one line each; empty if NixOS was not
-    /// asked.
+    /// The lines that `switch-to-configuration dry-activate` of the new NixOS system printed; empty if this
+    /// command was not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dry_activation: Vec<String>,
-    /// SHA-256 digests of file contents that tools on the host have to check but that are not on the host
-    /// yet. The next request for a plan must include these contents, so that the plan can be validated.
+    /// SHA-256 digests of contents that are needed for the plan but are not on the host yet: files that tools
+    /// on the host have to check, and the summary of the new NixOS system. The next request for a plan must
+    /// include these contents, so that the plan can be completed and validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// Whether the tools on the host have not checked the plan yet. They check it when the plan is requested
-    /// again.
+    /// Whether the tools on the host have not checked the plan yet. The tools check the plan when the plan is
+    /// requested again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvalidated: bool,
     /// Results of the health checks, if they were requested and the host needs no change.
@@ -78,8 +79,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The fingerprint of no plan. A host that is told to carry out the plan with this fingerprint recovers
-    /// from an interrupted run, and does nothing else.
+    /// A fingerprint that no plan has. An apply that expects this fingerprint recovers the host from an
+    /// interrupted run, and does nothing else.
     pub const NONE: &str = "recover";
 
     /// Removes the contents of private files. A file is private if some users on the host cannot read it
@@ -111,16 +112,15 @@ impl Plan {
     }
 }
 
-/// Differences between two package profiles. Each list is sorted by name.
+/// Differences between the packages of two generations. Each list is sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageChanges {
-    /// Packages that are only in the new profile.
+    /// Packages that are only in the new generation.
     pub added: Vec<Package>,
-    /// Packages that are only in the old profile.
+    /// Packages that are only in the old generation.
     pub removed: Vec<Package>,
-    /// Packages that are in both profiles with different store paths, each as a pair of the old and the new
-    /// package.
+    /// Packages that are in both generations but differ, each as a pair of the old and the new package.
     pub changed: Vec<(Package, Package)>,
 }
 
@@ -129,7 +129,8 @@ pub struct PackageChanges {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemChanges {
-    /// Units that would be stopped, because the new system does not have them.
+    /// Units that would be stopped and not started again, for example because the new system does not have
+    /// them.
     pub stop: Vec<String>,
     /// Units that would be started.
     pub start: Vec<String>,
@@ -137,7 +138,7 @@ pub struct SystemChanges {
     pub restart: Vec<String>,
     /// Units that would be reloaded.
     pub reload: Vec<String>,
-    /// Changed units that would keep running unchanged, because they must not be restarted.
+    /// Units that change, but whose old version would keep running, because their settings forbid a restart.
     pub skip: Vec<String>,
 }
 

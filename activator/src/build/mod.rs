@@ -33,7 +33,7 @@ use crate::build::compile::{Closure, compile};
 #[serde(rename_all = "camelCase")]
 struct Attributes {
     intent: Value,
-    /// The closure of the NixOS system, if the intent has one.
+    /// The store paths in the closure of the NixOS system; empty if the intent has no system.
     #[serde(default)]
     system_closure: Vec<ClosurePath>,
     outputs: BTreeMap<String, PathBuf>,

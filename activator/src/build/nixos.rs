@@ -9,12 +9,12 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::compile::Compiler;
 use crate::{digest, toplevel};
 
-/// The option that an error about the system of a host names.
+/// The option to which errors about a NixOS system point.
 const OPTION: &str = "nixosConfigurations";
 
 impl Compiler<'_> {
-    /// Checks that an intent has a NixOS system exactly if its base is `nixos`. Reads from the system what a
-    /// host needs to know before the system is copied to it.
+    /// Checks that an intent has a NixOS system exactly if its base is `nixos`. Reads the properties of the
+    /// system that a host needs before the system is copied to the host.
     pub(super) fn nixos(&mut self, intent: &Intent) -> Option<NixosSystem> {
         let system = match (&*intent.base, &intent.nixos) {
             ("ubuntu", None) => return None,
@@ -47,7 +47,8 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        // GRUB on EFI, for example, may be installed without its tools.
+        // A system may lack the tools of its boot loader, for example of GRUB on EFI. Without these tools,
+        // the boot loader cannot boot a system once.
         let tools = |loader: &Loader| match loader {
             Loader::SystemdBoot => &["bootctl"][..],
             Loader::Grub => &["grub-editenv", "grub-reboot"],
@@ -67,8 +68,8 @@ impl Compiler<'_> {
     }
 }
 
-/// Summarizes a system, and records the summary in the system. `paths`: the closure of the system. Returns
-/// the summary as JSON.
+/// Returns the summary of a system as JSON, and records the digest and size of the summary in `system`.
+/// `paths`: the store paths in the closure of the system.
 ///
 /// # Errors
 /// A unit of the system cannot be read.

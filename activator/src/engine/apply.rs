@@ -72,8 +72,8 @@ pub fn apply(host: &Host, target: &TargetRef, expect: Option<&str>, holder: Hold
     apply_within(host, ApplyRequest { target, expect, force: &[], login: None }, holder, None)
 }
 
-/// Carries out a request, as one transaction. With a window, undoes the change unless it is confirmed in
-/// time.
+/// Carries out a request, as one transaction. If there is a window, undoes the change unless the operator
+/// confirms the change within the time of the window.
 #[must_use]
 pub fn apply_within(
     host: &Host,
@@ -112,7 +112,8 @@ pub fn apply_within(
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tell(&report);
-    // A run that only recovers the host has recorded the result of the interrupted run.
+    // A run that only recovers the host records no result of its own, since it has recorded the result of the
+    // interrupted run.
     if let Some(holder) = last {
         recover::record_last_run(host, holder, &report);
     }
@@ -184,7 +185,8 @@ fn run(
         return Err(problem);
     }
     report.notes = found.notes;
-    // The checks are about a system that runs only after the next boot.
+    // The health checks are about the new system. If this system runs only after the next boot, the checks do
+    // not run now.
     let checks = if planned.waits_to_activate() { &[][..] } else { &target.manifest.health_checks };
     let health = Health::of(host, checks, May::of(&target, request.force));
     let change = ApplyChange { host, planned: &planned, target: &target, window, health };
@@ -212,8 +214,8 @@ fn report_excluded(excluded: &[Warning], report: &mut Report) {
     }
 }
 
-/// Adds what takes effect only when the host is restarted to the report. If there is anything, a good outcome
-/// becomes `waiting`.
+/// Adds a note to the report if parts of the target take effect only when the host is restarted. In this
+/// case, a good outcome becomes `waiting`.
 fn report_boot(awaits: &[String], waiting: Outcome, report: &mut Report) {
     if awaits.is_empty() {
         return;

@@ -28,15 +28,15 @@ const PATH: [&str; 7] = [
     "/usr/bin",
     "/sbin",
     "/bin",
-    // The tools of a NixOS host.
+    // The directory of the tools on a NixOS host.
     "/run/current-system/sw/bin",
 ];
 
 /// Tools whose arguments may be logged, since NixFleet passes only names to them and never a secret.
 const OPEN: [&str; 5] = ["systemctl", "systemd-analyze", "getent", "sshd", "visudo"];
 
-/// The maximum size of each output stream that is kept, in bytes. It is enough for `systemctl show` with
-/// thousands of units.
+/// The maximum number of bytes that are kept of each output stream of a tool. This is enough for
+/// `systemctl show` with thousands of units.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// The time to wait for further output after a tool has ended, since a child process of the tool may keep the
@@ -72,8 +72,8 @@ impl Finished {
         Some(if is_silent { how } else { format!("{how}: {}", tell(self.why())) })
     }
 
-    /// Describes why the tool failed: the last lines that it wrote, at most ten of limited length, or its
-    /// exit status.
+    /// Describes why the tool failed: the last lines that it wrote or, if it wrote nothing, its exit status.
+    /// At most ten lines are returned, and long lines are cut.
     #[must_use]
     pub fn why(&self) -> String {
         let spoken = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
@@ -81,7 +81,7 @@ impl Finished {
     }
 
     /// Like [`Self::why`], but with the last lines of both streams, standard output first. This is for a tool
-    /// that runs scripts of users, which may write to either stream.
+    /// that runs scripts, because a script may write to either stream.
     #[must_use]
     pub fn why_of_both(&self) -> String {
         self.why_of(&[&self.stdout, &self.stderr])

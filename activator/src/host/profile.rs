@@ -16,11 +16,11 @@ use rustix::io::Errno;
 
 use super::{Host, command, disk, host_file, nixos};
 
-/// The directory of the profile.
+/// The directory of the profile of NixFleet.
 pub const DIRECTORY: &str = "/nix/var/nix/profiles/nixfleet";
 
-/// The directory of the profile of a NixOS host that other tools use too. Its generations are NixOS systems,
-/// and its current generation is the boot default.
+/// The directory of the native profile of a NixOS host, which tools such as `nixos-rebuild` use too. The
+/// generations of this profile are NixOS systems, and the current generation is the boot default.
 pub const NATIVE: &str = "/nix/var/nix/profiles";
 
 /// Returns the `PATH` for commands that the fleet declares: the profile, followed by the directories of the
@@ -42,7 +42,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads the generations of a host. On a NixOS host, they include the generations that other tools made.
+    /// Reads the generations of a host. On a NixOS host, the result includes the generations that other tools
+    /// made.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
@@ -58,7 +59,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Reads the generations of the profile in one directory.
+    /// Reads the generations of the profile in the directory `place`.
     ///
     /// # Errors
     /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
@@ -107,8 +108,8 @@ impl Profile {
         self.generations.iter().map(|info| &info.generation).find(|generation| generation.number == number)
     }
 
-    /// Returns the number for a new generation: one that no generation has or had. `recorded`: the newest
-    /// generation in the recorded state, whose link another program may have removed.
+    /// Returns the number for a new generation, which no other generation has or had. `recorded`: the newest
+    /// generation in the recorded state. Another program may have removed the link of this generation.
     #[must_use]
     pub fn next_number(&self, recorded: Option<u64>) -> u64 {
         let last = self.generations.last().map(|info| info.generation.number);
@@ -146,8 +147,9 @@ pub fn switch(host: &Host, place: &str, generation: &Generation) -> Result<(), P
 }
 
 /// Makes the previous generation of the profile in the directory `place` the current one again, and removes
-/// the generation that the transaction created. If another program has removed the link of the previous
-/// generation, such as `nix-collect-garbage --delete-old`, the call creates the link again.
+/// the generation that the transaction created. If another program, such as
+/// `nix-collect-garbage --delete-old`, has removed the link of the previous generation, the call creates the
+/// link again.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`] or

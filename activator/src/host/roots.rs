@@ -18,11 +18,12 @@ const PINS: [&str; 4] =
 pub struct Pinned<'a> {
     /// The new closure, including the activator that recovers the host.
     pub closure: &'a str,
-    /// The NixOS system that ran before, if the transaction activates another one.
+    /// The NixOS system that ran before the transaction, if the transaction activates another system.
     pub running: Option<&'a str>,
-    /// The closure of the generation that was active before.
+    /// The closure of the generation that was active before the transaction, if any.
     pub before: Option<&'a str>,
-    /// The NixOS system that was the boot default before, if the transaction changes what the host boots.
+    /// The NixOS system that was the boot default before the transaction, if the transaction changes what the
+    /// host boots.
     pub default: Option<&'a str>,
 }
 

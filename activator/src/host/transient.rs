@@ -105,9 +105,9 @@ fn properties(program: &str, run: &RunId, is_nixos: bool) -> Vec<String> {
         "--property=OOMScoreAdjust=-900".to_owned(),
     ];
     if is_nixos {
-        // While the unit stops, the recovery may activate the former NixOS system. The recovery ends its
-        // programs itself, and `nixfleet.activationTimeout` may allow such a program a day. If systemd ended
-        // the recovery earlier, the host would stay between two systems.
+        // While the unit stops, the recovery may activate the former NixOS system. The recovery itself limits
+        // the time of this activation, and `nixfleet.activationTimeout` may be as long as a day. If systemd
+        // ended the recovery earlier, the host would stay between two systems.
         properties.push("--property=TimeoutStopSec=infinity".to_owned());
     }
     properties

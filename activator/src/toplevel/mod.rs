@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nixfleet_contract::nixos::{BOOT_PARTS, INHIBITORS, INIT};
 
-/// The program of a system that activates the system, relative to the system.
+/// The program that activates a system, as a path relative to the directory of the system.
 pub const SWITCH: &str = "bin/switch-to-configuration";
 
 /// The maximum size of a file that is read from a system, in bytes.
@@ -41,8 +41,9 @@ pub fn boot_parts(system: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(parts)
 }
 
-/// Returns what inhibits a switch to or from a system: its switch inhibitors, and the version of the
-/// interface of its `init`. A file that the system does not have counts as empty.
+/// Returns the values of a system that must be equal in the running system, because otherwise the host can
+/// switch between the two systems only by a restart: its switch inhibitors, and the version of the interface
+/// of its `init`. A file that the system does not have counts as empty.
 ///
 /// # Errors
 /// A file cannot be read, or the file of the inhibitors is not a JSON object of strings.

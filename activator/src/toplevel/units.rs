@@ -12,7 +12,8 @@ use super::text;
 /// The directory of the units in a system.
 const UNITS: &str = "etc/systemd/system";
 
-/// The units of a system by name, and the units that each unit wants, requires or upholds with a link.
+/// The units of a system by name and, for each unit, the units that the links in its directories `.wants`,
+/// `.requires` and `.upholds` name.
 pub type Units = (BTreeMap<String, UnitSource>, BTreeMap<String, BTreeSet<String>>);
 
 /// Reads the units of a system. A unit that is masked counts as missing, as it does for
@@ -48,7 +49,8 @@ pub fn units(system: &Path) -> io::Result<Units> {
     Ok((units, wants))
 }
 
-/// Reads the text of a unit or drop-in; `None` if it is masked or its link is broken.
+/// Reads the file of a unit or a drop-in. Returns `None` if the file is masked, is a broken link, or is not a
+/// regular file.
 fn read(path: &Path) -> io::Result<Option<UnitSource>> {
     let file = match fs::canonicalize(path) {
         Ok(file) if file == Path::new("/dev/null") => return Ok(None),
@@ -63,7 +65,8 @@ fn read(path: &Path) -> io::Result<Option<UnitSource>> {
     Ok(Some(UnitSource { paths, text: text(&file)?, only_drop_ins: false }))
 }
 
-/// Returns the entries of a directory with their names, sorted; none if the directory does not exist.
+/// Returns the names and paths of the entries of a directory, sorted. Returns no entries if the directory
+/// does not exist.
 fn entries(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
     let listed = match fs::read_dir(directory) {
         Ok(listed) => listed,

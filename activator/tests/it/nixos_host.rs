@@ -1,5 +1,5 @@
-//! A NixOS host on a tree of files. The systems of the host have a small stand-in for
-//! `switch-to-configuration`, which records what it is told, and which a test can make fail.
+//! A NixOS host that is a directory tree. The systems of the host contain a script in place of
+//! `switch-to-configuration`. The script records its arguments, and a test can make it fail.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use crate::room::file;
 use crate::stand::Stand;
 
-/// The stand-in for `switch-to-configuration`. It fails if the host has a file `/fail-ACTION` that contains
-/// the name of the system and the exit code. With a third word, only the activation of a user fails.
+/// The script that takes the place of `switch-to-configuration`. The script fails if the host has a file
+/// `/fail-ACTION`, such as `/fail-test`, that contains the name of the system and the exit code. If the exit
+/// code is `hang`, the script hangs. If the file contains a third word, the script reports a failed
+/// activation of a user in place of a failed unit.
 const SWITCH: &str = r#"#!/bin/sh
 system=$(dirname "$(dirname "$0")")
 name=$(basename "$system")
@@ -45,35 +47,39 @@ case $1 in
 esac
 "#;
 
-/// The stand-in for `systemctl list-units`. The units in `/failed-units` have failed.
+/// The script that takes the place of `systemctl list-units`. It lists the units in the file `/failed-units`,
+/// as failed units.
 const SYSTEMCTL: &str = r#"#!/bin/sh
 [ -e "@root@/failed-units" ] || exit 0
 while read -r unit; do echo "$unit loaded failed failed A unit"; done < "@root@/failed-units"
 "#;
 
-/// The stand-in for `bootctl`. Its argument is the name of an entry.
+/// The script that takes the place of `bootctl set-oneshot`. It records the name of the entry to boot once,
+/// or removes the record if the name is empty.
 const BOOTCTL: &str = r#"#!/bin/sh
 if [ -z "$2" ]; then rm -f "@root@/boot/oneshot"; else echo "$2" > "@root@/boot/oneshot"; fi
 "#;
 
-/// The stand-in for `grub-reboot`. Its argument is the title of an entry of the menu.
+/// The script that takes the place of `grub-reboot`. It records the entry to boot once, and fails if the menu
+/// does not contain this entry.
 const GRUB_REBOOT: &str = r#"#!/bin/sh
 grep -qF "menuentry \"${1#*>}\"" "@root@/boot/grub/grub.cfg" && echo "$1" > "@root@/boot/oneshot"
 "#;
 
-/// The stand-in for `grub-editenv - unset next_entry`.
+/// The script that takes the place of `grub-editenv - unset next_entry`. It removes the record of the entry
+/// to boot once.
 const GRUB_EDITENV: &str = r#"#!/bin/sh
 [ "$*" = "- unset next_entry" ] && rm -f "@root@/boot/oneshot"
 "#;
 
-/// A NixOS host on a tree of files, and the systems that it can run.
+/// A NixOS host that is a directory tree, and the systems that it can run.
 pub struct NixosHost<'s> {
     pub stand: &'s Stand,
     pub store: PathBuf,
 }
 
 impl<'s> NixosHost<'s> {
-    /// Creates a host that has booted the system `factory` as native generation 1.
+    /// Creates a host that has booted the system `factory`, which is generation 1 of the native profile.
     pub fn new(stand: &'s Stand) -> Self {
         stand.install();
         let host = Self { stand, store: stand.path("/../store") };
@@ -90,7 +96,7 @@ impl<'s> NixosHost<'s> {
         host
     }
 
-    /// Creates a system with a kernel.
+    /// Creates a NixOS system with the name `name` and the kernel `kernel` in the store of the host.
     pub fn system(&self, name: &str, kernel: &str) -> PathBuf {
         let system = self.store.canonicalize().unwrap().join(name);
         for directory in ["bin", "sw/bin"] {
@@ -116,13 +122,15 @@ impl<'s> NixosHost<'s> {
         system
     }
 
-    /// Builds the closure of a system, with a managed file outside `/etc` that names the system.
+    /// Creates a NixOS system and builds a host closure with it. The closure also has a managed file that
+    /// contains the name of the system.
     pub fn closure(&self, name: &str, kernel: &str, loader: Option<&str>) -> String {
         let toplevel = self.system(name, kernel);
         self.closure_of(name, &toplevel, loader)
     }
 
-    /// Builds the closure of a system that exists, with the managed file of [`Self::closure`].
+    /// Builds a host closure with a NixOS system that exists. The closure has the same managed file as in
+    /// [`Self::closure`], with `name` as its content.
     pub fn closure_of(&self, name: &str, toplevel: &Path, loader: Option<&str>) -> String {
         self.stand.closure(
             &format!("closure-{name}"),
@@ -134,12 +142,13 @@ impl<'s> NixosHost<'s> {
         )
     }
 
-    /// Restarts the host: it runs its boot default, or the system that it boots once.
+    /// Restarts the host. The host boots the system that was chosen for one boot, or else its boot default.
     pub fn boots(&self) {
         let stand = self.stand;
         let text = |path: &str| fs::read_to_string(stand.path(path)).ok();
         let once = text("/boot/oneshot").map(|entry| {
-            // `nixos-generation-2.conf`, or `NixOS - All configurations>NixOS - Configuration 2 (26.05)`
+            // The entry is, for example, `nixos-generation-2.conf` for systemd-boot, or
+            // `NixOS - All configurations>NixOS - Configuration 2 (26.05)` for GRUB.
             let number: String = entry
                 .trim_start_matches(|c: char| !c.is_ascii_digit())
                 .chars()
@@ -165,7 +174,7 @@ impl<'s> NixosHost<'s> {
         self.run(&["apply", "--closure", closure])
     }
 
-    /// Applies a closure and checks the outcome.
+    /// Applies a closure, checks the outcome, and returns the report.
     pub fn applied(&self, closure: &str, outcome: &str) -> Value {
         let report = self.apply(closure);
         assert_eq!(report["outcome"], outcome, "{report:#}");
@@ -181,7 +190,7 @@ impl<'s> NixosHost<'s> {
         self.name(Path::new(fs::read_to_string(self.stand.path("/boot/default")).unwrap().trim()))
     }
 
-    /// Returns the boot default of the native profile.
+    /// Returns the system of the current generation of the native profile.
     pub fn native(&self) -> String {
         self.name(&fs::canonicalize(self.stand.path("/nix/var/nix/profiles/system")).unwrap())
     }
@@ -191,8 +200,8 @@ impl<'s> NixosHost<'s> {
         system.file_name().unwrap().to_str().unwrap().to_owned()
     }
 
-    /// Returns the running system, the boot default of the loader and of the native profile, and the managed
-    /// file.
+    /// Returns the running system, the boot default of the boot loader, the current system of the native
+    /// profile, and the content of the managed file, which also names a system.
     pub fn ends(&self) -> [String; 4] {
         let managed = fs::read_to_string(self.stand.path("/srv/app/name")).unwrap_or_default();
         [self.running(), self.default(), self.native(), managed]
@@ -211,7 +220,8 @@ impl<'s> NixosHost<'s> {
         journal["phase"].as_str().unwrap().to_owned()
     }
 
-    /// Returns what the systems were told since the last call.
+    /// Returns the runs of `switch-to-configuration` since the last call, each as its argument and the name
+    /// of the system, such as `test one`.
     pub fn said(&self) -> Vec<String> {
         let path = self.store.join("said");
         let said = fs::read_to_string(&path).unwrap_or_default();
@@ -219,7 +229,8 @@ impl<'s> NixosHost<'s> {
         said.lines().map(str::to_owned).collect()
     }
 
-    /// Makes a system the next native generation and the boot default, as another tool does it.
+    /// Makes a system native generation `number` and the boot default, as a tool such as `nixos-rebuild`
+    /// does.
     pub fn installs(&self, system: &Path, number: u64) {
         let profiles = self.stand.path("/nix/var/nix/profiles");
         let link = format!("system-{number}-link");
@@ -230,7 +241,7 @@ impl<'s> NixosHost<'s> {
         assert!(std::process::Command::new(switch).arg("boot").status().unwrap().success());
     }
 
-    /// Returns the names of the steps of a plan.
+    /// Returns the names of the steps in the plan for a closure.
     pub fn steps(&self, closure: &str) -> Vec<String> {
         let plan = self.run(&["plan", "--target", closure]);
         let steps = plan["steps"].as_array().unwrap();

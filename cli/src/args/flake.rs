@@ -58,7 +58,7 @@ impl FlakeArgs {
         })
     }
 
-    /// Checks that no other argument is for a flake.
+    /// Checks that no argument for a flake is combined with `--file`.
     fn check_file(&self) -> Result<(), Problem> {
         if self.flake.is_some() {
             return Err(Problem::new(Code::Usage, "both a flake and a file are named")

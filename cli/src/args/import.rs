@@ -112,7 +112,7 @@ pub struct ImportFlakeArgs {
 }
 
 impl ImportFlakeArgs {
-    /// Returns the same arguments in the form that other subcommands have.
+    /// Converts these arguments to the arguments with which other subcommands name a flake.
     pub fn to_flake_args(&self) -> FlakeArgs {
         FlakeArgs {
             flake: Some(self.flake.clone()),

@@ -46,7 +46,7 @@ where
 
 /// The decision about hosts on which a run was interrupted.
 pub enum Recovery {
-    /// There is no such host.
+    /// No run was interrupted on any host.
     None,
     /// The hosts recover, and then everything is planned again.
     Agreed,
@@ -54,8 +54,8 @@ pub enum Recovery {
     Declined,
 }
 
-/// Asks, unless `yes` is set, whether hosts may recover from interrupted runs. They must recover before they
-/// are changed, and recovering is a change of its own.
+/// Asks, unless `yes` is set, whether hosts may recover from interrupted runs. A host has to recover before
+/// it can be changed, and the recovery is itself a change that needs the consent of the user.
 ///
 /// # Errors
 /// Returns an error only for a bug.
@@ -76,7 +76,8 @@ where
     Ok(if agreed { Recovery::Agreed } else { Recovery::Declined })
 }
 
-/// Ends a command that the user declined. `has_recovered`: whether hosts have recovered before.
+/// Ends a command that the user declined. `has_recovered`: whether the command has recovered hosts before
+/// that.
 pub fn declined(has_recovered: bool) -> Exit {
     render::err(if has_recovered { "nothing else was changed" } else { "nothing was changed" });
     Exit::Refused

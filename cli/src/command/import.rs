@@ -25,14 +25,14 @@ struct ImportDocument<'d> {
     command: &'static str,
     #[serde(flatten)]
     draft: &'d Draft,
-    /// The text of the fleet.nix.
+    /// The text of the new `fleet.nix`.
     nix: &'d str,
 }
 
-/// Writes a `fleet.nix` with the hosts of another tool. No host is reached.
+/// Writes a `fleet.nix` with the hosts of another tool, without a connection to any host.
 ///
 /// # Errors
-/// The inventory of the other tool cannot be read, or the file exists or cannot be written.
+/// The inventory of the other tool cannot be read, or the `fleet.nix` exists already or cannot be written.
 pub async fn execute(args: &ImportArgs, context: &Context) -> Result<Exit, Stop> {
     let out = match &args.what {
         ImportCommand::Ansible(args) => &args.out,
@@ -70,7 +70,7 @@ pub async fn execute(args: &ImportArgs, context: &Context) -> Result<Exit, Stop>
     Ok(Exit::Good)
 }
 
-/// Checks before the import that the result will have a place.
+/// Checks, before the import, that the new `fleet.nix` can be written to a file or printed.
 fn check(out: &ImportOutArgs, context: &Context) -> Result<(), Problem> {
     match &out.out {
         Some(path) if path.exists() && !out.force => Err(exists(path)),
@@ -88,8 +88,8 @@ fn nix(args: &ImportFlakeArgs, context: &Context) -> Result<Nix, Problem> {
     Ok(Nix::new(flake, request.nix_flags, request.verbose, Arc::clone(&context.operation.show)))
 }
 
-/// Writes the file. With `force`, a file that exists is replaced at once, so no reader sees a part of the new
-/// text.
+/// Writes the `fleet.nix`. With `force`, an existing file is replaced atomically, so that no reader sees only
+/// a part of the new text.
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Problem> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unwritten = |error: std::io::Error| {

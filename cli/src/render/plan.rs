@@ -1,4 +1,4 @@
-//! The output for people that shows the plans of hosts.
+//! Formats the plans of hosts as text for people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

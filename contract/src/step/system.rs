@@ -13,9 +13,10 @@ use crate::values::AbsPath;
 pub enum SystemStep {
     /// Activate a system: run its `switch-to-configuration test`.
     ActivateSystem(ActivateSystem),
-    /// Make a system the boot default, after the change has been confirmed.
+    /// After the change has been confirmed, make a system the boot default.
     SetBootDefault(SetBootDefault),
-    /// Boot a system once at the next boot, after the change has been confirmed. The boot default stays.
+    /// After the change has been confirmed, tell the boot loader to boot a system at the next boot only. The
+    /// boot default stays.
     BootOnce(BootOnce),
 }
 
@@ -23,11 +24,11 @@ pub enum SystemStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivateSystem {
-    /// Store path of the running system.
+    /// Store path of the system that runs before the step.
     pub from: AbsPath,
     /// Store path of the new system.
     pub to: AbsPath,
-    /// Time limit in seconds; 900 if `None`.
+    /// Time limit for the activation, in seconds; 900 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
 }
@@ -36,16 +37,16 @@ pub struct ActivateSystem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetBootDefault {
-    /// Store path of the present boot default, if any.
+    /// Store path of the boot default before the step, if any.
     pub from: Option<AbsPath>,
     /// Store path of the new boot default.
     pub to: AbsPath,
-    /// The parts of the new boot default that have never booted on the host, such as `kernel`. The host boots
-    /// them for the first time when it is restarted, so no check confirms them before. Empty if the whole
-    /// system has been confirmed.
+    /// The parts of the new boot default that take effect only when the host is restarted, such as `kernel`.
+    /// Until then, no health check can test them. Empty if the confirmation covers the whole system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<String>,
-    /// The boot loader, if it was told earlier to boot another system once, and has to forget that.
+    /// The boot loader, if an earlier change told it to boot another system once and this step has to cancel
+    /// that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forgets: Option<Loader>,
 }
@@ -54,9 +55,9 @@ pub struct SetBootDefault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BootOnce {
-    /// Store path of the system.
+    /// Store path of the system to boot once.
     pub to: AbsPath,
-    /// The boot loader.
+    /// The boot loader that boots the system once.
     pub loader: Loader,
     /// The parts of the system that take effect only when the host boots, such as `kernel`.
     pub parts: Vec<String>,
@@ -107,7 +108,7 @@ impl SystemStep {
     }
 }
 
-/// Returns the name of a system with the first digits of its hash, such as
+/// Returns the name of a system with the first characters of the hash in its store path, such as
 /// `nixos-system-db-9-24.11 (mz8fj2ab)`.
 fn system(path: &AbsPath) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();

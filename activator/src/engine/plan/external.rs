@@ -10,11 +10,11 @@ use nixfleet_contract::values::Invalid;
 
 use crate::toplevel;
 
-/// Returns the manifest of a NixOS system that is not part of a host closure. The host has the name that the
-/// system gives it.
+/// Returns the manifest of a NixOS system that is not part of a host closure. The host name in the manifest
+/// is the name in `etc/hostname` of the system.
 ///
 /// # Errors
-/// A part of the system cannot be read. The error is the reason.
+/// A part of the system cannot be read. The error describes the reason.
 pub fn manifest(system: &Path) -> Result<Manifest, String> {
     let part = |name: &str| toplevel::text(&system.join(name)).map(|text| text.trim().to_owned());
     let failed = |error: std::io::Error| error.to_string();
@@ -33,7 +33,8 @@ pub fn manifest(system: &Path) -> Result<Manifest, String> {
         max_file_size: None,
         nixos: Some(NixosSystem {
             toplevel: path.parse().map_err(|invalid: Invalid| invalid.to_string())?,
-            // The boot loader is not part of a system. Without it, the system becomes the boot default.
+            // A system does not say which boot loader the host has. Without this information, a plan cannot
+            // boot the system once, so the plan makes the system the boot default.
             loader: None,
             boot: toplevel::boot_parts(system).map_err(failed)?,
             inhibitors: toplevel::inhibitors(system).map_err(failed)?,

@@ -28,7 +28,7 @@ pub struct Planned {
     pub state: State,
     /// The observed state of the host.
     pub observed: Observed,
-    /// The NixOS system of the target.
+    /// The NixOS system of the target; `None` if the base is not `nixos`.
     pub wanted_system: Option<AbsPath>,
 }
 
@@ -82,7 +82,8 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
 }
 
 impl Planned {
-    /// Whether the host runs another NixOS system than the target, and the plan does not activate the target.
+    /// Whether the host runs another NixOS system than the system of the target, and the plan does not
+    /// activate the system of the target, which has to wait for a boot.
     #[must_use]
     pub fn waits_to_activate(&self) -> bool {
         let runs = self.observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
@@ -119,13 +120,14 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
     )
 }
 
-/// Returns a problem if users other than root could write to the directory of the state or to the directory
-/// of transcripts.
+/// Returns a problem if users other than root could write to the directory of NixFleet's state or to the
+/// directory of the transcripts of runs.
 pub(in crate::engine) fn home_objection(host: &Host) -> Option<Problem> {
     [HOME, transcript::DIRECTORY].into_iter().find_map(|directory| host.is_of_root_alone(directory).err())
 }
 
-/// Returns a problem if a NixOS host would lose its state at the next boot, although the Nix store stays.
+/// Returns a problem if the state of NixFleet on a NixOS host is in memory and would be lost at the next
+/// boot, although the Nix store is on disk.
 fn volatile_home(host: &Host, target: &Target) -> Option<Problem> {
     /// The types of filesystems in memory, from linux/magic.h: tmpfs and ramfs.
     const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];

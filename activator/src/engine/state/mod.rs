@@ -1,4 +1,5 @@
-//! The state of a host, as stored in `state.json`: what NixFleet owns there, as the last transaction left it.
+//! The state of a host, as stored in `state.json`: what NixFleet owns on the host, as the last transaction
+//! left it.
 //!
 //! The replacement of this file is the commit point of a transaction.
 
@@ -31,8 +32,8 @@ pub const STAGED: &str = "state-staged.json";
 pub struct State {
     /// The schema of the state. This activator writes [`State::SCHEMA`], and can read older schemas.
     pub schema: u32,
-    /// The newest activator that committed a transaction; `None` if only activators with schema 1 have
-    /// committed.
+    /// The newest activator that committed a transaction; `None` if only activators that write schema 1 of
+    /// the state have committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activator: Option<Version>,
     /// The number of the transaction that wrote this state, from 1. A recovery compares this number with the
@@ -44,7 +45,7 @@ pub struct State {
     pub generation: Option<u64>,
     /// The closure of the generation in force.
     pub closure: Option<String>,
-    /// SHA-256 of the manifest in that closure.
+    /// SHA-256 of the manifest in the closure of the generation in force.
     pub manifest: Option<String>,
     /// The packages of the profile.
     pub packages: Vec<Package>,
@@ -67,26 +68,27 @@ pub struct State {
     pub nixos: Option<AppliedSystem>,
 }
 
-/// The NixOS system that the last transaction activated.
+/// The NixOS system of the last transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedSystem {
     /// The store path of the system.
     pub toplevel: AbsPath,
-    /// The next boot, if the last transaction told the boot loader to boot the system once.
+    /// The one-time boot of the system, if the boot loader was told to make such a boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_once: Option<PendingBoot>,
 }
 
-/// A boot that the boot loader was told to make once.
+/// A one-time boot that the boot loader was told to make. Later boots use the boot default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingBoot {
-    /// The boot id of the host when the boot loader was told. After a restart, the id is another one.
+    /// The boot id of the host when the boot loader was told. If the host now has another boot id, the host
+    /// has been restarted since then.
     pub boot_id: String,
-    /// The boot loader.
+    /// The boot loader that was told to make the boot.
     pub loader: Loader,
-    /// The native generation to boot.
+    /// The number of the native generation to boot.
     pub number: u64,
 }
 
@@ -160,7 +162,7 @@ pub enum Thing {
         sha256: String,
         /// Mode, owner, group.
         access: Access,
-        /// The metadata of the file when it had this content.
+        /// The metadata of the file when the file had this content.
         #[serde(skip_serializing_if = "Option::is_none")]
         stat: Option<FileStat>,
     },
@@ -184,8 +186,8 @@ impl Thing {
     }
 }
 
-/// Metadata that shows whether a file may have changed, without reading it. Every write updates the time of
-/// change.
+/// Metadata that shows whether a file may have changed, so that the file need not be read. Every write to the
+/// file updates its time of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStat {
     /// Inode number.

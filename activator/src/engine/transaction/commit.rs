@@ -70,7 +70,7 @@ fn complete_state(
     record_ids(host, &mut state)?;
     // A generation without a link has been garbage collected, so its record is dropped. The link of the new
     // generation already exists, so the record of the new generation stays. The newest record stays too, so
-    // that no later generation gets its number.
+    // that no later generation gets the same number.
     let (profile, newest) = (Profile::read(host)?, state.newest_generation());
     state.generations.retain(|number, _| profile.generation(*number).is_some() || Some(*number) == newest);
     Ok(state)
@@ -84,7 +84,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         schema: State::SCHEMA,
         activator: old.activator.max(Some(Version::own())),
         transaction: journal.transaction,
-        // A system of another tool may have another idea of the name of the host.
+        // A system that another tool made may contain another name of the host. So the recorded name stays.
         host: if target.is_external() { old.host.clone() } else { manifest.host.clone() },
         generation: Some(journal.after.number),
         closure: Some(target.closure.clone()),
@@ -100,8 +100,8 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
     }
 }
 
-/// Returns the record of the NixOS system. If the boot loader was told to boot the system once, it stays told
-/// until the next boot.
+/// Returns the record of the NixOS system. If an earlier transaction told the boot loader to boot this system
+/// once, the record of this one-time boot is kept.
 fn applied_system(
     old: &State,
     observed: &Observed,

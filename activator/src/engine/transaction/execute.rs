@@ -45,16 +45,17 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
     Ok(done)
 }
 
-/// Activates the NixOS system of the transaction, if it has one. `may` decides whether a unit that fails only
-/// now causes an undo. Returns the number of executed entries, and a note about failures that cause no undo.
+/// Activates the NixOS system of the transaction, if it has one. `may` decides whether the call fails if a
+/// unit fails that had not failed before. Returns the number of executed entries, and a note about failures
+/// that cause no undo.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`], [`nixfleet_contract::problem::Code::Locked`], or an error of
 /// [`Journal::enter`]. In this case, the caller must undo the transaction.
 pub fn activate(host: &Host, journal: &mut Journal, may: May) -> Result<(usize, Option<String>), Problem> {
     let Some(step) = journal.activation().cloned() else { return Ok((0, None)) };
-    // An undo activates the former system only if the activation may have begun. It could not do so while
-    // another program holds the lock.
+    // Check this before the phase begins. After that, an undo has to activate the former system, which is
+    // impossible while another program holds the lock of `switch-to-configuration`.
     nixos::check_lock(host)?;
     journal.enter(host, JournalPhase::Activating)?;
     Ok((1, system::activate(host, &step, may)?))

@@ -91,7 +91,7 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
 fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem> {
     let Some(journal) = Journal::read(host)? else {
         // A run that was killed just before it wrote its journal, or just after it removed the journal,
-        // leaves its closure pinned. This call unpins the closure.
+        // leaves its garbage collection roots. This call removes them.
         undo::forget_transaction(host)?;
         return Ok(None);
     };
@@ -109,9 +109,9 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
     Ok(Some(Recovered { journal, generation, committed, notes }))
 }
 
-/// Completes a transaction that was confirmed, and interrupted while it changed what the host boots. Returns
-/// whether the transaction is committed now. The transaction is not completed if its undo has begun, or if
-/// the host was restarted before the boot loader knew the new system.
+/// Completes a transaction that was confirmed but was then interrupted while it changed what the host boots.
+/// Returns whether the transaction is committed now. The transaction is not completed if its undo has begun,
+/// or if the host was restarted before the boot loader knew the new system.
 fn completes(host: &Host, journal: &Journal) -> bool {
     let runs = |step: &ActivateSystem| nixos::running(host).as_ref() == Some(&step.to);
     let is_staged = || {

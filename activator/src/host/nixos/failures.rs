@@ -1,5 +1,5 @@
-//! The failures of an activation that leave the new system active: the exit code 4 of
-//! `switch-to-configuration`.
+//! Failures of units during the activation of a NixOS system. In spite of such failures, the new system is
+//! active. `switch-to-configuration` then ends with exit code 4.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +10,25 @@ use super::running;
 use crate::host::Host;
 use crate::host::systemd::{self, Systemd};
 
-/// The line after which the output contains no more output of user activations. `switch-to-configuration`
-/// runs them last before it restarts this target.
+/// The line with which `switch-to-configuration` says that it restarts `sysinit-reactivation.target`. The
+/// restart is just after the user activations. The output of user activations cannot be trusted, so unit
+/// failures are read only after this line.
 const SYSTEM_PART: &str = "restarting sysinit-reactivation.target";
 
-/// The failures that an activation may have.
+/// The failures of units that do not make an activation fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tolerated {
-    /// No failure.
+    /// No failure is tolerated.
     Nothing,
-    /// Failures of these units, which had failed before, and of user activations.
+    /// Failures of user activations are tolerated, and failures of these units, which had failed before the
+    /// activation.
     Known(BTreeSet<UnitName>),
-    /// All failures, because the host must not stay as it is.
+    /// All failures are tolerated, as in an undo or a rollback.
     All,
 }
 
-/// Returns the units that have failed, or wait for a restart after they ended. If systemd does not answer,
-/// the set is empty, so each failed unit counts as newly failed.
+/// Returns the units that have failed, and the units that have ended and wait for an automatic restart. If
+/// systemd does not answer, the set is empty. Then each unit that fails later counts as newly failed.
 #[must_use]
 pub fn failing(host: &Host) -> BTreeSet<UnitName> {
     failed(host, true)
@@ -35,7 +37,7 @@ pub fn failing(host: &Host) -> BTreeSet<UnitName> {
 fn failed(host: &Host, restarting: bool) -> BTreeSet<UnitName> {
     let failed = match (Systemd::of(host), running(host)) {
         (Some(_), _) => systemd::failed("systemctl", restarting),
-        // In tests, the system in the directory tree has a program that takes the place of systemd.
+        // In tests, the NixOS system in the directory tree contains a stand-in for `systemctl`.
         (None, Some(system)) if cfg!(feature = "fault-injection") => {
             systemd::failed(&format!("{system}/sw/bin/systemctl"), restarting)
         }
@@ -44,13 +46,13 @@ fn failed(host: &Host, restarting: bool) -> BTreeSet<UnitName> {
     failed.inspect_err(|problem| warn!("the failed units are unknown: {problem}")).unwrap_or_default()
 }
 
-/// The failures that `switch-to-configuration` named.
+/// The failures that the output of `switch-to-configuration` names.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     /// The units that failed, and the units that could not be started, restarted or reloaded.
     pub(super) units: BTreeSet<UnitName>,
-    /// Whether units of users failed: user activations, user managers or scopes. A user without rights can
-    /// cause these failures.
+    /// Whether a user activation, a user manager or a scope failed. Unprivileged users can cause these
+    /// failures.
     of_users: bool,
 }
 
@@ -71,7 +73,7 @@ impl Failures {
         failures
     }
 
-    /// Returns a note about the failures if they are tolerated.
+    /// Returns a note about the failures if they are tolerated, otherwise `None`.
     pub(super) fn note(&self, tolerated: &Tolerated, host: &Host) -> Option<String> {
         match tolerated {
             Tolerated::Nothing => None,
@@ -88,7 +90,8 @@ impl Failures {
     }
 }
 
-/// Whether a unit has failed since the activation began, other than the manager of a user.
+/// Whether a unit other than a user manager has failed since the activation began. `before`: the units that
+/// had failed before.
 fn failed_newly(host: &Host, before: &BTreeSet<UnitName>) -> bool {
     failed(host, false).into_iter().any(|unit| !before.contains(&unit) && !unit.starts_with("user@"))
 }

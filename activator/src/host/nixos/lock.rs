@@ -9,13 +9,13 @@ use rustix::fs::{CWD, FlockOperation};
 use crate::host::disk::{self, Opening};
 use crate::host::{Host, host_file};
 
-/// The path of the lock.
+/// The path of the lock file.
 const SWITCH_LOCK: &str = "/run/nixos/switch-to-configuration.lock";
 
 /// Returns a problem if another program is switching the system of the host.
 ///
 /// # Errors
-/// [`Code::Locked`].
+/// [`Code::Locked`], or [`Code::HostFile`] if the lock file cannot be opened.
 pub fn check_lock(host: &Host) -> Result<(), Problem> {
     own_lock(host)?;
     if is_locked(host) {
@@ -27,10 +27,10 @@ pub fn check_lock(host: &Host) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Makes the lock readable only for root. Otherwise, any user of the host could hold it, and keep an undo
-/// from ending.
+/// Makes the lock file accessible only to root. Otherwise, any user of the host could hold the lock, and so
+/// prevent an undo.
 fn own_lock(host: &Host) -> Result<(), Problem> {
-    // A directory tree has no lock.
+    // If the host is a directory tree and not a machine, there are no users to keep out.
     if !host.is_machine() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The NixOS systems of a host: the running one, the booted one and the boot default.
+//! The NixOS systems of a host: the running system, the booted system and the boot default.
 
 mod failures;
 mod lock;
@@ -21,27 +21,28 @@ pub use failures::{Tolerated, failing};
 pub use lock::check_lock;
 pub use switch::{Action, Checks, LIMIT, Terms, dry_activate, switch, switch_on};
 
-/// The link to the running system. Activation scripts of NixOS set it.
+/// The link to the running system. The activation script of NixOS sets the link.
 pub const RUNNING: &str = "/run/current-system";
 /// The link to the system that the host booted.
 const BOOTED: &str = "/run/booted-system";
 /// The file that marks a NixOS host.
 const MARK: &str = "/etc/NIXOS";
 
-/// The NixOS systems of a host.
+/// The NixOS systems of a host, as a plan needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Systems {
-    /// The running system; `None` if the host does not tell.
+    /// The running system; `None` if the link [`RUNNING`] cannot be read.
     pub running: Option<AbsPath>,
-    /// The switch inhibitors of the running system.
+    /// The switch inhibitors of the running system, by name. A system in which one of these values is
+    /// different cannot be activated without a restart of the host.
     pub inhibitors: BTreeMap<String, String>,
-    /// The parts of the booted system that take effect only when the host boots.
+    /// The parts of the booted system that take effect only when the host boots, such as `kernel`, by name.
     pub booted: BTreeMap<String, String>,
-    /// The boot default: the current generation of the native profile.
+    /// The boot default: the current generation of the native profile ([`NATIVE`]).
     pub default: Option<Generation>,
-    /// The native generations, oldest first.
+    /// The generations of the native profile, oldest first.
     pub generations: Vec<Generation>,
-    /// The id of the present boot.
+    /// The id that the kernel has chosen for the current boot.
     pub boot_id: String,
 }
 
@@ -76,8 +77,8 @@ impl Systems {
         }))
     }
 
-    /// Returns the native generation of a system: `number` if it is a generation of this system, otherwise
-    /// the newest generation of this system.
+    /// Returns the number of a native generation that contains `system`: `number` if the generation with this
+    /// number contains `system`, otherwise the number of the newest generation that contains `system`.
     #[must_use]
     pub fn generation_of(&self, system: &AbsPath, number: u64) -> Option<u64> {
         let mut of_system = self.generations.iter().filter(|generation| *generation.closure == **system);
@@ -91,14 +92,16 @@ impl Systems {
         self.generations.last().is_none_or(|last| last.number < number)
     }
 
-    /// Returns the number for a new native generation: `number`, unless a later generation exists.
+    /// Returns the number for a new native generation: `number`, or the number after the newest native
+    /// generation, whichever is greater.
     #[must_use]
     pub fn new_number(&self, number: u64) -> u64 {
         self.generations.last().map_or(number, |last| number.max(last.number + 1))
     }
 }
 
-/// Whether a host runs NixOS. `switch-to-configuration` looks at the same two files. The files are read once.
+/// Whether a host runs NixOS, according to `/etc/NIXOS` and `/etc/os-release`. `switch-to-configuration`
+/// checks the same two files. For each [`Host`], the files are read only once.
 #[must_use]
 pub fn is_nixos(host: &Host) -> bool {
     let release = || fs::read_to_string(host.path("/etc/os-release")).unwrap_or_default();
@@ -106,13 +109,13 @@ pub fn is_nixos(host: &Host) -> bool {
     *host.is_nixos.get_or_init(|| host.path(MARK).exists() || has_id())
 }
 
-/// Returns the system that the host booted; `None` if the host does not tell.
+/// Returns the system that the host booted; `None` if the link to this system cannot be read.
 #[must_use]
 pub fn booted(host: &Host) -> Option<AbsPath> {
     target(host, BOOTED)
 }
 
-/// Returns the running system; `None` if the host does not tell.
+/// Returns the running system; `None` if the link [`RUNNING`] cannot be read.
 #[must_use]
 pub fn running(host: &Host) -> Option<AbsPath> {
     target(host, RUNNING)
@@ -122,9 +125,9 @@ fn target(host: &Host, link: &str) -> Option<AbsPath> {
     fs::read_link(host.path(link)).ok()?.to_str()?.parse().ok()
 }
 
-/// Removes the native generation that belongs to a generation of NixFleet, so that Nix can collect the system
-/// too. The boot default, the running system, the booted system and the system of the next boot (`pending`)
-/// stay, and so does a native generation of another system.
+/// Removes the native generation with the number and the system of a NixFleet generation, so that Nix can
+/// collect the system too. The native generation stays if it contains another system, if it is the boot
+/// default or the next boot (`pending`), or if its system is running or booted.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].
@@ -142,8 +145,9 @@ pub fn forget(host: &Host, generation: &Generation, pending: Option<u64>) -> Res
     Ok(())
 }
 
-/// Removes a native generation that a transaction created for a system. It stays if it is the boot default or
-/// the booted system, or if another program has used its number for another system.
+/// Removes the native generation `number`, which a transaction created for `system`. The generation stays if
+/// it is the boot default, if the host has booted its system, or if another program has given the number to
+/// another system.
 ///
 /// # Errors
 /// Fails with [`nixfleet_contract::problem::Code::HostFile`].

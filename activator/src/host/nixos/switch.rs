@@ -23,17 +23,18 @@ use crate::toplevel;
 /// The exit code of `switch-to-configuration` if the system is active, but units failed.
 const UNITS_FAILED: i32 = 4;
 
-/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another one. By default, a
-/// unit may take 90 seconds to stop and as long to start, and several units may have to wait for each other.
+/// The time limit for one run of `switch-to-configuration`, unless the fleet sets another limit. By default,
+/// a unit may take 90 seconds to stop and 90 seconds to start, and several units may have to wait for each
+/// other.
 pub const LIMIT: Duration = Duration::from_secs(900);
 
-/// The link to the boot default.
+/// The link in the native profile that points to the boot default.
 const NATIVE_DEFAULT: &str = "/nix/var/nix/profiles/system";
 
 /// The time limit for `switch-to-configuration dry-activate`, which only reads.
 const DRY_LIMIT: Duration = Duration::from_secs(100);
 
-/// The time to wait for another run of `switch-to-configuration` during an undo.
+/// The maximum time that an undo waits for another run of `switch-to-configuration`.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
 
 /// An action of `switch-to-configuration`, the program that each NixOS system contains. The actions and their
@@ -57,7 +58,8 @@ impl Action {
         }
     }
 
-    /// Returns the target of the link that shows whether another program has done the same action.
+    /// Returns the target of the link that this action changes, if there is such a link. If the target
+    /// changes while this program waits, another program has carried out the same action.
     fn effect(self, host: &Host) -> Option<PathBuf> {
         let link = match self {
             Self::Check => return None,
@@ -68,23 +70,23 @@ impl Action {
     }
 }
 
-/// Whether the checks of a system run.
+/// Whether the checks of a NixOS system run before an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
-    /// The checks of the system may refuse the action.
+    /// The checks run, and may refuse the action.
     Run,
-    /// The checks are skipped, because the host goes back to a system that it had.
+    /// The checks do not run: they have run already, or the host returns to an earlier system.
     Skip,
 }
 
-/// How long a switch may take, and which failures it may have.
+/// The conditions of a run of `switch-to-configuration`.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Whether the checks of the system may refuse.
+    /// Whether the checks of the system run, and may refuse the action.
     pub checks: Checks,
-    /// The time limit.
+    /// The time limit for the run.
     pub limit: Duration,
-    /// The failures of units that leave the switch a success.
+    /// The failures of units that do not make the switch fail.
     pub tolerated: Tolerated,
 }
 
@@ -92,18 +94,19 @@ pub struct Terms {
 /// runs only in tests.
 ///
 /// # Errors
-/// [`Code::System`] with the last words of the program.
+/// Fails with [`Code::System`]. The problem contains the last messages of the program.
 pub fn switch(host: &Host, system: &AbsPath, action: Action, checks: Checks) -> Result<(), Problem> {
     let terms = Terms { checks, limit: LIMIT, tolerated: Tolerated::Nothing };
     switch_on(host, system, action, &terms).map(drop)
 }
 
-/// Like [`switch`], on other terms. Returns a note about tolerated failures. Without checks, the call waits
-/// for another program that is switching the system.
+/// Like [`switch`], but with the given checks, time limit and tolerated failures. Returns a note if units
+/// failed and the failures are tolerated. If the checks are skipped, the call waits while another program is
+/// switching the system.
 ///
 /// # Errors
-/// Fails in the same cases as [`switch`], and after the time limit. Also fails if another program has
-/// switched the host while the call waited for that program.
+/// Fails in the same cases as [`switch`]. Also fails if the program does not end within the time limit, or if
+/// another program has switched the host while the call waited for that program.
 pub fn switch_on(
     host: &Host,
     system: &AbsPath,
@@ -140,7 +143,9 @@ pub fn switch_on(
                 return Ok(Some(format!("{note}: {}", said())));
             }
         }
-        // Another program switches the system. An undo waits for it, since the host must not stay as it is.
+        // If another program holds the lock, an action with checks fails at once. An action without checks,
+        // such as an undo, waits for that program: if the undo failed, the host would stay between two
+        // systems.
         let is_locked = || has_met_lock(&finished) || is_held(host);
         if terms.checks == Checks::Run || !is_locked() || began.elapsed() >= LOCK_PATIENCE {
             return Err(failed(system, action).because(said()));
@@ -149,14 +154,14 @@ pub fn switch_on(
         while is_held(host) && began.elapsed() < LOCK_PATIENCE {
             std::thread::sleep(backoff.pause());
         }
-        // The lock is free, so the other program has done its work.
+        // If the link has changed, the other program has switched the system, and its system stays.
         if action.effect(host) != found {
             return Err(failed(system, action).because("another program switched the system meanwhile"));
         }
     }
 }
 
-/// Whether the program ended because another one holds the lock.
+/// Whether the program ended because another program holds the lock.
 fn has_met_lock(finished: &Finished) -> bool {
     [&finished.stdout, &finished.stderr].into_iter().any(|said| said.contains("Could not acquire lock"))
 }
@@ -179,10 +184,12 @@ fn failed(system: &AbsPath, action: Action) -> Problem {
     Problem::new(Code::System, what).at(system).help(help)
 }
 
-/// Asks a system what its activation would do.
+/// Runs `switch-to-configuration dry-activate` of a system, and returns its output, which says what an
+/// activation would do.
 ///
 /// # Errors
-/// [`Code::System`] if the closure has no system, or if the program fails.
+/// Fails with [`Code::System`] if the closure contains no NixOS system, if the host does not run NixOS, or if
+/// the program fails.
 pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActivation, Problem> {
     let Some(NixosSystem { toplevel, .. }) = system.filter(|_| is_nixos(host)) else {
         return Err(Problem::new(Code::System, "there is no NixOS system to activate").at(RUNNING));
@@ -200,11 +207,12 @@ pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActi
     Ok(DryActivation { schema: SCHEMA, lines: lines.collect() })
 }
 
-/// The maximum number of failed units of which the last messages are shown.
+/// The maximum number of failed units whose last messages an error contains.
 const SHOWN: usize = 3;
 
 /// Describes why `switch-to-configuration` failed: first what its exit code means, then the messages of the
-/// units that failed, or its last lines. `since`: when it began.
+/// failed units or, if the program named no failed unit, the last lines of its output. `since`: when the
+/// program began.
 fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> String {
     if finished.status.is_none() {
         return format!(
@@ -227,7 +235,8 @@ fn why(host: &Host, finished: &Finished, since: Since, limit: Duration) -> Strin
             .trim_start_matches(": ")
             .to_owned();
     }
-    // Checks and activation scripts write to standard output, and the program itself to standard error.
+    // Checks and activation scripts write to standard output, and the program itself writes to standard
+    // error. So the last lines of both are shown.
     let words = finished.why_of_both();
     if meaning.is_empty() { words } else { format!("{meaning}\n{words}") }
 }

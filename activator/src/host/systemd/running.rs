@@ -1,4 +1,4 @@
-//! The running units of a host, and the units that systemd starts and stops along with others.
+//! The running units of a host, and the units that systemd starts and stops along with other units.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,8 +83,8 @@ impl Systemd {
     }
 }
 
-/// Lists the units that have failed, and with `restarting` also those that wait for a restart after they
-/// ended. `systemctl`: the program to run.
+/// Lists the units that have failed. With `restarting`, the list includes the units that have ended and wait
+/// for an automatic restart. `systemctl`: the program that lists the units.
 ///
 /// # Errors
 /// Fails in the same cases as [`Systemd::running`].
@@ -93,7 +93,7 @@ pub fn failed(systemctl: &str, restarting: bool) -> Result<BTreeSet<UnitName>, P
     Ok(list_by(systemctl, states)?.into_keys().collect())
 }
 
-/// Lists the units in these states.
+/// Lists the units in the given states, such as `active,failed`.
 fn list(states: &str) -> Result<Running, Problem> {
     list_by("systemctl", states)
 }

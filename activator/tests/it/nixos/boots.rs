@@ -1,4 +1,4 @@
-//! Changes that take effect only when the host boots.
+//! Tests of changes that take effect only when the host boots.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn a_chosen_next_boot_is_forgotten_when_another_system_is_wanted() {
         host.applied(&host.closure("one", "k1", loader), "ok");
         host.applied(&host.closure("two", "k2", loader), "partial");
         assert!(stand.path("/boot/oneshot").exists());
-        // The native generation of the next boot is not dropped.
+        // The host boots native generation 3 next, so `gc` does not drop this generation.
         host.run(&["gc", "--keep", "1"]);
         assert!(stand.path("/nix/var/nix/profiles/system-3-link").is_symlink());
 
@@ -57,7 +57,7 @@ fn a_kernel_that_does_not_come_up_leaves_the_old_boot_default() {
         let two = host.closure("two", "k2", Some("systemd-boot"));
         host.applied(&two, "partial");
         host.boots();
-        // The new kernel hangs, and somebody switches the host off and on.
+        // The new kernel hangs. Somebody switches the host off and on, so the host boots a second time.
         host.boots();
         assert_eq!(host.running(), "factory");
         assert_eq!(host.steps(&two), ["activateSystem", "bootOnce"]);
@@ -106,7 +106,8 @@ fn another_init_is_booted_once_and_never_activated() {
         assert_eq!(host.ends(), ["two"; 4]);
         host.applied(&two, "unchanged");
 
-        // Without a boot loader that can boot a system once, the plan says so.
+        // If the boot loader cannot boot a system once, the plan says that the new boot default is
+        // unconfirmed.
         let three = host.closure("three", "k1", None);
         let plan = host.run(&["plan", "--target", &three]);
         let last = plan["steps"].as_array().unwrap().last().unwrap();
@@ -158,7 +159,7 @@ fn a_plan_warns_of_a_boot_default_that_is_not_the_running_system() {
         host.installs(&host.store.canonicalize().unwrap().join("two"), 4);
         let new = warnings();
         assert!(new.contains("/two") && new.contains("is the new system already"), "{new}");
-        // The new system runs and is the boot default.
+        // After the apply, the new system runs and is the boot default, so there is nothing to warn of.
         host.applied(&two, "ok");
         assert_eq!(host.ends(), ["two"; 4]);
         assert_eq!(warnings(), "");
@@ -173,7 +174,7 @@ fn an_undo_tells_the_boot_loader_the_next_boot_of_before() {
         host.applied(&host.closure("one", "k1", loader), "ok");
         host.applied(&host.closure("two", "k2", loader), "partial");
         let three = host.closure("three", "k3", loader);
-        // The tool of the boot loader fails after it has done its work.
+        // If the file `/fail-bootctl` exists, `bootctl` does its work, and then removes this file and fails.
         let fails = stand.path("/fail-bootctl");
         for system in ["one", "three"] {
             let tool = host.store.join(system).join("sw/bin/bootctl");
@@ -184,7 +185,8 @@ fn an_undo_tells_the_boot_loader_the_next_boot_of_before() {
         let once = || fs::read_to_string(stand.path("/boot/oneshot")).unwrap_or_default();
         let chosen = once();
         assert!(chosen.contains("generation-3"), "{chosen}");
-        // The first change replaces the chosen boot, and the second one forgets it.
+        // The apply replaces the one-time boot of `two`, and the rollback cancels it. Both fail in `bootctl`
+        // and are undone, so the one-time boot of `two` is restored.
         for arguments in [["apply", "--closure", &three], ["rollback", "--to", "2"]] {
             fs::write(&fails, "").unwrap();
             let report = host.run(&arguments);
@@ -212,7 +214,8 @@ fn what_an_undo_tells_the_boot_loader_is_on_the_disk_before_the_journal_goes() {
             let found = changes.iter().enumerate().filter(|(_, line)| is_it(line));
             found.map(|(at, _)| at).collect::<Vec<_>>()
         };
-        // Without checks, the program runs by `env`: `boot` of two and of one, then `test` of one.
+        // `switch-to-configuration` without checks is run through `env`. There are three such runs: `boot` of
+        // `two`, and, as its undo, `boot` of `one` and `test` of `one`.
         let runs = places(["\tRun\t", "env"]);
         assert_eq!(runs.len(), 3, "{changes:#?}");
         let closed = places(["\tUnlink\t", "/journal.json"])[0];

@@ -1,4 +1,4 @@
-//! Runs that are killed before each change that they make.
+//! Tests that kill a run before each change that the run makes.
 
 use std::fs;
 
@@ -24,7 +24,8 @@ fn an_undo_that_is_killed_ends_in_the_old_system() {
                 continue;
             }
             tried += 1;
-            // The boot loader works again when the host is recovered.
+            // Let `switch-to-configuration boot` of `two` succeed from now on, so that the recovery does not
+            // fail.
             fs::remove_file(stand.path("/fail-boot")).unwrap();
             let report = host.run(&["rollback", "--to", "99"]);
             let end = host.ends();
@@ -58,12 +59,13 @@ fn a_host_that_booted_a_third_system_activates_the_former_one() {
                 }
                 tried += 1;
                 if boots {
-                    // The boot default is the third system, and no program activated it.
+                    // The host boots the third system, because this system is the boot default. No program
+                    // has activated the third system, so the undo activates `one`.
                     host.boots();
                     stand.run(&["recover", "--boot"], None);
                     assert_eq!(host.running(), "third");
                 } else {
-                    // Another program activates the third system: it stays.
+                    // Another program activates the third system, so the undo leaves this system running.
                     let third = host.store.canonicalize().unwrap().join("third/bin/switch-to-configuration");
                     assert!(std::process::Command::new(third).arg("test").status().unwrap().success());
                 }
@@ -79,17 +81,17 @@ fn a_host_that_booted_a_third_system_activates_the_former_one() {
 /// How a host is recovered after a run was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Recovery {
-    /// The next contact recovers the running host.
+    /// The host is not restarted, and the next NixFleet command recovers it.
     Contact,
     /// The host is restarted, and recovers itself while it boots.
     Boot,
-    /// The host is restarted without the recovery unit, and the next contact recovers it.
+    /// The host is restarted without its recovery unit, and the next NixFleet command recovers it.
     BootThenContact,
 }
 
-/// Kills a run before each change that it makes. The host must end in exactly the old or the new generation:
-/// the running system, the boot default and the managed file all belong to it. A change that is not confirmed
-/// never leaves the new system as the boot default.
+/// Kills a run before each change that it makes. After the recovery, the running system, the boot default and
+/// the managed file must all be of the old generation, or all of the new generation. As long as the change is
+/// not confirmed, the boot default must be the old system.
 fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);
@@ -111,7 +113,8 @@ fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
             if phase != "confirmed" && phase != "committed" && host.default() != "one" {
                 failures.push(format!("before {at}: the boot default is {} and unconfirmed", host.default()));
             }
-            // While the system is untouched, all three ways are the same for it.
+            // As long as the run has not touched the NixOS system, all three kinds of recovery do the same.
+            // So only one kind is tried for each point, unless all cases are requested.
             let is_untouched = matches!(&*phase, "preparing" | "accounts" | "swapping");
             let all = [Recovery::Contact, Recovery::Boot, Recovery::BootThenContact];
             let tried = if is_untouched && !ledger::soaks() { &all[at % 3..=at % 3] } else { &all[..] };

@@ -1,4 +1,4 @@
-//! Generations of NixFleet and of other tools on one host.
+//! Tests with generations of NixFleet and of other tools on one host.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ fn nixos_rebuild_and_nixfleet_may_alternate() {
         let host = NixosHost::new(stand);
         let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
         host.applied(&one, "ok");
-        // This is what `nixos-rebuild switch` does.
+        // As `nixos-rebuild switch` does, make the system `foreign` the boot default and activate it.
         let foreign = host.system("foreign", "k1");
         host.installs(&foreign, 3);
         let switch = foreign.join("bin/switch-to-configuration");
@@ -47,7 +47,8 @@ fn what_another_tool_does_during_a_change_stays() {
         let host = NixosHost::new(stand);
         let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
         host.applied(&one, "ok");
-        // While `two` is activated, another tool makes its own system generation 3 and the boot default.
+        // While `two` is activated, another tool makes the system `foreign` native generation 3 and the boot
+        // default.
         let foreign = host.system("foreign", "k1");
         let profiles = stand.path("/nix/var/nix/profiles");
         let script = format!(
@@ -91,7 +92,7 @@ fn dropped_generations_take_their_native_generation_along() {
         assert_eq!(native(), links(&[1, 2, 3, 4]));
         let report = host.run(&["gc", "--keep", "1"]);
         assert_eq!(report["outcome"], "ok", "{report:#}");
-        // Generation 1 belongs to another tool, and generation 4 is in force.
+        // `gc` drops neither generation 1, which another tool made, nor generation 4, which is in force.
         let numbers: Vec<&Value> =
             report["dropped"].as_array().unwrap().iter().map(|dropped| &dropped["number"]).collect();
         assert!(!numbers.iter().any(|number| **number == 1), "{report:#}");
@@ -102,7 +103,8 @@ fn dropped_generations_take_their_native_generation_along() {
     });
 }
 
-/// Replaces `switch-to-configuration` of a system: for one action, a script runs first.
+/// Changes the program `switch-to-configuration` of a system so that it runs `script` before it carries out
+/// `action`.
 fn runs_first(host: &NixosHost<'_>, system: &str, action: &str, script: &str) {
     let bin = host.store.canonicalize().unwrap().join(system).join("bin");
     let program = bin.join("switch-to-configuration");
@@ -176,7 +178,7 @@ fn a_change_of_files_alone_takes_a_native_number_too() {
     with_own_mounts("nixos::generations::a_change_of_files_alone_takes_a_native_number_too", |stand| {
         let host = NixosHost::new(stand);
         host.applied(&host.closure("one", "k1", None), "ok");
-        // The same system, with another file.
+        // This closure has the same system, but another content of the managed file.
         let system = host.store.canonicalize().unwrap().join("one");
         let other = host.closure_of("other", &system, None);
         let native = stand.path("/nix/var/nix/profiles/system-3-link");
@@ -185,12 +187,12 @@ fn a_change_of_files_alone_takes_a_native_number_too() {
         assert_eq!(fs::read_link(&native).unwrap(), system);
         assert_eq!(host.ends(), ["one", "one", "one", "other"]);
         assert_eq!(external(&host), [1]);
-        // `nixos-rebuild` uses the next number.
+        // The number is in use, so another tool such as `nixos-rebuild` takes number 4.
         host.installs(&host.system("foreign", "k1"), 4);
         assert_eq!(external(&host), [1, 4]);
         assert_eq!(host.run(&["rollback", "--to", "4"])["outcome"], "ok");
 
-        // The native generation goes with an undo.
+        // If the run is killed and its change is undone, native generation 3 is removed too.
         for at in 1..=changes {
             stand.load("one");
             stand.run(&["apply", "--closure", &other], Some(("kill", at)));

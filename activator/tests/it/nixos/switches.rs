@@ -1,4 +1,4 @@
-//! Activations of a NixOS system, and activations that fail.
+//! Tests of activations of a NixOS system that succeed or fail.
 
 use std::fs;
 
@@ -53,7 +53,8 @@ fn a_system_that_fails_leaves_the_host_as_it_was() {
                 "rolled-back",
                 &["check two", "test two", "boot two unchecked", "boot one unchecked", "test one unchecked"],
             ),
-            // The activation hangs in a unit that fails: the system is active, but the change is undone.
+            // This activation ends with exit code 4: the system is active, but one of its units failed. So
+            // the change is undone.
             ("test", "rolled-back", &["check two", "test two", "test one unchecked"]),
         ];
         for (case, (action, outcome, said)) in cases.into_iter().enumerate() {
@@ -83,7 +84,8 @@ fn a_unit_that_had_failed_before_does_not_undo_a_change() {
         let (one, two) = (host.closure("one", "k1", None), host.closure("two", "k1", None));
         host.applied(&one, "ok");
         stand.save("one");
-        // The units that had failed before, the failure, and whether the change stays.
+        // For each case: the units that had failed before, the content of `/fail-test` (the system whose
+        // activation fails, and the exit code), and whether the change stays.
         let cases = [
             ("web.service\n", "two 4", true),
             ("other.service\n", "two 4", false),
@@ -157,7 +159,8 @@ fn a_host_of_another_base_is_refused() {
         let ubuntu = stand.closure("ubuntu", &json!({ "files": [file("/etc/app", Some("x"))] }));
         let report = host.applied(&ubuntu, "blocked");
         assert_eq!(report["problem"]["code"], "NF-424", "{report:#}");
-        // A file that stands in the way is not worth a report.
+        // A file at a managed path would be a conflict. But the wrong base of the host remains the only
+        // problem.
         stand.write("/etc/app", "by hand", 0o644);
         let plan = host.run(&["plan", "--target", &ubuntu]);
         assert_eq!(plan["problems"].as_array().unwrap().len(), 1, "{plan:#}");
@@ -174,8 +177,8 @@ fn a_host_of_another_base_is_refused() {
     });
 }
 
-/// Makes the activation of the system `two` fail. Right after it, another program takes the lock, and does
-/// its work while it holds the lock.
+/// Makes the activation of the system `two` fail. Before the activation ends, another program takes the lock
+/// of `switch-to-configuration`. While that program holds the lock, it runs the shell command `work`.
 fn another_switches(host: &NixosHost<'_>, work: &str) {
     let root = host.stand.root();
     let at = |path: &str| root.join(path).display().to_string();
@@ -231,9 +234,10 @@ fn an_undo_tries_again_if_the_lock_was_held_only_for_a_moment() {
         let host = NixosHost::new(stand);
         host.applied(&host.closure("one", "k1", None), "ok");
         let two = host.closure("two", "k1", None);
-        // The system is active, but a unit of it failed.
+        // The activation of `two` ends with exit code 4: the system is active, but one of its units failed.
         stand.write("/fail-test", "two 4\n", 0o644);
-        // The lock is free again when the undo looks at it.
+        // The first attempt of the undo to activate `one` finds the lock held. Right afterwards, the lock is
+        // free again.
         let switch = host.store.join("one/bin/switch-to-configuration");
         let script = fs::read_to_string(&switch).unwrap();
         let once = format!(

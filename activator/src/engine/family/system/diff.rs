@@ -12,17 +12,18 @@ use crate::engine::plan::diff::Differ;
 use crate::engine::state::PendingBoot;
 use crate::host::nixos::{self, Systems};
 
-/// The steps that change the NixOS system, and whether the host waits for a boot.
+/// The steps that change the NixOS system, and the parts of the system that wait for a restart of the host.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct SystemSteps {
     pub(in crate::engine) steps: Vec<Step>,
-    /// The parts of the wanted system that take effect only when the host boots.
+    /// The parts of the wanted system that take effect only when the host is restarted; empty if no restart
+    /// is needed.
     pub(in crate::engine) awaits_boot: Vec<String>,
 }
 
 impl Differ<'_> {
-    /// Plans the system, and reports whether another program has changed the system since the last
-    /// transaction.
+    /// Plans the steps that change the NixOS system. Reports drift if another program has changed the system
+    /// since the last transaction.
     pub(in crate::engine) fn system(&mut self) -> SystemSteps {
         let (Some(wanted), Some(found)) = (&self.manifest.nixos, &self.observed.nixos) else {
             return SystemSteps::default();
@@ -63,7 +64,9 @@ impl Differ<'_> {
         SystemSteps { steps, awaits_boot: awaits }
     }
 
-    /// Plans what the host boots.
+    /// Plans the step that changes what the host boots, if one is needed. `awaits`: the parts of the wanted
+    /// system that take effect only at a boot. `pending`: the boot loader, if the boot loader has been told
+    /// to boot a system once and the host has not been restarted since.
     fn boot(
         &self,
         wanted: &NixosSystem,
@@ -89,13 +92,15 @@ impl Differ<'_> {
         }
     }
 
-    /// Returns the boot that the boot loader was told to make once, if the host has not been restarted since.
+    /// Returns the one-time boot that the boot loader was told to make, if the host has not been restarted
+    /// since.
     fn pending_boot(&self, found: &Systems) -> Option<PendingBoot> {
         let pending = self.state.nixos.as_ref()?.boot_once.clone()?;
         (pending.boot_id == found.boot_id).then_some(pending)
     }
 
-    /// Warns if a crash during the change would not end in the running system.
+    /// Warns if the boot default is not the running system. After a crash during the change, the host would
+    /// boot this other system.
     fn warn_of_default(&mut self, wanted: &NixosSystem, found: &Systems, running: &AbsPath) {
         let default = found.default.as_ref().map(|default| default.closure.clone());
         if let Some(default) = default.filter(|default| *default != **running && *running != wanted.toplevel)
@@ -117,7 +122,8 @@ impl Differ<'_> {
             || found.default.as_ref().is_some_and(|default| default.closure == *applied.toplevel);
         let applied = applied.toplevel.clone();
         let name = |system: Option<&str>| system.unwrap_or("none").to_owned();
-        // A system with another switch inhibitor runs only after the next boot.
+        // A system with a different switch inhibitor runs only after the next boot. Until then, it is not
+        // drift that the system does not run.
         let is_inhibited = self.manifest.nixos.as_ref().is_some_and(|wanted| {
             wanted.toplevel == applied && !wanted.inhibited(&found.inhibitors).is_empty()
         });
@@ -128,7 +134,8 @@ impl Differ<'_> {
     }
 }
 
-/// Returns a problem if the manifest is for a host of another base.
+/// Returns a problem if the manifest is for a host with another base than this host, such as `nixos` for a
+/// host that runs Ubuntu.
 pub(in crate::engine) fn other_base(manifest: &Manifest, observed: &Observed) -> Option<Problem> {
     let (declared, found, file) = match (manifest.nixos.is_some(), observed.nixos.is_some()) {
         (true, false) => ("nixos", "does not run", "does not exist"),

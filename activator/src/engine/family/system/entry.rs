@@ -21,28 +21,31 @@ pub enum SystemEntry {
     BootOnce(BootOnce, BootFacts),
 }
 
-/// The native generations before a step that changes what the host boots.
+/// Facts about the native profile before a step that changes what the host boots. The undo of the step needs
+/// these facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BootFacts {
     /// The number of the native generation of the new system.
     pub number: u64,
-    /// Whether the step creates this generation.
+    /// Whether the step creates the native generation of the new system.
     pub created: bool,
-    /// The number of the boot default, if any.
+    /// The number of the native generation that is the boot default before the step, if any.
     pub default: Option<u64>,
-    /// The system of the boot default, if any.
+    /// The system that is the boot default before the step, if any.
     pub system: Option<AbsPath>,
-    /// The next boot that the boot loader had been told before, if any.
+    /// The one-time boot that the boot loader has already been told to make before the step, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingBoot>,
 }
 
 impl BootFacts {
-    /// `number`: the number of the generation that the transaction activates.
+    /// Collects the facts for a step to the system `to`. `number`: the number of the generation that the
+    /// transaction activates.
     fn of(to: &AbsPath, number: u64, systems: &Systems, state: &State) -> Self {
-        // A native generation of the system may have an earlier number. The new generation gets the same
-        // number in both profiles all the same, so that no other tool uses the number.
+        // The system may already have a native generation with an earlier number. If `number` is greater than
+        // all native numbers, the step nevertheless creates another native generation with this number. So
+        // the generation has the same number in both profiles, and no other tool can use the number.
         let known = systems
             .generation_of(to, number)
             .filter(|known| *known == number || !systems.is_above_all(number));
@@ -57,14 +60,14 @@ impl BootFacts {
         }
     }
 
-    /// Returns the native generation that was the boot default, if any.
+    /// Returns the native generation that is the boot default before the step, if any.
     #[must_use]
     pub fn default_generation(&self) -> Option<Generation> {
         let closure = self.system.as_ref().map(ToString::to_string).unwrap_or_default();
         Some(Generation { number: self.default?, closure })
     }
 
-    /// Returns the number of the native generation if the step creates it.
+    /// Returns the number of the native generation of the new system if the step creates this generation.
     #[must_use]
     pub fn begun(&self) -> Option<u64> {
         self.created.then_some(self.number)
@@ -120,8 +123,8 @@ impl SystemEntry {
         }
     }
 
-    /// Returns the native generations before the entry, or `None` if the entry does not change what the host
-    /// boots.
+    /// Returns the facts about the native profile before the step, or `None` if the step does not change what
+    /// the host boots.
     #[must_use]
     pub const fn boot_facts(&self) -> Option<&BootFacts> {
         match self {

@@ -27,8 +27,8 @@ pub fn check(host: &Host, step: &ActivateSystem) -> Result<(), Problem> {
     nixos::switch(host, &step.to, Action::Check, Checks::Run)
 }
 
-/// Activates a system. `may` decides which failures of units cause an undo: none, or those of units that had
-/// not failed before. Returns a note about the other failures.
+/// Activates a system. With [`May::Undo`], fails if a unit fails that had not failed before. With
+/// [`May::Stand`], failures of units are tolerated. Returns a note about tolerated failures.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`].
@@ -41,7 +41,7 @@ pub fn activate(host: &Host, step: &ActivateSystem, may: May) -> Result<Option<S
     nixos::switch_on(host, &step.to, Action::Test, &Terms { checks: Checks::Run, limit, tolerated })
 }
 
-/// Changes what the host boots. After an interruption, the call can be repeated.
+/// Executes a step that changes what the host boots. After an interruption, the call can be repeated.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`], [`nixfleet_contract::problem::Code::HostFile`], or
@@ -56,12 +56,13 @@ pub fn boot(host: &Host, entry: &SystemEntry) -> Result<(), Problem> {
             forgets.map_or(Ok(()), |loader| loader::boot_default(host, loader, to))?;
             sync(host)
         }
-        // The host has booted the system meanwhile, so nothing is left to tell.
+        // If the host has booted the system meanwhile, the boot loader need not be told to boot it.
         SystemEntry::BootOnce(step, _) if nixos::booted(host).as_ref() == Some(&step.to) => Ok(()),
         SystemEntry::BootOnce(step, facts) => {
             check_generations(host, facts, &step.to)?;
             profile::add(host, NATIVE, &generation(facts, &step.to))?;
-            // The boot loader gets entries for all native generations from the boot default.
+            // Install the boot loader of the boot default again, so that the menu gets an entry for the new
+            // native generation.
             if let Some(default) = &facts.system {
                 nixos::switch(host, default, Action::Boot, Checks::Skip)?;
             }
@@ -78,7 +79,7 @@ pub fn boot(host: &Host, entry: &SystemEntry) -> Result<(), Problem> {
 fn check_generations(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<(), Problem> {
     let native = Profile::read_in(host, NATIVE)?;
     let is_known = match &native.current {
-        // An earlier call was interrupted.
+        // An earlier call that was interrupted may have switched the native profile already.
         Some(current) if current.number == facts.number => current.closure == **to,
         current => current.as_ref().map(|current| current.number) == facts.default,
     };
@@ -92,7 +93,8 @@ fn check_generations(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<(),
         .help("plan again, then apply the new plan"))
 }
 
-/// Flushes the filesystems of the boot loader, which may have written to them without doing so.
+/// Flushes the filesystems of the boot loader to disk, since the tools of the boot loader may write without
+/// flushing.
 pub(super) fn sync(host: &Host) -> Result<(), Problem> {
     let places = ["/boot", "/boot/efi", "/efi"].into_iter().filter(|place| host.path(place).is_dir());
     places.into_iter().try_for_each(|place| {

@@ -23,8 +23,8 @@ use crate::toplevel;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Adds the differences of packages and units between the running and the new system to a plan. If the host
-/// does not have the summary of the new system yet, the plan lists the summary as lacking instead, and the
-/// client requests the plan again. `may_ask`: whether the client can do so.
+/// has neither the new system nor its summary yet, the plan lists the summary in [`Plan::lacks`] instead. The
+/// client then sends the summary and requests the plan again. `may_ask`: whether the client can do this.
 pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may_ask: bool) {
     let Some(ActivateSystem { from, to, .. }) = plan.activation().cloned() else { return };
     let new = match sent(target) {
@@ -58,14 +58,16 @@ fn units(systemd: Systemd, old: &SystemSummary, new: &SystemSummary) -> Result<S
     let Foreseen { mut changes, again } = unit_changes::changes(old, new, &states);
     let again: Vec<UnitName> = again.iter().filter_map(|unit| unit.parse().ok()).collect();
     let again = systemd.show(&again.iter().collect::<Vec<_>>())?;
-    // A unit whose conditions were not met does not start, and is tried again each time.
+    // A unit whose conditions are not met stays down, although each activation tries to start it.
     let stays_down = |unit: &String| again.iter().any(|(name, state)| **name == **unit && !state.condition);
-    // The recovery unit starts with each activation, and does nothing to a host that is not booting.
+    // Each activation starts the recovery unit of NixFleet, but this unit does nothing unless the host is
+    // booting.
     changes.start.retain(|unit| !stays_down(unit) && unit != recovery_unit::NAME);
     Ok(changes)
 }
 
-/// Returns the summary of the target, if it was sent or is in the closure on this machine.
+/// Returns the summary of the target from its closure or, if the closure is not on the host, from the
+/// contents that the client has sent.
 fn sent(target: &Target) -> Option<SystemSummary> {
     let file = target.manifest.nixos.as_ref()?.summary.as_ref()?;
     let bytes = fs::read(target.source(SUMMARY)).ok();
@@ -73,14 +75,15 @@ fn sent(target: &Target) -> Option<SystemSummary> {
     serde_json::from_slice(&bytes?).ok()
 }
 
-/// Returns the summary of the running system, if the closure of the last transaction has it.
+/// Returns the summary of the running system from the closure of the last transaction, if that closure
+/// contains the running system.
 fn known(running: &str, state: &State) -> Option<SystemSummary> {
     let applied = state.nixos.as_ref().filter(|applied| *applied.toplevel == *running);
     let closure = applied.and(state.closure.as_ref())?;
     serde_json::from_slice(&fs::read(Path::new(closure).join(SUMMARY)).ok()?).ok()
 }
 
-/// Makes the summary of a system on this machine.
+/// Summarizes a system that is on this host: reads its units, and asks Nix for its store paths.
 fn summary(host: &Host, system: &str) -> Result<SystemSummary, String> {
     let (units, wants) = toplevel::units::units(Path::new(system)).map_err(|error| error.to_string())?;
     let mut paths = Vec::new();

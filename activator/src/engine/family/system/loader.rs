@@ -16,14 +16,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The menu of GRUB, as NixOS generates it (nixos/modules/system/boot/loader/grub/install-grub.pl).
 const GRUB_MENU: &str = "/boot/grub/grub.cfg";
 
-/// Tells the boot loader to boot a native generation at the next boot only. `system`: a system whose tools
-/// are used.
+/// Tells the boot loader to boot a native generation at the next boot only. `system`: the NixOS system that
+/// contains the tools of the boot loader.
 ///
 /// # Errors
 /// [`Code::System`].
 pub fn boot_once(host: &Host, loader: Loader, system: &AbsPath, number: u64) -> Result<(), Problem> {
     match loader {
-        // NixOS names the entries of systemd-boot by the generation
+        // NixOS names each menu entry of systemd-boot after the generation of the entry
         // (nixos/modules/system/boot/loader/systemd-boot/systemd-boot-builder.py).
         Loader::SystemdBoot => {
             run(host, system, &["bootctl", "set-oneshot", &format!("nixos-generation-{number}.conf")])
@@ -39,7 +39,8 @@ pub fn boot_once(host: &Host, loader: Loader, system: &AbsPath, number: u64) -> 
     }
 }
 
-/// Tells the boot loader to boot the boot default at the next boot. `system`: a system whose tools are used.
+/// Cancels [`boot_once`]: tells the boot loader to boot the boot default at the next boot. `system`: the
+/// NixOS system that contains the tools of the boot loader.
 ///
 /// # Errors
 /// [`Code::System`].

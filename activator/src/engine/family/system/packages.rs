@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use nixfleet_contract::manifest::Package;
 use nixfleet_contract::plan::PackageChanges;
 
-/// The versions of each package, each with a store path.
+/// Maps the name of each package to its versions, and each version to a store path.
 type Versions = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Returns the packages that were added or removed, or that have other versions. A package that was only
-/// rebuilt has the same version. Store paths without a version, such as scripts, are no packages, and neither
-/// are units and the systems themselves.
+/// Returns the packages that were added, were removed, or have another version. A package that was only
+/// rebuilt has the same version and is not returned. Units, the NixOS systems themselves, and store paths
+/// without a version, such as scripts, do not count as packages.
 #[must_use]
 pub fn changes(old: &[String], new: &[String]) -> PackageChanges {
     let (old, new) = (versions(old), versions(new));
@@ -48,8 +48,8 @@ fn versions(paths: &[String]) -> Versions {
     all
 }
 
-/// Returns the name and the version of a store path, as Nix's `parseDrvName` splits them, without the name of
-/// an output such as `-bin`.
+/// Splits a store path into the name and the version of its package, as `parseDrvName` of Nix does. If the
+/// store path ends with the name of an output, such as `-bin`, this name is left out.
 fn named(path: &str) -> Option<(&str, &str)> {
     let (_, name) = path.rsplit_once('/')?.1.split_once('-')?;
     let starts = name

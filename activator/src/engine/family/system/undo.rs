@@ -1,4 +1,5 @@
-//! Returns to the NixOS system that ran before, and to the former boot default.
+//! Undoes the steps on the NixOS system: restores the former boot default, and activates the system that ran
+//! before.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
 use crate::host::{Host, boot};
 
-/// Restores what the host boots. Returns notes about what another program has changed meanwhile, or what the
-/// boot loader could not be told.
+/// Undoes a step that changes what the host boots. Returns a note if another program has changed the boot
+/// default meanwhile, and a note if the boot loader refuses a command.
 ///
 /// # Errors
 /// [`Code::System`] or [`Code::HostFile`].
@@ -30,9 +31,10 @@ pub fn boot(host: &Host, entry: &SystemEntry) -> Result<Vec<String>, Problem> {
     Ok(notes.into_iter().flatten().collect())
 }
 
-/// Tells the boot loader again to make the boot that it had been told to make before. If it had been told
-/// none, it forgets the boot that the step has told it (`chosen`). Returns a note if the boot loader refuses:
-/// then it has nothing to forget either.
+/// Restores the one-time boot that the boot loader had been told to make before the step. If there was none,
+/// cancels the one-time boot that the step has chosen. `chosen`: the boot loader, if the step has chosen a
+/// one-time boot. Returns a note if the boot loader refuses the command. The boot loader will then have
+/// refused the command of the step too, so there is nothing to cancel.
 fn next_boot(host: &Host, facts: &BootFacts, to: &AbsPath, chosen: Option<Loader>) -> Option<String> {
     let told = match (&facts.pending, chosen) {
         (Some(before), _) if before.boot_id == boot::id(host) => {
@@ -44,8 +46,10 @@ fn next_boot(host: &Host, facts: &BootFacts, to: &AbsPath, chosen: Option<Loader
     told.err().map(|problem| problem.to_string())
 }
 
-/// Restores the native profile, and then the boot loader, even if the profile is restored already: an earlier
-/// undo may have failed in between. A native profile that another program has changed meanwhile stays.
+/// Restores the native profile, and then installs the boot loader for the former boot default. If the profile
+/// has been restored already, the boot loader is installed nevertheless, because an earlier undo may have
+/// failed between these two actions. If another program has changed the native profile meanwhile, the profile
+/// stays as it is, and a note is returned.
 fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Option<String>, Problem> {
     let stays = || {
         Some(format!("another program changed the boot default during the change; it stays: {NATIVE}/system"))
@@ -64,7 +68,7 @@ fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Option<String
     profile::switch_back(host, NATIVE, default.as_ref(), facts.begun().filter(|_| has_ours))?;
     let Some(system) = &facts.system else { return Ok(None) };
     let switched = nixos::switch(host, system, Action::Boot, Checks::Skip);
-    // The undo may have waited for another program, which has made its own system the boot default.
+    // While the undo waited for another program, that program may have made its own system the boot default.
     let is_default = || {
         Profile::read_in(host, NATIVE)
             .is_ok_and(|native| native.current.map(|current| current.number) == facts.default)
@@ -80,8 +84,9 @@ fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Option<String
 /// transaction began.
 ///
 /// # Errors
-/// [`Code::System`]. While the host boots, nothing is activated. [`Code::Recovery`] if the host has not
-/// booted the system that ran before: the next contact then activates that system.
+/// [`Code::System`] if the former system cannot be activated. While the host boots, nothing is activated. In
+/// this case, fails with [`Code::Recovery`] unless the host has booted the former system. The next NixFleet
+/// command on the host then activates the former system.
 pub fn activation(
     host: &Host,
     step: &ActivateSystem,
@@ -89,7 +94,8 @@ pub fn activation(
     restarted: bool,
 ) -> Result<Option<String>, Problem> {
     let running = nixos::running(host);
-    // After a restart, the running system is the boot default, and no program has activated it.
+    // If the host was restarted and still runs the system that it booted, no program has activated that
+    // system.
     let is_of_boot = restarted && running == nixos::booted(host);
     match moment {
         UndoTime::Booting if running.as_ref() == Some(&step.from) => Ok(None),
@@ -114,11 +120,12 @@ pub fn activation(
             let terms = Terms { checks: Checks::Skip, limit, tolerated: Tolerated::All };
             let ended = nixos::switch_on(host, &step.from, Action::Test, &terms);
             match ended {
-                // The former system is active, although its activation fails, as it may always have done.
+                // The former system is active, although its activation reported a failure. The activation may
+                // have failed in the same way before the change.
                 Err(problem) if nixos::running(host).as_ref() == Some(&step.from) => {
                     Ok(Some(format!("the former NixOS system is active again, but: {problem}")))
                 }
-                // The undo may have waited for another program, which has activated its own system.
+                // While the undo waited for another program, that program may have activated its own system.
                 Err(problem) => third().map(Some).ok_or(problem),
                 Ok(note) => Ok(note),
             }

@@ -50,8 +50,8 @@ pub struct Journal {
     /// The entries in the order of execution.
     #[serde(rename = "operations")]
     pub entries: Vec<JournalEntry>,
-    /// The units that ran before the transaction. `None` if the transaction neither starts nor stops a unit,
-    /// or if an older version of NixFleet wrote the journal.
+    /// The units that ran before the transaction. `None` if the transaction starts and stops no unit and
+    /// activates no NixOS system, or if an older version of NixFleet wrote the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_units: Option<Before>,
     /// The id of the boot in which the transaction began; empty if it is unknown, or if an older version of
@@ -80,7 +80,7 @@ pub enum JournalPhase {
     /// Everything that the plan changes may have been changed. The undo identifies staged files and
     /// directories by their inodes.
     Swapping,
-    /// In addition, the new NixOS system may have been activated.
+    /// The new NixOS system may have been activated, in addition to the changes of the earlier phases.
     Activating,
     /// The change is confirmed, and the state after the transaction is staged. The native profile and the
     /// boot loader may have been changed.
@@ -89,14 +89,16 @@ pub enum JournalPhase {
 
 impl Journal {
     /// The schema of the journals that this activator writes. An activator refuses a journal with a newer
-    /// schema, since it could not undo every step in this journal.
+    /// schema, since it might not know how to undo every step in this journal.
     pub const SCHEMA: u32 = 3;
-    /// The schema of a journal that changes no NixOS system. Older activators can read it.
+    /// The schema of a journal without steps that change the NixOS system. Older activators can read this
+    /// schema, too.
     const WITHOUT_SYSTEM: u32 = 2;
     /// The oldest schema that can be read.
     const OLDEST: u32 = 1;
 
-    /// Returns the schema of a new journal with these entries: the oldest schema that has all of them.
+    /// Returns the schema of a new journal with these entries: the oldest schema that supports all of these
+    /// entries.
     #[must_use]
     pub fn schema_for(entries: &[JournalEntry]) -> u32 {
         let has_system = entries.iter().any(|entry| entry.as_system().is_some());
@@ -231,7 +233,7 @@ impl Journal {
         !self.boot.is_empty() && self.boot != boot::id(host)
     }
 
-    /// Returns the absolute paths of the backups that remain after the transaction, without originals.
+    /// Returns the absolute paths of the backups that remain after the transaction, except originals.
     #[must_use]
     pub fn backups(&self) -> Vec<String> {
         let backups = self.paths().filter_map(PathEntry::backup);
@@ -272,8 +274,8 @@ fn unreadable(why: &str) -> Problem {
         ))
 }
 
-/// Describes the interrupted run, from which the next apply will recover the host. Returns `None` if no run
-/// was interrupted.
+/// Describes the interrupted run on the host. The next apply recovers the host first. Returns `None` if no
+/// run was interrupted.
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match Journal::read(host) {

@@ -7,9 +7,10 @@ use nixfleet_contract::nixos::SystemSummary;
 use super::settings::Settings;
 use super::versions::{source, template};
 
-/// Keys that list the units which systemd starts along with a unit.
+/// Keys of a unit. When systemd starts the unit, systemd also starts the units that these keys list.
 const PULLS_IN: [&str; 4] = ["BindsTo", "Requires", "Upholds", "Wants"];
-/// Keys that list the units with which systemd stops a unit.
+/// Keys of a unit. When systemd stops one of the units that these keys list, systemd also stops the unit
+/// itself.
 const STOPS_WITH: [&str; 4] = ["BindsTo", "PartOf", "Requires", "Requisite"];
 
 /// Returns the running units that systemd stops along with the given units.
@@ -38,8 +39,8 @@ pub(super) fn stopped_with(
     }
 }
 
-/// Returns the units that systemd starts if it starts the given units, except units that the system does not
-/// have. A unit with several names has the one of `known`.
+/// Returns the given units and the units that systemd starts along with them, except units that the system
+/// does not have. For a unit with several names, returns the name that is in `known`.
 pub(super) fn started_with<'s>(
     system: &'s SystemSummary,
     units: impl IntoIterator<Item = &'s str>,
@@ -64,7 +65,8 @@ pub(super) fn started_with<'s>(
     found
 }
 
-/// Returns the known name of each unit that is not an instance, by the paths of the unit.
+/// Maps the store paths of each unit in `known` to the name of the unit, except for instances. Another name
+/// of the same unit has the same store paths.
 fn aliases<'s>(system: &'s SystemSummary, known: &BTreeSet<&'s str>) -> BTreeMap<&'s [String], &'s str> {
     let is_plain = |name: &&&str| !name.contains('@');
     let named = |name: &&'s str| Some((system.unit_file(name)?.paths.as_slice(), *name));

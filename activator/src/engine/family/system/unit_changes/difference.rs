@@ -24,7 +24,7 @@ const RELOAD_TRIGGERS: &str = "X-Reload-Triggers";
 /// The effect of the difference between two versions of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Difference {
-    /// Nothing that affects the running unit.
+    /// The difference does not affect the running unit.
     None,
     /// The unit has to be reloaded.
     Reload,
@@ -67,7 +67,8 @@ impl Difference {
         changed.map(of).max().unwrap_or(Self::None)
     }
 
-    /// Returns the effect of a changed key. `existed`, `remains`: whether the old and the new unit have it.
+    /// Returns the effect of a changed key. `existed`: whether the old unit has the key. `remains`: whether
+    /// the new unit has the key.
     fn of_key(section: &str, key: &str, [existed, remains]: [bool; 2]) -> Self {
         match (section, key) {
             ("Unit", RELOAD_TRIGGERS) | ("Service", "ExecReload") if remains => Self::Reload,
@@ -111,7 +112,7 @@ mod tests {
             ("[Mount]\nWhat=a\n", "[Mount]\nWhat=a\nOptions=rw\n", Restart),
             ("[Mount]\nWhat=a\nOptions=ro\n", "[Mount]\nWhat=a\n", Restart),
             ("[Mount]\nWhat=a\n", "[Mount]\nWhat=b\n", Restart),
-            // Sections that only one version has.
+            // In the following rows, only one of the two versions has a certain section.
             ("[Socket]\nA=1\n", "[Socket]\nA=1\n[Service]\nExecReload=/r\n", Reload),
             ("[Socket]\nA=1\n[Service]\nExecReload=/r\n", "[Socket]\nA=1\n", None),
             ("[Socket]\nA=1\n", "[Socket]\nA=1\n[Service]\nType=simple\n", Restart),

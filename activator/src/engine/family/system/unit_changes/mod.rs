@@ -1,5 +1,5 @@
-//! Foresees which units the activation of a NixOS system changes. The rules are those of
-//! `switch-to-configuration` (nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`).
+//! Predicts which units the activation of a NixOS system starts, stops, restarts and reloads. The rules are
+//! those of `switch-to-configuration` (nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`).
 
 mod along;
 mod difference;
@@ -17,24 +17,25 @@ use difference::Difference;
 use settings::Settings;
 use versions::Versions;
 
-/// Targets that are never restarted, because other units pull them in.
+/// Targets that an activation never restarts, because other units pull them in.
 const SPECIAL: [&str; 4] = ["basic.target", "graphical.target", "multi-user.target", "sysinit.target"];
-/// Targets that may still be active after the host has slept. They are not started again.
+/// Targets that may still be active after the host has slept. An activation does not start them again.
 const SLEEP: [&str; 3] = ["hibernate.target", "hybrid-sleep.target", "suspend.target"];
-/// The target that each activation restarts. It pulls in units that run before `sysinit.target`.
+/// The target that each activation restarts. This target pulls in units that run before `sysinit.target`.
 const REACTIVATION: &str = "sysinit-reactivation.target";
 
-/// The changes of units that the activation of a system makes.
+/// The units that the activation of a system would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Foreseen {
-    /// The units of each kind of change.
+    /// The changed units, with one list for each kind of change, such as a restart.
     pub changes: SystemChanges,
-    /// Units in `changes.start` that do not change, and that systemd also tried to start earlier. systemd
-    /// tries again, but their conditions may still be unmet.
+    /// The units in `changes.start` that are equal in both systems, and that an activation of the old system
+    /// starts too. They do not run now, so their conditions may be unmet. In this case, they do not start
+    /// this time either.
     pub again: BTreeSet<String>,
 }
 
-/// The lists of units that `switch-to-configuration` makes.
+/// The units on which `switch-to-configuration` itself acts, with one list for each action.
 #[derive(Debug, Default)]
 struct Lists {
     stop: BTreeSet<String>,
@@ -42,12 +43,12 @@ struct Lists {
     restart: BTreeSet<String>,
     reload: BTreeSet<String>,
     skip: BTreeSet<String>,
-    /// The targets that are started again. NixOS does not show them.
+    /// The running targets that are started again. Neither NixOS nor a plan shows them.
     targets: BTreeSet<String>,
 }
 
-/// Returns the changes of units between two systems. `states`: the `ActiveState` of each unit that is not
-/// inactive.
+/// Returns the units that would change if a host activated the system `new` while it runs the system `old`.
+/// `states`: the `ActiveState` of each unit that is not inactive.
 #[must_use]
 pub fn changes(old: &SystemSummary, new: &SystemSummary, states: &BTreeMap<String, String>) -> Foreseen {
     let mut lists = Lists::default();
@@ -62,7 +63,7 @@ pub fn changes(old: &SystemSummary, new: &SystemSummary, states: &BTreeMap<Strin
 }
 
 impl Lists {
-    /// Sorts a running unit into the lists.
+    /// Puts a running unit into the lists to which it belongs.
     fn compare(
         &mut self,
         unit: &str,
@@ -94,7 +95,8 @@ impl Lists {
         }
     }
 
-    /// Running targets are started again, because that starts the units that they pull in.
+    /// Puts a running target into the lists to which it belongs. Running targets are started again, because
+    /// this starts the units that they pull in.
     fn target(&mut self, unit: &str, new: &Settings) {
         let is = |key: &str| new.flag("Unit", key, false);
         if !SLEEP.contains(&unit) && !is("RefuseManualStart") && !is("X-OnlyManualStart") {
@@ -106,14 +108,17 @@ impl Lists {
         }
     }
 
-    /// Sorts a changed unit that a reload is not enough for. `socket`: whether a socket is not inactive, and
-    /// whether the new system has it. `base`: the name of the unit or of its template.
+    /// Puts a changed unit for which a reload does not suffice into the lists to which it belongs. `socket`
+    /// returns, for the name of a socket, whether the socket is in a state other than inactive, and whether
+    /// the new system has the socket. `base`: the name of the unit or, if it has the file of a template, of
+    /// the template.
     fn changed(&mut self, unit: &str, new: &Settings, socket: impl Fn(&str) -> (bool, bool), base: &str) {
         let is_kind = |kind: &str| unit.ends_with(kind);
         let is = |section: &str, key: &str, default: bool| new.flag(section, key, default);
         let name = || unit.to_owned();
         if SPECIAL.contains(&unit) || is_kind(".path") || is_kind(".slice") || is_kind(".socket") {
-            // systemd applies changes of slices and paths when it reloads its units. Sockets stay.
+            // systemd applies changes of slices and paths when it reloads all unit files. Sockets are left
+            // alone.
         } else if is_kind(".mount") {
             let list =
                 if matches!(unit, "-.mount" | "nix.mount") { &mut self.reload } else { &mut self.restart };
@@ -136,7 +141,9 @@ impl Lists {
         }
     }
 
-    /// Restarts the sockets of a service. Returns whether one of them starts the service.
+    /// Adds the sockets of a service to the lists of units to stop and to start. Returns whether the new
+    /// system has one of these sockets, which then starts the service. `state` is the function `socket` of
+    /// [`Self::changed`].
     fn sockets(&mut self, new: &Settings, state: impl Fn(&str) -> (bool, bool), base: &str) -> bool {
         let mut sockets: BTreeSet<String> = new.names("Service", &["Sockets"]).map(str::to_owned).collect();
         if sockets.is_empty() {
@@ -157,7 +164,8 @@ impl Lists {
         starts
     }
 
-    /// Adds the units that systemd stops and starts along with the listed ones. `up`: the running units.
+    /// Returns the listed units together with the units that systemd stops and starts along with them. `up`:
+    /// the running units.
     fn foresee(self, old: &SystemSummary, new: &SystemSummary, up: &BTreeSet<&str>) -> Foreseen {
         let stopped = union(along::stopped_with(old, up, &self.stop), &self.stop);
         let mut restarting = self.restart.clone();

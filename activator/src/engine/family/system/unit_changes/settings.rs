@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// A section of a unit. Each key has all its values, in order.
+/// A section of a unit: for each key, all its values in order.
 pub(super) type Section = BTreeMap<String, Vec<String>>;
 
 /// The settings of a unit and its drop-ins, without the section `[Install]`.
@@ -34,13 +34,14 @@ impl Settings {
         Self { sections }
     }
 
-    /// Returns the value of a boolean setting. Only the words that mean yes in systemd.syntax(7) mean yes.
+    /// Returns the value of a boolean setting, or `default` if the setting is missing. Only the words that
+    /// mean true in systemd.syntax(7) are true.
     pub(super) fn flag(&self, section: &str, key: &str, default: bool) -> bool {
         let last = self.sections.get(section).and_then(|section| section.get(key)?.last());
         last.map_or(default, |value| matches!(value.as_str(), "1" | "yes" | "true" | "on"))
     }
 
-    /// Returns the names in the values of keys that have lists of units.
+    /// Returns the names of the units that the values of the given keys list.
     pub(super) fn names<'s>(&'s self, section: &str, keys: &'s [&str]) -> impl Iterator<Item = &'s str> {
         let section = self.sections.get(section);
         let values = keys.iter().filter_map(move |key| section?.get(*key)).flatten();

@@ -6,8 +6,8 @@ const BASE: &str = "[Unit]\nDescription=A\n[Service]\nExecStart=/bin/a\n";
 
 type Entries<'t> = &'t [(&'t str, &'t str)];
 
-/// A system of a test: units and drop-ins with their texts, and links such as
-/// `multi-user.target.wants/a.service`. The text of a unit is also its store path.
+/// Creates a system from units with their texts, from drop-ins such as `a.service.d` with their texts, and
+/// from links such as `multi-user.target.wants/a.service`. The text of a unit is also used as its store path.
 fn system(entries: Entries) -> SystemSummary {
     let mut system = SystemSummary::default();
     for (name, text) in entries {
@@ -26,8 +26,8 @@ fn system(entries: Entries) -> SystemSummary {
     system
 }
 
-/// Returns what happens to units, one line for each list. `states`: words such as `a.service=failed` or
-/// `a.service` for an active unit.
+/// Returns the predicted changes as text, such as `stop a.service; start b.service`. `states`: the units that
+/// are not inactive, such as `a.service=failed`, or only `a.service` if the unit is active.
 fn foreseen(old: Entries, new: Entries, states: &str) -> String {
     let state = |word: &str| {
         let (unit, state) = word.split_once('=').unwrap_or((word, "active"));
@@ -57,7 +57,7 @@ fn a_changed_unit_is_treated_as_in_nixos() {
         ("a.service", service("RefuseManualStart=true\n", ""), "restart a.service"),
         ("a.service", service("X-OnlyManualStart=true\n", ""), "skip a.service"),
         ("a.service", format!("{BASE}ExecReload=/bin/r\n"), "reload a.service"),
-        // The kind of a unit decides first.
+        // Some kinds of units, such as sockets and mounts, have rules of their own.
         ("a.socket", changed.clone(), ""),
         ("a.path", changed.clone(), ""),
         ("a.slice", changed.clone(), ""),
@@ -70,7 +70,7 @@ fn a_changed_unit_is_treated_as_in_nixos() {
         ("srv.mount", service("RefuseManualStop=true\n", "X-RestartIfChanged=false\n"), "restart srv.mount"),
         ("-.mount", changed.clone(), "reload -.mount"),
         ("nix.mount", changed.clone(), "reload nix.mount"),
-        // An instance has the file of its template.
+        // The instance `a@1.service` uses the file of its template `a@.service`.
         ("a@1.service", changed.clone(), "restart a@1.service"),
     ];
     for (unit, new, expected) in rows {
@@ -90,7 +90,8 @@ fn a_service_that_sockets_start_is_stopped_and_its_sockets_are_restarted() {
     let rows: [(&str, Entries, &str, &str); 8] = [
         ("", &[("web.socket", "")], both, "stop web.service; restart web.socket"),
         ("", &[("web.socket", "")], "web.service web.socket=failed", "stop web.service; restart web.socket"),
-        // Only the new system has the socket: it starts the service.
+        // The socket does not run, but the new system has it. So the service is stopped and not started
+        // again, because the socket starts the service.
         ("", &[("web.socket", "")], "web.service", "stop web.service"),
         ("", &[], "web.service", "restart web.service"),
         ("", &[], both, "stop web.socket; restart web.service"),
@@ -113,7 +114,8 @@ fn a_service_that_sockets_start_is_stopped_and_its_sockets_are_restarted() {
     let new = [("web@.service", "[Service]\n"), ("web.socket", "")];
     let expected = "stop web@1.service; restart web.socket";
     assert_eq!(foreseen(&old, &new, "web@1.service web.socket"), expected);
-    // The target also starts the service.
+    // If a running target wants the service, the service is started again, although it could wait for its
+    // socket.
     let wanted = [("m.target", ""), ("web.service", "[Service]\n"), ("web.socket", "")];
     let new: Vec<_> = wanted.into_iter().chain([("m.target.wants/web.service", "")]).collect();
     let old = [("m.target", ""), ("web.service", BASE), ("web.socket", "")];
@@ -138,11 +140,12 @@ fn an_instance_that_drop_ins_declare_goes_with_them() {
     let two = ("t@1.service.d", "[Service]\nEnvironment=A=2\n");
     assert_eq!(foreseen(&[template, one], &[template, two], both), "restart t@1.service");
     assert_eq!(foreseen(&[template, one], &[template, one], both), "");
-    // An instance with a file of its own does not have the file of the template.
+    // An instance with a file of its own does not use the file of its template.
     let own = ("t@1.service", "[Service]\nExecStart=/bin/own\n");
     assert_eq!(foreseen(&[template], &[template, own], both), "");
     assert_eq!(foreseen(&[template, own], &[template], both), "stop t@1.service");
-    // Drop-ins of a unit that only the host has do not concern NixOS.
+    // If the systems have only drop-ins of a unit, and the file of the unit is elsewhere, NixOS leaves the
+    // unit alone.
     assert_eq!(foreseen(&[("run.mount.d", "a")], &[("run.mount.d", "b")], "run.mount"), "");
 }
 
@@ -172,8 +175,9 @@ fn running_targets_are_started_again_with_everything_that_they_pull_in() {
         ("idle.service", ""),
     ];
     let states = "multi-user.target runs.service named.service failed.service=failed";
-    // The running target starts the inactive targets on the way. `other.service` is not in the system, and
-    // `also.service` is another name of a running unit.
+    // The running `multi-user.target` starts everything that it pulls in, directly or through other targets.
+    // Two units are not started: `other.service` is not in the system, and `also.service` is another name of
+    // the running `named.service`.
     let expected = "start basic.target bound.service down.service failed.service new.socket sockets.target \
                     t@1.service";
     assert_eq!(foreseen(&new, &new, states), expected);
@@ -200,7 +204,7 @@ fn state(unit: &str) -> (String, String) {
 
 #[test]
 fn units_stop_along_with_what_they_are_a_part_of() {
-    // NixOS stops this target and starts it again, and does not show that.
+    // An activation stops this target and starts it again. Neither NixOS nor the result shows this.
     let target = |more: &str| format!("[Unit]\nX-StopOnReconfiguration=true\n{more}");
     let (again, manual) = (target(""), target("X-OnlyManualStart=true\n"));
     let part = "[Unit]\nPartOf=own.target\n";
@@ -219,7 +223,8 @@ fn units_stop_along_with_what_they_are_a_part_of() {
     assert_eq!(units(&manual), "stop bound.service own.target part.service wanted.service");
     assert_eq!(units(""), "");
 
-    // A unit that needs a restarted unit is restarted too, even if it has to be reloaded or to stay.
+    // `app.service` requires `db.service`, which is restarted. So `app.service` is restarted too, even if the
+    // change of `app.service` itself needs only a reload, or if its settings forbid a restart.
     let needs = |more: &str| format!("[Unit]\nRequires=db.service\n[Service]\n{more}");
     let rows = [("", ""), ("ExecReload=/bin/r\n", ""), ("X-RestartIfChanged=no\n", "ExecStart=/bin/b\n")];
     for stop in ["", "X-StopIfChanged=no\n"] {
@@ -250,6 +255,7 @@ fn each_activation_restarts_the_target_for_early_units() {
     let changed = "[Service]\nExecStart=/bin/b\n";
     let expected = "restart part.service tmpfiles.service";
     assert_eq!(foreseen(&early(BASE), &early(changed), states), expected);
-    // The first activation after a boot starts the target, so nothing is a part of a running target.
+    // The first activation after a boot finds that the target does not run, and starts it. So `part.service`,
+    // which is a part of the target, is not restarted along with it.
     assert_eq!(foreseen(&early(BASE), &early(BASE), "part.service"), "start tmpfiles.service");
 }

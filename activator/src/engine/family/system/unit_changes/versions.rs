@@ -4,16 +4,16 @@ use nixfleet_contract::nixos::{SystemSummary, UnitSource};
 
 use super::settings::Settings;
 
-/// A unit in the old and in the new system. An instance without a file of its own has the file of its
-/// template.
+/// The files of a unit in the old and in the new system. An instance without a file of its own uses the file
+/// of its template.
 pub(super) struct Versions<'s> {
-    /// The name of the unit with the file: the unit itself, or its template.
+    /// The name of the unit whose file is used: the name of the unit itself, or of its template.
     pub(super) base: String,
     old: Version<'s>,
     new: Option<Version<'s>>,
 }
 
-/// The file of a unit, and the drop-ins of an instance.
+/// The file of a unit in one system and, if this is the file of a template, the drop-ins of the instance.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Version<'s> {
     file: &'s UnitSource,
@@ -21,7 +21,8 @@ struct Version<'s> {
 }
 
 impl<'s> Versions<'s> {
-    /// Finds a unit. Returns `None` if the old system does not have it, so that NixOS leaves the unit alone.
+    /// Finds the files of a unit. Returns `None` if the old system does not have the unit. An activation
+    /// leaves such a unit alone.
     pub(super) fn find(old: &'s SystemSummary, new: &'s SystemSummary, unit: &str) -> Option<Self> {
         let has_own = old.unit_file(unit).is_some() || new.unit_file(unit).is_some();
         let template = template(unit).filter(|_| !has_own);
@@ -33,7 +34,8 @@ impl<'s> Versions<'s> {
             Some(Version { file: system.unit_file(&base)?, drop_ins: drop_ins(system) })
         };
         let before = version(old)?;
-        // An instance that drop-ins declare goes with its drop-ins, although the template stays.
+        // If only the old system has drop-ins of the instance, the instance counts as removed, even if the
+        // new system has its template.
         let is_undeclared = before.drop_ins.is_some() && drop_ins(new).is_none();
         let after = version(new).filter(|_| !is_undeclared);
         Some(Self { old: before, new: after, base })
@@ -62,14 +64,15 @@ impl Version<'_> {
     }
 }
 
-/// Returns the name of the template of an instance. As in NixOS, the name of the instance has no dot.
+/// Returns the name of the template of an instance, such as `t@.service` for `t@1.service`. As in NixOS, the
+/// suffix begins at the first dot after the `@`.
 pub(super) fn template(unit: &str) -> Option<String> {
     let (template, rest) = unit.rsplit_once('@')?;
     let (_, suffix) = rest.split_once('.')?;
     Some(format!("{template}@.{suffix}"))
 }
 
-/// Returns the file of a unit or of its template.
+/// Returns the file of a unit or, if the unit has no file of its own, of its template.
 pub(super) fn source<'s>(system: &'s SystemSummary, unit: &str) -> Option<&'s UnitSource> {
     system.unit_file(unit).or_else(|| system.unit_file(&template(unit)?))
 }

@@ -1,6 +1,6 @@
-# Tests of the module for flake-parts, with a stand-in for flake-parts: `mkFlake` evaluates modules with the
-# option `flake` of flake-parts, and nothing else of it. If the argument `flakeParts` of ./default.nix is
-# given, a flake of flake-parts, the same tests run with the real one.
+# Tests of the module for flake-parts. They use a stand-in for flake-parts: its `mkFlake` evaluates modules
+# with the option `flake` of flake-parts, and supports nothing else. If the argument `flakeParts` of
+# ./default.nix is the real flake of flake-parts, the same tests use this flake instead.
 {
   flakeParts ? null,
   lib,
@@ -18,7 +18,8 @@ let
     sourceInfo = { };
   };
 
-  # The types are those of flake-parts: the outputs of other modules are merged with those of the fleet.
+  # The stand-in merges the outputs of the fleet with the outputs of other modules. The options have the same
+  # types as in flake-parts.
   standIn =
     { inputs }:
     module:

@@ -1,7 +1,7 @@
-# Rows about files.
+# Tests of files: the same declarations on both bases. ./default.nix explains the rows.
 { declaredFiles, lib, ... }:
 let
-  # A file with a value in every field that differs from the default.
+  # A file that has a value other than the default in every field where this is possible.
   elsewhere = {
     path = "/srv/app.conf";
     text = "x";
@@ -19,7 +19,8 @@ let
     onConflict = "backup";
   };
 
-  # The lines of a drop-in. The fingerprint of a file, which follows a colon, is removed.
+  # Returns the lines of a drop-in up to the first colon. So the fingerprint of a file, after the colon, is
+  # left out.
   settings =
     text:
     map (line: lib.head (lib.splitString ":" line)) (

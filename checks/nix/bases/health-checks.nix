@@ -1,4 +1,4 @@
-# Rows about health checks.
+# Tests of health checks: the same declarations on both bases. ./default.nix explains the rows.
 _:
 let
   check =

@@ -1,4 +1,5 @@
-# Rows about units.
+# Tests of units: the same declarations on an Ubuntu host and on a NixOS host. ./default.nix explains the
+# rows.
 { lib, ... }:
 let
   enabledText = ''

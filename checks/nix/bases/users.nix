@@ -1,4 +1,4 @@
-# Rows about users and groups.
+# Tests of users and groups: the same declarations on both bases. ./default.nix explains the rows.
 { lib, ... }:
 let
   onUbuntu =
@@ -95,7 +95,7 @@ in
       extraGroups = [ ];
       home = "/home/ada";
       createHome = true;
-      # The shell of NixOS's users.defaultUserShell.
+      # On NixOS, the user gets the shell that the NixOS option users.defaultUserShell sets.
       useDefaultShell = true;
       description = "";
       keys = [ ];

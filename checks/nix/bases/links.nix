@@ -1,4 +1,4 @@
-# Rows about links.
+# Tests of links: the same declarations on both bases. ./default.nix explains the rows.
 { lib, ... }:
 {
   "links below /etc and elsewhere" = rec {

@@ -1,4 +1,4 @@
-# Rows about directories and absent paths.
+# Tests of directories and absent paths: the same declarations on both bases. ./default.nix explains the rows.
 _:
 let
   directories = [

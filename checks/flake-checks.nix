@@ -20,7 +20,7 @@ let
     '';
 
   # The tests use the packages of the stand-in for nixpkgs, which are few and small, and the `lib` of the real
-  # nixpkgs. The tests build no packages, so a file takes the place of the busybox that the packages refer to.
+  # nixpkgs. The tests build nothing, so the packages may refer to a busybox that does not exist.
   packages = ./fixtures/nixpkgs/packages;
   standIn = builtins.toFile "nixpkgs.nix" ''
     given: import ${packages} (given // { bin = ${packages}; lib = import ${nixpkgs + "/lib"}; })

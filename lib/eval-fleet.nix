@@ -187,7 +187,7 @@ let
     evaluate = name: evalHost { inherit fleet name; };
 
     # The evaluations of all hosts. As long as the fleet is used, Nix keeps these evaluations in memory. So
-    # only two users exist: reports, and modules of a host that read the configuration of another host.
+    # they are used only for reports, and when a module of one host reads the configuration of another host.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
     # The module argument `hosts`: the hosts of the inventory, each with its evaluated `config`.

@@ -80,7 +80,8 @@ let
     in
     (lib.findFirst (each: each.key == key) { pkgs = make key; } others).pkgs;
 
-  # Returns the package set that the user made for a host. It must be for the system of the host.
+  # Returns the package set that the user made for a host. Throws an error if it is for another system than
+  # that of the host.
   ownOf =
     host:
     let

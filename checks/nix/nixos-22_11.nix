@@ -1,6 +1,6 @@
-# Tests with parts of release 22.11 of nixpkgs. The NixOS modules of that release for users, groups, sudo,
-# host names and packages evaluate NixFleet's part of a NixOS configuration. NixFleet refuses the `lib` of
-# that release.
+# Tests with parts of release 22.11 of nixpkgs. NixFleet's part of a NixOS configuration is evaluated with the
+# NixOS modules of that release for users, groups, sudo, host names and packages. One test checks that
+# NixFleet refuses the `lib` of that release.
 {
   evalFleet,
   evalNixos,

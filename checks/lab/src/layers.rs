@@ -15,8 +15,8 @@ use crate::recipe::digest;
 use crate::rootfs::remove_tree;
 
 /// The age at which a layer is removed if no running lab uses it. A run of all tests takes less time than
-/// this, so no layer is removed and made again within one run. The layers that remain are few for each root
-/// filesystem.
+/// this, so no layer is removed and made again within one run. A run makes only few layers for each root
+/// filesystem, so they may stay for so long.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Returns the layer with this name. If the layer does not exist yet, removes old layers that no running lab

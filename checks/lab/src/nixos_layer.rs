@@ -1,6 +1,6 @@
 //! Stand-ins for NixOS hosts. A stand-in is a Debian host with a Nix store and boot entries, both as on
-//! NixOS. Its first process is a stand-in for a boot loader (`checks/lab/nixos`). It starts a system that was
-//! built with the stand-in for nixpkgs (`checks/fixtures/nixpkgs/nixos`).
+//! NixOS. Its first process is a stand-in for a boot loader (`checks/lab/nixos`). This boot loader starts a
+//! system that was built with the stand-in for nixpkgs (`checks/fixtures/nixpkgs/nixos`).
 //!
 //! A new host has one system, which is built from `checks/lab/nixos/factory.nix`. The Nix store with this
 //! system is a layer between the root filesystem and the guest's own layer.

@@ -1,4 +1,4 @@
-//! The plan of a lab: the machines that a lab boots, before it boots them.
+//! Plans of labs. A plan describes the machines of a lab that is to be booted.
 
 use std::path::PathBuf;
 

@@ -151,7 +151,7 @@ const HIVE: &str = r#"{
 }
 "#;
 
-/// A flake with a stand-in for `colmenaHive`, the output that has a hive as colmena evaluates it.
+/// A flake with a stand-in for the output `colmenaHive`, in which colmena has evaluated the hive already.
 const EVALUATED_HIVE: &str = r#"{
   outputs = _: {
     colmenaHive.nodes.web-1.config = {

@@ -1,7 +1,8 @@
-# Tests of files: the same declarations on both bases. ./default.nix explains the rows.
+# Tests that compare declarations of files on an Ubuntu host and on a NixOS host. ./default.nix explains the
+# form of a test.
 { declaredFiles, lib, ... }:
 let
-  # A file that has a value other than the default in every field where this is possible.
+  # A file with as many options as possible set to a value that is not the default.
   elsewhere = {
     path = "/srv/app.conf";
     text = "x";

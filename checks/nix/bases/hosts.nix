@@ -1,5 +1,5 @@
-# `onUbuntu` and `onNixos` evaluate the module of a row on a host of that base. They return the values that
-# the row compares, or the mistakes that the module makes there.
+# `onUbuntu` and `onNixos` evaluate the module of a test row, which ./default.nix explains, on a host of this
+# base. They return the values that the row compares, or the mistakes that the module makes on this base.
 {
   document,
   evalFleet,

@@ -1,4 +1,5 @@
-# Tests of directories and absent paths: the same declarations on both bases. ./default.nix explains the rows.
+# Tests that compare declarations of directories and absent paths on an Ubuntu host and on a NixOS host.
+# ./default.nix explains the form of a test.
 _:
 let
   directories = [

@@ -1,5 +1,5 @@
-# Tests of units: the same declarations on an Ubuntu host and on a NixOS host. ./default.nix explains the
-# rows.
+# Tests that compare declarations of units on an Ubuntu host and on a NixOS host. ./default.nix explains the
+# form of a test.
 { lib, ... }:
 let
   enabledText = ''

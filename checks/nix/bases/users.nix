@@ -1,4 +1,5 @@
-# Tests of users and groups: the same declarations on both bases. ./default.nix explains the rows.
+# Tests that compare declarations of users and groups on an Ubuntu host and on a NixOS host. ./default.nix
+# explains the form of a test.
 { lib, ... }:
 let
   onUbuntu =

@@ -10,8 +10,8 @@ use crate::lab::Lab;
 /// The number of runs of each measurement.
 const RUNS: usize = 5;
 
-/// A script that writes the benchmark's fleet and commits it. NixFleet evaluates an unchanged flake only
-/// once, but only if the flake is committed.
+/// A script that writes the benchmark's fleet and commits it. NixFleet remembers the evaluation of a flake
+/// only if the flake is committed.
 const COMMITTED: &str = "cp /srv/nixfleet/checks/bench/{apply/flake.nix,nixos/fleet.nix} . && \
     git config --global user.email ada@operator && git config --global user.name ada && \
     git init -q && git add flake.nix fleet.nix && nix flake lock && git add flake.lock && git commit -qm fleet";

@@ -73,7 +73,7 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert_eq!(seen["drift"][0]["what"], format!("{fourth} → {foreign}"), "{seen:#}");
     assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system"]);
 
-    // The plan names the running system and the boot default, which `nixos-rebuild` has set.
+    // The plan names the running system and the boot default. `nixos-rebuild` has changed both.
     declares(&lab, HOST, &app("fifth", ""));
     let plan = operator.types("nixfleet plan").unwrap();
     assert_says(&plan, 0, &["not as the last apply left it", "! /run/current-system: "]);

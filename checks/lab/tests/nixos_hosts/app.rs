@@ -14,9 +14,9 @@ use crate::stage::shared::Shared;
 
 pub const HOST: &str = "db-1";
 
-/// Returns the declarations of one version of the application. It is a service that writes the version to
-/// `/run/app` while it runs, and a file outside of `/etc`, which NixFleet manages without NixOS. `more` is
-/// appended.
+/// Returns the declarations of one version of the application. The application is a service that writes the
+/// version to `/run/app` while it runs, and a file outside of `/etc`, which NixFleet manages without NixOS.
+/// `more` is appended.
 pub fn app(version: &str, more: &str) -> String {
     format!(
         "nixfleet.systemd.units.\"app.service\" = {{ enabled = true; text = ''

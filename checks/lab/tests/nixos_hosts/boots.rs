@@ -9,8 +9,8 @@ use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, booted, declares, declares_fleet, reboots, running};
 use crate::stage::shared::Shared;
 
-/// The lab of these tests. At the start of each test, its host has version one of the application, with any
-/// kernel.
+/// The lab of these tests. At the start of each test, its host has version one of the application, and
+/// whatever kernel the last test left.
 static LAB: Shared = Shared::new(converged, |lab| {
     declares_fleet(lab);
     declares_version(lab, "one", "");

@@ -129,8 +129,8 @@ fn an_activation_that_hangs_is_ended_and_undone() {
 fn a_boot_loader_that_cannot_be_installed_leaves_the_old_default() {
     let lab = LAB.turn();
     let host = db(&lab);
-    // The new system boots with GRUB. GRUB needs the directory /boot/grub, and a file at this path prevents
-    // it.
+    // The new system boots with GRUB. GRUB cannot be installed, because it needs the directory /boot/grub,
+    // and there is a file at this path.
     host.ask("touch /boot/grub").unwrap();
     let before = Before::take(&lab);
     let grub = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";

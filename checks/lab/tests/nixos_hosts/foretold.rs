@@ -1,4 +1,4 @@
-//! A plan foretells what the activation of a NixOS system does to units of all kinds.
+//! Tests that a plan announces exactly what the activation of a NixOS system does to units of all kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,7 @@ fn kinds() -> Vec<Kind> {
             old: Some("[Unit]\nX-StopOnRemoval=false\n".to_owned() + &plain().unwrap()),
             new: None,
         },
-        // In the old system, drop-ins declare the instance `k-instance@1.service` of this template.
+        // In the old system, a drop-in declares the instance `k-instance@1.service` of this template.
         both("k-instance@.service", "", &plain().unwrap(), &plain().unwrap()),
         Kind {
             name: "k-instance@1.service",
@@ -116,7 +116,7 @@ fn kinds() -> Vec<Kind> {
             new: None,
         },
         // Targets and dependencies start and stop some of the units below. The dry run of NixOS does not list
-        // those.
+        // these units.
         Kind { name: "k-comes.service", options: WANTED, old: None, new: plain() },
         both("k-down.service", WANTED, &plain().unwrap(), &plain().unwrap()),
         both(
@@ -168,7 +168,7 @@ fn lists(lines: &[&str], words: [(&'static str, &str); 5]) -> Lists {
 }
 
 /// Returns the units that a plan lists, and the units that NixOS lists in the same plan. A unit that NixOS
-/// lists as stopped and as started is returned as restarted, because the plan lists such a unit so.
+/// lists both as stopped and as started is returned as restarted, because the plan calls this a restart.
 fn told(plan: &Finished) -> [Lists; 2] {
     let ours = [
         ("stop", "- stop"),

@@ -59,7 +59,7 @@ impl Stage {
         self.0.operator().unwrap().guest()
     }
 
-    /// Replaces the role of the host with these NixFleet options. They are applied only by the next apply.
+    /// Replaces the role of the host with these NixFleet options. The next apply applies the options.
     pub fn declares(&self, intent: &Value) {
         let files = self.operator().files().unwrap();
         files.write("/home/ada/fleet/roles/role.json", intent.to_string()).unwrap();

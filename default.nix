@@ -1,9 +1,10 @@
-# NixFleet without flakes. docs/how-to/flakes.md describes how a fleet uses it.
+# The entry point of NixFleet for fleets without flakes. docs/how-to/flakes.md describes how to use it.
 #
 # Returns { lib; packages; flakeModules; nixfleet; nixfleet-activate; }. `lib.mkFleet` is the same function as
-# in the flake. `nix-build` builds the two programs.
+# in the flake. `nixfleet` and `nixfleet-activate` are the two programs, which `nix-build` builds.
 {
-  # The directory of nixpkgs, such as <nixpkgs>. By default, the revision in flake.lock is downloaded.
+  # The directory of nixpkgs, such as <nixpkgs>. By default, this is the revision in flake.lock, which Nix
+  # downloads.
   nixpkgs ?
     let
       inherit (builtins.fromJSON (builtins.readFile ./flake.lock)) nodes;

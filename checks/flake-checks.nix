@@ -1,5 +1,5 @@
-# The checks of this repository for `nix flake check`: the programs, the tests of the Nix code, and the
-# formatting and lints that need no compiler.
+# The checks of `nix flake check` for this repository: the programs, the tests of the Nix code, and the checks
+# of format and style that need no compiler.
 {
   nixpkgs,
   pkgs,
@@ -10,7 +10,7 @@ let
 
   ofKind = suffix: lib.sourceFilesBySuffices ../. [ suffix ];
 
-  # Runs a linter on all files with a suffix.
+  # Runs a linter on all files of this repository with a suffix.
   lint =
     name: suffix: tools: command:
     pkgs.runCommand "nixfleet-${name}" { nativeBuildInputs = tools; } ''
@@ -19,8 +19,8 @@ let
       touch "$out"
     '';
 
-  # The tests expect the stand-in for nixpkgs, whose packages are small, and the `lib` of nixpkgs. They build
-  # nothing, so the busybox of the stand-in may be missing.
+  # The tests use the packages of the stand-in for nixpkgs, which are few and small, and the `lib` of the real
+  # nixpkgs. The tests build nothing, so the packages may refer to a busybox that does not exist.
   packages = ./fixtures/nixpkgs/packages;
   standIn = builtins.toFile "nixpkgs.nix" ''
     given: import ${packages} (given // { bin = ${packages}; lib = import ${nixpkgs + "/lib"}; })
@@ -42,7 +42,8 @@ let
 in
 programs
 // {
-  # The tests are evaluated. They need no builder, so the derivation has only their report.
+  # The tests only evaluate, so they run while this derivation is evaluated. The derivation itself contains
+  # their report.
   nix-tests =
     if tests.failed == [ ] then pkgs.writeText "nixfleet-nix-tests" tests.text else throw tests.text;
 

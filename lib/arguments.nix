@@ -1,9 +1,9 @@
 # Checks the arguments of mkFleet. `usable` has all arguments, with the default in place of each wrong value.
 # `problems { types }` lists the mistakes in the arguments. `table` describes each argument: `description`
-# completes "must be …", `example` is a line of the call, and `code` is the value in it.
+# completes the sentence "the argument must be …", `example` is a line in a call of mkFleet, and `code` is the
+# value in such a line.
 #
-# `definition` takes the name of an argument and returns its definition, from which messages take the
-# location.
+# `definition` takes the name of an argument and returns where a user defined the argument, for the messages.
 {
   lib,
   definition ? null,
@@ -31,7 +31,7 @@ let
       example = "inherit inputs;";
       code = "inputs";
     };
-    # Any value is accepted here, because lib/nixpkgs.nix reports the mistakes in the value.
+    # Accepts any value, because lib/nixpkgs.nix reports the mistakes in the value.
     nixpkgs = {
       description = "the flake of nixpkgs";
       meaning = "The flake of nixpkgs. NixFleet takes `lib` from it, and the packages that modules name.";
@@ -49,7 +49,7 @@ let
       example = "specialArgs = { site = \"berlin\"; };";
       code = "{ site = \"berlin\"; }";
     };
-    # The mistakes in the value are those of ./inventory-file.nix.
+    # ./inventory-file.nix finds the mistakes in the value.
     inventory = {
       description = "the path of a TOML or JSON file";
       meaning = "The inventory as a TOML or JSON file with the keys of a fleet module.";
@@ -85,8 +85,8 @@ let
     };
   };
 
-  # Names that users may give as arguments of mkFleet by mistake. The value of each is an example of the
-  # correct argument.
+  # Names that are not arguments of mkFleet, but that users may pass by mistake. The value of each name is a
+  # line that shows the correct way.
   elsewhere =
     let
       inventory = name: "modules = [ { ${name} = …; } ];";

@@ -1,15 +1,15 @@
-# The public Nix API. A flake calls `mkFleet`. The smaller functions that `mkFleet` calls are public too.
+# The public Nix API. A flake calls `mkFleet`. The functions that `mkFleet` calls are public as well.
 #
-# `nixpkgs` is for fleets that pass no nixpkgs of their own. NixFleet uses the `lib` of nixpkgs, and the
-# `legacyPackages` of nixpkgs for the packages that modules name. `packages.<system>` has NixFleet's own
-# programs, which are evaluated only when a host closure is evaluated.
+# `nixpkgs` is the default for fleets that do not pass a nixpkgs. NixFleet uses the `lib` of nixpkgs, and
+# takes the packages that modules name from its `legacyPackages`. `packages.<system>` has NixFleet's own
+# programs, which are evaluated only if a host closure is evaluated.
 { nixpkgs, packages }:
 let
   backends = import ../backends;
 in
 rec {
-  # Evaluates fleet modules to the inventory and the intents of the hosts. An intent is evaluated only when it
-  # is used.
+  # Evaluates fleet modules, and returns the inventory and the intents of the hosts. Each intent is evaluated
+  # only if it is used.
   evalFleet = import ./eval-fleet.nix {
     inherit
       backends
@@ -21,11 +21,11 @@ rec {
     families = import ../modules;
   };
 
-  # Evaluates the arguments of mkFleet to a fleet, as evalFleet returns it.
+  # Takes the arguments of mkFleet, and returns the evaluated fleet in the same form as evalFleet.
   fleetOf = fleetFrom null;
 
-  # Does the same for arguments that are defined elsewhere than in a call: `definition` takes the name of an
-  # argument and returns its definition.
+  # Returns the function `fleetOf` for arguments that come from elsewhere than a direct call. `definition`
+  # takes the name of an argument and returns where the argument is defined.
   fleetFrom =
     definition:
     import ./fleet-of.nix {
@@ -33,16 +33,16 @@ rec {
       inherit (nixpkgs) lib;
     };
 
-  # The option types of NixFleet, for options that users' modules declare.
+  # The option types of NixFleet. Modules of users can declare options of these types.
   types = import ./types/public.nix { inherit (nixpkgs) lib; };
 
   # Evaluates the modules of one host to its intent.
   evalHost = import ./eval-host.nix;
 
-  # Returns all mistakes of a fleet and its hosts as one text, or null.
+  # Returns all mistakes of a fleet and its hosts as one text, or null if there are none.
   report = import ./report.nix;
 
-  # Returns a value of a fleet, or throws all mistakes as one text.
+  # Returns a value of a fleet. If the fleet has mistakes, throws all of them as one text instead.
   checked = import ./checked.nix { inherit report; };
 
   # Returns the inventory as plain data, for the command line.
@@ -51,13 +51,13 @@ rec {
   # Returns the host closures of a fleet.
   hosts = import ./hosts.nix;
 
-  # Returns the NixOS hosts as plain NixOS systems.
+  # Returns the systems of the NixOS hosts, for `nixosConfigurations`.
   nixosSystems = import ./nixos-systems.nix;
 
   # Returns the modules of a host, and their arguments.
   hostModules = import ./host-modules.nix;
 
-  # Returns the NixOS hosts as a hive of colmena.
+  # Returns the NixOS hosts in the format of colmena, which is called a hive.
   generateColmena = import ./generate-colmena.nix { inherit hostModules; };
 
   # Returns the names of all hosts, grouped by the address of the host.

@@ -1,5 +1,5 @@
-# Evaluates fleet modules to the inventory and the intents of the hosts. An intent is evaluated only when it
-# is used.
+# Evaluates fleet modules, and returns the inventory and the intents of the hosts. Each intent is evaluated
+# only if it is used.
 {
   backends,
   checked,
@@ -12,12 +12,12 @@
   inputs ? { },
   nixpkgs ? null,
   modules,
-  # The version of the Nix that evaluates the fleet.
+  # The version of Nix that evaluates the fleet.
   nixVersion ? builtins.nixVersion,
-  # Further arguments of all modules.
+  # Module arguments that all modules get in addition to NixFleet's own.
   specialArgs ? { },
-  # `problems` returns the mistakes that the caller has found in its arguments. `definition` takes the name of
-  # an argument and returns its location.
+  # `problems` returns the mistakes that the caller has found in its own arguments. `definition` takes the
+  # name of an argument and returns where the argument is defined.
   problems ? _: [ ],
   definition ? _: { file = "flake.nix"; },
 }:
@@ -49,7 +49,7 @@ let
       inherit (config) defaults;
       or' = value: default: if value == null then default else value;
     in
-    # `host` includes the options that fleet modules add to hosts.
+    # `host` is included as a whole, because fleet modules may add options to hosts.
     host
     // {
       inherit name;
@@ -67,7 +67,8 @@ let
         let
           timeout = or' host.rollout.confirmTimeout defaults.rollout.confirmTimeout;
         in
-        # In the options, `false` means that there is no timeout. The evaluated inventory has null instead.
+        # In the options, `false` means that no confirmation is awaited. The evaluated inventory has null
+        # instead.
         if timeout == false then null else timeout;
       timeouts =
         if host.timeouts == null then
@@ -78,8 +79,8 @@ let
       roles = lib.unique (defaults.roles ++ host.roles);
     };
 
-  # The configuration and overlays of nixpkgs for a host. `isOwn` says whether they differ from those of the
-  # fleet.
+  # Returns the configuration and the overlays of nixpkgs for a host. `isOwn` says whether the host has
+  # settings of nixpkgs in addition to those of the fleet.
   packageSettings =
     own:
     let
@@ -93,7 +94,8 @@ let
       {
         isOwn = true;
         overlays = ofFleet.overlays ++ own.overlays;
-        # Functions are not copied, so that equal configurations are found (./package-sets.nix).
+        # Nix compares functions by identity. The functions are not copied, so ./package-sets.nix finds hosts
+        # with an equal configuration.
         config =
           ofFleet.config // own.config // lib.mapAttrs (name: value: value ++ own.config.${name}) lists;
       };
@@ -151,9 +153,8 @@ let
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
     warnings = (types.resolveOption options.warnings).value;
 
-    # The modules of the option families, by base. Each module costs evaluation time for each host. So the
-    # modules that only declare options are merged into one module, which is made once for all hosts of a
-    # base.
+    # The modules of the option families, by base. Each module costs evaluation time for each host. So all
+    # modules that only declare options are merged into one module, once for all hosts of a base.
     intentModules = lib.mapAttrs (
       _: backend:
       let
@@ -185,11 +186,11 @@ let
 
     evaluate = name: evalHost { inherit fleet name; };
 
-    # The evaluations of all hosts. Nix keeps these evaluations in memory as long as the fleet. So they are
-    # used only for reports, and if the modules of one host read the configuration of another host.
+    # The evaluations of all hosts. As long as the fleet is used, Nix keeps these evaluations in memory. So
+    # they are used only for reports, and when a module of one host reads the configuration of another host.
     intents = lib.mapAttrs (name: _: fleet.evaluate name) hosts;
 
-    # The argument `hosts` that modules receive: the hosts of the inventory, each with its evaluated `config`.
+    # The module argument `hosts`: the hosts of the inventory, each with its evaluated `config`.
     arguments = lib.mapAttrs (
       name: host:
       removeAttrs host [
@@ -208,7 +209,7 @@ let
     inherit (import ./programs.nix { inherit config lib packages; }) activators clis;
   };
 
-  # The result if the given nixpkgs has no usable `lib`: a fleet without hosts, which only reports its
+  # The result if the given nixpkgs has no usable `lib`. This fleet has no hosts, and only reports its
   # mistakes.
   nothing = {
     inherit inputs lib types;

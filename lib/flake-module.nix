@@ -1,8 +1,8 @@
-# The module for flake-parts, the flake output `flakeModules.default`. Its options `nixfleet.<name>` are the
-# arguments of mkFleet, and it adds the outputs of the fleet to those of the flake.
+# The module for flake-parts, which is the flake output `flakeModules.default`. Its options `nixfleet.<name>`
+# are the arguments of mkFleet. The module adds the outputs of the fleet to the outputs of the flake.
 #
-# `mkFleetFrom definition arguments` is mkFleet, with the locations of the arguments. mkFleet reports mistakes
-# in the values, also in their types, so the options accept every value.
+# `mkFleetFrom definition arguments` is mkFleet with a function that locates the definition of each argument.
+# mkFleet reports all mistakes in the arguments, wrong types included, so the options here accept every value.
 { mkFleetFrom }:
 {
   config,
@@ -27,7 +27,8 @@ let
       // more
     );
 
-  # Lists of several modules are joined. A value that is no list stays as it is, and mkFleet reports it.
+  # Joins the lists that several modules define. If a value is not a list, that value is returned, and mkFleet
+  # reports it.
   joined = types.mkOptionType {
     name = "modules";
     description = "list of fleet modules";
@@ -39,7 +40,8 @@ let
         (lib.findFirst (def: !lib.isList def.value) null defs).value;
   };
 
-  # Sets of several modules are merged. A value that is no set stays as it is, and mkFleet reports it.
+  # Merges the sets that several modules define. If a value is not a set, that value is returned, and mkFleet
+  # reports it.
   merged = types.mkOptionType {
     name = "set";
     description = "attribute set";
@@ -67,7 +69,7 @@ let
     inventory = option "inventory" { };
   };
 
-  # The file and line of a user's definition of an argument.
+  # Returns the file and the set in which a user defines an argument of mkFleet.
   definition =
     name:
     let
@@ -91,7 +93,7 @@ in
   options.nixfleet = mkOption {
     type = types.submodule {
       options = arguments;
-      # Unknown names reach mkFleet, which reports them.
+      # Options with unknown names are passed to mkFleet, which reports them.
       freeformType = types.lazyAttrsOf types.raw;
     };
     default = { };

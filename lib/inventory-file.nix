@@ -1,4 +1,4 @@
-# The inventory as data: a TOML or JSON file with the keys of a fleet module.
+# Reads an inventory from a TOML or JSON file, which has the keys of a fleet module.
 { lib }:
 let
   inherit (builtins)
@@ -18,14 +18,15 @@ let
   readerOf =
     file: lib.findFirst (suffix: lib.hasSuffix suffix file) null (builtins.attrNames readers);
 
-  # Whether a string refers to the output of a derivation, which would be built during the evaluation.
+  # Whether a string refers to the output of a derivation. Nix would have to build the derivation during the
+  # evaluation.
   isBuilt = file: lib.any (origin: origin ? outputs) (lib.attrValues (builtins.getContext file));
 
   example = "inventory = ./inventory/prod.toml;";
 in
 {
-  # Returns the mistake in the argument `inventory`, { what; why; example; }, or null. `describe` puts a wrong
-  # value into words.
+  # Returns the mistake in the argument `inventory` as { what; why; example; }, or null if there is none.
+  # `describe` returns a description of a wrong value for the message.
   objection =
     describe: given:
     let
@@ -64,8 +65,8 @@ in
     else
       null;
 
-  # Returns the fleet module of an inventory file. Strings that start with `./` or `../` are paths relative to
-  # the file, where the inventory takes modules or programs.
+  # Returns the fleet module of an inventory file. Where the inventory names modules or programs, a string
+  # that starts with `./` or `../` becomes a path relative to the file.
   module =
     file:
     let

@@ -1,5 +1,5 @@
-# Returns a nixpkgs as its flake would: `lib`, with `nixosSystem`, and `legacyPackages`. `path` is a
-# directory, such as <nixpkgs>. For fleets without flakes.
+# Returns a nixpkgs in the form in which its flake has it: `lib`, with `nixosSystem`, and `legacyPackages`.
+# `path` is the directory of nixpkgs, such as <nixpkgs>. Fleets without flakes use this.
 path:
 let
   lib = import (path + "/lib");
@@ -11,7 +11,7 @@ in
   lib =
     lib
     // lib.optionalAttrs (builtins.pathExists evalConfig) {
-      # `system` is null because the modules of a host set `nixpkgs.hostPlatform`.
+      # `system` is null, because the modules of a NixOS host set `nixpkgs.hostPlatform` instead.
       nixosSystem =
         given:
         import evalConfig (

@@ -1,9 +1,9 @@
-# NixFleet's own programs, made from a package set.
+# Returns NixFleet's own programs for a system, built with a package set.
 pkgs: system:
 let
   url = "https://github.com/nixfleet/nixfleet";
 
-  # Adds the attributes that both packages share. They do not change the derivation.
+  # Adds the attributes that the packages of both programs share. They do not change the derivations.
   complete =
     package:
     let

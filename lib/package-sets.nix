@@ -1,10 +1,10 @@
 # Returns the package set of a host, the module argument `pkgs`.
 #
-# nixpkgs is imported once for all hosts that have the same system, configuration and overlays. A fleet
-# without overlays and configuration uses the `legacyPackages` of nixpkgs, which other outputs of the flake
-# share.
+# nixpkgs is imported once for all hosts that have the same system, configuration and overlays. If a host has
+# no overlays and no configuration, its package set is the `legacyPackages` of nixpkgs, which other outputs of
+# the flake can share.
 {
-  # Hosts with the defaults filled in.
+  # All hosts, with the defaults applied.
   hosts,
   lib,
   nixpkgs,
@@ -17,8 +17,8 @@ let
     inherit (host.nixpkgs) config overlays;
   };
 
-  # The error of a package that nixpkgs refuses. nixpkgs' own text names the options of NixOS and variables,
-  # which do not help here.
+  # Throws NixFleet's error for a package that nixpkgs refuses. The message of nixpkgs itself recommends
+  # options of NixOS and environment variables, which have no effect on a fleet.
   refuse =
     reason: message:
     throw (
@@ -48,13 +48,14 @@ let
         // config;
       };
 
-  # Most hosts have the settings of the fleet. Their package sets are found by the system of the host.
+  # The package sets of the hosts that use only the settings of the fleet, by the system of the host. Most
+  # hosts do.
   isUsual = host: !host.nixpkgs.isOwn;
   usual = lib.mapAttrs (_: having: make (keyOf (head having))) (
     lib.groupBy (host: host.system) (filter isUsual (lib.attrValues hosts))
   );
 
-  # The package sets of all other hosts, each { key; pkgs; }, without duplicates.
+  # The package sets of hosts with settings of their own: a list of { key; pkgs; } without duplicate keys.
   others = lib.foldl' (
     found: host:
     let
@@ -79,7 +80,8 @@ let
     in
     (lib.findFirst (each: each.key == key) { pkgs = make key; } others).pkgs;
 
-  # The system of a package set that the user made.
+  # Returns the package set that the user made for a host. Throws an error if it is for another system than
+  # that of the host.
   ownOf =
     host:
     let

@@ -1,9 +1,10 @@
-# The mistakes of packages that nixpkgs refuses, such as packages with an unfree license. nixpkgs' own text
-# names options of NixOS and environment variables, which have no effect here.
+# The mistakes about packages that nixpkgs refuses, such as packages with an unfree license. The message of
+# nixpkgs itself recommends options of NixOS and environment variables, which have no effect on a fleet.
 { lib }:
 let
-  # The reasons for which nixpkgs refuses a package. `is` takes the `meta` of a package. `example` takes the
-  # name of a package without and with its version.
+  # The reasons for which nixpkgs refuses a package. The function `is` takes the `meta` of a package, and
+  # returns whether the reason applies. `setting` takes the package's name without and with its version, and
+  # returns the setting of nixpkgs that allows the package.
   reasons = {
     unfree = {
       is = meta: meta.unfree or false;
@@ -42,12 +43,12 @@ let
 
   why = "nixpkgs refuses such packages unless its configuration allows them; NIXPKGS_ALLOW_UNFREE and ~/.config/nixpkgs have no effect on a fleet";
 
-  # The lines that allow the package in a fleet module.
+  # Returns the line for a fleet module that allows the package.
   exampleOf =
     { name, value }:
     "nixpkgs.config.${name} = ${value};  # in fleet.nix; or hosts.<name>.nixpkgs.config.${name}";
 
-  # The name of the package in a message of nixpkgs: the word after "Package" or "package", without quotes.
+  # Returns the name of the package in a message of nixpkgs: the quoted word after "Package" or "package".
   packageIn =
     message:
     let
@@ -70,7 +71,7 @@ let
     if after == null then "the package" else lib.head ends;
 in
 {
-  # The error in place of a message of nixpkgs, for a package that nixpkgs refused for a reason.
+  # Returns NixFleet's error for a package that nixpkgs refused. `reason` and `message` are those of nixpkgs.
   text =
     { reason, message }:
     let
@@ -84,7 +85,7 @@ in
     else
       "[NF-201] nixpkgs refuses a package (${reason})\nwhy: ${message}";
 
-  # The mistakes of the refused packages among the definitions of the option `nixfleet.packages` of a host.
+  # Returns a mistake for each refused package in the definitions of a host's option `nixfleet.packages`.
   problems =
     {
       host,

@@ -1,6 +1,6 @@
-# Declares the units that recover a host at boot after an interrupted change. They run before any unit that
-# the change may affect. Their content is part of the activator and is the same on every base
-# (activator/src/engine/recovery_unit).
+# Declares the systemd units that recover a NixOS host at boot after an interrupted change. These units run
+# before any unit that the change may affect. Their texts are files of the activator
+# (activator/src/engine/recovery_unit), and the same on every base.
 {
   lib,
   mistake,
@@ -20,8 +20,8 @@ in
     { pkgs, ... }:
     {
       systemd.units.${name}.text = own name;
-      # Starts the recovery unit at every boot. Without a journal of an interrupted change, the unit does
-      # nothing.
+      # The drop-in starts the recovery unit at every boot. The unit does nothing unless an interrupted change
+      # has left a journal.
       systemd.packages = [
         (pkgs.linkFarm "nixfleet-recovery" {
           "etc/systemd/system/${target}.d/${dropIn}" = pkgs.writeText dropIn (own dropIn);

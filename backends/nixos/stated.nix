@@ -1,9 +1,11 @@
-# Whether a user's module sets a field of an entry, even to the default value of the field.
+# Returns whether a module of the user sets a field of an entry, such as one field of one unit. A module that
+# sets the field to its default value counts too.
 { lib }:
 let
   settled = def: map (each: each.value) (lib.mergeDefinitions [ ] lib.types.raw [ def ]).defsFinal;
 
-  # The sets that the definition of an entry consists of. A definition may be a function, or a module.
+  # Returns the sets that the definition of an entry consists of. The definition may be a set, a function or a
+  # module.
   contentOf =
     name: entry: value:
     let
@@ -13,7 +15,8 @@ let
       };
       named = lib.functionArgs value;
       called = if named == { } then value arguments else value (builtins.intersectAttrs named arguments);
-      # Other arguments come from modules that add options to the entries. Only the module system has them.
+      # A function whose other arguments are unknown here is not called. Modules that add options to the
+      # entries define these arguments, and only the module system has them.
       isKnown = lib.all (argument: arguments ? ${argument} || named.${argument}) (lib.attrNames named);
     in
     if lib.isFunction value then
@@ -23,7 +26,8 @@ let
     else
       [ ];
 
-  # The values of an attribute in a definition of a set, after mkIf, mkMerge and priorities are applied.
+  # Returns the values of an attribute in a definition of a set, after mkIf, mkMerge and priorities are
+  # applied.
   valuesOf =
     def: attr:
     lib.concatMap (
@@ -31,7 +35,8 @@ let
       lib.optionals (lib.isAttrs value && value ? ${attr}) (settled (def // { value = value.${attr}; }))
     ) (settled def);
 in
-# `option` is the evaluated option of a collection, and `entry` is the value of its entry `name`.
+# `option` is the evaluated option of a collection, such as all units. `entry` is the value of the entry with
+# this name.
 option: name: entry: field:
 lib.any (
   def:

@@ -11,7 +11,7 @@ let
   inherit (unitTypes) suffix;
   here = option: name: lib.showOption (option.loc ++ [ name ]);
 
-  # The settings of an [Install] section whose values are names of units.
+  # The settings of an [Install] section whose values are unit names.
   wants = map (each: each.setting) types.shared.install ++ [ "Alias" ];
   isUnit =
     word: builtins.match "[A-Za-z0-9@:_.\\-]+[.](${lib.concatStringsSep "|" known})" word != null;

@@ -13,7 +13,7 @@ let
   here = option: name: lib.showOption (option.loc ++ [ name ]);
   isService = lib.hasSuffix ".service";
 
-  # A value that only other hosts get, as an example in a message.
+  # Returns an example for a message: a definition that gives the field this value on Ubuntu hosts only.
   elsewhere =
     option: name: field: value:
     "${here option name}.${field} = lib.mkIf (host.base == \"ubuntu\") ${value};";
@@ -28,7 +28,7 @@ let
       }
     );
 
-  # `verify` is true by default. Only a value that a module sets is reported.
+  # `verify` is true by default, so it is reported only if a module of the user sets it to true.
   verify =
     option: name: unit:
     lib.optional (unit.verify && isStated option name unit "verify") (
@@ -56,8 +56,8 @@ let
       }
     );
 
-  # Reports settings that the rules of switch-to-configuration contradict. It reads such settings only for
-  # services, and otherwise treats a changed unit by the type of the unit.
+  # Reports settings that the rules of NixOS's program switch-to-configuration contradict. This program reads
+  # such settings only of services, and treats any other changed unit by the type of the unit.
   changes =
     option: name: unit:
     lib.optional (unit.reloadIfChanged && !isService name) (

@@ -1,4 +1,5 @@
-# Reports names of units that mean no unit on NixOS, and units that NixOS would not restart for a file.
+# Reports names of units that no unit of NixOS has, and units that NixOS would not restart when a file
+# changes.
 {
   etc,
   lib,
@@ -10,8 +11,8 @@ let
   inherit (unitTypes) left suffix;
   here = option: name: lib.showOption (option.loc ++ [ name ]);
 
-  # Lists the references to units in the intent: [ { option; name; within; unit; } ]. A declared unit without
-  # a text, such as a unit that has only drop-ins, refers to a unit of NixOS, so it is listed too.
+  # Lists the references to units in the intent: [ { option; name; within; unit; } ]. The list includes each
+  # declared unit without a text: such a unit, which may have only drop-ins, refers to a unit of NixOS.
   namedUnits =
     { intent, options }:
     let
@@ -53,8 +54,8 @@ let
     "ssh.socket" = "sshd.socket";
   };
   quoted = builtins.toJSON;
-  # The value for an example in a message. A health check takes one unit, and the other options take a list of
-  # units.
+  # Returns the value of an option for an example in a message. The option `unit` of a health check takes one
+  # unit, and the other options take a list of units.
   asValue = within: word: if within == [ "unit" ] then word else "[ ${word} ]";
   debian =
     units:

@@ -1,4 +1,4 @@
-# Tests of the closures that were built for the host in everything.nix, and for a NixOS host.
+# Tests of two built closures: that of the Ubuntu host in everything.nix, and that of a NixOS host.
 {
   lib,
   closure,
@@ -6,8 +6,8 @@
   ...
 }:
 let
-  # The text of the manifest without its string context. When Nix reads a file of the store, the store paths
-  # in the file become the context of the text, and fromJSON does not accept a text with context.
+  # Reads the manifest of a closure. When Nix reads a file of the store, the text gets the store paths in the
+  # file as its string context. fromJSON does not accept a text with context, so the context is removed.
   manifestOf =
     closure:
     builtins.fromJSON (
@@ -79,7 +79,8 @@ in
     expected = true;
   };
 
-  # When Nix reads a file of the store, the store paths in the file become the string context of the result.
+  # This test reads references from string contexts: when Nix reads a file of the store, the text gets the
+  # store paths in the file as its string context.
   "the closure brings the files that units and commands name" = {
     expr =
       let

@@ -1,12 +1,14 @@
-# The tests of the Nix code: sets of { expr; expected; }. The name of a test states what it verifies.
+# The tests of the Nix code. Each suite is a set of tests { expr; expected; }. The name of a test states what
+# it verifies.
 #
 # Returns { text; failed; texts; reference; built; builtNixos; }: the report, the names of the failed tests,
-# the current error texts and option reference, and the closures to build with `activator`. The suite that
-# inspects the built closures runs only if the arguments `closure` and `nixosClosure` are given. The suites
-# about NixOS hosts use a stand-in for NixOS. If the argument `older`, the directory
-# with parts of nixpkgs 22.11, is given, they run again with some modules of NixOS 22.11 in the stand-in. If
-# the argument `whole`, a complete nixpkgs, is given, they run again with the real NixOS. If the argument
-# `flakeParts`, the outputs of flake-parts, is given, the suite about its module runs again with flake-parts.
+# the current error texts, the current option reference, and the two closures that are built with `activator`.
+#
+# The arguments decide which suites run. The suite that inspects the built closures needs `closure` and
+# `nixosClosure`. The suites about NixOS hosts use a stand-in for NixOS. They run again with some modules of
+# NixOS 22.11 in the stand-in if `older`, a directory with parts of nixpkgs 22.11, is given. They run once
+# more with the real NixOS if `whole`, a complete nixpkgs, is given. If `flakeParts`, the outputs of
+# flake-parts, is given, the suite about the module for flake-parts also runs with the real flake-parts.
 {
   nixpkgs,
   older ? null,
@@ -64,7 +66,7 @@ let
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
     }
-    # The checks of the flake have a nixpkgs without its directory.
+    # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which this suite needs.
     // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
       without-flakes = import ./without-flakes.nix world;
     }
@@ -121,7 +123,7 @@ let
     ) suites
   );
 
-  # The result of a test. An error that Nix can catch makes only its own test fail.
+  # Returns the result of a test. If the test throws an error that Nix can catch, only this test fails.
   outcome =
     test:
     let

@@ -1,5 +1,5 @@
-# Tests of the module for flake-parts, with the stand-in for flake-parts in ../fixtures. If the argument
-# `flakeParts` of ./default.nix is given, a flake of flake-parts, the same tests run with the real one.
+# Tests of the module for flake-parts. They use the stand-in for flake-parts in ../fixtures. If the argument
+# `flakeParts` of ./default.nix is the real flake of flake-parts, the same tests use this flake instead.
 {
   flakeParts ? null,
   lib,

@@ -61,8 +61,8 @@ let
     }).intents.host;
   inherit (outputs.nixfleetModules) fleet-hosts fleet-deploy-user;
 
-  # A user of a NixOS system, and the sudo rules. NixOS itself adds rules for root and for a group, which are
-  # left out.
+  # The properties of a user of a NixOS system, and the sudo rules of the system. The rules that NixOS itself
+  # adds for root and for a group are left out.
   accountIn = user: config: {
     inherit (config.users.users.${user}) isNormalUser;
     inherit (config.users.users.${user}.openssh.authorizedKeys) keys;
@@ -228,7 +228,7 @@ in
         keys = [ "ssh-ed25519 AAAA ada" ];
         rules = [ ];
       };
-      # The host of this name in the fleet has this user, and keys of its own.
+      # In the fleet, the host db-1 has the SSH user `deploy` and a key in addition to the default key.
       db-1 = {
         isNormalUser = true;
         keys = [
@@ -237,7 +237,7 @@ in
         ];
         inherit rules;
       };
-      # The fleet has no host of this name.
+      # The fleet has no host `laptop`, so this system gets the default SSH user, root, and the default key.
       laptop = {
         isNormalUser = false;
         keys = [ "ssh-ed25519 AAAA all" ];

@@ -1,5 +1,5 @@
-# Tests of values that only the real NixOS has options for. The tests declare these options themselves, so
-# they run on the stand-in for NixOS only.
+# Tests of the version and source of nixpkgs in a hive. The NixOS options for these values exist only in the
+# real NixOS. The tests declare these options themselves, so they can run only with the stand-in for NixOS.
 {
   lib,
   nixfleet,

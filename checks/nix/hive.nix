@@ -1,4 +1,4 @@
-# Tests of the hive of colmena.
+# Tests of the hive: the NixOS hosts of a fleet in the format of colmena.
 {
   evalFleet,
   lib,
@@ -53,7 +53,7 @@ let
   };
   outputs = mkFleet module;
 
-  # Evaluates a node of the hive as colmena does; see src/nix/hive/eval.nix in colmena's sources.
+  # Evaluates a node of the hive in the same way as src/nix/hive/eval.nix in the sources of colmena.
   colmenaNode =
     hive: name:
     nixpkgs.lib.nixosSystem {
@@ -133,7 +133,7 @@ in
               module
             ];
           }).colmena;
-        # The arguments of all nodes alone, without those of each node.
+        # A hive whose node db-1 gets only the arguments of all nodes, and its own argument `host`.
         common = hive // {
           meta = hive.meta // {
             nodeSpecialArgs.db-1 = { inherit (hive.meta.nodeSpecialArgs.db-1) host; };

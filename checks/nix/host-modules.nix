@@ -1,5 +1,5 @@
-# Tests of the modules and module arguments that hosts get from the fleet, and of the evaluated hosts for
-# `nix repl`.
+# Tests of the modules and module arguments that the fleet gives to hosts, and of the evaluated hosts that the
+# output `nixfleet` shows in `nix repl`.
 {
   lib,
   mkFleet,

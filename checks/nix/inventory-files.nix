@@ -1,4 +1,4 @@
-# Tests of the inventory as a TOML or JSON file.
+# Tests of an inventory that is a TOML or JSON file.
 {
   lib,
   nixfleet,

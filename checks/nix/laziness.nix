@@ -1,4 +1,4 @@
-# Tests that only the requested values are evaluated.
+# Tests that NixFleet evaluates only the values that are requested.
 {
   lib,
   nixfleet,
@@ -94,7 +94,7 @@ in
           hosts.db-1.modules = [ { nixfleet.files."/etc/x".mode = "9"; } ];
           hosts.db-2.addr = "db-2";
           hosts.db-2.base = "nixos";
-          # Nothing can catch this error.
+          # If this module is evaluated, the whole test run fails, because tryEval does not catch `abort`.
           hosts.db-2.modules = [ (_: abort "the NixOS host was evaluated") ];
         };
         evaluates = closure: (builtins.tryEval closure.drvPath).success;

@@ -1,4 +1,4 @@
-# Tests of the oldest Nix on the operator's machine.
+# Tests that a Nix on the operator's machine that is too old for NixFleet is refused.
 { nixfleet, prebuilt, ... }:
 let
   report =

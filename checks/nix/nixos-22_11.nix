@@ -1,6 +1,6 @@
-# Tests with parts of release 22.11 of nixpkgs: NixFleet's part of a NixOS configuration, evaluated with the
-# NixOS modules of that release for users, groups, sudo, host names and packages, and the refusal of its
-# `lib`.
+# Tests with parts of release 22.11 of nixpkgs. NixFleet's part of a NixOS configuration is evaluated with the
+# NixOS modules of that release for users, groups, sudo, host names and packages. One test checks that
+# NixFleet refuses the `lib` of that release.
 {
   evalFleet,
   evalNixos,
@@ -13,7 +13,7 @@
 }:
 let
 
-  # The files that declare an option, relative to the directory `nixos`.
+  # Returns the files that declare an option, relative to the directory `nixos` of nixpkgs.
   declaredIn =
     option: map (file: lib.last (lib.splitString "/nixos/" (toString file))) option.declarations;
 
@@ -146,7 +146,7 @@ in
     expr =
       let
         host = onHost "fleet-hosts";
-        # The second of NixOS's files for /etc/hosts has the names of `networking.hosts`.
+        # NixOS makes /etc/hosts of several files. The second of them has the names from `networking.hosts`.
         names = lib.elemAt host.config.networking.hostFiles 1;
       in
       {

@@ -1,9 +1,9 @@
-# Tests that NixOS modules of other projects work in a host of a fleet without changes. The two modules below
-# are built as those of home-manager, sops-nix and disko are: they have `_class`, a key, options, imports, and
-# `config` that depends on the options.
+# Tests that NixOS modules of other projects work in a host of a fleet without changes. The modules `homes`
+# and `vault` below are built like the modules of home-manager, sops-nix and disko: they have `_class`, a key,
+# options, imports, and `config` that depends on the options.
 { evalNixos, lib, ... }:
 let
-  # A module file, such as `home-manager.nixosModules.home-manager`.
+  # A module that is a set, as a module file such as `home-manager.nixosModules.home-manager` is.
   homes = {
     _class = "nixos";
     _file = "homes/nixos.nix";
@@ -55,7 +55,7 @@ let
       };
     };
 
-  # A module function that takes a flake's own values, such as `sops-nix.nixosModules.sops`.
+  # A module that is a function and sets a module argument, as `sops-nix.nixosModules.sops` does.
   vault =
     { config, lib, ... }:
     {
@@ -88,7 +88,7 @@ let
       ];
     };
 
-  # A role for intent, which other hosts may have too, and which reads and sets options of those modules.
+  # A role with options of NixFleet. It reads and sets options of the modules `homes` and `vault`.
   role =
     {
       config,
@@ -160,7 +160,7 @@ in
       ];
       service = {
         wantedBy = [ "multi-user.target" ];
-        # The home of a user that the role declares.
+        # The home directory is that of the user `ada`, whom the role declares.
         home = "/home/ada";
       };
       vault = {

@@ -1,4 +1,4 @@
-# Tests of the output `nixosConfigurations`.
+# Tests of the flake output `nixosConfigurations`, which has the NixOS systems of a fleet.
 {
   mkFleet,
   lib,
@@ -53,7 +53,7 @@ in
     expr =
       let
         outputs = nixfleet.mkFleet {
-          # In place of the system, this `warn` returns the warning.
+          # In this `lib`, `warn` returns the warning instead of the system, so that the test can compare it.
           nixpkgs = nixpkgs // {
             lib = nixpkgs.lib // {
               warn = text: _: { warning = text; };

@@ -1,4 +1,4 @@
-# Tests of NixOS hosts, whose intent and NixOS modules are evaluated together.
+# Tests of NixOS hosts. NixFleet's options and the NixOS modules of such a host are evaluated together.
 {
   evalFleet,
   evalNixos,
@@ -12,7 +12,8 @@ let
   evaluates = value: (builtins.tryEval (builtins.deepSeq value value)).success;
   toplevelOf = host: host.config.system.build.toplevel.drvPath;
 
-  # The flake outputs of a fleet with one NixOS host, and the derivation of the host's closure.
+  # Returns the flake outputs of a fleet with one NixOS host. `closureOf` returns the derivation of its
+  # closure.
   fleetOf =
     modules:
     mkFleet {
@@ -24,7 +25,7 @@ let
     };
   closureOf = modules: (fleetOf modules).nixfleet.hosts.db-1.toplevel;
 
-  # The Intent document of a NixOS host whose configuration has only these options.
+  # Returns the Intent document of a NixOS host that has this configuration and no option of NixFleet.
   documentOf =
     config:
     backend.document {

@@ -25,8 +25,8 @@ let
     );
   packagesOf = outputs: lib.mapAttrsToList (_: host: host.pkgs) outputs.nixfleet.hosts;
 
-  # The number of imports of nixpkgs. Each import of the stand-in has an `identity` that equals only itself.
-  # Nix finds equal functions by their place in memory, so this comparison needs sets with the functions.
+  # Counts the imports of nixpkgs. Each import of the stand-in for nixpkgs has its own `identity`, a set with
+  # a function. Nix never finds two bare functions equal, but it finds a set with a function equal to itself.
   imports = packages: lib.length (lib.unique (map (pkgs: pkgs.identity) packages));
 
   nameOf = module: (mkFleet module).nixfleet.hosts.web-1.pkgs.ours.name or "nothing";

@@ -1,4 +1,4 @@
-# Tests of the code on the pages about packages and flakes.
+# Tests of the Nix code on the pages of the documentation about packages and flakes.
 {
   blocksOf,
   lib,
@@ -7,7 +7,8 @@
   ...
 }:
 let
-  # The blocks of the page about packages: settings of nixpkgs, another nixpkgs, and modules of every host.
+  # The code blocks of the page about packages: settings of nixpkgs, another nixpkgs, and modules for all
+  # hosts.
   packagesPage = blocksOf ../../docs/how-to/packages.md;
   withPackages =
     block:
@@ -19,10 +20,11 @@ let
       ];
     };
 
-  # The blocks of the page about flakes: a flake, a flake of flake-parts, and a flake with an inventory file.
-  # The fourth block is no flake, and needs the network.
+  # The code blocks of the page about flakes: a flake, a flake with flake-parts, and a flake with an inventory
+  # file. The fourth block is left out, because it is not a flake and needs the network.
   flakesPage = lib.take 3 (blocksOf ../../docs/how-to/flakes.md);
-  # Calls the outputs of a block, and returns the arguments of mkFleet.
+  # Calls the function `outputs` of the flake in a block, and returns the arguments that the flake gives to
+  # mkFleet.
   argumentsOf =
     block:
     block.outputs {

@@ -1,10 +1,10 @@
-# Tests that the map of keys in docs/reference/short-form.md is what lib/short-form.nix does with these keys.
+# Tests that the table of keys in docs/reference/short-form.md agrees with lib/short-form.nix.
 { lib, nixfleet, ... }:
 let
   page = builtins.readFile ../../docs/reference/short-form.md;
 
-  # The rows of the map, each as a list of the keys in its first column. The first key of a row may have a
-  # prefix, such as `network.`, which then applies to all keys of the row.
+  # The rows of the table, each as a list of the keys in its first column. If the first key of a row has a
+  # prefix, such as `network.`, the prefix applies to all keys of the row.
   rows = map keysOf (lib.filter (lib.hasPrefix "| `") (lib.splitString "\n" page));
   keysOf =
     line:
@@ -21,7 +21,7 @@ let
     in
     map (key: prefix + lib.removePrefix prefix key) quoted;
 
-  # The keys of the row that has this key.
+  # Returns the keys of the row that contains this key, or an empty list if no row contains it.
   rowOf = key: lib.findFirst (lib.elem key) [ ] rows;
   sorted = lib.sort lib.lessThan;
   under = prefix: names: sorted (map (name: prefix + name) names);

@@ -1,4 +1,4 @@
-# Tests that the argument `fleet` of mkFleet accepts, unchanged, a configuration that other tools read too.
+# Tests that the argument `fleet` of mkFleet accepts a configuration that was written for other tools as well.
 {
   lib,
   nixfleet,
@@ -58,7 +58,8 @@ let
 
   fleet = fleetOf existing;
 
-  # Keys of `network` that are options of `defaults`, and keys beside `hosts` and `network`.
+  # A fleet with keys of `network` that are options of `defaults`, and with further keys next to `hosts` and
+  # `network`.
   withDefaults = fleetOf {
     hosts.web-1 = {
       ip = "10.0.1.11";
@@ -139,7 +140,7 @@ in
     };
   };
 
-  # `network.facts` has precedence over a key of `network` with the same name.
+  # A fact in `network.facts` takes precedence over a key of `network` with the same name.
   "modules read the facts of the short form, of any host" = {
     expr = withDefaults.intents.web-1.intent.files."/etc/where".text;
     expected = "a of facts.example.org, b at 10.0.1.12";

@@ -1,4 +1,5 @@
-# Tests of ../../default.nix, NixFleet without flakes, and of the systems of its programs.
+# Tests of ../../default.nix, which offers NixFleet without flakes, and of the systems for which it has
+# programs.
 {
   lib,
   mkFleet,
@@ -49,7 +50,7 @@ in
     ];
   };
 
-  # These programs are evaluated, not built: the tests run on one system.
+  # The programs for all systems are evaluated, but not built, because the tests run on one system.
   "the command line evaluates for each system of operators, and the activator for each system of hosts" =
     {
       expr = lib.mapAttrs (

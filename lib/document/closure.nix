@@ -1,5 +1,5 @@
-# The derivation of a host closure. It does not use stdenv: the activator itself is the builder. The activator
-# validates the Intent document, so a closure that a host would refuse cannot be built.
+# Returns the derivation of a host closure. The activator itself is the builder, so the build needs no stdenv.
+# The activator validates the Intent document. So if a host would refuse the closure, the build fails.
 {
   document,
   buildSystem,
@@ -13,12 +13,12 @@ derivation (
     args = [ "build" ];
     __structuredAttrs = true;
     intent = document;
-    # The build takes milliseconds, and only one host uses the result, so a remote build or a substitute is
-    # not worthwhile.
+    # The build takes milliseconds, and only one host uses the result. So the closure is built on this
+    # machine, and is neither built remotely nor downloaded from a binary cache.
     preferLocalBuild = true;
     allowSubstitutes = false;
   }
-  # The activator lists the packages of a NixOS system from the closure of the system.
+  # From the closure of the NixOS system, the activator lists the packages of the system.
   // (
     if document ? nixos then
       { exportReferencesGraph.systemClosure = [ document.nixos.toplevel ]; }

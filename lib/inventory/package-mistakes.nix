@@ -1,6 +1,6 @@
-# Finds mistakes in package sets and module arguments that involve several options.
+# Finds mistakes in package sets and module arguments that only several options together show.
 {
-  # All hosts, with the defaults filled in.
+  # All hosts, with the defaults applied.
   all,
   config,
   lib,
@@ -12,10 +12,11 @@
 let
   inherit (types) problem;
 
-  # Hosts whose package set the user made, so that their own settings of nixpkgs have no effect.
+  # The hosts that have both a package set made by the user and settings of nixpkgs. The settings have no
+  # effect there.
   bothWays = lib.filter (host: host.pkgs != null && host.nixpkgs.isOwn) all;
 
-  # nixpkgs can be imported with settings only if it is a whole source tree.
+  # nixpkgs can be imported with settings only if its source is known, which is its `outPath`.
   isWhole = nixpkgs ? outPath;
   needing = lib.filter (host: host.pkgs == null && host.nixpkgs.isOwn) all;
   needsWhole = {
@@ -33,7 +34,8 @@ let
       // needsWhole
     );
 
-  # Names in `specialArgs` that NixFleet sets itself.
+  # Returns a name that NixFleet itself passes to modules, and the hosts whose `specialArgs` also set this
+  # name.
   reserved = name: {
     inherit name;
     having = lib.filter (host: host.specialArgs ? ${name}) all;

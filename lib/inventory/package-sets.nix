@@ -1,5 +1,5 @@
-# `nixpkgs`, `hosts.<name>.nixpkgs` and `hosts.<name>.pkgs`: the packages that modules get as the argument
-# `pkgs`.
+# The options `nixpkgs`, `hosts.<name>.nixpkgs` and `hosts.<name>.pkgs`. They determine the packages that
+# modules get as the argument `pkgs`.
 { lib, types }:
 let
   inherit (lib) literalExpression mkOption;
@@ -38,7 +38,7 @@ in
     };
   };
 
-  # The fields of a host.
+  # The options of each host.
   ofHost = {
     nixpkgs = mkOption {
       type = types.nullOr (

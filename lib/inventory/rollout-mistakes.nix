@@ -1,8 +1,8 @@
-# Finds rules of rollouts that no rollout can follow: canaries that do not exist, and a `spread` over a
-# dimension that no tag has. The command line refuses such rules too, but only when a rollout begins.
+# Finds rules of rollouts that no rollout can follow: a canary that does not exist, or a `spread` over a
+# dimension that no tag has. The command line also refuses such rules, but only when a rollout begins.
 {
   config,
-  # Hosts with the defaults filled in.
+  # All hosts, with the defaults applied.
   hosts,
   lib,
   options,
@@ -24,8 +24,8 @@ let
     map (tag: lib.head (lib.splitString ":" tag)) (lib.filter (lib.hasInfix ":") (lib.attrNames tags))
   );
 
-  # The words of an expression, each { kind; name; shown; }. Patterns are left out, because they may match
-  # hosts of the future.
+  # Returns the words of an expression, each as { kind; name; shown; }. Patterns are left out, because a
+  # pattern may be meant for hosts that do not exist yet.
   wordsOf =
     expression:
     let
@@ -58,7 +58,8 @@ let
             name = shown;
           };
     in
-    # Commas within brackets belong to a pattern, so such an expression is not split.
+    # Commas within brackets belong to a pattern, so an expression with brackets cannot be split, and none of
+    # its words are checked.
     if has [ "[" "{" ] expression then
       [ ]
     else
@@ -90,7 +91,8 @@ let
         problem.make (
           {
             loc = loc ++ [ field ];
-            # The options of `defaults` have definitions of their own.
+            # For `defaults`, `def` is null: each of its options has its own definitions, so the last of these
+            # is used.
             def =
               if def != null then def else lib.last options.defaults.rollout.${field}.definitionsWithLocations;
           }

@@ -1,5 +1,5 @@
-# The types of options about package sets: overlays, the configuration of nixpkgs, and package sets that users
-# make themselves.
+# The types of the options for package sets: overlays, the configuration of nixpkgs, and package sets that the
+# user makes.
 {
   definitions,
   entries,
@@ -19,8 +19,8 @@ let
 
   isPlainSet = value: isAttrs value && !(value ? _type) && value.type or null != "derivation";
 
-  # Joins the values of one setting of nixpkgs: lists are joined, and sets are merged one level deep. Null if
-  # the values contradict each other.
+  # Joins the values of one setting of nixpkgs, and returns the result in a set: lists are joined, and sets
+  # are merged one level deep. Returns null if the values contradict each other.
   join =
     values:
     if lib.all isList values then
@@ -32,7 +32,7 @@ let
     else
       null;
 
-  # Merges several definitions of the configuration.
+  # Merges several definitions of the configuration of nixpkgs.
   merge =
     loc: defs:
     let
@@ -56,7 +56,7 @@ let
       problems = lib.concatMap (result: result.problems) (lib.attrValues results);
     };
 
-  # Any value as it is. Two different values are a mistake.
+  # Accepts any value and does not change it. Two different definitions are a mistake.
   anything = scalar.scalar {
     name = "anything";
     description = "any value";
@@ -65,8 +65,9 @@ let
   };
 in
 {
-  # The elements keep their identity: nixpkgs is imported once for hosts that have the same overlays, and Nix
-  # compares functions by identity. So this is no `listOf`, which copies elements.
+  # nixpkgs is imported once for all hosts that have the same overlays. Overlays are functions, and Nix
+  # compares functions only by identity. So this type is not a `listOf`, which copies the elements and thus
+  # gives them another identity.
   overlays =
     scalar.fromResolve {
       name = "overlays";
@@ -100,7 +101,7 @@ in
       accepts = value: isList value && lib.all isFunction value;
     };
 
-  # A single definition is used as it is, so that its functions keep their identity too.
+  # A single definition is not copied, so that the functions in it keep their identity, which Nix compares.
   packageConfig =
     scalar.fromResolve {
       name = "packageConfig";

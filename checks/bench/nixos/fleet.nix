@@ -1,4 +1,5 @@
-# Sixteen NixOS hosts with twenty files and one unit each, to measure how long an apply takes.
+# The fleet of a benchmark that measures how long an apply takes: sixteen NixOS hosts, each with twenty files
+# and one unit.
 { lib, ... }:
 let
   hosts = lib.genList (index: "host-${lib.fixedWidthNumber 2 (index + 1)}") 16;

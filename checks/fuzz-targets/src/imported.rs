@@ -1,5 +1,5 @@
-//! Checks the importers of other tools' inventories: each text is imported or refused, and nothing in it can
-//! leave a comment or a string of the fleet.nix.
+//! Checks the importers for inventories of other tools. Each text must be imported or refused. No part of the
+//! text may end a comment or a string of the fleet.nix early, and thus become Nix code.
 
 use nixfleet::imported;
 use nixfleet_contract::problem::Problem;
@@ -7,7 +7,7 @@ use nixfleet_operator::import::{Draft, ansible, render, ssh_config};
 
 use crate::held::hold;
 
-/// Imports an inventory in Ansible's INI format.
+/// Checks the import of an inventory in Ansible's INI format.
 ///
 /// # Panics
 /// Panics if a check fails.
@@ -15,7 +15,7 @@ pub fn ansible_ini(text: &[u8]) {
     check(ansible::parse_ini(&String::from_utf8_lossy(text), "inventory"));
 }
 
-/// Imports an SSH configuration.
+/// Checks the import of an SSH configuration.
 ///
 /// # Panics
 /// Panics if a check fails.

@@ -1,4 +1,4 @@
-//! The boots of one guest, which the supervisor of a lab starts with `systemd-nspawn`.
+//! Boots one guest of a lab with `systemd-nspawn`. The supervisor of the lab does this for each guest.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::spec::{GuestDir, GuestSpec, Spec};
 /// The exit code of `systemd-nspawn --keep-unit` if the guest requested a reboot.
 const REBOOT: i32 = 133;
 
-/// The disk with which a guest boots.
+/// The disk from which a guest boots.
 #[derive(Clone, Copy, Debug)]
 pub enum Start {
     /// The disk as the guest left it.
@@ -25,7 +25,7 @@ pub enum Start {
     AsSaved,
 }
 
-/// Boots a guest again and again.
+/// One guest, and what is needed to boot it repeatedly.
 #[derive(Debug)]
 pub struct Boot {
     machine: String,
@@ -35,7 +35,7 @@ pub struct Boot {
 }
 
 impl Boot {
-    /// Prepares the boots of a guest of the lab in `dir`.
+    /// Prepares to boot a guest of the lab whose directory is `dir`.
     #[must_use]
     pub fn new(dir: &Path, spec: &Spec, guest: &GuestSpec, cgroup: Cgroup) -> Self {
         Self {
@@ -52,8 +52,8 @@ impl Boot {
         &self.guest.name
     }
 
-    /// Boots the guest, and boots it again whenever it requests a reboot, or is down and `start` receives a
-    /// value. Returns when the sender of `start` is gone.
+    /// Boots the guest. Boots it again each time it requests a reboot, and each time `start` receives a value
+    /// while the guest is down. Returns when the guest is down and the sender of `start` is gone.
     ///
     /// # Errors
     /// The disk cannot be mounted, or a program cannot be started.
@@ -76,7 +76,7 @@ impl Boot {
     /// Replaces the disk with its saved copy.
     fn restore(&self) -> Result<()> {
         let merged = self.dir.merged();
-        // A test may still have files of the guest open.
+        // The mount is detached, because a test may still have files of the guest open.
         unmount(&merged, UnmountFlags::DETACH)
             .with_context(|| format!("Failed to unmount {}", merged.display()))?;
         remove_tree(&self.dir.upper())?;
@@ -84,7 +84,8 @@ impl Boot {
         self.mount_root(&self.dir.saved_upper())
     }
 
-    /// Mounts the root of the guest. The guest's own layer is a copy of the directory `content`.
+    /// Mounts the root of the guest. The guest's own writable layer becomes a copy of the directory
+    /// `content`.
     fn mount_root(&self, content: &Path) -> Result<()> {
         for path in [self.dir.work(), self.dir.merged()] {
             fs::create_dir_all(&path).with_context(|| format!("Failed to create {}", path.display()))?;
@@ -117,8 +118,8 @@ impl Boot {
         Ok(status.code())
     }
 
-    /// Removes the network link of the guest, if the link still exists. After a power cut, a connection that
-    /// the guest could not close would keep the link for minutes, and the guest could not boot meanwhile.
+    /// Removes the guest's network link if the link still exists. After a power cut, a connection that the
+    /// guest could not close would keep the link for minutes, and the guest could not boot during this time.
     fn unplug(&self) -> Result<()> {
         Program::new("ip").args(["link", "delete", "dev"]).arg(format!("vb-{}", self.machine)).run()?;
         Ok(())
@@ -128,14 +129,14 @@ impl Boot {
         let console = File::options().append(true).create(true).open(self.dir.console());
         let console = console.context("Failed to open the console's log")?;
         let error = console.try_clone().context("Failed to open the console's log")?;
-        // The shell enters the control group before it executes nspawn, because nspawn creates more groups
-        // below its own group.
+        // The shell enters the guest's control group and then executes nspawn. So nspawn runs in this control
+        // group, and creates its own control groups below it.
         let mut command = Command::new("sh");
         command
             .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
             .arg(cgroup.entrance())
-            // When the supervisor ends, the kernel kills `unshare` and its child. That child is the first
-            // process of a process namespace, so all processes of the guest are killed too.
+            // When the supervisor ends, the kernel kills `unshare` and its child. The child is the first
+            // process of a PID namespace, so the kernel also kills all other processes of the guest.
             .args([
                 "setpriv",
                 "--pdeathsig",
@@ -159,7 +160,8 @@ impl Boot {
                     .iter()
                     .map(|(from, to)| format!("--bind-ro={}:{}", escaped(from), escaped(to))),
             )
-            // With `--boot`, nspawn starts systemd. A boot loader has to run first on a NixOS host.
+            // With `--boot`, nspawn starts systemd. On a NixOS host, a stand-in for a boot loader must run
+            // before systemd.
             .arg(if self.guest.nixos { "/usr/sbin/init" } else { "--boot" })
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
             .stdin(Stdio::null())

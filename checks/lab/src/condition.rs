@@ -15,14 +15,15 @@ use anyhow::{Context, Result};
 use crate::guest::Guest;
 use crate::snapshot::UNITS;
 
-/// The coarse clock from which the kernel takes the times of files lags behind by at most one tick.
+/// One tick of the kernel's clock. The kernel takes the times of files from a clock that is at most one tick
+/// late.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The directories in memory that a guest can write to.
+/// The directories that a guest can write to and that are in memory, so not on its disk.
 const IN_MEMORY: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
 
-/// The paths that change without a test. They belong to Nix, systemd, logins and plans, and no test can tell
-/// that they have changed.
+/// The paths that change even if no test touches them. They belong to Nix, systemd, logins and NixFleet's
+/// plans. No test depends on their content.
 const RESTLESS: &[&str] = &[
     "/nix/store",
     "/nix/var/log",
@@ -50,13 +51,13 @@ const RESTLESS: &[&str] = &[
     "/run/utmp",
     "/var/lib/nixfleet/lock",
     "/var/lib/systemd",
-    // The timer of the demo's fleet writes this file.
+    // A timer in the fleet of the demo writes this file.
     "/var/lib/web/heartbeat",
     "/var/log",
 ];
 
-/// The directories whose own time changes without a test, because files in them are created and removed. The
-/// files themselves are compared.
+/// The directories whose modification time changes even if no test touches them, because other programs
+/// create and remove files in them. The files in these directories are compared.
 const BUSY: &[&str] = &[
     "/",
     "/dev/shm",
@@ -73,7 +74,7 @@ const BUSY: &[&str] = &[
     "/var/tmp",
 ];
 
-/// The names of processes that come and go without a test.
+/// The beginnings of the names of processes that start and end even if no test causes it.
 const PASSING: [&str; 4] = ["(sd-pam)", "nix-daemon", "sshd", "systemd"];
 
 /// The mode, the owner and the group of a directory.
@@ -83,8 +84,8 @@ type Access = (u32, u32, u32);
 #[derive(Clone, Debug)]
 pub struct Condition {
     at: (i64, i64),
-    /// The mode, the owner and the group of each directory in the upper layer of the disk. Their times of
-    /// change do not count, because the overlay itself changes them.
+    /// The mode, the owner and the group of each directory in the upper layer of the disk. The change times
+    /// of directories are not compared, because the overlay file system itself changes them.
     directories: BTreeMap<String, Access>,
     texts: [(&'static str, String); 4],
 }
@@ -96,8 +97,8 @@ impl Condition {
     /// The guest is down.
     pub fn take(guest: &Guest) -> Result<Self> {
         let texts = texts(guest)?;
-        // Files that the guest has written until now do not count. The time of a file that is written from
-        // now on may be one tick earlier.
+        // Waits until all files that were written so far have an earlier time than `at`. `at` is one tick
+        // before now, because a file that is written from now on can have a time that is one tick late.
         thread::sleep(TICK * 2);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("The clock is wrong")?;
         let at = now.saturating_sub(TICK);
@@ -107,8 +108,8 @@ impl Condition {
         Ok(Self { at, directories, texts })
     }
 
-    /// Returns the changes of the guest since then, one per line, or an empty text if there are none. Paths
-    /// below `aside` are left out.
+    /// Returns the changes of the guest since this condition was taken, one per line, or an empty text if
+    /// there are none. Paths below `aside` are left out.
     ///
     /// # Errors
     /// The guest is down.
@@ -151,8 +152,9 @@ impl Condition {
         (seconds, nanoseconds) >= self.at
     }
 
-    /// Whether a directory in the upper layer has changed. The overlay adds a directory to the upper layer
-    /// when something in the directory changes. If such a directory is empty, it has changed itself.
+    /// Whether a directory in the upper layer has changed. The overlay also adds an unchanged directory to
+    /// the upper layer when a file in it changes. If a directory that was added is empty, the directory
+    /// itself has changed.
     fn has_directory_changed(&self, path: &str, metadata: &Metadata, is_empty: bool) -> bool {
         let changed = match self.directories.get(path) {
             Some(before) => *before != access(metadata),
@@ -162,8 +164,8 @@ impl Condition {
     }
 }
 
-/// Adds the paths below the directory `from` that `has_changed`. `path` is the path of the directory on the
-/// guest.
+/// Adds the directory `from` and all paths below it to `written`, if `has_changed` returns true for them.
+/// `path` is the path of the directory on the guest.
 fn look(
     from: &Path,
     path: &str,
@@ -172,7 +174,7 @@ fn look(
     written: &mut Vec<String>,
 ) {
     let shown = if path.is_empty() { "/" } else { path };
-    // The guest may remove the directory meanwhile.
+    // The guest may remove the directory during this comparison.
     let Ok(metadata) = fs::symlink_metadata(from) else { return };
     if RESTLESS.contains(&shown) || aside.contains(&shown) {
         return;
@@ -199,7 +201,7 @@ fn directories_below(from: &Path, path: &str, directories: &mut BTreeMap<String,
     directories.insert(path.to_owned(), access(&metadata));
 }
 
-/// Returns the entries of a directory, or nothing for another file.
+/// Returns the entries of a directory, or an empty list if the path is not a directory.
 fn entries(path: &Path, metadata: &Metadata) -> Vec<DirEntry> {
     if metadata.is_dir() { fs::read_dir(path).into_iter().flatten().flatten().collect() } else { Vec::new() }
 }
@@ -216,7 +218,7 @@ fn texts(guest: &Guest) -> Result<[(&'static str, String); 4]> {
         fs::read_to_string(&path).with_context(|| format!("Failed to read {path}"))
     };
     let mounts = read("mounts")?;
-    // Units and logins have mounts of their own in `/run`.
+    // Mounts in `/run` are left out, because units and logins have mounts of their own there.
     let mounts = mounts.lines().filter(|line| !line.contains(" /run/")).collect::<Vec<_>>().join("\n");
     Ok([
         ("", guest.ask(UNITS)?),
@@ -226,7 +228,7 @@ fn texts(guest: &Guest) -> Result<[(&'static str, String); 4]> {
     ])
 }
 
-/// Returns the names of the processes of a guest.
+/// Returns the names of the processes of a guest, without those in [`PASSING`].
 fn processes(leader: u32) -> Result<String> {
     let path = format!("/proc/{leader}/root/proc");
     let entries = fs::read_dir(&path).with_context(|| format!("Failed to list {path}"))?;

@@ -1,5 +1,5 @@
-//! One host of a lab, controlled from outside: functions that run commands on the host, cut its power and
-//! count its logins. Nothing here uses SSH, so that tests can count and break the SSH connections of
+//! One host of a lab, controlled from this machine. The functions run commands on the host, cut its power and
+//! count its logins. None of them uses SSH, so that tests can count and break the SSH connections of
 //! NixFleet.
 
 use std::fs;
@@ -97,7 +97,8 @@ impl Guest {
         self.dir.nspawn().exists()
     }
 
-    /// Returns the boot id, which changes with every boot. In a container, systemd sets it.
+    /// Returns the boot id, which changes with every boot. In a container, systemd sets this id, and not the
+    /// kernel.
     ///
     /// # Errors
     /// The guest is down.
@@ -205,8 +206,8 @@ impl Guest {
     /// in.
     fn answers_ssh(&self) -> bool {
         let Ok(leader) = self.leader() else { return false };
-        // sshd writes this file after it has opened its sockets. Without the file, the tables of sockets are
-        // not read, because that is much more work for the kernel.
+        // sshd writes this file after it has opened its sockets. As long as the file does not exist, the
+        // tables of sockets are not read, because the kernel must do much more work for them.
         if !PathBuf::from(format!("/proc/{leader}/root/run/sshd.pid")).exists() {
             return false;
         }
@@ -248,8 +249,8 @@ impl Guest {
         let leader = children(&nspawn).into_iter().find(|pid| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-            // `NSpid` lists the ids that the process has in the process namespaces of the machine, of nspawn
-            // and of the guest, in this order.
+            // `NSpid` lists the process's ids in three PID namespaces: those of this machine, of nspawn and
+            // of the guest, in this order.
             ids.is_some_and(|ids| ids.split_whitespace().nth(2) == Some("1"))
         });
         leader.and_then(|pid| pid.parse().ok()).with_context(down)

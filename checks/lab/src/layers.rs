@@ -1,5 +1,5 @@
-//! Layers between a root filesystem and the guests' own layers. Each is made once, stored below
-//! `target/lab/shared-layers/`, and never modified.
+//! Layers of files between a root filesystem and the guests' own layers. Each layer is made once, stored
+//! below `target/lab/shared-layers/`, and never modified.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,12 +14,14 @@ use crate::reaper::Running;
 use crate::recipe::digest;
 use crate::rootfs::remove_tree;
 
-/// The time after which a layer that no running lab uses is removed. A run of all tests takes less time than
-/// this, so no layer is made twice in one run. A run makes few layers for each root filesystem.
+/// The age at which a layer is removed if no running lab uses it. A run of all tests takes less time than
+/// this, so no layer is removed and made again within one run. A run makes only few layers for each root
+/// filesystem, so they may stay for so long.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Returns the layer with this name. If it does not exist yet, old layers that no running lab uses are
-/// removed, and then `make` makes the layer as the directory `upper` of an empty directory.
+/// Returns the layer with this name. If the layer does not exist yet, removes old layers that no running lab
+/// uses, and calls `make` with an empty directory, in which `make` creates the layer as the directory
+/// `upper`.
 ///
 /// # Errors
 /// `make` fails, or a file cannot be renamed or removed.
@@ -44,15 +46,15 @@ pub fn made(
     Ok(path)
 }
 
-/// Returns the name of a layer. The name is different if the root filesystem or one of the files is
-/// different.
+/// Returns the name of a layer. The name depends on the root filesystem and on the size, mode and change time
+/// of the files from which the layer is made.
 ///
 /// # Errors
 /// Never fails in practice: a text is formatted.
 pub fn name(kind: &str, root: &Path, files: impl IntoIterator<Item = PathBuf>) -> Result<String> {
     let mut listed = format!("{}\n", root.display());
     for path in files {
-        // A file that git lists may have been deleted.
+        // A file that git lists may be missing in the working tree.
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         writeln!(listed, "{} {:o} {} {changed:?}", path.display(), metadata.mode(), metadata.len())?;

@@ -1,8 +1,10 @@
-//! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the replacement for
-//! nixpkgs. The tests run twice: with the version of Nix that the hosts have, and with a newer version.
+//! Runs the tests of the Nix code on the operator's machine of a lab, which has Nix and the stand-in for
+//! nixpkgs. The tests run twice: once with the version of Nix that the hosts have, and once with a newer
+//! version.
 //!
-//! If `NIXFLEET_NIXPKGS` is the directory of a whole nixpkgs, which has NixOS itself, the operator's machine
-//! can read it, and the tests of NixOS hosts run again with it.
+//! If the environment variable `NIXFLEET_NIXPKGS` names the directory of a complete nixpkgs, with NixOS, the
+//! tests of NixOS hosts run a second time with this nixpkgs. The operator's machine can then read the
+//! directory.
 
 use std::env;
 use std::fs;
@@ -18,17 +20,18 @@ use crate::rootfs::Root;
 use crate::tally::Tally;
 use crate::upgrade::Upgrade;
 
-/// The program that runs the tests, relative to the checkout. The last line of its output has the number of
-/// passed and failed tests.
+/// The program that runs the tests, relative to the checkout. The last line of its output states how many
+/// tests passed and how many failed.
 const RUNNER: &str = "checks/nix/run";
 
-/// The variable with the directory of a whole nixpkgs, on this machine and for the program.
+/// The environment variable with the location of a complete nixpkgs. It is read here, and set for the program
+/// that runs the tests.
 const WHOLE: &str = "NIXFLEET_NIXPKGS";
 
-/// The path of the whole nixpkgs on the operator's machine.
+/// The path of the complete nixpkgs on the operator's machine.
 const WHOLE_PLACE: &str = "/srv/whole-nixpkgs";
 
-/// The time limit for the tests with a whole nixpkgs. A host of NixOS takes seconds to evaluate.
+/// The time limit for the tests with a complete nixpkgs. Each NixOS host takes some seconds to evaluate.
 const WHOLE_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Runs the tests and returns how many passed and failed.
@@ -49,7 +52,8 @@ pub fn run() -> Result<Tally> {
     Ok(total)
 }
 
-/// Returns the directory of a whole nixpkgs, as an absolute path.
+/// Returns the path of the complete nixpkgs as an absolute path, and checks that it is the directory of a
+/// flake.
 fn whole_at(value: &Path) -> Result<PathBuf> {
     let path = fs::canonicalize(value)
         .with_context(|| format!("{WHOLE} is {}, which is no directory of this machine", value.display()))?;

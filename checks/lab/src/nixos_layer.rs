@@ -1,10 +1,9 @@
-//! Stand-ins for NixOS hosts. Such a host is a Debian host with a Nix store and boot entries as NixOS has
-//! them, and its first process is a boot loader (`checks/lab/nixos`). The loader starts a system that the
-//! stand-in for nixpkgs has built (`checks/fixtures/nixpkgs/nixos`).
+//! Stand-ins for NixOS hosts. A stand-in is a Debian host with a Nix store and boot entries, both as on
+//! NixOS. Its first process is a stand-in for a boot loader (`checks/lab/nixos`). This boot loader starts a
+//! system that was built with the stand-in for nixpkgs (`checks/fixtures/nixpkgs/nixos`).
 //!
-//! Before NixFleet acts on the host, the host has one system, which is built from
-//! `checks/lab/nixos/factory.nix`. The store with this system is a layer between the root filesystem and the
-//! guest's own layer.
+//! A new host has one system, which is built from `checks/lab/nixos/factory.nix`. The Nix store with this
+//! system is a layer between the root filesystem and the guest's own layer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,10 +19,11 @@ use crate::reaper::Running;
 use crate::rootfs;
 use crate::seed::Layer;
 
-/// The folders of the checkout from which the layer is made.
+/// The folders of the checkout that contain everything from which the layer is made.
 const SOURCES: [&str; 2] = ["checks/fixtures/", "checks/lab/nixos/"];
 
-/// The files of the host that NixOS would make in another way: path, content in `checks/lab/nixos`, and mode.
+/// The files that prepare the host instead of NixOS: the path on the host, the file in `checks/lab/nixos`,
+/// and the mode.
 const FILES: [(&str, &str, u32); 4] = [
     ("usr/sbin/init", "boot-loader", 0o755),
     ("etc/environment", "environment", 0o644),
@@ -31,8 +31,8 @@ const FILES: [(&str, &str, u32); 4] = [
     ("etc/systemd/system.conf.d/nixos.conf", "system.conf", 0o644),
 ];
 
-/// Returns the layer above `root` that makes a host a stand-in for a NixOS host. The layer is made if it does
-/// not exist yet.
+/// Returns the layer that turns a host with the root filesystem `root` into a stand-in for a NixOS host.
+/// Makes the layer if it does not exist yet.
 ///
 /// # Errors
 /// A file cannot be copied, or Nix cannot build the first system.
@@ -57,8 +57,8 @@ pub fn above(root: &Path, running: &[Running], alone: &Lock) -> Result<PathBuf> 
     })
 }
 
-/// Builds the first system in the Nix store of the layer in `unfinished`, makes it generation 1, and installs
-/// its boot entries.
+/// Builds the first system in the Nix store of the layer in `unfinished`, makes the system generation 1, and
+/// installs its boot entries.
 fn build(root: &Path, unfinished: &Path, nixpkgs: &Path) -> Result<()> {
     let (work, merged) = (unfinished.join("work"), unfinished.join("merged"));
     for path in [&work, &merged] {

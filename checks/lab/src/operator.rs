@@ -1,4 +1,4 @@
-//! The operator's machine: a guest of the lab that has the SSH key for the hosts, the command line, and a
+//! The operator's machine. It is a guest of the lab with the SSH key for the hosts, the command line, and a
 //! fleet in `~/fleet`.
 
 use std::path::Path;
@@ -13,19 +13,19 @@ use crate::command::{Finished, Program};
 use crate::guest::Guest;
 use crate::seed::Layer;
 
-/// The user and group id of the operator. The ids are fixed, so that files of this user can be placed before
-/// the first boot.
+/// The user id and the group id of the operator. They are fixed, so that files of this user can be created
+/// before the first boot.
 const UID: u32 = 1001;
 
-/// The archive with the saved home of `ada`.
+/// The archive with a saved copy of `ada`'s home directory.
 const HOME: &str = "/var/lib/home-of-ada.tar";
 
 /// The time limit for one command, including the first evaluation of a fleet.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// Places the files that an operator's machine has in addition to the files of a host, and that are the same
-/// in all labs. They are the entries of the user `ada`, the programs under test, the fleet, and the flakes in
-/// `/srv` to which the inputs of the fleet refer.
+/// in all labs: the account of the user `ada`, the programs under test, the fleet, and the flakes in `/srv`
+/// that are the inputs of the fleet.
 ///
 /// # Errors
 /// A file cannot be written, or the replacement for nixpkgs cannot be made.
@@ -36,8 +36,8 @@ pub fn place_shared(layer: &Layer, binaries: &Binaries) -> Result<()> {
         ("etc/shadow", 0o640, "ada:*:20000:0:99999:7:::\n".to_owned()),
     ];
     for (path, mode, line) in lines {
-        // On Debian only the members of the group `nix-users` may connect to the Nix daemon. `deploy` is a
-        // member already, and `ada` is added here.
+        // On Debian, only members of the group `nix-users` may connect to the Nix daemon. `deploy` is a
+        // member already, and `ada` becomes one.
         let text = layer.text_below(path)?.replace(":deploy\n", ":deploy,ada\n");
         layer.place(path, (text + &line).as_bytes(), mode, 0)?;
     }
@@ -63,10 +63,10 @@ pub fn sow(layer: &Layer, key: &[u8], known_hosts: &str) -> Result<()> {
     layer.place("home/ada/.ssh/known_hosts", known_hosts.as_bytes(), 0o600, UID)
 }
 
-/// Places the programs in `/srv/prebuilt`, and a link to the command line in `PATH`. The demo's fleet takes
-/// NixFleet's own packages from `/srv/prebuilt`, and the replacement for nixpkgs copies them from there. The
-/// directory contains only a link to the command line, because Nix copies and hashes all inputs of a fleet
-/// for each evaluation.
+/// Places the programs, and links the command line into `PATH`. The demo's fleet has `/srv/prebuilt` as an
+/// input, and the stand-in for nixpkgs takes NixFleet's own packages from there. Nix copies and hashes all
+/// inputs of a fleet for each evaluation. So `/srv/prebuilt` has only a link to the command line, which is in
+/// `/srv/programs`.
 fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     let places = [(binaries.nixfleet(), "srv/programs"), (binaries.activate(), "srv/prebuilt/bin")];
     for (path, place) in places {
@@ -90,7 +90,7 @@ pub struct Operator<'a> {
 }
 
 impl<'a> Operator<'a> {
-    /// Creates the operator on this guest.
+    /// Creates the operator whose machine is this guest.
     #[must_use]
     pub const fn new(guest: &'a Guest) -> Self {
         Self { guest }
@@ -110,7 +110,7 @@ impl<'a> Operator<'a> {
         self.typed_with(line, "TERM=dumb")
     }
 
-    /// Returns a program as [`Self::typed`] does, but the program runs on the terminal of this process.
+    /// Returns a program as [`Self::typed`] does, but lets the program use the terminal of this process.
     ///
     /// # Errors
     /// The operator's machine is down.
@@ -154,8 +154,7 @@ impl<'a> Operator<'a> {
         Ok((finished, document))
     }
 
-    /// Replaces `from` with `to` in a file of the fleet, as with an editor. The file has to contain `from`
-    /// exactly once.
+    /// Replaces `from` with `to` in a file of the fleet, as the operator does with an editor.
     ///
     /// # Errors
     /// `from` does not occur exactly once, or the file cannot be written.
@@ -169,9 +168,9 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// Returns a `flake.lock` for flakes with the usual inputs. With this file, Nix takes `nixpkgs` and
-    /// `nixfleet` from `/srv` and needs no network. With `has_flake_parts`, the flake also has the input
-    /// `flake-parts`, and gets the stand-in for it.
+    /// Returns a `flake.lock` for a flake with the inputs `nixpkgs` and `nixfleet`, and with the input
+    /// `flake-parts` if `has_flake_parts` is set. With this file, Nix takes all inputs from `/srv` and needs no
+    /// network. `flake-parts` is a stand-in.
     ///
     /// # Errors
     /// Nix cannot hash the inputs.
@@ -209,7 +208,8 @@ impl<'a> Operator<'a> {
         serde_json::to_string_pretty(&lock).context("Failed to write a lock file")
     }
 
-    /// Resets the fleet to the files of the demo's fleet in the checkout. The lock file stays as it is.
+    /// Replaces the fleet with the files of the demo's fleet in the checkout. The lock file of the fleet is
+    /// kept.
     ///
     /// # Errors
     /// The operator's machine is down.
@@ -218,7 +218,7 @@ impl<'a> Operator<'a> {
         Ok(())
     }
 
-    /// Saves a copy of the home of `ada` for [`Self::restores_home`].
+    /// Saves a copy of `ada`'s home directory for [`Self::restores_home`].
     ///
     /// # Errors
     /// The operator's machine is down.
@@ -227,8 +227,8 @@ impl<'a> Operator<'a> {
         Ok(())
     }
 
-    /// Ends the processes of `ada`, among them the shared SSH connections, and restores the saved home. Only
-    /// the caches of Nix stay.
+    /// Kills the processes of `ada`, including the shared SSH connections, removes `ada`'s files in `/tmp`,
+    /// and restores the saved home directory. Only the caches of Nix are kept.
     ///
     /// # Errors
     /// The operator's machine is down.

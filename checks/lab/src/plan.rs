@@ -1,11 +1,11 @@
-//! The description of a lab to boot.
+//! Plans of labs. A plan describes the machines of a lab that is to be booted.
 
 use std::path::PathBuf;
 
 use crate::recipe::Recipe;
 use crate::rootfs::Root;
 
-/// The description of a lab to boot.
+/// The plan of a lab: its name and its machines.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) name: String,
@@ -15,7 +15,7 @@ pub struct Plan {
     pub(crate) shipped: bool,
 }
 
-/// A host of a lab to boot.
+/// A host in the plan of a lab.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedHost {
     pub(crate) name: String,
@@ -26,7 +26,7 @@ pub(crate) struct PlannedHost {
 }
 
 impl Plan {
-    /// Creates the plan of a lab with this name. The lab has the operator's machine and no other host.
+    /// Creates the plan of a lab with this name. The lab has the operator's machine, and no hosts yet.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Plan {
         Self::demo(format!("{}-{test}", std::process::id()))
     }
 
-    /// Adds a host.
+    /// Adds a host with this name and IP address.
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
         let (name, addr, root) = (name.into(), addr.into(), Recipe::host().into());
@@ -75,7 +75,7 @@ impl Plan {
         self
     }
 
-    /// Makes the host `name` a stand-in for a NixOS host ([`crate::nixos_layer`]).
+    /// Makes the host `name` a stand-in for a NixOS host, as [`crate::nixos_layer`] describes.
     #[must_use]
     pub fn nixos(mut self, name: &str) -> Self {
         for host in self.hosts.iter_mut().filter(|host| host.name == name) {
@@ -105,14 +105,14 @@ impl Plan {
         self
     }
 
-    /// Lets the operator's machine read a directory of this machine at the path `to`.
+    /// Makes the directory `from` of this machine readable on the operator's machine, at the path `to`.
     #[must_use]
     pub fn operator_shows(mut self, from: impl Into<PathBuf>, to: impl Into<PathBuf>) -> Self {
         self.operator_shows.push((from.into(), to.into()));
         self
     }
 
-    /// Selects the release build of the command line, for benchmarks and the demo.
+    /// Selects the release build of the command line for the lab, as benchmarks and the demo need it.
     #[must_use]
     pub fn shipped(mut self) -> Self {
         self.shipped = true;

@@ -1,4 +1,5 @@
-//! Tests of how often a fleet is evaluated, and of an operator with a newer version of Nix than the hosts.
+//! Tests of how often the command line evaluates a fleet, of a fleet without a flake, and of an operator
+//! whose Nix is newer than the Nix of the hosts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,7 +14,7 @@ use stage::{applies, assert_says, fresh, lone, outcomes_of};
 const NOTED: &str = "mkdir -p ~/bin && printf '#!/bin/sh\\necho \"$*\" >> ~/started\\nexec /usr/bin/nix \"$@\"\\n' > ~/bin/nix && \
                      chmod +x ~/bin/nix";
 
-/// Runs a command, and returns how often it evaluates the fleet.
+/// Runs a command, and returns how many evaluations it starts.
 fn evaluations(lab: &Lab, command: &str) -> usize {
     let script = format!(
         ": > ~/started; PATH=~/bin:$PATH; {command} >&2 || [ $? -le 2 ]; grep -c ' eval --json ' ~/started"
@@ -44,7 +45,8 @@ fn a_whole_fleet_is_evaluated_once_and_a_host_that_is_left_out_not_at_all() {
     assert_eq!(evaluations(&lab, "nixfleet plan"), 1);
 }
 
-/// A fleet without a flake: a Nix file and an inventory in TOML. Its package needs an overlay.
+/// A script that writes a fleet without a flake: a Nix file and an inventory in TOML. An overlay provides the
+/// package of the host.
 const PLAIN: &str = r#"mkdir -p ~/plain && cd ~/plain
 cat > default.nix <<'END'
 let

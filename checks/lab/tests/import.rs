@@ -1,5 +1,5 @@
-//! Tests of `nixfleet import`: a fleet.nix that was made of another tool's inventory evaluates as it is, and
-//! its hosts are planned and changed.
+//! Tests of `nixfleet import`: a fleet.nix that was imported from the inventory of another tool evaluates
+//! without further edits, and NixFleet can plan and change its hosts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,8 @@ use stage::{applies, assert_says, outcomes, outcomes_of};
 
 static LAB: Shared = Shared::new(stage::fresh, |_| {});
 
-/// An inventory of the lab's hosts, with variables in other files and some that are not imported.
+/// An Ansible inventory of the lab's hosts. Other files of the inventory set variables, and some variables
+/// cannot be imported.
 const INVENTORY: &[(&str, &str)] = &[
     (
         "hosts",
@@ -28,7 +29,7 @@ const INVENTORY: &[(&str, &str)] = &[
     ("host_vars/storage_1.yml", "ansible_port: 22\nnotes: \"${builtins.abort ''x''}\"\n"),
 ];
 
-/// A fleet module that gives every host something to do.
+/// A fleet module with a role for all hosts. The role declares a file, so each host has a change to make.
 const ROLES: &str = r#"{
   roles.imported = { nixfleet.files."/etc/imported".text = "yes\n"; };
   defaults.roles = [ "imported" ];
@@ -45,7 +46,7 @@ fn writes(lab: &Lab, files: &[(&str, &str)]) {
     }
 }
 
-/// Checks that nixfmt would not change the fleet.nix, and returns its text.
+/// Checks that the formatter nixfmt would not change the fleet.nix, and returns the text of this file.
 fn formatted(lab: &Lab) -> String {
     let text = lab.operator().unwrap().types("cat fleet.nix").unwrap().success().unwrap().stdout;
     let directory = tempfile::tempdir().unwrap();
@@ -64,7 +65,7 @@ fn hosts(lab: &Lab) -> BTreeMap<String, Value> {
     hosts.map(|host| (host["host"].as_str().unwrap().to_owned(), host.clone())).collect()
 }
 
-/// Removes the fleet.nix of the demo, and adds the module with a role to the flake.
+/// Removes the fleet.nix of the demo, and adds the module [`ROLES`] to the flake.
 fn makes_room(lab: &Lab) {
     let line = "rm fleet.nix && sed -i 's|./fleet.nix|./fleet.nix ./roles.nix|' flake.nix";
     lab.operator().unwrap().types(line).unwrap().success().unwrap();
@@ -100,7 +101,7 @@ fn an_inventory_of_ansible_becomes_a_fleet_that_is_applied() {
     assert_eq!(applies(&lab, ""), all);
     assert_eq!(lab.guest("db-1").unwrap().ask("cat /etc/imported").unwrap().trim(), "yes");
 
-    // The same hosts as data, with what was not imported.
+    // The JSON output of the import has the same hosts, and also what was not imported.
     let (_, document) = operator.types_for_json("nixfleet import ansible ../inventory/hosts --json").unwrap();
     assert_eq!((&document["schema"], &document["command"]), (&Value::from(1), &Value::from("import")));
     assert_eq!(document["nix"], text.as_str());
@@ -128,7 +129,8 @@ fn the_hosts_of_an_ssh_configuration_are_reached_as_before() {
     operator.types("rm -r ../.ssh/config ../.ssh/conf.d").unwrap().success().unwrap();
 }
 
-/// A flake with a hive, in the form that colmena reads. The package set is a stand-in for nixpkgs.
+/// A flake with a hive, the format in which colmena expects the hosts. Its package set is a stand-in for
+/// nixpkgs.
 const HIVE: &str = r#"{
   inputs.nixpkgs.url = "path:/srv/nixpkgs";
   outputs = { nixpkgs, ... }: {
@@ -149,7 +151,7 @@ const HIVE: &str = r#"{
 }
 "#;
 
-/// A flake with a stand-in for the hive that colmena itself evaluates.
+/// A flake with a stand-in for the output `colmenaHive`, in which colmena has evaluated the hive already.
 const EVALUATED_HIVE: &str = r#"{
   outputs = _: {
     colmenaHive.nodes.web-1.config = {
@@ -163,7 +165,8 @@ const EVALUATED_HIVE: &str = r#"{
 }
 "#;
 
-/// A flake with nodes of deploy-rs. Their systems are a stand-in that must not be evaluated.
+/// A flake with nodes of deploy-rs. An evaluation of their systems fails, because the import must not
+/// evaluate them.
 const NODES: &str = r#"{
   outputs = _: {
     deploy.sshUser = "deploy";

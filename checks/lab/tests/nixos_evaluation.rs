@@ -1,6 +1,6 @@
-//! Tests of how NixOS hosts are evaluated: each in a process of its own, several at once, and not again as
-//! long as the committed flake stays as it is. The NixOS hosts of these tests do not exist. They can be
-//! evaluated and built, and then no connection to them succeeds.
+//! Tests of how the command line evaluates NixOS hosts: each in its own process, several at once, and not
+//! again while the commit of the flake stays the same. The NixOS hosts of these tests do not exist: they are
+//! evaluated and built, but no connection to them succeeds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,8 +13,8 @@ use serde_json::Value;
 use stage::{assert_says, lone};
 
 /// A script that puts a wrapper for `nix` into the user's `~/bin`. The wrapper records the start and the end
-/// of each evaluation and each build. The evaluation of nix-4 waits as long as `~/hold` exists. The
-/// evaluation of nix-1 is killed if `~/kill` exists, as the kernel does if there is no memory left.
+/// of each evaluation and each build. It delays the evaluation of nix-4 while `~/hold` exists. If `~/kill`
+/// exists, it kills the evaluation of nix-1, as the kernel does when no memory is left.
 const NOTED: &str = r#"mkdir -p ~/bin && cat > ~/bin/nix <<'END' && chmod +x ~/bin/nix
 #!/bin/sh
 case "$*" in
@@ -31,7 +31,7 @@ echo "end $kind" >> ~/started
 exit $code
 END"#;
 
-/// A fleet module with NixOS hosts `nix-1` to `nix-4`, and the commit of the whole fleet.
+/// A script that writes a fleet module with the NixOS hosts `nix-1` to `nix-4`, and commits the whole fleet.
 const FLEET: &str = r#"set -e
 cat > nixos.nix <<'END'
 { lib, ... }:
@@ -65,12 +65,12 @@ git commit -qm fleet"#;
 
 const COMMIT: &str = "git add . && git commit -qm change";
 
-/// Prepares the operator's machine of a lab.
+/// Writes the wrapper for `nix` and the fleet on the operator's machine of a lab.
 fn prepared(lab: Lab) -> Lab {
     let operator = lab.operator().unwrap();
     operator.types(NOTED).unwrap().success().unwrap();
     operator.types(FLEET).unwrap().success().unwrap();
-    // The demo's fleet has two hosts that this lab does not boot.
+    // The demo's fleet has two hosts that this lab does not boot. `maintenance` excludes them from each plan.
     operator
         .edits("fleet.nix", "  hosts.web-2 = {", "  hosts.web-2 = {\n    maintenance = \"not booted\";")
         .unwrap();
@@ -81,8 +81,8 @@ fn prepared(lab: Lab) -> Lab {
     lab
 }
 
-/// The numbers of evaluations and of builds that a command has started, and the maximum number of evaluations
-/// at the same time.
+/// How many evaluations and builds a command started, and the highest number of evaluations that ran at the
+/// same time.
 #[derive(Debug, PartialEq, Eq)]
 struct Counted {
     evaluations: usize,
@@ -113,7 +113,8 @@ fn evaluations(lab: &Lab, command: &str) -> usize {
 
 fn a_committed_fleet_is_evaluated_once(lab: &Lab) {
     let operator = lab.operator().unwrap();
-    // One evaluation for the inventory with web-1, and one for each NixOS host.
+    // One evaluation is for the inventory together with web-1, and each of the four NixOS hosts has its own
+    // evaluation.
     let first = counted(lab, "nixfleet plan");
     assert_eq!((first.evaluations, first.builds), (5, 5));
     let again = Counted { evaluations: 0, builds: 0, at_once: 0 };
@@ -123,21 +124,22 @@ fn a_committed_fleet_is_evaluated_once(lab: &Lab) {
     assert_eq!(evaluations(lab, "nixfleet plan --no-eval-cache"), 5);
     assert_eq!(evaluations(lab, "nixfleet plan --option pure-eval false"), 5);
 
-    // A tree with changes is evaluated each time, and its results are not taken for those of the commit.
+    // A working tree with changes is evaluated each time, and later commands do not use these results for the
+    // commit.
     operator.edits("nixos-role.nix", "pkgs.hello", "pkgs.hello pkgs.hello").unwrap();
     assert_eq!(evaluations(lab, "nixfleet plan"), 5);
     assert_eq!(evaluations(lab, "nixfleet plan"), 5);
     operator.types("git checkout -q .").unwrap().success().unwrap();
     assert_eq!(counted(lab, "nixfleet plan"), again);
 
-    // A commit is another flake. Only selected hosts are evaluated, each once.
+    // After a new commit, the hosts are evaluated again: only the selected hosts, and each of them once.
     operator.edits("nixos-role.nix", "pkgs.hello", "pkgs.hello pkgs.hello").unwrap();
     operator.types(COMMIT).unwrap().success().unwrap();
     assert_eq!(evaluations(lab, "nixfleet plan nix-2"), 2);
     assert_eq!(evaluations(lab, "nixfleet plan 'nix-*'"), 3);
     assert_eq!(evaluations(lab, "nixfleet plan"), 1);
 
-    // Derivations and closures that the store no longer has are made again.
+    // Derivations and closures that the garbage collection removed from the store are made again.
     operator.types("nix-collect-garbage").unwrap().success().unwrap();
     let collected = counted(lab, "nixfleet plan");
     assert!(collected.evaluations > 0 && collected.builds == 5, "{collected:?}");
@@ -179,7 +181,7 @@ fn a_nixos_host_that_was_not_selected_is_not_evaluated_and_mistakes_of_all_selec
         .types("touch ~/kill; PATH=~/bin:$PATH nixfleet plan web-1,nix-1; code=$?; rm ~/kill; exit $code");
     assert_says(&killed.unwrap(), 1, &["[NF-201] the evaluation was killed", "--eval-jobs 1"]);
 
-    // Mistakes in the options of NixFleet are collected from all evaluations.
+    // A mistake in an option of NixFleet is reported once, with all hosts whose evaluations found it.
     let option = "nixfleet.files.\"/etc/x\" = {\n    text = \"x\";\n    mode = \"9\";\n  };\n  boot.loader";
     operator.edits("nixos-role.nix", "boot.loader", option).unwrap();
     let collected =

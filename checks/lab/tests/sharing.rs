@@ -1,4 +1,5 @@
-//! Tests of labs that several tests use: a test finds such a lab as the first test did.
+//! Tests of labs that several tests share: each test must find such a lab in the same state as the first test
+//! did.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,8 +11,8 @@ use stage::shared::Shared;
 
 static LAB: Shared = Shared::restored(|| lone("web-1"));
 
-/// Traces that a test can leave on a host: a script that leaves the trace, and a script that succeeds while
-/// the trace is there.
+/// The traces that a test can leave on a host. Each has a script that leaves the trace, and a script that
+/// succeeds while the trace exists.
 const TRACES: [(&str, &str); 13] = [
     ("touch /etc/left", "test -e /etc/left"),
     ("rm /etc/motd", "! test -e /etc/motd"),
@@ -35,7 +36,7 @@ fn a_test_finds_a_shared_lab_as_the_first_test_did() {
     lab.operator().unwrap().types("ssh deploy@web-1 true").unwrap().success().unwrap();
     drop(lab);
 
-    // A login leaves no trace, so the host has not booted again. The edits of the operator are gone.
+    // The login in the first use of the lab left no trace, so web-1 was not booted again.
     let lab = LAB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     assert_eq!(web.boot_id().unwrap(), boot);

@@ -16,13 +16,13 @@ use serde_json::Value;
 use stage::shared::{Shared, Turn};
 use stage::{adds, assert_says, generation, lone, managed, outcomes, outcomes_of};
 
-/// The limit for each wait, which is far longer than any wait takes.
+/// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A lab with web-1, to which the fleet was applied.
+/// A lab with the host web-1, to which the demo's fleet has been applied.
 static MANAGED: Shared = Shared::restored(|| managed("web-1"));
 
-/// Returns the lab and a snapshot of the host.
+/// Returns this lab and a snapshot of web-1.
 fn converged() -> (Turn<'static>, Snapshot) {
     let lab = MANAGED.turn();
     let before = Snapshot::take(web(&lab)).unwrap();
@@ -33,8 +33,8 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// Adds a change of the web page, and a unit whose start waits for input from a pipe. After a restart of the
-/// host, there is no pipe, and the unit starts at once.
+/// Adds a changed web page, a file, and a unit whose start waits for input from the pipe `/run/gate`. After a
+/// restart of the host, the pipe does not exist, and the unit starts at once.
 fn adds_a_gate(lab: &Lab) {
     web(lab).ask("mkfifo /run/gate").unwrap();
     adds(
@@ -53,8 +53,8 @@ fn adds_a_gate(lab: &Lab) {
     lab.operator().unwrap().edits("roles/web.nix", "message = \"hello\"", "message = \"new\"").unwrap();
 }
 
-/// Adds a unit that runs the command `start` when it starts, and the command `stop`, which undoes the first
-/// command, when it stops.
+/// Adds a unit that runs the command `start` when it starts. When it stops, it runs the command `stop`, which
+/// must undo `start`.
 fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
     adds(
         lab,
@@ -73,7 +73,7 @@ fn adds_a_toggle(lab: &Lab, start: &str, stop: &str) {
     );
 }
 
-/// Adds a configuration with which sshd no longer listens on port 22.
+/// Adds a file that lets sshd listen on port 2222 instead of port 22.
 fn adds_a_broken_sshd(lab: &Lab) {
     adds(
         lab,
@@ -89,7 +89,8 @@ fn apply(lab: &Lab, flags: &str) -> Finished {
     lab.operator().unwrap().types(&format!("nixfleet apply --yes --json --host web-1 {flags}")).unwrap()
 }
 
-/// Starts an apply, calls `act` when the script `ready` succeeds, and returns the result of the apply.
+/// Starts an apply, calls `act` as soon as the script `ready` succeeds on web-1, and returns the result of
+/// the apply.
 fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finished {
     thread::scope(|scope| {
         let typed = scope.spawn(|| apply(lab, flags));
@@ -99,13 +100,14 @@ fn meanwhile(lab: &Lab, flags: &str, ready: &str, act: impl FnOnce()) -> Finishe
     })
 }
 
-/// A script that succeeds while the unit that waits for the pipe is starting.
+/// A script that succeeds while the start of the unit of [`adds_a_gate`] waits for input.
 const AT_THE_GATE: &str = "pgrep --full '^/usr/bin/head -c1 /run/gate'";
-/// A script that succeeds while the run waits for the confirmation of its change.
+/// A script that succeeds while the activator waits for the confirmation of its change.
 const IN_THE_WINDOW: &str =
     "waiting=$(grep -l awaitingConfirm /run/nixfleet/*.jsonl) && grep -L outcome $waiting | grep .";
 
-/// Records that a promise was kept. The row of the test in docs/internals/reliability.md must match.
+/// Records that a test has kept a promise of NixFleet. docs/internals/reliability.md must have a row for the
+/// test with the same text.
 #[track_caller]
 fn kept(promise: &str, test: &str, tried: &str) {
     nixfleet_ledger::record(promise, &format!("survival::{test}"), tried, &[]).unwrap();
@@ -119,14 +121,14 @@ fn assert_went_back(finished: &Finished, code: &str) {
     assert_eq!(document["hosts"][0]["problem"]["code"], code, "{finished}");
 }
 
-/// Asserts that the host is unchanged except for its store, and that it accepts new connections.
+/// Asserts that web-1 is unchanged except for its store, accepts new connections, and reports the rollback.
 #[track_caller]
 fn assert_old(lab: &Lab, before: &Snapshot) {
     let difference = before.difference(&Snapshot::take(web(lab)).unwrap());
     let difference: Vec<&str> = difference.lines().filter(|line| !line.starts_with("+ store ")).collect();
     assert!(difference.is_empty(), "web-1 is not as it was:\n{}", difference.join("\n"));
     let operator = lab.operator().unwrap();
-    // After failed logins, sshd may reject this address for some seconds.
+    // After failed logins, sshd may reject the operator's address for some seconds.
     wait_until("the host takes new connections", LIMIT, || {
         Ok(operator.types("ssh -o ControlPath=none deploy@web-1 sudo -n true")?.ok())
     })
@@ -137,7 +139,7 @@ fn assert_old(lab: &Lab, before: &Snapshot) {
     assert_says(&status, 0, &["managed", "last run: apply by ada@operator", "rolled-back"]);
 }
 
-/// Kills programs of `ada` on the operator's machine.
+/// Kills all processes of these programs on the operator's machine.
 fn kill(lab: &Lab, programs: &[&str]) {
     for program in programs {
         lab.operator().unwrap().guest().ask(&format!("pkill -KILL --exact {program}")).unwrap();
@@ -324,7 +326,7 @@ fn a_power_cut_in_the_very_first_change_leaves_nothing_of_it_in_force() {
     );
 }
 
-/// Prevents the recovery at boot.
+/// Adds a drop-in to the recovery unit of the host, so that the unit never runs at boot.
 fn recovers_never(host: &Guest) {
     let drop_ins = "/etc/systemd/system/nixfleet-recover.service.d";
     host.ask(&format!("mkdir {drop_ins}")).unwrap();
@@ -332,7 +334,8 @@ fn recovers_never(host: &Guest) {
     host.files().unwrap().write(&format!("{drop_ins}/never.conf"), never).unwrap();
 }
 
-/// The recovery unit does not run at boot, so the run stays interrupted until the next command.
+/// The recovery unit does not run at boot, so the host stays interrupted until a command of the operator
+/// recovers it.
 #[test]
 fn an_interrupted_host_recovers_when_the_user_agrees() {
     let lab = MANAGED.turn();
@@ -369,7 +372,7 @@ fn an_interrupted_host_recovers_when_the_user_agrees() {
     assert_old(&lab, &before);
     assert_says(&operator.types("nixfleet plan --host web-1").unwrap(), 0, &["+ /etc/web/new.conf"]);
 
-    // The killed command did not record what it did. The rollback of its rollout recovers the host.
+    // The killed command did not record what it did, but the rollback of its rollout still recovers the host.
     host.ask("mkfifo /run/gate").unwrap();
     is_interrupted();
     let history = operator.types_for_json("nixfleet history --json").unwrap().1;
@@ -384,7 +387,8 @@ fn an_interrupted_host_recovers_when_the_user_agrees() {
     );
 }
 
-/// The host has the journal of its first change, and no activator that could recover the host.
+/// The host has the journal of its interrupted first change, and no activator of its own that could recover
+/// it.
 #[test]
 fn a_host_without_an_activator_is_recovered_by_the_next_apply() {
     let lab = lone("web-1");

@@ -1,13 +1,13 @@
-# Tests that the rows compare every field of every option family, and that each field which a row sets has an
-# effect on the result of the row: without the field, the result on each base is another one.
+# Tests that the rows, which ./default.nix explains, set every field of every option family. Each field that a
+# row sets must have an effect: without the field, the result of the row on each base is different.
 world:
 let
   inherit (world) evalFleet lib nixpkgs;
   inherit (import ./hosts.nix world) onNixos onUbuntu;
   rows = import ./rows.nix world;
 
-  # The paths of all options of a host's intent that have no fields of their own, such as
-  # [ "files" "<name>" "mode" ].
+  # The paths of all fields. A field is an option of a host's intent that has no options below it, such as [
+  # "files" "<name>" "mode" ].
   fields = lib.filter (path: !lib.any (lib.hasPrefix "${key path}.") (map key paths)) paths;
   paths = map (option: lib.tail option.loc) (
     lib.optionAttrSetToDocList' [ ] {
@@ -21,7 +21,8 @@ let
     (if lib.isFunction module then module { pkgs = nixpkgs.legacyPackages.x86_64-linux; } else module)
     .nixfleet;
 
-  # The paths in `value` that match the path of a field, in which `<name>` stands for any name.
+  # Returns the paths that exist in `value` and match the path of a field, in which `<name>` stands for any
+  # name.
   matching =
     value: path:
     if path == [ ] then
@@ -45,7 +46,8 @@ let
     else
       value // { ${lib.head path} = without (lib.tail path) value.${lib.head path}; };
 
-  # The fields of a row without which the result stays the same. A result that is an error is another one.
+  # Returns the fields that can be removed from a row without a change of the result. An error is a changed
+  # result.
   unseen =
     on: expected: row:
     let

@@ -1,7 +1,8 @@
-# Rows about files.
+# Tests that compare declarations of files on an Ubuntu host and on a NixOS host. ./default.nix explains the
+# form of a test.
 { declaredFiles, lib, ... }:
 let
-  # A file with a value in every field that differs from the default.
+  # A file with as many options as possible set to a value that is not the default.
   elsewhere = {
     path = "/srv/app.conf";
     text = "x";
@@ -19,7 +20,8 @@ let
     onConflict = "backup";
   };
 
-  # The lines of a drop-in. The fingerprint of a file, which follows a colon, is removed.
+  # Returns the lines of a drop-in up to the first colon. So the fingerprint of a file, after the colon, is
+  # left out.
   settings =
     text:
     map (line: lib.head (lib.splitString ":" line)) (

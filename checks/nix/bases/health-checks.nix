@@ -1,4 +1,5 @@
-# Rows about health checks.
+# Tests that compare declarations of health checks on an Ubuntu host and on a NixOS host. ./default.nix
+# explains the form of a test.
 _:
 let
   check =

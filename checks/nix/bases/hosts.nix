@@ -1,4 +1,5 @@
-# Evaluates the module of a row on a host of each base, and returns what the row compares, or the mistakes.
+# `onUbuntu` and `onNixos` evaluate the module of a test row, which ./default.nix explains, on a host of this
+# base. They return the values that the row compares, or the mistakes that the module makes on this base.
 {
   document,
   evalFleet,

@@ -1,4 +1,5 @@
-# Rows about links.
+# Tests that compare declarations of links on an Ubuntu host and on a NixOS host. ./default.nix explains the
+# form of a test.
 { lib, ... }:
 {
   "links below /etc and elsewhere" = rec {

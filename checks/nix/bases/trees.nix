@@ -1,4 +1,5 @@
-# Rows about directories and absent paths.
+# Tests that compare declarations of directories and absent paths on an Ubuntu host and on a NixOS host.
+# ./default.nix explains the form of a test.
 _:
 let
   directories = [

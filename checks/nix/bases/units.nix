@@ -1,4 +1,5 @@
-# Rows about units.
+# Tests that compare declarations of units on an Ubuntu host and on a NixOS host. ./default.nix explains the
+# form of a test.
 { lib, ... }:
 let
   enabledText = ''

@@ -1,4 +1,5 @@
-# Rows about users and groups.
+# Tests that compare declarations of users and groups on an Ubuntu host and on a NixOS host. ./default.nix
+# explains the form of a test.
 { lib, ... }:
 let
   onUbuntu =
@@ -95,7 +96,7 @@ in
       extraGroups = [ ];
       home = "/home/ada";
       createHome = true;
-      # The shell of NixOS's users.defaultUserShell.
+      # On NixOS, the user gets the shell that the NixOS option users.defaultUserShell sets.
       useDefaultShell = true;
       description = "";
       keys = [ ];

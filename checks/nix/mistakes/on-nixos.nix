@@ -1,4 +1,5 @@
-# An intent that cannot have the same effect on NixOS as on Ubuntu.
+# A fleet whose NixOS hosts declare options of NixFleet that cannot have the same effect on NixOS as on
+# Ubuntu.
 { lib, ... }:
 {
   defaults.base = "nixos";

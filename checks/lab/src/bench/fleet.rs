@@ -1,5 +1,5 @@
-//! The fleet of sixteen hosts to which the benchmark applies changes, and the commands that it measures
-//! there.
+//! The fleet of sixteen hosts on which the benchmark applies changes, and the commands whose time it
+//! measures.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use super::{Figure, HOSTS};
 use crate::lab::Lab;
 use crate::operator::Operator;
 
-/// SSH options that open a new connection for each command.
+/// SSH options with which each command opens a new connection.
 pub const FRESH: &str = "-o ControlMaster=no -o ControlPath=none";
-/// SSH options that reuse open connections.
+/// SSH options with which a command reuses the connection of an earlier command.
 pub const WARM: &str = "-o ControlMaster=auto -o ControlPath=/tmp/bench-%h -o ControlPersist=600";
 /// The command that applies the fleet.
 pub const APPLY: &str = "nixfleet apply --yes";
 
-/// The time limit of one command. A run of Ansible takes minutes.
+/// The time limit of one measured command. It is long because a run of Ansible takes minutes.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Returns a script that runs a shell command on all hosts at once.
+/// Returns a script that runs a shell command on all hosts at the same time over SSH, without any other tool.
 pub fn bare(options: &str, command: &str) -> String {
     format!(
         "for host in $(cat inventory); do ssh {options} -o BatchMode=yes deploy@$host {command} & \
@@ -27,7 +27,7 @@ pub fn bare(options: &str, command: &str) -> String {
     )
 }
 
-/// The operator's machine, with a fleet of its own for the benchmark.
+/// The operator's machine of a lab, with a separate fleet for the benchmark.
 pub struct Bench<'a> {
     operator: Operator<'a>,
 }
@@ -41,7 +41,8 @@ impl<'a> Bench<'a> {
         Ok(Self { operator: lab.operator()? })
     }
 
-    /// Creates the folder of the fleet with a list of all hosts, and runs a script that fills the folder.
+    /// Creates the benchmark's folder on the operator's machine with a list of all hosts, and runs a script
+    /// that adds the fleet.
     ///
     /// # Errors
     /// The script fails.
@@ -52,7 +53,7 @@ impl<'a> Bench<'a> {
         self.operator.types(&format!("{lists} && {script}"))?.success().map(drop)
     }
 
-    /// Measures several runs of a command line.
+    /// Runs a command line `runs` times, and returns the measured times as a figure with this name.
     ///
     /// # Errors
     /// The command fails.

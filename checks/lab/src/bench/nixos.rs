@@ -1,4 +1,4 @@
-//! Measures applies to sixteen stand-ins for NixOS hosts, compared with bare SSH.
+//! Measures applies to sixteen stand-ins for NixOS hosts, and compares them with plain SSH connections.
 
 use anyhow::Result;
 
@@ -10,13 +10,13 @@ use crate::lab::Lab;
 /// The number of runs of each measurement.
 const RUNS: usize = 5;
 
-/// A script that fills the folder of the fleet, and commits it. Only a committed flake is not evaluated
-/// again.
+/// A script that writes the benchmark's fleet and commits it. NixFleet remembers the evaluation of a flake
+/// only if the flake is committed.
 const COMMITTED: &str = "cp /srv/nixfleet/checks/bench/{apply/flake.nix,nixos/fleet.nix} . && \
     git config --global user.email ada@operator && git config --global user.name ada && \
     git init -q && git add flake.nix fleet.nix && nix flake lock && git add flake.lock && git commit -qm fleet";
 
-/// Measures an apply without changes, with and without an evaluation of the hosts.
+/// Measures an apply that changes nothing, once with and once without an evaluation of the hosts.
 ///
 /// # Errors
 /// A measured command fails.

@@ -1,5 +1,5 @@
-//! A host that is changed from an old generation to a new generation again and again, and reset after each
-//! trial.
+//! The host of the crash tests. A test changes it from an old to a new generation with a fault, and then
+//! resets it, again and again.
 
 use std::fs;
 use std::sync::Mutex;
@@ -15,14 +15,14 @@ use nixfleet_lab::lab::{Lab, Plan};
 use crate::stage::shared::{Shared, Turn};
 use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
-/// The path of an activator that tests can make fail at any change.
+/// The path of an activator that can be made to fail at any of the changes that it makes.
 const FAULTY: &str = "/var/tmp/faulty";
 /// The file in which the activator at [`FAULTY`] records the changes that it makes, one per line.
 const LOG: &str = "/var/tmp/log";
 /// The directory with a copy of the old generation's files, from which the host is reset.
 pub const SAVED: &str = "/var/tmp/old";
-/// A script with edits that an administrator or the distribution could make before the tested change: edited
-/// files, permissions, an extended attribute and a directory.
+/// A script with edits that an administrator or the distribution could make before the tested change. The
+/// edits concern the content and the permissions of files, an extended attribute and a directory.
 const BEFORE: &str = r#"
   [ ! -e /etc/walk/edited.conf ] || echo "by hand" > /etc/walk/edited.conf
   chmod 0604 /etc/motd
@@ -31,8 +31,8 @@ const BEFORE: &str = r#"
   echo "stood here" > /etc/unwanted/deep/file
 "#;
 const SAVE: &str = r#"mkdir "$0" && cp --archive --parents /etc /srv /var/lib/nixfleet /nix/var/nix/profiles /nix/var/nix/gcroots "$0""#;
-/// A script that restores each given path from the copy in [`SAVED`], or removes the path if the copy does
-/// not have it.
+/// A script that restores each given path from the copy in [`SAVED`]. If the copy does not have the path, the
+/// script removes the path from the host.
 const SET_BACK: &str = r#"
   for path in "$@"; do
     rm --recursive --force "$path"
@@ -49,10 +49,11 @@ const SET_UNITS_BACK: &str = "
   systemctl reset-failed
   systemctl restart changed.service reloaded.service door.socket removed.service";
 
-/// A counter from which each run gets a unique name.
+/// The number of the next run. Each run gets a unique name from its number.
 static RUNS: AtomicU64 = AtomicU64::new(1);
 
-/// A lab with the host web-1, which is in the old generation and has the closure of the new generation.
+/// A lab with the host web-1. The host is in the old generation, and its store has the closure of the new
+/// generation.
 static PREPARED: Shared = Shared::restored(|| {
     let lab = Lab::boot(&Plan::of_test().only("web-1")).unwrap();
     let field = Field::prepare(&lab, &["web-1"], [&role("old"), &role("new")]).remove(0);
@@ -60,10 +61,11 @@ static PREPARED: Shared = Shared::restored(|| {
         Some(Known { closure: field.closure, old: field.old, new: field.new, since: field.since });
     lab
 });
-/// The known facts about the host of [`PREPARED`].
+/// What is known about the host of [`PREPARED`] since its preparation.
 static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
 
-/// The known facts about a prepared host.
+/// What is known about a prepared host: the new closure, the surveys of both generations, and
+/// [`Field::since`].
 #[derive(Clone)]
 struct Known {
     closure: String,
@@ -72,33 +74,33 @@ struct Known {
     since: i64,
 }
 
-/// Waits until no other test uses the prepared host, and returns its lab.
+/// Waits until no other test uses the prepared host, and returns the lab with this host.
 pub fn prepared() -> Turn<'static> {
     PREPARED.turn()
 }
 
-/// The generation in which a host ended.
+/// The generation in which a host is after a tested change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Old,
     New,
 }
 
-/// One host on which changes are tried.
+/// One host on which changes are tried, and its state in the old and in the new generation.
 pub struct Field<'l> {
     pub guest: &'l Guest,
     /// The closure of the new generation.
     pub closure: String,
     pub old: Survey,
     pub new: Survey,
-    /// The time after which modified files count as new, in seconds since 1970-01-01.
+    /// The time after which modified files count as new, in whole seconds since 1970-01-01.
     since: i64,
 }
 
 impl<'l> Field<'l> {
-    /// Applies the first role to hosts of a lab, copies their files and takes a survey. Then applies the
-    /// second role, takes another survey, and resets the hosts to the state with the first role. The roles
-    /// are texts of modules of the fleet.
+    /// Applies the first role to hosts of a lab, copies their files, and surveys their state. Then applies
+    /// the second role, surveys the state again, and resets the hosts to the state with the first role. Each
+    /// role is the text of a module.
     pub fn prepare(lab: &'l Lab, names: &[&str], roles: [&str; 2]) -> Vec<Self> {
         let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
         apply(lab, names, roles[0]);
@@ -110,8 +112,8 @@ impl<'l> Field<'l> {
                 guest.ask(BEFORE).unwrap();
                 guest.program("sh").unwrap().args(["-c", SAVE, SAVED]).run().unwrap().success().unwrap();
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() + 1;
-                // Wait for the next whole second. Files that are written after this wait are recognized by
-                // their modification time in whole seconds.
+                // Waits for the next whole second. A file that is written after this wait is recognized,
+                // because its modification time is `since` or later.
                 while SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed() < since {
                     std::thread::sleep(std::time::Duration::from_millis(10));
                 }
@@ -129,7 +131,7 @@ impl<'l> Field<'l> {
         fields.collect()
     }
 
-    /// Returns the host of the lab from [`prepared`].
+    /// Returns the prepared host in the lab that [`prepared`] returned.
     pub fn of(lab: &'l Lab) -> Self {
         let Known { closure, old, new, since } = KNOWN.lock().unwrap().clone().unwrap();
         let mut field = Self { guest: lab.guest("web-1").unwrap(), closure, old, new, since };
@@ -143,14 +145,15 @@ impl<'l> Field<'l> {
         Survey::take(self.guest, self.since)
     }
 
-    /// Runs the change with an injected fault. If the fault kills the run, nothing recovers the host. The
-    /// change is confirmed in advance.
+    /// Runs the change with an injected fault, and confirms the change in advance. If the fault kills the
+    /// run, the host is not recovered.
     pub fn fails(&self, fault: &str) -> Finished {
         self.runs(&[format!("NIXFLEET_FAULT={fault}")], 60, true)
     }
 
-    /// Kills the change before step `at`. It is an error if the run ends normally, except if it has fewer
-    /// steps than `at`: the number of queries to systemd depends on how busy the machine is.
+    /// Kills the run before the change number `at`. Fails if the run ends normally although it made at least
+    /// `at` changes. A run may make fewer, because the number of queries to systemd depends on how busy the
+    /// machine is.
     pub fn dies(&self, at: usize) -> Result<(), String> {
         let environment = [format!("NIXFLEET_FAULT=kill {at}"), format!("NIXFLEET_FAULT_LOG={LOG}")];
         let killed = self.runs(&environment, 60, true);
@@ -162,7 +165,8 @@ impl<'l> Field<'l> {
         }
     }
 
-    /// Runs the activator to its end and returns the log of the changes that it makes, one per line.
+    /// Runs the change to its end, and returns the changes that the activator makes, one per line. Then
+    /// resets the host.
     pub fn changes(&mut self) -> Vec<String> {
         self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")], 60, true).success().unwrap();
         assert_eq!(self.survey().differences(&self.new), [] as [&str; 0], "by hand as over SSH");
@@ -170,8 +174,8 @@ impl<'l> Field<'l> {
         self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Runs the change directly instead of in a systemd unit, with a confirmation window of `window` seconds.
-    /// If `confirmed` is set, the change is confirmed in advance.
+    /// Runs the change directly instead of in a systemd unit. The change must be confirmed within `window`
+    /// seconds. If `confirmed` is true, it is confirmed in advance.
     pub fn runs(&self, environment: &[String], window: u64, confirmed: bool) -> Finished {
         let run = format!("{:032x}", RUNS.fetch_add(1, Ordering::Relaxed));
         let confirm = if confirmed {
@@ -186,7 +190,7 @@ impl<'l> Field<'l> {
         self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
     }
 
-    /// Returns a program that runs the released activator of the closure.
+    /// Returns a program that runs the activator of the new closure, which has no injected faults.
     pub fn activator(&self) -> Program {
         self.guest.program(&format!("{}/activate", self.closure)).unwrap()
     }
@@ -196,8 +200,8 @@ impl<'l> Field<'l> {
         self.set_back_from(self.survey());
     }
 
-    /// Resets the host to the old generation. `now` is its current state. To verify the test itself, this
-    /// asserts that the result is exactly the old state.
+    /// Resets the host to the old generation. `now` is the state that the host has at the moment. To verify
+    /// the test itself, this asserts that the host is then in exactly the old state.
     pub fn set_back_from(&mut self, now: Survey) {
         let differing = now.differing(&self.old);
         if differing.is_empty() {
@@ -227,8 +231,8 @@ impl<'l> Field<'l> {
         self.old.runs = now.runs;
     }
 
-    /// Returns which generation the state of the host matches exactly, and that state. If it matches neither
-    /// generation, fails with a description of the differences.
+    /// Returns the generation that the host matches exactly, and the state of the host. If the host matches
+    /// neither generation, fails with a description of the differences.
     pub fn judge(&self) -> Result<(End, Survey), String> {
         let now = self.survey();
         let old = now.without_shut_accounts(&self.old).differences(&self.old);

@@ -1,5 +1,6 @@
-//! Kills an apply on a stand-in for a NixOS host before one of the changes that it makes. The host must end
-//! in exactly the old or exactly the new generation, and must never boot by default what is not confirmed.
+//! Kills an apply on a stand-in for a NixOS host before one of the changes that the apply makes. The host
+//! must end in exactly the old or exactly the new generation, and its boot default must never be an
+//! unconfirmed system.
 
 use std::env;
 use std::fs;
@@ -37,13 +38,13 @@ const SET_BACK: &str = r#"
 enum Rescue {
     /// The next run of the activator recovers the host.
     NextRun,
-    /// The recovery that is started after a killed run recovers the host.
+    /// After a killed run, the activator's command `recover` recovers the host.
     Recovery,
-    /// After a power cut, the recovery unit recovers the host at the next boot.
+    /// After a power cut, a systemd unit of NixFleet recovers the host at the next boot.
     Boot,
 }
 
-/// A NixOS host that is changed from an old to a new generation again and again.
+/// A NixOS host that is changed from an old to a new generation, reset, and changed again for each trial.
 struct Walker<'l> {
     guest: &'l Guest,
     /// The closure of the new generation.
@@ -55,7 +56,8 @@ struct Walker<'l> {
     runs: u64,
 }
 
-/// Declares an application with a service, files inside and outside of /etc, and a directory.
+/// Returns the declarations of an application with a service, files inside and outside of /etc, and a
+/// directory.
 fn app(version: u32) -> String {
     format!(
         "nixfleet.systemd.units.\"app.service\" = {{ enabled = true; text = ''
@@ -106,7 +108,8 @@ impl<'l> Walker<'l> {
         assert_eq!(difference, [""; 0], "the host cannot be set back");
     }
 
-    /// Runs the change with a confirmation in advance, directly instead of in a systemd unit.
+    /// Applies the new generation with a confirmation in advance. The activator runs directly, and not in a
+    /// systemd unit.
     fn runs(&mut self, environment: &[String]) -> Finished {
         self.runs += 1;
         let run = format!("{:032x}", self.runs);
@@ -117,7 +120,7 @@ impl<'l> Walker<'l> {
         self.guest.program("env").unwrap().args(environment).arg(FAULTY).args(change).run().unwrap()
     }
 
-    /// Runs the change to its end, and returns the changes that it makes.
+    /// Applies the new generation without a fault, and returns the changes that this makes, one per line.
     fn changes(&mut self) -> Vec<String> {
         self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")]).success().unwrap();
         assert_eq!(self.judge(), Ok(true), "by hand as over SSH");
@@ -148,8 +151,8 @@ impl<'l> Walker<'l> {
             .then(|| journal["phase"].as_str().unwrap().to_owned())
     }
 
-    /// Kills the change before step `at`, and recovers the host. Returns whether it ended in the new
-    /// generation.
+    /// Kills the apply before the change number `at`, and recovers the host. Returns whether the host ended
+    /// in the new generation.
     fn death(&mut self, at: usize, rescue: Rescue) -> Result<bool, String> {
         let [old, _] = self.systems.clone();
         let killed = self.runs(&[format!("NIXFLEET_FAULT=kill {at}")]);
@@ -191,8 +194,8 @@ impl<'l> Walker<'l> {
     }
 }
 
-/// Returns the lines in which a snapshot differs from an earlier one. The booted system and the exact content
-/// of NixFleet's recorded state depend on the trial.
+/// Returns the lines in which a snapshot differs from an earlier one. Lines about the booted system and about
+/// the exact content of NixFleet's recorded state are left out, because these depend on the trial.
 fn differing(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     let difference = before.difference(now);
     let ignored = ["store /", "/run/booted-system", "/var/lib/nixfleet/state.json content"];

@@ -1,4 +1,4 @@
-//! Boot entries, the boot default, and boots of another entry for once.
+//! Tests of boot entries, of the boot default, and of boot entries that boot only once.
 
 use super::stage::nixos::{boot_default, booted, installs, reboots, running, switch, system};
 use super::{LAB, db};
@@ -23,7 +23,7 @@ fn a_power_cut_returns_from_a_tested_system_and_a_half_activated_one_to_the_defa
     host.ask("[ -e /etc/tested ]").unwrap();
     host.ask(&format!("systemd-run --unit=run {new}/bin/switch-to-configuration test")).unwrap();
     host.ask("until [ -e /run/hangs ]; do sleep 0.05; done").unwrap();
-    // The files are the new ones, and the unit is stopped.
+    // The unit file is already the new file, and the unit is stopped.
     assert!(
         host.ask("systemctl cat app.service; cat /etc/systemd/system/app.service").unwrap().contains("V=2")
     );
@@ -49,7 +49,7 @@ fn an_entry_that_boots_once_leaves_the_default() {
         host.ask("readlink -f /run/booted-system/kernel").unwrap()
     );
     host.ask(&format!("nix-env --profile /nix/var/nix/profiles/system --set {newer}")).unwrap();
-    // The old system stays the default, with an entry for the new one.
+    // The old system stays the boot default. The switch adds a boot entry for the new system.
     switch(host, &factory, "boot").success().unwrap();
     assert_eq!(boot_default(host), factory);
     let number = host.ask("readlink /nix/var/nix/profiles/system").unwrap();
@@ -81,7 +81,8 @@ fn grub_boots_a_title_of_its_menu_once() {
     host.ask(&format!("{reboot} 'NixOS - All configurations>{title}'")).unwrap();
     reboots(host);
     assert_eq!((booted(host), boot_default(host)), (second, first.clone()));
-    // The choice can be taken back, and a title that is not in the menu boots the default.
+    // The selected title can be removed again. If the selected title is not in the menu, the host boots its
+    // default.
     host.ask(&format!("{reboot} 'NixOS - All configurations>{title}'")).unwrap();
     host.ask("/run/current-system/sw/bin/grub-editenv - unset next_entry").unwrap();
     assert!(!host.sh("[ -e /boot/loader/oneshot ]").unwrap().ok());
@@ -100,7 +101,7 @@ fn a_switch_sets_the_default_and_entries_follow_the_profile() {
     assert_eq!((running(host), boot_default(host)), (next.clone(), next.clone()));
     reboots(host);
     assert_eq!((running(host), booted(host)), (next.clone(), next.clone()));
-    // NixFleet's own unit was reached at boot, and there was nothing to recover.
+    // At boot, systemd reached NixFleet's recovery unit, whose condition found no interrupted run to recover.
     let recovery =
         "systemctl show --value -p ConditionResult,ConditionTimestampMonotonic nixfleet-recover.service";
     let reached = host.ask(recovery).unwrap();

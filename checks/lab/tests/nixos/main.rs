@@ -1,5 +1,5 @@
-//! Tests of the stand-in for NixOS hosts. The stand-in has to have the interface of NixOS, because the tests
-//! of NixFleet on NixOS hosts rely on it. NixFleet takes no part in these tests.
+//! Tests of the stand-in for NixOS hosts, without NixFleet. The stand-in must behave like NixOS, because the
+//! tests of NixFleet on NixOS hosts rely on it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,10 +14,11 @@ use nixfleet_lab::lab::Lab;
 use stage::nixos::{booted, declares_fleet, fresh, reboots, running, switch};
 use stage::shared::Shared;
 
-/// A lab with the stand-in db-1. Each test gets the host with its first system.
+/// A lab with the host db-1, a stand-in for a NixOS host. At the start of each test, the host runs its first
+/// system.
 static LAB: Shared = Shared::new(|| fresh(&["db-1"]), reset);
 
-/// The first system of the host.
+/// The first system of the host, with which the lab is booted.
 const FACTORY: &str = "/nix/var/nix/profiles/system-1-link";
 
 fn reset(lab: &Lab) {

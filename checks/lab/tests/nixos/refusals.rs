@@ -1,4 +1,4 @@
-//! Checks before a switch, and the exit codes of a switch that is not complete.
+//! Tests of the checks before a switch, and of the exit codes of a switch that does not complete.
 
 use super::stage::assert_says;
 use super::stage::nixos::{boot_default, installs, running, switch, system};

@@ -1,4 +1,4 @@
-//! The effect of a new system on running units.
+//! The effect of a switch to a new NixOS system on the running units.
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
@@ -7,7 +7,7 @@ use super::stage::assert_says;
 use super::stage::nixos::{running, switch, system};
 use super::{FACTORY, LAB, db};
 
-/// Returns the declaration of a service that starts at boot and keeps running.
+/// Returns the declaration of a service that starts at boot and keeps running. `lines` end its unit file.
 fn service(name: &str, lines: &str) -> String {
     let text = format!("[Service]\\nExecStart=/usr/bin/sleep infinity\\nExecReload=/usr/bin/true\\n{lines}");
     format!("systemd.units.\"{name}\" = {{ text = \"{text}\"; wantedBy = [ \"multi-user.target\" ]; }};\n")
@@ -18,7 +18,7 @@ fn pids<const N: usize>(host: &Guest, units: [&str; N]) -> [u32; N] {
     units.map(|unit| host.unit(unit).unwrap().main_pid)
 }
 
-/// Returns the lines of a run that name units, without the lines of systemd.
+/// Returns the lines in which a switch says what it does. The lines that systemd writes are left out.
 fn said(finished: &Finished) -> Vec<&str> {
     let lines = finished.stdout.lines();
     lines.filter(|line| line.contains("the following") || line.ends_with("...")).collect()
@@ -194,7 +194,7 @@ fn failed_units_are_named_and_activation_is_complete() {
     let finished = switch(host, &system, "test");
     assert_says(&finished, 4, &["warning: the following units failed: broken.service, dies.service\n"]);
     assert_eq!(running(host), system);
-    // The failures are forgotten by the next run.
+    // The next switch does not report these failures again.
     assert_says(&switch(host, FACTORY, "test"), 0, &[]);
 }
 
@@ -214,7 +214,7 @@ fn a_run_that_is_killed_is_continued_by_the_next() {
     host.ask(&run).unwrap();
     host.ask("until [ -e /run/waits ]; do sleep 0.05; done").unwrap();
     assert_eq!(host.unit("app.service").unwrap().active, "inactive");
-    // No other run may start meanwhile.
+    // No other switch can start while this switch runs.
     assert_says(&switch(host, &first, "test"), 11, &["Could not acquire lock"]);
 
     host.ask("systemctl kill --signal=KILL run; touch /run/go; systemctl reset-failed run").ok();

@@ -1,4 +1,4 @@
-//! One NixOS host: applies, rollbacks, and the alternation with `nixos-rebuild`.
+//! Tests with one NixOS host: applies, rollbacks, and NixFleet in turn with `nixos-rebuild`.
 
 use crate::app::{HOST, LAB, app, applies, assert_runs, db, external, on_host, section, status, versions};
 use crate::stage::nixos::{boot_default, declares, installs, running, switch, system};
@@ -59,7 +59,7 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     let fourth = running(host);
     let number = generation(host);
 
-    // This is what `nixos-rebuild switch` does. It knows nothing of the file outside /etc.
+    // The next lines do what `nixos-rebuild switch` does. It does not change NixFleet's file outside of /etc.
     let foreign = system(&lab, HOST, &app("foreign", ""));
     installs(host, &foreign);
     let link = host.ask("readlink /nix/var/nix/profiles/system").unwrap();
@@ -73,7 +73,7 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert_eq!(seen["drift"][0]["what"], format!("{fourth} → {foreign}"), "{seen:#}");
     assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system"]);
 
-    // The plan names the system that runs, and the boot default.
+    // The plan names the running system and the boot default. `nixos-rebuild` has changed both.
     declares(&lab, HOST, &app("fifth", ""));
     let plan = operator.types("nixfleet plan").unwrap();
     assert_says(&plan, 0, &["not as the last apply left it", "! /run/current-system: "]);
@@ -96,7 +96,7 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert_eq!(versions(host), ["foreign", ""], "the generation has nothing of NixFleet");
     assert_eq!(status(&lab)["drift"], serde_json::json!([]));
 
-    // Somebody has prepared the next boot, and nothing else.
+    // Somebody has changed only the boot default, and the running system is still that of the last apply.
     declares(&lab, HOST, &app("fifth", ""));
     applies(&lab, "ok");
     installs(host, &fourth);

@@ -1,4 +1,5 @@
-//! The host db-1 with an application that has versions, and the state of the host before a change.
+//! The host db-1 with several versions of an application, and the comparison with the host's state before a
+//! change.
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
@@ -13,8 +14,9 @@ use crate::stage::shared::Shared;
 
 pub const HOST: &str = "db-1";
 
-/// Declares a version of the application: a service that writes its version to `/run/app` while it runs, and
-/// a file outside `/etc`, which NixFleet manages itself. `more`: further declarations.
+/// Returns the declarations of one version of the application. The application is a service that writes the
+/// version to `/run/app` while it runs, and a file outside of `/etc`, which NixFleet manages without NixOS.
+/// `more` is appended.
 pub fn app(version: &str, more: &str) -> String {
     format!(
         "nixfleet.systemd.units.\"app.service\" = {{ enabled = true; text = ''
@@ -29,7 +31,8 @@ pub fn app(version: &str, more: &str) -> String {
     )
 }
 
-/// Declares a service that is part of `multi-user.target`.
+/// Returns the declaration of a service that is part of `multi-user.target`. `lines` are lines of its section
+/// `[Service]`.
 pub fn service(name: &str, lines: &str) -> String {
     format!(
         "nixfleet.systemd.units.\"{name}.service\" = {{ enabled = true; text = ''
@@ -41,7 +44,8 @@ pub fn service(name: &str, lines: &str) -> String {
     )
 }
 
-/// Declares a service that runs a command when it starts, and another command when it stops.
+/// Returns the declaration of a service that runs one command when it starts and another command when it
+/// stops.
 pub fn toggle(start: &str, stop: &str) -> String {
     service("toggle", &format!("Type=oneshot\nRemainAfterExit=true\nExecStart={start}\nExecStop={stop}"))
 }
@@ -50,7 +54,7 @@ pub fn db(lab: &Lab) -> &Guest {
     lab.guest(HOST).unwrap()
 }
 
-/// A host that has version one of the application.
+/// The lab of these tests. At the start of each test, its host has version one of the application.
 pub static LAB: Shared = Shared::new(converged, reset);
 
 /// Boots a lab with the host, and applies version one of the application.
@@ -61,8 +65,8 @@ pub fn converged() -> Lab {
     lab
 }
 
-/// Resets the host to version one of the application. Restarts the host if an earlier test gave it another
-/// kernel.
+/// Resets the host to version one of the application. If an earlier test gave the host another kernel, this
+/// reboots the host.
 pub fn reset(lab: &Lab) {
     declares_fleet(lab);
     declares(lab, HOST, &app("one", ""));
@@ -74,12 +78,14 @@ pub fn reset(lab: &Lab) {
     assert!(["ok", "unchanged"].contains(&host["outcome"].as_str().unwrap()), "{finished}");
 }
 
-/// Applies the fleet to the host. Returns the finished command and the host's part of its document.
+/// Applies the fleet to the host. Returns the finished command and the entry of the host in the command's
+/// JSON document.
 pub fn apply(lab: &Lab, flags: &str) -> (Finished, Value) {
     on_host(lab, &format!("apply --yes {flags}"))
 }
 
-/// Runs a command of NixFleet for the host. Returns the finished command and the host's part of its document.
+/// Runs a command of NixFleet for the host. Returns the finished command and the host's entry in its JSON
+/// document.
 pub fn on_host(lab: &Lab, command: &str) -> (Finished, Value) {
     let line = format!("nixfleet {command} --json --host {HOST}");
     let (finished, mut document) = lab.operator().unwrap().types_for_json(&line).unwrap();
@@ -87,7 +93,7 @@ pub fn on_host(lab: &Lab, command: &str) -> (Finished, Value) {
     (finished, host)
 }
 
-/// Applies the fleet to the host, and checks the outcome. Returns the host's part of the document.
+/// Applies the fleet to the host, and asserts the outcome. Returns the host's entry in the JSON document.
 #[track_caller]
 pub fn applies(lab: &Lab, outcome: &str) -> Value {
     let (finished, host) = apply(lab, "");
@@ -95,12 +101,12 @@ pub fn applies(lab: &Lab, outcome: &str) -> Value {
     host
 }
 
-/// Returns the status of the host.
+/// Returns the status of the host, as `nixfleet status --json` reports it.
 pub fn status(lab: &Lab) -> Value {
     on_host(lab, "status").1["status"].take()
 }
 
-/// Returns the numbers of the generations that another tool has made.
+/// Returns the numbers of the generations in this status that another tool has made.
 pub fn external(status: &Value) -> Vec<u64> {
     let generations = status["generations"].as_array().unwrap().iter();
     let external = generations.filter(|generation| generation["external"] == true);
@@ -113,12 +119,13 @@ pub fn section<'p>(plan: &'p Finished, title: &str) -> Vec<&'p str> {
     lines.map_while(|line| line.strip_prefix("    ")).collect()
 }
 
-/// Returns the versions of the service and of the managed file.
+/// Returns the version that the service has written, and the version in the managed file.
 pub fn versions(host: &Guest) -> [String; 2] {
     ["/run/app", "/srv/app/version"].map(|file| host.sh(&format!("cat {file}")).unwrap().line().to_owned())
 }
 
-/// Asserts that the host runs and boots a system, and has this version of the application.
+/// Asserts that the host runs this system, that the system is the boot default, and that the application has
+/// this version.
 #[track_caller]
 pub fn assert_runs(host: &Guest, system: &str, version: &str) {
     assert_eq!((&*running(host), &*boot_default(host)), (system, system));
@@ -151,8 +158,9 @@ impl<'l> Before<'l> {
     pub fn assert_back(&self) {
         let host = db(self.lab);
         let difference = self.snapshot.difference(&Snapshot::take(host).unwrap());
-        // A host that lost its power has booted the old system. `ldconfig.service` runs only at the first
-        // boot of a host of this lab, because the files of the lab make `/usr` newer than `/etc/.updated`.
+        // A host that lost its power has booted the old system, so its booted system may differ.
+        // `ldconfig.service` may differ too: it runs only at the first boot of a host of this lab, because
+        // the files of the lab make `/usr` newer than `/etc/.updated`.
         let is_booted = booted(host) == self.system;
         let of_boot = ["~ /run/booted-system: ", "~ unit ldconfig.service: "];
         let expected = |line: &&str| {

@@ -9,7 +9,8 @@ use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, booted, declares, declares_fleet, reboots, running};
 use crate::stage::shared::Shared;
 
-/// A host that has version one of the application, with any kernel.
+/// The lab of these tests. At the start of each test, its host has version one of the application, and
+/// whatever kernel the last test left.
 static LAB: Shared = Shared::new(converged, |lab| {
     declares_fleet(lab);
     declares_version(lab, "one", "");
@@ -20,13 +21,13 @@ static LAB: Shared = Shared::new(converged, |lab| {
 const GRUB: &str = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
 const NO_LOADER: &str = "boot.loader.systemd-boot.enable = false;";
 
-/// Declares a kernel of another release than that of the first system.
+/// Returns the declaration of a kernel release that is not the release of the host's first system.
 fn kernel(release: &str) -> String {
     format!("boot.kernelRelease = \"{release}\";")
 }
 
-/// Declares a version of the application, with the kernel and the init that the host has booted unless `more`
-/// declares others. So no boot is needed to begin a test.
+/// Declares a version of the application, with the kernel and the init with which the host was booted, unless
+/// `more` declares others. So the host needs no reboot before a test begins.
 fn declares_version(lab: &Lab, version: &str, more: &str) {
     let booted = "readlink /run/booted-system/kernel; cat /run/booted-system/init-interface-version";
     let booted = db(lab).ask(booted).unwrap();
@@ -38,19 +39,19 @@ fn declares_version(lab: &Lab, version: &str, more: &str) {
     declares(lab, HOST, &app(version, &(keeps.concat() + more)));
 }
 
-/// Returns the system that runs, that was booted, and that is booted by default.
+/// Returns the running system, the system that was booted last, and the boot default.
 fn systems(host: &Guest) -> [String; 3] {
     [running(host), booted(host), boot_default(host)]
 }
 
-/// Returns the plan of the host as people see it.
+/// Returns the output of `nixfleet plan` as text.
 fn plan(lab: &Lab) -> String {
     let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
     assert_says(&plan, 0, &[]);
     plan.stdout
 }
 
-/// Applies a system that needs a boot. Asserts that the outcome says so.
+/// Applies a system that needs a reboot because of `part`. Asserts that the outcome says so.
 #[track_caller]
 fn applies_partly(lab: &Lab, part: &str) {
     let ended = applies(lab, "partial");
@@ -63,7 +64,8 @@ fn notes(ended: &Value) -> String {
     ended["report"]["notes"].to_string()
 }
 
-/// A host with a new kernel boots it once, and only then makes it the boot default.
+/// Asserts that a host with a new kernel boots this kernel once, and that only a later apply makes the kernel
+/// the boot default.
 #[track_caller]
 fn boots_a_kernel_once(lab: &Lab, release: &str, loader: &str) {
     let host = db(lab);
@@ -83,7 +85,7 @@ fn boots_a_kernel_once(lab: &Lab, release: &str, loader: &str) {
     assert_ne!(new, old);
     assert_eq!((boot_default(host), versions(host)), (old.clone(), ["two", "two"].map(str::to_owned)));
 
-    // The host waits for its restart, and nothing is done twice.
+    // The host waits for its reboot, so another apply changes nothing.
     let waits = applies(lab, "deferred");
     assert_eq!(waits["reasonCode"], "reboot-to-finish", "{waits:#}");
     assert_says(&lab.operator().unwrap().types("nixfleet plan --exit-code").unwrap(), 0, &[]);
@@ -124,13 +126,13 @@ fn a_kernel_that_does_not_come_up_leaves_the_old_default() {
     let [new, ..] = systems(host);
     reboots(host);
     assert_eq!(booted(host), new);
-    // The new kernel hangs, and somebody switches the host off and on.
+    // The new kernel hangs, so somebody switches the host off and on. The host then boots the old default.
     host.power_cut().unwrap();
     host.power_on().unwrap();
     assert_eq!(systems(host), [old.clone(), old.clone(), old.clone()]);
     let seen = status(&lab);
     assert!(seen["drift"].to_string().contains(&format!("{new} → {old}")), "{seen:#}");
-    // The next apply prepares another attempt. A rollback gives up.
+    // The next apply would try the new kernel once more. A rollback returns to the old kernel for good.
     assert!(plan(&lab).contains("next boot only"));
     let (finished, ended) = on_host(&lab, "rollback --yes");
     assert_eq!(ended["outcome"], "ok", "{finished}");
@@ -174,7 +176,8 @@ fn without_a_loader_that_boots_once_the_plan_warns_of_an_unconfirmed_default() {
     applies(&lab, "unchanged");
 }
 
-/// The tests on trees have each of the two alone.
+/// The activator's own tests change a switch inhibitor and the init separately. In this test, both change at
+/// once.
 #[test]
 fn a_switch_inhibitor_and_another_init_are_told_and_the_system_waits_for_a_boot() {
     let lab = LAB.turn();

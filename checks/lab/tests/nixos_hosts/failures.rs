@@ -1,4 +1,4 @@
-//! Changes that fail on a NixOS host. Each ends in the old system.
+//! Changes that fail on a NixOS host. After each failure, the host runs its old system.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, running, switch, system};
 use crate::{CONFIRMED, kept};
 
-/// The limit for each wait, which is far longer than any wait takes.
+/// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Declares a unit that systemd cannot start, and that writes this text before it fails.
+/// Returns the declaration of a service that systemd cannot start. It writes `text` before it fails.
 fn fails(name: &str, text: &str) -> String {
     service(name, &format!("Type=oneshot\nExecStart=/bin/sh -c 'echo \"{text}\"; exit 3'"))
 }
 
-/// Applies version two of the application with further declarations. Returns the problem of the host, after a
-/// check of the outcome and of the problem's code.
+/// Applies version two of the application together with the declarations `more`. Checks the outcome and the
+/// code of the host's problem, and returns the problem.
 #[track_caller]
 fn problem(lab: &Lab, more: &str, flags: &str, [outcome, code]: [&str; 2]) -> Value {
     declares(lab, HOST, &app("two", more));
@@ -129,7 +129,8 @@ fn an_activation_that_hangs_is_ended_and_undone() {
 fn a_boot_loader_that_cannot_be_installed_leaves_the_old_default() {
     let lab = LAB.turn();
     let host = db(&lab);
-    // The new system boots with GRUB, whose directory is a file.
+    // The new system boots with GRUB. GRUB cannot be installed, because it needs the directory /boot/grub,
+    // and there is a file at this path.
     host.ask("touch /boot/grub").unwrap();
     let before = Before::take(&lab);
     let grub = "boot.loader.systemd-boot.enable = false; boot.loader.grub.enable = true;";
@@ -139,7 +140,8 @@ fn a_boot_loader_that_cannot_be_installed_leaves_the_old_default() {
     host.ask("rm /boot/grub").unwrap();
 }
 
-/// Another program waits for the lock, and gets the lock as soon as the activation has failed.
+/// While the activation runs, another program waits for the lock of NixOS. It gets the lock as soon as the
+/// activation has failed, so the undo waits for this program.
 #[test]
 fn an_undo_waits_for_another_switch() {
     let lab = LAB.turn();
@@ -175,12 +177,13 @@ fn a_boot_default_that_another_tool_sets_during_a_change_stays() {
         (old.clone(), old, ["one"; 2].map(str::to_owned))
     );
     assert_eq!(host.ask("readlink -f /nix/var/nix/profiles/system").unwrap(), foreign);
-    // The next plan names the boot default of the other tool.
+    // The next plan mentions the boot default that the other tool set.
     let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
     assert_says(&plan, 0, &["the boot default is neither the running nor the new system"]);
 }
 
-/// The first change collects garbage while it runs. It starts from a system that has no generation.
+/// The first change runs Nix's garbage collection. The host must return to a system that has no generation of
+/// NixFleet, and the garbage collection must not delete that system.
 #[test]
 fn nix_collects_dropped_generations_and_never_the_system_to_return_to() {
     let lab = LAB.turn();
@@ -227,7 +230,8 @@ fn a_host_whose_base_is_declared_wrongly_is_refused() {
     before.assert_untouched();
 }
 
-/// Neither the new nor the old system can install its boot loader, so the change stays open until one can.
+/// /boot is read-only, so neither the new nor the old system can install its boot loader. The change stays
+/// open until /boot can be written to again.
 #[test]
 fn a_boot_loader_that_cannot_go_back_is_put_right_by_the_next_run() {
     let lab = LAB.turn();
@@ -240,8 +244,8 @@ fn a_boot_loader_that_cannot_go_back_is_put_right_by_the_next_run() {
     assert!(seen["interrupted"].is_string(), "{seen:#}");
     assert_eq!(boot_default(host), old);
 
-    // The undo has restored everything else. So the plan of the old version has no steps, but the host is not
-    // unchanged.
+    // The undo has restored everything except the boot loader. So the plan for the old version has no steps,
+    // but the host does not count as unchanged.
     declares(&lab, HOST, &app("one", ""));
     let plan = lab.operator().unwrap().types("nixfleet plan --exit-code").unwrap();
     assert_says(&plan, 3, &["interrupted", "ada@operator", "an apply recovers the host first"]);

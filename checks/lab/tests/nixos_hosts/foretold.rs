@@ -1,4 +1,4 @@
-//! A plan foretells what the activation of a NixOS system does to units of all kinds.
+//! Tests that a plan announces exactly what the activation of a NixOS system does to units of all kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,8 @@ use crate::app::{HOST, applies, db, section};
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, fresh, running};
 
-/// A unit with its options, and its texts in the old and in the new system.
+/// A unit of this test: its NixOS options, and its text in the old and in the new system. A system without a
+/// text for the unit does not have the unit.
 struct Kind {
     name: &'static str,
     options: &'static str,
@@ -18,17 +19,18 @@ struct Kind {
     new: Option<String>,
 }
 
-/// A list of units for each word such as `restart`.
+/// For each word, such as `restart`, the units that a plan or the dry run of NixOS lists under this word.
 type Lists = BTreeMap<&'static str, BTreeSet<String>>;
 
 const WANTED: &str = "wantedBy = [ \"multi-user.target\" ];";
 
-/// Returns a unit that runs in both systems, with a text for each.
+/// Returns a unit that is in both systems, with its old and its new text.
 fn both(name: &'static str, options: &'static str, old: &str, new: &str) -> Kind {
     Kind { name, options, old: Some(old.to_owned()), new: Some(new.to_owned()) }
 }
 
-/// Returns a service with another environment in the new system, and settings of both sections.
+/// Returns a service whose environment variable `V` differs between the systems. `unit` and `service` are
+/// further lines of its sections `[Unit]` and `[Service]`.
 fn changed(name: &'static str, options: &'static str, unit: &str, service: &str) -> Kind {
     let text = |version: u32| {
         format!(
@@ -38,7 +40,7 @@ fn changed(name: &'static str, options: &'static str, unit: &str, service: &str)
     both(name, options, &text(1), &text(2))
 }
 
-/// Returns a service that differs in nothing but a setting.
+/// Returns a service whose text in the new system has `setting` as additional lines, and no other difference.
 fn differs(name: &'static str, setting: &str) -> Kind {
     let text = |more: &str| format!("{more}\n[Service]\nExecStart=/usr/bin/sleep infinity\n");
     both(name, WANTED, &text(""), &text(setting))
@@ -60,8 +62,8 @@ fn kinds() -> Vec<Kind> {
         changed("k-locked.service", WANTED, "RefuseManualStop=true", ""),
         changed("k-template@.service", "", "", ""),
         changed("k-web.service", "", "", ""),
-        // NixOS starts the service and the socket with one call each, so the service could be up before its
-        // socket, which then cannot start.
+        // NixOS starts the service and its socket with separate calls. `After` keeps the service from
+        // starting first: once the service runs, its socket can no longer start.
         changed(
             "k-free.service",
             "",
@@ -105,7 +107,7 @@ fn kinds() -> Vec<Kind> {
             old: Some("[Unit]\nX-StopOnRemoval=false\n".to_owned() + &plain().unwrap()),
             new: None,
         },
-        // An instance that drop-ins declare.
+        // In the old system, a drop-in declares the instance `k-instance@1.service` of this template.
         both("k-instance@.service", "", &plain().unwrap(), &plain().unwrap()),
         Kind {
             name: "k-instance@1.service",
@@ -113,7 +115,8 @@ fn kinds() -> Vec<Kind> {
             old: Some("[Service]\nEnvironment=A=1\n".to_owned()),
             new: None,
         },
-        // NixOS does not say what the targets start and stop.
+        // Targets and dependencies start and stop some of the units below. The dry run of NixOS does not list
+        // these units.
         Kind { name: "k-comes.service", options: WANTED, old: None, new: plain() },
         both("k-down.service", WANTED, &plain().unwrap(), &plain().unwrap()),
         both(
@@ -144,7 +147,7 @@ fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// Declares the units of the old or of the new system.
+/// Returns the declarations of the units of one system. `text` returns the text of a unit in that system.
 fn declaration(text: impl Fn(&Kind) -> Option<&String>) -> String {
     let kinds = kinds();
     let units = kinds.iter().filter_map(|kind| {
@@ -154,7 +157,8 @@ fn declaration(text: impl Fn(&Kind) -> Option<&String>) -> String {
     units.collect()
 }
 
-/// Returns the units in lines that begin with one of these texts and end with a list of units.
+/// Returns the units of the lines that begin with one of these texts, under the word that belongs to the
+/// text.
 fn lists(lines: &[&str], words: [(&'static str, &str); 5]) -> Lists {
     let units = |text: &str| {
         let line = lines.iter().find_map(|line| line.strip_prefix(text)?.strip_prefix(": "));
@@ -163,7 +167,8 @@ fn lists(lines: &[&str], words: [(&'static str, &str); 5]) -> Lists {
     words.into_iter().map(|(word, text)| (word, units(text))).collect()
 }
 
-/// Returns the lists of a plan, and the lists of NixOS with the units that it stops and starts as restarted.
+/// Returns the units that a plan lists, and the units that NixOS lists in the same plan. A unit that NixOS
+/// lists both as stopped and as started is returned as restarted, because the plan calls this a restart.
 fn told(plan: &Finished) -> [Lists; 2] {
     let ours = [
         ("stop", "- stop"),
@@ -196,7 +201,7 @@ fn names<const N: usize>(units: [&str; N]) -> BTreeSet<String> {
     units.map(str::to_owned).into()
 }
 
-/// Returns the state of each unit, and the time at which it became active.
+/// Returns for each unit whether it is active, and the time at which it last became active.
 fn states(host: &Guest, units: &BTreeSet<String>) -> BTreeMap<String, (bool, u64)> {
     units
         .iter()
@@ -244,7 +249,8 @@ fn a_plan_foretells_what_nixos_says_and_does_and_changes_nothing() {
     assert_says(&plan, 0, &["generation 2 → 3", "NixOS says", "would activate the configuration..."]);
     assert_eq!(section(&plan, "packages"), ["~ hello 1.0 → 2.0"], "{plan}");
 
-    // The plan has all that NixOS says, and what the targets start and stop.
+    // The plan lists all units that NixOS lists, and also the units that targets and dependencies start and
+    // stop.
     let [ours, mut theirs] = told(&plan);
     let along = [
         ("start", names(["k-comes.service", "k-down.service"])),
@@ -277,7 +283,7 @@ fn a_plan_foretells_what_nixos_says_and_does_and_changes_nothing() {
     ];
     assert_eq!(ours, Lists::from(expected), "{plan}");
 
-    // The plan comes true.
+    // The apply does to each unit exactly what the plan said.
     let others =
         names(["k-described.service", "k-lives-on.service", "k-same.service", "k-own.slice", "k-watch.path"]);
     let units: BTreeSet<String> = ours.values().flatten().chain(&others).cloned().collect();

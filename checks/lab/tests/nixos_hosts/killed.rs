@@ -1,4 +1,4 @@
-//! Runs that are killed, and hosts that lose power, while a NixOS system is activated or waits to be
+//! Kills the activator, or cuts the power of the host, while a NixOS system is activated or waits to be
 //! confirmed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,27 +14,27 @@ use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, fresh, running};
 use crate::{ALL_OR_NOTHING, CONFIRMED, kept};
 
-/// The limit for each wait, which is far longer than any wait takes.
+/// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Declares an activation script that waits until the test ends it.
+/// Declares an activation script that never ends. A test waits for it, and then interrupts the activation.
 const GATE: &str = "system.activationScripts.gate = \"touch /run/waits; sleep infinity\";";
-/// A script that succeeds while the activation script waits.
+/// A script that succeeds once the activation script [`GATE`] runs.
 const AT_THE_GATE: &str = "[ -e /run/waits ]";
-/// A script that succeeds while the run waits for the confirmation of its change.
+/// A script that succeeds while the activator waits for the confirmation of its change.
 const IN_THE_WINDOW: &str =
     "waiting=$(grep -l awaitingConfirm /run/nixfleet/*.jsonl) && grep -L outcome $waiting | grep .";
-/// Tells whether the recovery unit has found an interrupted run at this boot.
+/// A script that prints `yes` if the recovery unit found an interrupted run when the host booted.
 const RECOVERED: &str = "systemctl show --value -p ConditionResult nixfleet-recover.service";
 
-/// Declares a unit that cuts the network, so that no confirmation comes.
+/// Returns the declaration of a service that cuts the network, so that the change cannot be confirmed.
 fn cut() -> String {
     let route = |verb: &str| format!("/usr/sbin/ip route {verb} unreachable 10.0.1.2/32");
     toggle(&route("add"), &route("del"))
 }
 
-/// Starts an apply of version two with further declarations, calls `act` when the script `ready` succeeds on
-/// the host, and returns the result of the apply.
+/// Starts an apply of version two together with the declarations `more`. Calls `act` as soon as the script
+/// `ready` succeeds on the host. Returns the result of the apply.
 fn meanwhile(lab: &Lab, more: &str, flags: &str, ready: &str, act: impl FnOnce()) -> Finished {
     db(lab).ask("rm -f /run/waits").unwrap();
     declares(lab, HOST, &app("two", more));
@@ -46,7 +46,7 @@ fn meanwhile(lab: &Lab, more: &str, flags: &str, ready: &str, act: impl FnOnce()
             act();
         }));
         if let Err(panic) = acted {
-            // The apply may wait for a change that never ends.
+            // The apply may wait for an activation that never ends, so this kills the apply.
             lab.operator().unwrap().guest().sh("pkill -KILL --exact nixfleet").unwrap();
             resume_unwind(panic);
         }
@@ -134,7 +134,8 @@ fn a_power_cut_in_the_window_boots_the_old_default() {
     );
 }
 
-/// The first system of the host has no recovery unit. Nothing is recovered until an activator runs.
+/// The first system of the host has no recovery unit, so the host is not recovered until an activator runs on
+/// it.
 #[test]
 fn without_a_recovery_unit_the_next_contact_puts_right() {
     let lab = fresh(&[HOST]);
@@ -152,7 +153,7 @@ fn without_a_recovery_unit_the_next_contact_puts_right() {
     let shown = operator.types("nixfleet status").unwrap();
     assert_says(&shown, 0, &["interrupted", "the next apply recovers it"]);
 
-    // The next apply recovers the host, plans again, and applies.
+    // The next apply recovers the host, plans again, and changes the host.
     declares(&lab, HOST, &app("three", ""));
     let ended = applies(&lab, "ok");
     let recovered = ended["report"]["recovered"].as_str().unwrap();

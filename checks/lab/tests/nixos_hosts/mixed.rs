@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::stage::{assert_says, generation, outcomes, outcomes_of};
 
-/// The limit for each wait, which is far longer than any wait takes.
+/// The time limit of each wait in this test. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
 const DEBIAN: [&str; 3] = ["web-1", "web-2", "web-3"];
 const NIXOS: [&str; 2] = ["db-1", "db-2"];
 
-/// The first wave has a host of each base.
+/// The fleet of the test. The first wave, the canaries, has one host of each base.
 const FLEET: &str = r#"
 let
   host = base: name: tags: { inherit base tags; addr = name; roles = [ "app" ]; };
@@ -34,7 +34,8 @@ in
 }
 "#;
 
-/// One role for both bases: users, a package, files inside and outside of /etc, a service and a health check.
+/// The role of all hosts. It declares users, a package, files inside and outside of /etc, a service and a
+/// health check, in the same way for both bases.
 const ROLE: &str = r#"
 let
   version = "1";
@@ -106,7 +107,7 @@ fn waves(document: &Value) -> Vec<Vec<&str>> {
     waves.map(|wave| wave.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()).collect()
 }
 
-/// Asserts that each host has a version of everything in the role.
+/// Asserts that everything that the role declares has this version on each host.
 #[track_caller]
 fn assert_version(lab: &Lab, version: u32) {
     for host in lab.hosts() {
@@ -127,7 +128,7 @@ fn assert_version(lab: &Lab, version: u32) {
     }
 }
 
-/// Asserts the outcome of each host.
+/// Asserts that all five hosts have this outcome.
 #[track_caller]
 fn assert_all(document: &Value, finished: &Finished, outcome: &str) {
     let ended = outcomes(document);
@@ -182,7 +183,7 @@ fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
     assert_eq!(DEBIAN.map(|host| generation(lab.guest(host).unwrap())), [1; 3]);
     assert_eq!(NIXOS.map(|host| generation(lab.guest(host).unwrap())), [2; 2]);
 
-    // The service of this version starts on Debian, and fails on NixOS.
+    // In this version, the service starts on Debian and fails on NixOS, where /etc/NIXOS exists.
     edits("version = \"2\"", "version = \"3\"");
     edits("hello_${version}", "hello_1");
     edits("ExecStartPre = \"", "ExecStartPre = [ \"${busybox} test ! -e /etc/NIXOS\" ]; ExecReload = \"");
@@ -213,7 +214,7 @@ fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
     assert_version(&lab, 1);
 
-    // A Debian host is declared as a NixOS host.
+    // The fleet declares the Debian host web-3 as a NixOS host.
     operator.edits("fleet.nix", "debian \"web-3\"", "nixos \"web-3\"").unwrap();
     let plan = operator.types("nixfleet plan --host web-3").unwrap();
     assert_says(&plan, 2, &["NF-424", "the host does not run NixOS, but its base is `nixos`"]);

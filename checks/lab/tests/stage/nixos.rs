@@ -1,4 +1,4 @@
-//! A fleet with stand-ins for NixOS hosts. Each host has a NixOS module of its own, `hosts/NAME.nix`.
+//! A fleet whose hosts are stand-ins for NixOS hosts. Each host has its own NixOS module, `hosts/NAME.nix`.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use nixfleet_lab::lab::{Lab, Plan};
 /// The time limit for a reboot.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Boots the hosts of the demo with these names as stand-ins for NixOS hosts, each with its first system, and
-/// an operator's machine with a fleet of these hosts.
+/// Boots a lab with an operator's machine and these hosts of the demo. The hosts are stand-ins for NixOS
+/// hosts with their first system, and the operator's fleet consists of these hosts.
 pub fn fresh(hosts: &[&str]) -> Lab {
     let mut plan = Plan::of_test();
     for host in ["web-1", "web-2", "db-1"] {
@@ -21,7 +21,7 @@ pub fn fresh(hosts: &[&str]) -> Lab {
     lab
 }
 
-/// Replaces the demo's fleet with a fleet of the lab's hosts. Each is a NixOS host without declarations.
+/// Replaces the demo's fleet with a fleet of the lab's hosts. They are NixOS hosts that declare nothing yet.
 pub fn declares_fleet(lab: &Lab) {
     let hosts = lab.hosts().map(Guest::name).map(|host| {
         declares(lab, host, "");
@@ -32,8 +32,8 @@ pub fn declares_fleet(lab: &Lab) {
     write(lab, "fleet.nix", &format!("{{\n  {defaults}\n{hosts}}}\n"));
 }
 
-/// Replaces the declarations of a host with these NixOS and NixFleet options. The host boots with
-/// systemd-boot if they say nothing else.
+/// Replaces the module of a host with these NixOS and NixFleet options. The host boots with systemd-boot if
+/// the options do not select a boot loader.
 pub fn declares(lab: &Lab, host: &str, nix: &str) {
     let loader = "imports = [ { boot.loader.systemd-boot.enable = lib.mkDefault true; } ];";
     let module = format!("{{ lib, pkgs, ... }}: {{\n{loader}\n{nix}\n}}\n");
@@ -59,7 +59,7 @@ pub fn switch(host: &Guest, system: &str, action: &str) -> Finished {
     host.sh(&format!("{system}/bin/switch-to-configuration {action} 2>&1")).unwrap()
 }
 
-/// Makes a system the next generation of the system profile, and the boot default.
+/// Makes a system the newest generation of the system profile, and the boot default.
 pub fn installs(host: &Guest, system: &str) {
     host.ask(&format!("nix-env --profile /nix/var/nix/profiles/system --set {system}")).unwrap();
     switch(host, system, "boot").success().unwrap();
@@ -70,7 +70,7 @@ pub fn running(host: &Guest) -> String {
     host.ask("readlink -f /run/current-system").unwrap()
 }
 
-/// Returns the system that a host has booted.
+/// Returns the system with which a host was booted last.
 pub fn booted(host: &Guest) -> String {
     host.ask("readlink -f /run/booted-system").unwrap()
 }
@@ -85,8 +85,8 @@ pub fn boot_default(host: &Guest) -> String {
 pub fn reboots(host: &Guest) {
     let before = host.leader().unwrap();
     host.ask("systemctl --no-block reboot").unwrap();
-    // No command runs on the host meanwhile: a host that shuts down stops all processes, also `nsenter`, and
-    // would then wait for them.
+    // The wait runs no command on the host. A host that shuts down stops all its processes, including the
+    // `nsenter` that runs a command, and would then wait for them.
     wait_until("the host has booted again", LIMIT, || Ok(host.leader().is_ok_and(|now| now != before)))
         .unwrap();
     host.wait_until_up(LIMIT).unwrap();

@@ -1,4 +1,4 @@
-//! A host whose role is declared by each test as JSON.
+//! A host whose role is given by each test as a JSON document.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use serde_json::{Map, Value, json};
 use super::shared::{Shared, Turn};
 use super::{applies, lone, outcomes, outcomes_of};
 
-/// The limit for each wait, which is far longer than any wait takes.
+/// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A lab with web-1, which NixFleet manages without any declaration.
+/// A lab with the host web-1, to which an empty role has been applied.
 static MANAGED: Shared = Shared::restored(|| {
     let lab = fresh();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
     lab
 });
-/// A lab with web-1, which NixFleet has never changed.
+/// A lab with the host web-1, which NixFleet has never changed.
 static FRESH: Shared = Shared::restored(fresh);
 
-/// Boots a lab with web-1, whose role is empty.
+/// Boots a lab with the host web-1. The role of the host reads the file `role.json`, which is empty at first.
 fn fresh() -> Lab {
     let lab = lone("web-1");
     let role = "{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }\n";
@@ -35,21 +35,21 @@ fn fresh() -> Lab {
     lab
 }
 
-/// The host web-1, and an operator whose role `web` is declared by the test.
+/// A lab with the host web-1, and with an operator's machine on which a test writes the role `web`.
 pub struct Stage(Turn<'static>);
 
 impl Stage {
-    /// Returns a host in generation 1, in which NixFleet manages nothing.
+    /// Returns the lab of a host in generation 1, in which NixFleet manages nothing.
     pub fn set() -> Self {
         Self(MANAGED.turn())
     }
 
-    /// Returns a host that NixFleet has never changed.
+    /// Returns the lab of a host that NixFleet has never changed.
     pub fn fresh() -> Self {
         Self(FRESH.turn())
     }
 
-    /// Returns the host.
+    /// Returns the host web-1.
     pub fn web(&self) -> &Guest {
         self.0.guest("web-1").unwrap()
     }
@@ -59,21 +59,22 @@ impl Stage {
         self.0.operator().unwrap().guest()
     }
 
-    /// Replaces the configuration in the role.
+    /// Replaces the role of the host with these NixFleet options. The next apply applies the options.
     pub fn declares(&self, intent: &Value) {
         let files = self.operator().files().unwrap();
         files.write("/home/ada/fleet/roles/role.json", intent.to_string()).unwrap();
     }
 
-    /// Replaces the configuration in the role with these units.
+    /// Replaces the role of the host with these units.
     pub fn declares_units<const N: usize>(&self, units: [(&str, Value); N]) {
         let units: Map<String, Value> =
             units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
         self.declares(&json!({ "systemd": { "units": units } }));
     }
 
-    /// Asserts that an apply succeeds, and that a second apply would change nothing. The plan of the second
-    /// apply comes from the host's own activator, because an evaluation of the fleet takes much longer.
+    /// Asserts that an apply succeeds, and that a second apply would change nothing. For the second apply,
+    /// only the activator on the host makes a plan, because the operator's commands also evaluate the fleet,
+    /// which takes much longer.
     #[track_caller]
     pub fn applies(&self) {
         assert_eq!(applies(&self.0, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -83,7 +84,8 @@ impl Stage {
         assert_eq!((&plan["steps"], &plan["problems"]), (&json!([]), &json!([])), "{plan:#}");
     }
 
-    /// Asserts that an apply is refused or undone with this outcome, and that the host is unchanged.
+    /// Asserts that an apply fails with this outcome and problem code, that the problem contains the texts
+    /// `sayings`, and that the host is unchanged except for its store.
     #[track_caller]
     pub fn fails(&self, outcome: &str, code: &str, sayings: &[&str]) -> Finished {
         let before = Snapshot::take(self.web()).unwrap();
@@ -107,37 +109,38 @@ impl Stage {
         self.types("nixfleet rollback --host web-1 --yes").success().unwrap();
     }
 
-    /// Returns the state of a unit.
+    /// Returns the state of a unit on the host.
     pub fn unit(&self, name: &str) -> Unit {
         self.web().unit(name).unwrap()
     }
 
-    /// Returns the states of several units.
+    /// Returns the states of several units on the host.
     pub fn units<const N: usize>(&self, names: [&str; N]) -> [Unit; N] {
         names.map(|name| self.unit(name))
     }
 
-    /// Runs a line as the operator.
+    /// Runs a line in the operator's shell.
     pub fn types(&self, line: &str) -> Finished {
         self.0.operator().unwrap().types(line).unwrap()
     }
 
-    /// Runs a line as the operator, and returns its result together with the JSON document that it prints.
+    /// Runs a line in the operator's shell. Returns its result, and the JSON document that it prints.
     pub fn types_for_json(&self, line: &str) -> (Finished, Value) {
         self.0.operator().unwrap().types_for_json(line).unwrap()
     }
 
-    /// Replaces a text in a file of the fleet.
+    /// Replaces a text in a file of the operator's fleet.
     pub fn edits(&self, file: &str, from: &str, to: &str) {
         self.0.operator().unwrap().edits(file, from, to).unwrap();
     }
 
-    /// Returns a property of a unit.
+    /// Returns a property of a unit on the host, as `systemctl show` prints it.
     pub fn property(&self, unit: &str, property: &str) -> String {
         self.web().ask(&format!("systemctl show --value --property={property} -- {unit}")).unwrap()
     }
 
-    /// Returns the number of lines that units have written to a log in `/run`.
+    /// Returns the number of lines in the file `log` in `/run`, to which units of [`logs`] add a line when
+    /// they run.
     pub fn count(&self, log: &str) -> usize {
         self.web().ask(&format!("cat /run/{log} 2>/dev/null | wc -l")).unwrap().parse().unwrap()
     }
@@ -148,12 +151,12 @@ impl Stage {
     }
 }
 
-/// Returns a unit that starts at boot.
+/// Returns a unit with this text that starts at boot.
 pub fn enabled(text: &str) -> Value {
     json!({ "text": format!("{text}\n[Install]\nWantedBy=multi-user.target\n") })
 }
 
-/// Returns a static unit, which runs only if another unit or a user starts it.
+/// Returns a unit with this text that starts only if another unit or a user starts it.
 pub fn stat(text: &str) -> Value {
     json!({ "text": text })
 }
@@ -163,12 +166,12 @@ pub fn service(lines: &str) -> String {
     format!("[Service]\n{lines}\n")
 }
 
-/// Returns a service that keeps running. `version` distinguishes its versions.
+/// Returns the text of a service that keeps running. A different `version` makes the text different.
 pub fn runs(version: u32) -> String {
     service(&format!("Environment=V={version}\nExecStart=/usr/bin/sleep infinity"))
 }
 
-/// Returns a oneshot service that adds a line to a log in `/run`.
+/// Returns the text of a oneshot service that adds a line to the file `log` in `/run`. `more` is appended.
 pub fn logs(log: &str, more: &str) -> String {
     service(&format!("Type=oneshot\nExecStart=/bin/sh -c 'echo ran >>/run/{log}'\n{more}"))
 }

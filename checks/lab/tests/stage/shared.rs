@@ -1,4 +1,4 @@
-//! Labs that several tests of a program use, one after the other.
+//! Labs that several tests of the same test program use, one test after the other.
 
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use nixfleet_lab::condition::Condition;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{BOOT_LIMIT, Lab};
 
-/// The paths of the operator's machine that need not be as before: the home, which is restored in any case,
-/// and the roots of paths in the Nix store.
+/// The paths of the operator's machine on which changes by a test are ignored: the home directory, which is
+/// restored in any case, and the garbage collector roots of Nix.
 const OF_OPERATOR: [&str; 2] = ["/home/ada", "/nix/var/nix/gcroots/auto"];
-/// The number of changes of a machine that are printed.
+/// The maximum number of changes of one machine that are printed.
 const SHOWN: usize = 10;
 
-/// A lab for several tests. It ends with the program.
+/// A lab for several tests. It stops when the test program ends.
 pub struct Shared {
     lab: Mutex<Option<Kept>>,
     boot: fn() -> Lab,
@@ -23,17 +23,17 @@ pub struct Shared {
 
 /// How a lab is reset between two tests.
 enum Reset {
-    /// The fleet is reset to the files of the checkout, and then this function is called.
+    /// The operator's fleet is reset to the files of the checkout, and then this function is called.
     ByHand(fn(&Lab)),
-    /// Every machine is in its condition of the time when the lab had booted.
+    /// Every machine is returned to its condition after the boot of the lab.
     Restored,
 }
 
-/// A lab, and the name of the test that uses it.
+/// A booted lab, and the name of the test that uses it.
 struct Kept {
     lab: Lab,
     test: String,
-    /// The condition of each machine at the start of the test, in the order of [`machines`].
+    /// The condition of each machine when the test began, in the order of [`machines`].
     conditions: Vec<Condition>,
 }
 
@@ -43,23 +43,23 @@ pub struct Turn<'s> {
 }
 
 impl Shared {
-    /// Creates a lab that `boot` boots for the first test. Before each other test, the fleet is reset to the
-    /// files of the checkout, and then `reset` is called.
+    /// Creates a lab that `boot` boots for the first test. Before each later test, the operator's fleet is
+    /// reset to the files of the checkout, and then `reset` is called.
     pub const fn new(boot: fn() -> Lab, reset: fn(&Lab)) -> Self {
         Self { lab: Mutex::new(None), boot, reset: Reset::ByHand(reset) }
     }
 
-    /// Creates a lab that `boot` boots for the first test. Each test finds the lab as `boot` left it: before
-    /// each other test, the files of the operator are restored, and each machine on which a test has left a
-    /// trace boots again with its disk of then. Only the Nix stores keep what tests have added.
+    /// Creates a lab that `boot` boots for the first test. Before each later test, the lab is returned to the
+    /// state after `boot`: the operator's files are restored, and each machine that a test has changed boots
+    /// again from its disk of that time. Only the Nix stores keep what tests have added.
     pub const fn restored(boot: fn() -> Lab) -> Self {
         Self { lab: Mutex::new(None), boot, reset: Reset::Restored }
     }
 
-    /// Waits until no other test uses the lab.
+    /// Waits until no other test uses the lab. Then boots or resets the lab, and returns it.
     pub fn turn(&self) -> Turn<'_> {
         let mut guard = self.lab.lock().unwrap_or_else(PoisonError::into_inner);
-        // If the reset fails, the next test boots a new lab.
+        // `take` leaves no lab behind, so if the reset fails, the next test boots a new lab.
         let mut kept = match (guard.take(), &self.reset) {
             (None, reset) => {
                 let lab = (self.boot)();
@@ -102,7 +102,8 @@ fn save(lab: &Lab) -> Vec<Condition> {
     machines.into_iter().map(|machine| Condition::take(machine).unwrap()).collect()
 }
 
-/// Restores the files of the operator, and each machine that has changed since the start of the test.
+/// Restores the home directory of the operator, and each machine that has changed since the start of the last
+/// test.
 fn restore(kept: &mut Kept) {
     let operator = kept.lab.operator().unwrap();
     let mut dirty = Vec::new();
@@ -144,7 +145,7 @@ impl Deref for Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        // After a failed test, the lab may be in any state.
+        // A failed test may leave the lab in any state, so the next test boots a new lab.
         if thread::panicking() {
             *self.lab = None;
         }

@@ -5,19 +5,28 @@
 mod stage;
 
 use nixfleet_lab::files::Standing;
-use nixfleet_lab::lab::BOOT_LIMIT;
+use nixfleet_lab::lab::{BOOT_LIMIT, Lab, Plan};
+use nixfleet_lab::recipe::Recipe;
+use nixfleet_lab::upgrade::Upgrade;
 use stage::shared::Shared;
-use stage::{
-    applies, assert_as_before, assert_says, converged, fresh, generation, outcomes, outcomes_of, snapshots,
-};
+use stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
 
-/// A lab for tests that need hosts that NixFleet has never changed.
-static UNCHANGED: Shared = Shared::restored(fresh);
-/// A lab for tests that need hosts with the demo's fleet, in generation 1.
-static CONVERGED: Shared = Shared::restored(converged);
+/// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the operator's
+/// machine and the other hosts have Nix 2.26.
+static UNCHANGED: Shared =
+    Shared::restored(|| Lab::boot(&Plan::of_test().with_root("web-2", Recipe::older_host())).unwrap());
+/// A lab for tests that need hosts with the demo's fleet, in generation 1. The host that most tests change has
+/// Debian 12, and the operator's machine and one host have Nix 2.34.
+static CONVERGED: Shared = Shared::restored(|| {
+    let plan = Plan::of_test().operator(Upgrade::newer_nix());
+    let plan = plan.with_root("web-1", Recipe::older_host()).with_root("db-1", Upgrade::newer_nix());
+    let lab = Lab::boot(&plan).unwrap();
+    assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
+    lab
+});
 
 /// Returns the page of a web server, requested from the operator's machine.
-fn page(lab: &nixfleet_lab::lab::Lab, host: &str) -> String {
+fn page(lab: &Lab, host: &str) -> String {
     let asked = lab.operator().unwrap().types(&format!(
         "curl --silent --show-error --retry 5 --retry-connrefused --max-time 5 http://{host}:8080/"
     ));

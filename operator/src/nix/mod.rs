@@ -91,12 +91,17 @@ impl Nix {
         invocation
     }
 
-    /// Returns the arguments that name an attribute of the fleet.
+    /// Returns the arguments that name an attribute of the fleet. If results are stored, the locked reference
+    /// of the flake is evaluated, so that nobody can change the tree between the key and the evaluation.
     fn target(&self, attribute: &str) -> Vec<String> {
         if self.flake.is_file {
             return vec!["--file".to_owned(), self.flake.reference.clone(), attribute.to_owned()];
         }
-        vec![format!("{}#{attribute}", self.flake.reference)]
+        match self.results.reference() {
+            // Nix cannot write a lock file to a revision.
+            Some(locked) => vec![format!("{locked}#{attribute}"), "--no-write-lock-file".to_owned()],
+            None => vec![format!("{}#{attribute}", self.flake.reference)],
+        }
     }
 
     /// Runs an invocation. In verbose mode, shows each line of standard error as it arrives.

@@ -19,7 +19,7 @@ use crate::engine::plan::target::Target;
 use crate::engine::state::{self, AppliedSystem, PendingBoot, State};
 use crate::host::activator::Version;
 use crate::host::profile::{self, Profile};
-use crate::host::{HOME, Host, roots};
+use crate::host::{HOME, Host, boot, roots};
 
 /// Commits the transaction by replacing the recorded state.
 ///
@@ -41,17 +41,23 @@ pub fn stage(host: &Host, planned: &Planned, target: &Target, journal: &Journal)
     host.write_record(state::STAGED, &complete_state(host, planned, target, journal)?)
 }
 
-/// Commits a transaction whose state is staged.
+/// Commits a transaction whose state is staged. If the transaction has chosen a one-time boot, the state
+/// records the current boot: a recovery may have chosen it again after a restart.
 ///
 /// # Errors
 /// [`Code::Recovery`] if the staged state is missing or belongs to another transaction;
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
 pub fn commit_staged(host: &Host, journal: &Journal) -> Result<(), Problem> {
     let staged = State::staged(host)?.filter(|state| state.transaction == journal.transaction);
-    let Some(state) = staged else {
+    let Some(mut state) = staged else {
         return Err(Problem::new(Code::Recovery, "the staged state of the transaction is missing")
             .at(format!("{HOME}/{}", state::STAGED)));
     };
+    if journal.systems().any(|entry| matches!(entry, SystemEntry::BootOnce(..)))
+        && let Some(pending) = state.nixos.as_mut().and_then(|applied| applied.boot_once.as_mut())
+    {
+        pending.boot_id = boot::id(host);
+    }
     host.write_record(state::RECORD, &state)?;
     info!(transaction = journal.transaction, generation = journal.after.number, "the change is committed");
     Ok(())

@@ -8,9 +8,10 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 use nixfleet_contract::run::LastRun;
 use nixfleet_contract::run_id::RunId;
-use nixfleet_contract::step::system::ActivateSystem;
+use nixfleet_contract::values::AbsPath;
 use tracing::{info, warn};
 
+use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::state::State;
 use crate::engine::status;
 use crate::engine::transaction::commit;
@@ -111,14 +112,19 @@ fn put_right(host: &Host, moment: UndoTime) -> Result<Option<Recovered>, Problem
 
 /// Completes a transaction that was confirmed but was then interrupted while it changed what the host boots.
 /// Returns whether the transaction is committed now. The transaction is not completed if its undo has begun,
-/// or if the host was restarted before the boot loader knew the new system.
+/// or if the host was restarted and no longer runs the system that was activated or becomes the boot default.
 fn completes(host: &Host, journal: &Journal) -> bool {
-    let runs = |step: &ActivateSystem| nixos::running(host).as_ref() == Some(&step.to);
+    let runs = |to: &AbsPath| nixos::running(host).as_ref() == Some(to);
+    let stands = journal.systems().all(|entry| match entry {
+        SystemEntry::Activate(step) => runs(&step.to),
+        SystemEntry::SetBootDefault(step, _) => !journal.is_of_earlier_boot(host) || runs(&step.to),
+        SystemEntry::BootOnce(..) => true,
+    });
     let is_staged = || {
         State::staged(host)
             .is_ok_and(|state| state.is_some_and(|state| state.transaction == journal.transaction))
     };
-    if journal.phase != JournalPhase::Confirmed || !journal.activation().is_none_or(runs) || !is_staged() {
+    if journal.phase != JournalPhase::Confirmed || !stands || !is_staged() {
         return false;
     }
     let completed = execute::boot(host, journal).and_then(|_| commit::commit_staged(host, journal));

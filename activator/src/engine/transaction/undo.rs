@@ -105,8 +105,7 @@ impl Undoer<'_> {
         if matches!(self.journal.phase, JournalPhase::Activating | JournalPhase::Confirmed)
             && let Some(step) = self.journal.activation()
         {
-            let restarted = self.journal.is_of_earlier_boot(self.host);
-            match system::activation(self.host, step, self.moment, restarted) {
+            match system::activation(self.host, step, self.moment, self.journal) {
                 Ok(note) => self.notes.extend(note),
                 Err(problem) => self.failures.push(problem),
             }

@@ -39,42 +39,89 @@ fn an_undo_that_is_killed_ends_in_the_old_system() {
     });
 }
 
+/// How a third system, which is neither the former nor the new system, comes to run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Third {
+    /// It was the boot default before the change, and the host was restarted.
+    WasDefault,
+    /// Another program made it the boot default after the run was killed, and the host was restarted.
+    BecameDefault,
+    /// Another program activated it after the run was killed.
+    Activated,
+}
+
 #[test]
 fn a_host_that_booted_a_third_system_activates_the_former_one() {
     let test = "nixos::crashes::a_host_that_booted_a_third_system_activates_the_former_one";
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);
         host.applied(&host.closure("one", "k1", None), "ok");
-        host.installs(&host.system("third", "k1"), 3);
-        let two = host.closure("two", "k1", None);
+        let third = host.system("third", "k1");
         stand.save("one");
+        host.installs(&third, 3);
+        let two = host.closure("two", "k1", None);
+        stand.save("third");
         let changes = stand.changes(&["apply", "--closure", &two]).len();
         let mut tried = 0;
         for at in 1..=changes {
-            for boots in [true, false] {
-                stand.load("one");
+            for way in [Third::WasDefault, Third::BecameDefault, Third::Activated] {
+                stand.load(if way == Third::BecameDefault { "one" } else { "third" });
                 stand.run(&["apply", "--closure", &two], Some(("kill", at)));
                 if host.phase() != "activating" {
                     break;
                 }
                 tried += 1;
-                if boots {
-                    // The host boots the third system, because this system is the boot default. No program
-                    // has activated the third system, so the undo activates `one`.
+                if way == Third::BecameDefault {
+                    host.installs(&third, 3);
+                }
+                if way == Third::Activated {
+                    let switch = third.join("bin/switch-to-configuration");
+                    assert!(std::process::Command::new(switch).arg("test").status().unwrap().success());
+                } else {
                     host.boots();
                     stand.run(&["recover", "--boot"], None);
                     assert_eq!(host.running(), "third");
-                } else {
-                    // Another program activates the third system, so the undo leaves this system running.
-                    let third = host.store.canonicalize().unwrap().join("third/bin/switch-to-configuration");
-                    assert!(std::process::Command::new(third).arg("test").status().unwrap().success());
                 }
                 let report = host.run(&["rollback", "--to", "99"]);
-                let running = if boots { "one" } else { "third" };
-                assert_eq!(host.ends(), [running, "third", "third", "one"], "before {at}: {report:#}");
+                let running = if way == Third::WasDefault { "one" } else { "third" };
+                let trial = format!("killed before change {at}, {way:?}: {report:#}");
+                assert_eq!(host.ends(), [running, "third", "third", "one"], "{trial}");
             }
         }
         assert!(tried > 1, "{tried} trials");
+    });
+}
+
+/// A system with another init cannot be activated while the host runs. If the host is restarted before the
+/// boot loader knows the system, the recovery completes the change. A later rollback must cancel the one-time
+/// boot nevertheless.
+#[test]
+fn a_one_time_boot_that_a_recovery_has_chosen_can_be_cancelled() {
+    let test = "nixos::crashes::a_one_time_boot_that_a_recovery_has_chosen_can_be_cancelled";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let loader = Some("systemd-boot");
+        host.applied(&host.closure("one", "k1", loader), "ok");
+        let other = host.system("two", "k1");
+        fs::write(other.join("init-interface-version"), "systemd 3").unwrap();
+        let two = host.closure_of("two", &other, loader);
+        stand.save("one");
+        let changes = stand.changes(&["apply", "--closure", &two]).len();
+        let mut completed = 0;
+        for at in 1..=changes {
+            stand.load("one");
+            stand.run(&["apply", "--closure", &two], Some(("kill", at)));
+            if host.phase() != "confirmed" {
+                continue;
+            }
+            host.boots();
+            stand.run(&["recover", "--boot"], None);
+            completed += usize::from(stand.path("/boot/oneshot").exists());
+            let report = host.run(&["rollback", "--to", "2"]);
+            host.boots();
+            assert_eq!(host.ends(), ["one"; 4], "killed before change {at}: {report:#}");
+        }
+        assert!(completed > 0, "no recovery chose the one-time boot");
     });
 }
 

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use super::entry::SCHEMA;
 use crate::state::file_of;
 
-/// A digest of everything on which the result of an evaluation depends.
+/// A digest of everything on which the result of an evaluation depends, and the locked reference of the flake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EvalKey(String);
+pub struct EvalKey {
+    file: String,
+    reference: String,
+}
 
 /// The part of `nix flake metadata --json` that identifies a flake and its inputs.
 #[derive(Deserialize)]
@@ -19,6 +22,8 @@ struct Metadata {
     fingerprint: Option<String>,
     /// The revision, if the Git tree has changes that are not committed.
     dirty_revision: Option<String>,
+    /// The locked reference of the flake as a URL, with the revision.
+    url: String,
     /// The locked reference of the flake: the revision, the hash of the source and the time of the last
     /// change.
     locked: Value,
@@ -58,13 +63,20 @@ impl EvalKey {
             "locked": metadata.locked,
             "locks": metadata.locks,
         });
-        Ok(Self(file_of(&all.to_string())))
+        Ok(Self { file: file_of(&all.to_string()), reference: metadata.url })
     }
 
     /// Returns the name of the cache file for this key.
     #[must_use]
     pub fn file(&self) -> &str {
-        &self.0
+        &self.file
+    }
+
+    /// Returns the reference of the flake with its revision. An evaluation of this reference reads the
+    /// revision of the key, even if somebody changes the tree meanwhile.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        &self.reference
     }
 }
 
@@ -124,6 +136,9 @@ mod tests {
             let second = EvalKey::of(metadata.as_bytes(), "nix (Nix) 2.26.3\n", "x86_64-linux", &[]).unwrap();
             assert_eq!(first, second);
             assert_eq!(first.file().len(), 32 + ".json".len());
+            let revision = "91e4e14933412177884eb0b8b54d479dede85f2e";
+            let reference = format!("git+file:///tmp/f?ref=refs/heads/master&rev={revision}");
+            assert_eq!(first.reference(), reference);
         }
     }
 

@@ -53,6 +53,11 @@ impl EvalCache {
         };
     }
 
+    /// Returns the reference with which the flake must be evaluated, if the results are stored.
+    pub fn reference(&self) -> Option<String> {
+        self.known().place.as_ref().map(|(_, key)| key.reference().to_owned())
+    }
+
     /// Returns the inventory, if this command or an earlier command has evaluated it.
     pub fn inventory(&self) -> Option<Inventory> {
         self.known().entry.inventory.clone()

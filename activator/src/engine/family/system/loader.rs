@@ -52,15 +52,35 @@ pub fn boot_default(host: &Host, loader: Loader, system: &AbsPath) -> Result<(),
 }
 
 /// Returns the name of the menu entry of a generation, in the form that `grub-reboot` takes: the titles of
-/// the submenus and of the entry, separated by `>`.
+/// the submenus and of the entry, separated by `>`. GRUB cannot find a title that begins with `>`, so the
+/// position of such a submenu among its neighbours, counted from 0, takes the place of its title. NixOS gives a
+/// generation with specialisations such a submenu.
 fn grub_entry(menu: &str, number: u64) -> Option<String> {
-    let wanted = format!(" - Configuration {number} (");
-    let mut submenu = None;
-    for line in menu.lines().map(str::trim_start) {
-        if let Some(title) = title(line, "submenu") {
-            submenu = Some(title);
-        } else if let Some(title) = title(line, "menuentry").filter(|title| title.contains(&wanted)) {
-            return Some(submenu.map_or_else(|| title.to_owned(), |above| format!("{above}>{title}")));
+    let name = format!(" - Configuration {number}");
+    let is_wanted = |title: &str| {
+        let rest = title.split_once(&name).map(|(_, rest)| rest.strip_prefix(" - Default").unwrap_or(rest));
+        rest.is_some_and(|rest| rest.starts_with(" ("))
+    };
+    // The blocks around the current line: the name of each submenu, or nothing for another block; and the
+    // number of entries and submenus that were found in it.
+    let mut blocks: Vec<(Option<String>, usize)> = vec![(None, 0)];
+    for line in menu.lines().map(str::trim) {
+        let submenu = title(line, "submenu");
+        let entry = title(line, "menuentry");
+        let (_, position) = blocks.last_mut()?;
+        if entry.or(submenu).is_some() {
+            *position += 1;
+        }
+        if let Some(entry) = entry.filter(|title| is_wanted(title)) {
+            let above = blocks.iter().filter_map(|(name, _)| name.as_deref());
+            return Some(above.chain([entry]).collect::<Vec<_>>().join(">"));
+        }
+        let named = submenu
+            .map(|title| if title.contains('>') { (*position - 1).to_string() } else { title.to_owned() });
+        if line.ends_with('{') {
+            blocks.push((named, 0));
+        } else if line == "}" && blocks.len() > 1 {
+            blocks.pop();
         }
     }
     None
@@ -105,6 +125,27 @@ mod tests {
             grub_entry(menu, 1).unwrap(),
             "NixOS - All configurations>NixOS - Configuration 1 (2026-11-28 - 26.05)"
         );
+        assert_eq!(grub_entry(menu, 2), None);
+    }
+
+    /// The menu that install-grub.pl writes for generations with specialisations.
+    #[test]
+    fn a_generation_with_specialisations_has_a_submenu_of_its_own() {
+        let menu = "menuentry \"NixOS - Default\" --class nixos {\n}\n\
+                    submenu \"NixOS - All configurations\" --class submenu {\n\
+                    menuentry \"NixOS - Configuration 13 (2026-11-30 - 26.05)\" --class nixos {\n}\n\
+                    submenu \"> NixOS - Configuration 12 (2026-11-29 - 26.05)\" --class submenu {\n\
+                    menuentry \"NixOS - Configuration 12 - Default (2026-11-29 - 26.05)\" --class nixos {\n}\n\
+                    menuentry \"NixOS - Configuration 12 - (debug - 2026-11-29 - 26.05)\" {\n}\n}\n\
+                    menuentry \"NixOS - Configuration 1 (2026-11-28 - 26.05)\" --class nixos {\n}\n}\n";
+        assert_eq!(
+            grub_entry(menu, 12).unwrap(),
+            "NixOS - All configurations>1>NixOS - Configuration 12 - Default (2026-11-29 - 26.05)"
+        );
+        for (number, title) in [(13, "13 (2026-11-30 - 26.05)"), (1, "1 (2026-11-28 - 26.05)")] {
+            let name = format!("NixOS - All configurations>NixOS - Configuration {title}");
+            assert_eq!(grub_entry(menu, number).unwrap(), name);
+        }
         assert_eq!(grub_entry(menu, 2), None);
     }
 }

@@ -10,6 +10,7 @@ use nixfleet_contract::values::AbsPath;
 
 use super::entry::{BootFacts, SystemEntry};
 use super::{execute, loader};
+use crate::engine::transaction::journal::Journal;
 use crate::engine::transaction::undo::UndoTime;
 use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
@@ -80,8 +81,7 @@ fn restore(host: &Host, facts: &BootFacts, to: &AbsPath) -> Result<Option<String
 }
 
 /// Activates the former system again. Returns a note if units of the former system failed, or if another
-/// program has activated a third system meanwhile. `restarted`: whether the host was restarted since the
-/// transaction began.
+/// program has activated a third system meanwhile, or has made it the boot default before a restart.
 ///
 /// # Errors
 /// [`Code::System`] if the former system cannot be activated. While the host boots, nothing is activated. In
@@ -91,12 +91,15 @@ pub fn activation(
     host: &Host,
     step: &ActivateSystem,
     moment: UndoTime,
-    restarted: bool,
+    journal: &Journal,
 ) -> Result<Option<String>, Problem> {
     let running = nixos::running(host);
-    // If the host was restarted and still runs the system that it booted, no program has activated that
-    // system.
-    let is_of_boot = restarted && running == nixos::booted(host);
+    // If the host was restarted and still runs the former boot default that it booted, no program has
+    // activated that system.
+    let default = journal.systems().find_map(SystemEntry::boot_facts).and_then(|facts| facts.system.as_ref());
+    let is_of_boot = journal.is_of_earlier_boot(host)
+        && running == nixos::booted(host)
+        && default.is_some_and(|default| running.as_ref() == Some(default));
     match moment {
         UndoTime::Booting if running.as_ref() == Some(&step.from) => Ok(None),
         UndoTime::Booting => {

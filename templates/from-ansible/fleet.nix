@@ -3,13 +3,14 @@
   roles.base = ./roles/base.nix;
   roles.web = ./roles/web.nix;
 
-  # hosts: all
-  # roles: [base]
-  defaults.roles = [ "base" ];
-
-  # hosts: web
-  # roles: [web]
-  hosts.web-1.roles = [ "web" ];
+  # hosts: web-1
+  # roles: [base, web]
+  hosts.web-1.roles = [
+    "base"
+    "web"
+  ];
+  # For `hosts: all`, set `defaults.roles = [ "base" ];` instead.
+  hosts.db-1.roles = [ "base" ];
 
   # group_vars/all.yml and host_vars/web-1.yml. A role reads them as `host.facts.domain` and
   # `host.facts.httpPort`.
@@ -20,7 +21,7 @@
   # max_fail_percentage: 0
   defaults.rollout = {
     canary = 1;
-    maxParallel = "50%";
+    waves = [ "50%" ];
     maxFailures = 0;
   };
 }

@@ -5,7 +5,9 @@
 
 mod stage;
 
+use nixfleet_lab::command::wait_until;
 use nixfleet_lab::condition::Condition;
+use nixfleet_lab::lab::BOOT_LIMIT;
 use stage::lone;
 use stage::shared::Shared;
 
@@ -46,7 +48,7 @@ fn a_test_finds_a_shared_lab_as_the_first_test_did() {
     for (leaves, is_there) in TRACES {
         let before = Condition::take(web).unwrap();
         web.ask(leaves).unwrap();
-        assert!(web.sh(is_there).unwrap().ok(), "{leaves}");
+        wait_until(leaves, BOOT_LIMIT, || Ok(web.sh(is_there)?.ok())).unwrap();
         assert_ne!(before.changes(web, &[]).unwrap(), "", "nobody sees `{leaves}`");
     }
     drop(lab);

@@ -57,8 +57,8 @@ pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Returns the words of the command line. If the program is called `nixfleet-apply`, the first two words are
-/// `nixfleet apply`.
+/// Returns the words of the command line, with the subcommand first. If the program is called
+/// `nixfleet-apply`, the first two words are `nixfleet apply`.
 fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = given.collect();
     let name =
@@ -66,7 +66,7 @@ fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     if let Some(subcommand) = name.map(OsString::from) {
         words.splice(..1, ["nixfleet".into(), subcommand]);
     }
-    words
+    args::subcommand_first(words)
 }
 
 fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {

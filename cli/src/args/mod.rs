@@ -12,6 +12,7 @@ mod gc;
 mod history;
 mod hosts;
 mod import;
+mod order;
 mod plan;
 mod planning;
 mod rollback;
@@ -34,6 +35,7 @@ pub use gc::GcArgs;
 pub use history::{HistoryArgs, HistoryCommand};
 pub use hosts::HostsArgs;
 pub use import::{ImportArgs, ImportCommand, ImportFlakeArgs, ImportOutArgs};
+pub use order::subcommand_first;
 pub use plan::PlanArgs;
 pub use planning::PlanningArgs;
 pub use rollback::RollbackArgs;
@@ -44,7 +46,7 @@ pub use status::StatusArgs;
 pub use targets::{SelectionArgs, TargetArgs};
 pub use window::WindowArgs;
 
-/// One inventory, one command for fleets of Ubuntu and Debian hosts.
+/// One inventory, one command for fleets of Ubuntu, Debian and NixOS hosts.
 #[derive(Debug, Parser)]
 #[command(
     name = "nixfleet",

@@ -270,7 +270,9 @@ fn unreadable(why: &str) -> Problem {
         .at(format!("{HOME}/{RECORD}"))
         .because(format!("{why}; this command changed nothing"))
         .help(format!(
-            "by hand, restore the files that the interrupted run replaced, using the copies in {copies}"
+            "by hand, restore the files that the interrupted run replaced, from their copies in {copies} or, for \
+             paths on other filesystems, from files named .nixfleet-tx-* in directories above the paths; then \
+             move the journal away"
         ))
 }
 

@@ -332,6 +332,7 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
     }
     let moment = if boot { UndoTime::Booting } else { UndoTime::Running };
     let recovered = match recover::recover_alone(host, moment) {
+        // At boot, the run that holds the lock has recovered the host before its own change.
         Err(problem) if problem.code == Code::Locked && boot => None,
         Err(problem) if problem.code == Code::Locked => {
             return finish(&recover::unfinished(host, Outcome::Blocked, problem)?, json);

@@ -202,7 +202,8 @@ fn no_nix(session: &Session) -> Problem {
     Problem::new(Code::NoNix, "the host has no Nix")
         .at(&session.host().name)
         .because(
-            "there is no nix-store in /nix/var/nix/profiles/default/bin, /run/current-system/sw/bin or /usr/bin",
+            "there is no nix-store in /nix/var/nix/profiles/default/bin, /run/current-system/sw/bin or \
+             /usr/bin",
         )
         .help(
             "install Nix with its daemon on the host: apt-get install nix-bin nix-setup-systemd, or \

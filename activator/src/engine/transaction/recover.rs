@@ -159,7 +159,7 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     // The run may have recorded its result before it ended. This result contains the report.
     let noted = || status::last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
     let recovered = match recover_alone(host, UndoTime::Running) {
-        // The run that holds the lock has recovered the host.
+        // A run that takes the lock recovers the host first.
         Err(problem) if problem.code == Code::Locked => Ok(None),
         recovered => recovered,
     };

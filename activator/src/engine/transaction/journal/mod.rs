@@ -270,9 +270,8 @@ fn unreadable(why: &str) -> Problem {
         .at(format!("{HOME}/{RECORD}"))
         .because(format!("{why}; this command changed nothing"))
         .help(format!(
-            "by hand, restore the files that the interrupted run replaced, from their copies in {copies} or, for \
-             paths on other filesystems, from files named .nixfleet-tx-* in directories above the paths; then \
-             move the journal away"
+            "by hand, restore the files that the interrupted run replaced, using the copies in {copies} and, \
+             on other filesystems, those named .nixfleet-tx-*; then move the journal away"
         ))
 }
 

@@ -41,7 +41,7 @@ let
   };
   ordered = lib.attrVals [ "unfree" "insecure" "broken" "unsupported" ] reasons;
 
-  why = "nixpkgs refuses such packages unless its configuration allows them; a flake does not read NIXPKGS_ALLOW_UNFREE, and no fleet reads ~/.config/nixpkgs";
+  why = "nixpkgs refuses such packages unless its configuration allows them; a flake reads neither NIXPKGS_ALLOW_UNFREE nor ~/.config/nixpkgs";
 
   # Returns the line for a fleet module that allows the package.
   exampleOf =

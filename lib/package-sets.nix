@@ -18,7 +18,7 @@ let
   };
 
   # Throws NixFleet's error for a package that nixpkgs refuses. The message of nixpkgs itself recommends
-  # options of NixOS and environment variables, which have no effect on a fleet.
+  # options of NixOS and environment variables, which a fleet should not depend on.
   refuse =
     reason: message:
     throw (

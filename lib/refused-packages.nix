@@ -1,5 +1,5 @@
 # The mistakes about packages that nixpkgs refuses, such as packages with an unfree license. The message of
-# nixpkgs itself recommends options of NixOS and environment variables, which have no effect on a fleet.
+# nixpkgs itself recommends options of NixOS and environment variables, which a fleet should not depend on.
 { lib }:
 let
   # The reasons for which nixpkgs refuses a package. The function `is` takes the `meta` of a package, and
@@ -41,7 +41,7 @@ let
   };
   ordered = lib.attrVals [ "unfree" "insecure" "broken" "unsupported" ] reasons;
 
-  why = "nixpkgs refuses such packages unless its configuration allows them; NIXPKGS_ALLOW_UNFREE and ~/.config/nixpkgs have no effect on a fleet";
+  why = "nixpkgs refuses such packages unless its configuration allows them; a flake reads neither NIXPKGS_ALLOW_UNFREE nor ~/.config/nixpkgs";
 
   # Returns the line for a fleet module that allows the package.
   exampleOf =

@@ -41,6 +41,7 @@ use nixfleet_contract::SCHEMA;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
 use nixfleet_contract::login::Login;
+use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Refusal, Report};
@@ -156,7 +157,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         }
         Command::Recover { common, boot, behind } => {
             let host = Host::open(&common.root).map_err(one)?;
-            recover(&host, boot, behind.as_ref(), common.json).map_err(one)?;
+            return recover(&host, boot, behind.as_ref(), common.json).map_err(one);
         }
         Command::Preview => preview().map_err(one)?,
         Command::Health { common } => return try_health(&common).map_err(one),
@@ -310,26 +311,39 @@ fn change(
     finish(&apply_within(&host, request, holder, None), common.json)
 }
 
-/// Recovers the host: at boot, after the run `behind`, or on request.
-fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<(), Problem> {
+/// Recovers the host: at boot, after the run `behind`, or on request. Returns the exit code.
+fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<ExitCode, Problem> {
     if let Some(run) = behind {
         // systemd passes the result of the run in environment variables. A run that exited successfully has
         // written its report. `SERVICE_RESULT` alone is not enough: it is also `success` for a run that was
         // stopped.
         let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
         let well = is("SERVICE_RESULT", "success") && is("EXIT_CODE", "exited");
-        return if well { Ok(()) } else { recover::stand_in(host, run) };
+        if !well {
+            recover::stand_in(host, run)?;
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     // NixOS starts the recovery unit again whenever a system is activated. Another program that activates a
     // system must not trigger the recovery of a host that runs.
     if boot && nixos::is_nixos(host) && Systemd::of(host).is_some_and(Systemd::has_booted) {
-        return print(&Done { schema: SCHEMA }, json, |_| "the host is not booting\n".to_owned());
+        print(&Done { schema: SCHEMA }, json, |_| "the host is not booting\n".to_owned())?;
+        return Ok(ExitCode::SUCCESS);
     }
     let moment = if boot { UndoTime::Booting } else { UndoTime::Running };
-    match recover::recover_alone(host, moment)? {
-        Some(report) => print(&report, json, show::report),
-        None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned()),
+    let recovered = match recover::recover_alone(host, moment) {
+        // At boot, the run that holds the lock has recovered the host before its own change.
+        Err(problem) if problem.code == Code::Locked && boot => None,
+        Err(problem) if problem.code == Code::Locked => {
+            return finish(&recover::unfinished(host, Outcome::Blocked, problem)?, json);
+        }
+        recovered => recovered?,
+    };
+    match recovered {
+        Some(report) => print(&report, json, show::report)?,
+        None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned())?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Validates the generation that standard input describes, for the process that started this process.

@@ -238,7 +238,7 @@ in
     };
     expected = ''
       [NF-201] the package terraform-1.9.2 has an unfree license
-      why: nixpkgs refuses such packages unless its configuration allows them; NIXPKGS_ALLOW_UNFREE and ~/.config/nixpkgs have no effect on a fleet
+      why: nixpkgs refuses such packages unless its configuration allows them; a flake reads neither NIXPKGS_ALLOW_UNFREE nor ~/.config/nixpkgs
       write: nixpkgs.config.allowUnfreePredicate = package: builtins.elem (lib.getName package) [ "terraform" ];  # in fleet.nix; or hosts.<name>.nixpkgs.config.allowUnfreePredicate'';
   };
 

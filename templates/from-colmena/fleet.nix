@@ -8,7 +8,8 @@
 #   NAME.deployment.targetPort, targetUser   hosts.NAME.ssh.port, hosts.NAME.ssh.user
 #   NAME.deployment.tags                     hosts.NAME.tags
 #   NAME.deployment.keys                     stays in a module of the host, and only colmena reads it
-#   meta.nodeNixpkgs.NAME                    hosts.NAME.pkgs
+#   meta.nodeNixpkgs.NAME                    hosts.NAME.pkgs, for the packages only; the modules of NixOS come
+#                                            from the `nixpkgs` of mkFleet
 #   the argument `nodes` of modules          `hosts`, with the inventory: hosts.NAME.addr, hosts.NAME.tags
 #   apply --parallel 5                       defaults.rollout.maxParallel = 5
 {

@@ -9,7 +9,8 @@ use nixfleet_activate::engine::transaction::commit;
 use nixfleet_activate::engine::transaction::execute;
 use nixfleet_activate::engine::transaction::journal::{self, Journal, JournalPhase};
 use nixfleet_activate::engine::transaction::open;
-use nixfleet_activate::host::{Host, lock};
+use nixfleet_activate::host::Host;
+use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_contract::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -157,6 +158,35 @@ fn an_interrupted_host_is_to_change_even_without_steps() {
     assert!(room.plan_text(&old).contains("nothing to do"));
 }
 
+/// The open transaction belongs to the run that holds the lock, so nothing may undo it meanwhile.
+#[test]
+fn a_recovery_is_refused_while_another_run_works() {
+    let (room, closure) = prepared();
+    let before = room.tree("/");
+    run_until(&room, &closure, Death::Done(5));
+    let during = room.tree("/");
+    let host = Host::open(&room.path("/")).unwrap();
+    let lock = Lock::take(&host, &lock::this_process("alice@desk", "apply")).unwrap();
+
+    let refused = room.run(&["recover", "--json"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let report: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!((&report["outcome"], &report["problem"]["code"]), (&json!("blocked"), &json!("NF-401")));
+    let refused = room.run(&["recover"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("NF-401") && said.contains("alice@desk"), "{said}");
+    let at_boot = room.run(&["recover", "--boot"]);
+    assert!(at_boot.status.success(), "{at_boot:?}");
+    assert_eq!(room.tree("/"), during);
+
+    drop(lock);
+    let recovered = room.run(&["recover"]);
+    assert!(recovered.status.success(), "{recovered:?}");
+    assert_eq!(room.tree("/"), before);
+    assert_clean(&room);
+}
+
 #[test]
 fn a_failure_takes_everything_back() {
     let (room, _) = prepared();
@@ -213,6 +243,9 @@ fn a_state_or_journal_that_cannot_be_read_stops_everything() {
         let before = room.tree("/");
         let report = room.applied(&closure, outcome);
         assert_eq!(report["problem"]["code"], code);
+        if record == "journal.json" {
+            assert!(report["problem"]["help"].as_str().unwrap().contains("move the journal away"));
+        }
         if record == "state.json" {
             let plan = room.plan(&closure);
             assert_eq!((&plan["problems"][0]["code"], &plan["steps"]), (&json!(code), &json!([])));

@@ -92,7 +92,10 @@ fn refused(session: &Session, output: Output, error: &io::Error) -> Problem {
     let help = if error.kind() == io::ErrorKind::Unsupported {
         "install a newer Nix on the host, or update nixfleet if Nix is newer".to_owned()
     } else if said.contains("No space left on device") {
-        format!("free space on the host: nixfleet run --sudo --host {name} -- nix-collect-garbage")
+        format!(
+            "free space on the host: nixfleet gc --host {name} --keep 1 --collect; if the host is not \
+             managed yet: nixfleet run --sudo --host {name} -- nix-collect-garbage"
+        )
     } else {
         format!("check the Nix store of the host: nixfleet run --sudo --host {name} -- nix-store --verify")
     };

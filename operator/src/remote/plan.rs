@@ -201,6 +201,12 @@ pub fn named(mut plan: Plan, session: &Session) -> Plan {
 fn no_nix(session: &Session) -> Problem {
     Problem::new(Code::NoNix, "the host has no Nix")
         .at(&session.host().name)
-        .because("there is no nix-store in PATH or in /nix/var/nix/profiles/default/bin")
-        .help("install Nix on the host: apt-get install nix-setup-systemd, or https://nixos.org/download")
+        .because(
+            "there is no nix-store in /nix/var/nix/profiles/default/bin, /run/current-system/sw/bin or \
+             /usr/bin",
+        )
+        .help(
+            "install Nix with its daemon on the host: apt-get install nix-bin nix-setup-systemd, or \
+             https://nixos.org/download",
+        )
 }

@@ -132,15 +132,12 @@ fn completes(host: &Host, journal: &Journal) -> bool {
 }
 
 /// Takes the lock, recovers the host, and records the result of the interrupted run. Returns `None` if no run
-/// was interrupted, or if another run is active.
+/// was interrupted.
 ///
 /// # Errors
-/// Fails with the same errors as [`recover`].
+/// Fails with [`Code::Locked`] if another run holds the lock, or with the same errors as [`recover`].
 pub fn recover_alone(host: &Host, moment: UndoTime) -> Result<Option<Report>, Problem> {
-    let _lock = match Lock::take(host, &lock::this_process("root@localhost", "recover")) {
-        Err(problem) if problem.code == Code::Locked => return Ok(None),
-        lock => lock?,
-    };
+    let _lock = Lock::take(host, &lock::this_process("root@localhost", "recover"))?;
     let recovered = put_right(host, moment);
     let recovered = recovered.inspect_err(|problem| warn!("not recovered: {}", Brief(problem)))?;
     let Some(recovered) = recovered else { return Ok(None) };
@@ -161,7 +158,12 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     }
     // The run may have recorded its result before it ended. This result contains the report.
     let noted = || status::last_run(host).filter(|last| last.holder.run.as_ref() == Some(run));
-    let report = match recover_alone(host, UndoTime::Running) {
+    let recovered = match recover_alone(host, UndoTime::Running) {
+        // A run that takes the lock recovers the host first.
+        Err(problem) if problem.code == Code::Locked => Ok(None),
+        recovered => recovered,
+    };
+    let report = match recovered {
         Ok(Some(report)) => report,
         Ok(None) => match noted() {
             Some(last) => last.report,
@@ -172,8 +174,11 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
     transcript.say(&report)
 }
 
-/// Creates the report of a run whose result was not recorded.
-fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report, Problem> {
+/// Creates the report of a run that ended without a report, or of a recovery that was refused.
+///
+/// # Errors
+/// The generations of the host cannot be read.
+pub fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Report, Problem> {
     let current = Profile::read(host)?.current;
     Ok(Report {
         schema: SCHEMA,

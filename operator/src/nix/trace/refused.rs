@@ -34,8 +34,8 @@ pub fn problem(message: &str) -> Option<Problem> {
     Some(
         Problem::new(Code::Evaluation, format!("the package {package} {what}"))
             .because(
-                "nixpkgs refuses such packages unless its configuration allows them; NIXPKGS_ALLOW_UNFREE and \
-                 ~/.config/nixpkgs have no effect on a fleet",
+                "nixpkgs refuses such packages unless its configuration allows them; a flake reads neither \
+                 NIXPKGS_ALLOW_UNFREE nor ~/.config/nixpkgs",
             )
             .help(format!("add to fleet.nix, or to hosts.<name>: nixpkgs.config.{setting}")),
     )
@@ -68,7 +68,7 @@ mod tests {
         for message in [old, new] {
             expect_test::expect![[r#"
                 [NF-201] the package terraform-1.9.2 has an unfree license
-                  why: nixpkgs refuses such packages unless its configuration allows them; NIXPKGS_ALLOW_UNFREE and ~/.config/nixpkgs have no effect on a fleet
+                  why: nixpkgs refuses such packages unless its configuration allows them; a flake reads neither NIXPKGS_ALLOW_UNFREE nor ~/.config/nixpkgs
                   help: add to fleet.nix, or to hosts.<name>: nixpkgs.config.allowUnfreePredicate = package: builtins.elem (lib.getName package) [ "terraform" ];"#]]
             .assert_eq(&problem(message).unwrap().to_string());
         }

@@ -270,7 +270,8 @@ fn unreadable(why: &str) -> Problem {
         .at(format!("{HOME}/{RECORD}"))
         .because(format!("{why}; this command changed nothing"))
         .help(format!(
-            "by hand, restore the files that the interrupted run replaced, using the copies in {copies}"
+            "by hand, restore the files that the interrupted run replaced, using the copies in {copies} and, \
+             on other filesystems, those named .nixfleet-tx-*; then move the journal away"
         ))
 }
 

@@ -19,8 +19,8 @@
         "aarch64-darwin"
       ];
 
-      # The options below `nixfleet` are the arguments of mkFleet. The outputs of the fleet are merged with the
-      # outputs that you declare here.
+      # The options below `nixfleet` are the arguments of mkFleet. The outputs of the fleet are merged with
+      # the outputs that you declare here.
       nixfleet.modules = [ ./fleet.nix ];
     };
 }

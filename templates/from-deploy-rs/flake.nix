@@ -3,8 +3,8 @@
 #   nix run .#plan      shows what would change on the hosts, and changes nothing
 #   nix run .#apply     changes the hosts, after asking
 #
-# mkFleet returns `nixosConfigurations`, so `nixos-rebuild --flake .#web-2` still works. `nix flake check` builds
-# every host, as the checks of deploy-rs do.
+# mkFleet returns `nixosConfigurations`, so `nixos-rebuild --flake .#web-2` still works. `nix flake check`
+# builds every host, as the checks of deploy-rs do.
 {
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
   inputs.nixfleet.url = "github:nixfleet/nixfleet";

@@ -1,5 +1,5 @@
-# The nodes of deploy-rs. `nixfleet import deploy-rs PATH/TO/FLAKE` prints this file for your own nodes, without
-# the modules.
+# The nodes of deploy-rs. `nixfleet import deploy-rs PATH/TO/FLAKE` prints this file for your own nodes,
+# without the modules.
 #
 #   in deploy-rs                             here
 #   deploy.nodes.NAME.hostname               hosts.NAME.addr

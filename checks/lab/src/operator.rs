@@ -169,8 +169,8 @@ impl<'a> Operator<'a> {
     }
 
     /// Returns a `flake.lock` for a flake with the inputs `nixpkgs` and `nixfleet`, and with the input
-    /// `flake-parts` if `has_flake_parts` is set. With this file, Nix takes all inputs from `/srv` and needs no
-    /// network. `flake-parts` is a stand-in.
+    /// `flake-parts` if `has_flake_parts` is set. With this file, Nix takes all inputs from `/srv` and needs
+    /// no network. `flake-parts` is a stand-in.
     ///
     /// # Errors
     /// Nix cannot hash the inputs.

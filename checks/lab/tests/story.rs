@@ -11,12 +11,12 @@ use nixfleet_lab::upgrade::Upgrade;
 use stage::shared::Shared;
 use stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
 
-/// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the operator's
-/// machine and the other hosts have Nix 2.26.
+/// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the
+/// operator's machine and the other hosts have Nix 2.26.
 static UNCHANGED: Shared =
     Shared::restored(|| Lab::boot(&Plan::of_test().with_root("web-2", Recipe::older_host())).unwrap());
-/// A lab for tests that need hosts with the demo's fleet, in generation 1. The host that most tests change has
-/// Debian 12, and the operator's machine and one host have Nix 2.34.
+/// A lab for tests that need hosts with the demo's fleet, in generation 1. The host that most tests change
+/// has Debian 12, and the operator's machine and one host have Nix 2.34.
 static CONVERGED: Shared = Shared::restored(|| {
     let plan = Plan::of_test().operator(Upgrade::newer_nix());
     let plan = plan.with_root("web-1", Recipe::older_host()).with_root("db-1", Upgrade::newer_nix());

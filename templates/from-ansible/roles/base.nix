@@ -1,5 +1,5 @@
-# The role of all hosts. Each comment names the module of Ansible that does the same. There are no tasks and no
-# order: NixFleet sorts the changes itself, and undoes what you remove from this file.
+# The role of all hosts. Each comment names the module of Ansible that does the same. There are no tasks and
+# no order: NixFleet sorts the changes itself, and undoes what you remove from this file.
 {
   host,
   name,

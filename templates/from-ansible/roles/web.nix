@@ -11,8 +11,8 @@ in
 {
   nixfleet.users.web = { };
 
-  # ansible.builtin.template with `notify`. `restartUnits` replaces the handler: the unit restarts once, after all
-  # files are in place, and only if the file changes.
+  # ansible.builtin.template with `notify`. `restartUnits` replaces the handler: the unit restarts once, after
+  # all files are in place, and only if the file changes.
   nixfleet.files."/etc/web/index.html" = {
     text = "hello from ${name}.${host.facts.domain}\n";
     mode = "0640";

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::entry::SCHEMA;
 use crate::state::file_of;
 
-/// A digest of everything on which the result of an evaluation depends, and the locked reference of the flake.
+/// A digest of everything on which the result of an evaluation depends, and the locked reference of the
+/// flake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvalKey {
     file: String,

@@ -1,5 +1,5 @@
-# The NixOS configuration of web-2. Replace it with the configuration of your host. The inventory sets the name
-# of the host.
+# The NixOS configuration of web-2. Replace it with the configuration of your host. The inventory sets the
+# name of the host.
 {
   imports = [ ./hardware-configuration.nix ];
 

@@ -53,8 +53,8 @@ pub fn boot_default(host: &Host, loader: Loader, system: &AbsPath) -> Result<(),
 
 /// Returns the name of the menu entry of a generation, in the form that `grub-reboot` takes: the titles of
 /// the submenus and of the entry, separated by `>`. GRUB cannot find a title that begins with `>`, so the
-/// position of such a submenu among its neighbours, counted from 0, takes the place of its title. NixOS gives a
-/// generation with specialisations such a submenu.
+/// position of such a submenu among its neighbours, counted from 0, takes the place of its title. NixOS gives
+/// a generation with specialisations such a submenu.
 fn grub_entry(menu: &str, number: u64) -> Option<String> {
     let name = format!(" - Configuration {number}");
     let is_wanted = |title: &str| {

@@ -22,7 +22,7 @@ let
         _type = "flake";
         inputs = { };
         outputs = { };
-        sourceInfo = { };
+        sourceInfo.outPath = template.path;
       };
       nixfleet.lib = nixfleet;
       nixfleet.flakeModules.default = nixfleet.flakeModule;

@@ -88,7 +88,7 @@ fn a_fleet_in_place_of_playbooks() {
     assert_says(&import, 0, &["imported 2 hosts"]);
     assert_eq!(applies(&lab, "from-ansible"), outcomes_of([("db-1", "ok"), ("web-1", "ok")]));
     assert_eq!(page(&lab, "web-1"), "hello from web-1.example.org");
-    assert_eq!(lab.guest("db-1").unwrap().ask("id -Gn maria; greet").unwrap(), "maria ops\nhello 1\n");
+    assert_eq!(lab.guest("db-1").unwrap().ask("id -Gn maria; greet").unwrap(), "maria ops\nhello 2.0");
 }
 
 #[test]

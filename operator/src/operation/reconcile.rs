@@ -86,10 +86,10 @@ fn of(host: &str, planned: &PlannedHost, status: Status) -> Option<HostEnd> {
     let LastRun { report, earlier, .. } = status.last?;
     // A generation that was removed is still known if the rollout has recorded it.
     let generation = |number: u64| {
-        let known = status.generations.iter().map(|info| &info.generation).chain(&planned.before);
-        known.into_iter().find(|known| known.number == number).cloned()
+        let mut known = status.generations.iter().map(|info| &info.generation).chain(&planned.before);
+        known.find(|known| known.number == number).cloned()
     };
-    let earlier = earlier.iter().filter_map(|run| earlier_end(host, run, generation));
+    let earlier = earlier.iter().filter_map(|run| earlier_end(host, run, &generation));
     let ends = std::iter::once(last_end(host, report)).chain(earlier);
     // The newest run comes first.
     let mut ends = ends.filter(|end| end.after.as_ref() == Some(&current) && end.made().is_some());

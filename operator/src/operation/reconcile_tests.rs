@@ -16,7 +16,8 @@ type Run = (&'static str, Option<u64>, Option<u64>);
 /// Returns the change that a host reports if its current generation is 2, which has the closure of the
 /// rollout. `before`: the generation before the rollout. `runs`: the runs on the host, newest first.
 fn changed(before: Option<u64>, runs: &[Run]) -> Option<(Outcome, Option<u64>, Option<u64>)> {
-    let planned = json!({ "host": sample::host("a"), "closure": "/nix/store/2", "before": before.map(generation) });
+    let planned =
+        json!({ "host": sample::host("a"), "closure": "/nix/store/2", "before": before.map(generation) });
     let [(outcome, from, to), earlier @ ..] = runs else { panic!("no run") };
     let earlier = earlier.iter().map(|(outcome, before, after)| {
         json!({
@@ -24,9 +25,8 @@ fn changed(before: Option<u64>, runs: &[Run]) -> Option<(Outcome, Option<u64>, O
             "outcome": outcome,
         })
     });
-    let infos = [1, 2, 3].map(|number| {
-        json!({ "number": number, "closure": format!("/nix/store/{number}"), "created": 1 })
-    });
+    let infos = [1, 2, 3]
+        .map(|number| json!({ "number": number, "closure": format!("/nix/store/{number}"), "created": 1 }));
     let status = json!({
         "schema": 1, "host": "a", "current": generation(2), "generations": infos, "drift": [], "units": [],
         "kept": [], "interrupted": null, "lockedBy": null,
@@ -45,14 +45,19 @@ fn changed(before: Option<u64>, runs: &[Run]) -> Option<(Outcome, Option<u64>, O
     if *outcome == "partial" && end.outcome == Outcome::Partial {
         assert_eq!(end.reason_code, Some(ReasonCode::RebootToFinish));
     }
-    let (before, after) = end.made().map(|(before, made)| (before.map(|before| before.number), made.number))?;
+    let (before, after) =
+        end.made().map(|(before, made)| (before.map(|before| before.number), made.number))?;
     Some((end.outcome, before, Some(after)))
 }
 
 #[test]
 fn a_change_that_stands_is_found_however_the_run_ended() {
     for (word, outcome) in [("ok", Outcome::Ok), ("partial", Outcome::Partial), ("failed", Outcome::Failed)] {
-        assert_eq!(changed(Some(1), &[(word, Some(1), Some(2))]), Some((outcome, Some(1), Some(2))), "{word}");
+        assert_eq!(
+            changed(Some(1), &[(word, Some(1), Some(2))]),
+            Some((outcome, Some(1), Some(2))),
+            "{word}"
+        );
     }
     assert_eq!(changed(None, &[("ok", None, Some(2))]), Some((Outcome::Ok, None, Some(2))));
     assert_eq!(changed(Some(1), &[("rolled-back", Some(1), Some(1))]), None);

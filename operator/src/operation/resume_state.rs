@@ -236,8 +236,7 @@ mod tests {
     fn the_closure_of_a_host_that_did_not_answer_is_kept() {
         let session = session();
         let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
-        let plans: [HostPlan<PlannedChange<()>>; 1] =
-            [HostPlan { session, planned: Some(Err(problem)) }];
+        let plans: [HostPlan<PlannedChange<()>>; 1] = [HostPlan { session, planned: Some(Err(problem)) }];
         let target = RolloutTarget::Closure { closure: "/nix/store/x".to_owned() };
         let targets = BTreeMap::from([("a".to_owned(), target)]);
         let done = at_target(&plans);

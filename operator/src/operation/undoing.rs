@@ -118,7 +118,10 @@ mod tests {
         for outcome in [Outcome::Partial, Outcome::Deferred] {
             let (outcome, reason) = gone(outcome, Some(ReasonCode::RebootToFinish));
             assert_eq!(outcome, Outcome::RolledBack);
-            assert!(reason.ends_with("restart the host, then run: nixfleet rollback --host a --to 1"), "{reason}");
+            assert!(
+                reason.ends_with("restart the host, then run: nixfleet rollback --host a --to 1"),
+                "{reason}"
+            );
         }
         assert_eq!(gone(Outcome::RolledBack, None).0, Outcome::Failed);
     }

@@ -115,11 +115,7 @@ impl TargetClosure {
     /// # Errors
     /// [`Code::NoGeneration`] if the generation does not exist, with a list of the existing generations.
     /// [`Code::InvalidManifest`] if the manifest of the generation cannot be read.
-    pub fn of_generation(
-        host: &Host,
-        profile: &Profile,
-        reference: GenerationRef,
-    ) -> Result<Self, Problem> {
+    pub fn of_generation(host: &Host, profile: &Profile, reference: GenerationRef) -> Result<Self, Problem> {
         let found = match reference {
             GenerationRef::Number(number) => profile.generation(number),
             GenerationRef::Previous => previous(host, profile),

@@ -179,7 +179,11 @@ fn a_rollback_returns_first_from_the_system_of_another_tool() {
         };
         let back = |number: u64| {
             let back = host.run(&["rollback", "--to", "previous"]);
-            assert_eq!((&back["outcome"], &back["after"]["number"]), (&"ok".into(), &number.into()), "{back:#}");
+            assert_eq!(
+                (&back["outcome"], &back["after"]["number"]),
+                (&"ok".into(), &number.into()),
+                "{back:#}"
+            );
         };
         // `nixos-rebuild switch` makes generation 3, and activates it.
         host.installs(&foreign, 3);

@@ -136,9 +136,10 @@ impl ChangeTerms {
         Ok(PlannedChange { recovered, ..planned })
     }
 
-    /// Asks a host on which a run was interrupted to recover, and then whether the rollout of `rollout_host`
-    /// made its current generation. If so, the returned plan undoes this change. Otherwise, the plan has no
-    /// steps, because the recovery alone returned the host to its generation before the rollout.
+    /// Asks a host on which a run was interrupted to recover, and then whether the rollout to undo made its
+    /// current generation. If so, the returned plan undoes this change. Otherwise, the plan has no steps,
+    /// because the recovery alone returned the host to its generation before the rollout. `in_rollout`: the
+    /// host as that rollout planned it.
     ///
     /// # Errors
     /// Fails if the host has no earlier generation, if it cannot recover, or if it refuses the rollback.
@@ -146,13 +147,13 @@ impl ChangeTerms {
         &self,
         session: &Session,
         to: Destination,
-        rollout_host: &PlannedHost,
+        in_rollout: &PlannedHost,
         events: &Bus,
     ) -> Result<PlannedChange<TargetGeneration>, Problem> {
         let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
         // An interrupted host does not know yet in which generation it will be.
         if plan.interrupted.is_none()
-            && let Found::Changed(end) = reconcile::ask_one(session, rollout_host).await?
+            && let Found::Changed(end) = reconcile::ask_one(session, in_rollout).await?
             && let Some(changed) = end.made()
         {
             let behind = self.plan_behind(session, &changed, events).await?;

@@ -113,14 +113,14 @@ mod tests {
         let sockets = Sockets::within(directory.path().join("ssh")).unwrap();
         let plan = sample::plan(json!({ "interrupted": "apply by ada" }));
         let shown = RecoverHosts::default().and(["a"]);
-        for (recover, host, recovers) in [
+        for (agreed, host, recovers) in [
             (RecoverHosts::default(), "a", false),
             (shown.clone(), "a", true),
             (shown, "b", false),
             (RecoverHosts::All, "b", true),
         ] {
             let session = Session::new(sample::host(host), &sockets, 1, 0).unwrap();
-            let terms = ChangeTerms { recover, ..ChangeTerms::default() };
+            let terms = ChangeTerms { recover: agreed, ..ChangeTerms::default() };
             let change = || std::future::ready(Ok(report(Some("rolled back"), None)));
             let recovered = recover(&session, &terms, &plan, &Bus::default(), change).await.unwrap();
             assert_eq!(recovered.is_some(), recovers, "{host}: {terms:?}");

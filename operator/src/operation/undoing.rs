@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn drift() -> Value {
-        json!({ "step": "startUnit", "unit": "web.service" })
+        json!({ "step": "startUnit", "unit": "web.service", "why": "it does not run" })
     }
 
     #[test]

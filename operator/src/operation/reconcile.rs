@@ -89,7 +89,7 @@ fn of(host: &str, planned: &PlannedHost, status: Status) -> Option<HostEnd> {
         let mut known = status.generations.iter().map(|info| &info.generation).chain(&planned.before);
         known.find(|known| known.number == number).cloned()
     };
-    let earlier = earlier.iter().filter_map(|run| earlier_end(host, run, &generation));
+    let earlier = earlier.iter().filter_map(|run| earlier_end(host, run, generation));
     let ends = std::iter::once(last_end(host, report)).chain(earlier);
     // The newest run comes first.
     let mut ends = ends.filter(|end| end.after.as_ref() == Some(&current) && end.made().is_some());

@@ -129,7 +129,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         Command::Rollback { common, to, plan: true, planning, force, run, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
-            let target_closure = TargetClosure::of_generation(&profile, to).map_err(one)?;
+            let target_closure = TargetClosure::of_generation(&host, &profile, to).map_err(one)?;
             let (login, json) = (run.login.who(), common.json);
             let (force, login) = (force.force.as_slice(), login.as_ref());
             let request =

@@ -41,5 +41,5 @@ pub mod stop;
 pub mod text;
 
 #[cfg(test)]
-#[path = "../tests/sample/host.rs"]
+#[path = "../tests/sample/mod.rs"]
 mod sample;

@@ -153,7 +153,7 @@ fn run(
     report.after.clone_from(&profile.current);
     let target_closure = match request.target {
         TargetRef::Closure(closure) => TargetClosure::of_closure(closure)?,
-        TargetRef::Generation(reference) => TargetClosure::of_generation(&profile, *reference)?,
+        TargetRef::Generation(reference) => TargetClosure::of_generation(host, &profile, *reference)?,
     };
     if let Some(plan) = fast_path::unchanged(host, &target_closure)
         && request.expect.is_none_or(|expect| expect == plan.fingerprint)

@@ -387,6 +387,51 @@ fn an_interrupted_host_recovers_when_the_user_agrees() {
     );
 }
 
+/// The command of a rollout was killed before it recorded its change. A later apply was then interrupted, and
+/// its recovery ends in the generation of the rollout, which the rollback of the rollout has to undo.
+#[test]
+fn the_rollback_of_a_killed_rollout_goes_on_after_the_recovery_of_a_later_run() {
+    let lab = MANAGED.turn();
+    let (host, operator) = (web(&lab), lab.operator().unwrap());
+    recovers_never(host);
+    adds_a_gate(&lab);
+    meanwhile(&lab, "--no-confirm", AT_THE_GATE, || {
+        kill(&lab, &["nixfleet", "ssh"]);
+        host.ask("echo > /run/gate").unwrap();
+    });
+    wait_until("the host has changed", LIMIT, || Ok(host.sh("grep outcome /run/nixfleet/*.jsonl")?.ok()))
+        .unwrap();
+    assert_eq!(generation(host), 2);
+    let history = operator.types_for_json("nixfleet history --json").unwrap().1;
+    let rollout = history["entries"][0]["id"].as_str().unwrap_or_else(|| panic!("{history:#}")).to_owned();
+
+    adds(
+        &lab,
+        r#"
+  nixfleet.files."/etc/web/later.conf".text = "later\n";
+  nixfleet.systemd.units."later.service".sections = {
+    Service = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+      ExecStart = "-/usr/bin/head -c1 /run/gate";
+    };
+    Install.WantedBy = "multi-user.target";
+  };"#,
+    );
+    meanwhile(&lab, "", AT_THE_GATE, || {
+        kill(&lab, &["nixfleet", "ssh"]);
+        host.power_cut().unwrap();
+        host.power_on().unwrap();
+    });
+    let back = operator.types(&format!("nixfleet rollback --yes --rollout {rollout}")).unwrap();
+    assert_says(&back, 0, &["was rolled back to generation 2", "1 ok"]);
+    assert_eq!(generation(host), 1);
+    let files = host.files().unwrap();
+    for path in ["/etc/web/new.conf", "/etc/web/later.conf", "/var/lib/nixfleet/journal.json"] {
+        assert!(!files.exists(path), "{path} is still there");
+    }
+}
+
 /// The host has the journal of its interrupted first change, and no activator of its own that could recover
 /// it.
 #[test]

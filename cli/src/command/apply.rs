@@ -1,6 +1,7 @@
 //! The subcommand `nixfleet apply`.
 
 use nixfleet_operator::operation::apply_request::{ApplyRequest, Source};
+use nixfleet_operator::operation::recover_hosts::RecoverHosts;
 use nixfleet_operator::stop::Stop;
 
 use super::change::{self, Recovery};
@@ -24,15 +25,17 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> 
     args.planning.check(context.output, false)?;
     let mut request = request(args, context)?;
     let mut rollout = request.plan(&context.operation).await?;
-    match change::recovery(&rollout, context).await? {
-        Recovery::None => {}
-        Recovery::Agreed => {
-            // A rollout that is resumed holds its record, which the next planning opens.
-            drop(rollout);
-            request.recover = true;
-            rollout = request.plan(&context.operation).await?;
+    loop {
+        match change::recovery(&rollout, &request.recover, context).await? {
+            Recovery::None => break,
+            Recovery::Agreed(hosts) => {
+                // A rollout that is resumed holds its record, which the next planning opens.
+                drop(rollout);
+                request.recover = hosts;
+                rollout = request.plan(&context.operation).await?;
+            }
+            Recovery::Declined => return Ok(change::declined(rollout.has_recovered())),
         }
-        Recovery::Declined => return Ok(change::declined(false)),
     }
     let what = if args.resume.is_some() { "Go on with" } else { "Apply to" };
     change::execute(rollout, what, context).await
@@ -52,7 +55,7 @@ fn request(args: &ApplyArgs, context: &Context) -> Result<ApplyRequest, Stop> {
         force: args.force.force.clone(),
         window: args.window.window(),
         substitute: args.substitute_on_destination,
-        recover: false,
+        recover: RecoverHosts::default(),
         yes: args.yes,
         dry_run: false,
     })

@@ -3,6 +3,7 @@
 
 use nixfleet_operator::event::End;
 use nixfleet_operator::operation::planned_change::PlannedChange;
+use nixfleet_operator::operation::recover_hosts::RecoverHosts;
 use nixfleet_operator::operation::rollout::{Ended, Proposal, Rollout};
 use nixfleet_operator::operation::verb::Operation;
 use nixfleet_operator::stop::Stop;
@@ -46,34 +47,45 @@ where
 
 /// The decision about hosts on which a run was interrupted.
 pub enum Recovery {
-    /// No run was interrupted on any host.
+    /// No further host has to recover.
     None,
-    /// The hosts recover, and then everything is planned again.
-    Agreed,
+    /// These hosts recover, and then everything is planned again.
+    Agreed(RecoverHosts),
     /// The user declined the recovery.
     Declined,
 }
 
 /// Asks, unless `yes` is set, whether hosts may recover from interrupted runs. A host has to recover before
-/// it can be changed, and the recovery is itself a change that needs the consent of the user.
+/// it can be changed, and the recovery is itself a change that needs the consent of the user. The user is not
+/// asked again about the hosts in `agreed`.
 ///
 /// # Errors
 /// Returns an error only for a bug.
-pub async fn recovery<O, T>(rollout: &Rollout<O>, context: &Context) -> Result<Recovery, Stop>
+pub async fn recovery<O, T>(
+    rollout: &Rollout<O>,
+    agreed: &RecoverHosts,
+    context: &Context,
+) -> Result<Recovery, Stop>
 where
     O: Operation<Plan = PlannedChange<T>>,
     T: Send + Sync + 'static,
 {
     let interrupted = rollout.interrupted();
+    let interrupted: Vec<_> = interrupted.into_iter().filter(|(host, _)| !agreed.has(host)).collect();
     if interrupted.is_empty() {
         return Ok(Recovery::None);
     }
     for (host, run) in &interrupted {
         context.show(&format!("{host} was interrupted: {}\n", one_line(run)));
     }
+    if rollout.yes {
+        return Ok(Recovery::Agreed(RecoverHosts::All));
+    }
     let count = hosts(interrupted.len());
-    let agreed = rollout.yes || confirm::ask(format!("Recover {count}, then plan again?")).await?;
-    Ok(if agreed { Recovery::Agreed } else { Recovery::Declined })
+    // A host that is interrupted only after the question was not shown, so it does not recover unasked.
+    let shown = interrupted.iter().map(|(host, _)| *host);
+    let is_agreed = confirm::ask(format!("Recover {count}, then plan again?")).await?;
+    Ok(if is_agreed { Recovery::Agreed(agreed.clone().and(shown)) } else { Recovery::Declined })
 }
 
 /// Ends a command that the user declined. `has_recovered`: whether the command has recovered hosts before

@@ -1,5 +1,6 @@
 //! The subcommand `nixfleet rollback`.
 
+use nixfleet_operator::operation::recover_hosts::RecoverHosts;
 use nixfleet_operator::operation::rollback::{BackTo, RollbackRequest};
 use nixfleet_operator::stop::Stop;
 
@@ -22,20 +23,22 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
         options: args.planning.options(),
         force: args.force.force.clone(),
         window: args.window.window(),
-        recover: false,
+        recover: RecoverHosts::default(),
         yes: args.yes,
     };
     let Some(mut rollout) = request.plan(&context.operation).await? else { return ended(context) };
-    match change::recovery(&rollout, context).await? {
-        Recovery::None => {}
-        Recovery::Agreed => {
-            // The rollout that is undone holds its record, which the next planning opens.
-            drop(rollout);
-            request.recover = true;
-            let Some(again) = request.plan(&context.operation).await? else { return ended(context) };
-            rollout = again;
+    loop {
+        match change::recovery(&rollout, &request.recover, context).await? {
+            Recovery::None => break,
+            Recovery::Agreed(hosts) => {
+                // The rollout that is undone holds its record, which the next planning opens.
+                drop(rollout);
+                request.recover = hosts;
+                let Some(again) = request.plan(&context.operation).await? else { return ended(context) };
+                rollout = again;
+            }
+            Recovery::Declined => return Ok(change::declined(rollout.has_recovered())),
         }
-        Recovery::Declined => return Ok(change::declined(false)),
     }
     change::execute(rollout, "Roll back", context).await
 }

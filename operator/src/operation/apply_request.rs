@@ -16,6 +16,7 @@ use super::going_back::ChangeTerms;
 use super::host_plan::{HostPlan, ask};
 use super::planned_change::PlannedChange;
 use super::policy_request::PolicyRequest;
+use super::recover_hosts::RecoverHosts;
 use super::resume::{self, Resumed};
 use super::resume_state::ResumeState;
 use super::rollout::Rollout;
@@ -31,7 +32,6 @@ use crate::stop::Stop;
 /// A request to apply a flake, a saved plan or the rest of a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a choice of the user, independent of the others")]
 pub struct ApplyRequest {
     /// The hosts to change. For a saved plan or a resumed rollout, only the connection settings are used,
     /// because the hosts are already known.
@@ -50,9 +50,9 @@ pub struct ApplyRequest {
     /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
     /// copies from this machine.
     pub substitute: bool,
-    /// Whether to recover hosts from interrupted runs before they plan. If it is not set and a plan shows an
-    /// interrupted run, the user should be asked, and the request planned again.
-    pub recover: bool,
+    /// The hosts that recover from interrupted runs before they plan. If the plan of another host shows an
+    /// interrupted run, the user should be asked, and the request planned again with this host added.
+    pub recover: RecoverHosts,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
     /// Whether to plan without changing any host. If set, planning does not try the health checks of hosts
@@ -91,7 +91,7 @@ impl ApplyRequest {
     #[must_use]
     pub fn apply(&self, flake: &str, revision: Option<String>, closures: ClosureReceiver) -> Arc<Apply> {
         let (window, force, substitute) = (self.window, self.force.clone(), self.substitute);
-        let terms = ChangeTerms { window, revision, force, substitute, recover: self.recover };
+        let terms = ChangeTerms { window, revision, force, substitute, recover: self.recover.clone() };
         let trying = (!self.dry_run).then(|| Trying::of(self.yes, flake));
         let asking = Asking { options: self.options, parallel: self.targets.at_once(), trying };
         Arc::new(Apply::new(flake.to_owned(), terms, asking, closures))
@@ -121,7 +121,7 @@ impl ApplyRequest {
         // The plan of an interrupted host is compared only when the host has recovered.
         let is_exact = |plan: &HostPlan<PlannedChange<Closure>>| {
             plan.known().is_some_and(|now| {
-                let recovers_later = !self.recover && now.interrupted().is_some();
+                let recovers_later = !self.recover.has(plan.name()) && now.interrupted().is_some();
                 recovers_later || saved.objection(plan.name(), &now.plan).is_none()
             })
         };
@@ -182,12 +182,13 @@ mod tests {
             force: vec![Force::Lockout, "/etc/motd".parse().unwrap()],
             window: Window { confirm_timeout: Some(30), no_confirm: false },
             substitute: true,
-            recover: true,
+            recover: RecoverHosts::default().and(["web-1"]),
             yes: true,
             dry_run: false,
         };
         let text = serde_json::to_string(&request).unwrap();
         assert!(text.contains(r#""force":["lockout","/etc/motd"]"#), "{text}");
+        assert!(text.contains(r#""recover":{"named":["web-1"]}"#), "{text}");
         assert_eq!(serde_json::from_str::<ApplyRequest>(&text).unwrap(), request);
         assert_eq!(serde_json::from_str::<ApplyRequest>("{}").unwrap(), ApplyRequest::default());
     }

@@ -1,16 +1,17 @@
 //! Rolls one host back to an earlier generation.
 
 use nixfleet_contract::force::Force;
-use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::Check;
-use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
 use super::planned_change::PlannedChange;
 use super::post_change_checks;
+use super::reconcile::{self, Found};
+use super::recover_hosts::RecoverHosts;
 use super::recovery;
+use super::undoing::{gone_with_others, limit_to_undo};
 use super::verb::{Changed, Planned};
 use super::window::Window;
 use crate::errands::Errands;
@@ -18,6 +19,7 @@ use crate::event::{Bus, EventKind, Phase};
 use crate::health;
 use crate::host_result::HostResult;
 use crate::remote::{self, Destination, PlanOptions, Terms};
+use crate::rollout::PlannedHost;
 use crate::ssh::Session;
 
 /// The target of a rollback: a generation that the host has.
@@ -42,9 +44,9 @@ pub struct ChangeTerms {
     /// Whether hosts fetch store paths from their own binary caches where possible, instead of receiving
     /// copies from this machine.
     pub substitute: bool,
-    /// Whether to recover hosts from interrupted runs before they plan. Otherwise, the plans show which hosts
-    /// have to be recovered.
-    pub recover: bool,
+    /// The hosts that recover from interrupted runs before they plan. The plans of the other hosts show
+    /// whether the host has to be recovered.
+    pub recover: RecoverHosts,
 }
 
 impl ChangeTerms {
@@ -98,7 +100,7 @@ impl ChangeTerms {
         let host = session.host().name.as_str();
         // The user has agreed to the change, and therefore also to undoing it, which may begin with a
         // recovery.
-        let terms = Self { recover: true, ..self.clone() };
+        let terms = Self { recover: RecoverHosts::All, ..self.clone() };
         let mut planned = match terms.plan_behind(session, changed, events).await {
             Ok(planned) => planned,
             Err(problem) => return HostResult::failed(host, problem),
@@ -109,17 +111,7 @@ impl ChangeTerms {
         } else {
             planned.result(host)
         };
-        match gone.outcome {
-            Outcome::Ok | Outcome::Partial | Outcome::Unchanged => HostResult {
-                outcome: Outcome::RolledBack,
-                reason_code: None,
-                reason: Some("rolled back with others".to_owned()),
-                ..gone
-            },
-            // The rollback failed and was undone, so the host still has the generation that the rollout made.
-            Outcome::RolledBack => HostResult { outcome: Outcome::Failed, ..gone },
-            _ => gone,
-        }
+        gone_with_others(gone, changed.0.as_ref())
     }
 
     /// Asks a host what a rollback to a generation would change.
@@ -144,18 +136,29 @@ impl ChangeTerms {
         Ok(PlannedChange { recovered, ..planned })
     }
 
-    /// Asks a host on which a run was interrupted to recover. The returned plan has no steps, because the
-    /// recovery alone returns the host to the generation before the run.
+    /// Asks a host on which a run was interrupted to recover, and then whether the rollout to undo made its
+    /// current generation. If so, the returned plan undoes this change. Otherwise, the plan has no steps,
+    /// because the recovery alone returned the host to its generation before the rollout. `in_rollout`: the
+    /// host as that rollout planned it.
     ///
     /// # Errors
-    /// Fails if the host has no earlier generation, or cannot recover.
+    /// Fails if the host has no earlier generation, if it cannot recover, or if it refuses the rollback.
     pub async fn plan_recovery(
         &self,
         session: &Session,
         to: Destination,
+        in_rollout: &PlannedHost,
         events: &Bus,
     ) -> Result<PlannedChange<TargetGeneration>, Problem> {
         let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
+        // An interrupted host does not know yet in which generation it will be.
+        if plan.interrupted.is_none()
+            && let Found::Changed(end) = reconcile::ask_one(session, in_rollout).await?
+            && let Some(changed) = end.made()
+        {
+            let behind = self.plan_behind(session, &changed, events).await?;
+            return Ok(PlannedChange { recovered: recovered.or_else(|| behind.recovered.clone()), ..behind });
+        }
         plan.steps.clear();
         if recovered.is_some() {
             plan.problems.clear();
@@ -185,7 +188,7 @@ impl ChangeTerms {
     }
 
     /// Asks a host for the steps that would undo a change. The plan has no steps if the host was already
-    /// rolled back.
+    /// rolled back. If the rollback waited for a boot, the plan has the steps that are left.
     ///
     /// # Errors
     /// Fails if the host has neither the generation before the change nor the generation that the change
@@ -205,16 +208,7 @@ impl ChangeTerms {
         let to = Destination::Number(before.number);
         let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
         plan.overrule(&self.force);
-        if plan.current.as_ref() == Some(before) {
-            // The host was already rolled back, by hand or by a command that was killed. Any remaining steps
-            // would only correct drift, which is not part of the change to undo.
-            plan.steps.clear();
-        } else if plan.interrupted.is_some() {
-            // The generation of the host is known only after the host has recovered.
-            plan.steps.clear();
-        } else if plan.current.as_ref() != Some(made) || plan.target != before.closure {
-            return Err(moved_on(name, plan.current.as_ref(), made));
-        }
+        limit_to_undo(name, &mut plan, before, made)?;
         let checks = health::of_closure(&plan.target);
         let planned = PlannedChange::of(plan, TargetGeneration { to, activator }, checks)?;
         Ok(PlannedChange { recovered, ..planned })
@@ -249,13 +243,4 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
             "correct hosts.{name}.addr in the inventory; or, if the host was renamed, add --force host-name"
         )),
     )
-}
-
-/// Returns the problem that the host is no longer at the generation `made`, which a rollout made.
-fn moved_on(host: &str, current: Option<&Generation>, made: &Generation) -> Problem {
-    let now = current.map_or_else(|| "none".to_owned(), |current| current.number.to_string());
-    Problem::new(Code::PlanOutdated, "the host is no longer at the generation of the rollout")
-        .at(host)
-        .because(format!("the host is at generation {now}, but the rollout made generation {}", made.number))
-        .help(format!("check the state of the host: nixfleet status --host {host}"))
 }

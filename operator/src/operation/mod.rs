@@ -11,6 +11,7 @@
 //! - [`host_plan`], [`planned_change`]: the plan of one host
 //! - [`going_back`], [`post_change_checks`], [`reconcile`], [`recovery`]: rollback, health checks and
 //!   recovery of one host
+//! - [`recover_hosts`]: the hosts that may recover
 
 pub mod apply;
 pub mod apply_request;
@@ -28,6 +29,7 @@ pub mod planned_change;
 pub mod policy_request;
 pub mod post_change_checks;
 pub mod reconcile;
+pub mod recover_hosts;
 pub mod recovery;
 pub mod resume;
 pub mod resume_state;
@@ -39,6 +41,7 @@ pub mod run;
 pub mod saved_plan;
 pub mod status;
 pub mod targets;
+mod undoing;
 pub mod verb;
 pub mod window;
 

@@ -49,10 +49,10 @@ pub async fn recover<F>(
 where
     F: Future<Output = Result<Report, Problem>>,
 {
-    let run = interrupted(plan.interrupted.as_deref(), &plan.problems);
-    let Some(run) = run.filter(|_| terms.recover) else { return Ok(None) };
-    let _turn = TURN.lock().await;
     let host = session.host().name.as_str();
+    let run = interrupted(plan.interrupted.as_deref(), &plan.problems);
+    let Some(run) = run.filter(|_| terms.recover.has(host)) else { return Ok(None) };
+    let _turn = TURN.lock().await;
     let phase = |phase| events.say(EventKind::HostPhase { host: host.to_owned(), phase });
     phase(Phase::Recovering);
     let text = told(host, run, change().await?)?;
@@ -85,6 +85,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::operation::recover_hosts::RecoverHosts;
+    use crate::sample;
+    use crate::ssh::Sockets;
 
     fn report(recovered: Option<&str>, code: Option<&str>) -> Report {
         let problem = code.map(|code| json!({ "code": code, "what": "it failed" }));
@@ -102,6 +105,26 @@ mod tests {
         assert!(told(None, Some("NF-403")).unwrap().starts_with("another run"));
         assert_eq!(told(None, Some("NF-412")).unwrap_err().code, Code::Recovery);
         assert_eq!(told(None, None).unwrap_err().code, Code::BadAnswer);
+    }
+
+    #[tokio::test]
+    async fn only_a_host_that_the_user_was_shown_recovers() {
+        let directory = tempfile::tempdir().unwrap();
+        let sockets = Sockets::within(directory.path().join("ssh")).unwrap();
+        let plan = sample::plan(json!({ "interrupted": "apply by ada" }));
+        let shown = RecoverHosts::default().and(["a"]);
+        for (agreed, host, recovers) in [
+            (RecoverHosts::default(), "a", false),
+            (shown.clone(), "a", true),
+            (shown, "b", false),
+            (RecoverHosts::All, "b", true),
+        ] {
+            let session = Session::new(sample::host(host), &sockets, 1, 0).unwrap();
+            let terms = ChangeTerms { recover: agreed, ..ChangeTerms::default() };
+            let change = || std::future::ready(Ok(report(Some("rolled back"), None)));
+            let recovered = recover(&session, &terms, &plan, &Bus::default(), change).await.unwrap();
+            assert_eq!(recovered.is_some(), recovers, "{host}: {terms:?}");
+        }
     }
 
     #[test]

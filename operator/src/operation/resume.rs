@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use nixfleet_contract::fleet::Host;
-use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -88,10 +87,13 @@ pub async fn plan(
             plan.planned = Some(Err(problem));
         }
     }
-    let found = untold(&plans, &closures, connections.at_once(), context).await?;
+    let found = untold(&plans, &head, &changed, context, connections.at_once()).await?;
     for end in &found {
-        changed.extend(end.after.clone().map(|after| (end.host.clone(), (end.before.clone(), after))));
-        done.insert(end.host.clone(), end.clone());
+        changed.extend(end.made().map(|made| (end.host.clone(), made)));
+        let is_to_change = plans.iter().any(|plan| plan.name() == end.host && plan.is_to_change());
+        if end.outcome.is_good() && !is_to_change {
+            done.insert(end.host.clone(), end.clone());
+        }
     }
     plans.extend(ended.into_iter().map(|session| HostPlan { session, planned: None }));
     let mut policy = request.policy.of_planned(head.outline.policy.clone());
@@ -137,24 +139,32 @@ fn moved_on(
     )
 }
 
-/// Returns the outcomes of hosts that the rollout has changed without recording the change. Only hosts whose
-/// new plan has no changes are queried. A host that does not report a change by the rollout counts as
-/// unchanged.
+/// Returns the outcomes of hosts that the rollout has changed without recording the change. A host that does
+/// not report a change by the rollout counts as unchanged.
 async fn untold(
     plans: &[HostPlan<PlannedChange<Closure>>],
-    closures: &BTreeMap<String, Closure>,
-    parallel: NonZeroUsize,
+    head: &RolloutHead,
+    changed: &BTreeMap<String, Changed>,
     context: &Context,
+    parallel: NonZeroUsize,
 ) -> Result<Vec<HostEnd>, Stop> {
-    let unchanged = plans.iter().filter(|plan| plan.result().outcome == Outcome::Unchanged);
-    let sessions = unchanged.map(|plan| Arc::clone(&plan.session)).collect();
-    let closures = closures.iter().map(|(host, closure)| (host.clone(), closure.path.clone())).collect();
-    let asked = reconcile::ask(sessions, &closures, parallel, context).await?;
+    let asked = plans.iter().filter(|plan| !changed.contains_key(plan.name()) && has_closure(plan));
+    let sessions = asked.map(|plan| Arc::clone(&plan.session)).collect();
+    let asked = reconcile::ask(sessions, &head.hosts, parallel, context).await?;
     let end = |found| match found {
         Ok(Found::Changed(end)) => Some(*end),
         Ok(Found::Nothing | Found::Interrupted(_)) | Err(_) => None,
     };
     Ok(asked.into_iter().filter_map(|(_, found)| end(found)).collect())
+}
+
+/// Whether a host has the closure of the rollout, whatever is left to do on the host: it may wait for a boot,
+/// its health checks may fail, or it may have drifted since.
+fn has_closure(plan: &HostPlan<PlannedChange<Closure>>) -> bool {
+    let planned = plan.known();
+    planned.is_some_and(|planned| {
+        planned.current().is_some_and(|current| current.closure == planned.target.path)
+    })
 }
 
 /// Returns the closures of the hosts that are not done, by host name. Fails if a closure is no longer in the
@@ -205,4 +215,31 @@ fn over(id: &RolloutId, end: Option<End>) -> Problem {
 
 fn word(end: Option<End>) -> &'static str {
     end.map_or("broken off", End::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sample;
+    use crate::ssh::{Session, Sockets};
+
+    #[test]
+    fn every_host_with_the_closure_of_the_rollout_is_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let sockets = Sockets::within(directory.path().join("ssh")).unwrap();
+        let is_asked = |differs: Value| {
+            let session = Arc::new(Session::new(sample::host("a"), &sockets, 1, 0).unwrap());
+            let closure = Closure { path: "/nix/store/2".to_owned() };
+            let planned = PlannedChange::of(sample::plan(differs), closure, None).unwrap();
+            has_closure(&HostPlan { session, planned: Some(Ok(planned)) })
+        };
+        assert!(is_asked(json!({})));
+        assert!(is_asked(json!({ "awaitsBoot": ["kernel"] })), "the host is deferred");
+        let step = json!({ "step": "setBootDefault", "from": "/nix/store/a", "to": "/nix/store/b" });
+        assert!(is_asked(json!({ "steps": [step] })), "the host has booted since");
+        assert!(!is_asked(json!({ "current": { "number": 1, "closure": "/nix/store/1" } })));
+        assert!(!is_asked(json!({ "current": null })));
+    }
 }

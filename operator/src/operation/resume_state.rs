@@ -197,26 +197,46 @@ fn stands<P: Planned>(plan: Option<&HostPlan<P>>, done: Option<&HostEnd>, at_fir
 mod tests {
     use std::sync::Arc;
 
+    use nixfleet_contract::generation::Generation;
+    use nixfleet_contract::policy::Policy;
     use nixfleet_contract::problem::{Code, Problem};
     use serde_json::json;
 
     use super::*;
     use crate::operation::planned_change::PlannedChange;
+    use crate::sample;
     use crate::ssh::{Session, Sockets};
+
+    fn session() -> Arc<Session> {
+        let directory = tempfile::tempdir().unwrap();
+        let sockets = Sockets::within(directory.path().join("ssh")).unwrap();
+        Arc::new(Session::new(sample::host("a"), &sockets, 1, 0).unwrap())
+    }
+
+    #[test]
+    fn a_host_that_only_recovered_was_not_changed_by_the_rollout() {
+        let planned = PlannedChange::of(sample::plan(json!({})), (), None).unwrap();
+        let recovered = Some("an interrupted run was rolled back".to_owned());
+        let plan = HostPlan { session: session(), planned: Some(Ok(PlannedChange { recovered, ..planned })) };
+        assert_eq!(plan.result().outcome, Outcome::Ok);
+        let (policy, waves) = (Policy::plain(), vec![vec!["a".to_owned()]]);
+        let outline = Outline { policy, waves, budgets: Vec::new(), groups: Vec::new() };
+        let plans = [plan];
+        let changed = |prior: &PriorProgress| prior.hosts(&outline, &plans, false).changed(None);
+        assert_eq!(changed(&PriorProgress::default()), [0; 0]);
+        let end = plans[0].result().end(Duration::ZERO);
+        let done = BTreeMap::from([("a".to_owned(), end)]);
+        assert_eq!(changed(&PriorProgress { done, ..PriorProgress::default() }), [0; 0]);
+        let made = Generation { number: 2, closure: "/nix/store/2".to_owned() };
+        let by_rollout = BTreeMap::from([("a".to_owned(), (None, made))]);
+        assert_eq!(changed(&PriorProgress { changed: by_rollout, ..PriorProgress::default() }), [0]);
+    }
 
     #[test]
     fn the_closure_of_a_host_that_did_not_answer_is_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let host = json!({
-            "name": "a", "base": "ubuntu", "system": "x86_64-linux", "addr": "10.0.1.11",
-            "ssh": { "user": "deploy", "port": 22, "hostKey": null }, "tags": [], "roles": [],
-        });
-        let host = serde_json::from_value(host).unwrap();
-        let session =
-            Session::new(host, &Sockets::within(directory.path().join("ssh")).unwrap(), 1, 0).unwrap();
+        let session = session();
         let problem = Problem::new(Code::Unreachable, "the host cannot be reached");
-        let plans: [HostPlan<PlannedChange<()>>; 1] =
-            [HostPlan { session: Arc::new(session), planned: Some(Err(problem)) }];
+        let plans: [HostPlan<PlannedChange<()>>; 1] = [HostPlan { session, planned: Some(Err(problem)) }];
         let target = RolloutTarget::Closure { closure: "/nix/store/x".to_owned() };
         let targets = BTreeMap::from([("a".to_owned(), target)]);
         let done = at_target(&plans);

@@ -16,6 +16,7 @@ use super::going_back::{ChangeTerms, TargetGeneration};
 use super::host_plan::ask;
 use super::planned_change::PlannedChange;
 use super::reconcile::{self, Found};
+use super::recover_hosts::RecoverHosts;
 use super::resume_state::ResumeState;
 use super::rollout::Rollout;
 use super::targets::Targets;
@@ -25,7 +26,7 @@ use crate::event::{Bus, EventKind, Phase, RolloutId};
 use crate::host_result::HostResult;
 use crate::inventory::Natural;
 use crate::remote::{Destination, PlanOptions};
-use crate::rollout::{Budget, Outline, Record, RolloutHead, RolloutOrigin, RolloutProgress, RolloutTarget};
+use crate::rollout::{Budget, Outline, PlannedHost, Record, RolloutHead, RolloutOrigin, RolloutProgress};
 use crate::ssh::Session;
 use crate::state::StateDir;
 use crate::stop::Stop;
@@ -46,10 +47,10 @@ pub struct RollbackRequest {
     /// The time within which the operator must confirm each rollback, by reaching the host over a new
     /// connection.
     pub window: Window,
-    /// Whether to recover hosts from interrupted runs before they plan. If it is not set and a plan shows an
-    /// interrupted run, the user should be asked, and the request planned again.
+    /// The hosts that recover from interrupted runs before they plan. If the plan of another host shows an
+    /// interrupted run, the user should be asked, and the request planned again with this host added.
     #[serde(default)]
-    pub recover: bool,
+    pub recover: RecoverHosts,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
 }
@@ -71,8 +72,10 @@ enum Back {
     To(Destination),
     /// The generation before a change, if the host still has the generation that the change made.
     Behind(Changed),
-    /// The state before the run that was interrupted on the host.
-    Recovered(Destination),
+    /// The generation that the host had before the rollout. A run was interrupted on the host, so the host
+    /// has to recover before it can tell whether the rollout made its current generation. Contains a
+    /// generation that the host can plan until then.
+    Recovered(Destination, Box<PlannedHost>),
     /// No known state: the rollout may have changed the host, but the host could not be asked whether it did.
     Unknown(Problem),
 }
@@ -99,7 +102,9 @@ impl Operation for Rollback {
         match self.backs.get(&host) {
             Some(Back::To(to)) => self.terms.plan_to(session, *to, self.options, events).await,
             Some(Back::Behind(changed)) => self.terms.plan_behind(session, changed, events).await,
-            Some(Back::Recovered(to)) => self.terms.plan_recovery(session, *to, events).await,
+            Some(Back::Recovered(to, planned)) => {
+                self.terms.plan_recovery(session, *to, planned, events).await
+            }
             Some(Back::Unknown(problem)) => Err(problem.clone()),
             None => {
                 Err(Problem::new(Code::NoGeneration, "there is no earlier generation to roll back to")
@@ -160,7 +165,8 @@ impl RollbackRequest {
     ) -> Result<Rollout<Rollback>, Stop> {
         let connections = self.targets.connections;
         let (window, force, revision) = (self.window, self.force.clone(), origin.revision.clone());
-        let terms = ChangeTerms { window, revision, force, substitute: false, recover: self.recover };
+        let recover = self.recover.clone();
+        let terms = ChangeTerms { window, revision, force, substitute: false, recover };
         let (hosts, backs) = hosts.into_iter().map(|(host, back)| (host.clone(), (host.name, back))).unzip();
         let operation = Arc::new(Rollback { backs, options: self.options, terms });
         let sessions = connections.sessions(hosts)?;
@@ -180,20 +186,16 @@ async fn ways_back(
 ) -> Result<BTreeMap<String, Back>, Stop> {
     let behind = |(host, changed)| (host, Back::Behind(changed));
     let mut backs: BTreeMap<String, Back> = progress.changed().into_iter().map(behind).collect();
-    let unknown = || head.hosts.iter().filter(|(name, _)| progress.is_unknown(name));
-    let closure = |target: &RolloutTarget| match target {
-        RolloutTarget::Closure { closure } => closure.clone(),
-    };
-    let closures = unknown().map(|(name, planned)| (name.clone(), closure(&planned.target))).collect();
-    let hosts = unknown().map(|(_, planned)| planned.host.clone()).collect();
-    let sessions = connections.sessions(hosts)?;
-    for (host, asked) in reconcile::ask(sessions, &closures, connections.at_once(), context).await? {
+    let unknown = head.hosts.iter().filter(|(name, _)| progress.is_unknown(name));
+    let sessions = connections.sessions(unknown.map(|(_, planned)| planned.host.clone()).collect())?;
+    for (host, asked) in reconcile::ask(sessions, &head.hosts, connections.at_once(), context).await? {
         match asked {
             Ok(Found::Changed(end)) => backs.extend(end.made().map(|changed| behind((host, changed)))),
             Ok(Found::Nothing) => {}
             Ok(Found::Interrupted(current)) => {
                 let to = current.map_or(Destination::Previous, Destination::Number);
-                backs.insert(host, Back::Recovered(to));
+                let planned = head.hosts.get(&host).cloned();
+                backs.extend(planned.map(|planned| (host, Back::Recovered(to, Box::new(planned)))));
             }
             Err(problem) => {
                 backs.insert(host, Back::Unknown(problem));

@@ -38,7 +38,7 @@ impl<O: Operation> Work for RolloutWork<O> {
         let Some(plan) = host.known() else { return host.result() };
         let result = self.operation.perform(&host.session, plan, &self.events).await;
         if let Some(made) = result.end(Duration::ZERO).made() {
-            self.changed().insert(host.name().to_owned(), made);
+            record(&mut self.changed(), host.name(), made);
         }
         result
     }
@@ -59,5 +59,30 @@ impl<O: Operation> Work for RolloutWork<O> {
 impl<O: Operation> RolloutWork<O> {
     fn changed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Changed>> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records the change of a host. A change that left the generation as it was, such as a new boot default,
+/// does not replace the change that made the generation.
+fn record(changed: &mut BTreeMap<String, Changed>, host: &str, made: Changed) {
+    if changed.get(host).is_none_or(|known| known.1 != made.1) {
+        changed.insert(host.to_owned(), made);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_contract::generation::Generation;
+
+    use super::*;
+
+    #[test]
+    fn a_change_that_keeps_the_generation_keeps_the_way_back() {
+        let generation = |number| Generation { number, closure: format!("/nix/store/{number}") };
+        let mut changed = BTreeMap::from([("a".to_owned(), (Some(generation(1)), generation(2)))]);
+        record(&mut changed, "a", (Some(generation(2)), generation(2)));
+        assert_eq!(changed["a"], (Some(generation(1)), generation(2)));
+        record(&mut changed, "a", (Some(generation(2)), generation(3)));
+        assert_eq!(changed["a"], (Some(generation(2)), generation(3)));
     }
 }

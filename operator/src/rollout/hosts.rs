@@ -40,7 +40,8 @@ pub struct Hosts {
 
 impl Hosts {
     /// Creates the hosts of an outline. `stands` receives the name of a host and returns the initial state of
-    /// that host.
+    /// that host. A host that has ended does not count as changed until [`Self::stands_changed`] says so: its
+    /// outcome is also `ok` if the host only recovered from an interrupted run.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
         let sizes: Vec<usize> = outline.waves.iter().map(Vec::len).collect();
@@ -70,7 +71,8 @@ impl Hosts {
         };
         for (place, (_, name)) in names.into_iter().enumerate() {
             hosts.put(place, stands(name));
-            hosts.members[place].fresh = false;
+            let member = &mut hosts.members[place];
+            (member.fresh, member.changed) = (false, false);
         }
         hosts
     }

@@ -11,6 +11,7 @@ mod external;
 pub mod fast_path;
 pub mod planner;
 pub mod preflight;
+mod previous;
 pub mod programs;
 pub mod target;
 pub mod texts;

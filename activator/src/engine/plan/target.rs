@@ -16,7 +16,9 @@ use crate::digest;
 use crate::engine::plan::contents::Contents;
 use crate::engine::plan::diff::TargetView;
 use crate::engine::plan::external;
+use crate::engine::plan::previous::previous;
 use crate::engine::recovery_unit;
+use crate::host::Host;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
 use crate::toplevel;
@@ -113,12 +115,10 @@ impl TargetClosure {
     /// # Errors
     /// [`Code::NoGeneration`] if the generation does not exist, with a list of the existing generations.
     /// [`Code::InvalidManifest`] if the manifest of the generation cannot be read.
-    pub fn of_generation(profile: &Profile, reference: GenerationRef) -> Result<Self, Problem> {
-        let current = profile.current.as_ref().map_or(u64::MAX, |generation| generation.number);
-        let mut generations = profile.generations.iter().map(|info| &info.generation);
+    pub fn of_generation(host: &Host, profile: &Profile, reference: GenerationRef) -> Result<Self, Problem> {
         let found = match reference {
             GenerationRef::Number(number) => profile.generation(number),
-            GenerationRef::Previous => generations.rfind(|generation| generation.number < current),
+            GenerationRef::Previous => previous(host, profile),
         };
         let generation: &Generation = found.ok_or_else(|| no_generation(profile, reference))?;
         Ok(Self { number: Some(generation.number), ..Self::of_closure(&generation.closure)? })
@@ -208,7 +208,8 @@ fn check_absolute(closure: &str) -> Result<(), Problem> {
 pub enum GenerationRef {
     /// The generation with this number.
     Number(u64),
-    /// The generation before the active generation.
+    /// The generation before the active generation. If another tool has activated a NixOS system since then,
+    /// this is the active generation itself.
     Previous,
 }
 

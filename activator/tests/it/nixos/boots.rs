@@ -51,6 +51,38 @@ fn a_chosen_next_boot_is_forgotten_when_another_system_is_wanted() {
 }
 
 #[test]
+fn a_rollback_that_waited_for_a_boot_is_finished_by_the_same_rollback() {
+    let test = "nixos::boots::a_rollback_that_waited_for_a_boot_is_finished_by_the_same_rollback";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let loader = Some("systemd-boot");
+        host.applied(&host.closure("one", "k1", loader), "ok");
+        let two = host.closure("two", "k2", loader);
+        host.applied(&two, "partial");
+        host.boots();
+        host.applied(&two, "ok");
+        assert_eq!(host.ends(), ["two"; 4]);
+
+        let back = |outcome: &str| {
+            let report = host.run(&["rollback", "--to", "2"]);
+            assert_eq!(report["outcome"], outcome, "{report:#}");
+            report["reasonCode"].clone()
+        };
+        assert_eq!(back("partial"), "reboot-to-finish");
+        assert_eq!(host.ends(), ["one", "two", "two", "one"]);
+        assert_eq!(back("deferred"), "reboot-to-finish");
+        host.boots();
+        assert_eq!(host.running(), "one", "it boots once");
+        let plan = host.run(&["rollback", "--plan", "--to", "2"]);
+        let steps: Vec<_> = plan["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+        assert_eq!(steps, ["setBootDefault"], "{plan:#}");
+        back("ok");
+        assert_eq!(host.ends(), ["one"; 4]);
+        back("unchanged");
+    });
+}
+
+#[test]
 fn a_kernel_that_does_not_come_up_leaves_the_old_boot_default() {
     with_own_mounts("nixos::boots::a_kernel_that_does_not_come_up_leaves_the_old_boot_default", |stand| {
         let host = NixosHost::new(stand);

@@ -166,6 +166,55 @@ fn a_number_is_not_given_to_a_second_generation() {
     });
 }
 
+#[test]
+fn a_rollback_returns_first_from_the_system_of_another_tool() {
+    let test = "nixos::generations::a_rollback_returns_first_from_the_system_of_another_tool";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let foreign = host.system("foreign", "k1");
+        let activates = || {
+            let switch = foreign.join("bin/switch-to-configuration");
+            assert!(std::process::Command::new(switch).arg("test").status().unwrap().success());
+        };
+        let back = |number: u64| {
+            let back = host.run(&["rollback", "--to", "previous"]);
+            assert_eq!(
+                (&back["outcome"], &back["after"]["number"]),
+                (&"ok".into(), &number.into()),
+                "{back:#}"
+            );
+        };
+        // `nixos-rebuild switch` makes generation 3, and activates it.
+        host.installs(&foreign, 3);
+        activates();
+        back(2);
+        assert_eq!(host.ends(), ["one"; 4]);
+        // `nixos-rebuild test` activates a system without a generation.
+        fs::remove_file(stand.path("/nix/var/nix/profiles/system-3-link")).unwrap();
+        activates();
+        back(2);
+        assert_eq!(host.ends(), ["one"; 4]);
+        back(1);
+        assert_eq!(host.ends(), ["factory", "factory", "factory", ""]);
+    });
+}
+
+#[test]
+fn a_rollback_takes_back_a_system_that_waits_for_a_boot() {
+    let test = "nixos::generations::a_rollback_takes_back_a_system_that_waits_for_a_boot";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let two = host.system("two", "k1");
+        fs::write(two.join("init-interface-version"), "systemd 3").unwrap();
+        host.applied(&host.closure_of("two", &two, Some("systemd-boot")), "partial");
+        assert_eq!(host.running(), "factory");
+        let back = host.run(&["rollback", "--to", "previous"]);
+        assert_eq!((&back["outcome"], &back["after"]["number"]), (&"ok".into(), &1.into()), "{back:#}");
+        assert_eq!(host.ends(), ["factory", "factory", "factory", ""]);
+    });
+}
+
 /// Returns the numbers of the generations that other tools made.
 fn external(host: &NixosHost<'_>) -> Vec<u64> {
     let status = host.run(&["status"]);

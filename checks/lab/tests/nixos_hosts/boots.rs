@@ -158,6 +158,36 @@ fn a_rollback_before_the_restart_takes_the_new_kernel_back() {
 }
 
 #[test]
+fn the_rollback_of_a_kernel_is_finished_after_the_restart() {
+    let lab = LAB.turn();
+    let (host, operator) = (db(&lab), lab.operator().unwrap());
+    let [old, ..] = systems(host);
+    declares_version(&lab, "two", &kernel("6.12.6"));
+    let (finished, ended) = on_host(&lab, "apply --yes");
+    assert_eq!(ended["reasonCode"], "reboot-to-finish", "{finished}");
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let rollout = document["rollout"]["id"].as_str().unwrap_or_else(|| panic!("{finished}")).to_owned();
+    reboots(host);
+    applies(&lab, "ok");
+    let [new, ..] = systems(host);
+    assert_eq!(boot_default(host), new);
+
+    let back = |outcome: &str| {
+        let line = format!("nixfleet rollback --yes --json --rollout {rollout}");
+        let (finished, document) = operator.types_for_json(&line).unwrap();
+        assert_eq!(document["hosts"][0]["outcome"], outcome, "{finished}");
+    };
+    back("partial");
+    back("deferred");
+    reboots(host);
+    assert_eq!(systems(host), [old.clone(), old.clone(), new], "it boots once");
+    back("ok");
+    assert_eq!(systems(host), [old.clone(), old.clone(), old]);
+    let over = operator.types(&format!("nixfleet rollback --yes --rollout {rollout}")).unwrap();
+    assert_says(&over, 1, &["there is nothing to roll back"]);
+}
+
+#[test]
 fn without_a_loader_that_boots_once_the_plan_warns_of_an_unconfirmed_default() {
     let lab = LAB.turn();
     let host = db(&lab);

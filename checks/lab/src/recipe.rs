@@ -16,6 +16,9 @@ pub struct Recipe {
     pub name: &'static str,
     /// The Debian release.
     pub suite: &'static str,
+    /// Whether to link `/bin`, `/lib` and `/sbin` to `/usr`, as the installer of Debian 12 does. Later releases
+    /// contain these links.
+    pub merges_usr: bool,
     /// The Debian packages. The packages on which they depend are installed too, but not the packages that
     /// they recommend.
     pub packages: Vec<&'static str>,
@@ -36,6 +39,7 @@ impl Recipe {
         Self {
             name: "host",
             suite: "trixie",
+            merges_usr: false,
             packages: vec![
                 "systemd",
                 "systemd-sysv",
@@ -117,6 +121,9 @@ impl Recipe {
         let mut recipe = Self::host();
         recipe.name = "older-host";
         recipe.suite = "bookworm";
+        recipe.merges_usr = true;
+        // The package `systemd` of Debian 12 does not contain this program.
+        recipe.commands.retain(|command| !matches!(command, [program] if program.ends_with("update-done")));
         recipe
     }
 

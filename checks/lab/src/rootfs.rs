@@ -105,6 +105,7 @@ impl RootFs {
 fn bootstrap(recipe: &Recipe, root: &Path) -> Result<()> {
     Program::new("mmdebstrap")
         .args(["--variant=minbase", "--mode=root", "--quiet"])
+        .args(recipe.merges_usr.then_some("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"))
         .arg(format!("--include={}", recipe.packages.join(",")))
         .arg(recipe.suite)
         .arg(root)

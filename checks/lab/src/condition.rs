@@ -27,6 +27,7 @@ const IN_MEMORY: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
 const RESTLESS: &[&str] = &[
     "/nix/store",
     "/nix/var/log",
+    "/nix/var/nix/builds",
     "/nix/var/nix/daemon-socket",
     "/nix/var/nix/db",
     "/nix/var/nix/gc-socket",

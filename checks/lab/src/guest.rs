@@ -124,8 +124,10 @@ impl Guest {
 
     /// Returns the number of log lines of sshd since the boot that start with `begin`.
     fn ssh_log(&self, begin: &str) -> Result<usize> {
+        // Until version 9.7 of OpenSSH, sshd itself logs sessions.
+        let identifiers = "--identifier sshd --identifier sshd-session";
         let log =
-            self.ask("journalctl --sync; journalctl --boot --quiet --output cat --identifier sshd-session")?;
+            self.ask(&format!("journalctl --sync; journalctl --boot --quiet --output cat {identifiers}"))?;
         Ok(log.lines().filter(|line| line.starts_with(begin)).count())
     }
 

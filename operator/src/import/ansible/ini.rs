@@ -8,7 +8,7 @@
 use nixfleet_contract::problem::Problem;
 
 use super::inventory::Inventory;
-use super::variable::{Value, Variable, Variables};
+use super::variable::{Variable, Variables};
 use crate::import::files::bad;
 use crate::import::note::{Note, Place};
 
@@ -128,9 +128,7 @@ fn variable(line: &str, place: &Place) -> Result<(String, Variable), Problem> {
             .because("every line of such a section is name = value")
             .help("add a value, or move the line into another section"));
     };
-    let value = unquoted(value.trim());
-    let value = if value.is_empty() { Value::Nothing } else { Value::Text(value) };
-    Ok((name.trim().to_owned(), Variable { value, place: place.clone() }))
+    Ok((name.trim().to_owned(), Variable::text(&unquoted(value.trim()), place)))
 }
 
 /// Returns the line without the comment at its end, if there is one. A comment begins at the first `#` that

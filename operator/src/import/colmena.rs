@@ -34,6 +34,8 @@ struct Node {
     #[serde(default)]
     allow_local_deployment: bool,
     #[serde(default)]
+    build_on_target: bool,
+    #[serde(default)]
     privilege_escalation_command: Vec<String>,
     #[serde(default)]
     ssh_options: Vec<String>,
@@ -135,9 +137,11 @@ fn host(name: &str, node: Node) -> FoundHost {
     if !is_usual && host.user.as_deref() != Some("root") {
         // The arguments of the command may contain a password.
         let program = node.privilege_escalation_command.first().map(String::as_str).unwrap_or_default();
-        let text =
-            format!("privilegeEscalationCommand: {program} (NixFleet becomes root with sudo -n only)");
+        let text = format!("privilegeEscalationCommand: {program} (NixFleet becomes root with sudo -n only)");
         host.notes.push(Note::new(NoteKind::Check, text));
+    }
+    if node.build_on_target {
+        host.notes.push(Note::new(NoteKind::Check, "buildOnTarget (NixFleet builds on your machine)"));
     }
     for key in node.keys {
         let text = format!("deployment.keys.{key} (secret, its content is not copied)");
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn a_node_becomes_a_host() {
         let node = serde_json::json!({
-            "allowLocalDeployment": false, "privilegeEscalationCommand": ["doas", "hunter2"],
+            "allowLocalDeployment": false, "buildOnTarget": true, "privilegeEscalationCommand": ["doas", "hunter2"],
             "sshOptions": ["-J", "gate"], "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222,
             "targetUser": "ada",
             "keys": ["db.key"], "system": "aarch64-linux",
@@ -169,6 +173,7 @@ mod tests {
             notes,
             [
                 "privilegeEscalationCommand: doas (NixFleet becomes root with sudo -n only)",
+                "buildOnTarget (NixFleet builds on your machine)",
                 "deployment.keys.db.key (secret, its content is not copied)"
             ]
         );
@@ -197,7 +202,9 @@ mod tests {
         let notes: Vec<&str> = draft.notes.iter().map(|note| note.text.as_str()).collect();
         assert_eq!(
             notes,
-            ["no host sets an SSH user: colmena uses your own user name, NixFleet uses root; set ssh.user to change it"]
+            [
+                "no host sets an SSH user: colmena uses your own user name, NixFleet uses root; set ssh.user to change it"
+            ]
         );
     }
 

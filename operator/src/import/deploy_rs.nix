@@ -28,6 +28,11 @@ let
         node
         deploy
       ];
+      remoteBuild = first "remoteBuild" [
+        profile
+        node
+        deploy
+      ];
       interactiveSudo = first "interactiveSudo" [
         profile
         node

@@ -39,6 +39,7 @@ struct Profile {
     ssh_opts: Vec<String>,
     sudo: Option<String>,
     interactive_sudo: Option<bool>,
+    remote_build: Option<bool>,
 }
 
 /// Imports the nodes of a flake. Only deployment data is evaluated, and not the contents of the profiles.
@@ -90,6 +91,9 @@ fn host(name: &str, node: Node) -> FoundHost {
         let text = format!("sudo: {program} (NixFleet becomes root with sudo -n only)");
         host.notes.push(Note::new(NoteKind::Check, text));
     }
+    if system.is_some_and(|profile| profile.remote_build == Some(true)) {
+        host.notes.push(Note::new(NoteKind::Check, "remoteBuild (NixFleet builds on your machine)"));
+    }
     if system.is_some_and(|profile| profile.interactive_sudo == Some(true)) {
         let text = "interactiveSudo (NixFleet needs sudo without a password)";
         host.notes.push(Note::new(NoteKind::Check, text));
@@ -113,7 +117,7 @@ mod tests {
             "sshOpts": ["-p", "2222", "-J", "gate", "-l", "eve"],
             "profiles": {
                 "system": { "user": null, "sshUser": "deploy", "sshOpts": ["-i", "key", "-p", "23"],
-                    "sudo": "doas hunter2 -u", "interactiveSudo": true },
+                    "sudo": "doas hunter2 -u", "interactiveSudo": true, "remoteBuild": true },
                 "home": { "user": "ada", "sshUser": null, "sshOpts": [] },
             },
         });
@@ -131,6 +135,7 @@ mod tests {
             notes,
             [
                 "sudo: doas (NixFleet becomes root with sudo -n only)",
+                "remoteBuild (NixFleet builds on your machine)",
                 "interactiveSudo (NixFleet needs sudo without a password)",
                 "the profile home of ada was not imported"
             ]

@@ -186,8 +186,10 @@ fn checked(host: &mut FoundHost) -> Result<(String, u16), String> {
     let addr = match wanted {
         Some(addr) if Word::Address.check(&addr).is_ok() => addr,
         Some(addr) if Word::Address.check(&name).is_ok() => {
-            let text =
-                format!("the address {} was not understood, so the name of the host is its address", shown(&addr));
+            let text = format!(
+                "the address {} was not understood, so the name of the host is its address",
+                shown(&addr)
+            );
             host.notes.push(Note::new(NoteKind::Check, text));
             name
         }
@@ -263,7 +265,10 @@ fn users(tool: Tool, hosts: &[DraftHost]) -> Option<Note> {
         [one] => format!("{one} sets no SSH user"),
         [first, ..] => format!("{} hosts set no SSH user, such as {first}", without.len()),
     };
-    let text = format!("{who}: {} uses your own user name, NixFleet uses root; set ssh.user to change it", tool.name());
+    let text = format!(
+        "{who}: {} uses your own user name, NixFleet uses root; set ssh.user to change it",
+        tool.name()
+    );
     Some(Note::new(NoteKind::Check, text))
 }
 

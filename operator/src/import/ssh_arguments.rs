@@ -15,7 +15,8 @@ const NEEDLESS: &str = "AaCkqTtvXxYyNnfg";
 pub fn read(words: &[String], options: &mut SshOptions, place: Option<&Place>) {
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
-        let letters = word.strip_prefix('-').filter(|letters| !letters.is_empty() && !letters.starts_with('-'));
+        let letters =
+            word.strip_prefix('-').filter(|letters| !letters.is_empty() && !letters.starts_with('-'));
         let Some(letters) = letters else {
             options.check("an argument of ssh was not understood: it is no option", place);
             continue;
@@ -103,7 +104,9 @@ mod tests {
 
     #[test]
     fn other_commands_are_told_and_not_copied() {
-        for command in ["nc -X 5 %h %p", "ssh gate nc %h %p", "ssh -J outer -W %h:%p gate", "sshpass -p x ssh y"] {
+        for command in
+            ["nc -X 5 %h %p", "ssh gate nc %h %p", "ssh -J outer -W %h:%p gate", "sshpass -p x ssh y"]
+        {
             let told = of(&format!("-o 'ProxyCommand={command}' -J gate"));
             assert_eq!(
                 told,

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn no_block_applies_to_a_host_that_needs_other_settings() {
-        let mut hosts = [host("a", "127.0.0.1", "gate-1"), host("b", "127.0.0.1", "gate-2"), host("c", "c", "gate-1")];
+        let mut hosts =
+            [host("a", "127.0.0.1", "gate-1"), host("b", "127.0.0.1", "gate-2"), host("c", "c", "gate-1")];
         assert_eq!(shown(&mut hosts), ["c gate-1"]);
         assert_eq!(
             hosts[1].notes[0].text,

@@ -72,8 +72,7 @@ impl SshOptions {
                 Ok(_) | Err(_) => self.check("the port of ssh was not understood: set ssh.port", place),
             },
             "stricthostkeychecking" | "userknownhostsfile" | "globalknownhostsfile" | "updatehostkeys" => {
-                let text =
-                    format!("{keyword} {} (NixFleet always checks host keys)", secret::shown(value));
+                let text = format!("{keyword} {} (NixFleet always checks host keys)", secret::shown(value));
                 self.needless(&text, place);
             }
             _ => self.add(keyword, value),
@@ -174,7 +173,8 @@ mod tests {
     fn keys_add_up() {
         let options = [("IdentityFile", "a"), ("IdentityFile", "b"), ("IdentityFile", "a")];
         assert_eq!(settings(&options), ["IdentityFile a", "IdentityFile b"]);
-        let options = [("CertificateFile", "a"), ("CertificateFile", "b"), ("SendEnv", "A"), ("SendEnv", "B")];
+        let options =
+            [("CertificateFile", "a"), ("CertificateFile", "b"), ("SendEnv", "A"), ("SendEnv", "B")];
         assert_eq!(settings(&options).len(), 4);
         let mut given = SshOptions::default();
         given.set_path("IdentityFile", "/a b/key", None);
@@ -196,7 +196,8 @@ mod tests {
             ("KnownHostsCommand", "lookup hunter2"),
         ] {
             let host = of(&[(keyword, command)]);
-            let expected = format!("{keyword} of ssh (a command, not copied because it may contain a secret: ");
+            let expected =
+                format!("{keyword} of ssh (a command, not copied because it may contain a secret: ");
             assert!(host.notes[0].text.starts_with(&expected), "{host:?}");
             assert!(!format!("{host:?}").contains("hunter2"), "{host:?}");
         }

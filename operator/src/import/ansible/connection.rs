@@ -33,7 +33,9 @@ pub fn read(variables: &Effective, host: &mut FoundHost) {
         )
     {
         host.refused = Some(match connection.as_str() {
-            "local" | "ansible.builtin.local" => "Ansible reaches it without SSH (ansible_connection = local)".to_owned(),
+            "local" | "ansible.builtin.local" => {
+                "Ansible reaches it without SSH (ansible_connection = local)".to_owned()
+            }
             other => format!("NixFleet connects with SSH only (ansible_connection = {})", shown(other)),
         });
         return;
@@ -93,10 +95,8 @@ fn root(variables: &Effective, host: &mut FoundHost) {
     if let Some((variable, method)) = text(&["ansible_become_method"], variables, host)
         && !matches!(method.as_str(), "sudo" | "ansible.builtin.sudo")
     {
-        let text = format!(
-            "ansible_become_method = {} (NixFleet becomes root with sudo -n only)",
-            shown(&method)
-        );
+        let text =
+            format!("ansible_become_method = {} (NixFleet becomes root with sudo -n only)", shown(&method));
         check(host, variable, text);
     }
     if let Some((variable, user)) = text(&["ansible_become_user", "ansible_sudo_user"], variables, host)
@@ -139,3 +139,7 @@ fn text<'v>(
 fn check(host: &mut FoundHost, variable: &Variable, text: String) {
     host.notes.push(Note::new(NoteKind::Check, text).at(&variable.place));
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -124,9 +124,10 @@ impl Reader {
                 ("host", Some(patterns)) => Condition::Address(patterns),
                 ("originalhost", Some(patterns)) => Condition::GivenName(patterns),
                 _ => {
-                    let text = format!("Match {} (its HostName, User and Port are not imported)", told(words));
+                    let text =
+                        format!("Match {} (its HostName, User and Port are not imported)", told(words));
                     self.notes.push(Note::new(NoteKind::Check, text).at(place));
-                    conditions.push(Rc::new(Condition::Unknown));
+                    conditions.push(Rc::new(Condition::Unknown(words.join(" "))));
                     return conditions;
                 }
             };
@@ -172,7 +173,9 @@ impl Reader {
         match path.strip_prefix("~/") {
             Some(rest) => root.home.as_ref().map(|home| home.join(rest)),
             None if path.starts_with('~') => None,
-            None => root.directory.as_ref().map_or_else(|| absolute(path), |directory| Some(directory.join(path))),
+            None => {
+                root.directory.as_ref().map_or_else(|| absolute(path), |directory| Some(directory.join(path)))
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::import::ssh_keyword;
 
 /// Settings, in lower case, that are not imported: they do not change how a host is reached, or `NixFleet`
 /// sets them itself.
-const NOT_OF_THE_WAY: [&str; 40] = [
+const NOT_OF_THE_WAY: [&str; 39] = [
     "addkeystoagent",
     "batchmode",
     "compression",
@@ -46,7 +46,6 @@ const NOT_OF_THE_WAY: [&str; 40] = [
     "setenv",
     "stdinnull",
     "stricthostkeychecking",
-    "tag",
     "tcpkeepalive",
     "usekeychain",
     "visualhostkey",
@@ -65,8 +64,8 @@ pub enum Condition {
     GivenName(Vec<String>),
     /// The condition of a `Match host` line: one of the patterns matches the address of the host.
     Address(Vec<String>),
-    /// Any other condition. It counts as false, because only `ssh` can decide it.
-    Unknown,
+    /// Any other condition, with its words. It counts as false, because only `ssh` can decide it.
+    Unknown(String),
 }
 
 /// Settings, and the conditions under which the settings apply.
@@ -95,8 +94,9 @@ pub struct Settings<'b> {
     /// The settings, by keyword in lower case, or by [`ssh_keyword::slot`]. If a keyword is set several times,
     /// the first value applies, as in `ssh`. Only some keywords have several values.
     by_keyword: BTreeMap<String, Vec<&'b Setting>>,
-    /// The numbers of the blocks that apply if a condition is true that only `ssh` can decide.
-    perhaps: Vec<usize>,
+    /// The numbers of the blocks that apply if a condition is true that only `ssh` can decide, and these
+    /// conditions.
+    perhaps: Vec<(usize, String)>,
 }
 
 impl<'b> Settings<'b> {
@@ -104,13 +104,19 @@ impl<'b> Settings<'b> {
     pub fn of(name: &str, blocks: &'b [Block]) -> Self {
         let mut settings = Self::default();
         for (number, block) in blocks.iter().enumerate() {
-            let is_unknown = |condition: &Condition| matches!(condition, Condition::Unknown);
-            let mut known = block.conditions.iter().filter(|condition| !is_unknown(condition));
-            if !known.all(|condition| settings.satisfies(condition, name)) {
+            let mut unknown = String::new();
+            let is_met = block.conditions.iter().all(|condition| match &**condition {
+                Condition::Unknown(words) => {
+                    unknown.push_str(&for_name(words, name));
+                    true
+                }
+                known => settings.satisfies(known, name),
+            });
+            if !is_met {
                 continue;
             }
-            if block.conditions.iter().any(|condition| is_unknown(condition)) {
-                settings.perhaps.push(number);
+            if !unknown.is_empty() {
+                settings.perhaps.push((number, unknown));
                 continue;
             }
             for setting in &block.settings {
@@ -130,7 +136,7 @@ impl<'b> Settings<'b> {
                 pattern::matches_list(patterns, name)
             }
             Condition::Address(patterns) => pattern::matches_list(patterns, &self.host_name(name)),
-            Condition::Unknown => false,
+            Condition::Unknown(_) => false,
         }
     }
 
@@ -180,7 +186,12 @@ impl<'b> Settings<'b> {
 }
 
 fn way<'b>(setting: &'b Setting, name: &str) -> (&'b str, String) {
-    (setting.keyword.as_str(), setting.value.replace("%n", name).replace("%k", name))
+    (setting.keyword.as_str(), for_name(&setting.value, name))
+}
+
+/// Returns a value with a name in place of the tokens that stand for the name that was given to `ssh`.
+fn for_name(value: &str, name: &str) -> String {
+    value.replace("%n", name).replace("%k", name)
 }
 
 /// Returns the names of all hosts: each word of a `Host` line is a name if it is not a pattern. The names are

@@ -124,6 +124,8 @@ fn an_address_that_ssh_would_reach_in_another_way_is_not_used() {
         // NixFleet does not pass port 22 to ssh.
         "  Port 22\nHost *\n  Port 2222\n",
         "Match originalhost web exec \"true\"\n  User ada\n",
+        "Match exec \"test %n = web\"\n  User ada\n",
+        "  Tag inner\nMatch tagged inner\n  ProxyJump gate\n",
         "Host *\n  ProxyCommand tunnel %n\n",
     ] {
         let draft = parse(&format!("Host web\n  HostName 10.0.0.1\n{more}"), "config").unwrap();

@@ -80,7 +80,7 @@ pub fn parse(text: &str, file: &str) -> Result<Draft, Problem> {
 
 /// Adds each host of the configuration to `found`, with its settings.
 fn finished(blocks: &[Block], mut found: Found) -> Found {
-    let mut places: BTreeMap<(String, u16, Vec<(&str, String)>), String> = BTreeMap::new();
+    let mut places: BTreeMap<(String, u16, Vec<(String, String)>), String> = BTreeMap::new();
     for name in settings::names(blocks) {
         let settings = Settings::of(&name, blocks);
         let mut host = host(&name, &settings, blocks);

@@ -165,10 +165,11 @@ impl<'b> Settings<'b> {
         settings.flat_map(|(_, values)| values).map(|setting| way(setting, name)).collect()
     }
 
-    /// Returns the settings that may lead to another machine under the same address and port.
-    pub fn of_the_route(&self, name: &str) -> Vec<(&'b str, String)> {
+    /// Returns the settings that may lead to another machine under the same address and port, with their
+    /// keywords in lower case.
+    pub fn of_the_route(&self, name: &str) -> Vec<(String, String)> {
         let settings = ROUTE.iter().filter_map(|keyword| self.setting(keyword));
-        settings.map(|setting| way(setting, name)).collect()
+        comparable(settings.map(|setting| way(setting, name)).collect())
     }
 
     /// Whether `ssh` reaches the address `addr` in the same way without the entry of the host `name`, which
@@ -181,12 +182,17 @@ impl<'b> Settings<'b> {
         is_port_same
             && direct.host_name(addr) == addr
             && self.perhaps == direct.perhaps
-            && self.of_the_way(name) == direct.of_the_way(addr)
+            && comparable(self.of_the_way(name)) == comparable(direct.of_the_way(addr))
     }
 }
 
 fn way<'b>(setting: &'b Setting, name: &str) -> (&'b str, String) {
     (setting.keyword.as_str(), for_name(&setting.value, name))
+}
+
+/// Returns settings with their keywords in lower case, because `ssh` ignores the case of keywords.
+fn comparable(way: Vec<(&str, String)>) -> Vec<(String, String)> {
+    way.into_iter().map(|(keyword, value)| (keyword.to_ascii_lowercase(), value)).collect()
 }
 
 /// Returns a value with a name in place of the tokens that stand for the name that was given to `ssh`.

@@ -140,7 +140,7 @@ fn an_address_that_ssh_would_reach_in_another_way_is_not_used() {
 #[test]
 fn machines_behind_different_jump_hosts_are_not_names_of_one() {
     let text = "Host a\n  ProxyJump one\nHost b\n  ProxyJump two\nHost c d\n  ProxyCommand tunnel %n\n\
-                Host a2\n  ProxyJump one\n  IdentityFile key\nHost *\n  HostName 10.0.0.1\n";
+                Host a2\n  PROXYJUMP one\n  IdentityFile key\nHost *\n  HostName 10.0.0.1\n";
     let draft = parse(text, "config").unwrap();
     let addrs: Vec<&str> = draft.hosts.iter().map(|host| host.addr.as_str()).collect();
     assert_eq!(addrs, ["a", "b", "c", "d"]);

@@ -77,8 +77,8 @@ fn is_named(word: &str) -> bool {
     has_name && is_secret_name(name)
 }
 
-/// Whether a word contains a login with a password, such as `ada:hunter2@proxy` or `http://ada:hunter2@proxy`.
-/// A port is not a password: the list of jump hosts `gate:22,ada@inner` contains none.
+/// Whether a word contains a login with a password, such as `ada:x@proxy` or `http://ada:x@proxy`. A port is
+/// not a password: the list of jump hosts `gate:22,ada@inner` contains none.
 fn has_login(word: &str) -> bool {
     let has_password = |part: &str| {
         let (login, _) = part.split_once('@')?;

@@ -22,9 +22,9 @@ pub struct SshBlock {
 /// Collects the settings to add to the user's SSH configuration. Hosts with the same settings share one
 /// block.
 ///
-/// Hosts with the same address and other settings, such as tunnels that end at different ports of `127.0.0.1`,
-/// get a note and no block. `NixFleet` passes the address to `ssh`, and a `Host` or `Match` line cannot tell
-/// the ports of an address apart.
+/// Hosts with the same address and other settings, such as tunnels that end at different ports of
+/// `127.0.0.1`, get a note and no block. `NixFleet` passes the address to `ssh`, and a `Host` or `Match` line
+/// cannot tell the ports of an address apart.
 pub fn of(hosts: &mut [FoundHost]) -> Vec<SshBlock> {
     let mut by_addr: BTreeMap<String, (Vec<SshSetting>, bool)> = BTreeMap::new();
     for host in hosts.iter() {

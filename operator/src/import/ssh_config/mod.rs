@@ -130,8 +130,8 @@ fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
     host
 }
 
-/// Returns a setting for a message. A value that may contain a secret is left out. A password may be part of a
-/// command in any form, so a command is only shown if it is a jump host.
+/// Returns a setting for a message. A value that may contain a secret is left out. A password may be part of
+/// a command in any form, so a command is only shown if it is a jump host.
 fn told(keyword: &str, value: &str) -> String {
     let is_command = ssh_keyword::COMMANDS.contains(&&*keyword.to_ascii_lowercase());
     if secret::is_embedded(value) || (is_command && jump::of_command(value).is_none()) {

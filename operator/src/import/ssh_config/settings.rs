@@ -91,8 +91,8 @@ pub struct Setting {
 /// The settings of one host.
 #[derive(Default)]
 pub struct Settings<'b> {
-    /// The settings, by keyword in lower case, or by [`ssh_keyword::slot`]. If a keyword is set several times,
-    /// the first value applies, as in `ssh`. Only some keywords have several values.
+    /// The settings, by [`ssh_keyword::slot`]. If a keyword is set several times, the first value applies, as
+    /// in `ssh`. Only some keywords have several values.
     by_keyword: BTreeMap<String, Vec<&'b Setting>>,
     /// The numbers of the blocks that apply if a condition is true that only `ssh` can decide, and these
     /// conditions.

@@ -81,14 +81,19 @@ fn is_named(word: &str) -> bool {
 /// not a password: the list of jump hosts `gate:22,ada@inner` contains none.
 fn has_login(word: &str) -> bool {
     let has_password = |part: &str| {
-        let (login, _) = part.split_once('@')?;
+        let Some((login, _)) = part.split_once('@') else { return false };
         // An IPv6 address in brackets may stand before the port.
-        let (_, password) = login.rsplit(']').next()?.split_once(':')?;
-        let port = password.split([',', '/']).next()?;
-        let is_port = port.len() < password.len() && port.bytes().all(|byte| byte.is_ascii_digit());
-        Some(!password.is_empty() && !is_port)
+        let mut rest = login.rsplit(']').next().unwrap_or_default();
+        while let Some((_, password)) = rest.split_once(':') {
+            let port = password.split([',', '/']).next().unwrap_or_default();
+            if port.len() == password.len() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+                return !password.is_empty();
+            }
+            rest = &password[port.len() + 1..];
+        }
+        false
     };
-    word.split("://").any(|part| has_password(part) == Some(true))
+    word.split("://").any(has_password)
 }
 
 #[cfg(test)]

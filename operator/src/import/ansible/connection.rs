@@ -118,8 +118,10 @@ fn text<'v>(
     variables: &Effective<'v>,
     host: &mut FoundHost,
 ) -> Option<(&'v Variable, String)> {
-    let set = |name| Some((name, *variables.get(name)?)).filter(|(_, it)| it.value != Value::Nothing);
-    let (name, variable) = names.iter().copied().find_map(set)?;
+    let (name, variable) = names
+        .iter()
+        .filter_map(|name| Some((name, *variables.get(name)?)))
+        .find(|(_, variable)| variable.value != Value::Nothing)?;
     let filled = match &variable.value {
         Value::Text(text) => template::fill(text, &host.name, variables),
         Value::Nothing | Value::List(_) | Value::Set(_) | Value::Encrypted => None,

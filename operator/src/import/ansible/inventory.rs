@@ -175,8 +175,9 @@ impl Inventory {
 fn without_port(pattern: &str) -> (&str, Option<&str>) {
     if let Some((inner, rest)) = pattern.strip_prefix('[').and_then(|rest| rest.split_once(']'))
         && inner.parse::<Ipv6Addr>().is_ok()
+        && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
     {
-        return (inner, rest.strip_prefix(':').filter(|port| is_port(port)));
+        return (inner, rest.strip_prefix(':'));
     }
     match pattern.rsplit_once(':') {
         Some((name, port)) if is_port(port) => {

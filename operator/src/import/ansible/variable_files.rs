@@ -53,15 +53,15 @@ pub fn read(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Re
 /// directory need not exist. As in Ansible, a directory or a file without an ending hides files with the same
 /// name and an ending, and `.yml` hides `.yaml`. A hidden file becomes a note.
 fn owners(directory: &Path, notes: &mut Vec<Note>) -> Result<Vec<(String, Vec<PathBuf>)>, Problem> {
-    let mut owners: BTreeMap<String, Vec<(usize, PathBuf)>> = BTreeMap::new();
     if !directory.is_dir() {
         return Ok(Vec::new());
     }
+    let mut owners: BTreeMap<String, Vec<(usize, PathBuf)>> = BTreeMap::new();
     for path in files::entries(directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let ending =
             ENDINGS.iter().enumerate().find_map(|(rank, end)| Some((rank + 1, name.strip_suffix(end)?)));
-        let (rank, owner) = ending.filter(|_| !path.is_dir()).unwrap_or((0, &name));
+        let (rank, owner) = ending.filter(|_| !path.is_dir()).unwrap_or((0, name.as_str()));
         if path.is_dir() || is_variable_file(&name) {
             owners.entry(owner.to_owned()).or_default().push((rank, path));
         }

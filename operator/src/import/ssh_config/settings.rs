@@ -162,7 +162,7 @@ impl<'b> Settings<'b> {
             !NOT_OF_THE_WAY.contains(&keyword) && !["hostname", "user", "port"].contains(&keyword)
         };
         let settings = self.by_keyword.iter().filter(|(keyword, _)| is_of_the_way(keyword));
-        settings.flat_map(|(_, values)| values).map(|setting| way(setting, name)).collect()
+        settings.flat_map(|(_, values)| values.iter().copied()).map(|setting| way(setting, name)).collect()
     }
 
     /// Returns the settings that may lead to another machine under the same address and port, with their
@@ -176,7 +176,7 @@ impl<'b> Settings<'b> {
     /// has these settings.
     pub fn is_reached_as(&self, name: &str, addr: &str, blocks: &[Block]) -> bool {
         let direct = Settings::of(addr, blocks);
-        let port = |settings: &Settings| settings.value("port").map_or("22", str::trim).to_owned();
+        let port = |settings: &Settings<'_>| settings.value("port").map_or("22", str::trim).to_owned();
         // NixFleet passes a port to ssh only if it is not 22.
         let is_port_same = port(self) != "22" || port(&direct) == "22";
         is_port_same

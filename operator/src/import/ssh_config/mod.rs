@@ -80,7 +80,8 @@ pub fn parse(text: &str, file: &str) -> Result<Draft, Problem> {
 
 /// Adds each host of the configuration to `found`, with its settings.
 fn finished(blocks: &[Block], mut found: Found) -> Found {
-    let mut places: BTreeMap<(String, u16, Vec<(String, String)>), String> = BTreeMap::new();
+    // The names by address, port and route.
+    let mut places = BTreeMap::new();
     for name in settings::names(blocks) {
         let settings = Settings::of(&name, blocks);
         let mut host = host(&name, &settings, blocks);

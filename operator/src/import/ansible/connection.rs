@@ -118,10 +118,15 @@ fn text<'v>(
     variables: &Effective<'v>,
     host: &mut FoundHost,
 ) -> Option<(&'v Variable, String)> {
-    let (name, variable) = names
-        .iter()
-        .filter_map(|name| Some((name, *variables.get(name)?)))
-        .find(|(_, variable)| variable.value != Value::Nothing)?;
+    let set = names.iter().filter_map(|name| Some((name, *variables.get(name)?)));
+    let mut set = set.filter(|(_, variable)| variable.value != Value::Nothing);
+    let (name, variable) = set.next()?;
+    if variable.value == Value::Text(String::new()) {
+        if let Some((hidden, _)) = set.next() {
+            check(host, variable, format!("{name} is empty, so Ansible ignores {hidden}"));
+        }
+        return None;
+    }
     let filled = match &variable.value {
         Value::Text(text) => template::fill(text, &host.name, variables),
         Value::Nothing | Value::List(_) | Value::Set(_) | Value::Encrypted => None,

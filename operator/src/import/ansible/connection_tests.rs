@@ -62,7 +62,9 @@ fn null_does_not_hide_a_variable_and_an_empty_text_does() {
         "[x]\na ansible_ssh_user= ansible_user=deploy\nb\n[x:vars]\nansible_ssh_user=\nansible_user=deploy\n";
     let draft = parse_ini(text, "hosts").unwrap();
     assert!(draft.hosts.iter().all(|host| host.user.is_none()) && draft.defaults.user.is_none(), "{draft:?}");
-    assert!(draft.notes[0].text.contains("no host sets an SSH user"), "{:?}", draft.notes);
+    let notes: Vec<&str> = draft.notes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(notes[0], "all hosts: ansible_ssh_user is empty, so Ansible ignores ansible_user");
+    assert!(notes[1].starts_with("no host sets an SSH user"), "{notes:?}");
 }
 
 #[test]

@@ -147,6 +147,13 @@ all:
 }
 
 #[test]
+fn a_host_may_be_an_ipv6_address_with_a_port() {
+    let draft = parse_ini("[web]\n[fd00::1]:2200 x=1\n[fd00::2]\n", "hosts").unwrap();
+    let addrs: Vec<_> = draft.hosts.iter().map(|host| (host.addr.as_str(), host.port)).collect();
+    assert_eq!(addrs, [("fd00::1", Some(2200)), ("fd00::2", None)]);
+}
+
+#[test]
 fn wrong_yaml_is_refused_with_its_line() {
     for (text, saying) in [
         ("- hosts: all\n", "a playbook is a list"),

@@ -111,6 +111,7 @@ let
     {
       inherit (deployment)
         allowLocalDeployment
+        buildOnTarget
         privilegeEscalationCommand
         sshOptions
         tags

@@ -10,6 +10,7 @@ use super::found::{Found, FoundHost, Tool};
 use super::hive::evaluate;
 use super::note::{Note, NoteKind};
 use super::ssh_arguments;
+use super::ssh_options::SshOptions;
 use crate::nix::Nix;
 
 /// The Nix function that reads the nodes from the flake output `colmena`.
@@ -32,6 +33,8 @@ struct Hive {
 struct Node {
     #[serde(default)]
     allow_local_deployment: bool,
+    #[serde(default)]
+    build_on_target: bool,
     #[serde(default)]
     privilege_escalation_command: Vec<String>,
     #[serde(default)]
@@ -113,21 +116,32 @@ fn of_nodes(names: Option<&[&str]>) -> Result<String, Problem> {
 
 fn host(name: &str, node: Node) -> FoundHost {
     let mut host = FoundHost { groups: node.tags.into_iter().collect(), ..FoundHost::named(name) };
-    ssh_arguments::read(&node.ssh_options, &mut host, None);
     host.addr = node.target_host;
-    host.port = node.target_port.or(host.port);
-    host.user = node.target_user.or(host.user);
-    host.system = node.system;
     if host.addr.is_none() {
         let how = if node.allow_local_deployment { ", and is deployed on its own machine" } else { "" };
         host.refused = Some(format!("it has no targetHost{how}"));
     }
+    // This is the order in which colmena passes the options to ssh, so that ssh takes the first value.
+    let mut options = SshOptions::default();
+    if let Some(user) = &node.target_user {
+        options.set("User", user, None);
+    }
+    ssh_arguments::read(&node.ssh_options, &mut options, None);
+    if let Some(port) = node.target_port {
+        options.set("Port", &port.to_string(), None);
+    }
+    options.apply(&mut host);
+    host.system = node.system;
     let command = node.privilege_escalation_command.join(" ");
     let is_usual = ["", "sudo", "sudo -H --", "sudo -n"].contains(&command.as_str());
     if !is_usual && host.user.as_deref() != Some("root") {
-        let text =
-            format!("privilegeEscalationCommand = {command} (NixFleet becomes root with sudo -n only)");
+        // The arguments of the command may contain a password.
+        let program = node.privilege_escalation_command.first().map(String::as_str).unwrap_or_default();
+        let text = format!("privilegeEscalationCommand: {program} (NixFleet becomes root with sudo -n only)");
         host.notes.push(Note::new(NoteKind::Check, text));
+    }
+    if node.build_on_target {
+        host.notes.push(Note::new(NoteKind::Check, "buildOnTarget (NixFleet builds on your machine)"));
     }
     for key in node.keys {
         let text = format!("deployment.keys.{key} (secret, its content is not copied)");
@@ -143,7 +157,7 @@ mod tests {
     #[test]
     fn a_node_becomes_a_host() {
         let node = serde_json::json!({
-            "allowLocalDeployment": false, "privilegeEscalationCommand": ["doas"],
+            "allowLocalDeployment": false, "buildOnTarget": true, "privilegeEscalationCommand": ["doas", "hunter2"],
             "sshOptions": ["-J", "gate"], "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222,
             "targetUser": "ada",
             "keys": ["db.key"], "system": "aarch64-linux",
@@ -158,8 +172,38 @@ mod tests {
         assert_eq!(
             notes,
             [
-                "privilegeEscalationCommand = doas (NixFleet becomes root with sudo -n only)",
+                "privilegeEscalationCommand: doas (NixFleet becomes root with sudo -n only)",
+                "buildOnTarget (NixFleet builds on your machine)",
                 "deployment.keys.db.key (secret, its content is not copied)"
+            ]
+        );
+    }
+
+    #[test]
+    fn ssh_takes_the_first_of_two_values() {
+        let node = serde_json::json!({
+            "sshOptions": ["-p", "23", "-l", "eve", "-o", "HostName=%h.lan"], "targetHost": "web-1",
+            "targetPort": 22, "targetUser": "ada", "system": null,
+        });
+        let host = host("a", serde_json::from_value(node).unwrap());
+        assert_eq!(
+            (host.addr.as_deref(), host.port, host.user.as_deref()),
+            (Some("web-1.lan"), Some(23), Some("ada"))
+        );
+    }
+
+    #[test]
+    fn a_user_that_is_null_is_not_root() {
+        let node = serde_json::json!({
+            "targetHost": "web-1", "targetPort": null, "targetUser": null, "system": null,
+        });
+        let hosts = vec![host("a", serde_json::from_value(node).unwrap())];
+        let draft = Draft::of(Found { hosts, ..Found::new(Tool::Colmena, "flake") }).unwrap();
+        let notes: Vec<&str> = draft.notes.iter().map(|note| note.text.as_str()).collect();
+        assert_eq!(
+            notes,
+            [
+                "no host sets an SSH user: colmena uses your own user name, NixFleet uses root; set ssh.user to change it"
             ]
         );
     }

@@ -11,7 +11,8 @@ let
       targetPort
       targetUser
       ;
-    # Older versions of colmena do not have this option.
+    # Older versions of colmena do not have these options.
+    buildOnTarget = node.config.deployment.buildOnTarget or false;
     sshOptions = node.config.deployment.sshOptions or [ ];
     keys = builtins.attrNames node.config.deployment.keys;
     system = node.config.nixpkgs.hostPlatform.system or node.pkgs.system or null;

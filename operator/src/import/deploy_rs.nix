@@ -3,19 +3,41 @@ deploy:
 let
   # The settings of a profile apply before those of its node, and those before the settings of all nodes.
   of = set: name: if set ? ${name} && set.${name} != null then set.${name} else null;
+  first =
+    name: sets:
+    let
+      found = builtins.filter (value: value != null) (map (set: of set name) sets);
+    in
+    if found == [ ] then null else builtins.head found;
   node = name: node: {
     hostname = node.hostname or name;
     user = of node "user";
-    sshUser = if of node "sshUser" != null then node.sshUser else of deploy "sshUser";
-    sshOpts = (deploy.sshOpts or [ ]) ++ (node.sshOpts or [ ]);
+    sshUser = first "sshUser" [
+      node
+      deploy
+    ];
+    sshOpts = (node.sshOpts or [ ]) ++ (deploy.sshOpts or [ ]);
     profiles = builtins.mapAttrs (_: profile: {
-      user =
-        if of profile "user" != null then
-          profile.user
-        else if of node "user" != null then
-          node.user
-        else
-          of deploy "user";
+      user = first "user" [
+        profile
+        node
+        deploy
+      ];
+      sudo = first "sudo" [
+        profile
+        node
+        deploy
+      ];
+      remoteBuild = first "remoteBuild" [
+        profile
+        node
+        deploy
+      ];
+      interactiveSudo = first "interactiveSudo" [
+        profile
+        node
+        deploy
+      ];
       sshUser = of profile "sshUser";
       sshOpts = profile.sshOpts or [ ];
     }) (node.profiles or { });

@@ -10,6 +10,8 @@ use super::defaults::{Defaults, USUAL_PORT, factor};
 use super::found::{Found, FoundHost, SshSetting, Tool};
 use super::names;
 use super::note::{Note, NoteKind};
+use super::secret::shown;
+use super::ssh_blocks::{self, SshBlock};
 use crate::inventory::Natural;
 
 /// The inventory to write as a `fleet.nix`, with notes on everything that was left out or changed.
@@ -83,16 +85,6 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// The settings that one or more hosts need in the user's SSH configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SshBlock {
-    /// The addresses of the hosts that need the settings.
-    pub addrs: Vec<String>,
-    /// The settings, which are the same for all of these hosts.
-    pub settings: Vec<SshSetting>,
-}
-
 impl Draft {
     /// Makes a draft from the inventory of another tool: gives hosts and groups names that `NixFleet`
     /// accepts, and leaves out hosts that `NixFleet` cannot manage.
@@ -119,9 +111,9 @@ impl Draft {
                 )),
             });
         }
+        let ssh_config = ssh_blocks::of(&mut accepted);
         notes.extend(common_notes(&mut accepted));
         let adapted = names::hosts(&accepted.iter().map(|host| host.name.as_str()).collect::<Vec<_>>());
-        let ssh_config = ssh_config(&accepted);
         let mut hosts: Vec<DraftHost> =
             accepted.into_iter().zip(adapted).map(|(host, name)| draft_host(host, name, &tags)).collect();
         hosts.sort_by_cached_key(|host| Natural::of(&host.name));
@@ -153,19 +145,27 @@ impl Draft {
 /// Returns the hosts that can be imported. Their addresses, users and systems are valid. All other hosts are
 /// added to `left_out`.
 fn accepted(hosts: Vec<FoundHost>, left_out: &mut Vec<LeftOut>) -> Vec<FoundHost> {
-    let mut places: BTreeMap<(String, u16), String> = BTreeMap::new();
+    let mut places: BTreeMap<(String, u16), (String, Vec<SshSetting>)> = BTreeMap::new();
     let mut accepted = Vec::new();
     for mut host in hosts {
         let verdict = match host.refused.take() {
             Some(reason) => Err(reason),
             None => checked(&mut host).and_then(|place| match places.get(&place) {
-                Some(other) => Err(format!("it has the same address as {other}: {}", place.0)),
+                Some((other, ssh)) if *ssh == host.ssh => {
+                    Err(format!("it has the same address as {other}: {}", place.0))
+                }
+                Some((other, _)) => Err(format!(
+                    "it has the same address as {other}, {0}, but other settings of ssh: add a Host entry with \
+                     HostName {0} and these settings to ~/.ssh/config, and add the host with the name of the entry \
+                     as its addr",
+                    place.0
+                )),
                 None => Ok(place),
             }),
         };
         match verdict {
             Ok(place) => {
-                places.insert(place, host.name.clone());
+                places.insert(place, (host.name.clone(), host.ssh.clone()));
                 accepted.push(host);
             }
             Err(reason) => left_out.push(LeftOut {
@@ -186,17 +186,19 @@ fn checked(host: &mut FoundHost) -> Result<(String, u16), String> {
     let addr = match wanted {
         Some(addr) if Word::Address.check(&addr).is_ok() => addr,
         Some(addr) if Word::Address.check(&name).is_ok() => {
-            let text =
-                format!("the address {addr} was not understood, so the name of the host is its address");
+            let text = format!(
+                "the address {} was not understood, so the name of the host is its address",
+                shown(&addr)
+            );
             host.notes.push(Note::new(NoteKind::Check, text));
             name
         }
         None if Word::Address.check(&name).is_ok() => name,
-        Some(addr) => return Err(format!("its address was not understood: {addr}")),
+        Some(addr) => return Err(format!("its address was not understood: {}", shown(&addr))),
         None => return Err("its name is not an address, and it has no other address".to_owned()),
     };
     if let Some(user) = host.user.take_if(|user| Word::Login.check(user).is_err()) {
-        let text = format!("the SSH user {user} was not understood: set ssh.user");
+        let text = format!("the SSH user {} was not understood: set ssh.user", shown(&user));
         host.notes.push(Note::new(NoteKind::Check, text));
     }
     if let Some(system) = host.system.take_if(|system| Word::System.check(system).is_err()) {
@@ -208,8 +210,12 @@ fn checked(host: &mut FoundHost) -> Result<(String, u16), String> {
 
 /// Moves the notes that would be repeated for many hosts out of the hosts, and returns each of these notes
 /// once, with the number of hosts that had it. These are all notes that every host has, and all notes of the
-/// kind [`NoteKind::Needless`].
+/// kind [`NoteKind::Needless`]. A note that a host has several times counts once.
 fn common_notes(hosts: &mut [FoundHost]) -> Vec<Note> {
+    for host in &mut *hosts {
+        let mut seen = BTreeSet::new();
+        host.notes.retain(|note| seen.insert((note.kind, note.text.clone())));
+    }
     let mut counts: Vec<(Note, usize)> = Vec::new();
     let mut positions: BTreeMap<(NoteKind, String), usize> = BTreeMap::new();
     for note in hosts.iter().flat_map(|host| &host.notes) {
@@ -238,21 +244,6 @@ fn common_notes(hosts: &mut [FoundHost]) -> Vec<Note> {
     counts.into_iter().map(told).collect()
 }
 
-/// Collects the settings to add to the user's SSH configuration. Hosts with the same settings share one
-/// block.
-fn ssh_config(hosts: &[FoundHost]) -> Vec<SshBlock> {
-    let mut blocks: BTreeMap<&[SshSetting], Vec<String>> = BTreeMap::new();
-    for host in hosts.iter().filter(|host| !host.ssh.is_empty()) {
-        blocks.entry(&host.ssh).or_default().extend(host.addr.clone());
-    }
-    let block = |(settings, mut addrs): (&[SshSetting], Vec<String>)| {
-        addrs.sort_by_cached_key(|addr| Natural::of(addr));
-        addrs.dedup();
-        SshBlock { addrs, settings: settings.to_vec() }
-    };
-    blocks.into_iter().map(block).collect()
-}
-
 fn draft_host(host: FoundHost, name: String, tags: &BTreeMap<String, String>) -> DraftHost {
     let FoundHost { name: original, addr, user, port, system, groups, mut notes, .. } = host;
     if name != original {
@@ -268,18 +259,16 @@ fn draft_host(host: FoundHost, name: String, tags: &BTreeMap<String, String>) ->
 fn users(tool: Tool, hosts: &[DraftHost]) -> Option<Note> {
     let without: Vec<&str> =
         hosts.iter().filter(|host| host.user.is_none()).map(|host| host.name.as_str()).collect();
-    let usual = match tool {
-        Tool::Ansible | Tool::SshConfig | Tool::DeployRs => "your own user name",
-        // Without a user, colmena logs in as root, and so does NixFleet.
-        Tool::Colmena => return None,
-    };
     let who = match without.as_slice() {
         [] => return None,
         all if all.len() == hosts.len() => "no host sets an SSH user".to_owned(),
         [one] => format!("{one} sets no SSH user"),
         [first, ..] => format!("{} hosts set no SSH user, such as {first}", without.len()),
     };
-    let text = format!("{who}: {} uses {usual}, NixFleet uses root; set ssh.user to change it", tool.name());
+    let text = format!(
+        "{who}: {} uses your own user name, NixFleet uses root; set ssh.user to change it",
+        tool.name()
+    );
     Some(Note::new(NoteKind::Check, text))
 }
 

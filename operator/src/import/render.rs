@@ -58,16 +58,17 @@ const fn about(tool: Tool) -> &'static [&'static str] {
              with any other system.",
         ],
         Tool::Colmena => &[
-            "The configuration of a host is not in this file. Add the module that the host has in the hive, such as \
-             `modules = [ ./web.nix ];`, without its options below `deployment`. Modules have the arguments name, \
-             hosts and inputs, but neither nodes nor the hive's specialArgs.",
-            "A module of the hive's `defaults` becomes a role of every host: `roles.defaults = ./defaults.nix;` and \
-             `defaults.roles = [ \"defaults\" ];`.",
+            "The configuration of a host is not in this file. Add the modules that the host has in the hive, such as \
+             `modules = [ ./web.nix ];`. Their options below `deployment` may stay. Modules have the arguments name, \
+             hosts and inputs, but not nodes. The hive's `meta.specialArgs` become `specialArgs` of mkFleet, and \
+             `meta.nodeSpecialArgs.NAME` becomes `hosts.NAME.specialArgs`.",
+            "A module of the hive's `defaults` becomes a module of every host: \
+             `defaults.modules = [ ./defaults.nix ];`.",
         ],
         Tool::DeployRs => &[
             "The configuration of a host is not in this file. Add the modules that the host has in \
              `nixosConfigurations`, such as `modules = [ ./web.nix ];`. Modules have the arguments name, hosts and \
-             inputs, but no specialArgs of your own.",
+             inputs. The specialArgs of `nixosSystem` become `specialArgs` of mkFleet, or `hosts.NAME.specialArgs`.",
             "The deployment data does not tell the system of a host. Add `system = \"aarch64-linux\";` to hosts that \
              are not x86_64.",
         ],

@@ -37,7 +37,8 @@ pub fn is_secret_name(name: &str) -> bool {
     WORDS.iter().any(|word| lower.contains(word)) || parts.any(|part| WHOLE.contains(&part))
 }
 
-/// Whether a value is short, and looks like a number, a word, a path or an address.
+/// Whether a value is short, and looks like a number, a word, a path or an address. A command with options
+/// is not harmless, because a secret may follow an option of any name.
 pub fn is_harmless(value: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:,+- ".contains(c);
     let runs = || value.split(|c: char| !c.is_ascii_alphanumeric());
@@ -46,18 +47,53 @@ pub fn is_harmless(value: &str) -> bool {
             && run.bytes().any(|byte| byte.is_ascii_digit())
             && run.bytes().any(|byte| byte.is_ascii_alphabetic())
     };
-    !value.is_empty() && value.len() <= LONGEST && value.chars().all(is_plain) && !runs().any(is_random)
+    let is_option = |word: &str| word.starts_with('-') && word.parse::<f64>().is_err();
+    !value.is_empty()
+        && value.len() <= LONGEST
+        && value.chars().all(is_plain)
+        && !runs().any(is_random)
+        && !value.split(' ').any(is_option)
+        && !is_embedded(value)
 }
 
 /// Whether a longer text, such as a command or a URL, may contain a secret.
 pub fn is_embedded(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let has_login = text.split("://").skip(1).any(|rest| {
-        let authority = rest.split('/').next().unwrap_or_default();
-        authority.split_once('@').is_some_and(|(login, _)| login.contains(':'))
-    });
-    has_login
-        || ["sshpass", "password=", "ansible_vault", "-----begin"].iter().any(|word| lower.contains(word))
+    let mut words = lower.split(|c: char| c.is_whitespace() || "'\"`;|&".contains(c));
+    ["sshpass", "ansible_vault", "-----begin"].iter().any(|mark| lower.contains(mark))
+        || words.any(|word| is_named(word) || has_login(word))
+}
+
+/// Returns the value for a message, or the text `(secret)` if the value may contain a secret.
+pub fn shown(value: &str) -> &str {
+    if is_embedded(value) { "(secret)" } else { value }
+}
+
+/// Whether a word is an option or an assignment whose name suggests a secret, such as `--proxy-auth`,
+/// `API_TOKEN=x` or `password:`.
+fn is_named(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or_default();
+    let has_name = word.starts_with('-') || name.len() < word.len() || word.ends_with(':');
+    has_name && is_secret_name(name)
+}
+
+/// Whether a word contains a login with a password, such as `ada:x@proxy` or `http://ada:x@proxy`. A port is
+/// not a password: the list of jump hosts `gate:22,ada@inner` contains none.
+fn has_login(word: &str) -> bool {
+    let has_password = |part: &str| {
+        let Some((login, _)) = part.split_once('@') else { return false };
+        // An IPv6 address in brackets may stand before the port.
+        let mut rest = login.rsplit(']').next().unwrap_or_default();
+        while let Some((_, password)) = rest.split_once(':') {
+            let port = password.split([',', '/']).next().unwrap_or_default();
+            if port.len() == password.len() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+                return !password.is_empty();
+            }
+            rest = &password[port.len() + 1..];
+        }
+        false
+    };
+    word.split("://").any(has_password)
 }
 
 #[cfg(test)]
@@ -90,8 +126,40 @@ mod tests {
             "d41d8cd98f00b204e9800998ecf8427e",
             "$ANSIBLE_VAULT;1.1;AES256",
             "a\nb",
+            "mysql -u root -phunter2",
+            "sshpass -p hunter2",
         ] {
             assert!(!is_harmless(value), "{value}");
+        }
+        assert!(is_harmless("-1.5"));
+    }
+
+    #[test]
+    fn secrets_in_commands_are_found() {
+        for text in [
+            "sshpass -p hunter2 ssh -W %h:%p gate",
+            "ncat --proxy-auth ada:hunter2 --proxy p:3128 %h %p",
+            "connect -H ada:hunter2@proxy:3128 %h %p",
+            "corkscrew proxy 80 %h %p --client-secret hunter2",
+            "plink -pw hunter2 gate",
+            "env 'API_TOKEN=hunter2' tunnel %h",
+            "curl -u http://ada:hunter2@proxy/",
+            "password: hunter2",
+            "gate:22,ada:hunter2@inner",
+        ] {
+            assert!(is_embedded(text), "{text}");
+        }
+        for text in [
+            "ada@gate:2222",
+            "gate:22,ada@inner",
+            "[fd00::1]:22,ada@inner",
+            "auth-1.example.org:22",
+            "ssh://ada@gate:2222",
+            "ssh -W %h:%p -l ada gate",
+            "~/.ssh/key",
+            "https://example.org:80/@x",
+        ] {
+            assert!(!is_embedded(text), "{text}");
         }
     }
 }

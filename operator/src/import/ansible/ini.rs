@@ -5,10 +5,12 @@
 //! `shlex` is used, which splits a line into words. Ansible splits lines with Python's library of the same
 //! name.
 
+use std::net::Ipv6Addr;
+
 use nixfleet_contract::problem::Problem;
 
 use super::inventory::Inventory;
-use super::variable::{Value, Variable, Variables};
+use super::variable::{Variable, Variables};
 use crate::import::files::bad;
 use crate::import::note::{Note, Place};
 
@@ -36,7 +38,7 @@ pub fn read(text: &str, file: &str, inventory: &mut Inventory, _: &mut Vec<Note>
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(header) = line.strip_prefix('[') {
+        if let Some(header) = line.strip_prefix('[').filter(|header| !is_address(header)) {
             (group, section) = self::header(header, &place)?;
             match section {
                 Section::Hosts | Section::Children => _ = inventory.define(&group),
@@ -57,6 +59,11 @@ pub fn read(text: &str, file: &str, inventory: &mut Inventory, _: &mut Vec<Note>
         }
     }
     Ok(())
+}
+
+/// Whether the text after an opening bracket is an IPv6 address, as in the line `[fd00::1]:2222` of a host.
+fn is_address(header: &str) -> bool {
+    header.split_once(']').is_some_and(|(inside, _)| inside.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Reads the first line of a section without its opening bracket: `name]`, `name:children]` or `name:vars]`.
@@ -128,9 +135,7 @@ fn variable(line: &str, place: &Place) -> Result<(String, Variable), Problem> {
             .because("every line of such a section is name = value")
             .help("add a value, or move the line into another section"));
     };
-    let value = unquoted(value.trim());
-    let value = if value.is_empty() { Value::Nothing } else { Value::Text(value) };
-    Ok((name.trim().to_owned(), Variable { value, place: place.clone() }))
+    Ok((name.trim().to_owned(), Variable::text(&unquoted(value.trim()), place)))
 }
 
 /// Returns the line without the comment at its end, if there is one. A comment begins at the first `#` that

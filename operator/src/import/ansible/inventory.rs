@@ -1,6 +1,7 @@
 //! The groups, hosts and variables of an Ansible inventory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
 use nixfleet_contract::problem::Problem;
 
@@ -169,10 +170,15 @@ impl Inventory {
     }
 }
 
-/// Splits the name of a host with a port, such as `web:2222`, into the name and the port. The end of an IPv6
-/// address is not a port.
+/// Splits the name of a host with a port, such as `web:2222` or `[fd00::1]:2222`, into the name and the port.
+/// The end of an IPv6 address is not a port.
 fn without_port(pattern: &str) -> (&str, Option<&str>) {
-    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((inner, rest)) = pattern.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        && inner.parse::<Ipv6Addr>().is_ok()
+        && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+    {
+        return (inner, rest.strip_prefix(':'));
+    }
     match pattern.rsplit_once(':') {
         Some((name, port)) if is_port(port) => {
             // Colons in brackets belong to ranges. If `name` has a colon outside of brackets, `pattern` is an
@@ -193,6 +199,10 @@ fn without_port(pattern: &str) -> (&str, Option<&str>) {
     }
 }
 
+fn is_port(port: &str) -> bool {
+    !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +214,8 @@ mod tests {
             ("web[1:3]:22", "web[1:3]", Some("22")),
             ("web[1:3]", "web[1:3]", None),
             ("2001:db8::1", "2001:db8::1", None),
+            ("[2001:db8::1]:2222", "2001:db8::1", Some("2222")),
+            ("[2001:db8::1]", "2001:db8::1", None),
             ("web:x", "web:x", None),
             ("web[1:22", "web[1:22", None),
         ] {

@@ -54,7 +54,7 @@ pub enum Use {
 
 /// The variables that an import reads, because they say how to reach a host or how to become root on it, or
 /// set the priority of a group.
-const CONNECTION: [&str; 20] = [
+const CONNECTION: [&str; 21] = [
     "ansible_become",
     "ansible_become_method",
     "ansible_become_user",
@@ -67,6 +67,7 @@ const CONNECTION: [&str; 20] = [
     "ansible_ssh_common_args",
     "ansible_ssh_extra_args",
     "ansible_ssh_host",
+    "ansible_ssh_pkcs11_provider",
     "ansible_ssh_port",
     "ansible_ssh_private_key_file",
     "ansible_ssh_user",
@@ -77,14 +78,18 @@ const CONNECTION: [&str; 20] = [
     "ansible_user",
 ];
 
-/// The variables that contain a password for a login or for becoming root.
-const LOGIN: [&str; 8] = [
+/// The variables that contain a password or a key for a login or for becoming root.
+const LOGIN: [&str; 12] = [
     "ansible_become_pass",
     "ansible_become_password",
     "ansible_pass",
     "ansible_password",
+    "ansible_private_key",
+    "ansible_private_key_passphrase",
     "ansible_ssh_pass",
     "ansible_ssh_password",
+    "ansible_ssh_private_key",
+    "ansible_ssh_private_key_passphrase",
     "ansible_su_pass",
     "ansible_sudo_pass",
 ];
@@ -160,6 +165,10 @@ fn note(name: &str, variable: &Variable) -> Note {
     let (kind, text) = match &variable.value {
         Value::Encrypted => (NoteKind::Secret, format!("{name} (encrypted with Ansible Vault, not copied)")),
         _ if secret::is_secret_name(name) => secret(),
+        Value::Nothing => (NoteKind::Variable, format!("{name} (without a value, not imported)")),
+        Value::Text(text) if text.is_empty() => {
+            (NoteKind::Variable, format!("{name} (without a value, not imported)"))
+        }
         Value::Text(text) if secret::is_harmless(text) => {
             (NoteKind::Variable, format!("{name} = {text} (variable, not imported)"))
         }
@@ -167,7 +176,6 @@ fn note(name: &str, variable: &Variable) -> Note {
             (NoteKind::Variable, format!("{name} (a template, not imported)"))
         }
         Value::Text(_) => (NoteKind::Variable, format!("{name} (a text, not imported)")),
-        Value::Nothing => (NoteKind::Variable, format!("{name} (without a value, not imported)")),
         Value::List(items) => (NoteKind::Variable, format!("{name} (a list of {items}, not imported)")),
         Value::Set(entries) => (NoteKind::Variable, format!("{name} (a set of {entries}, not imported)")),
     };

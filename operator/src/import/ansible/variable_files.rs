@@ -1,6 +1,7 @@
 //! Reads the variables of hosts and groups from the directories `host_vars` and `group_vars` next to an
 //! inventory.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use nixfleet_contract::problem::Problem;
@@ -14,6 +15,8 @@ use crate::import::note::{Note, NoteKind, Place};
 
 /// The maximum number of nested directories in which variable files are searched for.
 const DEEPEST: usize = 8;
+/// The endings of the names of variable files, in the order in which Ansible looks for them.
+const ENDINGS: [&str; 3] = [".yml", ".yaml", ".json"];
 
 /// Reads the variable files next to the inventory at `path`, and adds the variables to the groups and hosts
 /// of `inventory`.
@@ -23,7 +26,7 @@ const DEEPEST: usize = 8;
 pub fn read(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Result<(), Problem> {
     let beside = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let (mut no_groups, mut no_hosts) = (Vec::new(), Vec::new());
-    for (owner, files) in owners(&beside.join("group_vars"))? {
+    for (owner, files) in owners(&beside.join("group_vars"), notes)? {
         let known = owner == "all" || owner == "ungrouped" || inventory.groups.contains_key(&owner);
         if known {
             inventory.define(&owner).from_files.extend(variables(&files, notes)?);
@@ -31,7 +34,7 @@ pub fn read(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Re
             no_groups.push(owner);
         }
     }
-    for (owner, files) in owners(&beside.join("host_vars"))? {
+    for (owner, files) in owners(&beside.join("host_vars"), notes)? {
         match inventory.hosts.get_mut(&owner) {
             Some(host) => host.from_files.extend(variables(&files, notes)?),
             None => no_hosts.push(owner),
@@ -47,39 +50,57 @@ pub fn read(path: &Path, inventory: &mut Inventory, notes: &mut Vec<Note>) -> Re
 }
 
 /// Returns the files in a directory of variables, by the name of the group or host to which they belong. The
-/// directory need not exist.
-fn owners(directory: &Path) -> Result<Vec<(String, Vec<PathBuf>)>, Problem> {
+/// directory need not exist. As in Ansible, a directory or a file without an ending hides files with the same
+/// name and an ending, and `.yml` hides `.yaml`. A hidden file becomes a note.
+fn owners(directory: &Path, notes: &mut Vec<Note>) -> Result<Vec<(String, Vec<PathBuf>)>, Problem> {
     if !directory.is_dir() {
         return Ok(Vec::new());
     }
-    let mut owners = Vec::new();
+    let mut owners: BTreeMap<String, Vec<(usize, PathBuf)>> = BTreeMap::new();
     for path in files::entries(directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            let mut found = Vec::new();
-            collect(&path, DEEPEST, &mut found)?;
-            owners.push((name, found));
-        } else if is_variable_file(&name) {
-            let ends = [".yml", ".yaml", ".json"];
-            let stem = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-            owners.push((stem.to_owned(), vec![path]));
+        let ending =
+            ENDINGS.iter().enumerate().find_map(|(rank, end)| Some((rank + 1, name.strip_suffix(end)?)));
+        let (rank, owner) = ending.filter(|_| !path.is_dir()).unwrap_or((0, name.as_str()));
+        if path.is_dir() || is_variable_file(&name) {
+            owners.entry(owner.to_owned()).or_default().push((rank, path));
         }
     }
-    Ok(owners)
+    let mut found = Vec::new();
+    for (owner, mut paths) in owners {
+        paths.sort();
+        let mut paths = paths.into_iter().map(|(_, path)| path);
+        let Some(first) = paths.next() else { continue };
+        for hidden in paths {
+            let (hidden, first) = (hidden.to_string_lossy(), first.to_string_lossy());
+            let text = format!("{} (hidden by {}, not read)", short(&hidden), short(&first));
+            notes.push(Note::new(NoteKind::Check, text).at(&Place::file(&hidden)));
+        }
+        let mut files = Vec::new();
+        if first.is_dir() {
+            collect(&first, DEEPEST, &mut files)?;
+        } else {
+            files.push(first);
+        }
+        found.push((owner, files));
+    }
+    Ok(found)
 }
 
-/// Whether a file with this name has variables. Only some endings are excluded, because host names may
-/// contain dots: `web-1.example.org` is a file name without an ending.
+/// Whether a file with this name may belong to a group or host. Only some endings are excluded, because host
+/// names may contain dots: `web-1.example.org` is a file name without an ending.
 fn is_variable_file(name: &str) -> bool {
     !["~", ".bak", ".md", ".orig", ".swp", ".txt", ".rst", ".j2"].iter().any(|end| name.ends_with(end))
 }
 
+/// Adds the files of the directory of a group or host. As in Ansible, a file has one of [`ENDINGS`] or none.
 fn collect(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Problem> {
     for path in files::entries(directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let has_ending = ENDINGS.iter().any(|end| name.ends_with(end));
         if path.is_dir() && depth > 0 {
             collect(&path, depth - 1, found)?;
-        } else if path.is_file() && is_variable_file(&name) {
+        } else if path.is_file() && (has_ending || !name.contains('.')) {
             found.push(path);
         }
     }

@@ -4,10 +4,7 @@ use nixfleet_contract::problem::Problem;
 
 use crate::import::files::bad;
 use crate::import::note::Place;
-
-/// The keywords, in lower case, whose value is a shell command. The value is the whole rest of the line,
-/// including its quotes.
-const COMMANDS: [&str; 4] = ["knownhostscommand", "localcommand", "proxycommand", "remotecommand"];
+use crate::import::ssh_keyword;
 
 /// A line with a keyword and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +34,7 @@ impl Line {
             return Err(bad(place, format!("{shown} is not a keyword of an SSH configuration"))
                 .help("name a file in the format of ssh_config(5)"));
         }
-        let arguments = if COMMANDS.contains(&&*keyword.to_ascii_lowercase()) {
+        let arguments = if ssh_keyword::COMMANDS.contains(&&*keyword.to_ascii_lowercase()) {
             vec![rest.to_owned()].into_iter().filter(|command| !command.is_empty()).collect()
         } else {
             shlex::split(rest).ok_or_else(|| {

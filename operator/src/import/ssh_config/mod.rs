@@ -21,6 +21,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::draft::Draft;
 use super::found::{Found, FoundHost, Tool};
 use super::note::{Note, NoteKind};
+use super::{jump, secret, ssh_keyword};
 use reader::Reader;
 use settings::{Block, Settings};
 
@@ -53,8 +54,12 @@ pub fn import(file: Option<&Path>) -> Result<Draft, Problem> {
                 .help("name the file: nixfleet import ssh-config FILE"));
         }
     };
-    let mut reader = Reader::with_files(&file, home);
-    reader.file(&file)?;
+    import_from(&file, home)
+}
+
+fn import_from(file: &Path, home: Option<PathBuf>) -> Result<Draft, Problem> {
+    let mut reader = Reader::with_files(file, home);
+    reader.file(file)?;
     let mut found = Found::new(Tool::SshConfig, file.to_string_lossy());
     found.notes.append(&mut reader.notes);
     Draft::of(finished(&reader.blocks, found))
@@ -75,14 +80,16 @@ pub fn parse(text: &str, file: &str) -> Result<Draft, Problem> {
 
 /// Adds each host of the configuration to `found`, with its settings.
 fn finished(blocks: &[Block], mut found: Found) -> Found {
-    let mut places: BTreeMap<(String, u16), String> = BTreeMap::new();
+    // The names by address, port and route.
+    let mut places = BTreeMap::new();
     for name in settings::names(blocks) {
         let settings = Settings::of(&name, blocks);
         let mut host = host(&name, &settings, blocks);
         let port = host.port.unwrap_or(22);
         let addr = settings.host_name(&name);
         if host.refused.is_none() {
-            let first = places.entry((addr, port)).or_insert_with(|| name.clone());
+            let place = (addr, port, settings.of_the_route(&name));
+            let first = places.entry(place).or_insert_with(|| name.clone());
             if *first != name {
                 host.refused = Some(format!("it is another name of {first}"));
             }
@@ -102,7 +109,7 @@ fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
     match settings.setting("port").map(|setting| (setting, setting.value.parse::<u16>())) {
         Some((_, Ok(port))) if port > 0 => host.port = Some(port),
         Some((setting, _)) => {
-            let text = format!("the port {} was not understood: set ssh.port", setting.value);
+            let text = format!("the port {} was not understood: set ssh.port", secret::shown(&setting.value));
             host.notes.push(Note::new(NoteKind::Check, text).at(&setting.place));
         }
         None => {}
@@ -110,18 +117,28 @@ fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
     // If ssh would reach the address in the same way without this entry, the inventory contains the address
     // itself, so that it does not depend on the user's configuration. Otherwise, it contains the name of the
     // entry.
-    let own = settings.of_the_way();
-    if addr == name || own == Settings::of(&addr, blocks).of_the_way() {
+    if addr == name || settings.is_reached_as(name, &addr, blocks) {
         host.addr = Some(addr);
     } else {
-        let list: Vec<String> = own.iter().map(|(keyword, value)| format!("{keyword} {value}")).collect();
+        let mut list = vec![format!("HostName {}", secret::shown(&addr))];
+        list.extend(settings.of_the_way(name).iter().map(|(keyword, value)| told(keyword, value)));
         let text = format!(
-            "addr is the name of the Host entry, so that ssh applies its settings (HostName {addr}, {})",
+            "addr is the name of the Host entry, so that ssh applies its settings ({})",
             list.join(", ")
         );
         host.notes.push(Note::new(NoteKind::SshSetting, text));
     }
     host
+}
+
+/// Returns a setting for a message. A value that may contain a secret is left out. A password may be part of
+/// a command in any form, so a command is only shown if it is a jump host.
+fn told(keyword: &str, value: &str) -> String {
+    let is_command = ssh_keyword::COMMANDS.contains(&&*keyword.to_ascii_lowercase());
+    if secret::is_embedded(value) || (is_command && jump::of_command(value).is_none()) {
+        return keyword.to_owned();
+    }
+    format!("{keyword} {value}")
 }
 
 #[cfg(test)]

@@ -10,16 +10,23 @@ use super::line::Line;
 use super::settings::{Block, Condition, Setting};
 use crate::import::files::{self, bad};
 use crate::import::note::{Note, NoteKind, Place};
+use crate::import::secret::shown;
 
 /// The maximum depth of files that include each other. `ssh` has the same limit.
 const DEEPEST: usize = 16;
 /// The maximum number of files that one import reads.
 const MOST_FILES: usize = 512;
 
+/// The system-wide directory of SSH configurations.
+const SYSTEM: &str = "/etc/ssh";
+
 /// The directories in which included files are searched for.
 struct Root {
-    /// The directory of the first file, to which relative paths refer.
-    directory: PathBuf,
+    /// The directory to which relative paths refer, as in `ssh`: `~/.ssh`, or `/etc/ssh` for a file there.
+    /// `None` if the home directory is unknown.
+    directory: Option<PathBuf>,
+    /// The directory of the first file.
+    beside: PathBuf,
     home: Option<PathBuf>,
 }
 
@@ -41,8 +48,10 @@ impl Reader {
     /// Creates a reader that also reads the files that `Include` lines name. `file` is the configuration that
     /// is read first.
     pub fn with_files(file: &Path, home: Option<PathBuf>) -> Self {
-        let directory = file.parent().unwrap_or(Path::new("")).to_owned();
-        Self { root: Some(Root { directory, home }), ..Self::without_files() }
+        let beside = file.parent().unwrap_or(Path::new("")).to_owned();
+        let of_home = || home.as_ref().map(|home| home.join(".ssh"));
+        let directory = if beside.starts_with(SYSTEM) { Some(SYSTEM.into()) } else { of_home() };
+        Self { root: Some(Root { directory, beside, home }), ..Self::without_files() }
     }
 
     /// Creates a reader that does not read the files that `Include` lines name, but adds notes on these
@@ -110,34 +119,49 @@ impl Reader {
         let mut rest = words.iter();
         while let Some(word) = rest.next() {
             let patterns = || rest.clone().next().map(|list| list.split(',').map(str::to_owned).collect());
-            conditions.push(match (word.to_ascii_lowercase().as_str(), patterns()) {
+            let condition = match (word.to_ascii_lowercase().as_str(), patterns()) {
                 ("all", _) => continue,
                 ("host", Some(patterns)) => Condition::Address(patterns),
                 ("originalhost", Some(patterns)) => Condition::GivenName(patterns),
                 _ => {
                     let text =
-                        format!("Match {} (its HostName, User and Port are not imported)", words.join(" "));
+                        format!("Match {} (its HostName, User and Port are not imported)", told(words));
                     self.notes.push(Note::new(NoteKind::Check, text).at(place));
-                    return vec![Rc::new(Condition::Unknown)];
+                    conditions.push(Rc::new(Condition::Unknown(words.join(" "))));
+                    return conditions;
                 }
-            });
+            };
+            conditions.push(Rc::new(condition));
             rest.next();
         }
-        conditions.into_iter().map(Rc::new).collect()
+        conditions
     }
 
     fn include(&mut self, path: &str, place: &Place) -> Result<(), Problem> {
-        let Some(path) = self.path(path) else {
-            let text = format!("Include {path} (its hosts are missing here)");
-            self.notes.push(Note::new(NoteKind::Check, text).at(place));
+        let Some(found) = self.path(path).map(|path| include::find(&path)) else {
+            self.missing(path, "its hosts are missing here", place);
             return Ok(());
         };
+        if found.is_empty() && self.is_beside(path) {
+            let text = "ssh does not search beside this file, but in ~/.ssh: its hosts are missing here";
+            self.missing(path, text, place);
+        }
         self.depth += 1;
-        for file in include::find(&path) {
+        for file in found {
             self.file(&file)?;
         }
         self.depth -= 1;
         Ok(())
+    }
+
+    fn missing(&mut self, path: &str, why: &str, place: &Place) {
+        self.notes.push(Note::new(NoteKind::Check, format!("Include {path} ({why})")).at(place));
+    }
+
+    /// Whether a relative path names files beside the first file, where `ssh` does not search for them.
+    fn is_beside(&self, path: &str) -> bool {
+        let root = self.root.as_ref().filter(|_| !path.starts_with('~'));
+        root.is_some_and(|root| !include::find(&root.beside.join(path)).is_empty())
     }
 
     /// Returns the full path of an included file, or `None` if the path cannot be expanded here.
@@ -149,7 +173,22 @@ impl Reader {
         match path.strip_prefix("~/") {
             Some(rest) => root.home.as_ref().map(|home| home.join(rest)),
             None if path.starts_with('~') => None,
-            None => Some(root.directory.join(path)),
+            None => {
+                root.directory.as_ref().map_or_else(|| absolute(path), |directory| Some(directory.join(path)))
+            }
         }
     }
+}
+
+fn absolute(path: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
+}
+
+/// Returns the conditions of a `Match` line for a message. The command of `exec`, and all words after it, are
+/// left out, because a password may be part of the command.
+fn told(words: &[String]) -> String {
+    let exec = words.iter().position(|word| word.to_ascii_lowercase().contains("exec"));
+    let known: Vec<&str> = words[..exec.unwrap_or(words.len())].iter().map(|word| shown(word)).collect();
+    let exec = exec.map(|_| "exec");
+    known.into_iter().chain(exec).collect::<Vec<_>>().join(" ")
 }

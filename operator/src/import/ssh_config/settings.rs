@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use super::pattern;
 use crate::import::note::Place;
+use crate::import::ssh_keyword;
 
 /// Settings, in lower case, that are not imported: they do not change how a host is reached, or `NixFleet`
 /// sets them itself.
-const NOT_OF_THE_WAY: [&str; 40] = [
+const NOT_OF_THE_WAY: [&str; 39] = [
     "addkeystoagent",
     "batchmode",
     "compression",
@@ -45,11 +46,13 @@ const NOT_OF_THE_WAY: [&str; 40] = [
     "setenv",
     "stdinnull",
     "stricthostkeychecking",
-    "tag",
     "tcpkeepalive",
     "usekeychain",
     "visualhostkey",
 ];
+
+/// Settings, in lower case, that may lead to another machine under the same address and port.
+const ROUTE: [&str; 4] = ["bindaddress", "bindinterface", "hostkeyalias", "proxyjump"];
 
 /// A condition under which the settings of a block apply.
 #[derive(Debug)]
@@ -61,8 +64,8 @@ pub enum Condition {
     GivenName(Vec<String>),
     /// The condition of a `Match host` line: one of the patterns matches the address of the host.
     Address(Vec<String>),
-    /// Any other condition. It counts as false, because only `ssh` can decide it.
-    Unknown,
+    /// Any other condition, with its words. It counts as false, because only `ssh` can decide it.
+    Unknown(String),
 }
 
 /// Settings, and the conditions under which the settings apply.
@@ -85,18 +88,42 @@ pub struct Setting {
     pub place: Place,
 }
 
-/// The settings of one host, by keyword in lower case. If a keyword is set several times, the first value
-/// applies, as in `ssh`.
-pub struct Settings<'b>(BTreeMap<String, &'b Setting>);
+/// The settings of one host.
+#[derive(Default)]
+pub struct Settings<'b> {
+    /// The settings, by [`ssh_keyword::slot`]. If a keyword is set several times, the first value applies, as
+    /// in `ssh`. Only some keywords have several values.
+    by_keyword: BTreeMap<String, Vec<&'b Setting>>,
+    /// The numbers of the blocks that apply if a condition is true that only `ssh` can decide, and these
+    /// conditions.
+    perhaps: Vec<(usize, String)>,
+}
 
 impl<'b> Settings<'b> {
     /// Returns the settings that apply if `name` is given to `ssh`.
     pub fn of(name: &str, blocks: &'b [Block]) -> Self {
-        let mut settings = Self(BTreeMap::new());
-        for block in blocks {
-            if block.conditions.iter().all(|condition| settings.satisfies(condition, name)) {
-                for setting in &block.settings {
-                    settings.0.entry(setting.keyword.to_ascii_lowercase()).or_insert(setting);
+        let mut settings = Self::default();
+        for (number, block) in blocks.iter().enumerate() {
+            let mut unknown = String::new();
+            let is_met = block.conditions.iter().all(|condition| match &**condition {
+                Condition::Unknown(words) => {
+                    unknown.push_str(&for_name(words, name));
+                    true
+                }
+                known => settings.satisfies(known, name),
+            });
+            if !is_met {
+                continue;
+            }
+            if !unknown.is_empty() {
+                settings.perhaps.push((number, unknown));
+                continue;
+            }
+            for setting in &block.settings {
+                let keyword = setting.keyword.to_ascii_lowercase();
+                let values = settings.by_keyword.entry(ssh_keyword::slot(&keyword).to_owned()).or_default();
+                if values.is_empty() || ssh_keyword::is_cumulative(&keyword) {
+                    values.push(setting);
                 }
             }
         }
@@ -109,13 +136,13 @@ impl<'b> Settings<'b> {
                 pattern::matches_list(patterns, name)
             }
             Condition::Address(patterns) => pattern::matches_list(patterns, &self.host_name(name)),
-            Condition::Unknown => false,
+            Condition::Unknown(_) => false,
         }
     }
 
-    /// Returns the setting of a keyword. The argument `keyword` is in lower case.
+    /// Returns the first setting of a keyword. The argument `keyword` is in lower case.
     pub fn setting(&self, keyword: &str) -> Option<&'b Setting> {
-        self.0.get(keyword).copied()
+        self.by_keyword.get(keyword)?.first().copied()
     }
 
     /// Returns the value of a keyword. The argument `keyword` is in lower case.
@@ -125,18 +152,52 @@ impl<'b> Settings<'b> {
 
     /// Returns the address of a host: the value of `HostName` if it is set, and `name` otherwise.
     pub fn host_name(&self, name: &str) -> String {
-        let Some(value) = self.value("hostname") else { return name.to_owned() };
-        value.replace("%%", "\0").replace("%h", name).replace("%n", name).replace('\0', "%")
+        self.value("hostname").map_or_else(|| name.to_owned(), |value| ssh_keyword::host_name(value, name))
     }
 
-    /// Returns all settings that change how the host is reached, except its address, user and port.
-    pub fn of_the_way(&self) -> Vec<(&'b str, &'b str)> {
+    /// Returns all settings that change how the host `name` is reached, except its address, user and port:
+    /// their keywords, and their values with the name in place of the tokens that stand for it.
+    pub fn of_the_way(&self, name: &str) -> Vec<(&'b str, String)> {
         let is_of_the_way = |keyword: &str| {
             !NOT_OF_THE_WAY.contains(&keyword) && !["hostname", "user", "port"].contains(&keyword)
         };
-        let settings = self.0.iter().filter(|(keyword, _)| is_of_the_way(keyword));
-        settings.map(|(_, setting)| (setting.keyword.as_str(), setting.value.as_str())).collect()
+        let settings = self.by_keyword.iter().filter(|(keyword, _)| is_of_the_way(keyword));
+        settings.flat_map(|(_, values)| values.iter().copied()).map(|setting| way(setting, name)).collect()
     }
+
+    /// Returns the settings that may lead to another machine under the same address and port, with their
+    /// keywords in lower case.
+    pub fn of_the_route(&self, name: &str) -> Vec<(String, String)> {
+        let settings = ROUTE.iter().filter_map(|keyword| self.setting(keyword));
+        comparable(settings.map(|setting| way(setting, name)).collect())
+    }
+
+    /// Whether `ssh` reaches the address `addr` in the same way without the entry of the host `name`, which
+    /// has these settings.
+    pub fn is_reached_as(&self, name: &str, addr: &str, blocks: &[Block]) -> bool {
+        let direct = Settings::of(addr, blocks);
+        let port = |settings: &Settings<'_>| settings.value("port").map_or("22", str::trim).to_owned();
+        // NixFleet passes a port to ssh only if it is not 22.
+        let is_port_same = port(self) != "22" || port(&direct) == "22";
+        is_port_same
+            && direct.host_name(addr) == addr
+            && self.perhaps == direct.perhaps
+            && comparable(self.of_the_way(name)) == comparable(direct.of_the_way(addr))
+    }
+}
+
+fn way<'b>(setting: &'b Setting, name: &str) -> (&'b str, String) {
+    (setting.keyword.as_str(), for_name(&setting.value, name))
+}
+
+/// Returns settings with their keywords in lower case, because `ssh` ignores the case of keywords.
+fn comparable(way: Vec<(&str, String)>) -> Vec<(String, String)> {
+    way.into_iter().map(|(keyword, value)| (keyword.to_ascii_lowercase(), value)).collect()
+}
+
+/// Returns a value with a name in place of the tokens that stand for the name that was given to `ssh`.
+fn for_name(value: &str, name: &str) -> String {
+    value.replace("%n", name).replace("%k", name)
 }
 
 /// Returns the names of all hosts: each word of a `Host` line is a name if it is not a pattern. The names are

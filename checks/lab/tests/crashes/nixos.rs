@@ -227,7 +227,7 @@ fn killed_before_the_changes_of_a_nixos_host() {
     }
     assert!(!failures.is_empty() || ends.iter().all(|end| *end > 0), "{ends:?}");
     let tried = format!(
-        "every twelfth point of more than {} to kill the process at, and the first of each kind, with a NixOS system and files; {} or more \
+        "every 24th point of more than {} to kill the process at, and the first of each kind, with a NixOS system and files; {} or more \
          with a power cut",
         log.len() / 20 * 20,
         boots.min(4)

@@ -158,12 +158,15 @@ fn first_unit_job(log: &[String]) -> usize {
     log[staged..].iter().position(|line| line.contains("Run\tsystemctl")).unwrap() + staged + 1
 }
 
-/// Returns the numbers of every twelfth change, and of the first change of each kind. Each tool counts as a
+/// The distance between two changes that are tried.
+const EVERY: usize = 24;
+
+/// Returns the numbers of every 24th change, and of the first change of each kind. Each tool counts as a
 /// kind of its own. All changes are tried on trees of files by the activator's own tests, and on real hosts
 /// by `make soak-hosts`.
 pub fn some(log: &[String]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
-    let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % 12 == 0);
+    let chosen = log.iter().enumerate().filter(|(index, line)| seen.insert(kind(line)) || index % EVERY == 0);
     chosen.map(|(index, _)| index + 1).collect()
 }
 
@@ -183,7 +186,7 @@ fn killed_before_the_changes_of_a_real_host() {
     }
     let (changes, trials) = walk(fields, some);
     let tried = format!(
-        "every twelfth point of more than {} to kill the process at, and the first of each kind, with users, files, units \
+        "every 24th point of more than {} to kill the process at, and the first of each kind, with users, files, units \
          and profile; {} or more put right by the boot, {} or more applied again at once",
         changes / 20 * 20,
         trials.boots.min(2),

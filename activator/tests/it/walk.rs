@@ -337,7 +337,7 @@ fn killed_before_any_change() {
     walk(
         "walk::killed_before_any_change",
         "points to kill the process at",
-        Share::every(2, 1),
+        Share::every(3, 1),
         |walker, transaction, at| walker.death(transaction, "kill", at),
     );
 }
@@ -347,7 +347,7 @@ fn killed_in_the_middle_of_any_change() {
     walk(
         "walk::killed_in_the_middle_of_any_change",
         "points to kill the process at, writes half done",
-        Share::every(6, 1),
+        Share::every(8, 1),
         |walker, transaction, at| walker.death(transaction, "torn", at),
     );
 }
@@ -357,7 +357,7 @@ fn no_room_for_any_one_change() {
     walk(
         "walk::no_room_for_any_one_change",
         "changes refused with ENOSPC",
-        Share::every(6, 2),
+        Share::every(8, 2),
         |walker, transaction, at| walker.error(transaction, "enospc", at),
     );
 }
@@ -367,7 +367,7 @@ fn a_disk_full_from_any_change_on() {
     walk(
         "walk::a_disk_full_from_any_change_on",
         "points from which the disk stays full",
-        Share::every(6, 3),
+        Share::every(8, 3),
         |walker, transaction, at| walker.error(transaction, "full", at),
     );
 }
@@ -377,7 +377,7 @@ fn any_one_change_broken() {
     walk(
         "walk::any_one_change_broken",
         "changes refused with EIO",
-        Share::every(6, 4),
+        Share::every(8, 4),
         |walker, transaction, at| walker.error(transaction, "eio", at),
     );
 }
@@ -387,7 +387,7 @@ fn a_disk_dead_from_any_change_on() {
     walk(
         "walk::a_disk_dead_from_any_change_on",
         "points from which every change is refused with EIO",
-        Share::every(6, 5),
+        Share::every(8, 5),
         |walker, transaction, at| walker.error(transaction, "dead", at),
     );
 }

@@ -5,12 +5,11 @@
   # A system user, with a group of the same name.
   nixfleet.users.web = { };
 
-  # A file with exactly this content, mode and group. When it changes, only web.service is restarted.
+  # A file with exactly this content, mode and group.
   nixfleet.files."/etc/web/index.html" = {
     text = "hello from ${name}\n";
-    mode = "0640";
+    mode = "0644";
     group = "web";
-    restartUnits = [ "web.service" ];
   };
 
   # A unit, in which sections and settings have systemd's own names. The packages that it refers to are copied

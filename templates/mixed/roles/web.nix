@@ -12,7 +12,7 @@
   # A file with exactly this content, mode and group. When it changes, only web.service is restarted.
   nixfleet.files."/etc/web/index.html" = {
     text = "hello from ${name}, which runs ${host.base}\n";
-    mode = "0640";
+    mode = "0644";
     group = "web";
     restartUnits = [ "web.service" ];
   };

@@ -122,6 +122,9 @@ impl Recipe {
         recipe.name = "older-host";
         recipe.suite = "bookworm";
         recipe.merges_usr = true;
+        // These are for the operator's machine, and for login shells on hosts with Debian 13.
+        let unused = ["bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
+        recipe.packages.retain(|package| !unused.contains(package));
         // The package `systemd` of Debian 12 does not contain this program.
         recipe.commands.retain(|command| !matches!(command, [program] if program.ends_with("update-done")));
         recipe

@@ -152,7 +152,7 @@ fn killed_at_any_moment_of_a_busy_host() {
     let took = measured(&mut field);
     let mut chance = Chance(0x006e_6978_666c_6565);
     let mut failures = Vec::new();
-    let done = often(6, |attempt| {
+    let done = often(3, |attempt| {
         let victim = [Victim::Run, Victim::Unit, Victim::Recovery][attempt % 3];
         let after = Duration::from_micros(chance.below(took));
         let run = Run::new(&field, attempt);

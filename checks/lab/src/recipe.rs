@@ -16,8 +16,8 @@ pub struct Recipe {
     pub name: &'static str,
     /// The Debian release.
     pub suite: &'static str,
-    /// Whether to link `/bin`, `/lib` and `/sbin` to `/usr`, as the installer of Debian 12 does. Later releases
-    /// contain these links.
+    /// Whether to link `/bin`, `/lib` and `/sbin` to `/usr`, as the installer of Debian 12 does. Later
+    /// releases contain these links.
     pub merges_usr: bool,
     /// The Debian packages. The packages on which they depend are installed too, but not the packages that
     /// they recommend.

@@ -157,8 +157,8 @@ mod tests {
     #[test]
     fn a_node_becomes_a_host() {
         let node = serde_json::json!({
-            "allowLocalDeployment": false, "buildOnTarget": true, "privilegeEscalationCommand": ["doas", "hunter2"],
-            "sshOptions": ["-J", "gate"], "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222,
+            "allowLocalDeployment": false, "buildOnTarget": true,
+            "privilegeEscalationCommand": ["doas", "hunter2"], "sshOptions": ["-J", "gate"], "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222,
             "targetUser": "ada",
             "keys": ["db.key"], "system": "aarch64-linux",
         });

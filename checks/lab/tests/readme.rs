@@ -4,8 +4,11 @@
 
 mod stage;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+
+use anstyle_svg::Term;
 
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
@@ -59,6 +62,46 @@ fn no_page_tells_a_reader_to_type_what_nobody_has_tried() {
         let shown = text.lines().filter(|line| line.starts_with("$ ")).count();
         assert_eq!(typed, shown, "in {page} a line that is typed stands outside of a `console` block");
     }
+}
+
+/// The picture in the README: the output of commands that are typed on the operator's machine of the demo.
+/// `UPDATE_EXPECT=1 make test ONLY=readme` records it again.
+#[test]
+fn the_picture_of_the_readme_shows_what_the_commands_print() {
+    let lab = FRESH.turn();
+    let operator = lab.operator().unwrap();
+    operator.types("nixfleet apply --yes").unwrap().success().unwrap();
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"good morning\"").unwrap();
+    let mut screen = String::new();
+    for line in ["nixfleet plan web-1", "nixfleet apply web-1 --yes", "nixfleet status"] {
+        let typed = operator.types(&format!("CLICOLOR_FORCE=1 {line} 2>&1")).unwrap().success().unwrap();
+        write!(screen, "\u{1b}[1m$ {line}\u{1b}[0m\n{}\n", without_times(&typed.stdout)).unwrap();
+    }
+    let picture = Term::new().min_width_px(800).render_svg(screen.trim_end());
+    let path = checkout::path("docs/session.svg");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &picture).unwrap();
+    }
+    assert!(fs::read_to_string(&path).unwrap_or_default() == picture, "docs/session.svg is out of date");
+}
+
+/// Returns the output of a command without the dates and durations, which differ each time.
+fn without_times(output: &str) -> String {
+    let mut text = String::new();
+    for line in output.lines() {
+        let words = line.split(' ').map(|word| match word.split_once('.') {
+            Some((whole, tenth)) if is_number(whole) && is_number(tenth) => "0.4",
+            _ if word.len() == 20 && word.ends_with('Z') && word.starts_with("20") => "2026-11-30T09:00:00Z",
+            _ => word,
+        });
+        text += &words.collect::<Vec<_>>().join(" ");
+        text.push('\n');
+    }
+    text
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_digit())
 }
 
 #[test]

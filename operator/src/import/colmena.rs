@@ -158,9 +158,9 @@ mod tests {
     fn a_node_becomes_a_host() {
         let node = serde_json::json!({
             "allowLocalDeployment": false, "buildOnTarget": true,
-            "privilegeEscalationCommand": ["doas", "hunter2"], "sshOptions": ["-J", "gate"], "tags": ["web"], "targetHost": "10.0.0.1", "targetPort": 2222,
-            "targetUser": "ada",
-            "keys": ["db.key"], "system": "aarch64-linux",
+            "privilegeEscalationCommand": ["doas", "hunter2"], "sshOptions": ["-J", "gate"], "tags": ["web"],
+            "targetHost": "10.0.0.1", "targetPort": 2222, "targetUser": "ada", "keys": ["db.key"],
+            "system": "aarch64-linux",
         });
         let host = host("web-1", serde_json::from_value(node).unwrap());
         assert_eq!(

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn the_summary_says_what_was_lost() {
         let text = "web_1 ansible_host=10.0.0.1 ansible_ssh_common_args='-J gate' x=1 ansible_password=p\n\
-                    [db]\ndb-1\nwin ansible_connection=winrm\n";
+                    [db]\ndb-1\nwin ansible_connection=winrm\n[windows]\nwin\n";
         let draft = ansible::parse_ini(text, "hosts").unwrap();
         expect_test::expect![[r"
             imported 2 hosts from hosts; 1 group became tags; written to fleet.nix

@@ -113,7 +113,7 @@ in
     if (builtins.tryEval (builtins.seq plain.options null)).success then
       plain
     else
-      evaluated [ { _module.freeformType = types.strangers; } ];
+      evaluated [ { _module.freeformType = lib.mkDefault types.strangers; } ];
 
   # Only the mistakes in NixFleet's options are collected. A mistake in an option of a user's own module is
   # thrown when the option's value is used.

@@ -1,4 +1,4 @@
-# Names that do not exist on a NixOS host: below `nixfleet`, in NixOS, and options of NixFleet in a wrong place.
+# Names that do not exist on a NixOS host: below `nixfleet`, in NixOS, and names from a wrong place.
 { lib, ... }:
 {
   hosts.db-1.addr = "db-1";

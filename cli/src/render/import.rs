@@ -57,7 +57,7 @@ mod tests {
         let text = "web_1 ansible_host=10.0.0.1 ansible_ssh_common_args='-J gate' x=1 ansible_password=p\n\
                     [db]\ndb-1\nwin ansible_connection=winrm\n[windows]\nwin\n";
         let draft = ansible::parse_ini(text, "hosts").unwrap();
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             imported 2 hosts from hosts; 1 group became a tag; written to fleet.nix
             not imported: the host win: NixFleet connects with SSH only (ansible_connection = winrm)
                1  to check: values or settings that were not understood, or differ
@@ -67,7 +67,7 @@ mod tests {
                1  to add to your SSH configuration: settings of hosts
                1  not needed: settings of the other tool alone
             The comments that begin with `# ansible:` tell the details.
-        "#]]
+        "]]
         .assert_eq(&imported(&draft, Some(Path::new("fleet.nix"))));
     }
 }

@@ -88,7 +88,8 @@ fn failed_assertions_are_told_whole() {
                  - The port of the database must be above 1024.
                  - services.x needs a user.
                    Set services.x.user.
-          help: run the command again with -v to see the whole trace of Nix"#]].assert_eq(&distilled_from_both(both!("assertions"), &[]));
+          help: run the command again with -v to see the whole trace of Nix"#]]
+    .assert_eq(&distilled_from_both(both!("assertions"), &[]));
     for (stderr, message) in [
         ("error:\n       Failed assertions:\n       - no good\n", "Failed assertions:\n- no good"),
         ("error:\n\n\n       no good\n\n       at all\n", "no good\n\nat all"),

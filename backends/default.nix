@@ -8,6 +8,7 @@
 #                It is a mistake to use another family
 #   native       the families whose options the host's own module system declares
 #   config       configuration that all hosts of this base share, in addition to the options of the families
+#   misplaced    the advice of ../lib/misplaced.nix → the advice for unknown names in modules of a host
 #   newAccount   { name, system } → { home, shell }: the values of a new account that its declaration does
 #                not set
 #   arguments    { host, packagesOf } → the arguments that modules get only on this base

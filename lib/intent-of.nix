@@ -64,7 +64,7 @@ let
   own =
     resolved.problems
     ++ uncompiled options
-    ++ types.strangerProblems fleet.misplaced.inHost options (config._strangers or [ ])
+    ++ types.strangerProblems (backend.misplaced fleet.misplaced) options (config._strangers or [ ])
     ++ fleet.moduleArguments specialArgs options;
 
   # The mistakes that only the whole configuration shows. If an option already has a reported mistake, further

@@ -130,9 +130,19 @@ let
     why = "it is an option of hosts, but this is a module of the inventory";
     example = "hosts.web-1.modules = [ { ${name} = …; } ];  # or in a role";
   };
+
+  inAnyHost =
+    lib.genAttrs families bare
+    // lib.genAttrs [ "defaults" "hosts" "notifications" "roles" "tags" ] inventory
+    // {
+      network = inventory "defaults";
+    };
 in
 {
-  # The advice for names in modules of hosts and roles.
+  # The advice for names in modules of hosts and roles that is right for each base.
+  inherit inAnyHost;
+
+  # The advice for names in modules of hosts and roles, if the host keeps its distribution.
   inHost =
     lib.mapAttrs (_: inRole) nixos
     // {
@@ -141,7 +151,7 @@ in
         example = nixos.nixpkgs value;
       };
     }
-    // lib.genAttrs families bare
+    // inAnyHost
     // {
       # `users` and `systemd` are options of NixOS. They are also NixFleet's options `nixfleet.users` and
       # `nixfleet.systemd` without the prefix. The value that the module defines shows which option was meant.
@@ -150,10 +160,6 @@ in
         if has value "users" || has value "groups" then inRole nixos.users value else bare "users" value;
       systemd =
         value: if has value "units" then bare "systemd.units" value else inRole nixos.systemd value;
-    }
-    // lib.genAttrs [ "defaults" "hosts" "notifications" "roles" "tags" ] inventory
-    // {
-      network = inventory "defaults";
     };
 
   # The advice for names in modules of the inventory.

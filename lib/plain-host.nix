@@ -11,6 +11,7 @@
   isCostly = false;
   native = [ ];
   config._module.freeformType = types.strangers;
+  misplaced = advice: advice.inHost;
 
   arguments =
     { host, packagesOf }:

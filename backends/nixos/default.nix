@@ -94,12 +94,26 @@ in
 
   modules = modulesOf;
 
+  misplaced = advice: advice.inAnyHost;
+
   evaluate =
     { nixpkgs, specialArgs, ... }@given:
-    nixpkgs.lib.nixosSystem {
-      inherit specialArgs;
-      modules = modulesOf given ++ [ (import ./deployment.nix { inherit lib; }) ];
-    };
+    let
+      evaluated =
+        more:
+        nixpkgs.lib.nixosSystem {
+          inherit specialArgs;
+          modules = modulesOf given ++ [ (import ./deployment.nix { inherit lib; }) ] ++ more;
+        };
+      plain = evaluated [ ];
+    in
+    # The module system throws the first unknown name when `options` is used. NixFleet collects all unknown
+    # names with the other mistakes, so a second evaluation accepts these names. It is never a system, because
+    # it always has mistakes.
+    if (builtins.tryEval (builtins.seq plain.options null)).success then
+      plain
+    else
+      evaluated [ { _module.freeformType = lib.mkDefault types.strangers; } ];
 
   # Only the mistakes in NixFleet's options are collected. A mistake in an option of a user's own module is
   # thrown when the option's value is used.

@@ -202,6 +202,38 @@ in
     };
   };
 
+  "`nixfleet import colmena` reads a hive that NixFleet made" = {
+    expr = lib.mapAttrs (
+      _:
+      lib.getAttrs [
+        "keys"
+        "system"
+        "tags"
+        "targetHost"
+        "targetPort"
+        "targetUser"
+      ]
+    ) (import ../../operator/src/import/colmena.nix null outputs.colmena).nodes;
+    expected = {
+      db-1 = {
+        keys = [ "token" ];
+        system = "x86_64-linux";
+        tags = [ "db" ];
+        targetHost = "10.0.2.11";
+        targetPort = 2222;
+        targetUser = "deploy";
+      };
+      db-2 = {
+        keys = [ ];
+        system = "aarch64-linux";
+        tags = [ ];
+        targetHost = "db-2.example.org";
+        targetPort = 22;
+        targetUser = "root";
+      };
+    };
+  };
+
   "the user's own colmena makes the hive" = {
     expr =
       let

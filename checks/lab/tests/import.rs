@@ -143,6 +143,10 @@ const HIVE: &str = r#"{
         deployment.keys."db.key".text = throw "a secret is read";
         environment.systemPackages = [ (throw "a package is evaluated") ];
       };
+      web-2 = [
+        { deployment.targetHost = "web-2"; services.x.enable = true; }
+        ({ name, ... }: { deployment.tags = [ "web" name ]; })
+      ];
       "db.1" = { deployment = { targetHost = "db-1"; targetPort = 2222; }; nixpkgs.system = "aarch64-linux"; };
       laptop.deployment = { targetHost = null; allowLocalDeployment = true; };
       broken.deployment.targetHost = { }.missing;
@@ -194,7 +198,7 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
     };
     let finished = imports("colmena", "hive");
     let left = [
-        "imported 2 hosts",
+        "imported 3 hosts",
         "the host laptop: it has no targetHost, and is deployed on its own machine",
         "the host broken: its deployment data cannot be evaluated: attribute 'missing' missing",
         "1  not copied: secrets",
@@ -206,6 +210,8 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
     assert_eq!((&db["base"], &db["system"]), (&Value::from("nixos"), &Value::from("aarch64-linux")));
     assert_eq!((&db["ssh"]["port"], &db["ssh"]["user"]), (&Value::from(2222), &Value::from("deploy")));
     assert_eq!(found["web-1"]["tags"], serde_json::json!(["web"]));
+    assert_eq!(found["web-2"]["addr"], "web-2");
+    assert_eq!(found["web-2"]["tags"], serde_json::json!(["web", "web-2"]));
 
     assert_says(&imports("colmena", "evaluated"), 0, &["imported 1 host"]);
     formatted(&lab);

@@ -11,7 +11,8 @@ pub fn imported(draft: &Draft, out: Option<&Path>) -> String {
     let count = |kind| draft.all_notes().filter(|note| note.kind == kind).count();
     let mut text = format!("imported {} from {}", many(draft.hosts.len(), "host"), draft.origin);
     if !draft.tags.is_empty() {
-        let _ = write!(text, "; {} became tags", many(draft.tags.len(), "group"));
+        let tags = if draft.tags.len() == 1 { "a tag" } else { "tags" };
+        let _ = write!(text, "; {} became {tags}", many(draft.tags.len(), "group"));
     }
     if let Some(path) = out {
         let _ = write!(text, "; written to {}", path.display());
@@ -54,16 +55,17 @@ mod tests {
     #[test]
     fn the_summary_says_what_was_lost() {
         let text = "web_1 ansible_host=10.0.0.1 ansible_ssh_common_args='-J gate' x=1 ansible_password=p\n\
-                    [db]\ndb-1\nwin ansible_connection=winrm\n";
+                    [db]\ndb-1\nwin ansible_connection=winrm\n[windows]\nwin\n";
         let draft = ansible::parse_ini(text, "hosts").unwrap();
         expect_test::expect![[r"
-            imported 2 hosts from hosts; 1 group became tags; written to fleet.nix
+            imported 2 hosts from hosts; 1 group became a tag; written to fleet.nix
             not imported: the host win: NixFleet connects with SSH only (ansible_connection = winrm)
                1  to check: values or settings that were not understood, or differ
                1  not copied: secrets
                1  not imported: variables, files of variables, or profiles
                1  adapted: names of hosts or groups
                1  to add to your SSH configuration: settings of hosts
+               1  not needed: settings of the other tool alone
             The comments that begin with `# ansible:` tell the details.
         "]]
         .assert_eq(&imported(&draft, Some(Path::new("fleet.nix"))));

@@ -34,6 +34,9 @@ let
   nixpkgs = imported meta.nixpkgs;
   inherit (nixpkgs) lib;
 
+  # Returns the modules of a node. A node is a module or a list of modules.
+  modulesOf = name: if builtins.isList hive.${name} then hive.${name} else [ hive.${name} ];
+
   node =
     name:
     let
@@ -86,8 +89,8 @@ let
         modules = [
           options
           (hive.defaults or { })
-          hive.${name}
-        ];
+        ]
+        ++ modulesOf name;
         specialArgs = {
           inherit name;
           modulesPath = "${pkgs.path or ""}/nixos/modules";

@@ -26,7 +26,7 @@ pub struct Draft {
     pub defaults: Defaults,
     /// The hosts, sorted by name in natural order: `web-2` comes before `web-10`.
     pub hosts: Vec<DraftHost>,
-    /// The tags, one for each group of the other tool.
+    /// The tags, one for each group of the other tool that has an imported host.
     pub tags: Vec<DraftTag>,
     /// The hosts that were not imported.
     pub left_out: Vec<LeftOut>,
@@ -93,7 +93,6 @@ impl Draft {
     /// No host can be imported.
     pub fn of(found: Found) -> Result<Self, Problem> {
         let Found { tool, origin, hosts, groups, mut notes } = found;
-        let tags = names::tags(groups.keys().map(String::as_str));
         let mut left_out = Vec::new();
         let mut accepted = accepted(hosts, &mut left_out);
         if accepted.is_empty() {
@@ -111,6 +110,12 @@ impl Draft {
                 )),
             });
         }
+        let used: BTreeSet<&str> =
+            accepted.iter().flat_map(|host| &host.groups).map(String::as_str).collect();
+        let (groups, unused): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            groups.into_iter().partition(|(group, _)| used.contains(group.as_str()));
+        notes.extend(notes_of_unused(unused));
+        let tags = names::tags(groups.keys().map(String::as_str));
         let ssh_config = ssh_blocks::of(&mut accepted);
         notes.extend(common_notes(&mut accepted));
         let adapted = names::hosts(&accepted.iter().map(|host| host.name.as_str()).collect::<Vec<_>>());
@@ -242,6 +247,24 @@ fn common_notes(hosts: &mut [FoundHost]) -> Vec<Note> {
         Note { text: format!("{of}: {}", note.text), ..note }
     };
     counts.into_iter().map(told).collect()
+}
+
+/// Returns the notes on the groups of which no host was imported. Such a group becomes no tag.
+fn notes_of_unused(groups: BTreeMap<String, Vec<Note>>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if !groups.is_empty() {
+        let names: Vec<&str> = groups.keys().map(String::as_str).collect();
+        let text = format!("groups without imported hosts, not imported: {}", names.join(", "));
+        notes.push(Note::new(NoteKind::Needless, text));
+    }
+    for (group, of_group) in groups {
+        let named = |note: Note| Note {
+            text: crate::text::one_line(&format!("group {group}: {}", note.text)),
+            ..note
+        };
+        notes.extend(of_group.into_iter().map(named));
+    }
+    notes
 }
 
 fn draft_host(host: FoundHost, name: String, tags: &BTreeMap<String, String>) -> DraftHost {

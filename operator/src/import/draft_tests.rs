@@ -53,6 +53,25 @@ fn what_all_hosts_have_in_common_is_a_default() {
 }
 
 #[test]
+fn a_group_without_an_imported_host_becomes_no_tag() {
+    let of = |groups: &[&str], host: FoundHost| FoundHost {
+        groups: groups.iter().map(ToString::to_string).collect(),
+        user: Some("root".to_owned()),
+        ..host
+    };
+    let refused = FoundHost { refused: Some("WinRM".to_owned()), ..FoundHost::named("win") };
+    let mut found = Found::new(Tool::Ansible, "hosts");
+    found.groups = ["office", "win_hosts"].map(|name| (name.to_owned(), Vec::new())).into();
+    found.groups.insert("win hosts".to_owned(), vec![Note::new(NoteKind::Variable, "x = 1")]);
+    found.hosts = vec![of(&["office"], host("a", "a")), of(&["office", "win hosts", "win_hosts"], refused)];
+    let draft = Draft::of(found).unwrap();
+    assert_eq!(draft.tags.iter().map(|tag| tag.tag.as_str()).collect::<Vec<_>>(), ["office"]);
+    let notes: Vec<&str> = draft.notes.iter().map(|note| note.text.as_str()).collect();
+    let groups = "groups without imported hosts, not imported: win hosts, win_hosts";
+    assert_eq!(notes, [groups, "group win hosts: x = 1"]);
+}
+
+#[test]
 fn a_user_that_not_every_host_sets_is_no_default() {
     let with =
         |name: &str, user: Option<&str>| FoundHost { user: user.map(str::to_owned), ..host(name, name) };

@@ -10,6 +10,7 @@ use std::net::Ipv6Addr;
 use nixfleet_contract::problem::Problem;
 
 use super::inventory::Inventory;
+use super::literal;
 use super::variable::{Variable, Variables};
 use crate::import::files::bad;
 use crate::import::note::{Note, Place};
@@ -114,7 +115,9 @@ fn host(line: &str, group: &str, place: &Place, inventory: &mut Inventory) -> Re
                 .because(crate::text::one_line(word))
                 .help("write name=value, without spaces around the equals sign"));
         };
-        variables.insert(name.to_owned(), Variable::text(value, place));
+        // Ansible removes quotes in the word, too: `name="'a'"` has the value `a`.
+        let value = literal::text(value).unwrap_or_else(|| value.to_owned());
+        variables.insert(name.to_owned(), Variable::text(&value, place));
     }
     inventory.add_hosts(group, pattern, &variables, place)
 }
@@ -135,7 +138,7 @@ fn variable(line: &str, place: &Place) -> Result<(String, Variable), Problem> {
             .because("every line of such a section is name = value")
             .help("add a value, or move the line into another section"));
     };
-    Ok((name.trim().to_owned(), Variable::text(&unquoted(value.trim()), place)))
+    Ok((name.trim().to_owned(), Variable::text(&plain(value.trim()), place)))
 }
 
 /// Returns the line without the comment at its end, if there is one. A comment begins at the first `#` that
@@ -156,15 +159,11 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// Returns the value of a variable, without its quotes and without the comment that follows it.
-fn unquoted(value: &str) -> String {
-    if let Some(quote) = value.chars().next().filter(|first| "\"'".contains(*first))
-        && let Some((inside, behind)) = value[1..].split_once(quote)
-        && matches!(behind.trim_start().chars().next(), None | Some('#'))
-    {
-        return inside.to_owned();
-    }
-    let end = value.match_indices('#').map(|(at, _)| at).find(|at| value[..*at].ends_with([' ', '\t']));
-    value[..end.unwrap_or(value.len())].trim_end().to_owned()
+fn plain(value: &str) -> String {
+    literal::text(value).unwrap_or_else(|| {
+        let end = value.match_indices('#').map(|(at, _)| at).find(|at| value[..*at].ends_with([' ', '\t']));
+        value[..end.unwrap_or(value.len())].trim_end().to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -181,7 +180,7 @@ mod tests {
     fn comments_and_quotes_end_values() {
         assert_eq!(without_comment("web a='x # y' # z"), "web a='x # y' ");
         assert_eq!(without_comment("web a=\\# # z"), "web a=\\# ");
-        for (value, plain) in [
+        for (value, expected) in [
             ("\"a # b\" # c", "a # b"),
             ("'a'", "a"),
             ("80 # the port", "80"),
@@ -189,7 +188,7 @@ mod tests {
             ("\"a\" b", "\"a\" b"),
             ("", ""),
         ] {
-            assert_eq!(unquoted(value), plain);
+            assert_eq!(plain(value), expected);
         }
     }
 

@@ -9,6 +9,7 @@ mod host_range;
 mod ini;
 mod inventory;
 mod layers;
+mod literal;
 mod node;
 mod sources;
 mod template;

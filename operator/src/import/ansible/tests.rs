@@ -154,6 +154,18 @@ fn a_host_may_be_an_ipv6_address_with_a_port() {
 }
 
 #[test]
+fn quotes_inside_of_a_value_may_be_escaped() {
+    let arguments = r#"ansible_ssh_common_args="-o ProxyCommand=\"ssh -W %h:%p -q jump@gate\"""#;
+    for text in [format!("a {arguments}\n"), format!("[g]\na\n[g:vars]\n{arguments} # by the gate\n")] {
+        let draft = parse_ini(&text, "hosts").unwrap();
+        let settings: Vec<_> = draft.ssh_config[0].settings.iter().map(|one| one.value.as_str()).collect();
+        assert_eq!(settings, ["jump@gate"], "{text}");
+    }
+    let draft = parse_ini("a ansible_user=\"'ada'\"\n", "hosts").unwrap();
+    assert_eq!(draft.hosts[0].user.as_deref().or(draft.defaults.user.as_deref()), Some("ada"));
+}
+
+#[test]
 fn wrong_yaml_is_refused_with_its_line() {
     for (text, saying) in [
         ("- hosts: all\n", "a playbook is a list"),

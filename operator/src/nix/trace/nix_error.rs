@@ -145,18 +145,28 @@ fn message(stderr: &str) -> String {
     let Some(first) = lines.next() else { return stderr.trim().to_owned() };
     let mut text = vec![first.trim_start_matches("error:").trim_start()];
     if text[0].is_empty() {
-        let inner = lines.by_ref().find_map(|line| line.strip_prefix(INDENT)?.strip_prefix("error: "));
-        text = vec![inner.unwrap_or("Nix gives no message")];
+        // The line is also empty if there is no trace, and the message begins with a line break.
+        let mut rest = lines.clone();
+        if let Some(inner) = rest.find_map(|line| line.strip_prefix(INDENT)?.strip_prefix("error:")) {
+            text = vec![inner.trim_start()];
+            lines = rest;
+        }
     }
     let mut place_follows = false;
     for line in lines {
         let Some(line) = line.strip_prefix(INDENT).or_else(|| line.is_empty().then_some("")) else { break };
+        if line.starts_with("… ") {
+            break;
+        }
         place_follows |= line.strip_prefix("at ").is_some_and(|place| SourceLocation::parse(place).is_some());
         if !place_follows || line.starts_with("Did you mean") {
             text.push(line);
         }
     }
-    text.join("\n").trim_end().to_owned()
+    // The message of failed NixOS assertions begins with a line break.
+    let message = text.join("\n");
+    let message = message.trim_start_matches('\n').trim_end();
+    if message.is_empty() { "Nix gives no message".to_owned() } else { message.to_owned() }
 }
 
 /// Whether a line is part of a code excerpt: `12|   text`, or the mark `|   ^` below it.

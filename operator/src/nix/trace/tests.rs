@@ -80,6 +80,29 @@ fn an_error_has_file_line_option_and_host_in_both_versions() {
 }
 
 #[test]
+fn failed_assertions_are_told_whole() {
+    expect![[r#"
+        [NF-201] Nix could not evaluate the fleet
+          where: host db-1
+          why: Failed assertions:
+                 - The port of the database must be above 1024.
+                 - services.x needs a user.
+                   Set services.x.user.
+          help: run the command again with -v to see the whole trace of Nix"#]]
+    .assert_eq(&distilled_from_both(both!("assertions"), &[]));
+    for (stderr, message) in [
+        ("error:\n       Failed assertions:\n       - no good\n", "Failed assertions:\n- no good"),
+        ("error:\n\n\n       no good\n\n       at all\n", "no good\n\nat all"),
+        ("error:\n       … while x\n\n       error:\n\n       no good\n", "no good"),
+        ("error:\n", "Nix gives no message"),
+        ("error:\n       … while x\n", "Nix gives no message"),
+        ("error:\n       … while x\n\n       error:\n", "Nix gives no message"),
+    ] {
+        assert_eq!(NixError::parse(stderr).message, message, "{stderr:?}");
+    }
+}
+
+#[test]
 fn a_value_used_on_the_way_does_not_lengthen_the_name_of_an_option() {
     expect![[r#"
         [NF-201] Nix could not evaluate the fleet

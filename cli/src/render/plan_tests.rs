@@ -374,6 +374,10 @@ fn a_host_that_only_waits_for_a_boot_says_so() {
     let mut waiting = plan("web-9", &json!([]));
     waiting.awaits_boot = vec!["kernel-params".to_owned()];
     expect![[r#"
+        web-9  stays at generation 3
+          waits for a boot
+            ! restart the host to finish: new kernel-params
+
     "#]]
     .assert_eq(&shown(&[&waiting]));
     // If a step changes what the host boots, the step tells it.

@@ -286,6 +286,15 @@ mod tests {
             host("repeat", &json!({ "toFinish": "repeat" })),
         ];
         expect_test::expect![[r#"
+            host     state    generation  drift  units down  backups
+            restart  managed  2           0      0           0
+            repeat   managed  2           0      0           0
+
+            restart
+              note: restart the host to finish: new kernel, initrd
+
+            repeat
+              note: the boot default is another system: repeat the apply or rollback to make the running system the boot default
         "#]]
         .assert_eq(&shown(&results, false));
     }

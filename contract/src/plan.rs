@@ -106,6 +106,12 @@ impl Plan {
         self.steps.iter().find_map(|step| step.as_system()?.activation())
     }
 
+    /// Whether the plan changes which NixOS system the host boots.
+    #[must_use]
+    pub fn changes_boot(&self) -> bool {
+        self.steps.iter().filter_map(Step::as_system).any(|step| step.activation().is_none())
+    }
+
     /// Removes the problems that the operator overrules with `--force`.
     pub fn overrule(&mut self, force: &[Force]) {
         self.problems.retain(|problem| !force.iter().any(|force| force.overrules(problem)));

@@ -1,5 +1,7 @@
 //! The status of a host.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::generation::{Generation, GenerationInfo};
@@ -31,12 +33,51 @@ pub struct Status {
     pub interrupted: Option<String>,
     /// A description of the run that holds the lock; `None` if no run holds it.
     pub locked_by: Option<String>,
-    /// The last finished run and its report.
+    /// The remaining task after a change of the NixOS system; `None` if the change is finished, or while a
+    /// run is in progress or interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_finish: Option<ToFinish>,
+    /// The last finished run and its report, without a note that the host has to be restarted:
+    /// [`Status::to_finish`] tells whether this is still true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
     /// The results of the latest health checks on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Checked>,
+}
+
+/// The task that finishes a change of a NixOS system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToFinish {
+    /// The host has to be restarted. The list contains the parts of the system that take effect only then,
+    /// such as `kernel`.
+    Restart(Vec<String>),
+    /// The command has to be repeated: the wanted system runs, but is not the boot default.
+    Repeat,
+}
+
+impl ToFinish {
+    /// The beginning of the text of [`ToFinish::Restart`].
+    const RESTART: &str = "restart the host to finish: new ";
+
+    /// Whether a note of a report is the text of [`ToFinish::Restart`].
+    #[must_use]
+    pub fn is_restart(note: &str) -> bool {
+        note.starts_with(Self::RESTART)
+    }
+}
+
+impl fmt::Display for ToFinish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restart(parts) => write!(f, "{}{}", Self::RESTART, parts.join(", ")),
+            Self::Repeat => f.write_str(
+                "the boot default is another system: repeat the apply or rollback to make the running system \
+                 the boot default",
+            ),
+        }
+    }
 }
 
 /// The state of a unit, as systemd reports it.

@@ -11,6 +11,7 @@ use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
+use nixfleet_contract::status::ToFinish;
 use tracing::{info, warn};
 
 use crate::engine::family::accounts::entry::AccountEntry;
@@ -220,7 +221,7 @@ fn report_boot(awaits: &[String], waiting: Outcome, report: &mut Report) {
     if awaits.is_empty() {
         return;
     }
-    report.notes.push(format!("restart the host to finish: new {}", awaits.join(", ")));
+    report.notes.push(ToFinish::Restart(awaits.to_vec()).to_string());
     if report.outcome.is_good() {
         (report.outcome, report.reason_code) = (waiting, Some(ReasonCode::RebootToFinish));
     }

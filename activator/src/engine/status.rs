@@ -8,11 +8,11 @@ use nixfleet_contract::generation::Generation;
 use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::run::LastRun;
-use nixfleet_contract::status::{Status, UnitStatus};
+use nixfleet_contract::status::{Status, ToFinish, UnitStatus};
 
 use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
-use crate::engine::plan::planner;
+use crate::engine::plan::planner::{self, Planned};
 use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::State;
 use crate::health::last;
@@ -40,6 +40,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         backups: backups(host),
         interrupted: crate::engine::transaction::journal::interrupted(host),
         locked_by: Lock::holder(host),
+        to_finish: None,
         last: last_run(host),
         health_checks: last::known(host),
     };
@@ -51,6 +52,12 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
+            if status.locked_by.is_none() && status.interrupted.is_none() {
+                status.to_finish = to_finish(&planned);
+            }
+            if let Some(last) = &mut status.last {
+                last.report.notes.retain(|note| !ToFinish::is_restart(note));
+            }
             status.drift = planned.plan.drift;
             let managed = |unit: &&_| planned.state.units.contains_key(*unit);
             let observed = planned.observed.units.iter().flatten();
@@ -73,6 +80,18 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         }
     }
     Ok(status)
+}
+
+/// Returns the task that finishes the change to the generation in force. `planned`: the plan for this
+/// generation. A host that runs another system, although no boot is chosen for the wanted one, has nothing to
+/// finish: the status reports the other system as drift.
+fn to_finish(planned: &Planned) -> Option<ToFinish> {
+    let awaits = &planned.plan.awaits_boot;
+    // The plan leaves the next boot as it is only if the host boots the wanted system next.
+    if !planned.plan.changes_boot() {
+        return (!awaits.is_empty()).then(|| ToFinish::Restart(awaits.clone()));
+    }
+    planned.runs_wanted_system().then_some(ToFinish::Repeat)
 }
 
 /// Returns the record of the last run; `None` if the record is missing or cannot be read. An error is

@@ -23,6 +23,7 @@ mod homes;
 mod ledger;
 mod limits;
 mod links;
+mod masks;
 mod mounts;
 mod newcomers;
 mod nixos;

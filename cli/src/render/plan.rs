@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use nixfleet_contract::manifest::Package;
 use nixfleet_contract::plan::{Plan, SystemChanges};
+use nixfleet_contract::status::ToFinish;
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::step::paths::{Remove, WriteFile};
 use nixfleet_contract::step::profile::SwitchProfile;
@@ -90,6 +91,7 @@ fn is_worth_showing(plan: &Plan) -> bool {
         || !plan.drift.is_empty()
         || !plan.warnings.is_empty()
         || !plan.excluded.is_empty()
+        || !plan.awaits_boot.is_empty()
 }
 
 fn heading(group: &PlanGroup) -> String {
@@ -164,6 +166,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("units", of(Section::Units)),
         ("system", of(Section::System).into_iter().chain(units_of_system(plan)).collect()),
         ("NixOS says", plan.dry_activation.iter().map(|line| one_line(line)).collect()),
+        ("waits for a boot", waits(plan)),
         ("not as the last apply left it", drift.collect()),
         ("left as it is", excluded.collect()),
         ("warnings", warnings.collect()),
@@ -233,6 +236,15 @@ fn packages(plan: &Plan) -> Vec<String> {
         change(one_line(&format!("{} {versions}", new.name)))
     });
     added.chain(removed).chain(changed).collect()
+}
+
+/// Tells that the host has to be restarted, unless a step of the plan tells it.
+fn waits(plan: &Plan) -> Vec<String> {
+    if plan.changes_boot() || plan.awaits_boot.is_empty() {
+        return Vec::new();
+    }
+    let task = ToFinish::Restart(plan.awaits_boot.clone()).to_string();
+    vec![format!("{} {}", paint(YELLOW, "!"), one_line(&task))]
 }
 
 /// Formats the units that the activation of a NixOS system changes: one line for each kind of change.

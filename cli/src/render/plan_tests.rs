@@ -368,3 +368,21 @@ fn content_that_others_may_not_read_is_told_by_size_and_digest() {
     bare.hide_private();
     assert!(!serde_json::to_string(&bare).unwrap().contains("\"text\""));
 }
+
+#[test]
+fn a_host_that_only_waits_for_a_boot_says_so() {
+    let mut waiting = plan("web-9", &json!([]));
+    waiting.awaits_boot = vec!["kernel-params".to_owned()];
+    expect![[r#"
+        web-9  stays at generation 3
+          waits for a boot
+            ! restart the host to finish: new kernel-params
+
+    "#]]
+    .assert_eq(&shown(&[&waiting]));
+    // If a step changes what the host boots, the step tells it.
+    let once =
+        json!([{ "step": "bootOnce", "to": "/nix/store/b-nixos", "loader": "grub", "parts": ["kernel"] }]);
+    let booting = Plan { awaits_boot: vec!["kernel".to_owned()], ..plan("web-9", &once) };
+    assert!(!shown(&[&booting]).contains("waits for a boot"), "{}", shown(&[&booting]));
+}

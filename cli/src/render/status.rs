@@ -148,6 +148,9 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
         if let Some(who) = &status.locked_by {
             say(format!("busy: {who}"));
         }
+        if let Some(task) = &status.to_finish {
+            say(format!("note: {task}"));
+        }
         for last in status.last.iter().filter(|last| verbose || !last.report.outcome.is_good()) {
             say(format!("last run: {}", last.line(now())));
             last.report.notes.iter().for_each(|note| say(format!("note: {note}")));
@@ -272,6 +275,26 @@ mod tests {
               maintenance: new disks
               [NF-301] the host cannot be reached
                 why: No route to host
+        "#]]
+        .assert_eq(&shown(&results, false));
+    }
+
+    #[test]
+    fn the_task_that_finishes_a_change_is_told() {
+        let results = [
+            host("restart", &json!({ "toFinish": { "restart": ["kernel", "initrd"] } })),
+            host("repeat", &json!({ "toFinish": "repeat" })),
+        ];
+        expect_test::expect![[r#"
+            host     state    generation  drift  units down  backups
+            restart  managed  2           0      0           0
+            repeat   managed  2           0      0           0
+
+            restart
+              note: restart the host to finish: new kernel, initrd
+
+            repeat
+              note: the boot default is another system: repeat the apply or rollback to make the running system the boot default
         "#]]
         .assert_eq(&shown(&results, false));
     }

@@ -5,6 +5,7 @@ use nixfleet_contract::health::{Check, CheckResult};
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::status::ToFinish;
 
 use super::recovery;
 use super::verb::Planned;
@@ -74,7 +75,7 @@ fn waiting(result: HostResult, awaits_boot: &[String]) -> HostResult {
 }
 
 fn finish(awaits_boot: &[String]) -> String {
-    format!("restart the host to finish: new {}", awaits_boot.join(", "))
+    ToFinish::Restart(awaits_boot.to_vec()).to_string()
 }
 
 impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {

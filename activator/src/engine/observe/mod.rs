@@ -4,7 +4,9 @@ pub mod reading;
 pub mod special;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
+use std::path::Path;
 
 use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
 use nixfleet_contract::problem::Problem;
@@ -23,6 +25,9 @@ use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
 use crate::host::{Host, host_file};
 
+/// The target of a link that masks the unit whose unit file the link replaces.
+pub const MASK: &str = "/dev/null";
+
 /// The observed state of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -40,6 +45,9 @@ pub struct Observed {
     /// Units that the change needs but the host does not have: units that enabled units name in `WantedBy=`
     /// and similar settings, and templates that get only drop-ins.
     pub absent: BTreeSet<UnitName>,
+    /// Units that are no longer declared and whose original unit file is a mask, a link to `/dev/null`. The
+    /// change restores the mask.
+    pub original_masks: BTreeSet<UnitName>,
     /// The generations of the host.
     pub profile: Profile,
     /// The NixOS systems of the host; `None` if the host does not run NixOS.
@@ -167,7 +175,8 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
-    Ok(Observed { paths, accounts, homes, processes, units, absent, profile, nixos })
+    let original_masks = original_masks(host, state, manifest);
+    Ok(Observed { paths, accounts, homes, processes, units, absent, original_masks, profile, nixos })
 }
 
 /// Whether an account may get another home directory.
@@ -226,6 +235,24 @@ fn directories_of_originals(state: &State, manifest: &Manifest) -> Vec<ManagedPa
         Origin::Existed { .. } => path.ancestors().collect(),
     });
     directories.collect()
+}
+
+/// Returns the units of [`Observed::original_masks`].
+fn original_masks(host: &Host, state: &State, manifest: &Manifest) -> BTreeSet<UnitName> {
+    let ended = state.paths.iter().filter(|(path, _)| !manifest.entries.contains_key(*path));
+    let masks = ended.filter(|(_, owned)| match &owned.origin {
+        Origin::Original { backup } => {
+            fs::read_link(host.path(backup)).is_ok_and(|target| target == Path::new(MASK))
+        }
+        Origin::Created | Origin::Moved { .. } | Origin::Existed { .. } => false,
+    });
+    masks.filter_map(|(path, _)| unit_of_file(path)).collect()
+}
+
+/// Returns the unit whose unit file is at this path in the directory of unit files, if any.
+#[must_use]
+pub fn unit_of_file(path: &ManagedPath) -> Option<UnitName> {
+    path.strip_prefix(UNITS)?.parse().ok()
 }
 
 /// Returns every unit that a plan may touch.

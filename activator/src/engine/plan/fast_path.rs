@@ -116,7 +116,9 @@ fn observe_the_rest(
     let (units, absent) = observe::observe_units(host, state, manifest)?;
     let (paths, processes) = (BTreeMap::new(), BTreeMap::new());
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
-    Ok(Observed { paths, accounts, homes, processes, units, absent, profile, nixos })
+    // The manifest is in force, so the management of no path ends.
+    let original_masks = BTreeSet::new();
+    Ok(Observed { paths, accounts, homes, processes, units, absent, original_masks, profile, nixos })
 }
 
 /// The parts of a manifest that the fast path reads. Of each entry, it reads only the path.

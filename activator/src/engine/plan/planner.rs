@@ -86,9 +86,14 @@ impl Planned {
     /// activate the system of the target, which has to wait for a boot.
     #[must_use]
     pub fn waits_to_activate(&self) -> bool {
+        self.wanted_system.is_some() && !self.runs_wanted_system() && self.plan.activation().is_none()
+    }
+
+    /// Whether the host runs the NixOS system of the target.
+    #[must_use]
+    pub fn runs_wanted_system(&self) -> bool {
         let runs = self.observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
-        let wanted = self.wanted_system.as_ref();
-        wanted.is_some() && runs != wanted && self.plan.activation().is_none()
+        runs.is_some() && runs == self.wanted_system.as_ref()
     }
 }
 

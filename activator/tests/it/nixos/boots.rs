@@ -31,6 +31,54 @@ fn a_new_kernel_boots_once_and_becomes_the_default_after_it_ran() {
 }
 
 #[test]
+fn a_status_says_whether_a_restart_or_another_apply_is_missing() {
+    let test = "nixos::boots::a_status_says_whether_a_restart_or_another_apply_is_missing";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        let loader = Some("systemd-boot");
+        host.applied(&host.closure("one", "k1", loader), "ok");
+        let to_finish = || {
+            let status = host.run(&["status"]);
+            assert!(
+                !status["last"]["report"]["notes"].to_string().contains("restart the host"),
+                "{status:#}"
+            );
+            status["toFinish"].clone()
+        };
+        let (restart, nothing) = (json!({ "restart": ["kernel"] }), json!(null));
+        assert_eq!(to_finish(), nothing);
+        let two = host.closure("two", "k2", loader);
+        let report = host.applied(&two, "partial");
+        assert!(report["notes"].to_string().contains("restart the host to finish: new kernel"), "{report:#}");
+        assert_eq!(to_finish(), restart);
+
+        host.boots();
+        assert_eq!((host.running(), host.default()), ("two".to_owned(), "one".to_owned()));
+        assert_eq!(to_finish(), "repeat", "a restart would boot the former system");
+        // A change that is undone does not make `two` the boot default.
+        stand.write("/fail-test", "three 1\n", 0o644);
+        host.applied(&host.closure("three", "k2", loader), "rolled-back");
+        assert_eq!(to_finish(), "repeat");
+        host.applied(&two, "ok");
+        assert_eq!(to_finish(), nothing);
+
+        // If the kernel does not come up, the host boots the boot default, and the status reports drift.
+        host.applied(&host.closure("four", "k4", loader), "partial");
+        host.boots();
+        host.boots();
+        assert_eq!(host.running(), "two");
+        assert_eq!(to_finish(), nothing);
+        assert!(host.run(&["status"])["drift"].to_string().contains("/run/current-system"));
+
+        // Without a one-time boot, the new system is the boot default at once.
+        host.applied(&host.closure("five", "k5", None), "partial");
+        assert_eq!(to_finish(), restart);
+        host.boots();
+        assert_eq!((host.running().as_str(), to_finish()), ("five", nothing));
+    });
+}
+
+#[test]
 fn a_chosen_next_boot_is_forgotten_when_another_system_is_wanted() {
     with_own_mounts("nixos::boots::a_chosen_next_boot_is_forgotten_when_another_system_is_wanted", |stand| {
         let host = NixosHost::new(stand);

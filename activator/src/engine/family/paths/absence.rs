@@ -102,7 +102,7 @@ impl Differ<'_> {
         }
         let backup = match owned.map(|owned| (&owned.thing, &owned.origin)) {
             None if absent.on_conflict == OnConflict::Fail => {
-                return self.problems.push(conflict(path, entry, None));
+                return self.problems.push(conflict((path, found), entry, None));
             }
             None => absent.on_conflict.into(),
             // An earlier apply has already backed up the original, or has already made the path absent. What

@@ -14,7 +14,7 @@ use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 use crate::engine::family::paths::drift::{access_drift, backup_if_edited, drift, is_as_declared};
 use crate::engine::family::paths::excluded::suggest_force;
 use crate::engine::family::paths::exposure::changes_hands;
-use crate::engine::observe::{Found, directories_above};
+use crate::engine::observe::{Found, MASK, directories_above, unit_of_file};
 use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
@@ -287,7 +287,7 @@ impl Differ<'_> {
                 OnConflict::Fail => {
                     let mut units = self.manifest.units.iter();
                     let unit = units.find(|(_, unit)| unit.files.contains(path) || unit.links.contains(path));
-                    return self.problems.push(conflict(path, entry, unit.map(|(name, _)| name)));
+                    return self.problems.push(conflict((path, found), entry, unit.map(|(name, _)| name)));
                 }
                 on_conflict @ (OnConflict::Adopt | OnConflict::Backup) => on_conflict.into(),
             },
@@ -381,7 +381,11 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
 
 /// Returns the problem for a declared path at which something exists that NixFleet does not own. `unit` is
 /// the systemd unit to which the declared file or link belongs, if any.
-pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Option<&UnitName>) -> Problem {
+pub(in crate::engine) fn conflict(
+    (path, found): (&ManagedPath, &Found),
+    entry: &Entry,
+    unit: Option<&UnitName>,
+) -> Problem {
     let problem = Problem::new(
         Code::Conflict,
         format!("{path} already exists, is not managed by NixFleet, and differs from its declaration"),
@@ -396,7 +400,13 @@ pub(in crate::engine) fn conflict(path: &ManagedPath, entry: &Entry, unit: Optio
         (None, Entry::Absent(_)) => format!("nixfleet.absent.{:?}", &**path),
         (None, Entry::File(_) | Entry::Directory(_)) => format!("nixfleet.files.{:?}", &**path),
     };
-    problem.help(format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\""))
+    let line = format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\"");
+    match (found, unit_of_file(path)) {
+        (Found::Link { target }, Some(masked)) if target == MASK => problem
+            .because(format!("unit {masked} is masked: its unit file is a link to {MASK}"))
+            .help(format!("run `systemctl unmask {masked}` on the host; or, to replace the mask, {line}")),
+        _ => problem.help(line),
+    }
 }
 
 fn wrong_type(path: &ManagedPath, declared: &str, why: &str) -> Problem {

@@ -34,6 +34,7 @@ impl Differ<'_> {
             }
         }
         self.named_by_files(&mut actions);
+        self.stop_masked_again(&mut actions);
         self.restart_services_with_sockets(&mut actions);
         self.refused(&mut actions);
         self.masked(&actions);
@@ -134,8 +135,9 @@ impl Differ<'_> {
     fn removed(&mut self, name: &UnitName, unit: &Unit, target: &UnitName, actions: &mut UnitActions) {
         let observed = self.observed_state(target, unit.enabled == Some(true));
         let is_form = target == name || self.is_made_of(target, name);
+        let is_masked_again = is_form && self.restores_mask(target);
         let comes_back = unit.enabled.is_none() || unit.files.iter().any(|path| self.was_there_before(path));
-        if comes_back || !is_form {
+        if (comes_back && !is_masked_again) || !is_form {
             // The unit itself remains, and only its managed files are removed.
             if unit.files.iter().any(|path| self.concerns(path, name, target)) {
                 self.react(
@@ -148,7 +150,8 @@ impl Differ<'_> {
                 );
             }
         } else if unit.stop_if_removed && (observed.is_up() || observed.is_failed()) {
-            actions.set(target, UnitAction::Stop, "no longer managed");
+            let why = if is_masked_again { masked::AGAIN } else { "no longer managed" };
+            actions.set(target, UnitAction::Stop, why);
         }
     }
 

@@ -86,8 +86,8 @@ fn masked_again(unit: &UnitName) -> Problem {
     Problem::new(Code::Masked, format!("unit {unit} would be masked"))
         .at(unit)
         .because(
-            "the change restores the original of its unit file, which is a link to /dev/null, so its drop-ins \
-             would have no effect",
+            "the change restores the original of its unit file, which is a link to /dev/null, so the drop-ins \
+             of the unit would have no effect",
         )
         .help(format!(
             "declare nixfleet.systemd.units.{:?}.text, or remove the unit from the configuration of the host",

@@ -65,8 +65,8 @@ impl Drop for Counted {
     }
 }
 
-/// Waits until the health checks that were cancelled have ended, but at most for `limit`. A program that exits
-/// earlier would leave the commands of the health checks running.
+/// Waits until the health checks that were cancelled have ended, but at most for `limit`. A program that
+/// exits earlier would leave the commands of the health checks running.
 pub fn wait_until_ended(limit: Duration) {
     let running = RUNNING.0.lock().unwrap_or_else(PoisonError::into_inner);
     // After the limit, the program exits nevertheless.

@@ -10,8 +10,8 @@
 # If `older`, a directory with parts of nixpkgs 22.11, is given, all suites run again with the `lib` of 22.11,
 # and the suites about NixOS hosts with some modules of NixOS 22.11 in the stand-in. If `whole`, the flake of
 # another nixpkgs, is given, all suites run again with its `lib`, and the suites about NixOS hosts with its
-# NixOS, if it has NixOS. If `flakeParts`, the outputs of flake-parts, is given, the suite about the module for
-# flake-parts also runs with the real flake-parts.
+# NixOS, if it has NixOS. If `flakeParts`, the outputs of flake-parts, is given, the suite about the module
+# for flake-parts also runs with the real flake-parts.
 {
   nixpkgs,
   older ? null,
@@ -86,8 +86,8 @@ let
           };
         };
       };
-      # Before 23.05, `lib` had no module classes, which flake-parts and some modules of these suites need, and
-      # listed the examples of options as values and not as code.
+      # Before 23.05, `lib` had no module classes, which flake-parts and some modules of these suites need,
+      # and listed the examples of options as values and not as code.
       isOlder = !(lib.functionArgs other.evalModules ? class);
       isFor =
         suite:

@@ -42,6 +42,7 @@ let
     ofNixos world
     // {
       accounts = import ./accounts.nix world;
+      architectures = import ./architectures.nix world;
       authors = import ./authors.nix world;
       backends = import ./backends.nix world;
       base-fields = import ./bases/fields.nix world;

@@ -1,6 +1,6 @@
 //! Finds out, before anything is built, whether closures need derivations that neither this machine nor a
-//! builder can build. Otherwise Nix would build until it reaches such a derivation. Nix 2.26 would then end the
-//! whole build, and name no host.
+//! builder can build. Otherwise Nix would build until it reaches such a derivation. Nix 2.26 would then end
+//! the whole build, and name no host.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -50,8 +50,8 @@ fn would_build(stderr: &str) -> BTreeSet<String> {
     paths.map(str::to_owned).collect()
 }
 
-/// Returns the derivations for which there is no builder, among those that have to be built for a closure. The
-/// derivations that are nearest to the closure come first.
+/// Returns the derivations for which there is no builder, among those that have to be built for a closure.
+/// The derivations that are nearest to the closure come first.
 fn foreign(
     closure: &str,
     missing: &BTreeSet<String>,

@@ -74,8 +74,8 @@ impl Platforms {
     }
 }
 
-/// Adds the systems of builders. A list has builders such as `ssh://host system,system key jobs`, and files with
-/// further lists, such as `@/etc/nix/machines`. `own` is the system of a builder that names none.
+/// Adds the systems of builders. A list has builders such as `ssh://host system,system key jobs`, and files
+/// with further lists, such as `@/etc/nix/machines`. `own` is the system of a builder that names none.
 fn add_builders(
     list: &str,
     own: &str,

@@ -10,8 +10,9 @@
 # If `older`, a directory with parts of nixpkgs 22.11, is given, all suites run again with the `lib` of 22.11,
 # and the suites about NixOS hosts with some modules of NixOS 22.11 in the stand-in. If `whole`, the flake of
 # another nixpkgs, is given, all suites run again with its `lib`, and the suites about NixOS hosts with its
-# NixOS, if it has NixOS. If `flakeParts`, the outputs of flake-parts, is given, the suite about the module
-# for flake-parts also runs with the real flake-parts.
+# NixOS, if it has NixOS. The suite about the test in virtual machines, ../vm, runs only with the packages of
+# `whole`. If `flakeParts`, the outputs of flake-parts, is given, the suite about the module for flake-parts
+# also runs with the real flake-parts.
 {
   nixpkgs,
   older ? null,
@@ -151,6 +152,9 @@ let
         }
       )
     )
+    // lib.optionalAttrs (whole != null && whole ? legacyPackages.x86_64-linux.testers.runNixOSTest) {
+      "whole vm" = import ./vm.nix { nixpkgs = whole; };
+    }
     // lib.optionalAttrs (whole != null) (withLib "the lib of ${whole.lib.trivial.release}" whole.lib)
     // lib.optionalAttrs (flakeParts != null) {
       "flake-module with flake-parts" = import ./flake-module.nix (world // { inherit flakeParts; });

@@ -32,8 +32,8 @@ rustPlatform.buildRustPackage {
     description = "Builds and activates NixFleet host closures";
     longDescription = ''
       The activator checks the description of a host while Nix builds the closure of the host. On the host, it
-      plans a change, makes it, and undoes it if a part of it fails. It is a static binary, and a part of every
-      closure.
+      plans a change, makes it, and undoes it if a part of it fails. It is a static binary, which every closure
+      contains.
     '';
     license = lib.licenses.mit;
     mainProgram = "nixfleet-activate";

@@ -1,5 +1,5 @@
-# Tests of the test in virtual machines, ../vm: whether it evaluates, with the packages and the NixOS of `nixpkgs`.
-# Nothing is built or run.
+# Tests of the test in virtual machines, ../vm: whether it evaluates, with the packages and the NixOS of
+# `nixpkgs`. Nothing is built or run.
 { nixpkgs, ... }:
 let
   inherit (nixpkgs) lib;

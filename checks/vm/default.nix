@@ -1,8 +1,8 @@
-# A test of NixFleet with real NixOS, in two virtual machines: an operator's machine, and a NixOS host. It shows a
-# plan, an apply, a change whose health check fails, and a rollback.
+# A test of NixFleet with real NixOS, in two virtual machines: an operator's machine, and a NixOS host. It
+# shows a plan, an apply, a change whose health check fails, and a rollback.
 #
-# The machines have no network and no compiler. So the systems of the host are built before the test starts, and
-# the operator's machine only builds the host closures (./prebuilt.nix).
+# The machines have no network and no compiler. So the systems of the host are built before the test starts,
+# and the operator's machine only builds the host closures (./prebuilt.nix).
 {
   # The outputs `lib` and `packages.<system>` of NixFleet.
   nixfleet,

@@ -65,8 +65,8 @@ let
     };
   };
 
-  # The fleet in a state. A system of a NixOS test needs the modules of the test framework, and the network that
-  # the framework has given to the machine.
+  # The fleet in a state. A system of a NixOS test needs the modules of the test framework, and the network
+  # that the framework has given to the machine.
   inState =
     network: state:
     fleetOf [

@@ -1,6 +1,6 @@
 # A fleet whose hosts were evaluated on another machine, for `nixfleet --file`. `fleet` is a file with the
-# inventory and the Intent documents of the hosts. Everything to which the documents refer is in the store of this
-# machine. So the evaluation needs no nixpkgs, and the build needs only the activator.
+# inventory and the Intent documents of the hosts. Everything to which the documents refer is in the store of
+# this machine. So the evaluation needs no nixpkgs, and the build needs only the activator.
 {
   fleet,
   # The function that makes a host closure, ../../lib/document/closure.nix.

@@ -16,8 +16,8 @@
       system.stateVersion = lib.trivial.release;
       virtualisation.writableStore = true;
     }
-    # Newer releases of NixOS leave out the program that switches a system in tests. Older releases do not have
-    # the option.
+    # Newer releases of NixOS leave out the program that switches a system in tests. Older releases do not
+    # have the option.
     (lib.optionalAttrs (options ? system.switch.enable) { system.switch.enable = true; })
   ];
 }

@@ -8,8 +8,8 @@ mod stage;
 use nixfleet_lab::lab::Lab;
 use stage::{applies, assert_as_before, assert_says, lone, outcomes_of, snapshots};
 
-/// Boots web-1 and an operator's machine. In the inventory, web-1 has another architecture, and its activator is
-/// a prebuilt file.
+/// Boots web-1 and an operator's machine. In the inventory, web-1 has another architecture, and its activator
+/// is a prebuilt file.
 fn foreign() -> Lab {
     let lab = lone("web-1");
     let operator = lab.operator().unwrap();

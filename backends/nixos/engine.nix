@@ -4,6 +4,7 @@
   document,
   etc,
   lib,
+  owners,
   ...
 }:
 let
@@ -58,6 +59,7 @@ in
         toplevel = "${config.system.build.toplevel}";
         inherit (intent) activationTimeout;
         loader = loader config;
+        accounts = owners.accounts config intent;
       };
     };
 

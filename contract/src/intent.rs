@@ -72,6 +72,19 @@ pub struct Nixos {
     /// Time limit for the activation of the system, in seconds.
     #[serde(default)]
     pub activation_timeout: Option<u64>,
+    /// The accounts that the activation of the system creates, as far as they own managed paths.
+    #[serde(default)]
+    pub accounts: Accounts,
+}
+
+/// The names of users and groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Accounts {
+    /// The names of the users.
+    pub users: Vec<String>,
+    /// The names of the groups.
+    pub groups: Vec<String>,
 }
 
 /// A group that should exist.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::AbsPath;
+use crate::values::{AbsPath, Owner};
 
 /// The NixOS system that a host should run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +27,31 @@ pub struct NixosSystem {
     /// Time limit for the activation of the system, in seconds; 900 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_timeout: Option<u64>,
+    /// The accounts that the activation of the system creates, if they do not exist yet.
+    #[serde(default, skip_serializing_if = "SystemAccounts::is_empty")]
+    pub accounts: SystemAccounts,
     /// The digest and size of the file [`SUMMARY`] in the closure; `None` if another tool made the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryFile>,
+}
+
+/// The accounts of a NixOS system that are the owners or groups of managed paths outside `/etc`. The
+/// activation script of the system creates these accounts before the units of the system start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SystemAccounts {
+    /// The names of the users.
+    #[serde(default)]
+    pub users: BTreeSet<Owner>,
+    /// The names of the groups.
+    #[serde(default)]
+    pub groups: BTreeSet<Owner>,
+}
+
+impl SystemAccounts {
+    fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty()
+    }
 }
 
 /// The file in the closure of a NixOS host that contains the [`SystemSummary`] as JSON.
@@ -149,6 +171,7 @@ mod tests {
             boot: map(&[("kernel", "/k2"), ("initrd", "/i1")]),
             inhibitors: map(&[("dbus", "new"), ("init", "same"), ("own", "x")]),
             activation_timeout: None,
+            accounts: SystemAccounts::default(),
             summary: None,
         }
     }

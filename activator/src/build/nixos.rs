@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nixfleet_contract::intent::Intent;
-use nixfleet_contract::nixos::{Loader, NixosSystem, SummaryFile, SystemSummary};
+use nixfleet_contract::nixos::{Loader, NixosSystem, SummaryFile, SystemAccounts, SystemSummary};
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::compile::Compiler;
@@ -57,12 +57,16 @@ impl Compiler<'_> {
             |loader: &Loader| tools(loader).iter().all(|tool| path.join("sw/bin").join(tool).exists());
         let loader = system.loader.filter(has_tools);
         let toplevel = self.parse(OPTION, &system.toplevel)?;
+        let mut names = |names: &[String]| names.iter().filter_map(|name| self.parse(OPTION, name)).collect();
+        let accounts =
+            SystemAccounts { users: names(&system.accounts.users), groups: names(&system.accounts.groups) };
         Some(NixosSystem {
             toplevel,
             loader,
             boot,
             inhibitors,
             activation_timeout: system.activation_timeout,
+            accounts,
             summary: None,
         })
     }

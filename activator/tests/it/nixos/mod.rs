@@ -3,4 +3,5 @@
 mod boots;
 mod crashes;
 mod generations;
+mod owners;
 mod switches;

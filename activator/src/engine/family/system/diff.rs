@@ -39,8 +39,7 @@ impl Differ<'_> {
             return SystemSteps::default();
         };
         let mut planned = Vec::new();
-        let inhibited = wanted.inhibited(&found.inhibitors);
-        if *running != wanted.toplevel && inhibited.is_empty() {
+        if self.activates_system() {
             planned.push(SystemStep::ActivateSystem(ActivateSystem {
                 from: running.clone(),
                 to: wanted.toplevel.clone(),
@@ -49,7 +48,7 @@ impl Differ<'_> {
         }
         let mut awaits: Vec<String> = wanted.needs_boot(&found.booted);
         if *running != wanted.toplevel {
-            awaits.extend(inhibited);
+            awaits.extend(wanted.inhibited(&found.inhibitors));
         }
         let default = found.default.as_ref().map(|generation| generation.closure.as_str());
         let pending = self.pending_boot(found);
@@ -62,6 +61,13 @@ impl Differ<'_> {
         self.warn_of_default(wanted, found, running);
         let steps: Vec<Step> = planned.into_iter().map(Step::System).collect();
         SystemSteps { steps, awaits_boot: awaits }
+    }
+
+    /// Whether the change activates a NixOS system.
+    pub(in crate::engine) fn activates_system(&self) -> bool {
+        let (Some(wanted), Some(found)) = (&self.manifest.nixos, &self.observed.nixos) else { return false };
+        let is_other = found.running.as_ref().is_some_and(|running| *running != wanted.toplevel);
+        is_other && wanted.inhibited(&found.inhibitors).is_empty()
     }
 
     /// Plans the step that changes what the host boots, if one is needed. `awaits`: the parts of the wanted

@@ -37,7 +37,13 @@ let
   ];
   units = import ./units.nix given;
   owners = import ./owners.nix given;
-  engine = import ./engine.nix (given // { inherit owners; });
+  engine = import ./engine.nix (
+    given
+    // {
+      declared = import ./declared.nix given;
+      inherit owners;
+    }
+  );
 
   deeply = import ../../lib/deep-imports.nix { inherit lib; };
 

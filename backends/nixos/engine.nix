@@ -1,6 +1,7 @@
 # The Intent document of a NixOS host. It has the NixOS system, and everything that NixFleet's engine handles
 # and NixOS does not: paths outside /etc, directories, absent paths and health checks.
 {
+  declared,
   document,
   etc,
   lib,
@@ -60,6 +61,7 @@ in
         inherit (intent) activationTimeout;
         loader = loader config;
         accounts = owners.accounts config intent;
+        declared = declared config intent;
       };
     };
 

@@ -36,6 +36,7 @@ fi
 case $1 in
   check) ;;
   test)
+    [ -e "$(dirname "$system")/etc-of-$name" ] && cp -a "$(dirname "$system")/etc-of-$name/." "@root@/etc"
     # The accounts that an activation creates, and the activator that gives paths to them.
     if [ -e "@root@/accounts-of-$name" ]; then
       cp "@root@/accounts-of-$name" "@root@/etc/passwd"

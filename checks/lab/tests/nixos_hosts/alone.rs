@@ -1,6 +1,8 @@
 //! Tests with one NixOS host: applies, rollbacks, and NixFleet in turn with `nixos-rebuild`.
 
-use crate::app::{HOST, LAB, app, applies, assert_runs, db, external, on_host, section, status, versions};
+use crate::app::{
+    HOST, LAB, app, applies, assert_runs, db, external, on_host, section, service, status, versions,
+};
 use crate::stage::nixos::{boot_default, declares, installs, running, switch, system};
 use crate::stage::{assert_says, generation};
 
@@ -105,4 +107,37 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert_eq!(section(&plan, "system"), [step], "{plan}");
     applies(&lab, "ok");
     assert_runs(host, &fifth, "fifth");
+}
+
+#[test]
+fn paths_belong_to_accounts_that_the_same_change_creates() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    // The service runs as the new user, and reads a file of this user as soon as it starts.
+    let role = "nixfleet.users.worker = { };
+        nixfleet.directories.\"/srv/worker\" = { owner = \"worker\"; group = \"worker\"; mode = \"0700\"; };
+        nixfleet.files.\"/srv/worker/token\" = { owner = \"worker\"; group = \"worker\"; mode = \"0400\"; text = \"secret\\n\"; };";
+    let worker = service(
+        "worker",
+        "User=worker\nExecStart=/bin/sh -ec 'read token </srv/worker/token; exec sleep infinity'",
+    );
+    let rights = || host.ask("stat --format '%U:%G %a' /srv/worker /srv/worker/token").unwrap();
+    let wanted = "worker:worker 700\nworker:worker 400";
+
+    declares(&lab, HOST, &app("two", &format!("{role}{worker}")));
+    applies(&lab, "ok");
+    assert_eq!(rights(), wanted);
+    assert_eq!(host.unit("worker.service").unwrap().active, "active");
+    applies(&lab, "unchanged");
+
+    // NixOS removes the account with the role. A rollback brings it back together with its paths.
+    let newer = generation(host);
+    declares(&lab, HOST, &app("three", ""));
+    applies(&lab, "ok");
+    host.ask("! test -e /srv/worker").unwrap();
+    host.ask("userdel worker").unwrap();
+    let (finished, ended) = on_host(&lab, &format!("rollback --yes --to {newer}"));
+    assert_eq!(ended["outcome"], "ok", "{finished}");
+    assert_eq!(rights(), wanted);
+    assert_eq!(host.unit("worker.service").unwrap().active, "active");
 }

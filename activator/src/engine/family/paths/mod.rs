@@ -13,7 +13,7 @@ mod absence;
 pub mod access;
 pub mod backup;
 mod diff;
-mod drift;
+pub(in crate::engine) mod drift;
 mod ending;
 pub mod entry;
 pub(in crate::engine) mod excluded;

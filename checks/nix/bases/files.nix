@@ -47,7 +47,7 @@ in
           owner
           group
           ;
-        isText = lib.hasSuffix "etc-app.conf" file.source;
+        isText = lib.hasInfix "etc-app.conf" file.source;
       }) engine.nixos.declared.files;
     onNixos = [
       {

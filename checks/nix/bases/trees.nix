@@ -75,8 +75,8 @@ in
       { config, engine, ... }:
       {
         inherit (engine.nixos) accounts;
-        inherit (config.users.users.app) group;
-        inherit (config.system.activationScripts.nixfleet-owners) deps;
+        group = config.users.users.app.group or null;
+        deps = config.system.activationScripts.nixfleet-owners.deps or null;
       };
     onNixos = {
       accounts = {

@@ -155,6 +155,9 @@ pub fn switch_on(
     loop {
         let finished =
             command::run(&argv, terms.limit).map_err(|error| failed(system, action).because(error))?;
+        for line in finished.stdout.lines().chain(finished.stderr.lines()) {
+            info!("{} said: {line}", action.word());
+        }
         // Systems of older releases do not know the action `check`, and have no checks.
         let has_no_checks = action == Action::Check && finished.stderr.contains("Usage:");
         if finished.success() || has_no_checks {
@@ -199,7 +202,7 @@ fn failed(system: &AbsPath, action: Action) -> Problem {
         ),
         Action::Test => (
             "the NixOS system could not be activated",
-            "to see the whole output, run on the host: journalctl --boot --identifier nixos",
+            "to see the whole output, run on the host: journalctl --boot --unit 'nixfleet-run-*'",
         ),
         Action::Boot => (
             "the boot loader could not be installed",

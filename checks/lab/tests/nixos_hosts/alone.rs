@@ -141,3 +141,41 @@ fn paths_belong_to_accounts_that_the_same_change_creates() {
     assert_eq!(rights(), wanted);
     assert_eq!(host.unit("worker.service").unwrap().active, "active");
 }
+
+#[test]
+fn changes_by_hand_are_drift_until_the_next_apply() {
+    let lab = LAB.turn();
+    let (host, operator) = (db(&lab), lab.operator().unwrap());
+    let conf = "nixfleet.files.\"/etc/app.conf\" = { text = \"listen\\n\"; mode = \"0640\"; };";
+    // No active target wants this unit, so nothing is wrong if it does not run.
+    let off = "nixfleet.systemd.units.\"off.service\" = { enabled = true; text = ''
+           [Service]
+           ExecStart=/bin/sleep infinity
+           [Install]
+           WantedBy=rescue.target
+         ''; };";
+    declares(&lab, HOST, &app("two", &format!("{conf}{off}")));
+    applies(&lab, "ok");
+    let system = running(host);
+    let seen = status(&lab);
+    assert_eq!(seen["drift"], serde_json::json!([]), "{seen:#}");
+    assert!(seen["units"].to_string().contains("app.service"), "{seen:#}");
+    applies(&lab, "unchanged");
+
+    host.ask("systemctl stop app.service && echo edited >/etc/app.conf").unwrap();
+    let drift = serde_json::json!([
+        { "subject": "/etc/app.conf", "what": "content edited" },
+        { "subject": "app.service", "what": "not running" },
+    ]);
+    assert_eq!(status(&lab)["drift"], drift);
+    let plan = operator.types("nixfleet plan").unwrap();
+    let sayings = ["! /etc/app.conf: content edited", "! app.service: not running", "NixOS: activate"];
+    assert_says(&plan, 0, &sayings);
+    applies(&lab, "ok");
+    assert_runs(host, &system, "two");
+    assert_eq!(
+        host.ask("stat --format '%a %U' /etc/app.conf; cat /etc/app.conf").unwrap(),
+        "640 root\nlisten"
+    );
+    assert_eq!(status(&lab)["drift"], serde_json::json!([]));
+}

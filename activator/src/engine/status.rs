@@ -1,14 +1,17 @@
 //! Reads the status of a host, without changing anything.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::Generation;
+use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::run::LastRun;
 use nixfleet_contract::status::{Status, ToFinish, UnitStatus};
+use nixfleet_contract::values::UnitName;
 
 use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
@@ -51,6 +54,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
     let Some(closure) = &state.closure else { return Ok(status) };
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
+            let of_system = declared_units(&target.manifest);
             let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
             if status.locked_by.is_none() && status.interrupted.is_none() {
                 status.to_finish = to_finish(&planned);
@@ -59,7 +63,7 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
                 last.report.notes.retain(|note| !ToFinish::is_restart(note));
             }
             status.drift = planned.plan.drift;
-            let managed = |unit: &&_| planned.state.units.contains_key(*unit);
+            let managed = |unit: &&_| planned.state.units.contains_key(*unit) || of_system.contains(*unit);
             let observed = planned.observed.units.iter().flatten();
             status.units = observed
                 .filter(|(unit, _)| {
@@ -80,6 +84,11 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         }
     }
     Ok(status)
+}
+
+/// Returns the declared units that the NixOS system of the host has.
+fn declared_units(manifest: &Manifest) -> BTreeSet<UnitName> {
+    manifest.nixos.iter().flat_map(|system| system.declared.units.keys().cloned()).collect()
 }
 
 /// Returns the task that finishes the change to the generation in force. `planned`: the plan for this

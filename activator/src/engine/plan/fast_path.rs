@@ -114,7 +114,7 @@ fn observe_the_rest(
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
     let (units, absent) = observe::observe_units(host, state, manifest)?;
-    let (paths, processes) = (BTreeMap::new(), BTreeMap::new());
+    let (paths, processes) = (observe::observe_etc(host, state, manifest, &accounts), BTreeMap::new());
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
     // The manifest is in force, so the management of no path ends.
     let original_masks = BTreeSet::new();

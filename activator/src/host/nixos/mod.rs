@@ -19,7 +19,7 @@ use crate::toplevel;
 
 pub use failures::{Tolerated, failing};
 pub use lock::check_lock;
-pub use switch::{Action, Checks, LIMIT, Terms, dry_activate, switch, switch_on};
+pub use switch::{Action, Checks, LIMIT, Owners, Terms, dry_activate, switch, switch_on};
 
 /// The link to the running system. The activation script of NixOS sets the link.
 pub const RUNNING: &str = "/run/current-system";

@@ -13,6 +13,8 @@ def outcome(words: str, fleet: str, code: int = 0) -> str:
 
 
 def assert_page(text: str) -> None:
+    # After an undo and a rollback, no health check has waited for the server.
+    target.wait_for_open_port(8080)
     page = target.succeed("curl --fail --silent --show-error http://localhost:8080/index.html")
     assert page.strip() == text, f"the page is {page!r}"
 
@@ -24,7 +26,7 @@ operator.wait_for_unit("multi-user.target")
 
 with subtest("The operator can log in to the host"):
     operator.succeed(f"install -D --mode 600 {key} /root/.ssh/id_ecdsa")
-    operator.wait_until_succeeds("ssh-keyscan target | tee /root/.ssh/known_hosts | grep -q target")
+    operator.wait_until_succeeds("ssh-keyscan target > /root/.ssh/known_hosts && test -s /root/.ssh/known_hosts")
     operator.succeed("ssh deploy@target sudo -n true")
 
 with subtest("A plan shows the change, and changes nothing"):

@@ -90,6 +90,48 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
 }
 
 #[test]
+fn explain_prints_causes_and_remedies_of_a_code() {
+    let directory = tempfile::tempdir().unwrap();
+    expect_test::expect![[r#"
+        [NF-305] The host has no Nix.
+
+        Usual causes, and what to do:
+          - Nix is not installed.
+            Install Nix with its daemon: `apt-get install nix-bin nix-setup-systemd`.
+          - Nix is installed for one user only.
+            Install Nix again with its daemon.
+
+        Changed on the host:
+          Nothing.
+
+        More: docs/troubleshooting.md#nix-is-not-found-on-the-host
+    "#]]
+    .assert_eq(&stdout(directory.path(), "explain NF-305"));
+    for word in ["nf-402", "402", "[NF-402]"] {
+        let text = stdout(directory.path(), &format!("explain {word}"));
+        assert!(text.starts_with("[NF-402] A declared path already exists"), "{word}: {text}");
+    }
+    let document: Value = serde_json::from_str(&stdout(directory.path(), "explain NF-402 --json")).unwrap();
+    assert_eq!(document["schema"], 1);
+    assert_eq!(document["command"], "explain");
+    assert_eq!(document["code"], "NF-402");
+    assert_eq!(document["changed"], "Nothing.");
+    let remedy = document["causes"][0]["remedy"].as_str().unwrap();
+    assert!(remedy.contains("onConflict"), "{remedy}");
+}
+
+#[test]
+fn explain_refuses_an_unknown_code_and_names_the_page() {
+    expect_test::expect![[r#"
+        error: [NF-101] there is no such error code
+          where: NF-999
+          why: an error code is `NF-` and a number, such as NF-402
+          help: write the code of an error; docs/reference/errors.md lists all codes
+    "#]]
+    .assert_eq(&stderr("explain NF-999"));
+}
+
+#[test]
 fn a_bare_argument_selects_hosts() {
     // Each command accepts its arguments, and then fails because there is no flake.
     for line in ["plan web-1", "hosts all", "status web-1,web-2", "apply --yes @web", "run web-1 -- uptime"] {

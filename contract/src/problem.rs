@@ -1,10 +1,15 @@
 //! The type of every expected error: what happened, where, why, and what to do, under a stable code.
 
+mod explanation;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A stable error code. The reference page of the codes is generated from [`Code::meaning`].
+pub use explanation::{Explanation, UsualCause};
+
+/// A stable error code. The reference page of the codes is generated from [`Code::meaning`] and
+/// [`Code::explanation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Code {

@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod completions;
 mod confirm;
+mod explain;
 mod gc;
 mod history;
 mod hosts;
@@ -146,6 +147,7 @@ async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> 
         Command::Import(args) => import::execute(args, context).await,
         Command::Gc(args) => gc::execute(args, context).await,
         Command::Backups(args) => backups::execute(args, context).await,
+        Command::Explain(args) => explain::execute(args, context),
         Command::Completions { shell } => Ok(completions::completions(*shell)),
         Command::Complete { words } => Ok(completions::complete(words)),
         Command::Man { directory } => completions::man(directory),

@@ -126,13 +126,14 @@ pub(super) const HISTORY: Explanation = Explanation {
 pub(super) const IMPORT: Explanation = Explanation {
     causes: &[
         UsualCause {
-            cause: "The file is not a valid inventory, or is not text in UTF-8.",
-            remedy: "Correct the line that the error names.",
+            cause: "The file is not a valid inventory, is encrypted, or is not text in UTF-8.",
+            remedy: "Correct the line that the error names, or decrypt a copy of the file and import the \
+                     copy.",
         },
         UsualCause {
-            cause: "The inventory is a program, a plugin, TOML, or encrypted with Ansible Vault.",
-            remedy: "Export it with `ansible-inventory -i INVENTORY --list --yaml --export`, and import the \
-                     result.",
+            cause: "The inventory is a program, a plugin or TOML.",
+            remedy: "Export the inventory with `ansible-inventory -i INVENTORY --list --yaml --export`, and \
+                     import the result.",
         },
         UsualCause {
             cause: "The flake has no hive of colmena, or no nodes of deploy-rs.",

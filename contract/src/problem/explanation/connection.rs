@@ -22,7 +22,7 @@ pub(super) const UNREACHABLE: Explanation = Explanation {
         },
     ],
     changed: "Usually nothing. If the connection broke while the host was at work, the host may have \
-              changed: `nixfleet status` shows it.",
+              changed. `nixfleet status` shows its state.",
     title: "Log in to a host",
     page: "troubleshooting.md#log-in-to-a-host",
 };

@@ -1,4 +1,4 @@
-//! Explanations of the codes of changes that are refused before anything is changed.
+//! Explanations of the codes of refused changes.
 
 use super::{Explanation, NOTHING, UNDONE, UsualCause};
 

@@ -17,7 +17,8 @@ let
     sourceInfo = { };
   };
 
-  standIn = ((import ../fixtures/flake-parts/flake.nix).outputs { nixpkgs-lib = nixpkgs; }).lib.mkFlake;
+  standIn =
+    ((import ../fixtures/flake-parts/flake.nix).outputs { nixpkgs-lib = nixpkgs; }).lib.mkFlake;
 
   mkFlake =
     if flakeParts == null then

@@ -75,6 +75,8 @@ in
 
   "every directory of templates is a template" = {
     expr = lib.attrNames templates;
-    expected = lib.attrNames (lib.filterAttrs (_: type: type == "directory") (builtins.readDir ../../templates));
+    expected = lib.attrNames (
+      lib.filterAttrs (_: type: type == "directory") (builtins.readDir ../../templates)
+    );
   };
 }

@@ -19,6 +19,7 @@ use crate::render::Progress;
 use crate::{render, tip};
 use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{Bus, EventKind, Lines};
+use nixfleet_operator::health;
 use nixfleet_operator::history::Writer;
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::interrupt::{ChangeProgress, Interrupt};
@@ -31,9 +32,12 @@ use nixfleet_operator::stop::Stop;
 /// The message for a user who interrupts the program while notifications are being sent.
 const NOT_TOLD: &str = "\ninterrupted after all work was done; some notifications may not have been sent";
 
-/// How long the program waits at most before it exits, so that cancelled tasks such as the command of a
-/// health check can end.
+/// How long the program waits at most before it exits, so that cancelled tasks can end.
 const MOMENT: Duration = Duration::from_millis(500);
+
+/// How long the program waits at most for cancelled health checks. On a busy machine, they need longer than
+/// [`MOMENT`] to kill their commands.
+const CANCELLED: Duration = Duration::from_secs(5);
 
 /// Runs the program with a command line. The first word is the name of the program.
 pub fn run(given: impl Iterator<Item = OsString>) -> ExitCode {
@@ -128,6 +132,7 @@ fn execute(cli: &Cli, arguments: Vec<String>) -> Exit {
     // Tasks that are still running are cancelled. The time limit is needed if the user left without answering
     // a question, because reading the answer cannot be cancelled and would block the exit.
     runtime.shutdown_timeout(MOMENT);
+    health::wait_until_ended(CANCELLED);
     exit
 }
 

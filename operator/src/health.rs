@@ -4,6 +4,7 @@ mod reach;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use nixfleet_activate::health::{Call, Vantage, run};
@@ -42,6 +43,34 @@ pub fn of_closure(closure: &str) -> Option<Vec<Check>> {
     }
     let manifest = stored::read(&Path::new(closure).join("manifest.json")).ok()?;
     of_manifest(&manifest).ok().map(|(here, _)| here)
+}
+
+/// The number of threads that run health checks, and a signal when it decreases.
+static RUNNING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Counts a thread in [`RUNNING`] until this value is dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        *RUNNING.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *RUNNING.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        RUNNING.1.notify_all();
+    }
+}
+
+/// Waits until the health checks that were cancelled have ended, but at most for `limit`. A program that
+/// exits earlier would leave the commands of the health checks running.
+pub fn wait_until_ended(limit: Duration) {
+    let running = RUNNING.0.lock().unwrap_or_else(PoisonError::into_inner);
+    // After the limit, the program exits nevertheless.
+    drop(RUNNING.1.wait_timeout_while(running, limit, |running| *running > 0));
 }
 
 /// Cancels the running health checks when this guard is dropped.
@@ -91,7 +120,9 @@ async fn attempt_here(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
     let end = CallGuard(Call::default());
     let call = end.0.clone();
     let span = Span::current();
+    let counted = Counted::new();
     let trying = tokio::task::spawn_blocking(move || {
+        let _counted = counted;
         span.in_scope(|| run(&owned.iter().collect::<Vec<_>>(), &from, &call))
     });
     let failed = |_| {
@@ -103,6 +134,18 @@ async fn attempt_here(session: &Session, checks: &[Check]) -> Vec<CheckResult> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cancelled_check_is_waited_for() {
+        let counted = Counted::new();
+        let began = std::time::Instant::now();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(counted);
+        });
+        wait_until_ended(Duration::from_secs(60));
+        assert!(began.elapsed() >= Duration::from_millis(50));
+    }
 
     #[test]
     fn only_closures_in_the_store_are_looked_at() {

@@ -29,8 +29,8 @@ pub enum May {
 }
 
 impl May {
-    /// Returns the effect that health checks can have on a change to a target. Health checks never undo a
-    /// rollback, since a rollback must work when everything else is broken.
+    /// Returns the effect that health checks can have on a change to a target. Failed health checks
+    /// never undo a rollback, because otherwise a host could not leave a broken generation.
     #[must_use]
     pub fn of(target: &Target, force: &[Force]) -> Self {
         let stands = target.number.is_some() || force.contains(&Force::HealthChecks);

@@ -155,7 +155,7 @@ fn a_program_that_is_nowhere_is_known_before() {
     stage.applies();
 }
 
-/// A rollback must work even if everything else is broken, so a failed command does not stop it.
+/// A failed command does not undo a rollback.
 #[test]
 fn a_command_that_fails_in_a_rollback_leaves_it_as_it_is() {
     let stage = Stage::set();

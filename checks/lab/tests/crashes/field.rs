@@ -61,10 +61,10 @@ static PREPARED: Shared = Shared::restored(|| {
         Some(Known { closure: field.closure, old: field.old, new: field.new, since: field.since });
     lab
 });
-/// What is known about the host of [`PREPARED`] since its preparation.
+/// The facts about the host of [`PREPARED`] that were collected when the host was prepared.
 static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
 
-/// What is known about a prepared host: the new closure, the surveys of both generations, and
+/// The facts about a prepared host: the new closure, the surveys of both generations, and
 /// [`Field::since`].
 #[derive(Clone)]
 struct Known {

@@ -27,7 +27,8 @@ impl Nix {
         }
     }
 
-    /// Stores the results of this command, unless the flake has changed since the command opened the cache.
+    /// Stores the results of this command, unless the key has changed since the command opened the cache. The
+    /// revision of the flake cannot change, but an input of `--override-input` can be a directory.
     pub async fn store_results(&self) {
         let Some(before) = self.results.to_store() else { return };
         if self.key().await == Some(before) {

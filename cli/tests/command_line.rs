@@ -40,6 +40,7 @@ fn a_directory_without_a_flake_is_refused() {
         error: [NF-102] the flake does not exist
           where: ./nowhere
           why: No such file or directory (os error 2)
+        usual causes, and what to do: nixfleet explain NF-102
     "#]]
     .assert_eq(&stderr("hosts --flake ./nowhere"));
 }
@@ -114,21 +115,36 @@ fn explain_prints_causes_and_remedies_of_a_code() {
     let document: Value = serde_json::from_str(&stdout(directory.path(), "explain NF-402 --json")).unwrap();
     assert_eq!(document["schema"], 1);
     assert_eq!(document["command"], "explain");
-    assert_eq!(document["code"], "NF-402");
-    assert_eq!(document["changed"], "Nothing.");
-    let remedy = document["causes"][0]["remedy"].as_str().unwrap();
+    let [explained] = document["codes"].as_array().unwrap().as_slice() else { panic!("{document}") };
+    assert_eq!(explained["code"], "NF-402");
+    assert_eq!(explained["changed"], "Nothing.");
+    let remedy = explained["causes"][0]["remedy"].as_str().unwrap();
     assert!(remedy.contains("onConflict"), "{remedy}");
 }
 
 #[test]
-fn explain_refuses_an_unknown_code_and_names_the_page() {
+fn explain_lists_all_codes_and_explains_several() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = stdout(directory.path(), "explain");
+    assert!(list.contains("\nNF-402  A declared path already exists"), "{list}");
+    let document: Value = serde_json::from_str(&stdout(directory.path(), "explain --json")).unwrap();
+    assert_eq!(document["codes"].as_array().unwrap().len(), list.lines().count() - 1);
+    let two = stdout(directory.path(), "explain NF-305 NF-402");
+    assert!(two.contains("#nix-is-not-found-on-the-host\n\n[NF-402] "), "{two}");
+}
+
+#[test]
+fn explain_refuses_an_unknown_code_and_suggests_similar_codes() {
     expect_test::expect![[r#"
         error: [NF-101] there is no such error code
           where: NF-999
           why: an error code is `NF-` and a number, such as NF-402
-          help: write the code of an error; docs/reference/errors.md lists all codes
+          help: list all codes: nixfleet explain
     "#]]
     .assert_eq(&stderr("explain NF-999"));
+    let near = stderr("explain NF-305 nf-204");
+    assert!(near.contains("where: nf-204\n"), "{near}");
+    assert!(near.contains("did you mean NF-203 or NF-202 or NF-201? list all codes"), "{near}");
 }
 
 #[test]

@@ -83,8 +83,17 @@ impl Context {
     /// exit code.
     fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<Exit, Stop> {
         let exit = self.exit(&results);
-        self.print(results, rollout)?;
+        self.print(results, rollout, exit)?;
         Ok(exit)
+    }
+
+    /// If the command failed, prints the command that explains the errors of the hosts.
+    fn show_how_to_explain(&self, results: &[HostResult], exit: Exit) {
+        let has_failed = matches!(exit, Exit::HostFailed | Exit::Refused);
+        let problems = results.iter().filter_map(|result| result.problem.as_ref());
+        if let Some(text) = render::how_to_explain(problems).filter(|_| has_failed) {
+            self.progress.suspend(|| render::err(text));
+        }
     }
 
     /// Ends a command that stops before it changes any host, and shows the reason for each host.
@@ -94,11 +103,11 @@ impl Context {
         for result in &results {
             self.operation.events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
         }
-        self.print(results, None)?;
+        self.print(results, None, exit)?;
         Ok(exit)
     }
 
-    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<(), Stop> {
+    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>, exit: Exit) -> Result<(), Stop> {
         if self.output.json {
             render::json(&Document::of(self.operation.command, results).with(rollout)).map_err(Stop::bug)?;
         } else if !self.output.events {
@@ -110,6 +119,7 @@ impl Context {
                     render::out(&format!("{tally}\n"));
                 }
             });
+            self.show_how_to_explain(&results, exit);
         }
         Ok(())
     }

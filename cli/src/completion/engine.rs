@@ -79,7 +79,7 @@ fn values(arg: &Arg, current: &str, known: &impl Known) -> Vec<Candidate> {
             [vec![Candidate::new("previous", "the generation before the present one")], known.generations()]
                 .concat()
         }
-        "code" => Code::ALL.map(|code| Candidate::new(code.as_str(), code.meaning())).to_vec(),
+        "codes" => Code::ALL.map(|code| Candidate::new(code.as_str(), code.meaning())).to_vec(),
         "rollout" => known.rollouts(),
         "resume" => [vec![Candidate::new("last", "the last one")], known.rollouts()].concat(),
         "id" => [vec![Candidate::new("last", "the last one")], known.commands()].concat(),

@@ -28,7 +28,7 @@ mod waves;
 
 pub use backups::{backups, dropped, drops};
 pub use errands::errands;
-pub use explanation::{explanation, explanation_section};
+pub use explanation::{codes, explanation, explanation_section, how_to_explain};
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;

@@ -39,7 +39,8 @@ pub(super) const SSH_AUTH: Explanation = Explanation {
         },
         UsualCause {
             cause: "The key needs a passphrase, or the login needs a password.",
-            remedy: "Load the key into the agent, or allow a key for this user: NixFleet asks no questions.",
+            remedy: "Load the key into the agent, or allow a key for this user. NixFleet never asks for a \
+                     passphrase or password.",
         },
         UsualCause {
             cause: "The agent offers too many keys.",
@@ -121,7 +122,8 @@ pub(super) const COPY: Explanation = Explanation {
     causes: &[
         UsualCause {
             cause: "The disk of the host is full.",
-            remedy: "Free disk space with `nixfleet gc NAME --keep 1 --collect`.",
+            remedy: "Run `nixfleet gc NAME --keep 1 --collect`. If the host is not managed yet, run `nixfleet \
+                     run NAME --sudo -- nix-collect-garbage`.",
         },
         UsualCause {
             cause: "This NixFleet cannot communicate with the Nix of the host.",
@@ -134,8 +136,8 @@ pub(super) const COPY: Explanation = Explanation {
     ],
     changed: "No file, unit or account. Store paths that arrived stay in the Nix store of the host, and the \
               next apply uses them.",
-    title: "Copying is slow",
-    page: "troubleshooting.md#copying-is-slow",
+    title: "The disk is full",
+    page: "troubleshooting.md#the-disk-is-full",
 };
 
 pub(super) const BAD_ANSWER: Explanation = Explanation {

@@ -31,7 +31,7 @@ pub(super) const BUILD: Explanation = Explanation {
     causes: &[
         UsualCause {
             cause: "A package does not build.",
-            remedy: "Read the whole log with `nix log` and the derivation that the error names.",
+            remedy: "Read the whole log: run `nix log` with the derivation that the error names.",
         },
         UsualCause {
             cause: "The host has another architecture than this machine.",

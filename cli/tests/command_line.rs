@@ -70,7 +70,17 @@ fn without_a_terminal_hosts_change_only_with_yes() {
           help: add --yes to this command; or inspect the plan first: nixfleet plan
     "#]]
     .assert_eq(&stderr("apply"));
-    assert!(stderr("rollback").contains("NF-101"));
+    assert!(
+        stderr("rollback")
+            .contains("help: add --yes to this command; or inspect the plan first: use --dry-run")
+    );
+    for preview in ["plan", "apply --dry-run", "rollback --dry-run", "rollback --dry-run --json"] {
+        let directory = tempfile::tempdir().unwrap();
+        let output = nixfleet(directory.path(), preview).assert().code(1).get_output().clone();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("NF-102"), "only the flake is missing: {preview}: {said}");
+    }
 }
 
 #[test]

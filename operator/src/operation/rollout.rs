@@ -14,7 +14,7 @@ use super::planned_change::PlannedChange;
 use super::resume_state::{PriorProgress, ResumeState};
 use super::rollout_view::RolloutView;
 use super::rollout_work::RolloutWork;
-use super::verb::{Operation, Planned};
+use super::verb::{Changed, Operation, Planned};
 use crate::errands::Errands;
 use crate::event::{Bus, End, EventKind, ExcludedHost, RolloutId};
 use crate::host_result::HostResult;
@@ -146,6 +146,7 @@ impl<O: Operation> Rollout<O> {
         events.say(told);
         prior.tell(&results, &to_change, &events);
 
+        let changed_before = prior.changed.clone();
         operation.begin(&plans);
         let work = RolloutWork {
             operation,
@@ -165,6 +166,7 @@ impl<O: Operation> Rollout<O> {
             end => end,
         };
 
+        let can_go_back = can_go_back(changed_before, &ended);
         if let Some(rollout_roots) = rollout_roots
             && let Err(problem) = rollout_roots.end(end.is_final()).await
         {
@@ -173,8 +175,8 @@ impl<O: Operation> Rollout<O> {
         settle(&mut results, ended, &to_change, &prior, &events);
         events.say(EventKind::RolloutEnded { end, duration_ms: milliseconds(began) });
         let (policy, waves) = (outline.policy, outline.waves);
-        let view =
-            RolloutView { id: Some(id), policy, waves, end: Some(end), reason, new_errands: Vec::new() };
+        let (id, end, new_errands) = (Some(id), Some(end), Vec::new());
+        let view = RolloutView { id, policy, waves, end, reason, can_go_back, new_errands };
         Ok((results, view, prior.is_recorded))
     }
 
@@ -201,6 +203,15 @@ fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPla
     let plan =
         |(_, name)| by_name.remove(name).with_context(|| format!("{name} is in a wave but has no plan"));
     outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
+}
+
+/// Whether a rollback of a rollout may return a host to an earlier generation. `changed`: the changes that
+/// the rollout had made before this command. `ended`: the results of this command.
+fn can_go_back(changed: BTreeMap<String, Changed>, ended: &BTreeMap<String, HostResult>) -> bool {
+    let returned =
+        |host: &String| ended.get(host).is_some_and(|result| result.outcome == Outcome::RolledBack);
+    let before = changed.into_iter().any(|(host, (before, _))| before.is_some() && !returned(&host));
+    before || ended.values().any(|result| result.end(Duration::ZERO).can_go_back())
 }
 
 /// Replaces the verdict of a complete rollout by a pause if another run is still changing a host of the
@@ -274,4 +285,35 @@ pub fn new_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context)
         context.warn(None, &format!("nixfleet cannot tell which tasks are new for this machine: {problem}"));
         errands.all()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use nixfleet_contract::generation::Generation;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rollout_goes_back_only_to_generations_that_exist() {
+        let generation = |number: u64| Generation { number, closure: format!("/nix/store/{number}") };
+        let ended = |outcome, before: Option<u64>, after: u64| {
+            let (before, after) = (before.map(generation), generation(after));
+            let report = serde_json::from_value(json!({
+                "schema": 1, "host": "a", "outcome": outcome, "before": before, "after": after,
+                "stepsDone": 1, "kept": [], "problem": null, "recovered": null, "durationMs": 5,
+            }));
+            BTreeMap::from([("a".to_owned(), HostResult::reported("a", report.unwrap()))])
+        };
+        let changed =
+            |before: Option<u64>| BTreeMap::from([("a".to_owned(), (before.map(generation), generation(2)))]);
+        let none = BTreeMap::new;
+        assert!(can_go_back(none(), &ended(Outcome::Ok, Some(1), 2)));
+        assert!(!can_go_back(none(), &ended(Outcome::Ok, None, 1)), "there is nothing before it");
+        assert!(!can_go_back(none(), &ended(Outcome::RolledBack, Some(1), 1)));
+        assert!(!can_go_back(none(), &BTreeMap::new()));
+        assert!(can_go_back(changed(Some(1)), &BTreeMap::new()), "an earlier command changed it");
+        assert!(!can_go_back(changed(None), &BTreeMap::new()));
+        assert!(!can_go_back(changed(Some(1)), &ended(Outcome::RolledBack, Some(2), 1)));
+    }
 }

@@ -22,6 +22,9 @@ pub struct RolloutView {
     /// Why the rollout stopped early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether a rollback of the rollout may return a host to an earlier generation.
+    #[serde(skip)]
+    pub can_go_back: bool,
     /// The errands that this machine does for the first time, one line of text each: programs to run,
     /// messages to send and health checks to try.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -122,8 +122,8 @@ pub(super) const COPY: Explanation = Explanation {
     causes: &[
         UsualCause {
             cause: "The disk of the host is full.",
-            remedy: "Run `nixfleet gc NAME --keep 1 --collect`. If the host is not managed yet, run `nixfleet \
-                     run NAME --sudo -- nix-collect-garbage`.",
+            remedy: "Run `nixfleet gc NAME --keep 1 --collect`. If the host is not managed yet, run \
+                     `nixfleet run NAME --sudo -- nix-collect-garbage`.",
         },
         UsualCause {
             cause: "This NixFleet cannot communicate with the Nix of the host.",

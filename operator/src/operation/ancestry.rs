@@ -25,7 +25,7 @@ enum Relation {
     Contained,
     /// The commit is not an ancestor of the commit of the flake.
     Other,
-    /// The repository does not have the commit.
+    /// The checkout does not have the commit, although it has the whole history of its own commit.
     Missing,
 }
 
@@ -64,38 +64,42 @@ fn commit(revision: &str) -> Option<&str> {
 
 /// Asks Git for the relation of a commit to the commit of the flake; `None` if Git does not answer.
 async fn relation(root: &Path, commit: &str, own: &str) -> Option<Relation> {
-    let asked = Invocation::new("git", LIMIT)
-        .args(["-C"])
-        .args([root])
-        .args(["merge-base", "--is-ancestor", commit, own])
-        .run()
-        .await
-        .ok()?;
+    let ask = async |arguments: &[&str]| {
+        let git = Invocation::new("git", LIMIT).args(["-C"]).args([root]).args(arguments);
+        git.run().await.ok()
+    };
+    let asked = ask(&["merge-base", "--is-ancestor", commit, own]).await?;
     match asked.status.code()? {
-        0 => Some(Relation::Contained),
-        1 => Some(Relation::Other),
+        0 => return Some(Relation::Contained),
+        1 => return Some(Relation::Other),
         // Git names the commit that it does not find, in any language.
-        _ => asked.stderr_text().contains(commit).then_some(Relation::Missing),
+        _ if !asked.stderr_text().contains(commit) => return None,
+        _ => {}
     }
+    // A CI job often fetches only the newest commit, so older commits are missing there.
+    let shallow = ask(&["rev-parse", "--is-shallow-repository"]).await?;
+    shallow.stdout.starts_with(b"false").then_some(Relation::Missing)
 }
 
 fn text(relation: Relation, hosts: &[&str], found: &str, own: &str) -> Option<String> {
     let why = match relation {
         Relation::Contained => return None,
-        Relation::Other => "is not an ancestor of",
-        Relation::Missing => "is not in the repository of",
+        Relation::Other => format!("is not an ancestor of {}, the revision of the flake", short(own)),
+        Relation::Missing => "is missing in this checkout of the flake".to_owned(),
     };
     let more = hosts.len().saturating_sub(NAMED);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let (named, runs) = (&hosts[..hosts.len().min(NAMED)], if hosts.len() == 1 { "runs" } else { "run" });
-    let short = |commit: &str| commit.get(..DIGITS).unwrap_or(commit).to_owned();
     Some(format!(
-        "{}{more} {runs} revision {}, which {why} the revision {} of the flake: the change may undo the work of \
-         another operator; to prevent this, fetch and merge that revision first",
+        "{}{more} {runs} revision {}, which {why}: the change may undo the work of another operator; to prevent \
+         this, fetch and merge that revision first",
         named.join(", "),
         short(found),
-        short(own),
     ))
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..DIGITS).unwrap_or(commit)
 }
 
 #[cfg(test)]
@@ -126,6 +130,10 @@ mod tests {
         assert_eq!(relation(root, &newer, &older).await, Some(Relation::Other));
         let unknown = "91e4e14933412177884eb0b8b54d479dede85f2e";
         assert_eq!(relation(root, unknown, &older).await, Some(Relation::Missing));
+        let shallow = tempfile::tempdir().unwrap();
+        let origin = format!("file://{}", root.display());
+        git(shallow.path(), &["clone", "--quiet", "--depth", "1", &origin, "."]);
+        assert_eq!(relation(shallow.path(), &older, &newer).await, None, "the checkout has no older commits");
         let elsewhere = tempfile::tempdir().unwrap();
         assert_eq!(relation(elsewhere.path(), &newer, &older).await, None);
     }
@@ -137,9 +145,9 @@ mod tests {
         assert_eq!(text(Relation::Contained, &["web-1"], found, own), None);
         assert_eq!(
             text(Relation::Other, &["web-1", "web-2"], found, own).unwrap(),
-            "web-1, web-2 run revision 91e4e1493341, which is not an ancestor of the revision 4f2c9d193341 of the \
-             flake: the change may undo the work of another operator; to prevent this, fetch and merge that revision \
-             first"
+            "web-1, web-2 run revision 91e4e1493341, which is not an ancestor of 4f2c9d193341, the revision of \
+             the flake: the change may undo the work of another operator; to prevent this, fetch and merge that \
+             revision first"
         );
         let many = ["a"; 10];
         assert!(

@@ -12,9 +12,9 @@ use super::context::{Context, milliseconds};
 use super::host_plan::HostPlan;
 use super::planned_change::PlannedChange;
 use super::resume_state::{PriorProgress, ResumeState};
-use super::rollout_view::RolloutView;
+use super::rollout_view::{RolloutView, can_go_back};
 use super::rollout_work::RolloutWork;
-use super::verb::{Changed, Operation, Planned};
+use super::verb::{Operation, Planned};
 use crate::errands::Errands;
 use crate::event::{Bus, End, EventKind, ExcludedHost, RolloutId};
 use crate::host_result::HostResult;
@@ -205,15 +205,6 @@ fn in_order<P>(plans: Vec<HostPlan<P>>, outline: &Outline) -> Result<Vec<HostPla
     outline.hosts().map(plan).collect::<anyhow::Result<_>>().map_err(Stop::Bug)
 }
 
-/// Whether a rollback of a rollout may return a host to an earlier generation. `changed`: the changes that
-/// the rollout had made before this command. `ended`: the results of this command.
-fn can_go_back(changed: BTreeMap<String, Changed>, ended: &BTreeMap<String, HostResult>) -> bool {
-    let returned =
-        |host: &String| ended.get(host).is_some_and(|result| result.outcome == Outcome::RolledBack);
-    let before = changed.into_iter().any(|(host, (before, _))| before.is_some() && !returned(&host));
-    before || ended.values().any(|result| result.end(Duration::ZERO).can_go_back())
-}
-
 /// Replaces the verdict of a complete rollout by a pause if another run is still changing a host of the
 /// rollout. That run may even be part of the same rollout, if an earlier command of the rollout was killed.
 fn unless_busy(
@@ -285,35 +276,4 @@ pub fn new_errands(errands: &Errands, origin: &RolloutOrigin, context: &Context)
         context.warn(None, &format!("nixfleet cannot tell which tasks are new for this machine: {problem}"));
         errands.all()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use nixfleet_contract::generation::Generation;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_rollout_goes_back_only_to_generations_that_exist() {
-        let generation = |number: u64| Generation { number, closure: format!("/nix/store/{number}") };
-        let ended = |outcome, before: Option<u64>, after: u64| {
-            let (before, after) = (before.map(generation), generation(after));
-            let report = serde_json::from_value(json!({
-                "schema": 1, "host": "a", "outcome": outcome, "before": before, "after": after,
-                "stepsDone": 1, "kept": [], "problem": null, "recovered": null, "durationMs": 5,
-            }));
-            BTreeMap::from([("a".to_owned(), HostResult::reported("a", report.unwrap()))])
-        };
-        let changed =
-            |before: Option<u64>| BTreeMap::from([("a".to_owned(), (before.map(generation), generation(2)))]);
-        let none = BTreeMap::new;
-        assert!(can_go_back(none(), &ended(Outcome::Ok, Some(1), 2)));
-        assert!(!can_go_back(none(), &ended(Outcome::Ok, None, 1)), "there is nothing before it");
-        assert!(!can_go_back(none(), &ended(Outcome::RolledBack, Some(1), 1)));
-        assert!(!can_go_back(none(), &BTreeMap::new()));
-        assert!(can_go_back(changed(Some(1)), &BTreeMap::new()), "an earlier command changed it");
-        assert!(!can_go_back(changed(None), &BTreeMap::new()));
-        assert!(!can_go_back(changed(Some(1)), &ended(Outcome::RolledBack, Some(2), 1)));
-    }
 }

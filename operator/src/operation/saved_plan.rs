@@ -166,9 +166,9 @@ impl SavedPlan {
         }
     }
 
-    /// Protects the closures of a plan that was written to a file from the garbage collection of this machine.
-    /// Nothing is done if the file is a pipe or a device. The protection lasts until [`Self::release`], or
-    /// until the user removes the directory of the roots, which is beside the file.
+    /// Protects the closures of a plan from the garbage collection of this machine, after the plan was written
+    /// to a file. Does nothing if the file is a pipe or a device. The protection lasts until
+    /// [`Self::release`], or until the user removes the directory of the roots, which is beside the file.
     ///
     /// # Errors
     /// As for [`lay_roots`].

@@ -237,6 +237,10 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
     };
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
     plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());
+    if objection.is_some() {
+        // The changes of that run would look like drift.
+        plan.drift.clear();
+    }
     plan.problems.extend(objection);
     if request.health_checks && !plan.is_to_change() && plan.problems.is_empty() {
         plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));

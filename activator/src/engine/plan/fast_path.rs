@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::health::CheckChanges;
 use nixfleet_contract::manifest::{Group, Manifest, Package, Unit, User};
 use nixfleet_contract::nixos::NixosSystem;
 use nixfleet_contract::plan::{PackageChanges, Plan};
@@ -88,8 +89,10 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         fingerprint: planner::fingerprint(&target_closure.digest, &bytes, &[]).ok()?,
         interrupted: None,
         current: observed.profile.current,
+        current_revision: None,
         target: target_closure.closure.clone(),
         packages: PackageChanges::default(),
+        check_changes: CheckChanges::default(),
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),

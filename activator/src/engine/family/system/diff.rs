@@ -1,5 +1,6 @@
 //! Plans which NixOS system the host runs and boots.
 
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::nixos::{EtcEntry, Loader, NixosSystem};
 use nixfleet_contract::problem::{Code, Problem};
@@ -163,7 +164,29 @@ impl Differ<'_> {
         });
         if found.running.as_ref() != Some(&applied) && !(waits && is_inhibited) {
             let running = name(found.running.as_deref());
-            self.drifted(&nixos::RUNNING, format!("{applied} → {running}"));
+            let by = self.activated_by(found);
+            self.drifted(&nixos::RUNNING, format!("{applied} → {running}{by}"));
+        }
+    }
+
+    /// Describes, for people, how the host came to run another system than NixFleet activated. The text is
+    /// empty if no system runs.
+    fn activated_by(&self, found: &Systems) -> String {
+        let Some(running) = &found.running else { return String::new() };
+        let generations = &self.observed.profile.generations;
+        let is_running = |info: &&GenerationInfo| info.external && info.generation.closure == **running;
+        if let Some(info) = generations.iter().rev().find(is_running) {
+            return format!(
+                "; another tool, such as nixos-rebuild, made generation {}",
+                info.generation.number
+            );
+        }
+        let mut native = found.generations.iter().rev();
+        match native.find(|generation| generation.closure == **running) {
+            Some(generation) => {
+                format!("; generation {} was booted or activated without NixFleet", generation.number)
+            }
+            None => "; another tool, such as `nixos-rebuild test`, activated this system".to_owned(),
         }
     }
 }

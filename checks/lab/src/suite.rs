@@ -30,7 +30,7 @@ pub enum Part {
     Nix,
     /// All tests on real hosts.
     Lab,
-    /// The tests on real hosts in one test program, which is given by its name.
+    /// The tests on real hosts in one module, which is given by its name.
     Hosts(String),
 }
 
@@ -159,7 +159,7 @@ fn lint() -> Result<Tally> {
                 "--package",
                 "nixfleet-lab",
                 "--test",
-                "*",
+                "hosts",
                 "--",
                 "-D",
                 "warnings",

@@ -1,16 +1,15 @@
 //! Tests of everyday mistakes and failures. Each of them leads to an error that says what happened, where,
 //! why and what to do, and leaves the hosts unchanged.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{applies, assert_as_before, assert_says, fresh, lone, managed, outcomes, outcomes_of, snapshots};
+
+use crate::stage::shared::Shared;
+use crate::stage::{
+    applies, assert_as_before, assert_says, fresh, lone, managed, outcomes, outcomes_of, snapshots,
+};
 
 /// A lab for tests that need hosts that NixFleet has never changed.
 static UNCHANGED: Shared = Shared::restored(fresh);

@@ -1,16 +1,13 @@
 //! Tests of the SSH connection that all commands for a host share.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
 use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::lab::Lab;
-use stage::lone;
-use stage::shared::Shared;
+
+use crate::stage::lone;
+use crate::stage::shared::Shared;
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(100);

@@ -1,10 +1,6 @@
 //! Tests of copying closures to a host. An interrupted copy leaves the host unchanged, except for the store
 //! paths that have arrived.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
@@ -12,8 +8,9 @@ use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
-use stage::shared::{Shared, Turn};
-use stage::{applies, assert_says, generation, lone, managed, outcomes_of};
+
+use crate::stage::shared::{Shared, Turn};
+use crate::stage::{applies, assert_says, generation, lone, managed, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);

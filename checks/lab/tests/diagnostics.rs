@@ -1,15 +1,12 @@
 //! Tests of NixFleet's diagnostics, on the operator's machine and in the journals of hosts. The diagnostics
 //! must contain enough to find the cause of a failure, and no secret.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{adds, assert_says, lone};
+
+use crate::stage::shared::Shared;
+use crate::stage::{adds, assert_says, lone};
 
 /// A lab with web-1, which NixFleet has never changed.
 static FRESH: Shared = Shared::restored(|| lone("web-1"));

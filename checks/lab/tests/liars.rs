@@ -1,10 +1,6 @@
 //! Tests of a malicious fleet that tries to access the operator's own files, and of hosts that send false
 //! answers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -12,8 +8,9 @@ use std::time::{Duration, Instant};
 use nixfleet_lab::command::wait_until;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::{Value, json};
-use stage::shared::Shared;
-use stage::{adds, applies, assert_says, generation, lone, managed, outcomes, outcomes_of};
+
+use crate::stage::shared::Shared;
+use crate::stage::{adds, applies, assert_says, generation, lone, managed, outcomes, outcomes_of};
 
 /// A lab with web-1, to which the fleet was applied.
 static MANAGED: Shared = Shared::restored(|| managed("web-1"));

@@ -1,13 +1,10 @@
 //! Tests of changes that would lock out the operator. Such a change is refused before the host is changed,
 //! unless it is forced. A forced change is still rolled back if the host cannot be reached afterwards.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::snapshot::Snapshot;
-use stage::shared::Shared;
-use stage::{
+
+use crate::stage::shared::Shared;
+use crate::stage::{
     adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation,
     managed, outcomes, outcomes_of,
 };

@@ -1,17 +1,14 @@
 //! Tests of unusual logins on hosts: different shells, start-up files that print output or read input, a
 //! failing `sudo`, and an sshd that penalizes failed logins.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{adds, applies, assert_says, lone, outcomes, outcomes_of};
+
+use crate::stage::shared::Shared;
+use crate::stage::{adds, applies, assert_says, lone, outcomes, outcomes_of};
 
 /// A lab with web-1, which NixFleet has never changed.
 static FRESH: Shared = Shared::restored(|| lone("web-1"));

@@ -1,9 +1,5 @@
 //! Tests the documentation: its instructions work if they are followed in order.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -13,8 +9,9 @@ use anstyle_svg::Term;
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
 use nixfleet_lab::manual::{Instruction, instructions};
-use stage::fresh;
-use stage::shared::Shared;
+
+use crate::stage::fresh;
+use crate::stage::shared::Shared;
 
 /// A lab with three hosts that NixFleet has never changed.
 static FRESH: Shared = Shared::restored(fresh);

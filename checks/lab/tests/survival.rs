@@ -1,10 +1,6 @@
 //! Tests of broken connections, killed commands, power cuts, and changes that cut hosts off. Each host must
 //! end in exactly the old or exactly the new generation on its own, and report what happened.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
@@ -13,8 +9,9 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
-use stage::shared::{Shared, Turn};
-use stage::{adds, assert_says, generation, lone, managed, outcomes, outcomes_of};
+
+use crate::stage::shared::{Shared, Turn};
+use crate::stage::{adds, assert_says, generation, lone, managed, outcomes, outcomes_of};
 
 /// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);

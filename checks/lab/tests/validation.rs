@@ -1,14 +1,11 @@
 //! Tests of changes that a host refuses before it is changed: the plan is for another host, or the host's own
 //! tools reject a file or a unit.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{
+
+use crate::stage::shared::Shared;
+use crate::stage::{
     adds, applies, assert_apply_refuses, assert_as_before, assert_refuses, assert_refuses_each, assert_says,
     converged, generation, lone, managed, outcomes, outcomes_of, snapshots,
 };

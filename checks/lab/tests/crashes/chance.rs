@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use nixfleet_lab::command::{Finished, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::field::{End, Field, prepared};
-use crate::{SOAK, report};
+use super::field::{End, Field, prepared};
+use super::{SOAK, report};
 
 /// A script that starts two programs that never end. One program computes, and the other writes to the
 /// disk. Other tests that run at the same time get most of the processor.

@@ -12,8 +12,8 @@ use nixfleet_lab::command::{Finished, Program};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 
+use super::survey::{ACCOUNT_FILES, STATE, Survey};
 use crate::stage::shared::{Shared, Turn};
-use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
 /// The path of an activator that can be made to fail at any of the changes that it makes.
 const FAULTY: &str = "/var/tmp/faulty";

@@ -4,8 +4,8 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
 
-use crate::field::{End, Field, prepared, role};
-use crate::{ALL_OR_NOTHING, record};
+use super::field::{End, Field, prepared, role};
+use super::{ALL_OR_NOTHING, record};
 
 /// The numbers of free 4 KiB pages in NixFleet's state directory. There is one trial for each number.
 const FREE: [u32; 10] = [0, 1, 2, 4, 5, 6, 8, 12, 24, 128];

@@ -1,5 +1,5 @@
-//! Runs the tests on real hosts. All are in one program, whose modules run as separate processes. The tests
-//! wait more than they compute, so several processes run at the same time.
+//! Runs the tests on real hosts. All are in one program, whose modules run in separate processes unless they
+//! share a lab. The tests wait more than they compute, so several processes run at the same time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -26,24 +26,31 @@ const WITHOUT_TESTS: [&str; 2] = ["fleet16", "stage"];
 /// The number of processes that run at once, each with [`THREADS`] tests at once. Most tests of a module take
 /// turns in one lab, so a process seldom runs two tests at once.
 const PROCESSES: usize = 4;
-/// The modules that take longest, in the order in which they are started. They start before the other
-/// modules, because a long module that starts last would run alone at the end.
-const LONGEST: [&str; 15] = [
-    "crashes",
+/// Modules whose tests use the same labs of `checks/lab/tests/stage`. The modules of a row run in one process,
+/// so the lab is booted and prepared once.
+const TOGETHER: [&[&str]; 6] = [
+    &["units", "accounts", "errands", "on_change", "upkeep"],
+    &["intruders", "attackers"],
+    &["liars", "lockout", "survival", "validation"],
+    &["bad_input", "connections", "copying", "diagnostics", "logins"],
+    &["readme", "jump"],
+    &["health", "health_cut_short"],
+];
+/// The modules that take longest, in the order in which their processes are started. They start before the
+/// other modules, because a long process that starts last would run alone at the end.
+const LONGEST: [&str; 12] = [
     "nixos_hosts",
+    "crashes",
     "units",
-    "versions",
-    "rollout",
-    "survival",
-    "story",
-    "library",
-    "intruders",
-    "validation",
-    "bad_input",
-    "hostile_hosts",
-    "attackers",
     "liars",
+    "rollout",
+    "bad_input",
+    "intruders",
+    "versions",
+    "import",
+    "hostile_hosts",
     "scale",
+    "story",
 ];
 /// The argument that sets how many tests of a process run at once.
 const THREADS: &str = "--test-threads=2";
@@ -75,9 +82,17 @@ pub fn names() -> Result<Vec<String>> {
 #[derive(Debug)]
 pub struct HostTests {
     program: PathBuf,
-    /// The modules to run with the names of their tests: first the modules that take longest, then the other
-    /// modules by name.
-    modules: Vec<(String, Vec<String>)>,
+    /// The processes to run, those that take longest first.
+    batches: Vec<Batch>,
+}
+
+/// The tests that one process runs.
+#[derive(Debug, Default)]
+struct Batch {
+    /// The modules of the tests.
+    modules: Vec<String>,
+    /// The full names of the tests.
+    tests: Vec<String>,
 }
 
 impl HostTests {
@@ -90,11 +105,11 @@ impl HostTests {
         Binaries::build()?;
         let program = build()?;
         let mut modules = modules(&program)?;
-        if let Some(empty) = self::names()?.iter().find(|name| !modules.iter().any(|(has, _)| has == *name)) {
+        if let Some(empty) = self::names()?.iter().find(|name| !modules.contains_key(*name)) {
             bail!("checks/lab/tests/{empty} has no tests");
         }
-        modules.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
-        let has = |wanted: &str| modules.iter().any(|(name, _)| name == wanted);
+        modules.retain(|name, _| names.is_empty() || names.contains(&name.as_str()));
+        let has = |wanted: &str| modules.contains_key(wanted);
         if has("crashes") {
             Binaries::build_faulty()?;
         }
@@ -104,21 +119,20 @@ impl HostTests {
         if has("versions") {
             Previous::build()?;
         }
-        Ok(Self { program, modules })
+        Ok(Self { program, batches: batches(modules) })
     }
 
-    /// Runs the tests, each module in a process of its own, and prints the output of each process when it has
-    /// ended.
+    /// Runs the tests, and prints the output of each process when it has ended.
     ///
     /// # Errors
     /// The program cannot be started.
     pub fn run(self) -> Result<Tally> {
-        run(&self.program, self.modules)
+        run(&self.program, self.batches)
     }
 }
 
-fn run(program: &Path, modules: Vec<(String, Vec<String>)>) -> Result<Tally> {
-    let waiting = Mutex::new(VecDeque::from(modules));
+fn run(program: &Path, batches: Vec<Batch>) -> Result<Tally> {
+    let waiting = Mutex::new(VecDeque::from(batches));
     let total = Mutex::new(Ok(Tally::default()));
     thread::scope(|scope| {
         for _ in 0..PROCESSES {
@@ -126,8 +140,8 @@ fn run(program: &Path, modules: Vec<(String, Vec<String>)>) -> Result<Tally> {
                 loop {
                     // The lock on `waiting` is released at the end of this statement, so that the other
                     // threads are not blocked.
-                    let Some((name, tests)) = locked(&waiting).pop_front() else { break };
-                    let ended = one(program, &name, &tests);
+                    let Some(batch) = locked(&waiting).pop_front() else { break };
+                    let ended = one(program, &batch);
                     let mut total = locked(&total);
                     match (&mut *total, ended) {
                         (Ok(tally), Ok(more)) => *tally += more,
@@ -169,20 +183,34 @@ fn build() -> Result<PathBuf> {
 }
 
 /// Returns the modules of the test program that have tests, and the full names of the tests.
-fn modules(program: &Path) -> Result<Vec<(String, Vec<String>)>> {
+fn modules(program: &Path) -> Result<BTreeMap<String, Vec<String>>> {
     let listed = Program::new(program).args(["--list", "--format=terse"]).run()?.success()?;
     let mut modules = BTreeMap::<String, Vec<String>>::new();
     for test in listed.stdout.lines().filter_map(|line| line.strip_suffix(": test")) {
         let module = test.split("::").next().unwrap_or_default();
         modules.entry(module.to_owned()).or_default().push(test.to_owned());
     }
-    let place = |name: &str| LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len());
-    let mut modules: Vec<_> = modules.into_iter().collect();
-    modules.sort_by_key(|(name, _)| place(name));
     Ok(modules)
 }
 
-fn one(program: &Path, name: &str, tests: &[String]) -> Result<Tally> {
+/// Distributes modules to processes.
+fn batches(modules: BTreeMap<String, Vec<String>>) -> Vec<Batch> {
+    let mut batches = BTreeMap::<String, Batch>::new();
+    for (module, tests) in modules {
+        let row = TOGETHER.iter().find(|row| row.contains(&module.as_str()));
+        let first = row.map_or(module.as_str(), |row| row[0]).to_owned();
+        let batch = batches.entry(first).or_default();
+        batch.modules.push(module);
+        batch.tests.extend(tests);
+    }
+    let place = |name: &str| LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len());
+    let mut batches: Vec<_> = batches.into_iter().collect();
+    batches.sort_by_key(|(first, _)| place(first));
+    batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+fn one(program: &Path, Batch { modules, tests }: &Batch) -> Result<Tally> {
+    let name = modules.join(", ");
     let began = Instant::now();
     let output = Command::new(program)
         .args([THREADS, "--exact"])
@@ -223,5 +251,23 @@ mod tests {
             code.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
         found.sort();
         assert_eq!(listed, found, "checks/lab/tests/main.rs lists the modules");
+    }
+
+    #[test]
+    fn modules_with_the_same_labs_run_in_one_process() {
+        let modules =
+            ["accounts", "crashes", "lab", "units"].map(|name| (name.to_owned(), vec![format!("{name}::a")]));
+        let batches = batches(modules.into());
+        let modules: Vec<_> = batches.iter().map(|batch| batch.modules.join("+")).collect();
+        assert_eq!(modules, ["crashes", "accounts+units", "lab"]);
+        assert_eq!(batches[1].tests, ["accounts::a", "units::a"]);
+    }
+
+    #[test]
+    fn the_tables_of_modules_name_modules() {
+        let names = names().unwrap();
+        for module in TOGETHER.iter().copied().flatten().chain(&LONGEST) {
+            assert!(names.contains(&(*module).to_owned()), "{module}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::command::{PATIENTLY, Program};
 use crate::host_tests::{self, HostTests};
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
+use crate::pages::LargePages;
 use crate::place;
 use crate::recipe::Recipe;
 use crate::rootfs::RootFs;
@@ -64,6 +65,7 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
     let asked = |part: &Part, name: &str, check: fn() -> Result<Tally>| {
         if parts.contains(part) { timed(name, check) } else { Ok(Tally::default()) }
     };
+    let _pages = LargePages::allow();
     let mut total = Tally::default();
     thread::scope(|scope| {
         let roots = scope.spawn(|| root_filesystems(parts));

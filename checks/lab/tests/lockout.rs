@@ -3,14 +3,11 @@
 
 use nixfleet_lab::snapshot::Snapshot;
 
-use crate::stage::shared::Shared;
+use crate::stage::shared::MANAGED_WEB;
 use crate::stage::{
     adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation,
-    managed, outcomes, outcomes_of,
+    outcomes, outcomes_of,
 };
-
-/// A lab with web-1, to which the fleet was applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
 
 fn sshd(text: &str) -> String {
     format!(
@@ -50,7 +47,7 @@ const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
 
 #[test]
 fn a_change_that_takes_the_way_in_is_refused() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
         (NO_RULE.to_owned(), "can no longer become root without a password"),
@@ -101,7 +98,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
 
 #[test]
 fn a_forced_change_that_locks_out_is_undone() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let before = Snapshot::take(web).unwrap();
     adds(&lab, &sshd("AllowUsers ada root"));
@@ -116,7 +113,7 @@ fn a_forced_change_that_locks_out_is_undone() {
 
 #[test]
 fn a_forced_change_after_which_the_host_is_still_reached_stays() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     // sshd is not reloaded, so it still listens on the old port.
     adds(&lab, r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Port 2222\n";"#);
     assert_refuses(&lab, "apply", "NF-416", &["port 22"]);
@@ -126,7 +123,7 @@ fn a_forced_change_after_which_the_host_is_still_reached_stays() {
 
 #[test]
 fn a_change_of_the_way_in_that_leaves_it_open_passes() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let key = web.ask("cat /home/deploy/.ssh/authorized_keys").unwrap();
     adds(&lab, &sshd("AllowUsers deploy\\nPasswordAuthentication no\\nPermitRootLogin no"));
@@ -168,7 +165,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
 
 #[test]
 fn a_rollback_that_takes_the_way_in_is_refused() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     adds(
         &lab,

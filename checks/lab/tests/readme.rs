@@ -10,11 +10,7 @@ use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
 use nixfleet_lab::manual::{Instruction, instructions};
 
-use crate::stage::fresh;
-use crate::stage::shared::Shared;
-
-/// A lab with three hosts that NixFleet has never changed.
-static FRESH: Shared = Shared::restored(fresh);
+use crate::stage::shared::FRESH;
 
 /// The pages with instructions. The pages of a row are followed one after the other in the same directory,
 /// because later pages use the fleet of the first page.

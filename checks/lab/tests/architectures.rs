@@ -1,12 +1,8 @@
 //! Tests of a host of another architecture than the operator's machine. The host only says so: it is a Debian
 //! host of this machine, and the packages of the stand-in for nixpkgs run on it whatever their system is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
+use crate::stage::{applies, assert_as_before, assert_says, lone, outcomes_of, snapshots};
 use nixfleet_lab::lab::Lab;
-use stage::{applies, assert_as_before, assert_says, lone, outcomes_of, snapshots};
 
 /// Boots web-1 and an operator's machine. In the inventory, web-1 has another architecture, and its activator
 /// is a prebuilt file.

@@ -1,16 +1,13 @@
 //! Tests of sixteen hosts, eleven of which send malicious answers. These hosts must not make the command use
 //! too much memory, wait too long or trust a wrong answer. The other hosts must be changed normally.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeMap;
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
-use stage::{generation, outcomes, outcomes_of};
+
+use crate::stage::{generation, outcomes, outcomes_of};
 
 /// The memory limit of the command, in MiB. The command normally needs about 30 MiB. One host sends a plan of
 /// 40 MiB, which is stored four times: as received, as a plan, as text, and in the document. For each host

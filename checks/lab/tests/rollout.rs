@@ -1,16 +1,12 @@
 //! Tests rollouts to sixteen hosts: waves, a stop after a failure, a resume, a rollback, and a limit on the
 //! number of databases that are down at once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod fleet16;
-mod stage;
-
 use std::collections::BTreeSet;
 
-use fleet16::{Fleet16, by_outcome, memory, waves};
 use nixfleet_lab::snapshot::Snapshot;
-use stage::{assert_says, outcomes, outcomes_of};
+
+use crate::fleet16::{Fleet16, by_outcome, memory, waves};
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// The parts of this test run in order on one set of hosts, because booting sixteen hosts takes longer than
 /// any part.

@@ -1,14 +1,11 @@
 //! Tests of NixFleet's Nix package in the operator's shells: real bash, fish and zsh complete names of the
 //! fleet, and `man` shows a page for each command.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeSet;
 
 use nixfleet_lab::lab::Lab;
-use stage::{applies, lone, outcomes_of};
+
+use crate::stage::{applies, lone, outcomes_of};
 
 /// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";

@@ -1,15 +1,12 @@
 //! Tests the main use of NixFleet, from three new hosts to a rollback.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::files::Standing;
 use nixfleet_lab::lab::{BOOT_LIMIT, Lab, Plan};
 use nixfleet_lab::recipe::Recipe;
 use nixfleet_lab::upgrade::Upgrade;
-use stage::shared::Shared;
-use stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
+
+use crate::stage::shared::Shared;
+use crate::stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
 
 /// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the
 /// operator's machine and the other hosts have Nix 2.26.

@@ -8,8 +8,8 @@ use std::thread;
 
 use nixfleet_lab::lab::{Lab, Plan};
 
-use crate::field::{End, Field, role};
-use crate::{ALL_OR_NOTHING, SOAK, record};
+use super::field::{End, Field, role};
+use super::{ALL_OR_NOTHING, SOAK, record};
 
 /// The units that no trial may restart: one that the change does not affect, and one that is only reloaded.
 const NEVER_RESTARTED: [&str; 2] = ["steady.service", "reloaded.service"];

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::wait_until;
 
-use crate::field::{End, Field, prepared};
-use crate::{ALL_OR_NOTHING, record};
+use super::field::{End, Field, prepared};
+use super::{ALL_OR_NOTHING, record};
 
 /// The jumps of the clock, in seconds: a day back, an hour back, an hour ahead and a day ahead.
 const JUMPS: [i64; 4] = [-86_400, -3_600, 3_600, 86_400];

@@ -1,6 +1,6 @@
 //! Tests with one NixOS host: applies, rollbacks, and NixFleet in turn with `nixos-rebuild`.
 
-use crate::app::{
+use super::app::{
     HOST, LAB, app, applies, assert_runs, db, external, on_host, section, service, status, versions,
 };
 use crate::stage::nixos::{boot_default, declares, installs, running, switch, system};

@@ -163,7 +163,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         Command::GiveOwners { common } => {
             let host = Host::open(&common.root).map_err(one)?;
             if let Some(journal) = Journal::read(&host).map_err(one)? {
-                late_owners::give_owners(&host, &journal).map_err(one)?;
+                for note in late_owners::give_owners(&host, &journal).map_err(one)? {
+                    eprintln!("{note}");
+                }
             }
         }
         Command::Preview => preview().map_err(one)?,
@@ -281,7 +283,13 @@ fn try_health(common: &Common) -> Result<ExitCode, Problem> {
 
 /// Reads a confirmation from a JSON file.
 fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
-    let unreadable = |error| Problem::new(Code::Usage, "the confirmation cannot be read").because(error);
+    let unreadable = |error| {
+        Problem::new(
+            Code::Usage,
+            "the confirmation of the change, which the operator's machine sends, cannot be read",
+        )
+        .because(error)
+    };
     serde_json::from_slice(&read(file)?).map_err(|error: serde_json::Error| unreadable(error.to_string()))
 }
 

@@ -7,21 +7,27 @@ let
 
   entriesOf =
     config: paths:
-    lib.filterAttrs (_: entry: entry != null && entry.enable) (
-      lib.mapAttrs (path: _: config.environment.etc.${etc.name path} or null) (etc.within paths)
+    lib.filterAttrs (path: entry: entry != null && entry.enable && entry.target == etc.name path) (
+      lib.mapAttrs (path: _: config.environment.etc.${etc.name path} or null) (
+        # With an overlay, /etc is a filesystem that NixOS mounts, and its files have no other owner than root.
+        lib.optionalAttrs (!(config.system.etc.overlay.enable or false)) (etc.within paths)
+      )
     );
 
   isLink = _: entry: entry.mode == "direct-symlink";
   # NixOS copies a file that has a mode.
   isCopy = _: entry: builtins.match "[0-7]+" entry.mode != null;
 
+  # NixOS starts what an active target wants again. It does not do this for other units.
   startedBy =
     unit:
-    lib.concatMap (link: unit.${link} or [ ]) [
-      "wantedBy"
-      "requiredBy"
-      "upheldBy"
-    ];
+    lib.filter (lib.hasSuffix ".target") (
+      lib.concatMap (link: unit.${link} or [ ]) [
+        "wantedBy"
+        "requiredBy"
+        "upheldBy"
+      ]
+    );
 
   isStarted =
     config: name: unit:

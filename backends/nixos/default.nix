@@ -5,6 +5,7 @@ let
   document = import ../../lib/document { inherit lib types; };
   etc = import ./etc.nix { inherit lib; };
   given = {
+    accountsOf = import ./accounts-of.nix { inherit lib; };
     inherit
       document
       etc

@@ -362,6 +362,100 @@ in
     };
   };
 
+  "the engine watches only files that NixOS makes as declared" = {
+    expr =
+      let
+        file = owner: {
+          nixfleet.files."/etc/x" = {
+            text = "x";
+            inherit owner;
+          };
+        };
+        user = name: {
+          users.users.app = {
+            inherit name;
+            isSystemUser = true;
+            group = "app";
+          };
+          users.groups.app = { };
+        };
+        # Options of NixOS releases that the stand-in does not have.
+        overlay = {
+          options.system.etc.overlay.enable = lib.mkEnableOption "the overlay";
+          config.system.etc.overlay.enable = true;
+        };
+        units = {
+          options.services.userborn.enable = lib.mkEnableOption "userborn";
+          config.services.userborn.enable = true;
+        };
+        hostOf = modules: evalNixos modules;
+        watched =
+          modules:
+          map (file: file.path)
+            (backend.document {
+              host = {
+                name = "host";
+                base = "nixos";
+                system = "x86_64-linux";
+                addr = "host.example.org";
+              };
+              inherit (hostOf modules) config intent;
+              activator = "/activate";
+            }).nixos.declared.files;
+        mistakes = modules: map (problem: problem.what) (hostOf modules).problems;
+      in
+      {
+        plain = watched [ (file "root") ];
+        moved = watched [
+          (file "root")
+          { environment.etc.x.target = "y"; }
+        ];
+        overlay = watched [
+          (file "root")
+          overlay
+        ];
+        renamed = [
+          (mistakes [
+            (file "app")
+            (user "web")
+          ])
+          (mistakes [
+            (file "web")
+            (user "web")
+          ])
+        ];
+        ofOverlay = mistakes [
+          (file "1000")
+          overlay
+        ];
+        ofUnits = [
+          (mistakes [
+            (file "app")
+            (user "app")
+            units
+          ])
+          (mistakes [
+            (file "1000")
+            units
+          ])
+        ];
+      };
+    expected = {
+      plain = [ "/etc/x" ];
+      moved = [ ];
+      overlay = [ ];
+      renamed = [
+        [ "/etc/x is to have the owner app, which does not exist" ]
+        [ ]
+      ];
+      ofOverlay = [ "/etc/x is to have the owner 1000, but NixOS would take root" ];
+      ofUnits = [
+        [ "/etc/x is to have the owner app, but NixOS would take root" ]
+        [ ]
+      ];
+    };
+  };
+
   "a boot loader counts if it can boot a generation once" = {
     expr =
       map

@@ -79,7 +79,12 @@ impl Manifest {
             ))
             .help("use the activator from the same closure as the manifest"));
         }
-        manifest.map_err(invalid)
+        manifest.map_err(|error| {
+            invalid(error).help(
+                "use the activator from the same closure as the manifest; if the activator is a prebuilt file \
+                 (`activator.<system>` of mkFleet), build this file again",
+            )
+        })
     }
 
     /// Returns whether a file with this access is private: users other than the owner and the group cannot

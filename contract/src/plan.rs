@@ -45,8 +45,8 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse the plan and change nothing.
     pub problems: Vec<Problem>,
-    /// Differences at paths that the operator excluded with `--force PATH`. An apply would leave these paths
-    /// unchanged.
+    /// Differences at paths that the operator excluded with `--force PATH`, and at files that only NixOS can
+    /// restore. An apply would leave these paths unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "leftOut")]
     pub excluded: Vec<Warning>,
     /// Effects that may be unintended, but that would not make an apply refuse the plan.

@@ -69,16 +69,16 @@ async fn relation(root: &Path, commit: &str, own: &str) -> Option<Relation> {
         git.run().await.ok()
     };
     let asked = ask(&["merge-base", "--is-ancestor", commit, own]).await?;
-    match asked.status.code()? {
+    let relation = match asked.status.code()? {
         0 => return Some(Relation::Contained),
-        1 => return Some(Relation::Other),
+        1 => Relation::Other,
         // Git names the commit that it does not find, in any language.
         _ if !asked.stderr_text().contains(commit) => return None,
-        _ => {}
-    }
-    // A CI job often fetches only the newest commit, so older commits are missing there.
+        _ => Relation::Missing,
+    };
+    // A CI job often fetches only the newest commits, so older commits or the way to them are missing there.
     let shallow = ask(&["rev-parse", "--is-shallow-repository"]).await?;
-    shallow.stdout.starts_with(b"false").then_some(Relation::Missing)
+    shallow.stdout.starts_with(b"false").then_some(relation)
 }
 
 fn text(relation: Relation, hosts: &[&str], found: &str, own: &str) -> Option<String> {

@@ -117,11 +117,24 @@ fn observe_the_rest(
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
     let (units, absent) = observe::observe_units(host, state, manifest)?;
-    let (paths, processes) = (observe::observe_etc(host, state, manifest, &accounts), BTreeMap::new());
+    let declared = observe::declared_in_force(host, state, manifest);
+    let paths = observe::observe_etc(host, state, manifest, &accounts, &declared);
+    let processes = BTreeMap::new();
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
     // The manifest is in force, so the management of no path ends.
     let original_masks = BTreeSet::new();
-    Ok(Observed { paths, accounts, homes, processes, units, absent, original_masks, profile, nixos })
+    Ok(Observed {
+        paths,
+        accounts,
+        homes,
+        processes,
+        units,
+        absent,
+        original_masks,
+        profile,
+        nixos,
+        declared,
+    })
 }
 
 /// The parts of a manifest that the fast path reads. Of each entry, it reads only the path.

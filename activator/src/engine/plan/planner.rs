@@ -123,7 +123,8 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
         .at(format!("{HOME}/state.json"))
         .because("the addresses of two hosts may have been swapped in the inventory")
         .help(format!(
-            "correct hosts.{now}.addr in the inventory; or, if the host was renamed, add --force host-name"
+            "correct hosts.{now}.addr in the inventory; or, if the host was renamed, add `--force host-name` to the \
+             command, with exactly these words"
         )),
     )
 }

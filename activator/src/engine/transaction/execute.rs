@@ -47,25 +47,29 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
 }
 
 /// Activates the NixOS system of the transaction, if it has one. `may` decides whether the call fails if a
-/// unit fails that had not failed before. Returns the number of executed entries, and a note about failures
-/// that cause no undo.
+/// unit fails that had not failed before. `owners`: whether the activation gives owners to paths. Returns the
+/// number of executed entries, and notes about failures that cause no undo.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`], [`nixfleet_contract::problem::Code::Locked`], or an error of
 /// [`Journal::enter`]. In this case, the caller must undo the transaction.
-pub fn activate(host: &Host, journal: &mut Journal, may: May) -> Result<(usize, Option<String>), Problem> {
-    let Some(step) = journal.activation().cloned() else { return Ok((0, None)) };
+pub fn activate(
+    host: &Host,
+    journal: &mut Journal,
+    may: May,
+    owners: Owners,
+) -> Result<(usize, Vec<String>), Problem> {
+    let Some(step) = journal.activation().cloned() else { return Ok((0, Vec::new())) };
     // Check this before the phase begins. After that, an undo has to activate the former system, which is
     // impossible while another program holds the lock of `switch-to-configuration`.
     nixos::check_lock(host)?;
-    let owners = late_owners::is_awaited(host, journal)?;
     journal.enter(host, JournalPhase::Activating)?;
-    let note = system::activate(host, &step, may, if owners { Owners::Given } else { Owners::Known })?;
-    if owners {
+    let mut notes: Vec<String> = system::activate(host, &step, may, owners)?.into_iter().collect();
+    if owners == Owners::Given {
         // The activation has given the owners, unless a module of the host has removed its part.
-        late_owners::give_owners(host, journal)?;
+        notes.extend(late_owners::give_owners(host, journal)?);
     }
-    Ok((1, note))
+    Ok((1, notes))
 }
 
 /// Changes what the host boots, after the change has been confirmed. Returns the number of executed entries.

@@ -165,7 +165,7 @@ pub fn switch_on(
         }
         let said = || why(host, &finished, since, terms.limit);
         let is_active = || action == Action::Test && running(host).as_ref() == Some(system);
-        if code(&finished) == Some(UNITS_FAILED) && is_active() {
+        if code(&finished) == Some(UNITS_FAILED) && is_active() && !has_failed_script(&finished) {
             let note = Failures::of(&finished.stderr).note(&terms.tolerated, host);
             if let Some(note) = note {
                 return Ok(Some(format!("{note}: {}", said())));
@@ -187,6 +187,14 @@ pub fn switch_on(
             return Err(failed(system, action).because("another program switched the system meanwhile"));
         }
     }
+}
+
+/// Whether a part of the activation script failed. If units failed too, the exit code is that of failed units.
+/// The first text is from the script itself, the second one from `switch-to-configuration-ng`.
+fn has_failed_script(finished: &Finished) -> bool {
+    ["Activation script snippet '", "Failed to run activate script"]
+        .iter()
+        .any(|words| [&finished.stdout, &finished.stderr].into_iter().any(|said| said.contains(words)))
 }
 
 /// Whether the program ended because another program holds the lock.

@@ -9,8 +9,8 @@ use crate::nixos_host::NixosHost;
 use crate::stand::with_own_mounts;
 
 #[test]
-fn a_change_by_hand_below_etc_is_drift_and_the_next_apply_undoes_it() {
-    let test = "nixos::drift::a_change_by_hand_below_etc_is_drift_and_the_next_apply_undoes_it";
+fn a_change_by_hand_below_etc_is_told_and_left_to_nixos() {
+    let test = "nixos::drift::a_change_by_hand_below_etc_is_told_and_left_to_nixos";
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);
         let system = host.system("one", "k1");
@@ -33,6 +33,7 @@ fn a_change_by_hand_below_etc_is_drift_and_the_next_apply_undoes_it() {
                 } },
             }),
         );
+        let other = host.closure("two", "k1", None);
         host.applied(&closure, "ok");
         host.applied(&closure, "unchanged");
         assert_eq!(host.run(&["status"])["drift"], json!([]));
@@ -57,13 +58,27 @@ fn a_change_by_hand_below_etc_is_drift_and_the_next_apply_undoes_it() {
             let drift = json!([{ "subject": subject, "what": what }]);
             assert_eq!(host.run(&["status"])["drift"], drift);
             let plan = host.run(&["plan", "--target", &closure]);
-            assert_eq!(plan["drift"], drift);
-            assert_eq!(host.steps(&closure), ["activateSystem"]);
+            assert_eq!((&plan["drift"], &plan["steps"]), (&drift, &json!([])), "{plan:#}");
+            let left = plan["leftOut"][0]["what"].as_str().unwrap();
+            assert!(left.starts_with(what) && left.contains("switch-to-configuration test"), "{left}");
+            let report = host.applied(&closure, "partial");
+            assert_eq!(report["reasonCode"], "paths-left-out");
+            assert!(report["notes"].to_string().contains(subject), "{report:#}");
             assert_eq!(host.said(), [""; 0]);
+
+            // Another system overwrites the change, and its plan says so.
+            let plan = host.run(&["plan", "--target", &other]);
+            assert_eq!(plan["drift"], drift, "{plan:#}");
+            assert!(plan["warnings"].to_string().contains("keeps no copy"), "{plan:#}");
+            host.applied(&other, "ok");
             host.applied(&closure, "ok");
-            assert_eq!(host.said(), ["check one", "test one"]);
             host.applied(&closure, "unchanged");
+            host.said();
         }
         assert_eq!(fs::read_to_string(&conf).unwrap(), "listen\n");
+
+        fs::remove_file(&conf).unwrap();
+        fs::create_dir(&conf).unwrap();
+        assert_eq!(host.run(&["status"])["drift"][0]["what"], "replaced by a directory");
     });
 }

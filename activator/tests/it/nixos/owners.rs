@@ -48,7 +48,7 @@ fn closure(host: &NixosHost<'_>, name: &str, more: &Value) -> String {
 }
 
 /// Prepares a host that runs the system `one`, and the accounts that the systems create.
-fn prepare<'s>(stand: &'s Stand) -> (NixosHost<'s>, String) {
+fn prepare(stand: &Stand) -> (NixosHost<'_>, String) {
     let host = NixosHost::new(stand);
     let accounts = |system: &str, users: &str, groups: &str| {
         let (passwd, group) = ("root:x:0:0:root:/root:/bin/bash\n", "root:x:0:\nadm:x:4:\n");
@@ -66,7 +66,15 @@ fn prepare<'s>(stand: &'s Stand) -> (NixosHost<'s>, String) {
 
 /// Returns the differences from an earlier tree, without the records of runs and the files of the test itself.
 fn changes_since(stand: &Stand, before: &BTreeMap<String, String>) -> Vec<String> {
-    const OWN: [&str; 5] = ["last-run", "when-units-start", "fault-of-owners", "/etc/passwd:", "/etc/group:"];
+    const OWN: [&str; 7] = [
+        "last-run",
+        "when-units-start",
+        "before-accounts",
+        "fault-of-owners",
+        "/etc/passwd:",
+        "/etc/group:",
+        "/failed-units",
+    ];
     let is_own = |line: &String| OWN.iter().any(|word| line.contains(word));
     differences(&stand.tree(), before).into_iter().filter(|line| !is_own(line)).collect()
 }
@@ -91,6 +99,8 @@ fn paths_belong_to_new_accounts_before_units_start() {
         host.applied(&two, "ok");
         assert_eq!(all(&host), GIVEN);
         let seen = fs::read_to_string(stand.path("/when-units-start")).unwrap();
+        // The directory was closed before its owner existed.
+        assert_eq!(fs::read_to_string(stand.path("/before-accounts")).unwrap(), "0:0 700\n");
         for words in ["990:0 400", "0:991 640"] {
             assert!(seen.contains(words), "{seen}");
         }
@@ -152,6 +162,13 @@ fn an_owner_that_does_not_come_with_the_change_is_refused() {
             &["does not create the account", "declare the account first"],
         );
 
+        let mut early = file("/srv/early", Some("x"));
+        (early["owner"], early["onChange"]) = ("app".into(), json!(["/bin/true"]));
+        let system = host.system("early", "k1");
+        let nixos =
+            json!({ "toplevel": system, "loader": null, "accounts": { "users": ["app"], "groups": [] } });
+        let intent = json!({ "base": "nixos", "nixos": nixos, "files": [early] });
+        refused(&stand.closure("closure-early", &intent), &["declare the account first"]);
         refused(&closure_of_inhibited(&host), &["only when the host boots it", "restart the host"]);
 
         host.applied(&two, "ok");
@@ -187,7 +204,9 @@ fn a_path_that_another_user_has_replaced_is_left_to_this_user() {
         let replaces = format!("rm {0}; echo mine > {0}; chown 5 {0}", taken.display());
         fs::write(&script, text.replace("        fault=", &format!("        {replaces}\n        fault=")))
             .unwrap();
-        host.applied(&two, "ok");
+        let report = host.applied(&two, "ok");
+        let notes = report["notes"].to_string();
+        assert!(notes.contains("/srv/owned/secret did not get its owner and mode"), "{report:#}");
         assert_eq!(access(&host, "/srv/owned/secret"), "5:0 644");
         assert_eq!(access(&host, "/srv/tool"), GIVEN[3]);
         chown(&taken, Some(0), Some(0)).unwrap();
@@ -203,10 +222,14 @@ fn a_change_that_is_killed_while_it_gives_owners_is_undone() {
         let before = stand.tree();
         let (mut tried, mut failures) = (0, Vec::new());
         // The process that gives the owners is killed, or the whole run.
-        for fault in ["kill", "eio"] {
+        // The second time, a unit that had failed before makes `switch-to-configuration` exit with its code.
+        for (fault, failed) in [("kill", false), ("eio", false), ("kill", true)] {
             for at in 1..100 {
                 stand.load("one");
                 stand.write("/fault-of-owners", &format!("{fault} {at}"), 0o644);
+                if failed {
+                    stand.write("/failed-units", "web.service\n", 0o644);
+                }
                 let report = host.apply(&two);
                 if report["outcome"] == "ok" {
                     break;
@@ -214,7 +237,7 @@ fn a_change_that_is_killed_while_it_gives_owners_is_undone() {
                 tried += 1;
                 let different = changes_since(stand, &before);
                 if report["outcome"] != "rolled-back" || !different.is_empty() {
-                    failures.push(format!("{fault} at {at}: {different:?} {report}"));
+                    failures.push(format!("{fault} at {at}, failed unit: {failed}: {different:?} {report}"));
                 }
             }
         }

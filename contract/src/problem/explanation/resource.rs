@@ -174,7 +174,7 @@ pub(super) const SYSTEM: Explanation = Explanation {
     causes: &[
         UsualCause {
             cause: "A unit or an activation script failed during the activation.",
-            remedy: "Read the report, or run `journalctl --boot --identifier nixos` on the host.",
+            remedy: "Read the report, or run `journalctl --boot --unit 'nixfleet-run-*'` on the host.",
         },
         UsualCause {
             cause: "The activation took longer than its limit.",

@@ -67,6 +67,11 @@ impl Rights {
         (self.uid, self.gid, self.mode) == Self::numbers(stat)
     }
 
+    /// Returns these rights without the permissions that `after` does not have.
+    const fn closed(self, after: &Access) -> Self {
+        Self { mode: self.mode & after.mode.bits() & 0o777, ..self }
+    }
+
     /// Whether a `stat` result is of the same directory, with the same owner, group and mode.
     fn is_unchanged(self, stat: &Stat) -> bool {
         self.are_those_of(stat) && self.inode.is_none_or(|inode| inode == Inode::of(stat))
@@ -92,23 +97,43 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     give(&opened, path, &stat, (owner, group, after.mode.bits()))
 }
 
-/// Like [`change`], but leaves a directory as it is if it has changed since the start of the transaction, for
-/// example because this function has changed it.
+/// Takes away the permissions of a directory that it will not have after [`change_late`]. The owner stays.
+///
+/// # Errors
+/// Fails in the same cases as [`change`].
+pub fn close(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
+    let (opened, stat) = open(host, path)?;
+    if !before.is_unchanged(&stat) {
+        return Err(outdated(path));
+    }
+    let failed = |errno| preflight::refused("change the mode of", path, errno);
+    disk::change_mode(&opened, before.closed(after).mode).map_err(failed)
+}
+
+/// Changes the mode and owner of a directory that [`close`] has closed. Returns a note if another process has
+/// changed the directory meanwhile. After an interruption, the call can be repeated.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
-pub fn change_if_unchanged(
+pub fn change_late(
     host: &Host,
     path: &ManagedPath,
     before: Rights,
     after: &Access,
-) -> Result<(), Problem> {
+) -> Result<Option<String>, Problem> {
     let (opened, stat) = open(host, path)?;
-    if !before.is_unchanged(&stat) {
-        return Ok(());
+    let (uid, gid) = ids(&Accounts::read(host)?, after)?;
+    let wanted = Rights { uid, gid, mode: after.mode.bits(), inode: before.inode };
+    if wanted.is_unchanged(&stat) {
+        return Ok(None);
     }
-    let (owner, group) = ids(&Accounts::read(host)?, after)?;
-    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+    // A run that is killed here leaves the new owner with the mode that the old and the new mode share.
+    let closed = before.closed(after);
+    let given = Rights { uid, gid, ..closed };
+    if ![before, closed, given].iter().any(|rights| rights.is_unchanged(&stat)) {
+        return Ok(Some(format!("{path}: another process changed it meanwhile, so its mode and owner stay")));
+    }
+    give(&opened, path, &stat, (uid, gid, after.mode.bits())).map(|()| None)
 }
 
 /// Opens a directory.

@@ -35,7 +35,7 @@ impl<'a> PathChanges<'a> {
     }
 
     /// Creates an executor for a transaction that activates a NixOS system after it has changed the paths. A
-    /// directory whose new owner does not exist yet is left as it is: [`late_owners`] changes it.
+    /// directory whose new owner does not exist yet is only closed: [`late_owners`] changes it.
     #[must_use]
     pub fn before_activation(host: &'a Host) -> Self {
         Self { owners_follow: true, ..Self::new(host) }
@@ -80,7 +80,8 @@ impl<'a> PathChanges<'a> {
             PathEntry::ChangeAccess { step, before } => {
                 let follows =
                     self.owners_follow && late_owners::is_missing(&Accounts::read(self.host)?, &step.after);
-                if follows { Ok(()) } else { access::change(self.host, &step.path, *before, &step.after) }
+                let change = if follows { access::close } else { access::change };
+                change(self.host, &step.path, *before, &step.after)
             }
             // These steps change only the recorded state.
             PathEntry::Own { .. } | PathEntry::Release { .. } => Ok(()),
@@ -218,8 +219,8 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Returns the path and its slot, whose contents must be exchanged again, and the inode of what the step
-    /// put at the path. Returns `None` if nothing has to be exchanged. If the step only moved a file, link or
+    /// Returns the path and the slot of a step whose undo has to exchange their contents once more, and the inode
+    /// of what the step put at the path. Returns `None` if nothing has to be exchanged. If the step only moved a file, link or
     /// directory into the slot, this function moves it back and returns `None`.
     fn places<'e>(
         &mut self,

@@ -6,7 +6,6 @@
 //! has access to them.
 
 use std::io;
-use std::os::fd::OwnedFd;
 
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
@@ -16,11 +15,11 @@ use rustix::io::Errno;
 
 use super::access::{self, Rights};
 use super::entry::PathEntry;
-use super::ownership::{give, ids};
+use super::ownership::{WAITING, give, ids};
 use super::slots::Slot;
 use crate::engine::transaction::journal::Journal;
 use crate::host::accounts::Accounts;
-use crate::host::walk::Walk;
+use crate::host::walk::{Walk, WalkRefusal};
 use crate::host::{Host, disk, host_file};
 
 /// Whether the owner or group of a path does not exist.
@@ -38,52 +37,79 @@ pub fn is_awaited(host: &Host, journal: &Journal) -> Result<bool, Problem> {
     Ok(journal.paths().filter_map(wanted).any(|access| is_missing(&accounts, access)))
 }
 
-/// Gives all changed paths of a transaction the planned owner, group and mode, as far as they do not have
-/// them yet. A path that another process has replaced, or given to another user, stays as it is. After an
-/// interruption, the call can be repeated.
+/// Gives the changed paths of a transaction the planned owner, group and mode, as far as they still wait for
+/// them. Returns a note for each path that another process has replaced or given to another user: such a path
+/// stays as it is. After an interruption, the call can be repeated.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Account`] if an account still does not exist, or
 /// [`nixfleet_contract::problem::Code::HostFile`].
-pub fn give_owners(host: &Host, journal: &Journal) -> Result<(), Problem> {
+pub fn give_owners(host: &Host, journal: &Journal) -> Result<Vec<String>, Problem> {
     let accounts = Accounts::read(host)?;
     let mut walk = Walk::new(host);
+    let mut notes = Vec::new();
     // A directory of another user must not be entered any more. So what is in a directory comes first.
     let entries: Vec<&PathEntry> = journal.paths().collect();
     for entry in entries.into_iter().rev() {
+        let path = entry.path();
         if let PathEntry::ChangeAccess { step, before } = entry {
-            access::change_if_unchanged(host, &step.path, *before, &step.after)?;
+            notes.extend(access::change_late(host, path, *before, &step.after)?);
         } else if let (Some(Slot { staged: Some(inode), .. }), Some(access)) = (entry.slot(), entry.access())
         {
-            let path = entry.path();
-            let failed = |error: io::Error| host_file("set the owner of", &**path, &error);
-            let Some(file) = open(&mut walk, path)? else { continue };
-            let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
-            let (uid, gid) = ids(&accounts, access)?;
-            let mode = access.mode.bits();
-            let has = Rights::of(&stat);
-            let is_ours = stat.st_ino == *inode && has.uid == rustix::process::geteuid().as_raw();
-            if is_ours && (has.uid, has.gid, has.mode) != (uid, gid, mode) {
-                give(&file, uid, gid, mode).map_err(failed)?;
-                disk::sync(&file).map_err(|errno| failed(errno.into()))?;
-            }
+            let wanted = (ids(&accounts, access)?, access.mode.bits());
+            let given = give_if_waiting(&mut walk, path, *inode, wanted);
+            notes.extend(given.or_else(|refusal| {
+                refusal.is_others.then(|| Some(left(path, &refusal.problem.what))).ok_or(refusal.problem)
+            })?);
         }
     }
-    Ok(())
+    Ok(notes)
+}
+
+/// Gives a path its owner, group and mode if it waits for them. A service of the new owner may already have
+/// changed the mode: a path with the right owner and group waits only if it still has the mode from before.
+fn give_if_waiting(
+    walk: &mut Walk<'_>,
+    path: &ManagedPath,
+    inode: u64,
+    ((uid, gid), mode): ((u32, u32), u32),
+) -> Result<Option<String>, WalkRefusal> {
+    let replaced = || Ok(Some(left(path, "another process replaced it")));
+    let Some(directory) = walk.way_to(path)? else { return replaced() };
+    let failed = |error: io::Error| {
+        WalkRefusal::within(directory, &error, host_file("set the owner of", &**path, &error))
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::LOOP) => return replaced(),
+        // Only a process that root has given the file to, or that runs as root, can have a lease on it.
+        Err(Errno::AGAIN) => return Ok(Some(left(path, "another process has a lease on it"))),
+        Err(errno) => return Err(failed(errno.into())),
+    };
+    let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
+    let has = Rights::of(&stat);
+    if stat.st_ino != inode {
+        return replaced();
+    }
+    let is_given = (has.uid, has.gid) == (uid, gid);
+    let waits = has.mode == mode & WAITING;
+    if has.mode == mode && is_given || is_given && !waits {
+        return Ok(None);
+    }
+    if has.uid != rustix::process::geteuid().as_raw() && !is_given {
+        return Ok(Some(left(path, "another process gave it to another user")));
+    }
+    give(&file, uid, gid, mode).map_err(failed)?;
+    disk::sync(&file).map_err(|errno| failed(errno.into()))?;
+    Ok(None)
+}
+
+fn left(path: &ManagedPath, why: &str) -> String {
+    format!("{path} did not get its owner and mode: {why}")
 }
 
 /// Returns the owner, group and mode that a path must have after the transaction.
 fn wanted(entry: &PathEntry) -> Option<&Access> {
     if let PathEntry::ChangeAccess { step, .. } = entry { Some(&step.after) } else { entry.access() }
-}
-
-/// Opens what exists at a path. Returns `None` if it is missing or a link.
-fn open(walk: &mut Walk<'_>, path: &ManagedPath) -> Result<Option<OwnedFd>, Problem> {
-    let Some(directory) = walk.parent(path)? else { return Ok(None) };
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty()) {
-        Ok(file) => Ok(Some(file)),
-        Err(Errno::NOENT | Errno::LOOP) => Ok(None),
-        Err(errno) => Err(host_file("open", &**path, &errno.into())),
-    }
 }

@@ -3,18 +3,17 @@
 use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::nixos::{EtcEntry, Loader, NixosSystem};
+use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::AbsPath;
 
 use crate::engine::family::paths::drift::drift;
-use crate::engine::family::units::diff::should_run;
-use crate::engine::observe::Observed;
+use crate::engine::observe::{Found, Observed};
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{PendingBoot, Thing};
 use crate::host::nixos::{self, Systems};
-use crate::host::systemd::UnitState;
 
 /// The steps that change the NixOS system, and the parts of the system that wait for a restart of the host.
 #[derive(Debug, Default)]
@@ -43,8 +42,9 @@ impl Differ<'_> {
             return SystemSteps::default();
         };
         let mut planned = Vec::new();
-        let is_damaged = *running == wanted.toplevel && self.is_damaged(wanted);
-        if self.activates_system() || is_damaged {
+        let activates = self.activates_system();
+        self.etc_drift(activates);
+        if activates {
             planned.push(SystemStep::ActivateSystem(ActivateSystem {
                 from: running.clone(),
                 to: wanted.toplevel.clone(),
@@ -68,28 +68,31 @@ impl Differ<'_> {
         SystemSteps { steps, awaits_boot: awaits }
     }
 
-    /// Whether somebody has changed declared parts of the running system by hand, so that the system has to be
-    /// activated again. Reports these parts as drift.
-    fn is_damaged(&mut self, wanted: &NixosSystem) -> bool {
-        let known = self.drift.len();
-        for (path, entry) in &wanted.declared.etc {
+    /// Reports declared files and links below `/etc` that somebody has changed by hand. NixOS makes them when
+    /// it activates another system, so a plan without an activation leaves them as they are, and tells how to
+    /// restore them.
+    fn etc_drift(&mut self, activates: bool) {
+        let observed = self.observed;
+        for (path, entry) in &observed.declared.etc {
             let thing = match entry.clone() {
                 EtcEntry::File { sha256, access } => Thing::File { sha256, access, stat: None },
                 EtcEntry::Link { target } => Thing::Link { target },
             };
-            if let Some(what) = drift(&thing, self.found(path)) {
-                self.drifted(path, what);
+            let found = observed.found(path);
+            if let Found::Unreachable(problem) = found {
+                self.warn(path, format!("cannot be compared: {problem}"));
+                continue;
+            }
+            let Some(what) = drift(&thing, found) else { continue };
+            self.drifted(path, what.clone());
+            if activates {
+                self.warn(path, format!("{what}; the activation restores it and keeps no copy"));
+            } else {
+                let restore =
+                    "to restore it, run `/run/current-system/bin/switch-to-configuration test` as root";
+                self.excluded.push(Warning { subject: path.to_string(), what: format!("{what}; {restore}") });
             }
         }
-        let observed = self.observed.units.as_ref();
-        let state = |unit| observed.and_then(|units| units.get(unit));
-        for (unit, started_by) in &wanted.declared.units {
-            let Some(found) = state(unit).filter(|found| should_run(found)) else { continue };
-            if started_by.iter().any(|other| state(other).is_some_and(UnitState::is_up)) {
-                self.drifted(unit, if found.is_failed() { "failed" } else { "not running" });
-            }
-        }
-        self.drift.len() > known
     }
 
     /// Whether the change activates a NixOS system.
@@ -194,15 +197,15 @@ impl Differ<'_> {
 /// Returns a problem if the manifest is for a host with another base than this host, such as `nixos` for a
 /// host that runs Ubuntu.
 pub(in crate::engine) fn other_base(manifest: &Manifest, observed: &Observed) -> Option<Problem> {
-    let (declared, found, file) = match (manifest.nixos.is_some(), observed.nixos.is_some()) {
-        (true, false) => ("nixos", "does not run", "does not exist"),
-        (false, true) => ("ubuntu", "runs", "exists"),
+    let (declared, found, why) = match (manifest.nixos.is_some(), observed.nixos.is_some()) {
+        (true, false) => ("nixos", "does not run", "the file does not exist on the host"),
+        (false, true) => ("ubuntu", "runs", "the file exists on the host"),
         (true, true) | (false, false) => return None,
     };
     let what = format!("the host {found} NixOS, but its base is `{declared}`");
     let problem = Problem::new(Code::OtherBase, what)
         .at("/etc/NIXOS")
-        .because(format!("the file {file} on the host"))
+        .because(why)
         .help("correct hosts.<name>.base or hosts.<name>.addr in the inventory");
     Some(problem)
 }

@@ -11,8 +11,7 @@ mod unit_action;
 use nixfleet_contract::manifest::{Entry, OnChange, UNITS, Unit};
 use nixfleet_contract::values::{ManagedPath, UnitName};
 pub(in crate::engine) use unit_action::UnitSteps;
-pub(in crate::engine) use unit_action::should_run;
-use unit_action::{UnitAction, UnitActions};
+use unit_action::{UnitAction, UnitActions, should_run};
 
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;
@@ -34,6 +33,7 @@ impl Differ<'_> {
                 self.removed(name, unit, &target, &mut actions);
             }
         }
+        self.of_system(&mut actions);
         self.named_by_files(&mut actions);
         self.stop_masked_again(&mut actions);
         self.restart_services_with_sockets(&mut actions);
@@ -41,6 +41,24 @@ impl Differ<'_> {
         self.masked(&actions);
         self.without_effect(&actions);
         actions.into_steps()
+    }
+
+    /// Starts the declared units of the running NixOS system that should run, but do not. An activation starts
+    /// such units itself. A unit should run if one of the targets that start it is active.
+    fn of_system(&mut self, actions: &mut UnitActions) {
+        let Some(wanted) = self.manifest.nixos.as_ref().filter(|_| !self.activates_system()) else { return };
+        let observed = self.observed;
+        let running = observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
+        let Some(units) = observed.units.as_ref().filter(|_| running == Some(&wanted.toplevel)) else {
+            return;
+        };
+        for (unit, started_by) in &wanted.declared.units {
+            let Some(found) = units.get(unit).filter(|found| should_run(found)) else { continue };
+            if started_by.iter().any(|target| units.get(target).is_some_and(UnitState::is_up)) {
+                self.drifted(unit, if found.is_failed() { "failed" } else { "not running" });
+                actions.set(unit, UnitAction::Start, "not running");
+            }
+        }
     }
 
     /// Returns the units that a declaration applies to: the unit itself, the instances of a template, or the

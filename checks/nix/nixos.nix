@@ -293,6 +293,75 @@ in
     };
   };
 
+  "the activation gives paths to the accounts that it creates" = {
+    expr =
+      let
+        path = owner: { nixfleet.directories."/srv/${owner}" = { inherit owner; }; };
+        user = {
+          nixfleet.users.app = { };
+        };
+        # Options that a NixOS release has in which units create the accounts.
+        units = {
+          options.systemd.sysusers.enable = lib.mkEnableOption "systemd-sysusers";
+          config.systemd.sysusers.enable = true;
+        };
+        found =
+          modules:
+          let
+            inherit (backend.document (documentOfHost modules)) nixos;
+            inherit ((evalNixos modules).config.system) activationScripts;
+          in
+          [
+            (nixos.accounts.users or [ ])
+            (activationScripts ? nixfleet-owners)
+          ];
+        documentOfHost = modules: {
+          host = {
+            name = "host";
+            base = "nixos";
+            system = "x86_64-linux";
+            addr = "host.example.org";
+          };
+          inherit (evalNixos modules) config intent;
+          activator = "/activate";
+        };
+      in
+      {
+        declared = found [
+          user
+          (path "app")
+        ];
+        superuser = found [
+          user
+          (path "root")
+        ];
+        undeclared = found [ (path "elsewhere") ];
+        created-by-units = found [
+          user
+          (path "app")
+          units
+        ];
+      };
+    expected = {
+      declared = [
+        [ "app" ]
+        true
+      ];
+      superuser = [
+        [ ]
+        false
+      ];
+      undeclared = [
+        [ ]
+        false
+      ];
+      created-by-units = [
+        [ ]
+        false
+      ];
+    };
+  };
+
   "a boot loader counts if it can boot a generation once" = {
     expr =
       map

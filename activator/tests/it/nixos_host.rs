@@ -35,7 +35,19 @@ if [ -e "@root@/fail-$1" ]; then
 fi
 case $1 in
   check) ;;
-  test) ln -sfn "$system" "@root@/run/current-system" ;;
+  test)
+    [ -e "$(dirname "$system")/etc-of-$name" ] && cp -a "$(dirname "$system")/etc-of-$name/." "@root@/etc"
+    # The accounts that an activation creates, and the activator that gives paths to them.
+    if [ -e "@root@/accounts-of-$name" ]; then
+      cp "@root@/accounts-of-$name" "@root@/etc/passwd"
+      cp "@root@/groups-of-$name" "@root@/etc/group"
+      if [ -n "$NIXFLEET_GIVE_OWNERS" ] && [ ! -e "@root@/no-owners" ]; then
+        fault=$(cat "@root@/fault-of-owners" 2>/dev/null)
+        NIXFLEET_FAULT="$fault" "$NIXFLEET_GIVE_OWNERS" give-owners --root "@root@" || exit 2
+      fi
+      stat --format "%u:%g %a %n" "@root@"/srv/owned/* > "@root@/when-units-start" 2>/dev/null
+    fi
+    ln -sfn "$system" "@root@/run/current-system" ;;
   boot)
     entries="@root@/boot/grub/grub.cfg"
     echo 'submenu "NixOS - All configurations" --class submenu {' > "$entries"

@@ -11,7 +11,7 @@ use crate::stage::{applies, lone, outcomes_of};
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
 const COMMANDS: &str =
-    "plan apply status check rollback run history hosts import gc backups completions help";
+    "plan apply status check rollback run history hosts import gc backups explain completions help";
 
 /// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {
@@ -101,6 +101,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
         ("nixfleet rollback --rollout ", rollout),
         ("nixfleet apply --dry", "--dry-run"),
         ("nixfleet ", COMMANDS),
+        ("nixfleet explain NF-20", "NF-201 NF-202 NF-203"),
         // These lines begin the names of hidden commands, which no shell offers.
         ("nixfleet ma", ""),
         ("nixfleet doc", ""),

@@ -83,6 +83,9 @@ impl SystemStep {
     #[must_use]
     pub fn line(&self) -> Line {
         match self {
+            Self::ActivateSystem(ActivateSystem { from, to, .. }) if from == to => {
+                Line::new(Sign::Changes, format!("NixOS: activate {} again", system(to)))
+            }
             Self::ActivateSystem(ActivateSystem { from, to, .. }) => {
                 Line::new(Sign::Changes, format!("NixOS {} → {}", system(from), system(to)))
             }

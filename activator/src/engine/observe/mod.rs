@@ -156,27 +156,32 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
+    let wanted = wanted.chain(etc_paths(manifest));
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
-    let mut walk = Walk::new(host);
     let observer = PathObserver { accounts: &accounts, state, manifest, needed: &directories };
-    let look = |path: &ManagedPath| {
-        let found = match walk.parent(path) {
-            Ok(None) => Found::Missing,
-            Ok(Some(directory)) => {
-                let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
-                observer.look(directory, path).unwrap_or_else(unreadable)
-            }
-            Err(problem) => Found::Unreachable(problem),
-        };
-        Ok((path.clone(), found))
-    };
-    let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
+    let paths = observer.all(host, wanted.into_iter());
     let (units, absent) = observe_units(host, state, manifest)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
     let original_masks = original_masks(host, state, manifest);
     Ok(Observed { paths, accounts, homes, processes, units, absent, original_masks, profile, nixos })
+}
+
+/// Returns the declared paths below `/etc` that the NixOS system makes.
+fn etc_paths(manifest: &Manifest) -> impl Iterator<Item = &ManagedPath> {
+    manifest.nixos.iter().flat_map(|system| system.declared.etc.keys())
+}
+
+/// Observes the declared paths below `/etc` that the NixOS system makes.
+pub fn observe_etc(
+    host: &Host,
+    state: &State,
+    manifest: &Manifest,
+    accounts: &Accounts,
+) -> BTreeMap<ManagedPath, Found> {
+    let observer = PathObserver { accounts, state, manifest, needed: &BTreeSet::new() };
+    observer.all(host, etc_paths(manifest))
 }
 
 /// Whether an account may get another home directory.
@@ -267,7 +272,17 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
     let known = |name: &UnitName| state.units.get(name).and_then(|unit| unit.handling.activates.as_ref());
     let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
     let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
-    managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
+    // A declared unit of a NixOS system should run only if one of the units that start it runs.
+    let parts = manifest.nixos.iter().flat_map(|system| &system.declared.units);
+    let of_system = parts.flat_map(|(name, started_by)| std::iter::once(name).chain(started_by));
+    managed
+        .chain(of_system)
+        .chain(activated)
+        .chain(owned)
+        .chain(wanted)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// Reads the state of paths.
@@ -280,6 +295,26 @@ struct PathObserver<'a> {
 }
 
 impl PathObserver<'_> {
+    fn all<'p>(
+        &self,
+        host: &Host,
+        paths: impl Iterator<Item = &'p ManagedPath>,
+    ) -> BTreeMap<ManagedPath, Found> {
+        let mut walk = Walk::new(host);
+        let look = |path: &ManagedPath| {
+            let found = match walk.parent(path) {
+                Ok(None) => Found::Missing,
+                Ok(Some(directory)) => {
+                    let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
+                    self.look(directory, path).unwrap_or_else(unreadable)
+                }
+                Err(problem) => Found::Unreachable(problem),
+            };
+            (path.clone(), found)
+        };
+        paths.map(look).collect()
+    }
+
     fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
         let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
         let access = self.access(path, &stat);
@@ -337,7 +372,9 @@ impl PathObserver<'_> {
     /// too. If the recorded name or the declared name belongs to the id, returns that name.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
-        let wanted = self.manifest.entries.get(path).and_then(Entry::access);
+        let system = self.manifest.nixos.as_ref();
+        let in_etc = || system?.declared.etc.get(path)?.access();
+        let wanted = self.manifest.entries.get(path).and_then(Entry::access).or_else(in_etc);
         let known = || left.into_iter().chain(wanted);
         let mut owners = known().map(|access| &access.owner);
         let mut groups = known().map(|access| &access.group);

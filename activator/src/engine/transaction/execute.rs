@@ -13,13 +13,14 @@ use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::commands::run;
 use crate::engine::family::paths::execute::PathChanges;
+use crate::engine::family::paths::late_owners;
 use crate::engine::family::system::execute as system;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::family::units::execute::UnitChanges;
 use crate::engine::health::May;
 use crate::engine::state::State;
 use crate::host::Host;
-use crate::host::nixos;
+use crate::host::nixos::{self, Owners};
 use crate::host::systemd::{Verb, Watch};
 
 /// The words for the success of an entry in log messages.
@@ -57,8 +58,14 @@ pub fn activate(host: &Host, journal: &mut Journal, may: May) -> Result<(usize, 
     // Check this before the phase begins. After that, an undo has to activate the former system, which is
     // impossible while another program holds the lock of `switch-to-configuration`.
     nixos::check_lock(host)?;
+    let owners = late_owners::is_awaited(host, journal)?;
     journal.enter(host, JournalPhase::Activating)?;
-    Ok((1, system::activate(host, &step, may)?))
+    let note = system::activate(host, &step, may, if owners { Owners::Given } else { Owners::Known })?;
+    if owners {
+        // The activation has given the owners, unless a module of the host has removed its part.
+        late_owners::give_owners(host, journal)?;
+    }
+    Ok((1, note))
 }
 
 /// Changes what the host boots, after the change has been confirmed. Returns the number of executed entries.
@@ -105,7 +112,11 @@ pub fn execute(
         host,
         journal,
         accounts: AccountChanges { host, state },
-        paths: PathChanges::new(host),
+        paths: if journal.activation().is_some() {
+            PathChanges::before_activation(host)
+        } else {
+            PathChanges::new(host)
+        },
         units: UnitChanges::new(host, units),
         told: Told::of(CARRIED_OUT, journal.entries.len()),
         may,

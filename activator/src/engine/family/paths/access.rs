@@ -5,6 +5,8 @@
 //! and compared with the directory that the plan inspected. Its mode and owner are changed through the same
 //! file descriptor. If another directory has replaced it, nothing is changed.
 
+use std::os::fd::OwnedFd;
+
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::ManagedPath;
@@ -65,6 +67,11 @@ impl Rights {
         (self.uid, self.gid, self.mode) == Self::numbers(stat)
     }
 
+    /// Whether a `stat` result is of the same directory, with the same owner, group and mode.
+    fn is_unchanged(self, stat: &Stat) -> bool {
+        self.are_those_of(stat) && self.inode.is_none_or(|inode| inode == Inode::of(stat))
+    }
+
     const fn numbers(stat: &Stat) -> (u32, u32, u32) {
         (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
     }
@@ -78,6 +85,34 @@ impl Rights {
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
+    let (opened, stat) = open(host, path)?;
+    if !before.is_unchanged(&stat) {
+        return Err(outdated(path));
+    }
+    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+}
+
+/// Like [`change`], but leaves a directory as it is if it has changed since the start of the transaction, for
+/// example because this function has changed it.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`].
+pub fn change_if_unchanged(
+    host: &Host,
+    path: &ManagedPath,
+    before: Rights,
+    after: &Access,
+) -> Result<(), Problem> {
+    let (opened, stat) = open(host, path)?;
+    if !before.is_unchanged(&stat) {
+        return Ok(());
+    }
+    let (owner, group) = ids(&Accounts::read(host)?, after)?;
+    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+}
+
+/// Opens a directory.
+fn open(host: &Host, path: &ManagedPath) -> Result<(OwnedFd, Stat), Problem> {
     let mut walk = Walk::new(host);
     let directory = walk.parent(path)?.ok_or_else(|| outdated(path))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -87,10 +122,7 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("inspect", &**path, &errno.into()))?;
-    if !before.are_those_of(&stat) || before.inode.is_some_and(|inode| inode != Inode::of(&stat)) {
-        return Err(outdated(path));
-    }
-    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+    Ok((opened, stat))
 }
 
 /// Restores the mode and owner of a directory. If another user may have replaced the directory, leaves it

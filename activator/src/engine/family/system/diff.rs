@@ -1,16 +1,20 @@
 //! Plans which NixOS system the host runs and boots.
 
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::manifest::Manifest;
-use nixfleet_contract::nixos::{Loader, NixosSystem};
+use nixfleet_contract::nixos::{EtcEntry, Loader, NixosSystem};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::AbsPath;
 
+use crate::engine::family::paths::drift::drift;
+use crate::engine::family::units::diff::should_run;
 use crate::engine::observe::Observed;
 use crate::engine::plan::diff::Differ;
-use crate::engine::state::PendingBoot;
+use crate::engine::state::{PendingBoot, Thing};
 use crate::host::nixos::{self, Systems};
+use crate::host::systemd::UnitState;
 
 /// The steps that change the NixOS system, and the parts of the system that wait for a restart of the host.
 #[derive(Debug, Default)]
@@ -39,8 +43,8 @@ impl Differ<'_> {
             return SystemSteps::default();
         };
         let mut planned = Vec::new();
-        let inhibited = wanted.inhibited(&found.inhibitors);
-        if *running != wanted.toplevel && inhibited.is_empty() {
+        let is_damaged = *running == wanted.toplevel && self.is_damaged(wanted);
+        if self.activates_system() || is_damaged {
             planned.push(SystemStep::ActivateSystem(ActivateSystem {
                 from: running.clone(),
                 to: wanted.toplevel.clone(),
@@ -49,7 +53,7 @@ impl Differ<'_> {
         }
         let mut awaits: Vec<String> = wanted.needs_boot(&found.booted);
         if *running != wanted.toplevel {
-            awaits.extend(inhibited);
+            awaits.extend(wanted.inhibited(&found.inhibitors));
         }
         let default = found.default.as_ref().map(|generation| generation.closure.as_str());
         let pending = self.pending_boot(found);
@@ -62,6 +66,37 @@ impl Differ<'_> {
         self.warn_of_default(wanted, found, running);
         let steps: Vec<Step> = planned.into_iter().map(Step::System).collect();
         SystemSteps { steps, awaits_boot: awaits }
+    }
+
+    /// Whether somebody has changed declared parts of the running system by hand, so that the system has to be
+    /// activated again. Reports these parts as drift.
+    fn is_damaged(&mut self, wanted: &NixosSystem) -> bool {
+        let known = self.drift.len();
+        for (path, entry) in &wanted.declared.etc {
+            let thing = match entry.clone() {
+                EtcEntry::File { sha256, access } => Thing::File { sha256, access, stat: None },
+                EtcEntry::Link { target } => Thing::Link { target },
+            };
+            if let Some(what) = drift(&thing, self.found(path)) {
+                self.drifted(path, what);
+            }
+        }
+        let observed = self.observed.units.as_ref();
+        let state = |unit| observed.and_then(|units| units.get(unit));
+        for (unit, started_by) in &wanted.declared.units {
+            let Some(found) = state(unit).filter(|found| should_run(found)) else { continue };
+            if started_by.iter().any(|other| state(other).is_some_and(UnitState::is_up)) {
+                self.drifted(unit, if found.is_failed() { "failed" } else { "not running" });
+            }
+        }
+        self.drift.len() > known
+    }
+
+    /// Whether the change activates a NixOS system.
+    pub(in crate::engine) fn activates_system(&self) -> bool {
+        let (Some(wanted), Some(found)) = (&self.manifest.nixos, &self.observed.nixos) else { return false };
+        let is_other = found.running.as_ref().is_some_and(|running| *running != wanted.toplevel);
+        is_other && wanted.inhibited(&found.inhibitors).is_empty()
     }
 
     /// Plans the step that changes what the host boots, if one is needed. `awaits`: the parts of the wanted
@@ -129,7 +164,29 @@ impl Differ<'_> {
         });
         if found.running.as_ref() != Some(&applied) && !(waits && is_inhibited) {
             let running = name(found.running.as_deref());
-            self.drifted(&nixos::RUNNING, format!("{applied} → {running}"));
+            let by = self.activated_by(found);
+            self.drifted(&nixos::RUNNING, format!("{applied} → {running}{by}"));
+        }
+    }
+
+    /// Describes, for people, how the host came to run another system than NixFleet activated. The text is
+    /// empty if no system runs.
+    fn activated_by(&self, found: &Systems) -> String {
+        let Some(running) = &found.running else { return String::new() };
+        let generations = &self.observed.profile.generations;
+        let is_running = |info: &&GenerationInfo| info.external && info.generation.closure == **running;
+        if let Some(info) = generations.iter().rev().find(is_running) {
+            return format!(
+                "; another tool, such as nixos-rebuild, made generation {}",
+                info.generation.number
+            );
+        }
+        let mut native = found.generations.iter().rev();
+        match native.find(|generation| generation.closure == **running) {
+            Some(generation) => {
+                format!("; generation {} was booted or activated without NixFleet", generation.number)
+            }
+            None => "; another tool, such as `nixos-rebuild test`, activated this system".to_owned(),
         }
     }
 }

@@ -11,7 +11,8 @@ mod unit_action;
 use nixfleet_contract::manifest::{Entry, OnChange, UNITS, Unit};
 use nixfleet_contract::values::{ManagedPath, UnitName};
 pub(in crate::engine) use unit_action::UnitSteps;
-use unit_action::{UnitAction, UnitActions, should_run};
+pub(in crate::engine) use unit_action::should_run;
+use unit_action::{UnitAction, UnitActions};
 
 use crate::engine::observe::Found;
 use crate::engine::plan::diff::Differ;

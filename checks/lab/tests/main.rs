@@ -1,5 +1,5 @@
-//! The tests on real hosts. They are one program, because each further program is linked for itself. The suite
-//! runs the modules of this program as separate processes.
+//! The tests on real hosts. They are one program, because each program is linked separately. The suite runs
+//! the modules of this program in several processes (`checks/lab/src/host_tests.rs`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

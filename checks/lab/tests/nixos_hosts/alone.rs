@@ -72,8 +72,10 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert!(external(&seen).contains(&foreign_number), "{seen:#}");
     assert_eq!(seen["current"]["number"], number, "{seen:#}");
     assert_eq!(seen["drift"][0]["subject"], "/run/current-system", "{seen:#}");
-    assert_eq!(seen["drift"][0]["what"], format!("{fourth} → {foreign}"), "{seen:#}");
-    assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system"]);
+    let by = format!("another tool, such as nixos-rebuild, made generation {foreign_number}");
+    assert_eq!(seen["drift"][0]["what"], format!("{fourth} → {foreign}; {by}"), "{seen:#}");
+    let keep = "to keep the running system, add its changes to the fleet";
+    assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system", keep]);
 
     // The plan names the running system and the boot default. `nixos-rebuild` has changed both.
     declares(&lab, HOST, &app("fifth", ""));

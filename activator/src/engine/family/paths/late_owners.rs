@@ -94,7 +94,7 @@ fn give_if_waiting(
     }
     let is_given = (has.uid, has.gid) == (uid, gid);
     let waits = has.mode == mode & WAITING;
-    if has.mode == mode && is_given || is_given && !waits {
+    if is_given && (has.mode == mode || !waits) {
         return Ok(None);
     }
     if has.uid != rustix::process::geteuid().as_raw() && !is_given {

@@ -1,8 +1,8 @@
 # The accounts that a NixOS system declares.
 { lib }:
 {
-  # Whether the activation script creates the accounts, before it makes the files below /etc. Otherwise, a unit
-  # creates them, and other units may start at the same time.
+  # Whether the activation script creates the accounts, before it makes the files below /etc. Otherwise, a
+  # unit creates them, and other units may start at the same time.
   isScripted =
     config: !(config.systemd.sysusers.enable or false) && !(config.services.userborn.enable or false);
 

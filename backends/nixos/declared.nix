@@ -9,7 +9,8 @@ let
     config: paths:
     lib.filterAttrs (path: entry: entry != null && entry.enable && entry.target == etc.name path) (
       lib.mapAttrs (path: _: config.environment.etc.${etc.name path} or null) (
-        # With an overlay, /etc is a filesystem that NixOS mounts, and its files have no other owner than root.
+        # With an overlay, /etc is a filesystem that NixOS mounts, and its files have no other owner than
+        # root.
         lib.optionalAttrs (!(config.system.etc.overlay.enable or false)) (etc.within paths)
       )
     );

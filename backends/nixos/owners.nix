@@ -1,6 +1,6 @@
-# The owners of paths outside /etc. NixFleet's engine makes these paths before NixOS creates the accounts of the
-# new system. So a part of the activation script calls the engine to give the paths to new accounts before any
-# unit starts.
+# The owners of paths outside /etc. NixFleet's engine makes these paths before NixOS creates the accounts of
+# the new system. So a part of the activation script calls the engine to give the paths to new accounts before
+# any unit starts.
 {
   accountsOf,
   etc,

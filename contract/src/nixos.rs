@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::Access;
+use crate::access::Access;
 use crate::values::{AbsPath, ManagedPath, Owner, UnitName};
 
 /// The NixOS system that a host should run.

@@ -20,10 +20,10 @@ const LOGINS: usize = 3;
 /// docs/security.md states.
 const REFUSALS: usize = 20;
 
-/// A program that replaces `sudo` on a hostile host. NixFleet runs every command on a host with `sudo`, with the
-/// arguments of the scripts in `operator/src/remote/scripts`: `$4` is the subcommand of the activator, and `$7`
-/// is the program that receives closures. At the start of a change, `$8` is the closure and `$9` is the name of
-/// the run. The shell function `serves` receives a closure as a host does that is not hostile.
+/// A program that replaces `sudo` on a hostile host. NixFleet runs every command on a host with `sudo`, with
+/// the arguments of the scripts in `operator/src/remote/scripts`: `$4` is the subcommand of the activator,
+/// and `$7` is the program that receives closures. At the start of a change, `$8` is the closure and `$9` is
+/// the name of the run. The shell function `serves` receives a closure as a host does that is not hostile.
 const SUDO: &str = r#"#!/bin/sh
 serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {

@@ -126,7 +126,9 @@ mod tests {
             changes(&[web, db], &[slow, check("api", &json!({ "port": 81 }))]),
             json!({
                 "added": [{ "name": "api", "what": "localhost port 81 from the host, on failure: rollback" }],
-                "removed": [{ "name": "db", "what": "localhost port 5432 from the host, on failure: rollback" }],
+                "removed": [
+                    { "name": "db", "what": "localhost port 5432 from the host, on failure: rollback" },
+                ],
                 "changed": [
                     { "name": "web", "what": "retries 3 → 9, timeout 5 s → 60 s, on failure rollback → stop" },
                 ],

@@ -165,8 +165,8 @@ impl Page {
 
     fn host(&mut self, host: &DraftHost) {
         self.line(&format!("  hosts.{} = {{", attribute(&host.name)));
-        // The printed address of the host already shows its original name. A note about the new name would only
-        // repeat it.
+        // The printed address of the host already shows its original name. A note about the new name would
+        // only repeat it.
         let is_redundant = |note: &&Note| note.kind == NoteKind::Renamed && host.addr == host.original;
         for note in host.notes.iter().filter(|note| !is_redundant(note)) {
             self.told("    ", &note.text);

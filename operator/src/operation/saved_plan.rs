@@ -166,8 +166,8 @@ impl SavedPlan {
         }
     }
 
-    /// Protects the closures of a plan from the garbage collection of this machine, after the plan was written
-    /// to a file. Does nothing if the file is a pipe or a device. The protection lasts until
+    /// Protects the closures of a plan from the garbage collection of this machine, after the plan was
+    /// written to a file. Does nothing if the file is a pipe or a device. The protection lasts until
     /// [`Self::release`], or until the user removes the directory of the roots, which is beside the file.
     ///
     /// # Errors

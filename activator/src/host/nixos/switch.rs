@@ -189,8 +189,8 @@ pub fn switch_on(
     }
 }
 
-/// Whether a part of the activation script failed. If units failed too, the exit code is that of failed units.
-/// The first text is from the script itself, the second one from `switch-to-configuration-ng`.
+/// Whether a part of the activation script failed. If units failed too, the exit code is that of failed
+/// units. The first text is from the script itself, the second one from `switch-to-configuration-ng`.
 fn has_failed_script(finished: &Finished) -> bool {
     ["Activation script snippet '", "Failed to run activate script"]
         .iter()

@@ -64,7 +64,8 @@ fn prepare(stand: &Stand) -> (NixosHost<'_>, String) {
     (host, two)
 }
 
-/// Returns the differences from an earlier tree, without the records of runs and the files of the test itself.
+/// Returns the differences from an earlier tree, without the records of runs and the files of the test
+/// itself.
 fn changes_since(stand: &Stand, before: &BTreeMap<String, String>) -> Vec<String> {
     const OWN: [&str; 7] = [
         "last-run",

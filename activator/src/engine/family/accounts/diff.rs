@@ -339,8 +339,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Refuses a path whose owner the activation of a NixOS system creates, if a command or a unit would have to
-    /// use the path before: commands run, and running units restart, before the activation.
+    /// Refuses a path whose owner the activation of a NixOS system creates, if a command or a unit would have
+    /// to use the path before: commands run, and running units restart, before the activation.
     fn check_awaited(&mut self) {
         let accounts = &self.observed.accounts;
         let is_up = |unit: &UnitName| {
@@ -370,8 +370,8 @@ impl Differ<'_> {
         }
     }
 
-    /// Returns why the owner of a path is neither on the host nor created by the change, if that is known, and
-    /// what to do.
+    /// Returns why the owner of a path is neither on the host nor created by the change, if that is known,
+    /// and what to do.
     fn why_missing(&self) -> (Option<&'static str>, &'static str) {
         let Some(wanted) = &self.manifest.nixos else {
             let help = "define the account in nixfleet.users or nixfleet.groups, or choose an account that \

@@ -219,9 +219,9 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Returns the path and the slot of a step whose undo has to exchange their contents once more, and the inode
-    /// of what the step put at the path. Returns `None` if nothing has to be exchanged. If the step only moved a file, link or
-    /// directory into the slot, this function moves it back and returns `None`.
+    /// Returns the path and the slot of a step whose undo has to exchange their contents once more, and the
+    /// inode of what the step put at the path. Returns `None` if nothing has to be exchanged. If the step
+    /// only moved a file, link or directory into the slot, this function moves it back and returns `None`.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,

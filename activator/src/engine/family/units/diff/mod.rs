@@ -43,8 +43,8 @@ impl Differ<'_> {
         actions.into_steps()
     }
 
-    /// Starts the declared units of the running NixOS system that should run, but do not. An activation starts
-    /// such units itself. A unit should run if one of the targets that start it is active.
+    /// Starts the declared units of the running NixOS system that should run, but do not. An activation
+    /// starts such units itself. A unit should run if one of the targets that start it is active.
     fn of_system(&mut self, actions: &mut UnitActions) {
         let Some(wanted) = self.manifest.nixos.as_ref().filter(|_| !self.activates_system()) else { return };
         let observed = self.observed;

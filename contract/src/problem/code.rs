@@ -206,7 +206,7 @@ impl Code {
             Self::Evaluation => ("NF-201", "Nix could not evaluate the flake."),
             Self::Build => ("NF-202", "Nix could not build a host closure."),
             Self::InvalidManifest => ("NF-203", "The intent or manifest of a host is not valid."),
-            Self::Unreachable => ("NF-301", "The host did not answer in time."),
+            Self::Unreachable => ("NF-301", "The host could not be reached, or did not answer in time."),
             Self::SshAuth => ("NF-302", "The host refused the SSH user or key."),
             Self::HostKey => ("NF-303", "The host key is unknown or differs from the pinned key."),
             Self::NoSudo => ("NF-304", "The SSH user cannot become root without a password."),

@@ -35,7 +35,7 @@ pub(super) const BUILD: Explanation = Explanation {
         },
         UsualCause {
             cause: "The host has another architecture than this machine.",
-            remedy: "Configure a builder for that system in `nix.conf`, or with `--option builders`.",
+            remedy: "Configure a builder, emulation or a binary cache for that system, or name a prebuilt activator.",
         },
         UsualCause {
             cause: "The source of a package has another hash than the package declares.",

@@ -342,6 +342,9 @@ impl Differ<'_> {
     /// Refuses a path whose owner the activation of a NixOS system creates, if a command or a unit would have
     /// to use the path before: commands run, and running units restart, before the activation.
     fn check_awaited(&mut self) {
+        if !self.activates_system() {
+            return;
+        }
         let accounts = &self.observed.accounts;
         let is_up = |unit: &UnitName| {
             let units = self.observed.units.as_ref();

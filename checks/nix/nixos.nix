@@ -25,9 +25,9 @@ let
     };
   closureOf = modules: (fleetOf modules).nixfleet.hosts.db-1.toplevel;
 
-  # Returns the Intent document of a NixOS host that has this configuration and no option of NixFleet.
-  documentOf =
-    config:
+  # Returns the Intent document of a NixOS host with this configuration and this intent.
+  documentWith =
+    { config, intent, ... }:
     backend.document {
       host = {
         name = "host";
@@ -35,9 +35,16 @@ let
         system = "x86_64-linux";
         addr = "host.example.org";
       };
+      inherit config intent;
+      activator = "/activate";
+    };
+
+  # Returns the Intent document of a NixOS host that has this configuration and no option of NixFleet.
+  documentOf =
+    config:
+    documentWith {
       inherit config;
       inherit (evalNixos [ ]) intent;
-      activator = "/activate";
     };
 
   triggers =
@@ -308,23 +315,13 @@ in
         found =
           modules:
           let
-            inherit (backend.document (documentOfHost modules)) nixos;
+            inherit (documentWith (evalNixos modules)) nixos;
             inherit ((evalNixos modules).config.system) activationScripts;
           in
           [
             (nixos.accounts.users or [ ])
             (activationScripts ? nixfleet-owners)
           ];
-        documentOfHost = modules: {
-          host = {
-            name = "host";
-            base = "nixos";
-            system = "x86_64-linux";
-            addr = "host.example.org";
-          };
-          inherit (evalNixos modules) config intent;
-          activator = "/activate";
-        };
       in
       {
         declared = found [
@@ -388,21 +385,8 @@ in
           options.services.userborn.enable = lib.mkEnableOption "userborn";
           config.services.userborn.enable = true;
         };
-        hostOf = modules: evalNixos modules;
-        watched =
-          modules:
-          map (file: file.path)
-            (backend.document {
-              host = {
-                name = "host";
-                base = "nixos";
-                system = "x86_64-linux";
-                addr = "host.example.org";
-              };
-              inherit (hostOf modules) config intent;
-              activator = "/activate";
-            }).nixos.declared.files;
-        mistakes = modules: map (problem: problem.what) (hostOf modules).problems;
+        watched = modules: map (file: file.path) (documentWith (evalNixos modules)).nixos.declared.files;
+        mistakes = modules: map (problem: problem.what) (evalNixos modules).problems;
       in
       {
         plain = watched [ (file "root") ];

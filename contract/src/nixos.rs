@@ -31,7 +31,7 @@ pub struct NixosSystem {
     /// The accounts that the activation of the system creates, if they do not exist yet.
     #[serde(default, skip_serializing_if = "SystemAccounts::is_empty")]
     pub accounts: SystemAccounts,
-    /// What the fleet declares of the system.
+    /// The files and units of the system that the fleet declares.
     #[serde(default, skip_serializing_if = "DeclaredParts::is_empty")]
     pub declared: DeclaredParts,
     /// The digest and size of the file [`SUMMARY`] in the closure; `None` if another tool made the system.
@@ -77,7 +77,7 @@ impl DeclaredParts {
     }
 }
 
-/// What NixOS puts at a path below `/etc`.
+/// A file or link that NixOS makes below `/etc`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
 pub enum EtcEntry {

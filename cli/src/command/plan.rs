@@ -51,7 +51,7 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
     }
 }
 
-/// What the text of a planned rollout has in it.
+/// The parts of a planned rollout that its text has shown.
 pub struct Shown {
     totals: Totals,
     new_errands: Vec<String>,

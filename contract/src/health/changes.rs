@@ -25,7 +25,7 @@ pub struct CheckChanges {
 pub struct CheckChange {
     /// The name of the check.
     pub name: CheckName,
-    /// What the check tests, or the differences of a changed check, as a text for people.
+    /// For people: a description of the check, or the differences of a changed check.
     pub what: String,
 }
 

@@ -14,7 +14,7 @@ pub struct CheckResult {
     pub name: CheckName,
     /// The kind of the check: `unit`, `http`, `tcp` or `command`.
     pub kind: String,
-    /// What the check tested, such as `GET http://localhost/`; `None` if an older `NixFleet` ran the check.
+    /// The target of the check, such as `GET http://localhost/`; `None` if an older `NixFleet` ran the check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried: Option<String>,
     /// The machine that ran the check: the host, or the operator's machine.

@@ -23,7 +23,7 @@ const UNDONE: &str =
 pub struct Explanation {
     /// The usual causes of the error, from one to four.
     pub causes: &'static [UsualCause],
-    /// What has changed on the host when the error appears.
+    /// The state of the host after the error: what has changed on it, and what has not.
     pub changed: &'static str,
     /// The title of the page or section that tells more.
     pub title: &'static str,
@@ -37,7 +37,7 @@ pub struct Explanation {
 pub struct UsualCause {
     /// The cause, as one sentence.
     pub cause: &'static str,
-    /// What the reader can do about this cause.
+    /// Instructions to remove the cause.
     pub remedy: &'static str,
 }
 

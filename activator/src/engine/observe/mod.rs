@@ -54,7 +54,8 @@ pub struct Observed {
     pub profile: Profile,
     /// The NixOS systems of the host; `None` if the host does not run NixOS.
     pub nixos: Option<Systems>,
-    /// What the generation in force declares of the running NixOS system; empty if another system runs.
+    /// The files and units that the generation in force declares and that the running NixOS system makes.
+    /// Empty if another system runs.
     pub declared: DeclaredParts,
 }
 

@@ -119,22 +119,10 @@ fn observe_the_rest(
     let (units, absent) = observe::observe_units(host, state, manifest)?;
     let declared = observe::declared_in_force(host, state, manifest);
     let paths = observe::observe_etc(host, state, manifest, &accounts, &declared);
-    let processes = BTreeMap::new();
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
-    // The manifest is in force, so the management of no path ends.
-    let original_masks = BTreeSet::new();
-    Ok(Observed {
-        paths,
-        accounts,
-        homes,
-        processes,
-        units,
-        absent,
-        original_masks,
-        profile,
-        nixos,
-        declared,
-    })
+    // The manifest is in force, so no home changes, and the management of no path ends.
+    let rest = Observed::default();
+    Ok(Observed { paths, accounts, homes, units, absent, profile, nixos, declared, ..rest })
 }
 
 /// The parts of a manifest that the fast path reads. Of each entry, it reads only the path.

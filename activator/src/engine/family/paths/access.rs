@@ -110,8 +110,9 @@ pub fn close(host: &Host, path: &ManagedPath, before: Rights, after: &Access) ->
     disk::change_mode(&opened, before.closed(after).mode).map_err(failed)
 }
 
-/// Changes the mode and owner of a directory that [`close`] has closed. Returns a note if another process has
-/// changed the directory meanwhile. After an interruption, the call can be repeated.
+/// Changes the mode and owner of a directory that [`close`] has closed, to the ids of an owner and a group,
+/// and the mode in `after`. Returns a note if another process has changed the directory meanwhile. After an
+/// interruption, the call can be repeated.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
@@ -119,10 +120,9 @@ pub fn change_late(
     host: &Host,
     path: &ManagedPath,
     before: Rights,
-    after: &Access,
+    ((uid, gid), after): ((u32, u32), &Access),
 ) -> Result<Option<String>, Problem> {
     let (opened, stat) = open(host, path)?;
-    let (uid, gid) = ids(&Accounts::read(host)?, after)?;
     let wanted = Rights { uid, gid, mode: after.mode.bits(), inode: before.inode };
     if wanted.is_unchanged(&stat) {
         return Ok(None);

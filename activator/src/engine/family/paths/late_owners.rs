@@ -28,11 +28,15 @@ pub fn is_missing(accounts: &Accounts, access: &Access) -> bool {
     accounts.uid(&access.owner).is_none() || accounts.gid(&access.group).is_none()
 }
 
-/// Whether the transaction changes a path whose owner or group does not exist yet.
+/// Whether the transaction activates a NixOS system, and changes a path whose owner or group does not exist
+/// yet.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn is_awaited(host: &Host, journal: &Journal) -> Result<bool, Problem> {
+    if journal.activation().is_none() {
+        return Ok(false);
+    }
     let accounts = Accounts::read(host)?;
     Ok(journal.paths().filter_map(wanted).any(|access| is_missing(&accounts, access)))
 }
@@ -53,7 +57,8 @@ pub fn give_owners(host: &Host, journal: &Journal) -> Result<Vec<String>, Proble
     for entry in entries.into_iter().rev() {
         let path = entry.path();
         if let PathEntry::ChangeAccess { step, before } = entry {
-            notes.extend(access::change_late(host, path, *before, &step.after)?);
+            let owner = ids(&accounts, &step.after)?;
+            notes.extend(access::change_late(host, path, *before, (owner, &step.after))?);
         } else if let (Some(Slot { staged: Some(inode), .. }), Some(access)) = (entry.slot(), entry.access())
         {
             let wanted = (ids(&accounts, access)?, access.mode.bits());

@@ -68,14 +68,34 @@ fn plan_exit_code_tells_whether_there_are_changes() {
     assert_says(&operator.types("nixfleet plan --exit-code").unwrap(), 0, &[]);
 }
 
+/// Asserts that the operator's machine of a lab has this version of Nix.
+fn assert_nix(lab: &Lab, version: &str) {
+    let found = lab.operator().unwrap().types("nix --version").unwrap().success().unwrap();
+    assert!(found.stdout.contains(version), "{found}");
+}
+
 #[test]
 fn three_fresh_hosts_converge_and_serve() {
     let lab = UNCHANGED.turn();
+    assert_nix(&lab, "2.26");
 
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
 
-    assert_eq!(page(&lab, "web-1"), "hello from web-1, whose database is db-1");
-    assert_eq!(page(&lab, "web-2"), "hello from web-2, whose database is db-1");
+    assert_serve(&lab);
+}
+
+#[test]
+fn three_fresh_hosts_converge_and_serve_with_a_newer_nix_too() {
+    let lab = CONVERGED.turn();
+    assert_nix(&lab, "2.34");
+    assert_serve(&lab);
+}
+
+/// Asserts that the three hosts of the demo have all parts of their roles, and are in generation 1.
+#[track_caller]
+fn assert_serve(lab: &Lab) {
+    assert_eq!(page(lab, "web-1"), "hello from web-1, whose database is db-1");
+    assert_eq!(page(lab, "web-2"), "hello from web-2, whose database is db-1");
     let web = lab.guest("web-1").unwrap();
     let account = web.ask("getent passwd web").unwrap();
     let uid: u32 = account.split(':').nth(2).unwrap().parse().unwrap();
@@ -329,6 +349,23 @@ fn a_plan_of_an_older_revision_than_the_host_has_warns() {
     assert!(newer.code == 0 && !newer.stderr.contains(warning), "{newer:?}");
     let older = operator.types("git checkout -q HEAD~2; nixfleet plan --tag web").unwrap();
     assert_says(&older, 0, &["-newer from web-1", "+hello from web-1", "web-1, web-2 run revision", warning]);
+
+    // The checkout may be newer again when the saved plan, or the rest of a rollout, is applied.
+    let save = "nixfleet plan --host web-2 --out ~/older.plan; git checkout -q master";
+    operator.types(save).unwrap().success().unwrap();
+    let saved = operator.types("nixfleet apply --plan ~/older.plan --yes").unwrap();
+    assert_says(&saved, 0, &["web-2 runs revision", warning]);
+    let newest = operator.types("nixfleet apply --host web-2 --yes").unwrap();
+    assert!(newest.code == 0 && !newest.stderr.contains(warning), "{newest:?}");
+
+    let web = lab.guest("web-1").unwrap();
+    web.power_cut().unwrap();
+    let paused = "git checkout -q HEAD~2; nixfleet apply --yes --tag web --wave 1 --unreachable fail --connect-timeout 3";
+    assert_eq!(operator.types(paused).unwrap().code, 2);
+    web.power_on().unwrap();
+    web.wait_until_up(BOOT_LIMIT).unwrap();
+    let resumed = operator.types("git checkout -q master; nixfleet apply --resume --yes").unwrap();
+    assert_says(&resumed, 0, &["web-1 runs revision", "web-2 runs revision", warning]);
 }
 
 #[test]

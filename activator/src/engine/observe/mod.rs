@@ -1,5 +1,6 @@
 //! Reads everything on a host that a plan depends on, without changing anything.
 
+mod foreign;
 pub mod reading;
 pub mod special;
 
@@ -57,6 +58,9 @@ pub struct Observed {
     /// The files and units that the generation in force declares and that the running NixOS system makes.
     /// Empty if another system runs.
     pub declared: DeclaredParts,
+    /// The declared paths below `/etc` of the NixOS system that the change activates, if an object exists
+    /// there that NixOS has not made.
+    pub foreign: BTreeSet<ManagedPath>,
 }
 
 /// Units by name.
@@ -162,11 +166,14 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
     let declared = declared_in_force(host, state, manifest);
-    let wanted = wanted.chain(declared.etc.keys());
+    let new = foreign::new_in_etc(host, manifest);
+    let wanted = wanted.chain(declared.etc.keys()).chain(new.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
-    let etc = &declared.etc;
+    // Of two declarations of a path, the one in force names the owner for the comparison with the host.
+    let etc = &new.clone().into_iter().chain(declared.etc.clone()).collect();
     let observer = PathObserver { accounts: &accounts, state, manifest, etc, needed: &directories };
     let paths = observer.all(host, wanted.into_iter());
+    let foreign = foreign::foreign(host, &new, &paths);
     let (units, absent) = observe_units(host, state, manifest)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
@@ -183,6 +190,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
         profile,
         nixos,
         declared,
+        foreign,
     })
 }
 

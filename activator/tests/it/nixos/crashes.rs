@@ -157,8 +157,11 @@ fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
                 host.phase()
             };
             let phase = kill();
-            if phase != "confirmed" && phase != "committed" && host.default() != "one" {
-                failures.push(format!("before {at}: the boot default is {} and unconfirmed", host.default()));
+            let defaults = [("boot default", host.default()), ("native profile", host.native())];
+            for (what, system) in defaults {
+                if phase != "confirmed" && phase != "committed" && system != "one" {
+                    failures.push(format!("before {at}: the {what} is {system} and unconfirmed"));
+                }
             }
             // As long as the run has not touched the NixOS system, all three kinds of recovery do the same.
             // So only one kind is tried for each point, unless all cases are requested.

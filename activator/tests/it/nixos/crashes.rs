@@ -138,7 +138,7 @@ enum Recovery {
 
 /// Kills a run before each change that it makes. After the recovery, the running system, the boot default and
 /// the managed file must all be of the old generation, or all of the new generation. As long as the change is
-/// not confirmed, the boot default must be the old system.
+/// not confirmed, the boot default and the native profile must be the old system.
 fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);

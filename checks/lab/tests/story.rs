@@ -426,6 +426,22 @@ fn one_host_down_keeps_no_other_from_converging() {
     assert_eq!(page(&lab, "web-2"), "onward from web-2, whose database is db-1");
 }
 
+/// The host with Debian 12 takes the place of the operator's machine.
+#[test]
+fn an_operator_with_the_nix_of_debian_12_is_told_that_it_is_too_old() {
+    let lab = UNCHANGED.turn();
+    let copy = "tar -c -C / srv/nixfleet srv/nixpkgs srv/prebuilt srv/programs home/ada/fleet \
+                | ssh deploy@web-2 sudo tar -x -C /";
+    lab.operator().unwrap().types(copy).unwrap().success().unwrap();
+    let older = lab.guest("web-2").unwrap();
+    assert_says(&older.sh("nix --version").unwrap(), 0, &["2.8."]);
+    for command in ["hosts", "plan", "apply --yes"] {
+        let line = format!("cd /home/ada/fleet && HOME=/root /srv/programs/nixfleet {command}");
+        let said = ["[NF-201] 1 mistake in the fleet", "it is 2.8.", "needs 2.15", "install a newer Nix"];
+        assert_says(&older.sh(&line).unwrap(), 1, &said);
+    }
+}
+
 #[test]
 fn hosts_lists_the_inventory() {
     let lab = UNCHANGED.turn();

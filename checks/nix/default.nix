@@ -44,7 +44,7 @@ let
     // {
       accounts = import ./accounts.nix world;
       architectures = import ./architectures.nix world;
-      authors = import ./authors.nix world;
+      authors = import ./authors world;
       backends = import ./backends.nix world;
       base-fields = import ./bases/fields.nix world;
       examples = import ./examples.nix world;

@@ -183,8 +183,9 @@ const NODES: &str = r#"{
 "#;
 
 /// A module for all imported hosts, as the comment in the imported file suggests. It declares what NixOS needs
-/// to boot.
-const MODULES: &str = r#"{
+/// to boot. Any file can replace the activator for aarch64-linux, because nothing is built.
+const MODULES: &str = r#"{ inputs, ... }: {
+  activator.aarch64-linux = "${inputs.prebuilt}/bin/nixfleet-activate";
   defaults.modules = [ { boot.loader.systemd-boot.enable = true; nixfleet.files."/etc/imported".text = "yes"; } ];
 }
 "#;

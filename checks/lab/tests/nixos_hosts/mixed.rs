@@ -145,7 +145,7 @@ fn assert_managed(lab: &Lab) {
         let rows = status.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         rows.filter(|row| row.first() == Some(host)).collect::<Vec<_>>()
     };
-    for (hosts, generation) in [(DEBIAN.as_slice(), "1"), (&NIXOS, "2")] {
+    for (hosts, generation) in [(DEBIAN.as_slice(), "1"), (NIXOS.as_slice(), "2")] {
         for host in hosts {
             assert_eq!(row(host), [[*host, "managed", generation, "0", "0", "0"]], "{status}");
         }

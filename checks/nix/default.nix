@@ -107,7 +107,8 @@ let
 
   suites =
     suitesOf world mistakes
-    # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which these suites need.
+    # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which these suites
+    # need.
     // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
       flake-checks = import ./flake-checks.nix world;
       without-flakes = import ./without-flakes.nix world;

@@ -182,16 +182,16 @@ const NODES: &str = r#"{
 }
 "#;
 
-/// A module for all imported hosts, as the comment in the imported file suggests. It declares what NixOS needs
-/// to boot. Any file can replace the activator for aarch64-linux, because nothing is built.
+/// A module for all imported hosts, as the comment in the imported file suggests. It declares what NixOS
+/// needs to boot. Any file can replace the activator for aarch64-linux, because nothing is built.
 const MODULES: &str = r#"{ inputs, ... }: {
   activator.aarch64-linux = "${inputs.prebuilt}/bin/nixfleet-activate";
   defaults.modules = [ { boot.loader.systemd-boot.enable = true; nixfleet.files."/etc/imported".text = "yes"; } ];
 }
 "#;
 
-/// Asserts that the fleet in `fleet.nix` has a NixOS configuration and a closure for each of these hosts. Both
-/// are evaluated with the stand-in for NixOS, and not built.
+/// Asserts that the fleet in `fleet.nix` has a NixOS configuration and a closure for each of these hosts.
+/// Both are evaluated with the stand-in for NixOS, and not built.
 #[track_caller]
 fn assert_has_systems(lab: &Lab, hosts: &[&str]) {
     let systems = "nix eval --json .#nixosConfigurations --apply \

@@ -30,8 +30,8 @@ enum Relation {
     Missing,
 }
 
-/// Warns as [`warn`] does before a saved plan or the rest of a rollout is applied. Does nothing if the checkout
-/// of the flake is no longer on this machine.
+/// Warns as [`warn`] does before a saved plan or the rest of a rollout is applied. Does nothing if the
+/// checkout of the flake is no longer on this machine.
 pub async fn warn_of_origin<T: Send + Sync + 'static>(
     origin: &RolloutOrigin,
     plans: &[HostPlan<PlannedChange<T>>],

@@ -91,7 +91,8 @@ fn a_file_at_a_newly_declared_path_below_etc_is_told_before_nixos_replaces_it() 
         let system = host.system("one", "k1");
         let made = host.store.canonicalize().unwrap().join("made");
         fs::write(&made, "listen\n").unwrap();
-        let file = |path: &str| json!({ "path": path, "source": made, "mode": "0640", "owner": "root", "group": "root" });
+        let (mode, owner) = ("0640", "root");
+        let file = |path: &str| json!({ "path": path, "source": made, "mode": mode, "owner": owner, "group": owner });
         let closure = stand.closure(
             "closure-one",
             &json!({
@@ -108,7 +109,7 @@ fn a_file_at_a_newly_declared_path_below_etc_is_told_before_nixos_replaces_it() 
             assert_eq!(plan["problems"], json!([]), "{plan:#}");
             let warning =
                 |it: &serde_json::Value| format!("{}: {}", it["subject"], it["what"]).replace('"', "");
-            plan["warnings"].as_array().unwrap().iter().map(warning).collect::<Vec<_>>()
+            plan["warnings"].as_array().into_iter().flatten().map(warning).collect::<Vec<_>>()
         };
         assert_eq!(warnings(), [""; 0], "nothing exists");
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::becomes;
 use crate::stage::shared::MANAGED_WEB;
-use crate::stage::{applies, generation, lone, outcomes_of};
+use crate::stage::{applies, generation, outcomes_of};
 
 /// The name of a lie, and a function that makes a false answer from two real answers.
 type Lie = (&'static str, fn(&str, &str) -> Vec<u8>);

@@ -116,8 +116,8 @@ fn is_file(url: &str) -> bool {
     url.split_once(':').is_some_and(|(scheme, _)| scheme.rsplit('+').next() == Some("file"))
 }
 
-/// Returns the node of an input in the lock file. Each step on the way to the input is the name of a node, or,
-/// for an input that follows another one, the path of the other input.
+/// Returns the node of an input in the lock file. Each step on the way to the input is the name of a node.
+/// For an input that follows another input, it is the path of that input.
 fn node<'a>(locks: &'a Value, input: &str) -> Option<&'a Value> {
     /// The maximum number of steps. Inputs of a wrong lock file may follow each other in a circle.
     const STEPS: usize = 64;

@@ -91,8 +91,9 @@ fn a_file_at_a_newly_declared_path_below_etc_is_told_before_nixos_replaces_it() 
         let system = host.system("one", "k1");
         let made = host.store.canonicalize().unwrap().join("made");
         fs::write(&made, "listen\n").unwrap();
-        let (mode, owner) = ("0640", "root");
-        let file = |path: &str| json!({ "path": path, "source": made, "mode": mode, "owner": owner, "group": owner });
+        let (mode, root) = ("0640", "root");
+        let file =
+            |path: &str| json!({ "path": path, "source": made, "mode": mode, "owner": root, "group": root });
         let closure = stand.closure(
             "closure-one",
             &json!({

@@ -1,7 +1,7 @@
 //! Finds objects at the paths below `/etc` that a NixOS system is about to make, if the running NixOS system
 //! has not made them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 
 use nixfleet_contract::manifest::Manifest;
@@ -16,30 +16,24 @@ const STATIC: &str = "/etc/static";
 /// The file in which NixOS lists the files that it has copied to `/etc`, one per line, relative to `/etc`.
 const COPIED: &str = "/etc/.clean";
 
-/// Returns the declared paths below `/etc` of the NixOS system in the manifest. The set is empty if the host
-/// runs this system already.
-pub fn new_in_etc(host: &Host, manifest: &Manifest) -> BTreeMap<ManagedPath, EtcEntry> {
-    match &manifest.nixos {
-        Some(wanted) if nixos::running(host).as_ref() != Some(&wanted.toplevel) => {
-            wanted.declared.etc.clone()
-        }
-        Some(_) | None => BTreeMap::new(),
-    }
+/// Returns the declared paths below `/etc` of the NixOS system in the manifest; `None` if the host runs this
+/// system already.
+pub fn new_in_etc<'m>(host: &Host, manifest: &'m Manifest) -> Option<&'m BTreeMap<ManagedPath, EtcEntry>> {
+    let wanted = manifest.nixos.as_ref()?;
+    (nixos::running(host).as_ref() != Some(&wanted.toplevel)).then_some(&wanted.declared.etc)
 }
 
 /// Returns those of the paths at which an object exists that NixOS has not made. `found` contains the state
 /// of the paths.
-pub fn foreign(
+pub fn foreign<'p>(
     host: &Host,
-    paths: &BTreeMap<ManagedPath, EtcEntry>,
+    paths: impl Iterator<Item = &'p ManagedPath>,
     found: &BTreeMap<ManagedPath, Found>,
-) -> BTreeSet<ManagedPath> {
-    if paths.is_empty() {
-        return BTreeSet::new();
-    }
+) -> Vec<ManagedPath> {
     let copied = fs::read_to_string(host.path(COPIED)).unwrap_or_default();
-    let copied: BTreeSet<&str> = copied.lines().collect();
-    let is_copied = |path: &ManagedPath| path.strip_prefix("/etc/").is_some_and(|name| copied.contains(name));
+    let is_copied = |path: &ManagedPath| {
+        path.strip_prefix("/etc/").is_some_and(|name| copied.lines().any(|line| line == name))
+    };
     let is_foreign = |path: &&ManagedPath| match found.get(*path) {
         None | Some(Found::Missing) => false,
         Some(Found::Link { target }) => !is_static(target) && !is_copied(path),
@@ -47,7 +41,7 @@ pub fn foreign(
         Some(Found::Unreachable(_)) => !path.ancestors().any(|above| is_static_link(host, &above)),
         Some(Found::File { .. } | Found::Directory { .. } | Found::Other(_)) => !is_copied(path),
     };
-    paths.keys().filter(is_foreign).cloned().collect()
+    paths.filter(is_foreign).cloned().collect()
 }
 
 fn is_static_link(host: &Host, path: &ManagedPath) -> bool {

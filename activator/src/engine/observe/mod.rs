@@ -60,7 +60,7 @@ pub struct Observed {
     pub declared: DeclaredParts,
     /// The declared paths below `/etc` of the NixOS system that the change activates, if an object exists
     /// there that NixOS has not made.
-    pub foreign: BTreeSet<ManagedPath>,
+    pub foreign: Vec<ManagedPath>,
 }
 
 /// Units by name.
@@ -167,13 +167,13 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
     let declared = declared_in_force(host, state, manifest);
     let new = foreign::new_in_etc(host, manifest);
-    let wanted = wanted.chain(declared.etc.keys()).chain(new.keys());
+    let new_paths = || new.into_iter().flat_map(|new| new.keys());
+    let wanted = wanted.chain(declared.etc.keys()).chain(new_paths());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
-    // Of two declarations of a path, the one in force names the owner for the comparison with the host.
-    let etc = &new.clone().into_iter().chain(declared.etc.clone()).collect();
+    let etc = [Some(&declared.etc), new];
     let observer = PathObserver { accounts: &accounts, state, manifest, etc, needed: &directories };
     let paths = observer.all(host, wanted.into_iter());
-    let foreign = foreign::foreign(host, &new, &paths);
+    let foreign = foreign::foreign(host, new_paths(), &paths);
     let (units, absent) = observe_units(host, state, manifest)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
@@ -220,9 +220,9 @@ pub fn observe_etc(
     accounts: &Accounts,
     declared: &DeclaredParts,
 ) -> BTreeMap<ManagedPath, Found> {
-    let etc = &declared.etc;
+    let etc = [Some(&declared.etc), None];
     let observer = PathObserver { accounts, state, manifest, etc, needed: &BTreeSet::new() };
-    observer.all(host, etc.keys())
+    observer.all(host, declared.etc.keys())
 }
 
 /// Whether an account may get another home directory.

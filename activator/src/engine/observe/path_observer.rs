@@ -21,8 +21,9 @@ pub(super) struct PathObserver<'a> {
     pub(super) accounts: &'a Accounts,
     pub(super) state: &'a State,
     pub(super) manifest: &'a Manifest,
-    /// Declared paths below `/etc` that NixOS makes.
-    pub(super) etc: &'a BTreeMap<ManagedPath, EtcEntry>,
+    /// Declared paths below `/etc` that NixOS has made, and those that it is about to make. Of two
+    /// declarations of a path, the first names the owner for the comparison with the host.
+    pub(super) etc: [Option<&'a BTreeMap<ManagedPath, EtcEntry>>; 2],
     /// Directories above declared paths.
     pub(super) needed: &'a BTreeSet<ManagedPath>,
 }
@@ -85,7 +86,7 @@ impl PathObserver<'_> {
             _ => None,
         };
         // NixOS itself writes the declared files below `/etc`, so the fleet's limit does not apply to them.
-        let limit = self.manifest.max_file_size.filter(|_| !self.etc.contains_key(path)).unwrap_or(LARGEST);
+        let limit = self.manifest.max_file_size.filter(|_| self.in_etc(path).is_none()).unwrap_or(LARGEST);
         let limit = wanted.into_iter().chain(left).fold(limit, u64::max);
         let is_roots =
             |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
@@ -106,7 +107,7 @@ impl PathObserver<'_> {
     /// too. If the recorded name or the declared name belongs to the id, returns that name.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
-        let in_etc = || self.etc.get(path)?.access();
+        let in_etc = || self.in_etc(path)?.access();
         let wanted = self.manifest.entries.get(path).and_then(Entry::access).or_else(in_etc);
         let known = || left.into_iter().chain(wanted);
         let mut owners = known().map(|access| &access.owner);
@@ -124,6 +125,11 @@ impl PathObserver<'_> {
                 .unwrap_or_else(|| self.accounts.group_of(gid)),
             list: false,
         }
+    }
+
+    /// Returns the declaration of a path that NixOS makes.
+    fn in_etc(&self, path: &ManagedPath) -> Option<&EtcEntry> {
+        self.etc.iter().flatten().find_map(|etc| etc.get(path))
     }
 
     /// Returns the recorded digest of a file, unless the file may have changed since the digest was recorded.

@@ -132,8 +132,8 @@ impl<'l> Walker<'l> {
 
     /// Applies the new generation without a fault, and returns the changes that this makes, one per line.
     fn changes(&mut self) -> Vec<String> {
-        self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")]).success().unwrap();
-        assert_eq!(self.judge(), Ok(true), "by hand as over SSH");
+        let done = self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")]).success().unwrap();
+        assert_eq!(self.judge(), Ok(true), "by hand as over SSH: {done}");
         self.set_back();
         self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }

@@ -15,6 +15,7 @@ pub mod condition;
 pub mod control;
 pub mod crates;
 pub mod demo;
+pub mod docs_index;
 pub mod files;
 pub mod fuzz;
 pub mod guest;

@@ -161,7 +161,7 @@ mod tests {
 
     fn host(key: Option<&str>) -> Host {
         Host {
-            ssh: Ssh { user: "deploy".into(), port: 22, host_key: key.map(Into::into) },
+            ssh: Ssh { host_key: key.map(Into::into), ..sample::host("web-1").ssh },
             ..sample::host("web-1")
         }
     }

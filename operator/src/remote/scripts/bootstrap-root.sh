@@ -1,0 +1,440 @@
+#!/bin/sh
+# Prepares a host that has no activator yet. Runs as root.
+#
+#   facts USER                 print a fact on each line: its name, a space, and its value
+#   change USER KEYS LINE...   run steps, and undo all of them if one fails
+#   undo                       undo the steps of the last change
+#   end                        forget how to undo the last change
+#
+# USER is the user that NixFleet will log in as. KEYS are the public keys to add, one a line. Each LINE is a step
+# and its argument, or `argument` and an argument of the installer:
+#
+#   packages NAME...   install packages of the distribution
+#   installer SHA256   run the installer, which is in the directory of this program
+#   daemon             enable and start the Nix daemon
+#   user               create the user
+#   keys               add the keys to the user
+#   sudo               let the user become root without a password
+#   host-key           make an ed25519 host key
+#
+# The output of `change` and `undo` is `busy`, or a line for each step: `done STEP`, `failed STEP`, `undone STEP`
+# or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs printed.
+set -u
+exec </dev/null
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C.UTF-8
+DEBIAN_FRONTEND=noninteractive
+APT_LISTCHANGES_FRONTEND=none
+# needrestart would restart services of the host.
+NEEDRESTART_SUSPEND=1
+export PATH LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND NEEDRESTART_SUSPEND
+umask 022
+
+run=/run/nixfleet-bootstrap
+unit=nixfleet-bootstrap.service
+host_key=/etc/ssh/ssh_host_ed25519_key
+packages='nix-bin nix-setup-systemd sudo'
+
+newline='
+'
+
+# $1: a name. $2: a value, of which only the first line counts.
+fact() {
+  printf '%s %.400s\n' "$1" "${2%%"$newline"*}"
+}
+
+find_store() {
+  store=
+  for directory in /nix/var/nix/profiles/default/bin /run/current-system/sw/bin /usr/bin; do
+    [ -x "$directory/nix-store" ] && store=$directory/nix-store && return
+  done
+}
+
+# Asks the daemon about a path that no store has. Only a daemon that answers says so.
+ask_daemon() {
+  [ -n "$store" ] || return
+  missing=/nix/store/00000000000000000000000000000000-nixfleet
+  NIX_REMOTE=daemon timeout 20 "$store" --check-validity "$missing" 2>&1
+}
+
+daemon_answers() {
+  case $(ask_daemon) in *"is not valid"*) return 0 ;; *) return 1 ;; esac
+}
+
+daemon_units() {
+  for each in nix-daemon.socket nix-daemon.service; do
+    [ "$(systemctl show --property LoadState --value "$each")" = loaded ] && echo "$each"
+  done
+}
+
+home_of() {
+  getent passwd "$1" | cut -d: -f6
+}
+
+facts() {
+  user=$1
+  # shellcheck disable=SC1091
+  (
+    . /etc/os-release
+    fact distribution "${ID:-}"
+    fact like "${ID_LIKE:-}"
+    fact release "${PRETTY_NAME:-}"
+  )
+  fact machine "$(uname -m)"
+  fact bits "$(getconf LONG_BIT)"
+  [ -d /run/systemd/system ] && fact systemd "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')"
+  fact apt "$(apt-get --version 2>/dev/null | sed -n '1s/^apt \([^ ]*\).*/\1/p')"
+  fact clock "$(date +%s)"
+  facts_of_packages
+  facts_of_nix
+  facts_of_space
+  facts_of_user
+  [ -s "$host_key" ] && fact hostKey "$(cut -d ' ' -f 1,2 "$host_key.pub" 2>/dev/null)"
+  systemctl is-active --quiet "$unit" && fact running yes
+  [ -e "$run/begun" ] && fact earlier yes
+  find /tmp /var/tmp -maxdepth 1 -name 'nixfleet.??????????' -mmin +60 2>/dev/null | while read -r left; do
+    fact leftover "$left"
+  done
+}
+
+facts_of_packages() {
+  fact dpkg "$(dpkg --audit 2>&1)"
+  fact lists "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' 2>/dev/null | wc -l)"
+  for each in $packages; do
+    installed=$(dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$each" 2>/dev/null)
+    case $installed in "installed "*) installed=${installed#installed } ;; *) installed=- ;; esac
+    candidate=$(apt-cache policy "$each" 2>/dev/null | sed -n 's/^  Candidate: //p')
+    case $candidate in '' | '(none)') candidate=- ;; esac
+    fact package "$each $installed $candidate"
+  done
+}
+
+facts_of_nix() {
+  find_store
+  [ -n "$store" ] || return
+  fact nix "$("$store" --version 2>&1 | sed -n '1s/.* //p')"
+  said=$(ask_daemon)
+  case $said in *"is not valid"*) fact daemon answers ;; *) fact daemon "silent $said" ;; esac
+  for each in $(daemon_units); do
+    fact unit "$each $(systemctl is-enabled "$each" 2>/dev/null)"
+  done
+}
+
+# $1: a path. Its filesystem may count no inodes.
+facts_of_space() {
+  for each in /nix /var; do
+    place=$each
+    [ -d "$place" ] || place=/
+    room=$(df -Pk "$place" | sed -n '2s/^.* \([0-9]*\)  *[0-9]*%.*/\1/p')
+    inodes=$(df -Pi "$place" | sed -n '2s/^.* \([0-9]*\)  *[0-9]*%.*/\1/p')
+    fact space "$each ${room:--} ${inodes:--}"
+  done
+}
+
+facts_of_user() {
+  command -v sudo >/dev/null && fact sudo yes
+  entry=$(getent passwd "$user") || return
+  fact user "$(printf '%s' "$entry" | cut -d: -f 3,6,7 | tr : ' ')"
+  home=$(home_of "$user")
+  # Only a key without options may log in without restrictions.
+  head -c 100000 "$home/.ssh/authorized_keys" 2>/dev/null | while read -r kind key _; do
+    case $kind in ssh-* | ecdsa-* | sk-*) fact key "$kind $key" ;; esac
+  done
+  if command -v sudo >/dev/null && runuser -u "$user" -- sudo -n true 2>/dev/null; then fact root yes; fi
+}
+
+# $1: what the unit does. The steps survive a lost connection, because they run in a unit of systemd.
+in_unit() {
+  : >"$run/said"
+  : >"$run/errors"
+  systemd-run --quiet --collect --wait --unit="$unit" \
+    --property=StandardOutput="file:$run/said" --property=StandardError="file:$run/errors" \
+    -- /bin/sh "$run/program" "$1"
+  cat "$run/said"
+}
+
+change() {
+  if systemctl is-active --quiet "$unit"; then
+    echo busy
+    return
+  fi
+  rm -rf "$run"
+  mkdir -m 0700 "$run" || return
+  cp -- "$0" "$run/program" || return
+  if [ -s "${0%/*}/installer" ]; then cp -- "${0%/*}/installer" "$run/installer" || return; fi
+  printf '%s\n' "$1" >"$run/user"
+  printf '%s\n' "$2" >"$run/authorized_keys"
+  shift 2
+  : >"$run/arguments"
+  for each; do
+    case $each in
+      "argument "*) printf '%s\n' "${each#argument }" >>"$run/arguments" ;;
+      *) printf '%s\n' "$each" >>"$run/steps" ;;
+    esac
+  done
+  in_unit steps
+}
+
+# Runs in the unit.
+steps() {
+  read -r user <"$run/user"
+  find_store
+  : >"$run/begun"
+  while read -r step argument; do
+    mkdir "$run/$step" && printf '%s\n' "$step" | cat - "$run/begun" >"$run/begun.new" &&
+      mv "$run/begun.new" "$run/begun" || return
+    if do_step "$step" "$argument" </dev/null >&2; then
+      printf 'done %s\n' "$step"
+    else
+      printf 'failed %s\n' "$step"
+      tail -n 12 "$run/errors" | sed 's/^/error /'
+      undo
+      return 1
+    fi
+  done <"$run/steps"
+}
+
+# Runs in the unit. The steps that began last are undone first.
+undo() {
+  read -r user <"$run/user"
+  while read -r step; do
+    if undo_step "$step" </dev/null >&2; then printf 'undone %s\n' "$step"; else printf 'left %s\n' "$step"; fi
+  done <"$run/begun"
+  : >"$run/begun"
+}
+
+do_step() {
+  echo "nixfleet: $1" >&2
+  case $1 in
+    packages) do_packages "$2" ;;
+    installer) do_installer "$2" ;;
+    daemon) do_daemon ;;
+    user) do_user ;;
+    keys) do_keys ;;
+    sudo) do_sudo ;;
+    host-key) do_host_key ;;
+    *) return 1 ;;
+  esac
+}
+
+undo_step() {
+  echo "nixfleet: undo $1" >&2
+  case $1 in
+    packages) undo_packages ;;
+    installer) undo_installer ;;
+    daemon) undo_daemon ;;
+    user) undo_user ;;
+    keys) undo_keys ;;
+    sudo) undo_sudo ;;
+    host-key) undo_host_key ;;
+    *) return 1 ;;
+  esac
+}
+
+apt() {
+  apt-get --quiet --assume-yes --option DPkg::Lock::Timeout=120 --option APT::Get::AutomaticRemove=false \
+    --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold "$@"
+}
+
+installed() {
+  # shellcheck disable=SC2016
+  dpkg-query --show --showformat '${binary:Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | sort
+}
+
+# $1: the packages.
+do_packages() {
+  here=$run/packages
+  installed >"$here/before" && cut -d: -f1 /etc/passwd >"$here/users" && cut -d: -f1 /etc/group >"$here/groups" || return
+  for each in /nix /etc/nix; do
+    [ -e "$each" ] && echo "$each"
+  done >"$here/directories"
+  apt update || return
+  # shellcheck disable=SC2086
+  apt install --simulate --no-install-recommends --no-remove $1 >"$here/simulated" || return
+  grep '^Inst [^ ]* \[' "$here/simulated" | cut -d ' ' -f 2 >"$here/upgraded"
+  # shellcheck disable=SC2086
+  apt install --no-install-recommends --no-remove $1 || return
+  find_store
+}
+
+undo_packages() {
+  here=$run/packages
+  # shellcheck disable=SC2046
+  systemctl stop $(daemon_units) 2>/dev/null
+  dpkg --configure -a
+  new=$(installed | comm -13 "$here/before" -)
+  # shellcheck disable=SC2086
+  if [ -n "$new" ]; then apt purge $new || return; fi
+  # The package makes these accounts, and leaves them when it is purged.
+  cut -d: -f1 /etc/passwd | grep '^nixbld[0-9]*$' | while read -r each; do
+    grep -qxF -e "$each" "$here/users" || userdel "$each"
+  done
+  for each in nixbld nix-users; do
+    if getent group "$each" >/dev/null && ! grep -qxF -e "$each" "$here/groups"; then groupdel "$each"; fi
+  done
+  for each in /nix /etc/nix; do
+    grep -qxF -e "$each" "$here/directories" || mountpoint -q "$each" || rm -rf "$each"
+  done
+  [ ! -s "$here/upgraded" ] || { echo "upgraded packages stay:" && cat "$here/upgraded" && return 1; }
+}
+
+# $1: the SHA-256 digest of the installer.
+do_installer() {
+  # /run may be mounted noexec.
+  place=$(mktemp -d /var/tmp/nixfleet.XXXXXXXXXX) || return
+  cp "$run/installer" "$place/installer" && chmod 0700 "$place/installer" || return
+  if printf '%s  %s\n' "$1" "$place/installer" | sha256sum --check --quiet; then
+    set --
+    while IFS= read -r each; do set -- "$@" "$each"; done <"$run/arguments"
+    "$place/installer" "$@"
+    code=$?
+  else
+    code=1
+  fi
+  rm -rf "$place"
+  find_store
+  [ "$code" -eq 0 ] && [ -n "$store" ]
+}
+
+undo_installer() {
+  # The installer of Determinate Systems leaves a program that removes its work.
+  [ -x /nix/nix-installer ] && /nix/nix-installer uninstall --no-confirm
+}
+
+do_daemon() {
+  here=$run/daemon
+  for each in $(daemon_units); do
+    printf '%s %s %s\n' "$each" "$(systemctl is-enabled "$each")" "$(systemctl is-active "$each")"
+  done >"$here/units"
+  for each in $(daemon_units); do
+    systemctl enable --now "$each" || return
+  done
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    daemon_answers && return
+    sleep 1
+  done
+  ask_daemon
+  return 1
+}
+
+undo_daemon() {
+  while read -r each enabled active; do
+    [ "$enabled" = enabled ] || systemctl disable "$each" || return
+    [ "$active" = active ] || systemctl stop "$each" || return
+  done <"$run/daemon/units"
+}
+
+do_user() {
+  useradd --create-home --shell /bin/bash "$user" || return
+  # sshd without PAM refuses an account whose password is locked. No password matches an asterisk.
+  usermod --password '*' "$user"
+}
+
+undo_user() {
+  getent passwd "$user" >/dev/null || return 0
+  userdel --remove "$user"
+}
+
+# Runs a script with the rights of the user, so that no link of the user leads to a file of somebody else.
+# Standard input: the keys, one a line.
+as_user() {
+  runuser -u "$user" -- /bin/sh -c "umask 077; cd -- \"\$1\" || exit; $1" sh "$(home_of "$user")" <"$run/authorized_keys"
+}
+
+# shellcheck disable=SC2016
+do_keys() {
+  here=$run/keys
+  as_user '[ -d .ssh ]' && : >"$here/directory"
+  as_user '[ -e .ssh/authorized_keys ]' && : >"$here/file"
+  as_user '[ -n "$(tail -c 1 .ssh/authorized_keys 2>/dev/null)" ]' && : >"$here/unterminated"
+  as_user '
+    mkdir -p .ssh || exit
+    file=.ssh/authorized_keys
+    if [ -n "$(tail -c 1 "$file" 2>/dev/null)" ]; then echo >>"$file" || exit; fi
+    while IFS= read -r key; do
+      [ -z "$key" ] || printf "%s\n" "$key" >>"$file" || exit
+    done'
+}
+
+# shellcheck disable=SC2016
+undo_keys() {
+  here=$run/keys
+  getent passwd "$user" >/dev/null || return 0
+  if [ ! -e "$here/file" ]; then
+    as_user 'rm -f .ssh/authorized_keys' || return
+  else
+    # A command substitution drops the line breaks at the end, so a dot protects them.
+    as_user '
+      file=.ssh/authorized_keys
+      rest=$(grep -vxF -f - "$file"; echo .)
+      printf %s "${rest%.}" >"$file"' || return
+    if [ -e "$here/unterminated" ]; then as_user 'truncate --size=-1 .ssh/authorized_keys' || return; fi
+  fi
+  [ -e "$here/directory" ] || as_user 'rmdir .ssh'
+}
+
+# sudo ignores files with a dot in their names.
+rule_file() {
+  printf '/etc/sudoers.d/nixfleet-%s\n' "$(printf '%s' "$user" | tr . _)"
+}
+
+do_sudo() {
+  here=$run/sudo
+  file=$(rule_file)
+  if [ -e "$file" ]; then cp -p "$file" "$here/before" || return; fi
+  printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >"$here/rule" && chmod 0440 "$here/rule" || return
+  visudo --check --quiet --file="$here/rule" || return
+  [ -d /etc/sudoers.d ] || mkdir -m 0750 /etc/sudoers.d || return
+  cp -p "$here/rule" "$file.new" && sync "$file.new" && mv "$file.new" "$file" || return
+  visudo --check --quiet || return
+  runuser -u "$user" -- sudo -n true && return
+  echo "the rule in $file has no effect: does /etc/sudoers include /etc/sudoers.d?"
+  return 1
+}
+
+undo_sudo() {
+  file=$(rule_file)
+  rm -f "$file.new"
+  if [ -e "$run/sudo/before" ]; then
+    cp -p "$run/sudo/before" "$file.new" && mv "$file.new" "$file"
+  else
+    rm -f "$file"
+  fi
+}
+
+reload_sshd() {
+  for each in ssh.service sshd.service; do
+    if systemctl is-active --quiet "$each"; then
+      systemctl reload "$each"
+      return
+    fi
+  done
+}
+
+do_host_key() {
+  here=$run/host-key
+  ssh-keygen -q -t ed25519 -N '' -C "root@$(uname -n)" -f "$here/key" || return
+  chmod 0644 "$here/key.pub"
+  cp -p "$here/key.pub" "$host_key.pub" && cp -p "$here/key" "$host_key" && sync "$host_key" "$host_key.pub" || return
+  rm "$here/key"
+  sshd -t && reload_sshd
+}
+
+undo_host_key() {
+  rm -f "$host_key" "$host_key.pub"
+  reload_sshd
+}
+
+case ${1-} in
+  facts) facts "$2" ;;
+  change)
+    shift
+    change "$@"
+    ;;
+  undo) if [ -e "$run/begun" ]; then in_unit undo-steps; fi ;;
+  end) rm -rf "$run" ;;
+  # These run in the unit.
+  steps) steps ;;
+  undo-steps) undo ;;
+  *) exit 64 ;;
+esac

@@ -6,8 +6,8 @@
 #   undo                       undo the steps of the last change
 #   end                        forget how to undo the last change
 #
-# USER is the user that NixFleet will log in as. KEYS are the public keys to add, one a line. Each LINE is a step
-# and its argument, or `argument` and an argument of the installer:
+# USER is the user that NixFleet will log in as. KEYS are the public keys to add, one a line. Each LINE is a
+# step and its argument, or `argument` and an argument of the installer:
 #
 #   packages NAME...   install packages of the distribution
 #   installer SHA256   run the installer, which is in the directory of this program
@@ -17,8 +17,9 @@
 #   sudo               let the user become root without a password
 #   host-key           make an ed25519 host key
 #
-# The output of `change` and `undo` is `busy`, or a line for each step: `done STEP`, `failed STEP`, `undone STEP`
-# or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs printed.
+# The output of `change` and `undo` is `busy`, or a line for each step: `done STEP`, `failed STEP`,
+# `undone STEP` or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs
+# printed.
 set -u
 exec </dev/null
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -198,7 +199,8 @@ steps() {
 undo() {
   read -r user <"$run/user"
   while read -r step; do
-    if undo_step "$step" </dev/null >&2; then printf 'undone %s\n' "$step"; else printf 'left %s\n' "$step"; fi
+    if undo_step "$step" </dev/null >&2; then outcome=undone; else outcome=left; fi
+    printf '%s %s\n' "$outcome" "$step"
   done <"$run/begun"
   : >"$run/begun"
 }
@@ -244,7 +246,8 @@ installed() {
 # $1: the packages.
 do_packages() {
   here=$run/packages
-  installed >"$here/before" && cut -d: -f1 /etc/passwd >"$here/users" && cut -d: -f1 /etc/group >"$here/groups" || return
+  installed >"$here/before" && cut -d: -f1 /etc/passwd >"$here/users" &&
+    cut -d: -f1 /etc/group >"$here/groups" || return
   for each in /nix /etc/nix; do
     [ -e "$each" ] && echo "$each"
   done >"$here/directories"
@@ -338,7 +341,8 @@ undo_user() {
 # Runs a script with the rights of the user, so that no link of the user leads to a file of somebody else.
 # Standard input: the keys, one a line.
 as_user() {
-  runuser -u "$user" -- /bin/sh -c "umask 077; cd -- \"\$1\" || exit; $1" sh "$(home_of "$user")" <"$run/authorized_keys"
+  runuser -u "$user" -- /bin/sh -c "umask 077; cd -- \"\$1\" || exit; $1" sh "$(home_of "$user")" \
+    <"$run/authorized_keys"
 }
 
 # shellcheck disable=SC2016
@@ -415,7 +419,8 @@ do_host_key() {
   here=$run/host-key
   ssh-keygen -q -t ed25519 -N '' -C "root@$(uname -n)" -f "$here/key" || return
   chmod 0644 "$here/key.pub"
-  cp -p "$here/key.pub" "$host_key.pub" && cp -p "$here/key" "$host_key" && sync "$host_key" "$host_key.pub" || return
+  cp -p "$here/key.pub" "$host_key.pub" && cp -p "$here/key" "$host_key" || return
+  sync "$host_key" "$host_key.pub" || return
   rm "$here/key"
   sshd -t && reload_sshd
 }

@@ -2,7 +2,6 @@
 # $1: password, if standard input begins with a line that is the password for sudo; otherwise an empty word.
 # $2: the size of the program in bytes. The rest are the arguments of the program, which runs as root.
 # Standard input: the password, if any; then the program; then an installer of Nix, if any.
-facts "$activator"
 password='' size=$2
 if [ -n "$1" ]; then
   # A printf that is a program of its own would show the password in its arguments.

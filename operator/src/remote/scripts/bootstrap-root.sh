@@ -19,7 +19,7 @@
 #
 # The output of `change` and `undo` is `busy`, or a line for each step: `done STEP`, `failed STEP`,
 # `undone STEP` or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs
-# printed.
+# printed. The last line of `change`, `undo` and `end` is `end`.
 set -u
 exec </dev/null
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -152,6 +152,7 @@ in_unit() {
     --property=StandardOutput="file:$run/said" --property=StandardError="file:$run/errors" \
     -- /bin/sh "$run/program" "$1"
   cat "$run/said"
+  echo end
 }
 
 change() {
@@ -436,8 +437,8 @@ case ${1-} in
     shift
     change "$@"
     ;;
-  undo) if [ -e "$run/begun" ]; then in_unit undo-steps; fi ;;
-  end) rm -rf "$run" ;;
+  undo) if [ -e "$run/begun" ]; then in_unit undo-steps; else echo end; fi ;;
+  end) rm -rf "$run" && echo end ;;
   # These run in the unit.
   steps) steps ;;
   undo-steps) undo ;;

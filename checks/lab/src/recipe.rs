@@ -9,6 +9,11 @@ use sha2::{Digest, Sha256};
 /// placed before the first boot.
 pub const DEPLOY_UID: u32 = 1000;
 
+/// The user of a bare host. The user may use `sudo` with the password [`ADMIN_PASSWORD`].
+pub const ADMIN: &str = "admin";
+/// The password of [`ADMIN`]. No other text on a host or on the operator's machine contains it.
+pub const ADMIN_PASSWORD: &str = "Qz7-battery \"staple$";
+
 /// The contents of a root filesystem: packages, files and commands.
 #[derive(Clone, Debug)]
 pub struct Recipe {
@@ -127,6 +132,25 @@ impl Recipe {
         recipe.packages.retain(|package| !unused.contains(package));
         // The package `systemd` of Debian 12 does not contain this program.
         recipe.commands.retain(|command| !matches!(command, [program] if program.ends_with("update-done")));
+        recipe
+    }
+
+    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who may use
+    /// `sudo` with a password. Its only package source is the directory `/srv/debs`.
+    #[must_use]
+    pub fn bare_host() -> Self {
+        let mut recipe = Self::host();
+        recipe.name = "bare-host";
+        let unused = ["nix-bin", "nix-setup-systemd", "bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
+        recipe.packages.retain(|package| !unused.contains(package));
+        recipe.files.retain(|(path, _, _)| !matches!(*path, "etc/nix/nix.conf" | "etc/sudoers.d/deploy"));
+        recipe.files.push(("etc/apt/sources.list", 0o644, "deb [trusted=yes] file:///srv/debs ./\n"));
+        recipe.commands.retain(|command| !matches!(command[0], "useradd" | "usermod" | "nix-store"));
+        let admin: [&[&str]; 2] = [
+            &["useradd", "--create-home", "--uid", "1000", "--shell", "/bin/bash", "--groups", "sudo", ADMIN],
+            &["sh", "-c", "printf 'admin:%s\\n' \"$1\" | chpasswd", "sh", ADMIN_PASSWORD],
+        ];
+        recipe.commands.splice(0..0, admin);
         recipe
     }
 

@@ -14,7 +14,7 @@ use stage::{applies, lone, outcomes_of};
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
 const COMMANDS: &str =
-    "plan apply status check rollback run history hosts import gc backups completions help";
+    "plan apply status check rollback run history hosts bootstrap host doctor import gc backups completions help";
 
 /// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {
@@ -155,7 +155,7 @@ fn every_command_has_a_page(ada: &Ada<'_>) {
     for command in COMMANDS.split(' ').filter(|command| *command != "help") {
         assert!(pages.contains(format!("nixfleet-{command}").as_str()), "{command}: {pages:?}");
     }
-    for page in ["nixfleet", "nixfleet-history-show", "nixfleet-backups-drop"] {
+    for page in ["nixfleet", "nixfleet-host-adopt", "nixfleet-history-show", "nixfleet-backups-drop"] {
         assert!(pages.contains(page), "{page}: {pages:?}");
     }
     for page in pages {

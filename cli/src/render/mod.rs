@@ -2,7 +2,9 @@
 
 mod alike;
 mod backups;
+mod bootstrap;
 mod diff;
+mod doctor;
 mod errands;
 mod fold;
 #[cfg(test)]
@@ -26,6 +28,8 @@ mod totals;
 mod waves;
 
 pub use backups::{backups, dropped, drops};
+pub use bootstrap::{adopted, bootstrap_plans, bootstrap_reports, offers};
+pub use doctor::diagnosis;
 pub use errands::errands;
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};

@@ -217,10 +217,9 @@ impl Code {
             Self::Copy => ("NF-306", "The closure could not be copied to the host."),
             Self::BadAnswer => ("NF-307", "The answer of the host is not a NixFleet document."),
             Self::TimedOut => ("NF-308", "A command did not end in time."),
-            Self::Bootstrap => (
-                "NF-309",
-                "The host cannot be prepared for NixFleet, or a step of its preparation failed.",
-            ),
+            Self::Bootstrap => {
+                ("NF-309", "The host cannot be prepared for NixFleet, or a step of its preparation failed.")
+            }
             Self::Locked => ("NF-401", "Another run holds the lock of the host."),
             Self::Conflict => {
                 ("NF-402", "A declared path already exists on the host, and NixFleet does not own it.")

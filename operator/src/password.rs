@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn a_password_is_one_line_and_is_never_shown() {
         let password = Password::new("hunter2").unwrap();
-        assert_eq!((format!("{password:?}").as_str(), password.line()), ("Password(…)", b"hunter2\n".to_vec()));
+        assert_eq!(
+            (format!("{password:?}").as_str(), password.line()),
+            ("Password(…)", b"hunter2\n".to_vec())
+        );
         for bad in ["", "a\nb", "a\0", &"x".repeat(256)] {
             assert!(Password::new(bad).is_err());
         }

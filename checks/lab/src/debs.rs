@@ -15,8 +15,8 @@ use crate::rootfs::remove_tree;
 /// The packages that a bootstrap installs.
 const PACKAGES: [&str; 2] = ["nix-bin", "nix-setup-systemd"];
 
-/// Returns the directory with the packages of Nix, and with all packages on which they depend and that the root
-/// filesystem at `root` does not have. The directory is made once.
+/// Returns the directory with the packages of Nix, and with all packages on which they depend and that the
+/// root filesystem at `root` does not have. The directory is made once.
 ///
 /// # Errors
 /// apt cannot download a package, or a file cannot be written.
@@ -41,7 +41,8 @@ pub fn of_nix(root: &Path) -> Result<PathBuf> {
     let install = ["install", "--download-only", "--yes", "--no-install-recommends"];
     apt_get(root, &unfinished, &install.into_iter().chain(PACKAGES).collect::<Vec<_>>())?;
     let archives = unfinished.join("cache/archives");
-    let index = Program::new("sh").args(["-c", "cd \"$1\" && dpkg-scanpackages --multiversion . >Packages", "sh"]);
+    let index =
+        Program::new("sh").args(["-c", "cd \"$1\" && dpkg-scanpackages --multiversion . >Packages", "sh"]);
     index.arg(&archives).run()?.success().context("Failed to make an index of packages")?;
     fs::rename(&archives, &path).with_context(|| format!("Failed to rename to {}", path.display()))?;
     remove_tree(&unfinished)?;

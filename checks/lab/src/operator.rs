@@ -76,8 +76,19 @@ fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
     }
     layer.link("srv/prebuilt/bin/nixfleet", "/srv/programs/nixfleet")?;
     for subcommand in [
-        "plan", "apply", "rollback", "status", "check", "run", "history", "hosts", "bootstrap", "host", "doctor",
-        "gc", "backups",
+        "plan",
+        "apply",
+        "rollback",
+        "status",
+        "check",
+        "run",
+        "history",
+        "hosts",
+        "bootstrap",
+        "host",
+        "doctor",
+        "gc",
+        "backups",
     ] {
         layer.link(&format!("srv/prebuilt/bin/nixfleet-{subcommand}"), "nixfleet")?;
     }

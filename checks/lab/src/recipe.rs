@@ -135,13 +135,14 @@ impl Recipe {
         recipe
     }
 
-    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who may use
-    /// `sudo` with a password. Its only package source is the directory `/srv/debs`.
+    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who may
+    /// use `sudo` with a password. Its only package source is the directory `/srv/debs`.
     #[must_use]
     pub fn bare_host() -> Self {
         let mut recipe = Self::host();
         recipe.name = "bare-host";
-        let unused = ["nix-bin", "nix-setup-systemd", "bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
+        let unused =
+            ["nix-bin", "nix-setup-systemd", "bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
         recipe.packages.retain(|package| !unused.contains(package));
         recipe.files.retain(|(path, _, _)| !matches!(*path, "etc/nix/nix.conf" | "etc/sudoers.d/deploy"));
         recipe.files.push(("etc/apt/sources.list", 0o644, "deb [trusted=yes] file:///srv/debs ./\n"));

@@ -1,5 +1,5 @@
-//! Tests of `bootstrap`, `host adopt` and `doctor` on hosts that have only an SSH server and a user who may use
-//! sudo with a password.
+//! Tests of `bootstrap`, `host adopt` and `doctor` on hosts that have only an SSH server and a user who may
+//! use sudo with a password.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -52,7 +52,8 @@ fn types(lab: &Lab, line: &str) -> Finished {
 }
 
 fn types_with(lab: &Lab, line: &str, password: &str) -> Finished {
-    let fresh = "for socket in /tmp/nixfleet-*/*; do ssh -O exit -S \"$socket\" x 2>/dev/null </dev/null; done";
+    let fresh =
+        "for socket in /tmp/nixfleet-*/*; do ssh -O exit -S \"$socket\" x 2>/dev/null </dev/null; done";
     let program = lab.operator().unwrap().typed(&format!("{fresh}\n{line}")).unwrap();
     program.input(format!("{password}\n")).limit(Duration::from_secs(300)).run().unwrap()
 }
@@ -89,7 +90,9 @@ fn watch(machine: &Guest) {
     let look = "while [ -e /root/pattern ]; do \
                 cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | \
                 grep -aFf /root/pattern >>/root/seen; done";
-    machine.ask(&format!(": >/root/seen; setsid sh -c '{}' >/dev/null 2>&1 &", look.replace('\'', "'\\''"))).unwrap();
+    machine
+        .ask(&format!(": >/root/seen; setsid sh -c '{}' >/dev/null 2>&1 &", look.replace('\'', "'\\''")))
+        .unwrap();
 }
 
 /// Asserts that no process had the password in its arguments or its environment, and that no file has it.
@@ -186,7 +189,9 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
     };
     let unfake = |name: &str| format!("rm /usr/sbin/{name}");
     let release = |from: &str, to: &str| {
-        format!("cp --remove-destination /usr/lib/os-release /etc/os-release && sed -i 's/^ID={from}$/ID={to}/' /etc/os-release")
+        format!(
+            "cp --remove-destination /usr/lib/os-release /etc/os-release && sed -i 's/^ID={from}$/ID={to}/' /etc/os-release"
+        )
     };
     let restored = || "ln -sf ../usr/lib/os-release /etc/os-release".to_owned();
     let cases: [(String, String, &[&str]); 8] = [
@@ -241,7 +246,9 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
 fn a_step_that_fails_undoes_all_steps() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    types(&lab, &format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519"))).success().unwrap();
+    types(&lab, &format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519")))
+        .success()
+        .unwrap();
     let bootstrap = format!("nixfleet bootstrap web-1 {LOGIN} --yes");
 
     // useradd refuses a user whose group exists already.
@@ -250,14 +257,19 @@ fn a_step_that_fails_undoes_all_steps() {
     let finished = types(&lab, &bootstrap);
     assert_says(&finished, 2, &["rolled-back", "NF-309", "the step user failed", "group deploy exists"]);
     assert_unchanged(web, &before);
-    assert_eq!(web.ask("ls -d /nix /etc/nix /run/nixfleet-bootstrap/begun 2>/dev/null; dpkg --audit").unwrap(), "/run/nixfleet-bootstrap/begun");
+    let left = "ls -d /nix /etc/nix /run/nixfleet-bootstrap 2>/dev/null; dpkg --audit";
+    assert_eq!(web.ask(left).unwrap(), "");
     web.ask("groupdel deploy").unwrap();
 
     // All steps succeed, and then sshd refuses the new user.
     web.ask("echo 'DenyUsers deploy' >/etc/ssh/sshd_config.d/deny.conf && systemctl reload ssh").unwrap();
     let before = Snapshot::take(web).unwrap();
     let finished = types(&lab, &bootstrap);
-    assert_says(&finished, 2, &["rolled-back", "NF-309", "did not pass its check", "undone: sudo, keys, user, daemon, packages"]);
+    assert_says(
+        &finished,
+        2,
+        &["rolled-back", "NF-309", "did not pass its check", "undone: sudo, keys, user, daemon, packages"],
+    );
     assert_unchanged(web, &before);
     web.ask("rm /etc/ssh/sshd_config.d/deny.conf && systemctl reload ssh").unwrap();
 
@@ -269,7 +281,9 @@ fn a_step_that_fails_undoes_all_steps() {
 fn a_dropped_connection_does_not_interrupt_the_steps() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    types(&lab, &format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519"))).success().unwrap();
+    types(&lab, &format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519")))
+        .success()
+        .unwrap();
     // The steps wait for the lock of apt, which this process holds until the connection is gone.
     let lock = "python3 -c 'import fcntl, os, time; f = open(\"/var/lib/dpkg/lock-frontend\", \"w\"); \
                 fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(600)'";
@@ -306,7 +320,8 @@ fn a_host_without_an_ed25519_key_gets_one_and_an_installer_may_bring_nix() {
     let digest = lab.operator().unwrap().types(script).unwrap().success().unwrap();
     let digest = digest.line().split(' ').next().unwrap().to_owned();
     let with = |digest: &str| {
-        let installer = format!("--installer ~/installer --installer-sha256 {digest} --installer-argument '--really do'");
+        let installer =
+            format!("--installer ~/installer --installer-sha256 {digest} --installer-argument '--really do'");
         types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --fingerprint {key} {installer} --yes"))
     };
     assert_says(&with(&digest.replace(char::is_numeric, "a")), 1, &["NF-101", "another digest"]);

@@ -13,8 +13,7 @@ use stage::{applies, lone, outcomes_of};
 /// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
-const COMMANDS: &str =
-    "plan apply status check rollback run history hosts bootstrap host doctor import gc backups completions help";
+const COMMANDS: &str = "plan apply status check rollback run history hosts bootstrap host doctor import gc backups completions help";
 
 /// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {

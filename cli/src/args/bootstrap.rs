@@ -27,13 +27,13 @@ pub struct BootstrapArgs {
     #[command(flatten)]
     pub login: LoginArgs,
 
-    /// Add a public key that may log in as the SSH user, in addition to ssh.authorizedKeys of the inventory. FILE
-    /// has one key on each line
+    /// Add a public key that may log in as the SSH user, in addition to ssh.authorizedKeys of the inventory.
+    /// FILE has one key on each line
     #[arg(long = "key", value_name = "FILE", help_heading = "Bootstrap")]
     pub keys: Vec<PathBuf>,
 
-    /// Install Nix with this program, instead of packages of the distribution. It runs as root on hosts without
-    /// Nix
+    /// Install Nix with this program, instead of packages of the distribution. It runs as root on hosts
+    /// without Nix
     #[arg(long, value_name = "FILE", help_heading = "Bootstrap", requires = "installer_sha256")]
     pub installer: Option<PathBuf>,
 
@@ -63,8 +63,8 @@ pub struct LoginArgs {
     #[arg(long, value_name = "USER", value_parser = login)]
     pub login: Option<String>,
 
-    /// Ask once, on the terminal, for the password of this user. It is used for sudo, and for the login if the host
-    /// accepts no key
+    /// Ask once, on the terminal, for the password of this user. It is used for sudo, and for the login if
+    /// the host accepts no key
     #[arg(long)]
     pub ask_password: bool,
 

@@ -26,7 +26,8 @@ pub async fn execute(args: &AdoptArgs, context: &Context) -> Result<Exit, Stop> 
     context.finish(results, None)
 }
 
-/// Asks whether the user agrees to the keys of these hosts that are open. Without a terminal, the user does not.
+/// Asks whether the user agrees to the keys of these hosts that are open. Without a terminal, the user does
+/// not.
 ///
 /// # Errors
 /// Standard input or standard error is broken.

@@ -33,9 +33,7 @@ pub async fn execute(args: &BootstrapArgs, context: &Context) -> Result<Exit, St
         dry_run: args.dry_run,
     };
     let installer = match (&args.installer, &args.installer_sha256) {
-        (Some(path), Some(digest)) => {
-            Some(Installer::read(path, digest, args.installer_argument.clone())?)
-        }
+        (Some(path), Some(digest)) => Some(Installer::read(path, digest, args.installer_argument.clone())?),
         _ => None,
     };
     let means = Means { password: password::read(&args.login, context).await?, installer };

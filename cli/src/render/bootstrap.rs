@@ -58,7 +58,11 @@ pub fn bootstrap_reports(results: &[HostResult]) -> String {
 pub fn offers(offers: &[Offer]) -> String {
     let rows = offers.iter().filter(|offer| offer.is_open()).filter_map(|offer| {
         let key = offer.key()?;
-        let note = if offer.pinned == Pinned::Other { paint(RED, "differs from the recorded key") } else { String::new() };
+        let note = if offer.pinned == Pinned::Other {
+            paint(RED, "differs from the recorded key")
+        } else {
+            String::new()
+        };
         Some(vec![offer.host.name.clone(), kind(&key.key), one_line(&key.fingerprint), note])
     });
     let table = table(&["host", "key", "fingerprint", ""], rows);

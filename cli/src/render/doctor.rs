@@ -9,8 +9,8 @@ use nixfleet_operator::text::one_line;
 use super::style::{BOLD, GREEN, RED, YELLOW, paint};
 use super::table;
 
-/// Formats the findings about this machine and the hosts. Without `verbose`, only findings that need attention
-/// are shown.
+/// Formats the findings about this machine and the hosts. Without `verbose`, only findings that need
+/// attention are shown.
 #[must_use]
 pub fn diagnosis(machine: &[Finding], hosts: &[HostResult], verbose: bool) -> String {
     let hosts = hosts.iter().map(|host| (host.host.as_str(), host.findings.as_slice()));
@@ -32,10 +32,13 @@ pub fn diagnosis(machine: &[Finding], hosts: &[HostResult], verbose: bool) -> St
     for (place, findings) in &all {
         let fixes: Vec<String> = findings
             .iter()
-            .filter_map(|finding| Some(format!("  {}: {}\n", finding.check, one_line(finding.help.as_deref()?))))
+            .filter_map(|finding| {
+                Some(format!("  {}: {}\n", finding.check, one_line(finding.help.as_deref()?)))
+            })
             .collect();
         if !fixes.is_empty() {
-            let _ = write!(text, "\n{}\n{}", paint(BOLD, format_args!("to correct on {place}")), fixes.concat());
+            let _ =
+                write!(text, "\n{}\n{}", paint(BOLD, format_args!("to correct on {place}")), fixes.concat());
         }
     }
     let count = |wanted: Verdict| {

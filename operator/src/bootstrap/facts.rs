@@ -186,7 +186,10 @@ mod tests {
         );
         assert_eq!((facts.distribution.as_str(), facts.like.as_str()), ("debian", ""));
         assert_eq!((facts.has_lists, facts.clock, facts.becomes_root), (false, Some(1_796_000_000), true));
-        assert_eq!(facts.package("nix-bin"), Package { installed: None, candidate: Some("2.26.3+dfsg-1".into()) });
+        assert_eq!(
+            facts.package("nix-bin"),
+            Package { installed: None, candidate: Some("2.26.3+dfsg-1".into()) }
+        );
         assert_eq!(facts.package("unknown"), Package::default());
         assert_eq!(facts.daemon, Daemon::Silent("error: cannot connect".into()));
         assert_eq!(facts.spaces, [Space { path: "/nix".into(), kib: Some(1 << 20), inodes: None }]);

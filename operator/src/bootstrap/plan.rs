@@ -10,7 +10,8 @@ use super::version::is_at_least;
 
 /// The oldest Nix that hosts may have.
 const OLDEST_NIX: (u64, u64) = (2, 0);
-/// The oldest apt that waits for its lock (`DPkg::Lock::Timeout`). Debian 11 and Ubuntu 20.04 have a newer one.
+/// The oldest apt that waits for its lock (`DPkg::Lock::Timeout`). Debian 11 and Ubuntu 20.04 have a newer
+/// one.
 const OLDEST_APT: (u64, u64) = (2, 0);
 /// The free space that Nix, its packages and a first closure need, in KiB.
 const ROOM: u64 = 512 << 10;
@@ -180,7 +181,8 @@ impl BootstrapPlan {
         match tight {
             Some(space) => {
                 let mib = |kib: u64| kib >> 10;
-                let (free, inodes) = (space.kib.map_or(0, mib), space.inodes.map(|n| format!(", {n} inodes")));
+                let (free, inodes) =
+                    (space.kib.map_or(0, mib), space.inodes.map(|n| format!(", {n} inodes")));
                 let detail = format!("{} has only {free} MiB free{}", space.path, inodes.unwrap_or_default());
                 let help = format!("free at least {} MiB and {INODES} inodes there", mib(ROOM));
                 self.cannot(Step::Space, detail, help);
@@ -234,7 +236,11 @@ impl BootstrapPlan {
         let missing = |name: &&&str| facts.has_lists && facts.package(name).candidate.is_none();
         let elsewhere = "use an installer of Nix: --installer FILE --installer-sha256 DIGEST";
         if let Some(said) = &facts.dpkg {
-            self.cannot(step, format!("packages are only partly installed: {said}"), "run on the host, as root: dpkg --configure -a");
+            self.cannot(
+                step,
+                format!("packages are only partly installed: {said}"),
+                "run on the host, as root: dpkg --configure -a",
+            );
         } else if !facts.apt.as_deref().is_some_and(|version| is_at_least(version, OLDEST_APT)) {
             let version = facts.apt.as_deref().unwrap_or("missing");
             let detail = format!("apt is too old: it is {version}, and NixFleet needs 2.0 or later");

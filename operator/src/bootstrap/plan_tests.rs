@@ -106,7 +106,10 @@ fn an_installer_replaces_the_packages_of_nix() {
     let target = Target { host: &host, keys: &keys, installer: Some(&installer), has_login: false };
     let plan = BootstrapPlan::of(&target, &Facts::parse(BARE));
     let lines = plan.lines(Some(&installer));
-    assert_eq!(lines[..4], ["installer 0123456789abcdef", "argument install", "argument --no confirm", "daemon"]);
+    assert_eq!(
+        lines[..4],
+        ["installer 0123456789abcdef", "argument install", "argument --no confirm", "daemon"]
+    );
 }
 
 #[test]

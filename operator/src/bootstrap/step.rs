@@ -79,15 +79,8 @@ pub struct Reported {
 
 impl Step {
     /// The steps that change a host, in the order in which they are done.
-    pub const CHANGES: [Self; 7] = [
-        Self::Packages,
-        Self::Installer,
-        Self::Daemon,
-        Self::User,
-        Self::Keys,
-        Self::Sudo,
-        Self::HostKey,
-    ];
+    pub const CHANGES: [Self; 7] =
+        [Self::Packages, Self::Installer, Self::Daemon, Self::User, Self::Keys, Self::Sudo, Self::HostKey];
 
     /// Returns the name of the step for the script, in tables and in JSON.
     #[must_use]

@@ -7,8 +7,8 @@ use nixfleet_contract::status::Status;
 use super::finding::Finding;
 use crate::bootstrap::{BootstrapPlan, Facts, Step, StepState, Target};
 
-/// The difference between the clocks from which on a host gets a warning, in seconds. The query itself may take
-/// some seconds.
+/// The difference between the clocks from which on a host gets a warning, in seconds. The query itself may
+/// take some seconds.
 const SKEW: u64 = 30;
 /// The free space below which a host gets a warning, in KiB.
 const TIGHT: u64 = 1 << 20;
@@ -148,8 +148,8 @@ fn leftovers(host: &Host, facts: &Facts) -> Vec<Finding> {
     if facts.has_earlier && !facts.is_running {
         findings.push(Finding::warning(
             "bootstrap",
-            "an earlier bootstrap was interrupted",
-            format!("nixfleet bootstrap {name}"),
+            "an earlier bootstrap was interrupted; to see what is missing: nixfleet bootstrap --dry-run",
+            format!("nixfleet run --sudo --host {name} -- rm -r /run/nixfleet-bootstrap"),
         ));
     }
     if let Some(first) = facts.leftovers.first() {

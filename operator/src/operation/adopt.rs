@@ -56,9 +56,9 @@ pub enum Pinned {
 }
 
 impl AdoptRequest {
-    /// Asks the hosts for their keys, proposes those that the inventory does not have, and records the keys to
-    /// which the user agrees. `ask` receives the offers and says whether the user agrees to the keys that are
-    /// not agreed to yet; the user is asked only if there is such a key.
+    /// Asks the hosts for their keys, proposes those that the inventory does not have, and records the keys
+    /// to which the user agrees. `ask` receives the offers and says whether the user agrees to the keys that
+    /// are not agreed to yet; the user is asked only if there is such a key.
     ///
     /// # Errors
     /// The fleet cannot be evaluated, or names no file for keys.
@@ -155,14 +155,13 @@ pub fn judge(offers: &mut [Offer], fleet: &Fleet, fingerprints: &BTreeSet<String
         let mut others = fleet.hosts.values().filter(|other| other.name != name);
         others.find(|other| other.ssh.host_key.as_deref().is_some_and(|own| plain(own) == key.key))
     };
-    let offered: Vec<(String, String)> = offers
-        .iter()
-        .filter_map(|offer| Some((offer.key()?.key.clone(), offer.host.name.clone())))
-        .collect();
+    let offered: Vec<(String, String)> =
+        offers.iter().filter_map(|offer| Some((offer.key()?.key.clone(), offer.host.name.clone()))).collect();
     for offer in offers {
         let Some(Ok(key)) = &offer.offered else { continue };
         let name = &offer.host.name;
-        let twin = offered.iter().find(|(other, host)| *other == key.key && host != name).map(|(_, host)| host);
+        let twin =
+            offered.iter().find(|(other, host)| *other == key.key && host != name).map(|(_, host)| host);
         if let Some(other) = taken(key, name).map(|other| &other.name).or(twin) {
             offer.offered = Some(Err(shared(name, other)));
             continue;
@@ -245,7 +244,8 @@ mod tests {
     }
 
     fn fleet(hosts: &[&Offer]) -> Fleet {
-        let mut fleet: Fleet = serde_json::from_value(serde_json::json!({ "schema": 1, "hosts": {} })).unwrap();
+        let mut fleet: Fleet =
+            serde_json::from_value(serde_json::json!({ "schema": 1, "hosts": {} })).unwrap();
         fleet.hosts = hosts.iter().map(|offer| (offer.host.name.clone(), offer.host.clone())).collect();
         fleet
     }
@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn two_hosts_never_get_the_same_key() {
-        let mut offers = [offer("a", None, "AA", true), offer("b", None, "AA", true), offer("c", None, "CC", true)];
+        let mut offers =
+            [offer("a", None, "AA", true), offer("b", None, "AA", true), offer("c", None, "CC", true)];
         let other = offer("d", Some("ssh-ed25519 CC"), "CC", true);
         judge(&mut offers, &fleet(&[&other]), &BTreeSet::new());
         for offer in &offers {

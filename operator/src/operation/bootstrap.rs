@@ -66,8 +66,8 @@ pub struct PlannedBootstrap {
 }
 
 impl BootstrapRequest {
-    /// Asks each host for its facts, and plans its preparation. `ask` says whether the user agrees to the keys
-    /// of hosts that nobody has agreed to yet.
+    /// Asks each host for its facts, and plans its preparation. `ask` says whether the user agrees to the
+    /// keys of hosts that nobody has agreed to yet.
     ///
     /// # Errors
     /// The fleet cannot be evaluated, or names no file for the keys of its hosts.
@@ -140,11 +140,13 @@ impl Bootstrap {
             Daemon::Silent(said) => said,
             Daemon::None | Daemon::Answers => "there is no nix-store".to_owned(),
         };
-        Err(Problem::new(Code::NoNix, "the Nix daemon of the host does not answer").at(&host.name).because(why))
+        Err(Problem::new(Code::NoNix, "the Nix daemon of the host does not answer")
+            .at(&host.name)
+            .because(why))
     }
 
-    /// Records the new ed25519 key of a host whose earlier key is in the file. The host itself has reported the
-    /// key over a connection with the earlier key.
+    /// Records the new ed25519 key of a host whose earlier key is in the file. The host itself has reported
+    /// the key over a connection with the earlier key.
     async fn record(&self, host: &Host, facts: &Facts) -> Result<(), Problem> {
         let (Some((file, recorded)), Some(key)) = (&self.file, &facts.host_key) else { return Ok(()) };
         if !recorded.contains(&host.name) || host.ssh.host_key.as_ref() == Some(key) {
@@ -166,7 +168,8 @@ impl Bootstrap {
         let nothing = |problem| (StepReport::default(), problem);
         let installer = self.installer.as_ref();
         let lines = planned.plan.lines(installer);
-        let program = installer.filter(|_| planned.has(Step::Installer)).map(|each| Arc::clone(&each.program));
+        let program =
+            installer.filter(|_| planned.has(Step::Installer)).map(|each| Arc::clone(&each.program));
         let user = (host.ssh.user.as_str(), planned.plan.keys.as_str());
         let changed = remote::change(session, &self.privilege, user, &lines, program).await;
         let mut report = changed.map_err(|problem| nothing(again(problem, &name)))?;

@@ -39,8 +39,8 @@ impl Connections {
         self.sessions_with(hosts, None)
     }
 
-    /// Creates a session for each host, as [`Self::sessions`] does. A host that accepts no key is logged in to
-    /// with the password.
+    /// Creates a session for each host, as [`Self::sessions`] does. A host that accepts no key is logged in
+    /// to with the password.
     ///
     /// # Errors
     /// As for [`Self::sessions`].

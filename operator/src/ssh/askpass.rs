@@ -1,8 +1,8 @@
 //! Logins with a password. `ssh` reads passwords only from a terminal or from a helper program
 //! (`SSH_ASKPASS`), so this module supplies a helper that reads the password from a pipe.
 //!
-//! The pipe has a name in a directory that only the user may enter. The password is only in the memory of this
-//! process and of the kernel, and neither in a file nor in the environment.
+//! The pipe has a name in a directory that only the user may enter. The password is only in the memory of
+//! this process and of the kernel, and neither in a file nor in the environment.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

@@ -153,6 +153,8 @@ in_unit() {
     -- /bin/sh "$run/program" "$1"
   cat "$run/said"
   echo end
+  # Nothing is left that could be undone.
+  [ -s "$run/begun" ] || rm -rf "$run"
 }
 
 change() {

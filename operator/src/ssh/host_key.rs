@@ -29,7 +29,7 @@ pub struct OfferedKey {
     pub key: String,
     /// The fingerprint of the key, such as `SHA256:…`.
     pub fingerprint: String,
-    /// Whether the user's own `known_hosts` has this key for the host.
+    /// Whether the user's own `known_hosts` has this key for the host, and the inventory has no key.
     pub is_known: bool,
 }
 
@@ -54,7 +54,8 @@ async fn ask(host: &Host, sockets: &Sockets) -> Result<OfferedKey, Problem> {
         return Err(failure::classify(&stderr, host).unwrap_or_else(|| failure::unreachable(host, &stderr)));
     };
     let fingerprint = fingerprint(&file, host).await?;
-    let is_known = is_known(host, &key).await?;
+    // A pinned key has precedence, so nobody needs to know what known_hosts says.
+    let is_known = host.ssh.host_key.is_none() && is_known(host, &key).await?;
     Ok(OfferedKey { key, fingerprint, is_known })
 }
 

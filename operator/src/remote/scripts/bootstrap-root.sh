@@ -126,8 +126,8 @@ facts_of_space() {
   for each in /nix /var; do
     place=$each
     [ -d "$place" ] || place=/
-    room=$(df -Pk "$place" | sed -n '2s/^.* \([0-9]*\)  *[0-9]*%.*/\1/p')
-    inodes=$(df -Pi "$place" | sed -n '2s/^.* \([0-9]*\)  *[0-9]*%.*/\1/p')
+    room=$(df -Pk "$place" | sed -n '2s/^.* \([0-9][0-9]*\)  *[0-9]*%.*/\1/p')
+    inodes=$(df -Pi "$place" | sed -n '2s/^.* \([0-9][0-9]*\)  *[0-9]*%.*/\1/p')
     fact space "$each ${room:--} ${inodes:--}"
   done
 }
@@ -179,19 +179,23 @@ change() {
   in_unit steps
 }
 
+# $1: a step, of which the undo must be known before it is done.
+begin() {
+  mkdir -p "$run/undo/$1" && printf '%s\n' "$1" | cat - "$run/begun" >"$run/begun.new" &&
+    mv "$run/begun.new" "$run/begun"
+}
+
 # Runs in the unit.
 steps() {
   read -r user <"$run/user"
   find_store
   : >"$run/begun"
   while read -r step argument; do
-    mkdir "$run/$step" && printf '%s\n' "$step" | cat - "$run/begun" >"$run/begun.new" &&
-      mv "$run/begun.new" "$run/begun" || return
-    if do_step "$step" "$argument" </dev/null >&2; then
+    if begin "$step" && do_step "$step" "$argument" </dev/null >&2; then
       printf 'done %s\n' "$step"
     else
       printf 'failed %s\n' "$step"
-      tail -n 12 "$run/errors" | sed 's/^/error /'
+      sed "1,/^nixfleet: $step\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
       undo
       return 1
     fi
@@ -248,7 +252,7 @@ installed() {
 
 # $1: the packages.
 do_packages() {
-  here=$run/packages
+  here=$run/undo/packages
   installed >"$here/before" && cut -d: -f1 /etc/passwd >"$here/users" &&
     cut -d: -f1 /etc/group >"$here/groups" || return
   for each in /nix /etc/nix; do
@@ -264,7 +268,7 @@ do_packages() {
 }
 
 undo_packages() {
-  here=$run/packages
+  here=$run/undo/packages
   # shellcheck disable=SC2046
   systemctl stop $(daemon_units) 2>/dev/null
   dpkg --configure -a
@@ -308,12 +312,20 @@ undo_installer() {
 }
 
 do_daemon() {
-  here=$run/daemon
+  here=$run/undo/daemon
   for each in $(daemon_units); do
     printf '%s %s %s\n' "$each" "$(systemctl is-enabled "$each")" "$(systemctl is-active "$each")"
   done >"$here/units"
   for each in $(daemon_units); do
-    systemctl enable --now "$each" || return
+    systemctl enable "$each" || return
+  done
+  if [ -e "$run/undo/packages" ]; then
+    # Debian's package starts the service before its socket, which then fails.
+    systemctl stop nix-daemon.service
+    systemctl reset-failed nix-daemon.socket 2>/dev/null
+  fi
+  for each in $(daemon_units); do
+    daemon_answers || systemctl start "$each"
   done
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     daemon_answers && return
@@ -327,17 +339,22 @@ undo_daemon() {
   while read -r each enabled active; do
     [ "$enabled" = enabled ] || systemctl disable "$each" || return
     [ "$active" = active ] || systemctl stop "$each" || return
-  done <"$run/daemon/units"
+  done <"$run/undo/daemon/units"
 }
 
 do_user() {
+  if getent passwd "$user"; then
+    echo "the user $user exists already"
+    return 1
+  fi
+  : >"$run/undo/user/absent"
   useradd --create-home --shell /bin/bash "$user" || return
   # sshd without PAM refuses an account whose password is locked. No password matches an asterisk.
   usermod --password '*' "$user"
 }
 
 undo_user() {
-  getent passwd "$user" >/dev/null || return 0
+  [ -e "$run/undo/user/absent" ] && getent passwd "$user" >/dev/null || return 0
   userdel --remove "$user"
 }
 
@@ -350,7 +367,7 @@ as_user() {
 
 # shellcheck disable=SC2016
 do_keys() {
-  here=$run/keys
+  here=$run/undo/keys
   as_user '[ -d .ssh ]' && : >"$here/directory"
   as_user '[ -e .ssh/authorized_keys ]' && : >"$here/file"
   as_user '[ -n "$(tail -c 1 .ssh/authorized_keys 2>/dev/null)" ]' && : >"$here/unterminated"
@@ -365,7 +382,7 @@ do_keys() {
 
 # shellcheck disable=SC2016
 undo_keys() {
-  here=$run/keys
+  here=$run/undo/keys
   getent passwd "$user" >/dev/null || return 0
   if [ ! -e "$here/file" ]; then
     as_user 'rm -f .ssh/authorized_keys' || return
@@ -386,7 +403,7 @@ rule_file() {
 }
 
 do_sudo() {
-  here=$run/sudo
+  here=$run/undo/sudo
   file=$(rule_file)
   if [ -e "$file" ]; then cp -p "$file" "$here/before" || return; fi
   printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >"$here/rule" && chmod 0440 "$here/rule" || return
@@ -402,8 +419,8 @@ do_sudo() {
 undo_sudo() {
   file=$(rule_file)
   rm -f "$file.new"
-  if [ -e "$run/sudo/before" ]; then
-    cp -p "$run/sudo/before" "$file.new" && mv "$file.new" "$file"
+  if [ -e "$run/undo/sudo/before" ]; then
+    cp -p "$run/undo/sudo/before" "$file.new" && mv "$file.new" "$file"
   else
     rm -f "$file"
   fi
@@ -419,7 +436,12 @@ reload_sshd() {
 }
 
 do_host_key() {
-  here=$run/host-key
+  here=$run/undo/host-key
+  if [ -s "$host_key" ]; then
+    echo "$host_key exists already"
+    return 1
+  fi
+  : >"$here/absent"
   ssh-keygen -q -t ed25519 -N '' -C "root@$(uname -n)" -f "$here/key" || return
   chmod 0644 "$here/key.pub"
   cp -p "$here/key.pub" "$host_key.pub" && cp -p "$here/key" "$host_key" || return
@@ -429,6 +451,7 @@ do_host_key() {
 }
 
 undo_host_key() {
+  [ -e "$run/undo/host-key/absent" ] || return 0
   rm -f "$host_key" "$host_key.pub"
   reload_sshd
 }

@@ -9,18 +9,17 @@ use anyhow::{Context, Result};
 use crate::apt;
 use crate::command::Program;
 use crate::place::{self, Lock};
-use crate::recipe::Recipe;
 use crate::rootfs::remove_tree;
 
 /// The packages that a bootstrap installs.
 const PACKAGES: [&str; 2] = ["nix-bin", "nix-setup-systemd"];
 
 /// Returns the directory with the packages of Nix, and with all packages on which they depend and that the
-/// root filesystem at `root` does not have. The directory is made once.
+/// root filesystem at `root`, of the Debian release `suite`, does not have. The directory is made once.
 ///
 /// # Errors
 /// apt cannot download a package, or a file cannot be written.
-pub fn of_nix(root: &Path) -> Result<PathBuf> {
+pub fn of_nix(root: &Path, suite: &str) -> Result<PathBuf> {
     let debs = place::lab().join("debs");
     let name = root.file_name().unwrap_or_default();
     let path = debs.join(name);
@@ -35,7 +34,7 @@ pub fn of_nix(root: &Path) -> Result<PathBuf> {
         let part = unfinished.join(part);
         fs::create_dir_all(&part).with_context(|| format!("Failed to create {}", part.display()))?;
     }
-    let source = format!("deb {} {} main\n", apt::archive()?, Recipe::bare_host().suite);
+    let source = format!("deb {} {suite} main\n", apt::archive()?);
     fs::write(unfinished.join("etc/sources.list"), source).context("Failed to write a package source")?;
     apt_get(root, &unfinished, &["update"])?;
     let install = ["install", "--download-only", "--yes", "--no-install-recommends"];

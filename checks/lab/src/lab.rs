@@ -142,9 +142,10 @@ impl Lab {
             let root = host.root.make()?.path().to_path_buf();
             let nixos = if host.nixos { Some(nixos_layer::above(&root, &running, alone)?) } else { None };
             let below = nixos.into_iter().chain([root]).collect();
-            let (name, addr, nixos, bare) = (host.name.clone(), host.addr.clone(), host.nixos, host.bare);
-            let shows = if bare { vec![(debs::of_nix(&root)?, "/srv/debs".into())] } else { Vec::new() };
-            guests.push(GuestSpec { name, addr, below, nixos, bare, shows });
+            let debs = host.bare.map(|suite| debs::of_nix(&root, suite)).transpose()?;
+            let shows = debs.into_iter().map(|debs| (debs, "/srv/debs".into())).collect();
+            let (name, addr, nixos) = (host.name.clone(), host.addr.clone(), host.nixos);
+            guests.push(GuestSpec { name, addr, below, nixos, bare: host.bare.is_some(), shows });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;

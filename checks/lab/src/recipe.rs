@@ -135,26 +135,37 @@ impl Recipe {
         recipe
     }
 
-    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who may
-    /// use `sudo` with a password. Its only package source is the directory `/srv/debs`.
+    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who may use
+    /// `sudo` with a password. Its only package source is the directory `/srv/debs`.
     #[must_use]
     pub fn bare_host() -> Self {
-        let mut recipe = Self::host();
-        recipe.name = "bare-host";
-        let unused =
-            ["nix-bin", "nix-setup-systemd", "bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
-        recipe.packages.retain(|package| !unused.contains(package));
-        recipe.files.retain(|(path, _, _)| !matches!(*path, "etc/nix/nix.conf" | "etc/sudoers.d/deploy"));
+        let mut recipe = Self::host().bare("bare-host");
         // The tests make many connections without a login, which sshd would count as attacks.
         recipe.files.push(("etc/ssh/sshd_config.d/penalties.conf", 0o644, "PerSourcePenalties no\n"));
-        recipe.files.push(("etc/apt/sources.list", 0o644, "deb [trusted=yes] file:///srv/debs ./\n"));
-        recipe.commands.retain(|command| !matches!(command[0], "useradd" | "usermod" | "nix-store"));
+        recipe
+    }
+
+    /// Returns the recipe of [`Self::bare_host`] for a host with Debian 12.
+    #[must_use]
+    pub fn older_bare_host() -> Self {
+        Self::older_host().bare("older-bare-host")
+    }
+
+    /// Returns this recipe without Nix and its users.
+    fn bare(mut self, name: &'static str) -> Self {
+        self.name = name;
+        let unused =
+            ["nix-bin", "nix-setup-systemd", "bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
+        self.packages.retain(|package| !unused.contains(package));
+        self.files.retain(|(path, _, _)| !matches!(*path, "etc/nix/nix.conf" | "etc/sudoers.d/deploy"));
+        self.files.push(("etc/apt/sources.list", 0o644, "deb [trusted=yes] file:///srv/debs ./\n"));
+        self.commands.retain(|command| !matches!(command[0], "useradd" | "usermod" | "nix-store"));
         let admin: [&[&str]; 2] = [
             &["useradd", "--create-home", "--uid", "1000", "--shell", "/bin/bash", "--groups", "sudo", ADMIN],
             &["sh", "-c", "printf 'admin:%s\\n' \"$1\" | chpasswd", "sh", ADMIN_PASSWORD],
         ];
-        recipe.commands.splice(0..0, admin);
-        recipe
+        self.commands.splice(0..0, admin);
+        self
     }
 
     /// Returns the recipe of [`Self::host`] with Ansible, for the operator's machine of the benchmark.

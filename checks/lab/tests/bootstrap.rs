@@ -10,22 +10,25 @@ use std::time::{Duration, Instant};
 use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
-use nixfleet_lab::recipe::ADMIN_PASSWORD;
+use nixfleet_lab::recipe::{ADMIN_PASSWORD, Recipe};
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 use stage::shared::Shared;
 use stage::{assert_says, outcomes, outcomes_of};
 
-/// A lab with the bare host web-1, and with a fleet that has a file for host keys. The operator does not know
-/// the key of the host yet.
-static BARE: Shared = Shared::restored(|| {
-    let lab = Lab::boot(&Plan::of_test().only("web-1").bare("web-1")).unwrap();
+/// A lab of [`bare`] with Debian 13.
+static BARE: Shared = Shared::restored(|| bare(&Recipe::bare_host()));
+
+/// Boots a lab with the bare host web-1. The fleet has a file for host keys, and the operator does not know the
+/// key of the host.
+fn bare(recipe: &Recipe) -> Lab {
+    let lab = Lab::boot(&Plan::of_test().only("web-1").bare_with("web-1", recipe)).unwrap();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "  defaults.ssh.user = \"deploy\";", FLEET).unwrap();
     let prepare = "rm ~/.ssh/known_hosts && ssh-keygen -y -f ~/.ssh/id_ed25519 > ~/.ssh/id_ed25519.pub";
     operator.types(prepare).unwrap().success().unwrap();
     lab
-});
+}
 
 /// The lines of the fleet that a bootstrap needs.
 const FLEET: &str = "  defaults.ssh.user = \"deploy\";\n  hostKeys = ./host-keys.json;";
@@ -143,6 +146,19 @@ fn two_commands_lead_from_a_bare_host_to_its_first_apply() {
     assert_says(&types(&lab, "nixfleet doctor web-1"), 0, &["0 bad"]);
     let leftovers = "ls -d /run/nixfleet-bootstrap /tmp/nixfleet.* /var/tmp/nixfleet.* 2>/dev/null; true";
     assert_eq!(web.ask(leftovers).unwrap(), "");
+}
+
+#[test]
+fn a_host_with_debian_12_is_prepared_with_its_own_nix() {
+    let lab = bare(&Recipe::older_bare_host());
+    let web = lab.guest("web-1").unwrap();
+    let key = fingerprint(web, "ed25519");
+    let finished = types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --fingerprint {key} --yes"));
+    assert_says(&finished, 0, &["done: packages, daemon, user, keys, sudo"]);
+    assert!(web.ask("nix-store --version").unwrap().contains("2.8"));
+    let finished = types(&lab, "nixfleet apply web-1 --yes --json");
+    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    assert_eq!(web.ask("systemctl --failed --plain --no-legend").unwrap(), "");
 }
 
 #[test]

@@ -86,16 +86,10 @@ impl Plan {
         self
     }
 
-    /// Replaces the host `name` with a host before NixFleet, as [`Recipe::bare_host`] describes. Its package
-    /// source has what `apt-get install nix-bin nix-setup-systemd` needs.
+    /// Replaces the host `name` with a host before NixFleet, which a recipe such as [`Recipe::bare_host`]
+    /// describes. Its package source has what `apt-get install nix-bin nix-setup-systemd` needs.
     #[must_use]
-    pub fn bare(self, name: &str) -> Self {
-        self.bare_with(name, &Recipe::bare_host())
-    }
-
-    /// Replaces the host `name` with a host that a recipe for bare hosts describes.
-    #[must_use]
-    pub fn bare_with(mut self, name: &str, recipe: &Recipe) -> Self {
+    pub fn bare(mut self, name: &str, recipe: &Recipe) -> Self {
         for host in self.hosts.iter_mut().filter(|host| host.name == name) {
             host.root = recipe.clone().into();
             host.bare = Some(recipe.suite);

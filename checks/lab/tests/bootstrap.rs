@@ -22,7 +22,7 @@ static BARE: Shared = Shared::restored(|| bare(&Recipe::bare_host()));
 /// Boots a lab with the bare host web-1. The fleet has a file for host keys, and the operator does not know the
 /// key of the host.
 fn bare(recipe: &Recipe) -> Lab {
-    let lab = Lab::boot(&Plan::of_test().only("web-1").bare_with("web-1", recipe)).unwrap();
+    let lab = Lab::boot(&Plan::of_test().only("web-1").bare("web-1", recipe)).unwrap();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "  defaults.ssh.user = \"deploy\";", FLEET).unwrap();
     let prepare = "rm ~/.ssh/known_hosts && ssh-keygen -y -f ~/.ssh/id_ed25519 > ~/.ssh/id_ed25519.pub";

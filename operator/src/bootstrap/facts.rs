@@ -140,7 +140,9 @@ impl Facts {
                 let (home, shell) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
                 self.account = Some(Account { home, shell });
             }
-            "key" => drop(self.keys.insert(value.to_owned())),
+            "key" => {
+                self.keys.insert(value.to_owned());
+            }
             "root" => self.becomes_root = true,
             "hostKey" => self.host_key = some(),
             "running" => self.is_running = true,

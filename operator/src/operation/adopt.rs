@@ -183,7 +183,7 @@ pub async fn agree(
     offers: &mut [Offer],
     ask: impl AsyncFnOnce(&[Offer]) -> Result<bool, Stop>,
 ) -> Result<(), Stop> {
-    if offers.iter().any(Offer::is_open) && ask(offers).await? {
+    if offers.iter().any(Offer::is_open) && ask(&*offers).await? {
         for offer in offers.iter_mut().filter(|offer| offer.key().is_some()) {
             offer.is_agreed = true;
         }

@@ -157,48 +157,58 @@ impl Bootstrap {
         if offered.key == *key { file.record(&[(host.name.clone(), key.clone())]).await } else { Ok(()) }
     }
 
+    /// Does the planned steps on a host. Returns how they ended, and the problem if the host is not prepared.
     async fn carry_out(
         &self,
         session: &Session,
         planned: &PlannedBootstrap,
         events: &Bus,
-    ) -> Result<StepReport, (StepReport, Problem)> {
+    ) -> (StepReport, Option<Problem>) {
         let host = self.host(session);
         let name = host.name.clone();
-        let nothing = |problem| (StepReport::default(), problem);
         let installer = self.installer.as_ref();
         let lines = planned.plan.lines(installer);
         let program =
             installer.filter(|_| planned.has(Step::Installer)).map(|each| Arc::clone(&each.program));
         let user = (host.ssh.user.as_str(), planned.plan.keys.as_str());
-        let changed = remote::change(session, &self.privilege, user, &lines, program).await;
-        let mut report = changed.map_err(|problem| nothing(again(problem, &name)))?;
+        let report = match remote::change(session, &self.privilege, user, &lines, program).await {
+            Ok(report) => report,
+            Err(problem) => return (StepReport::default(), Some(again(problem, &name))),
+        };
         if report.is_busy {
-            return Err(nothing(busy(&name)));
+            return (report, Some(busy(&name)));
         }
         if let Some(step) = report.failed() {
             let problem = failed(&name, step, &report);
-            return Err((report, problem));
+            return (report, Some(problem));
         }
-        events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Confirming });
+        events.say(EventKind::HostPhase { host: name, phase: Phase::Confirming });
         match self.verify(&host).await {
             Ok(facts) => {
                 // If this fails, the next boot removes what is left in /run.
                 let _ = remote::end(session, &self.privilege).await;
-                match self.record(&host, &facts).await {
-                    Ok(()) => Ok(report),
-                    Err(problem) => Err((report, problem)),
-                }
+                (report, self.record(&host, &facts).await.err())
             }
-            Err(problem) => {
-                let undone = remote::undo(session, &self.privilege).await;
-                match undone {
-                    Ok(undone) => report.steps.extend(undone.steps),
-                    Err(undo) => return Err((report, unverified(&problem, Some(&undo)).at(&name))),
-                }
-                Err((report, unverified(&problem, None).at(&name)))
-            }
+            Err(problem) => self.undo_all(session, report, &problem).await,
         }
+    }
+
+    /// Undoes the steps on a host that did not pass its check because of `problem`.
+    async fn undo_all(
+        &self,
+        session: &Session,
+        mut report: StepReport,
+        problem: &Problem,
+    ) -> (StepReport, Option<Problem>) {
+        let undo = match remote::undo(session, &self.privilege).await {
+            Ok(undone) => {
+                report.steps.extend(undone.steps);
+                None
+            }
+            Err(undo) => Some(undo),
+        };
+        let problem = unverified(problem, undo.as_ref()).at(&session.host().name);
+        (report, Some(problem))
     }
 }
 
@@ -227,8 +237,8 @@ impl Operation for Bootstrap {
             Some(Box::new(BootstrapView { steps: planned.plan.steps.clone(), report: report.steps }))
         };
         match self.carry_out(session, planned, events).await {
-            Ok(report) => HostResult { bootstrap: view(report), ..HostResult::new(host, Outcome::Ok) },
-            Err((report, problem)) => {
+            (report, None) => HostResult { bootstrap: view(report), ..HostResult::new(host, Outcome::Ok) },
+            (report, Some(problem)) => {
                 let result = HostResult::failed(host, problem);
                 let outcome = if report.steps.is_empty() { result.outcome } else { outcome_of(&report) };
                 HostResult { outcome, bootstrap: view(report), ..result }

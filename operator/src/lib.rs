@@ -19,6 +19,7 @@
 pub mod bootstrap;
 pub mod contents;
 mod diagnostics;
+pub mod doctor;
 pub mod errands;
 pub mod event;
 pub mod flake;

@@ -141,8 +141,8 @@ impl Lab {
         for host in &plan.hosts {
             let root = host.root.make()?.path().to_path_buf();
             let nixos = if host.nixos { Some(nixos_layer::above(&root, &running, alone)?) } else { None };
-            let below = nixos.into_iter().chain([root]).collect();
             let debs = host.bare.map(|suite| debs::of_nix(&root, suite)).transpose()?;
+            let below = nixos.into_iter().chain([root]).collect();
             let shows = debs.into_iter().map(|debs| (debs, "/srv/debs".into())).collect();
             let (name, addr, nixos) = (host.name.clone(), host.addr.clone(), host.nixos);
             guests.push(GuestSpec { name, addr, below, nixos, bare: host.bare.is_some(), shows });

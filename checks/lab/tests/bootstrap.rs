@@ -178,26 +178,34 @@ fn nothing_is_done_before_the_host_key_is_agreed_to() {
 
     // A dry run of the adoption shows the key and records nothing.
     let key = fingerprint(web, "ed25519");
-    assert_says(&types(&lab, "nixfleet host adopt --dry-run"), 0, &[&key, "not recorded"]);
-    assert_says(&types(&lab, "nixfleet host adopt"), 2, &["NF-303", &key]);
-    assert_says(&types(&lab, &format!("nixfleet host adopt --fingerprint {key}")), 0, &[&key, "recorded"]);
-    assert_says(&types(&lab, "nixfleet host adopt"), 0, &["recorded already"]);
+    assert_says(&types(&lab, "nixfleet host adopt web-1 --dry-run"), 0, &[&key, "not recorded"]);
+    assert_says(&types(&lab, "nixfleet host adopt web-1"), 2, &["NF-303", &key]);
+    assert_says(
+        &types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {key}")),
+        0,
+        &[&key, "recorded"],
+    );
+    assert_says(&types(&lab, "nixfleet host adopt web-1"), 0, &["recorded already"]);
 
     // The key of a host that was replaced needs a new agreement.
     web.ask("rm /etc/ssh/ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh")
         .unwrap();
-    assert_says(&types(&lab, "nixfleet host adopt"), 2, &["NF-303"]);
+    assert_says(&types(&lab, "nixfleet host adopt web-1"), 2, &["NF-303"]);
     let finished = types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --yes"));
     assert_says(&finished, 2, &["NF-303", "differs from the pinned key"]);
     let new = fingerprint(web, "ed25519");
-    assert_says(&types(&lab, &format!("nixfleet host adopt --fingerprint {new}")), 0, &[&new, "recorded"]);
+    assert_says(
+        &types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {new}")),
+        0,
+        &[&new, "recorded"],
+    );
 }
 
 #[test]
 fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    let adopt = format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519"));
+    let adopt = format!("nixfleet host adopt web-1 --fingerprint {}", fingerprint(web, "ed25519"));
     types(&lab, &adopt).success().unwrap();
     // Programs in this directory are found first by the script.
     let fake = |name: &str, said: &str| {
@@ -262,7 +270,7 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
 fn a_step_that_fails_undoes_all_steps() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    types(&lab, &format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519")))
+    types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {}", fingerprint(web, "ed25519")))
         .success()
         .unwrap();
     let bootstrap = format!("nixfleet bootstrap web-1 {LOGIN} --yes");
@@ -297,7 +305,7 @@ fn a_step_that_fails_undoes_all_steps() {
 fn a_dropped_connection_does_not_interrupt_the_steps() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    types(&lab, &format!("nixfleet host adopt --fingerprint {}", fingerprint(web, "ed25519")))
+    types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {}", fingerprint(web, "ed25519")))
         .success()
         .unwrap();
     // The steps wait for the lock of apt, which this process holds until the connection is gone.

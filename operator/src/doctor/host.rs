@@ -110,7 +110,8 @@ fn preparation(host: &Host, facts: &Facts) -> Vec<Finding> {
     };
     // Other findings have the space, and the login shows that the user, its keys and its rule work.
     let shown = |step: Step| !matches!(step, Step::Space | Step::User | Step::Keys | Step::Sudo);
-    let systemd = facts.systemd.as_ref().map(|version| Finding::good("systemd", format!("systemd {version}")));
+    let systemd =
+        facts.systemd.as_ref().map(|version| Finding::good("systemd", format!("systemd {version}")));
     plan.steps.iter().filter(|planned| shown(planned.step)).map(finding).chain(systemd).collect()
 }
 
@@ -229,7 +230,11 @@ mod tests {
     fn each_fault_has_a_command() {
         for (from, to, saying) in [
             ("daemon answers", "daemon silent refused", "daemon: bad: missing: enable and start it"),
-            ("nix 2.26.3\ndaemon answers\nunit nix-daemon.socket enabled\n", "lists 0\n", "nixfleet bootstrap web-1"),
+            (
+                "nix 2.26.3\ndaemon answers\nunit nix-daemon.socket enabled\n",
+                "lists 0\n",
+                "nixfleet bootstrap web-1",
+            ),
             ("4194304", "102400", "space: warning: /nix: 100 MiB free -> nixfleet gc web-1 --collect"),
             ("900000", "100", "few inodes"),
             ("hostKey ssh-ed25519 AAAA\n", "", "host-key: bad: missing: make an ed25519 key"),

@@ -80,7 +80,8 @@ async fn ssh() -> Finding {
     if is_at_least(&version, OLDEST_SSH) {
         Finding::good("ssh", format!("OpenSSH {version}"))
     } else {
-        let what = format!("OpenSSH {version}: `bootstrap --ask-password` needs 8.4 for logins with a password");
+        let what =
+            format!("OpenSSH {version}: `bootstrap --ask-password` needs 8.4 for logins with a password");
         Finding::warning("ssh", what, "install a newer OpenSSH client")
     }
 }

@@ -104,7 +104,9 @@ facts_of_packages() {
   for each in $packages; do
     installed=$(dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$each" 2>/dev/null)
     case $installed in "installed "*) installed=${installed#installed } ;; *) installed=- ;; esac
-    candidate=$(apt-cache policy "$each" 2>/dev/null | sed -n 's/^  Candidate: //p')
+    # Without a cache of apt, this changes nothing.
+    candidate=$(apt-cache --option Dir::Cache::pkgcache= --option Dir::Cache::srcpkgcache= policy "$each" \
+      2>/dev/null | sed -n 's/^  Candidate: //p')
     case $candidate in '' | '(none)') candidate=- ;; esac
     fact package "$each $installed $candidate"
   done

@@ -250,6 +250,6 @@ fn bash_completes_what_is_typed_and_evaluates_nothing() {
     );
     assert_eq!(offered(directory.path(), "nixfleet plan @u"), "ubuntu");
     assert_eq!(offered(directory.path(), "nixfleet plan a"), "all");
-    assert_eq!(offered(directory.path(), "nixfleet doc"), "");
+    assert_eq!(offered(directory.path(), "nixfleet docs"), "");
     assert!(!directory.path().join("state").exists(), "and leaves nothing behind");
 }

@@ -336,6 +336,49 @@ fn a_dropped_connection_does_not_interrupt_the_steps() {
 }
 
 #[test]
+fn on_a_terminal_the_command_asks_and_does_not_show_the_password() {
+    let lab = BARE.turn();
+    let web = lab.guest("web-1").unwrap();
+    let operator = lab.operator().unwrap();
+    operator.guest().files().unwrap().write("/home/ada/ask.py", ASK).unwrap();
+    let finished = types(
+        &lab,
+        "python3 ~/ask.py nixfleet bootstrap web-1 --login admin --ask-password --key ~/.ssh/id_ed25519.pub",
+    );
+    let key = fingerprint(web, "ed25519");
+    let sayings = ["Password of admin", &key, "Are these the keys", "Prepare 1 host?", "done: packages"];
+    assert_says(&finished, 0, &sayings);
+    assert!(!finished.stdout.contains(ADMIN_PASSWORD), "{finished}");
+}
+
+/// A program that runs a command on a terminal, answers its questions, and prints all that the terminal shows. The
+/// first line of its standard input is the password.
+const ASK: &str = r#"
+import os, pty, sys
+password = sys.stdin.readline()
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+shown = ""
+def read():
+    global shown
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        piece = b""
+    shown += piece.decode(errors="replace")
+    return piece
+for question, answer in [("on the hosts: ", password), ("keys of the hosts?", "y\n"), ("Prepare 1 host?", "y\n")]:
+    while question not in shown and read():
+        pass
+    os.write(terminal, answer.encode())
+while read():
+    pass
+print(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[test]
 fn a_host_without_an_ed25519_key_gets_one_and_an_installer_may_bring_nix() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();

@@ -105,7 +105,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
         ("nixfleet ", COMMANDS),
         // These lines begin the names of hidden commands, which no shell offers.
         ("nixfleet ma", ""),
-        ("nixfleet doc", ""),
+        ("nixfleet docs", ""),
         ("nixfleet __", ""),
         // For other arguments, file names are completed.
         ("nixfleet apply --plan fleet", "fleet.nix"),

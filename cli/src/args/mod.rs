@@ -178,8 +178,13 @@ impl Command {
     /// changes on hosts, or run commands on hosts.
     pub const fn is_recorded(&self) -> bool {
         match self {
-            Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) | Self::Gc(_) => true,
-            Self::Bootstrap(_) | Self::Host(_) => true,
+            Self::Plan(_)
+            | Self::Apply(_)
+            | Self::Rollback(_)
+            | Self::Run(_)
+            | Self::Bootstrap(_)
+            | Self::Host(_)
+            | Self::Gc(_) => true,
             Self::Backups(args) => matches!(args.what, BackupsCommand::Drop(_)),
             Self::Doctor(_)
             | Self::Status(_)

@@ -48,10 +48,8 @@ pub struct Facts {
     pub becomes_root: bool,
     /// The ed25519 host key, as type and key.
     pub host_key: Option<String>,
-    /// Whether a bootstrap is changing the host now.
-    pub is_running: bool,
-    /// Whether an earlier bootstrap was not ended by its operator.
-    pub has_earlier: bool,
+    /// Another bootstrap of the host.
+    pub other: OtherBootstrap,
     /// The temporary directories that interrupted commands of NixFleet left.
     pub leftovers: Vec<String>,
 }
@@ -75,6 +73,18 @@ pub enum Daemon {
     Answers,
     /// The daemon does not answer, with the message of Nix.
     Silent(String),
+}
+
+/// Another bootstrap of a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtherBootstrap {
+    /// There is none, or it has ended.
+    #[default]
+    None,
+    /// Its operator has neither confirmed nor undone its steps.
+    Unfinished,
+    /// It is changing the host now.
+    Running,
 }
 
 /// The free space below a directory.
@@ -110,13 +120,14 @@ impl Facts {
     }
 
     fn note(&mut self, name: &str, value: &str) {
-        let some = || (!value.is_empty()).then(|| value.to_owned());
+        let text = || value.to_owned();
+        let some = || (!value.is_empty()).then(text);
         match name {
-            "distribution" => self.distribution = value.to_owned(),
-            "like" => self.like = value.to_owned(),
-            "release" => self.release = value.to_owned(),
-            "machine" => self.machine = value.to_owned(),
-            "bits" => self.bits = value.to_owned(),
+            "distribution" => self.distribution = text(),
+            "like" => self.like = text(),
+            "release" => self.release = text(),
+            "machine" => self.machine = text(),
+            "bits" => self.bits = text(),
             "systemd" => self.systemd = some(),
             "apt" => self.apt = some(),
             "clock" => self.clock = value.parse().ok(),
@@ -145,8 +156,8 @@ impl Facts {
             }
             "root" => self.becomes_root = true,
             "hostKey" => self.host_key = some(),
-            "running" => self.is_running = true,
-            "earlier" => self.has_earlier = true,
+            "running" => self.other = OtherBootstrap::Running,
+            "earlier" if self.other == OtherBootstrap::None => self.other = OtherBootstrap::Unfinished,
             "leftover" => self.leftovers.extend(some()),
             _ => {}
         }

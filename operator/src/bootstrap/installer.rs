@@ -36,7 +36,8 @@ impl Installer {
         if program.is_empty() || program.len() > MOST {
             return Err(wrong("the file is no installer").because(format!("it has {} bytes", program.len())));
         }
-        let digest: String = Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: Vec<String> = Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = digits.concat();
         if !expected.eq_ignore_ascii_case(&digest) {
             return Err(wrong("the installer has another digest than expected")
                 .because(format!("its SHA-256 digest is {digest}, and not {expected}"))

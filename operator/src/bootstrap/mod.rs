@@ -7,7 +7,7 @@ mod plan;
 mod step;
 mod version;
 
-pub use facts::{Account, Daemon, Facts, Package, Space};
+pub use facts::{Account, Daemon, Facts, OtherBootstrap, Package, Space};
 pub use installer::Installer;
 pub use plan::{BootstrapPlan, Target};
 pub use step::{Planned, Reported, Step, StepEnd, StepState};

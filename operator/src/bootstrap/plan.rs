@@ -3,7 +3,7 @@
 use nixfleet_contract::fleet::{Base, Host};
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::facts::{Daemon, Facts};
+use super::facts::{Daemon, Facts, OtherBootstrap};
 use super::installer::Installer;
 use super::step::{Planned, Step, StepState};
 use super::version::is_at_least;
@@ -160,7 +160,7 @@ impl BootstrapPlan {
                 "systemd does not run this host",
                 "boot the host with systemd; a container needs it as its first process",
             );
-        } else if facts.is_running {
+        } else if facts.other == OtherBootstrap::Running {
             self.cannot(
                 step,
                 "another bootstrap is changing the host",

@@ -5,7 +5,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::status::Status;
 
 use super::finding::Finding;
-use crate::bootstrap::{BootstrapPlan, Facts, Step, StepState, Target};
+use crate::bootstrap::{BootstrapPlan, Facts, OtherBootstrap, Step, StepState, Target};
 
 /// The difference between the clocks from which on a host gets a warning, in seconds. The query itself may
 /// take some seconds.
@@ -146,7 +146,7 @@ fn clock(host: &Host, facts: &Facts, now: i64) -> Option<Finding> {
 fn leftovers(host: &Host, facts: &Facts) -> Vec<Finding> {
     let name = &host.name;
     let mut findings = Vec::new();
-    if facts.has_earlier && !facts.is_running {
+    if facts.other == OtherBootstrap::Unfinished {
         findings.push(Finding::warning(
             "bootstrap",
             "an earlier bootstrap was interrupted; to see what is missing: nixfleet bootstrap --dry-run",
@@ -174,14 +174,12 @@ fn nixfleet(host: &Host, inspected: &Inspected) -> Option<Finding> {
                 let what = format!("a run was interrupted: {what}");
                 return Some(Finding::bad(check, what, format!("nixfleet apply {name}")));
             }
-            match &status.to_finish {
-                Some(task) => Finding::warning(check, task.to_string(), format!("nixfleet status {name}")),
-                None => {
-                    let number = status.current.as_ref().map(|current| current.number);
-                    let number = number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-                    Finding::good(check, format!("generation {number}"))
-                }
+            if let Some(task) = &status.to_finish {
+                let help = format!("nixfleet status {name}");
+                return Some(Finding::warning(check, task.to_string(), help));
             }
+            let number = status.current.as_ref().map(|current| current.number.to_string());
+            Finding::good(check, format!("generation {}", number.as_deref().unwrap_or("none")))
         }
     })
 }

@@ -61,8 +61,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // In tests, the operator uses bash, fish and zsh, and reads manual pages. Tests make fish and
-                // tcsh login shells of a user on a host too, because their syntax is different.
+                // In tests, the operator uses bash, fish and zsh, and reads manual pages. Tests make fish
+                // and tcsh login shells of a user on a host too, because their syntax is different.
                 "bash-completion",
                 "fish",
                 "man-db",
@@ -113,8 +113,8 @@ impl Recipe {
                 &["nix-store", "--init"],
                 &["ldconfig"],
                 &["journalctl", "--update-catalog"],
-                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat the two
-                // commands above.
+                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat the
+                // two commands above.
                 &["/usr/lib/systemd/systemd-update-done"],
             ],
         }
@@ -135,8 +135,8 @@ impl Recipe {
         recipe
     }
 
-    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who may use
-    /// `sudo` with a password. Its only package source is the directory `/srv/debs`.
+    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who
+    /// may use `sudo` with a password. Its only package source is the directory `/srv/debs`.
     #[must_use]
     pub fn bare_host() -> Self {
         let mut recipe = Self::host().bare("bare-host");

@@ -19,8 +19,8 @@ use stage::{assert_says, outcomes, outcomes_of};
 /// A lab of [`bare`] with Debian 13.
 static BARE: Shared = Shared::restored(|| bare(&Recipe::bare_host()));
 
-/// Boots a lab with the bare host web-1. The fleet has a file for host keys, and the operator does not know the
-/// key of the host.
+/// Boots a lab with the bare host web-1. The fleet has a file for host keys, and the operator does not know
+/// the key of the host.
 fn bare(recipe: &Recipe) -> Lab {
     let lab = Lab::boot(&Plan::of_test().only("web-1").bare("web-1", recipe)).unwrap();
     let operator = lab.operator().unwrap();
@@ -33,11 +33,12 @@ fn bare(recipe: &Recipe) -> Lab {
 /// The lines of the fleet that a bootstrap needs.
 const FLEET: &str = "  defaults.ssh.user = \"deploy\";\n  hostKeys = ./host-keys.json;";
 
-/// The arguments with which the bare host is bootstrapped: the user and its password, and the operator's key.
+/// The arguments with which the bare host is bootstrapped: the user and its password, and the operator's
+/// key.
 const LOGIN: &str = "--login admin --password-stdin --key ~/.ssh/id_ed25519.pub";
 
-/// The files that differ after a bootstrap was undone or refused: the backups that the tools for accounts make,
-/// and the mark of a first sudo.
+/// The files that differ after a bootstrap was undone or refused: the backups that the tools for accounts
+/// make, and the mark of a first sudo.
 const IGNORED: [&str; 8] = [
     "/etc/passwd-",
     "/etc/group-",
@@ -351,8 +352,8 @@ fn on_a_terminal_the_command_asks_and_does_not_show_the_password() {
     assert!(!finished.stdout.contains(ADMIN_PASSWORD), "{finished}");
 }
 
-/// A program that runs a command on a terminal, answers its questions, and prints all that the terminal shows. The
-/// first line of its standard input is the password.
+/// A program that runs a command on a terminal, answers its questions, and prints all that the terminal
+/// shows. The first line of its standard input is the password.
 const ASK: &str = r#"
 import os, pty, sys
 password = sys.stdin.readline()

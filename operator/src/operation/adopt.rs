@@ -222,11 +222,12 @@ fn shared(name: &str, other: &str) -> Problem {
 
 /// Returns the problem to report for a host whose declared key differs from the offered key.
 fn declared(host: &Host) -> Problem {
-    Problem::new(Code::HostKey, "the key of the host differs from the pinned key").at(&host.name).help(format!(
+    let help = format!(
         "only if the host was reinstalled, remove hosts.{}.ssh.hostKey from the inventory, and run the command \
          again",
         host.name
-    ))
+    );
+    Problem::new(Code::HostKey, "the key of the host differs from the pinned key").at(&host.name).help(help)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod facts;
 mod installer;
 mod plan;
+mod requirements;
 mod step;
 mod version;
 

@@ -20,6 +20,7 @@ pub mod apply_request;
 pub mod at_once;
 pub mod backups;
 pub mod bootstrap;
+mod bootstrap_problems;
 pub mod build;
 pub mod check;
 pub mod connections;

@@ -8,6 +8,7 @@
 //! - [`intent`]: the input that a backend passes to the builder of a host closure
 //! - [`manifest`]: the output of the builder: everything that a host should have
 //! - [`nixos`]: the NixOS system in the closure of a NixOS host
+//! - [`access`]: the mode and the owners of a path
 //! - [`inspected`]: files that tools on the host check before a change
 //! - [`health`]: health checks and their results
 //! - [`plan`]: the changes that an apply would make on a host, step by step
@@ -29,6 +30,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod access;
 pub mod backoff;
 pub mod backup;
 pub mod fleet;

@@ -1,10 +1,6 @@
 //! Tests of `bootstrap`, `host adopt` and `doctor` on hosts that have only an SSH server and a user who may
 //! use sudo with a password.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::{Finished, wait_until};
@@ -13,8 +9,9 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::recipe::{ADMIN_PASSWORD, Recipe};
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{assert_says, outcomes, outcomes_of};
+
+use crate::stage::shared::Shared;
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// A lab of [`bare`] with Debian 13.
 static BARE: Shared = Shared::restored(|| bare(&Recipe::bare_host()));

@@ -8,6 +8,7 @@ mod check;
 mod count;
 mod doctor;
 mod exit;
+mod explain;
 mod flake;
 mod force;
 mod gc;
@@ -34,6 +35,7 @@ pub use bootstrap::{BootstrapArgs, LoginArgs};
 pub use check::CheckArgs;
 pub use doctor::DoctorArgs;
 pub use exit::ExitArgs;
+pub use explain::ExplainArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
 pub use gc::GcArgs;
@@ -115,6 +117,8 @@ pub enum Command {
     Gc(GcArgs),
     /// List, show or drop backups of what NixFleet replaced or removed on hosts
     Backups(BackupsArgs),
+    /// Explain an error code: usual causes, and what to do
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to print the script for
@@ -192,6 +196,7 @@ impl Command {
             | Self::History(_)
             | Self::Hosts(_)
             | Self::Import(_)
+            | Self::Explain(_)
             | Self::Completions { .. }
             | Self::Complete { .. }
             | Self::Man { .. }
@@ -225,6 +230,7 @@ impl Command {
             Self::Import(_) => "import",
             Self::Gc(_) => "gc",
             Self::Backups(_) => "backups",
+            Self::Explain(_) => "explain",
             Self::Completions { .. } => "completions",
             Self::Complete { .. } => "__complete",
             Self::Man { .. } => "man",

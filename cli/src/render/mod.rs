@@ -6,6 +6,7 @@ mod bootstrap;
 mod diff;
 mod doctor;
 mod errands;
+mod explanation;
 mod fold;
 #[cfg(test)]
 mod forged_tests;
@@ -31,6 +32,7 @@ pub use backups::{backups, dropped, drops};
 pub use bootstrap::{adopted, bootstrap_plans, bootstrap_reports, offers};
 pub use doctor::diagnosis;
 pub use errands::errands;
+pub use explanation::{codes, explanation, explanation_section, how_to_explain};
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;

@@ -15,6 +15,7 @@
 //! - [`recover_hosts`]: the hosts that may recover
 
 pub mod adopt;
+mod ancestry;
 pub mod apply;
 pub mod apply_request;
 pub mod at_once;

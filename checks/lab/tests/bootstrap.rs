@@ -212,13 +212,18 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
         format!("printf '#!/bin/sh\\necho \"{said}\"\\n' >/usr/sbin/{name} && chmod +x /usr/sbin/{name}")
     };
     let unfake = |name: &str| format!("rm /usr/sbin/{name}");
+    // An installed Nix is looked for in its own directories.
+    let nix = |said: &str| {
+        format!("printf '#!/bin/sh\\necho \"{said}\"\\n' >/usr/bin/nix-store && chmod +x /usr/bin/nix-store")
+    };
+    let unnix = || "rm /usr/bin/nix-store".to_owned();
     let release = |from: &str, to: &str| {
         format!(
             "cp --remove-destination /usr/lib/os-release /etc/os-release && sed -i 's/^ID={from}$/ID={to}/' /etc/os-release"
         )
     };
     let restored = || "ln -sf ../usr/lib/os-release /etc/os-release".to_owned();
-    let cases: [(String, String, &[&str]); 8] = [
+    let cases: [(String, String, &[&str]); 13] = [
         (release("debian", "fedora"), restored(), &["neither Debian nor Ubuntu"]),
         (release("debian", "nixos"), restored(), &["NixOS"]),
         (fake("getconf", "32"), unfake("getconf"), &["32-bit"]),
@@ -235,6 +240,21 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
             &["have no nix-bin", "--installer"],
         ),
         ("gpasswd --delete admin sudo".to_owned(), "gpasswd --add admin sudo".to_owned(), &["NF-304"]),
+        (fake("uname", "riscv64"), unfake("uname"), &["the architecture riscv64 is not supported"]),
+        (
+            "cp -p /var/lib/dpkg/status /root/ && \
+             sed -i '/^Package: sudo$/,/^$/s/^Status: .*/Status: install ok unpacked/' /var/lib/dpkg/status"
+                .to_owned(),
+            "mv /root/status /var/lib/dpkg/status".to_owned(),
+            &["packages are only partly installed", "dpkg --configure -a"],
+        ),
+        (nix("nix-store (Nix) 1.11.16"), unnix(), &["Nix 1.11.16 is too old"]),
+        (nix("nix-store (Nix) 2.18.1"), unnix(), &["no daemon that answers", "install the multi-user Nix"]),
+        (
+            "useradd --no-create-home --shell /usr/sbin/nologin deploy".to_owned(),
+            "userdel deploy".to_owned(),
+            &["the login shell of deploy is /usr/sbin/nologin", "usermod --shell /bin/bash deploy"],
+        ),
     ];
     for (make, restore, sayings) in cases {
         web.ask(&make).unwrap();

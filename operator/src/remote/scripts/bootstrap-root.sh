@@ -4,7 +4,9 @@
 #   facts USER                 print a fact on each line: its name, a space, and its value
 #   change USER KEYS LINE...   run steps, and undo all of them if one fails
 #   undo                       undo the steps of the last change
-#   end                        forget how to undo the last change
+#   end                        keep a record of the last change, which cannot be undone as a whole any more
+#   made                       print what earlier changes have made
+#   forget STEP...             undo these steps of all earlier changes
 #
 # USER is the user that NixFleet will log in as. KEYS are the public keys to add, one a line. Each LINE is a
 # step and its argument, or `argument` and an argument of the installer:
@@ -19,7 +21,10 @@
 #
 # The output of `change` and `undo` is `busy`, or a line for each step: `done STEP`, `failed STEP`,
 # `undone STEP` or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs
-# printed. The last line of `change`, `undo` and `end` is `end`.
+# printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
+#
+# The output of `made` has a line `made STEP WHAT` for each step in the records, and a line `used PATH` for each
+# root for garbage collection that is not one of NixFleet.
 set -u
 exec </dev/null
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -32,6 +37,12 @@ export PATH LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND NEEDRESTART_SUSPEND
 umask 022
 
 run=/run/nixfleet-bootstrap
+# The directory with what the undo of steps needs.
+record=$run
+# The records of the bootstraps of this host, 1, 2, …, for `forget`.
+records=/var/lib/nixfleet/bootstrap
+# A package that the undo of the step `packages` leaves installed. Other users may need sudo by now.
+spared=
 unit=nixfleet-bootstrap.service
 host_key=/etc/ssh/ssh_host_ed25519_key
 packages='nix-bin nix-setup-systemd sudo'
@@ -168,8 +179,8 @@ change() {
   mkdir -m 0700 "$run" || return
   cp -- "$0" "$run/program" || return
   if [ -s "${0%/*}/installer" ]; then cp -- "${0%/*}/installer" "$run/installer" || return; fi
-  printf '%s\n' "$1" >"$run/user"
-  printf '%s\n' "$2" >"$run/authorized_keys"
+  printf '%s\n' "$1" >"$record/user"
+  printf '%s\n' "$2" >"$record/authorized_keys"
   shift 2
   : >"$run/arguments"
   for each; do
@@ -183,13 +194,13 @@ change() {
 
 # $1: a step, of which the undo must be known before it is done.
 begin() {
-  mkdir -p "$run/undo/$1" && printf '%s\n' "$1" | cat - "$run/begun" >"$run/begun.new" &&
+  mkdir -p "$record/undo/$1" && printf '%s\n' "$1" | cat - "$run/begun" >"$run/begun.new" &&
     mv "$run/begun.new" "$run/begun"
 }
 
 # Runs in the unit.
 steps() {
-  read -r user <"$run/user"
+  read -r user <"$record/user"
   find_store
   : >"$run/begun"
   while read -r step argument; do
@@ -206,7 +217,7 @@ steps() {
 
 # Runs in the unit. The steps that began last are undone first.
 undo() {
-  read -r user <"$run/user"
+  read -r user <"$record/user"
   while read -r step; do
     if undo_step "$step" </dev/null >&2; then outcome=undone; else outcome=left; fi
     printf '%s %s\n' "$outcome" "$step"
@@ -254,7 +265,7 @@ installed() {
 
 # $1: the packages.
 do_packages() {
-  here=$run/undo/packages
+  here=$record/undo/packages
   installed >"$here/before" && cut -d: -f1 /etc/passwd >"$here/users" &&
     cut -d: -f1 /etc/group >"$here/groups" || return
   for each in /nix /etc/nix; do
@@ -266,17 +277,37 @@ do_packages() {
   grep '^Inst [^ ]* \[' "$here/simulated" | cut -d ' ' -f 2 >"$here/upgraded"
   # shellcheck disable=SC2086
   apt install --no-install-recommends --no-remove $1 || return
+  installed | comm -13 "$here/before" - >"$here/new"
   find_store
 }
 
+# Prints the packages that the step has installed and that are installed now.
+own_packages() {
+  if [ -e "$record/undo/packages/new" ]; then
+    installed | comm -12 "$record/undo/packages/new" - | grep -vxF -e "$spared"
+  else
+    # The step was interrupted, a moment ago.
+    installed | comm -13 "$record/undo/packages/before" -
+  fi
+}
+
 undo_packages() {
-  here=$run/undo/packages
+  here=$record/undo/packages
+  own=$(own_packages)
+  if [ -n "$own" ]; then
+    # shellcheck disable=SC2086
+    others=$(apt purge --simulate $own | sed -n 's/^\(Purg\|Remv\) \([^ ]*\).*/\2/p' |
+      grep -vxF -e "$(printf '%s\n' "$own" | cut -d: -f1)" -e "$own" | tr '\n' ' ')
+    if [ -n "$others" ]; then
+      echo "other packages need these packages: $others"
+      return 1
+    fi
+  fi
   # shellcheck disable=SC2046
   systemctl stop $(daemon_units) 2>/dev/null
   dpkg --configure -a
-  new=$(installed | comm -13 "$here/before" -)
   # shellcheck disable=SC2086
-  if [ -n "$new" ]; then apt purge $new || return; fi
+  if [ -n "$own" ]; then apt purge $own || return; fi
   # The package makes these accounts, and leaves them when it is purged.
   cut -d: -f1 /etc/passwd | grep '^nixbld[0-9]*$' | while read -r each; do
     grep -qxF -e "$each" "$here/users" || userdel "$each"
@@ -314,14 +345,14 @@ undo_installer() {
 }
 
 do_daemon() {
-  here=$run/undo/daemon
+  here=$record/undo/daemon
   for each in $(daemon_units); do
     printf '%s %s %s\n' "$each" "$(systemctl is-enabled "$each")" "$(systemctl is-active "$each")"
   done >"$here/units"
   for each in $(daemon_units); do
     systemctl enable "$each" || return
   done
-  if [ -e "$run/undo/packages" ]; then
+  if [ -e "$record/undo/packages" ]; then
     # Debian's package starts the service before its socket, which then fails.
     systemctl stop nix-daemon.service
     systemctl reset-failed nix-daemon.socket 2>/dev/null
@@ -341,7 +372,7 @@ undo_daemon() {
   while read -r each enabled active; do
     [ "$enabled" = enabled ] || systemctl disable "$each" || return
     [ "$active" = active ] || systemctl stop "$each" || return
-  done <"$run/undo/daemon/units"
+  done <"$record/undo/daemon/units"
 }
 
 do_user() {
@@ -349,14 +380,21 @@ do_user() {
     echo "the user $user exists already"
     return 1
   fi
-  : >"$run/undo/user/absent"
+  : >"$record/undo/user/absent"
   useradd --create-home --shell /bin/bash "$user" || return
   # sshd without PAM refuses an account whose password is locked. No password matches an asterisk.
   usermod --password '*' "$user"
 }
 
 undo_user() {
-  [ -e "$run/undo/user/absent" ] && getent passwd "$user" >/dev/null || return 0
+  [ -e "$record/undo/user/absent" ] && getent passwd "$user" >/dev/null || return 0
+  # userdel refuses an account with processes. The connection that runs this script may be one.
+  for _ in 1 2 3 4 5; do
+    pgrep -u "$user" >/dev/null || break
+    loginctl terminate-user "$user" 2>/dev/null
+    sleep 1
+  done
+  pkill -KILL -u "$user" && sleep 1
   userdel --remove "$user"
 }
 
@@ -364,12 +402,12 @@ undo_user() {
 # Standard input: the keys, one a line.
 as_user() {
   runuser -u "$user" -- /bin/sh -c "umask 077; cd -- \"\$1\" || exit; $1" sh "$(home_of "$user")" \
-    <"$run/authorized_keys"
+    <"$record/authorized_keys"
 }
 
 # shellcheck disable=SC2016
 do_keys() {
-  here=$run/undo/keys
+  here=$record/undo/keys
   as_user '[ -d .ssh ]' && : >"$here/directory"
   as_user '[ -e .ssh/authorized_keys ]' && : >"$here/file"
   as_user '[ -n "$(tail -c 1 .ssh/authorized_keys 2>/dev/null)" ]' && : >"$here/unterminated"
@@ -384,7 +422,7 @@ do_keys() {
 
 # shellcheck disable=SC2016
 undo_keys() {
-  here=$run/undo/keys
+  here=$record/undo/keys
   getent passwd "$user" >/dev/null || return 0
   if [ ! -e "$here/file" ]; then
     as_user 'rm -f .ssh/authorized_keys' || return
@@ -405,7 +443,7 @@ rule_file() {
 }
 
 do_sudo() {
-  here=$run/undo/sudo
+  here=$record/undo/sudo
   file=$(rule_file)
   if [ -e "$file" ]; then cp -p "$file" "$here/before" || return; fi
   printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >"$here/rule" && chmod 0440 "$here/rule" || return
@@ -421,8 +459,8 @@ do_sudo() {
 undo_sudo() {
   file=$(rule_file)
   rm -f "$file.new"
-  if [ -e "$run/undo/sudo/before" ]; then
-    cp -p "$run/undo/sudo/before" "$file.new" && mv "$file.new" "$file"
+  if [ -e "$record/undo/sudo/before" ]; then
+    cp -p "$record/undo/sudo/before" "$file.new" && mv "$file.new" "$file"
   else
     rm -f "$file"
   fi
@@ -438,7 +476,7 @@ reload_sshd() {
 }
 
 do_host_key() {
-  here=$run/undo/host-key
+  here=$record/undo/host-key
   if [ -s "$host_key" ]; then
     echo "$host_key exists already"
     return 1
@@ -453,9 +491,95 @@ do_host_key() {
 }
 
 undo_host_key() {
-  [ -e "$run/undo/host-key/absent" ] || return 0
+  [ -e "$record/undo/host-key/absent" ] || return 0
   rm -f "$host_key" "$host_key.pub"
   reload_sshd
+}
+
+# Prints the numbers of the records, newest first.
+numbers() {
+  find "$records" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' 2>/dev/null | sort -rn
+}
+
+# Keeps the record of the last change for `forget`.
+end() {
+  if [ -s "$run/begun" ]; then
+    (umask 077 && mkdir -p "$records") || return
+    last=$(numbers | head -n 1)
+    new=$records/$((${last:-0} + 1))
+    rm -rf "$records/new" && mkdir -m 0700 "$records/new" &&
+      cp -a "$run/undo" "$run/user" "$run/authorized_keys" "$run/begun" "$records/new/" || return
+    sync -f "$records" && mv "$records/new" "$new" && sync "$records" || return
+  fi
+  rm -rf "$run" && echo end
+}
+
+made() {
+  spared=sudo
+  for number in $(numbers); do
+    record=$records/$number
+    read -r user <"$record/user"
+    while read -r step; do
+      case $step in
+        packages) what=$(own_packages | tr '\n' ' ') ;;
+        installer) what=$([ -x /nix/nix-installer ] && echo /nix/nix-installer || echo -) ;;
+        sudo) what=$(rule_file) ;;
+        host-key) what=$host_key.pub ;;
+        user)
+          what=-
+          if getent passwd "$user" >/dev/null; then what="$user $(home_of "$user")"; fi
+          ;;
+        keys) what="$user $(grep -c . "$record/authorized_keys")" ;;
+        *) what=- ;;
+      esac
+      fact made "$step ${what:--}"
+    done <"$record/begun"
+  done
+  find /nix/var/nix/profiles /nix/var/nix/gcroots -type l -lname '/nix/store/*' 2>/dev/null |
+    grep -v -e '^/nix/var/nix/profiles/nixfleet/' -e '^/nix/var/nix/gcroots/nixfleet-' |
+    while read -r each; do
+      # An empty profile, which some versions of Nix make, uses nothing.
+      [ "$(find "$each/" -mindepth 1 ! -name manifest.nix ! -name manifest.json 2>/dev/null)" = "" ] ||
+        fact used "$each"
+    done
+  echo end
+}
+
+# Runs in the unit. Undoes the steps in $run/steps, and removes them from the records.
+forget_steps() {
+  spared=sudo
+  find_store
+  for number in $(numbers); do
+    record=$records/$number
+    read -r user <"$record/user"
+    cp "$record/begun" "$run/chosen" || return
+    while read -r step; do
+      grep -qxF -e "$step" "$run/steps" || continue
+      if undo_step "$step" </dev/null >&2; then
+        printf 'undone %s\n' "$step"
+        grep -vxF -e "$step" "$record/begun" >"$record/begun.new"
+        mv "$record/begun.new" "$record/begun" && rm -rf "$record/undo/$step"
+      else
+        printf 'left %s\n' "$step"
+        sed "1,/^nixfleet: undo $step\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
+        return 1
+      fi
+    done <"$run/chosen"
+    # The host key stays, because others have recorded it.
+    grep -qvxF -e host-key "$record/begun" || rm -rf "$record"
+  done
+  rmdir "$records" /var/lib/nixfleet 2>/dev/null
+  return 0
+}
+
+forget() {
+  if systemctl is-active --quiet "$unit"; then
+    echo busy
+    return
+  fi
+  rm -rf "$run"
+  mkdir -m 0700 "$run" && cp -- "$0" "$run/program" && printf '%s\n' "$@" >"$run/steps" || return
+  in_unit forget-steps
 }
 
 case ${1-} in
@@ -465,9 +589,15 @@ case ${1-} in
     change "$@"
     ;;
   undo) if [ -e "$run/begun" ]; then in_unit undo-steps; else echo end; fi ;;
-  end) rm -rf "$run" && echo end ;;
+  end) end ;;
+  made) made ;;
+  forget)
+    shift
+    forget "$@"
+    ;;
   # These run in the unit.
   steps) steps ;;
   undo-steps) undo ;;
+  forget-steps) forget_steps ;;
   *) exit 64 ;;
 esac

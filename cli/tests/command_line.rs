@@ -108,7 +108,7 @@ fn explain_prints_causes_and_remedies_of_a_code() {
 
         Usual causes, and what to do:
           - Nix is not installed.
-            Install Nix with its daemon: `apt-get install nix-bin nix-setup-systemd`.
+            Run `nixfleet bootstrap NAME`.
           - Nix is installed for one user only.
             Install Nix again with its daemon.
 

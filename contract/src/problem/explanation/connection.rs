@@ -105,10 +105,7 @@ pub(super) const NO_SUDO: Explanation = Explanation {
 
 pub(super) const NO_NIX: Explanation = Explanation {
     causes: &[
-        UsualCause {
-            cause: "Nix is not installed.",
-            remedy: "Run `nixfleet bootstrap NAME`.",
-        },
+        UsualCause { cause: "Nix is not installed.", remedy: "Run `nixfleet bootstrap NAME`." },
         UsualCause {
             cause: "Nix is installed for one user only.",
             remedy: "Install Nix again with its daemon.",

@@ -58,7 +58,7 @@ let
       ssh = {
         user = or' host.ssh.user defaults.ssh.user;
         port = or' host.ssh.port defaults.ssh.port;
-        inherit (host.ssh) hostKey;
+        hostKey = or' host.ssh.hostKey (hostKeys.keys.${name} or null);
         authorizedKeys = lib.unique (defaults.ssh.authorizedKeys ++ host.ssh.authorizedKeys);
       };
       facts = defaults.facts // host.facts;
@@ -99,6 +99,15 @@ let
         config =
           ofFleet.config // own.config // lib.mapAttrs (name: value: value ++ own.config.${name}) lists;
       };
+
+  hostKeys = import ./host-keys.nix {
+    inherit
+      config
+      lib
+      options
+      types
+      ;
+  };
 
   hostsOption = types.resolveOption options.hosts;
   hosts = lib.mapAttrs complete hostsOption.value;
@@ -150,8 +159,12 @@ let
         inherit (fleet) backends nixpkgs;
         wrong = map (problem: problem.option) fieldProblems;
       }
+      ++ hostKeys.problems {
+        given = hostsOption.value;
+        inherit hosts;
+      }
       ++ lib.optionals (fieldProblems == [ ]) (types.failedAssertions options.assertions);
-    warnings = (types.resolveOption options.warnings).value;
+    warnings = (types.resolveOption options.warnings).value ++ hostKeys.warnings;
 
     # The modules of the option families, by base. Each module costs evaluation time for each host. So all
     # modules that only declare options are merged into one module, once for all hosts of a base.

@@ -8,6 +8,9 @@
   run = "Run a command on the hosts";
   history = "Show what was done from this machine";
   hosts = "List the hosts of the inventory";
+  bootstrap = "Prepare hosts that have only an SSH server";
+  doctor = "Find out what is missing on this machine and on hosts";
+  host = "Record the keys of hosts";
   gc = "Drop generations that hosts no longer need";
   backups = "List, show or drop backups: what stood on hosts before NixFleet replaced or removed it";
 }

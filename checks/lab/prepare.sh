@@ -13,6 +13,7 @@ need() { # need PROGRAM PACKAGE
 }
 need c++ g++ # libFuzzer
 need cc gcc
+need dpkg-scanpackages dpkg-dev
 need git git
 need gpgv gpgv
 need ip iproute2

@@ -95,6 +95,49 @@ in
     };
   };
 
+  "the file of hostKeys has the keys of hosts, and the command line learns where it is" = {
+    expr =
+      let
+        fleet = fleetOf {
+          hostKeys = ./inventories/host-keys.json;
+          hosts.web-1.addr = "web-1";
+          hosts.db-1 = {
+            addr = "db-1";
+            ssh.hostKey = "ssh-ed25519 AAAAC3db";
+          };
+          hosts.db-2.addr = "db-2";
+        };
+      in
+      lib.mapAttrs (_: host: host.ssh.hostKey) fleet.hosts
+      // {
+        file = baseNameOf fleet.hostKeys;
+      };
+    expected = {
+      web-1 = "ssh-ed25519 AAAAC3web";
+      db-1 = "ssh-ed25519 AAAAC3db";
+      db-2 = null;
+      file = "host-keys.json";
+    };
+  };
+
+  "the file of hostKeys need not exist" = {
+    expr =
+      (fleetOf {
+        hostKeys = ./inventories/none.json;
+        hosts.web-1.addr = "web-1";
+      }).hosts.web-1.ssh.hostKey;
+    expected = null;
+  };
+
+  "the command line gets the keys that may log in" = {
+    expr =
+      (fleetOf {
+        defaults.ssh.authorizedKeys = [ "ssh-ed25519 AAAA ada" ];
+        hosts.web-1.addr = "web-1";
+      }).hosts.web-1.ssh.authorizedKeys;
+    expected = [ "ssh-ed25519 AAAA ada" ];
+  };
+
   "a host is waited for as long as it says, and else as long as the fleet says" = {
     expr =
       lib.mapAttrs (_: host: host.timeouts)

@@ -108,7 +108,7 @@ fn explain_prints_causes_and_remedies_of_a_code() {
 
         Usual causes, and what to do:
           - Nix is not installed.
-            Install Nix with its daemon: `apt-get install nix-bin nix-setup-systemd`.
+            Run `nixfleet bootstrap NAME`.
           - Nix is installed for one user only.
             Install Nix again with its daemon.
 
@@ -318,6 +318,6 @@ fn bash_completes_what_is_typed_and_evaluates_nothing() {
     );
     assert_eq!(offered(directory.path(), "nixfleet plan @u"), "ubuntu");
     assert_eq!(offered(directory.path(), "nixfleet plan a"), "all");
-    assert_eq!(offered(directory.path(), "nixfleet doc"), "");
+    assert_eq!(offered(directory.path(), "nixfleet docs"), "");
     assert!(!directory.path().join("state").exists(), "and leaves nothing behind");
 }

@@ -32,6 +32,10 @@ pub struct Fleet {
     /// The settings of each tag, by the name of the tag.
     #[serde(default, deserialize_with = "by_tag")]
     pub tags: BTreeMap<String, Tag>,
+    /// The file with the host keys that the command line records, relative to the directory of the flake;
+    /// `None` if the fleet reads no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_keys: Option<String>,
 }
 
 /// Reads hosts, and checks that the name of each host equals its key.
@@ -198,4 +202,8 @@ pub struct Ssh {
     /// `ssh-ed25519 AAAA…`.
     #[serde(default)]
     pub host_key: Option<String>,
+    /// The public keys that may log in as the SSH user, in the format of `authorized_keys`. A bootstrap
+    /// installs them on the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorized_keys: Vec<String>,
 }

@@ -5,6 +5,7 @@ let
 in
 {
   hosts = import ./hosts.nix args;
+  hostKeys = import ./host-keys.nix args;
   roles = import ./roles.nix args;
   defaults = import ./defaults.nix args;
   tags = import ./tags.nix args;

@@ -60,8 +60,8 @@ in
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada"
       ];
       description = ''
-        Public keys that may log in as the SSH user of every host. The module `fleet-deploy-user` installs them on the
-        hosts.
+        Public keys that may log in as the SSH user of every host. `nixfleet bootstrap` installs them on the hosts once,
+        and the module `fleet-deploy-user` keeps them there.
       '';
     };
     facts = mkOption {

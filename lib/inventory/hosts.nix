@@ -26,7 +26,7 @@ let
         example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy";
         description = ''
           The public key of the host, in the format of `known_hosts` without the host name. If it is set, no other key
-          is accepted. Otherwise, your own `known_hosts` decides.
+          is accepted. Otherwise, the key in the file of `hostKeys` counts, and without it, your own `known_hosts` decides.
         '';
       };
       authorizedKeys = mkOption {
@@ -37,7 +37,7 @@ let
         ];
         description = ''
           Public keys that may log in as the SSH user, in addition to the keys in `defaults.ssh.authorizedKeys`.
-          NixFleet itself does not use them: the module `fleet-deploy-user` installs them on the host.
+          `nixfleet bootstrap` installs them on the host once, and the module `fleet-deploy-user` keeps them there.
         '';
       };
     };

@@ -11,9 +11,12 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::status::Status;
 use serde::Serialize;
 
+use crate::bootstrap::{Planned, Reported};
 use crate::diagnostics::milliseconds;
+use crate::doctor::Finding;
 use crate::event::HostEnd;
 use crate::plan_text::PlanText;
+use crate::ssh::host_key::OfferedKey;
 
 /// The result of a command on one host.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +51,15 @@ pub struct HostResult {
     /// Only for the command `backups`: the backups of the host that were listed, shown or dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Box<BackupsView>>,
+    /// Only for the command `bootstrap`: the planned steps, and how they ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bootstrap: Option<Box<BootstrapView>>,
+    /// Only for the commands `host adopt` and `bootstrap`: the key that the host offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<Box<OfferedKey>>,
+    /// Only for the command `doctor`: the findings about the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The reason why the host is excluded, why an apply would exclude it, or why work on it was not started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -87,6 +99,17 @@ pub struct BackupsView {
     pub report: Option<DropReport>,
 }
 
+/// The plan and the report of a bootstrap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BootstrapView {
+    /// The requirements and the steps of the plan.
+    pub steps: Vec<Planned>,
+    /// How the steps ended that were begun.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub report: Vec<Reported>,
+}
+
 /// The result of a command that `nixfleet run` executed on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +138,9 @@ impl HostResult {
             run: None,
             gc: None,
             backups: None,
+            bootstrap: None,
+            host_key: None,
+            findings: Vec::new(),
             reason: None,
             problem: None,
         }
@@ -204,6 +230,7 @@ pub const fn outcome_of(problem: &Problem) -> Outcome {
         Code::Unreachable | Code::SshAuth | Code::HostKey => Outcome::Unreachable,
         Code::NoSudo
         | Code::NoNix
+        | Code::Bootstrap
         | Code::Locked
         | Code::Conflict
         | Code::PlanOutdated

@@ -8,6 +8,7 @@
 //! - [`operation`][]: the operations on a fleet, such as apply, and their requests
 //! - [`event`][], [`history`][], [`notify`][]: events, their record, and notifications
 //! - [`host_result`][], [`plan_text`][]: the results of a command on each host
+//! - [`bootstrap`][], [`host_keys`][], [`password`][]: hosts that are not managed yet
 //! - [`import`][]: the inventories of other tools
 //! - [`stop`][]: the reasons why an operation ends before it works on hosts
 
@@ -15,13 +16,16 @@
 // Tests may start servers and programs directly.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod bootstrap;
 pub mod contents;
 mod diagnostics;
+pub mod doctor;
 pub mod errands;
 pub mod event;
 pub mod flake;
 pub mod health;
 pub mod history;
+pub mod host_keys;
 pub mod host_result;
 pub mod identity;
 pub mod import;
@@ -31,6 +35,7 @@ pub mod nix;
 pub mod notify;
 pub mod operation;
 pub mod orchestrate;
+pub mod password;
 pub mod plan_text;
 pub mod process;
 pub mod remote;

@@ -38,12 +38,13 @@ const TOGETHER: [&[&str]; 6] = [
 ];
 /// The modules that take longest, in the order in which their processes are started. They start before the
 /// other modules, because a long process that starts last would run alone at the end.
-const LONGEST: [&str; 12] = [
+const LONGEST: [&str; 13] = [
     "nixos_hosts",
     "crashes",
     "units",
     "liars",
     "rollout",
+    "bootstrap",
     "bad_input",
     "intruders",
     "versions",

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::binaries::Binaries;
 use crate::command::{PATIENCE, Program, wait_until};
 use crate::control::Control;
+use crate::debs;
 use crate::guest::Guest;
 use crate::nixos_layer;
 use crate::operator::Operator;
@@ -134,14 +135,17 @@ impl Lab {
             addr: "10.0.1.2".into(),
             below: vec![shared, operator_root],
             nixos: false,
+            bare: false,
             shows: plan.operator_shows.clone(),
         }];
         for host in &plan.hosts {
             let root = host.root.make()?.path().to_path_buf();
             let nixos = if host.nixos { Some(nixos_layer::above(&root, &running, alone)?) } else { None };
+            let debs = host.bare.map(|suite| debs::of_nix(&root, suite)).transpose()?;
             let below = nixos.into_iter().chain([root]).collect();
-            let (name, addr) = (host.name.clone(), host.addr.clone());
-            guests.push(GuestSpec { name, addr, below, nixos: host.nixos, shows: Vec::new() });
+            let shows = debs.into_iter().map(|debs| (debs, "/srv/debs".into())).collect();
+            let (name, addr, nixos) = (host.name.clone(), host.addr.clone(), host.nixos);
+            guests.push(GuestSpec { name, addr, below, nixos, bare: host.bare.is_some(), shows });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;

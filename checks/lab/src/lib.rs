@@ -14,6 +14,7 @@ pub mod command;
 pub mod condition;
 pub mod control;
 pub mod crates;
+mod debs;
 pub mod demo;
 pub mod docs_index;
 pub mod files;

@@ -75,9 +75,21 @@ fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
         layer.place(&format!("{place}/{name}"), &bytes, 0o755, 0)?;
     }
     layer.link("srv/prebuilt/bin/nixfleet", "/srv/programs/nixfleet")?;
-    for subcommand in
-        ["plan", "apply", "rollback", "status", "check", "run", "history", "hosts", "gc", "backups"]
-    {
+    for subcommand in [
+        "plan",
+        "apply",
+        "rollback",
+        "status",
+        "check",
+        "run",
+        "history",
+        "hosts",
+        "bootstrap",
+        "host",
+        "doctor",
+        "gc",
+        "backups",
+    ] {
         layer.link(&format!("srv/prebuilt/bin/nixfleet-{subcommand}"), "nixfleet")?;
     }
     layer.link("usr/local/bin/nixfleet", "/srv/prebuilt/bin/nixfleet")

@@ -23,6 +23,8 @@ pub(crate) struct PlannedHost {
     pub(crate) root: Root,
     /// Whether the host is a stand-in for a NixOS host.
     pub(crate) nixos: bool,
+    /// The Debian release of a host that has no Nix and no user `deploy`.
+    pub(crate) bare: Option<&'static str>,
 }
 
 impl Plan {
@@ -61,7 +63,7 @@ impl Plan {
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
         let (name, addr, root) = (name.into(), addr.into(), Recipe::host().into());
-        self.hosts.push(PlannedHost { name, addr, root, nixos: false });
+        self.hosts.push(PlannedHost { name, addr, root, nixos: false, bare: None });
         self
     }
 
@@ -80,6 +82,17 @@ impl Plan {
     pub fn nixos(mut self, name: &str) -> Self {
         for host in self.hosts.iter_mut().filter(|host| host.name == name) {
             host.nixos = true;
+        }
+        self
+    }
+
+    /// Replaces the host `name` with a host before NixFleet, which a recipe such as [`Recipe::bare_host`]
+    /// describes. Its package source has what `apt-get install nix-bin nix-setup-systemd` needs.
+    #[must_use]
+    pub fn bare(mut self, name: &str, recipe: &Recipe) -> Self {
+        for host in self.hosts.iter_mut().filter(|host| host.name == name) {
+            host.root = recipe.clone().into();
+            host.bare = Some(recipe.suite);
         }
         self
     }

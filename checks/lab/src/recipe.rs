@@ -9,6 +9,11 @@ use sha2::{Digest, Sha256};
 /// placed before the first boot.
 pub const DEPLOY_UID: u32 = 1000;
 
+/// The user of a bare host. The user may use `sudo` with the password [`ADMIN_PASSWORD`].
+pub const ADMIN: &str = "admin";
+/// The password of [`ADMIN`]. No other text on a host or on the operator's machine contains it.
+pub const ADMIN_PASSWORD: &str = "Qz7-battery \"staple$";
+
 /// The contents of a root filesystem: packages, files and commands.
 #[derive(Clone, Debug)]
 pub struct Recipe {
@@ -56,8 +61,8 @@ impl Recipe {
                 "git",
                 "busybox-static",
                 "python3",
-                // In tests, the operator uses bash, fish and zsh, and reads manual pages. Tests make fish and
-                // tcsh login shells of a user on a host too, because their syntax is different.
+                // In tests, the operator uses bash, fish and zsh, and reads manual pages. Tests make fish
+                // and tcsh login shells of a user on a host too, because their syntax is different.
                 "bash-completion",
                 "fish",
                 "man-db",
@@ -112,8 +117,8 @@ impl Recipe {
                 &["nix-store", "--init"],
                 &["ldconfig"],
                 &["journalctl", "--update-catalog"],
-                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat the two
-                // commands above.
+                // This marks /etc and /var as newer than /usr, so that the first boot does not repeat the
+                // two commands above.
                 &["/usr/lib/systemd/systemd-update-done"],
             ],
         }
@@ -132,6 +137,39 @@ impl Recipe {
         // The package `systemd` of Debian 12 does not contain this program.
         recipe.commands.retain(|command| !matches!(command, [program] if program.ends_with("update-done")));
         recipe
+    }
+
+    /// Returns the recipe for a host before NixFleet: it has no Nix and no user `deploy`, but a user who
+    /// may use `sudo` with a password. Its only package source is the directory `/srv/debs`.
+    #[must_use]
+    pub fn bare_host() -> Self {
+        let mut recipe = Self::host().bare("bare-host");
+        // The tests make many connections without a login, which sshd would count as attacks.
+        recipe.files.push(("etc/ssh/sshd_config.d/penalties.conf", 0o644, "PerSourcePenalties no\n"));
+        recipe
+    }
+
+    /// Returns the recipe of [`Self::bare_host`] for a host with Debian 12.
+    #[must_use]
+    pub fn older_bare_host() -> Self {
+        Self::older_host().bare("older-bare-host")
+    }
+
+    /// Returns this recipe without Nix and its users.
+    fn bare(mut self, name: &'static str) -> Self {
+        self.name = name;
+        let unused =
+            ["nix-bin", "nix-setup-systemd", "bash-completion", "fish", "git", "man-db", "tcsh", "zsh"];
+        self.packages.retain(|package| !unused.contains(package));
+        self.files.retain(|(path, _, _)| !matches!(*path, "etc/nix/nix.conf" | "etc/sudoers.d/deploy"));
+        self.files.push(("etc/apt/sources.list", 0o644, "deb [trusted=yes] file:///srv/debs ./\n"));
+        self.commands.retain(|command| !matches!(command[0], "useradd" | "usermod" | "nix-store"));
+        let admin: [&[&str]; 2] = [
+            &["useradd", "--create-home", "--uid", "1000", "--shell", "/bin/bash", "--groups", "sudo", ADMIN],
+            &["sh", "-c", "printf 'admin:%s\\n' \"$1\" | chpasswd", "sh", ADMIN_PASSWORD],
+        ];
+        self.commands.splice(0..0, admin);
+        self
     }
 
     /// Returns the recipe of [`Self::host`] with Ansible, for the operator's machine of the benchmark.

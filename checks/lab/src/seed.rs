@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::command::Program;
 use crate::lab::OPERATOR;
 use crate::operator;
-use crate::recipe::DEPLOY_UID;
+use crate::recipe::{ADMIN, DEPLOY_UID};
 use crate::spec::{GuestDir, GuestSpec, Spec};
 
 /// Places the files of a lab's guests before their first boot.
@@ -46,7 +46,9 @@ impl<'a> Seed<'a> {
             let host_key = self.host_key(&layer, guest)?;
             writeln!(known_hosts, "{},{} {host_key}", guest.name, guest.addr)?;
             if guest.name != OPERATOR {
-                layer.place("home/deploy/.ssh/authorized_keys", &public, 0o600, DEPLOY_UID)?;
+                // The first user of each root filesystem has the same id.
+                let user = if guest.bare { ADMIN } else { "deploy" };
+                layer.place(&format!("home/{user}/.ssh/authorized_keys"), &public, 0o600, DEPLOY_UID)?;
             }
         }
         for guest in self.spec.guests.iter().filter(|guest| guest.name == OPERATOR) {

@@ -31,6 +31,9 @@ pub struct GuestSpec {
     pub below: Vec<PathBuf>,
     /// Whether the host is a stand-in for a NixOS host. Its `/usr/sbin/init` chooses the system to boot.
     pub nixos: bool,
+    /// Whether the host is bare: it has the user `admin` instead of `deploy`.
+    #[serde(default)]
+    pub bare: bool,
     /// Directories of this machine that the guest can read: the directory, and its path on the guest.
     #[serde(default)]
     pub shows: Vec<(PathBuf, PathBuf)>,

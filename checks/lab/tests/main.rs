@@ -7,6 +7,7 @@ mod accounts;
 mod architectures;
 mod attackers;
 mod bad_input;
+mod bootstrap;
 mod connections;
 mod copying;
 mod crashes;

@@ -10,8 +10,8 @@ use crate::stage::{applies, lone, outcomes_of};
 /// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
-const COMMANDS: &str =
-    "plan apply status check rollback run history hosts import gc backups explain completions help";
+const COMMANDS: &str = "plan apply status check rollback run history hosts bootstrap host doctor import gc \
+                        backups explain completions help";
 
 /// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {
@@ -104,7 +104,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
         ("nixfleet explain NF-20", "NF-201 NF-202 NF-203"),
         // These lines begin the names of hidden commands, which no shell offers.
         ("nixfleet ma", ""),
-        ("nixfleet doc", ""),
+        ("nixfleet docs", ""),
         ("nixfleet __", ""),
         // For other arguments, file names are completed.
         ("nixfleet apply --plan fleet", "fleet.nix"),
@@ -153,7 +153,7 @@ fn every_command_has_a_page(ada: &Ada<'_>) {
     for command in COMMANDS.split(' ').filter(|command| *command != "help") {
         assert!(pages.contains(format!("nixfleet-{command}").as_str()), "{command}: {pages:?}");
     }
-    for page in ["nixfleet", "nixfleet-history-show", "nixfleet-backups-drop"] {
+    for page in ["nixfleet", "nixfleet-host-adopt", "nixfleet-history-show", "nixfleet-backups-drop"] {
         assert!(pages.contains(page), "{page}: {pages:?}");
     }
     for page in pages {

@@ -3,14 +3,17 @@
 mod age;
 mod apply;
 mod backups;
+mod bootstrap;
 mod check;
 mod count;
+mod doctor;
 mod exit;
 mod explain;
 mod flake;
 mod force;
 mod gc;
 mod history;
+mod host;
 mod hosts;
 mod import;
 mod order;
@@ -28,13 +31,16 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use apply::ApplyArgs;
 pub use backups::{BackupsArgs, BackupsCommand, BackupsDropArgs, BackupsListArgs, BackupsShowArgs};
+pub use bootstrap::{BootstrapArgs, LoginArgs};
 pub use check::CheckArgs;
+pub use doctor::DoctorArgs;
 pub use exit::ExitArgs;
 pub use explain::ExplainArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
 pub use gc::GcArgs;
 pub use history::{HistoryArgs, HistoryCommand};
+pub use host::{AdoptArgs, HostArgs, HostCommand, HostKeyArgs};
 pub use hosts::HostsArgs;
 pub use import::{ImportArgs, ImportCommand, ImportFlakeArgs, ImportOutArgs};
 pub use order::subcommand_first;
@@ -99,6 +105,12 @@ pub enum Command {
     History(HistoryArgs),
     /// List the hosts of the inventory
     Hosts(HostsArgs),
+    /// Prepare hosts that have only an SSH server: Nix, the SSH user, sudo, the host key
+    Bootstrap(BootstrapArgs),
+    /// Record the keys of hosts
+    Host(HostArgs),
+    /// Find out what is missing on this machine and on hosts, and how to correct it
+    Doctor(DoctorArgs),
     /// Write a fleet.nix with the hosts of Ansible, ssh, colmena or deploy-rs
     Import(ImportArgs),
     /// Drop generations that hosts no longer need
@@ -170,9 +182,16 @@ impl Command {
     /// changes on hosts, or run commands on hosts.
     pub const fn is_recorded(&self) -> bool {
         match self {
-            Self::Plan(_) | Self::Apply(_) | Self::Rollback(_) | Self::Run(_) | Self::Gc(_) => true,
+            Self::Plan(_)
+            | Self::Apply(_)
+            | Self::Rollback(_)
+            | Self::Run(_)
+            | Self::Bootstrap(_)
+            | Self::Host(_)
+            | Self::Gc(_) => true,
             Self::Backups(args) => matches!(args.what, BackupsCommand::Drop(_)),
-            Self::Status(_)
+            Self::Doctor(_)
+            | Self::Status(_)
             | Self::Check(_)
             | Self::History(_)
             | Self::Hosts(_)
@@ -205,6 +224,9 @@ impl Command {
             Self::Run(_) => "run",
             Self::History(_) => "history",
             Self::Hosts(_) => "hosts",
+            Self::Bootstrap(_) => "bootstrap",
+            Self::Host(_) => "host",
+            Self::Doctor(_) => "doctor",
             Self::Import(_) => "import",
             Self::Gc(_) => "gc",
             Self::Backups(_) => "backups",

@@ -6,6 +6,9 @@ use nixfleet_operator::flake::shown::{HIDDEN, reference};
 
 /// Flags that take a flake reference.
 const FLAKES: [&str; 1] = ["--flake"];
+/// Flags whose values may be secret.
+const SECRETS: [&str; 1] = ["--installer-argument"];
+
 /// Returns the command line without the subcommand and without secrets. Three parts may be secret and are
 /// hidden: the values of Nix options, such as access tokens; secrets in flake references; and the arguments
 /// of the program that `nixfleet run` runs, such as passwords.
@@ -33,7 +36,9 @@ fn flags(given: Vec<String>) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     for word in given {
         let before = |distance: usize| shown.len().checked_sub(distance).map(|at| shown[at].as_str());
-        let word = if before(2) == Some("--option") || before(1).is_some_and(|w| w.starts_with("--option=")) {
+        let is_secret = before(1).is_some_and(|word| SECRETS.contains(&word));
+        let is_value = before(2) == Some("--option") || before(1).is_some_and(|w| w.starts_with("--option="));
+        let word = if is_secret || is_value {
             HIDDEN.to_owned()
         } else if before(2) == Some("--override-input")
             || before(1).is_some_and(|word| FLAKES.contains(&word) || word.starts_with("--override-input="))
@@ -41,6 +46,7 @@ fn flags(given: Vec<String>) -> Vec<String> {
             reference(&word)
         } else {
             match word.split_once('=') {
+                Some((flag, _)) if SECRETS.contains(&flag) => format!("{flag}={HIDDEN}"),
                 Some((flag, value)) if FLAKES.contains(&flag) => format!("{flag}={}", reference(value)),
                 _ => word,
             }
@@ -90,6 +96,12 @@ mod tests {
     fn values_of_nix_options_are_not_shown() {
         let typed = "nixfleet plan --option access-tokens github.com=hunter2 --option=netrc-file hunter2 -v";
         assert_eq!(line(typed), "--option access-tokens … --option=netrc-file … -v");
+    }
+
+    #[test]
+    fn arguments_of_an_installer_are_not_shown() {
+        let typed = "nixfleet bootstrap --installer-argument hunter2 --installer-argument=hunter2 -y";
+        assert_eq!(line(typed), "--installer-argument … --installer-argument=… -y");
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! The subcommands, one file each, and the code that they share.
 
+mod adopt;
 mod apply;
 mod at_once;
 mod backups;
+mod bootstrap;
 mod change;
 mod check;
 mod completions;
 mod confirm;
+mod doctor;
 mod explain;
 mod gc;
 mod history;
 mod hosts;
 mod import;
 mod input;
+mod password;
 mod plan;
 mod reference;
 mod rollback;
@@ -23,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use nixfleet_contract::problem::Code;
 
-use crate::args::{Command, OutputArgs};
+use crate::args::{Command, HostCommand, OutputArgs};
 use crate::document::Document;
 use crate::exit::Exit;
 use crate::render::{self, Progress};
@@ -154,6 +158,11 @@ async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> 
         Command::Run(args) => run::execute(args, context).await,
         Command::History(args) => history::execute(args, context),
         Command::Hosts(args) => hosts::execute(args, context).await,
+        Command::Bootstrap(args) => bootstrap::execute(args, context).await,
+        Command::Host(args) => match &args.what {
+            HostCommand::Adopt(args) => adopt::execute(args, context).await,
+        },
+        Command::Doctor(args) => doctor::execute(args, context).await,
         Command::Import(args) => import::execute(args, context).await,
         Command::Gc(args) => gc::execute(args, context).await,
         Command::Backups(args) => backups::execute(args, context).await,

@@ -2,7 +2,9 @@
 
 mod alike;
 mod backups;
+mod bootstrap;
 mod diff;
+mod doctor;
 mod errands;
 mod explanation;
 mod fold;
@@ -27,6 +29,8 @@ mod totals;
 mod waves;
 
 pub use backups::{backups, dropped, drops};
+pub use bootstrap::{adopted, bootstrap_plans, bootstrap_reports, offers};
+pub use doctor::diagnosis;
 pub use errands::errands;
 pub use explanation::{codes, explanation, explanation_section, how_to_explain};
 pub use fold::folded;

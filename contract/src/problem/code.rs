@@ -60,6 +60,9 @@ pub enum Code {
     /// A command did not end in time.
     #[serde(rename = "NF-308")]
     TimedOut,
+    /// The host cannot be prepared for `NixFleet`, or a step of its preparation failed.
+    #[serde(rename = "NF-309")]
+    Bootstrap,
     /// Another run holds the lock of the host.
     #[serde(rename = "NF-401")]
     Locked,
@@ -133,7 +136,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the generated reference page.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -151,6 +154,7 @@ impl Code {
         Self::Copy,
         Self::BadAnswer,
         Self::TimedOut,
+        Self::Bootstrap,
         Self::Locked,
         Self::Conflict,
         Self::PlanOutdated,
@@ -214,6 +218,9 @@ impl Code {
             Self::Copy => ("NF-306", "The closure could not be copied to the host."),
             Self::BadAnswer => ("NF-307", "The answer of the host is not a NixFleet document."),
             Self::TimedOut => ("NF-308", "A command did not end in time."),
+            Self::Bootstrap => {
+                ("NF-309", "The host cannot be prepared for NixFleet, or a step of its preparation failed.")
+            }
             Self::Locked => ("NF-401", "Another run holds the lock of the host."),
             Self::Conflict => {
                 ("NF-402", "A declared path already exists on the host, and NixFleet does not own it.")

@@ -3,6 +3,7 @@
 mod command_line;
 mod connection;
 mod nix;
+mod preparation;
 mod refusal;
 mod resource;
 mod run;
@@ -63,6 +64,7 @@ impl Code {
             Self::Copy => &connection::COPY,
             Self::BadAnswer => &connection::BAD_ANSWER,
             Self::TimedOut => &connection::TIMED_OUT,
+            Self::Bootstrap => &preparation::BOOTSTRAP,
             Self::Locked => &refusal::LOCKED,
             Self::Conflict => &refusal::CONFLICT,
             Self::PlanOutdated => &refusal::PLAN_OUTDATED,

@@ -56,6 +56,8 @@ pub enum Phase {
     RollingBack,
     /// The host is running a command of the user.
     Running,
+    /// The host is being prepared by a bootstrap.
+    Preparing,
     /// The host is dropping generations or backups that are not needed.
     Cleaning,
 }
@@ -78,6 +80,7 @@ impl Phase {
             Self::Recovering => "recovering",
             Self::RollingBack => "rolling back",
             Self::Running => "running",
+            Self::Preparing => "preparing",
             Self::Cleaning => "cleaning up",
         }
     }

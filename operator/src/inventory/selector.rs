@@ -234,6 +234,7 @@ mod tests {
         Fleet {
             schema: 1,
             revision: None,
+            host_keys: None,
             notifications: BTreeMap::new(),
             hosts,
             rollout: PolicyOptions::default(),

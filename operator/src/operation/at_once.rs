@@ -16,6 +16,7 @@ use crate::event::EventKind;
 use crate::host_result::HostResult;
 use crate::inventory::Natural;
 use crate::orchestrate::each;
+use crate::ssh::Session;
 use crate::stop::Stop;
 
 /// An operation that has been planned on all its hosts.
@@ -55,8 +56,24 @@ impl<O: Operation> AtOnce<O> {
     ) -> Result<Self, Stop> {
         let (_, hosts) = targets.select(context).await?;
         let (hosts, resting) = resting(hosts);
-        let (operation, parallel) = (Arc::new(operation), targets.at_once());
         let sessions = targets.connections.sessions(hosts)?;
+        Self::plan_over(sessions, resting, targets.at_once(), operation, dry_run, context).await
+    }
+
+    /// Plans an operation over sessions that the caller has made. `resting` are the results of the hosts that
+    /// are left out.
+    ///
+    /// # Errors
+    /// Fails only because of a bug.
+    pub async fn plan_over(
+        sessions: Vec<Arc<Session>>,
+        resting: Vec<HostResult>,
+        parallel: NonZeroUsize,
+        operation: O,
+        dry_run: bool,
+        context: &Context,
+    ) -> Result<Self, Stop> {
+        let operation = Arc::new(operation);
         let plans = ask(&operation, sessions, parallel, context).await?;
         Ok(Self { operation, plans, resting, dry_run, parallel })
     }
@@ -123,7 +140,7 @@ fn by_name(mut results: Vec<HostResult>) -> Vec<HostResult> {
 
 /// Separates the hosts in maintenance from the hosts that take part. Returns the hosts that take part, and
 /// the results of the hosts in maintenance.
-fn resting(hosts: Vec<Host>) -> (Vec<Host>, Vec<HostResult>) {
+pub(super) fn resting(hosts: Vec<Host>) -> (Vec<Host>, Vec<HostResult>) {
     let (resting, others): (Vec<Host>, Vec<Host>) =
         hosts.into_iter().partition(|host| host.maintenance.is_some());
     let excluded = resting.into_iter().map(|host| {

@@ -8,6 +8,7 @@ use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::Problem;
 use serde::{Deserialize, Serialize};
 
+use crate::password::Password;
 use crate::ssh::{Session, Sockets};
 
 /// The connection settings of a request. The inventory or a default supplies the values that are not set.
@@ -35,12 +36,26 @@ impl Connections {
     /// # Errors
     /// Fails if there is no private directory for SSH sockets, or if a pinned host key is malformed.
     pub fn sessions(self, hosts: Vec<Host>) -> Result<Vec<Arc<Session>>, Problem> {
+        self.sessions_with(hosts, None)
+    }
+
+    /// Creates a session for each host, as [`Self::sessions`] does. A host that accepts no key is logged in
+    /// to with the password.
+    ///
+    /// # Errors
+    /// As for [`Self::sessions`].
+    pub fn sessions_with(
+        self,
+        hosts: Vec<Host>,
+        password: Option<&Password>,
+    ) -> Result<Vec<Arc<Session>>, Problem> {
         let sockets = Sockets::open()?;
         let count = hosts.len();
         let session = |mut host: Host| {
             host.timeouts.connect = self.connect_timeout.unwrap_or(host.timeouts.connect);
-            Session::new(host, &sockets, count, self.connect_retries)
+            let session = Session::new(host, &sockets, count, self.connect_retries)?;
+            Ok(Arc::new(session.with_password(password.cloned())))
         };
-        hosts.into_iter().map(|host| session(host).map(Arc::new)).collect()
+        hosts.into_iter().map(session).collect()
     }
 }

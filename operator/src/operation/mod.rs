@@ -2,6 +2,7 @@
 //! hosts and the terms of the operation. A request may come from the command line, a web page, a timer or a
 //! test.
 //!
+//! - [`bootstrap`], [`adopt`], [`doctor`]: hosts that are not managed yet, their keys, and what is missing
 //! - [`verb`]: the trait of operations, such as [`apply`], [`rollback`], [`gc`] and [`backups`]
 //! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
 //! - [`status`], [`check`], [`run`]: commands that inspect hosts, or run a command of the user
@@ -13,15 +14,19 @@
 //!   recovery of one host
 //! - [`recover_hosts`]: the hosts that may recover
 
+pub mod adopt;
 mod ancestry;
 pub mod apply;
 pub mod apply_request;
 pub mod at_once;
 pub mod backups;
+pub mod bootstrap;
+mod bootstrap_problems;
 pub mod build;
 pub mod check;
 pub mod connections;
 pub mod context;
+pub mod doctor;
 pub mod fleet;
 pub mod gc;
 pub mod going_back;

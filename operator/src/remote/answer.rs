@@ -139,6 +139,15 @@ impl Answer {
         }
     }
 
+    /// Returns the lines after the line of facts, for a script that prints no document.
+    ///
+    /// # Errors
+    /// The host or `sudo` refuses, so there are no lines.
+    pub(super) fn lines(&self) -> Result<String, Problem> {
+        let text = String::from_utf8_lossy(&self.document);
+        if text.trim().is_empty() { Err(self.refusal()) } else { Ok(text.into_owned()) }
+    }
+
     /// Returns the problem to report if there is no document.
     pub(super) fn refusal(&self) -> Problem {
         let host = &self.host;

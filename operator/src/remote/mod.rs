@@ -3,6 +3,7 @@
 mod answer;
 mod apply;
 mod backups;
+pub mod bootstrap;
 mod change;
 mod delivery;
 mod destination;

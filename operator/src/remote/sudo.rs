@@ -37,6 +37,8 @@ const CAUSES: [(Cause, &[&str]); 7] = [
         Cause::Rule,
         &[
             "a password is required",
+            "incorrect password attempt",
+            "no password was provided",
             "a terminal is required",
             "interactive authentication is required",
             "is not in the sudoers file",

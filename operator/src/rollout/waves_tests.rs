@@ -17,6 +17,7 @@ pub(in crate::rollout) fn fleet(hosts: &[Host], tags: &[(&str, Tag)]) -> Fleet {
     Fleet {
         schema: 1,
         revision: None,
+        host_keys: None,
         notifications: BTreeMap::new(),
         hosts: hosts.iter().map(|host| (host.name.clone(), host.clone())).collect(),
         rollout: PolicyOptions::default(),

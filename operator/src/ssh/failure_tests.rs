@@ -6,7 +6,7 @@ use crate::sample;
 
 fn host(host_key: Option<&str>) -> Host {
     Host {
-        ssh: Ssh { user: "deploy".into(), port: 22, host_key: host_key.map(Into::into) },
+        ssh: Ssh { host_key: host_key.map(Into::into), ..sample::host("web-1").ssh },
         ..sample::host("web-1")
     }
 }

@@ -1,6 +1,7 @@
 //! Opens the shared connection to a host.
 
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,11 @@ use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::{Code, Problem};
 use tracing::debug;
 
+use super::askpass::Askpass;
 use super::told::SSH;
-use super::{Session, Shared, failure, sockets};
+use super::{Session, Shared, failure, options, sockets};
 use crate::diagnostics::{milliseconds, retried};
+use crate::password::Password;
 use crate::process::Invocation;
 
 /// The pause before another attempt to reach a host that did not answer. Each further pause is twice as long.
@@ -55,10 +58,41 @@ impl Session {
         }
         // A master process that was killed leaves its socket behind, and `ssh` would not replace that socket.
         let _ = std::fs::remove_file(&self.socket);
-        let patience = self.to_connect() + self.to_be_silent();
-        let invocation = Invocation::new("ssh", patience)
+        match self.start_master(Invocation::new("ssh", self.to_log_in()), &[]).await {
+            Err(problem) if problem.code == Code::SshAuth => match &self.password {
+                Some(password) => self.open_with(password).await,
+                None => Err(problem),
+            },
+            opened => opened,
+        }
+    }
+
+    /// Opens the connection with a password. The host has refused the keys of the user before. The key of the
+    /// host must be pinned, so that the helper can tell the host from jump hosts.
+    async fn open_with(&self, password: &Password) -> Result<(), Problem> {
+        let private = self.socket.parent().unwrap_or(Path::new("/nonexistent"));
+        let alias = options::alias(&self.host);
+        let askpass = Askpass::create(private, &alias, password).await?;
+        let invocation = Invocation::new("env", self.to_log_in()).args(askpass.environment()).args(["ssh"]);
+        // `ssh` uses the first value of each option. sshd counts each refused key as a failed login.
+        let options = ["BatchMode=no", "NumberOfPasswordPrompts=1", "PubkeyAuthentication=no"];
+        self.start_master(invocation, &options).await?;
+        self.used_password.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Returns how long `ssh` may take to open the connection.
+    fn to_log_in(&self) -> Duration {
+        self.to_connect() + self.to_be_silent()
+    }
+
+    /// Runs the invocation of `ssh` with the arguments that make it the master of the shared connection, and
+    /// with further options.
+    async fn start_master(&self, ssh: Invocation, options: &[&str]) -> Result<(), Problem> {
+        let invocation = ssh
             .args(["-M".to_owned(), "-N".to_owned(), "-f".to_owned()])
             .args(["-o".to_owned(), format!("ControlPersist={}", self.persist)])
+            .args(options.iter().flat_map(|option| ["-o", option]))
             .args(self.arguments("ControlMaster=yes", Shared::Yes))
             .args(["--".to_owned(), self.destination()]);
         let began = Instant::now();

@@ -3,8 +3,10 @@
 //! A master connection is opened once and stays open for a minute, so that further steps on the host and the
 //! next command need no new handshake. All other settings of `ssh` come from the user's own configuration.
 
+mod askpass;
 mod call;
 pub mod failure;
+pub mod host_key;
 mod inside;
 mod line;
 mod master;
@@ -30,6 +32,7 @@ use told::{Over, SSH, Told};
 use tracing::debug;
 use turns::Turns;
 
+use crate::password::Password;
 use crate::process::{Ends, Failure, Hears, Invocation, Output, Running, limits};
 
 pub use call::FIRST_LINE;
@@ -70,6 +73,10 @@ pub struct Session {
     resolved: OnceCell<Resolved>,
     turns: Turns,
     lines: Lines,
+    /// The password for the login, if the host may not accept a key yet.
+    password: Option<Password>,
+    /// Whether the host accepted the password.
+    used_password: AtomicBool,
 }
 
 impl Session {
@@ -92,7 +99,20 @@ impl Session {
             resolved: OnceCell::new(),
             turns: sockets.turns(),
             lines: sockets.lines(),
+            password: None,
+            used_password: AtomicBool::new(false),
         })
+    }
+
+    /// Sets the password to log in with if the host accepts no key.
+    #[must_use]
+    pub fn with_password(self, password: Option<Password>) -> Self {
+        Self { password, ..self }
+    }
+
+    /// Whether the host accepted no key, so that the password was used.
+    pub fn used_password(&self) -> bool {
+        self.used_password.load(Ordering::Relaxed)
     }
 
     /// Returns the host of this session.

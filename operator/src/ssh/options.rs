@@ -47,7 +47,13 @@ pub fn of(host: &Host, sockets: &Sockets) -> Result<Vec<String>, Problem> {
     Ok(options)
 }
 
-fn port(port: u16) -> Option<String> {
+/// Returns the name of a host in files of known hosts, and in questions of `ssh`, if its key is pinned.
+pub fn alias(host: &Host) -> String {
+    format!("nixfleet-{}", host.name)
+}
+
+/// Returns the option that sets the port, unless it is the default port.
+pub fn port(port: u16) -> Option<String> {
     (port != USUAL_PORT).then(|| format!("Port={port}"))
 }
 

@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use super::line::Lines;
+use super::options::alias;
 use super::turns::Turns;
 
 /// The length of the longest directory in which `ssh` can bind its sockets, in bytes. A socket address has
@@ -75,6 +76,11 @@ impl Sockets {
         Ok(Self { directory, turns: Turns::default(), lines: Lines::default() })
     }
 
+    /// Returns the private directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Returns the schedule of repeated attempts to log in, which all sessions share.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
@@ -104,7 +110,7 @@ impl Sockets {
                 .because("the value must be a key type and a key, as in `ssh-ed25519 AAAA…`")
                 .help(format!("print the key of the host: ssh-keyscan -t ed25519 {}", host.addr)));
         }
-        let alias = format!("nixfleet-{}", host.name);
+        let alias = alias(host);
         let line = format!("{alias} {} {}\n", words[0], words[1]);
         let path = self.directory.join(format!("{}.pin", short_digest(&line)));
         let write = || {
@@ -161,7 +167,7 @@ mod tests {
 
     fn host(key: Option<&str>) -> Host {
         Host {
-            ssh: Ssh { user: "deploy".into(), port: 22, host_key: key.map(Into::into) },
+            ssh: Ssh { host_key: key.map(Into::into), ..sample::host("web-1").ssh },
             ..sample::host("web-1")
         }
     }

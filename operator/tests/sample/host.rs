@@ -9,7 +9,7 @@ pub fn host(name: &str) -> Host {
         base: Base::Ubuntu,
         system: "x86_64-linux".into(),
         addr: "10.0.1.11".into(),
-        ssh: Ssh { user: "deploy".into(), port: 22, host_key: None },
+        ssh: Ssh { user: "deploy".into(), port: 22, host_key: None, authorized_keys: Vec::new() },
         rollout: Rollout::default(),
         tags: vec![],
         roles: vec![],

@@ -39,8 +39,8 @@ pub(super) const SSH_AUTH: Explanation = Explanation {
         },
         UsualCause {
             cause: "The key needs a passphrase, or the login needs a password.",
-            remedy: "Load the key into the agent, or allow a key for this user. NixFleet never asks for a \
-                     passphrase or password.",
+            remedy: "Load the key into the agent, or allow a key for this user. Only `nixfleet bootstrap` can \
+                     log in with a password.",
         },
         UsualCause {
             cause: "The agent offers too many keys.",
@@ -56,8 +56,8 @@ pub(super) const HOST_KEY: Explanation = Explanation {
     causes: &[
         UsualCause {
             cause: "Nobody has accepted the host key on this machine.",
-            remedy: "Print the key with `ssh-keyscan`, compare it with the key on the host itself, and pin \
-                     it in `hosts.NAME.ssh.hostKey`.",
+            remedy: "Run `nixfleet host adopt NAME`, and compare the fingerprint with the one on the host \
+                     itself. Or pin the key in `hosts.NAME.ssh.hostKey`.",
         },
         UsualCause {
             cause: "The host was reinstalled.",
@@ -81,7 +81,8 @@ pub(super) const NO_SUDO: Explanation = Explanation {
     causes: &[
         UsualCause {
             cause: "No rule allows the user to run all commands without a password.",
-            remedy: "Add the rule that the error shows to `/etc/sudoers.d/nixfleet`.",
+            remedy: "Run `nixfleet bootstrap NAME --ask-password`, or add the rule that the error shows to \
+                     `/etc/sudoers.d/nixfleet`.",
         },
         UsualCause {
             cause: "A later rule takes precedence.",
@@ -104,10 +105,7 @@ pub(super) const NO_SUDO: Explanation = Explanation {
 
 pub(super) const NO_NIX: Explanation = Explanation {
     causes: &[
-        UsualCause {
-            cause: "Nix is not installed.",
-            remedy: "Install Nix with its daemon: `apt-get install nix-bin nix-setup-systemd`.",
-        },
+        UsualCause { cause: "Nix is not installed.", remedy: "Run `nixfleet bootstrap NAME`." },
         UsualCause {
             cause: "Nix is installed for one user only.",
             remedy: "Install Nix again with its daemon.",

@@ -1,0 +1,15 @@
+//! Decides how a host that NixFleet has never managed becomes a managed host: from the facts that the host
+//! reports to a list of steps. Nothing here connects to a host.
+
+mod facts;
+mod installer;
+mod plan;
+mod requirements;
+mod step;
+mod version;
+
+pub use facts::{Account, Daemon, Facts, OtherBootstrap, Package, Space};
+pub use installer::Installer;
+pub use plan::{BootstrapPlan, Target};
+pub use step::{Planned, Reported, Step, StepEnd, StepState};
+pub use version::is_at_least;

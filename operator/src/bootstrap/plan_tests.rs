@@ -1,0 +1,154 @@
+use std::fmt::Write as _;
+
+use super::*;
+use crate::sample;
+
+const KEY: &str = "ssh-ed25519 AAAA ada";
+
+/// The facts of a Debian host without Nix and without the SSH user.
+const BARE: &str = "\
+distribution debian
+release Debian GNU/Linux 13 (trixie)
+machine x86_64
+bits 64
+systemd 257
+apt 3.0.3
+lists 2
+package nix-bin - 2.26.3+dfsg-1
+package nix-setup-systemd - 2.26.3+dfsg-1
+package sudo 1.9.16p2-3 1.9.16p2-3
+space /nix 4194304 900000
+space /var 4194304 -
+sudo yes
+hostKey ssh-ed25519 BBBB
+";
+
+fn planned(facts: &str, change: impl FnOnce(&mut Host, &mut Vec<String>)) -> BootstrapPlan {
+    let (mut host, mut keys) = (sample::host("web-1"), vec![KEY.to_owned()]);
+    change(&mut host, &mut keys);
+    let target = Target { host: &host, keys: &keys, installer: None, has_login: false };
+    BootstrapPlan::of(&target, &Facts::parse(facts))
+}
+
+fn text(plan: &BootstrapPlan) -> String {
+    let mut text = String::new();
+    for planned in &plan.steps {
+        let (step, state) = (planned.step.as_str(), planned.state.as_str());
+        writeln!(text, "{step}: {state}: {}", planned.detail).unwrap();
+    }
+    text
+}
+
+/// The reason and the help of a host that is refused.
+fn refused(facts: &str) -> String {
+    let plan = planned(facts, |_, _| {});
+    assert!(!plan.is_to_change());
+    let problem = plan.refusal("web-1").unwrap();
+    format!("{} -> {}", problem.why.unwrap(), problem.help.unwrap())
+}
+
+#[test]
+fn a_bare_host_gets_everything() {
+    let plan = planned(BARE, |_, _| {});
+    expect_test::expect![[r"
+        platform: done already: Debian GNU/Linux 13 (trixie), x86_64-linux
+        space: done already: at least 512 MiB free
+        packages: to do: install nix-bin 2.26.3+dfsg-1, nix-setup-systemd 2.26.3+dfsg-1
+        daemon: to do: enable and start it
+        user: to do: create deploy
+        keys: to do: add 1 key to deploy
+        sudo: to do: let deploy become root without a password
+        host-key: done already: ed25519
+    "]]
+    .assert_eq(&text(&plan));
+    assert!(plan.is_to_change());
+    assert_eq!(plan.lines(None), ["packages nix-bin nix-setup-systemd", "daemon", "user", "keys", "sudo"]);
+    assert_eq!(plan.keys, KEY);
+}
+
+#[test]
+fn a_prepared_host_has_nothing_to_do() {
+    let facts = format!(
+        "{BARE}nix 2.26.3\ndaemon answers\nunit nix-daemon.socket enabled\nuser 1000 /home/deploy /bin/bash\n\
+         key ssh-ed25519 AAAA\nroot yes\n"
+    );
+    let plan = planned(&facts, |_, _| {});
+    assert!(!plan.is_to_change() && !plan.is_refused(), "{}", text(&plan));
+    assert!(plan.lines(None).is_empty());
+}
+
+#[test]
+fn root_needs_neither_an_account_nor_sudo() {
+    let bare = BARE.replace("sudo yes\n", "").replace("package sudo 1.9.16p2-3", "package sudo -");
+    let plan = planned(&bare, |host, _| host.ssh.user = "root".into());
+    assert_eq!(plan.lines(None), ["packages nix-bin nix-setup-systemd", "daemon", "keys"]);
+    let plan = planned(&bare, |_, _| {});
+    assert_eq!(plan.lines(None)[0], "packages nix-bin nix-setup-systemd sudo");
+}
+
+#[test]
+fn a_nix_of_any_installer_is_kept() {
+    let with = |more: &str| planned(&format!("{BARE}nix 2.31.1\n{more}"), |_, _| {}).lines(None);
+    assert_eq!(with("daemon answers\nunit nix-daemon.socket linked\n"), ["user", "keys", "sudo"]);
+    let daemon = ["daemon", "user", "keys", "sudo"];
+    assert_eq!(with("daemon answers\nunit nix-daemon.socket disabled\n"), daemon);
+    assert_eq!(with("daemon silent refused\nunit nix-daemon.socket enabled\n"), daemon);
+}
+
+#[test]
+fn an_installer_replaces_the_packages_of_nix() {
+    let installer = Installer {
+        program: b"x".as_slice().into(),
+        digest: "0123456789abcdef".into(),
+        arguments: vec!["install".into(), "--no confirm".into()],
+    };
+    let (host, keys) = (sample::host("web-1"), vec![KEY.to_owned()]);
+    let target = Target { host: &host, keys: &keys, installer: Some(&installer), has_login: false };
+    let plan = BootstrapPlan::of(&target, &Facts::parse(BARE));
+    let lines = plan.lines(Some(&installer));
+    assert_eq!(
+        lines[..4],
+        ["installer 0123456789abcdef", "argument install", "argument --no confirm", "daemon"]
+    );
+}
+
+#[test]
+fn a_host_that_cannot_be_prepared_is_refused_with_the_reason() {
+    for (from, to, saying) in [
+        ("distribution debian", "distribution nixos", "NixOS"),
+        ("distribution debian", "distribution fedora", "neither Debian nor Ubuntu"),
+        ("bits 64", "bits 32", "32-bit"),
+        ("machine x86_64", "machine riscv64", "riscv64 is not supported"),
+        ("machine x86_64", "machine aarch64", "hosts.web-1.system = \"aarch64-linux\";"),
+        ("systemd 257\n", "", "systemd does not run"),
+        ("apt 3.0.3", "apt 1.8.2.3", "apt is too old: it is 1.8.2.3"),
+        ("apt 3.0.3\n", "", "apt is too old: it is missing"),
+        ("lists 2", "lists 2\ndpkg The following packages", "dpkg --configure -a"),
+        ("- 2.26.3+dfsg-1\npackage nix-setup", "- -\npackage nix-setup", "have no nix-bin"),
+        ("nix-bin - 2.26.3+dfsg-1", "nix-bin - 1.11.15", "nix-bin 1.11.15 is too old"),
+        ("/nix 4194304 900000", "/nix 102400 900000", "/nix has only 100 MiB free"),
+        ("/nix 4194304 900000", "/nix 4194304 12", "12 inodes"),
+        ("hostKey", "running yes\nhostKey", "another bootstrap"),
+        ("hostKey", "nix 1.11.16\ndaemon answers\nhostKey", "Nix 1.11.16 is too old"),
+        ("hostKey", "nix 2.8.0\ndaemon silent no socket\nhostKey", "no daemon that answers: no socket"),
+        ("hostKey", "user 1000 /home/deploy /usr/sbin/nologin\nhostKey", "usermod --shell /bin/bash deploy"),
+    ] {
+        assert!(BARE.contains(from), "{from}");
+        let said = refused(&BARE.replacen(from, to, 1));
+        assert!(said.contains(saying), "{saying}: {said}");
+    }
+    // Derived distributions are Debian too.
+    assert!(planned(&BARE.replace("debian", "pop\nlike ubuntu debian"), |_, _| {}).is_to_change());
+    // Without lists of packages, apt fetches them before it installs.
+    let unknown = BARE.replace("lists 2", "lists 0").replace("- 2.26.3+dfsg-1", "- -");
+    assert!(planned(&unknown, |_, _| {}).is_to_change());
+}
+
+#[test]
+fn somebody_must_be_able_to_log_in_afterwards() {
+    let plan = planned(BARE, |_, keys| keys.clear());
+    let problem = plan.refusal("web-1").unwrap();
+    assert!(problem.help.unwrap().contains("hosts.web-1.ssh.authorizedKeys"));
+    let own = format!("{BARE}user 1000 /home/deploy /bin/bash\nkey ssh-rsa CCCC\n");
+    assert!(planned(&own, |_, keys| keys.clear()).is_to_change());
+}

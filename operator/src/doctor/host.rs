@@ -1,0 +1,262 @@
+//! The findings about one host.
+
+use nixfleet_contract::fleet::{Base, Host};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::status::Status;
+
+use super::finding::Finding;
+use crate::bootstrap::{BootstrapPlan, Facts, OtherBootstrap, Step, StepState, Target};
+
+/// The difference between the clocks from which on a host gets a warning, in seconds. The query itself may
+/// take some seconds.
+const SKEW: u64 = 30;
+/// The free space below which a host gets a warning, in KiB.
+const TIGHT: u64 = 1 << 20;
+/// The free inodes below which a host gets a warning.
+const FEW_INODES: u64 = 50_000;
+
+/// What a host said about itself.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The facts, or the problem because of which they are unknown.
+    pub facts: Result<Facts, Problem>,
+    /// The status, `None` of a host that is not managed, or the problem because of which it is unknown.
+    pub status: Result<Option<Status>, Problem>,
+    /// The clock of the operator's machine when the host was asked, in seconds since 1970.
+    pub now: i64,
+}
+
+/// Returns the findings about a host.
+#[must_use]
+pub fn host(host: &Host, inspected: &Inspected) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match &inspected.facts {
+        Ok(facts) => {
+            findings.push(Finding::good("connection", format!("{}@{}", host.ssh.user, host.addr)));
+            findings.push(host_key(host));
+            findings.push(Finding::good("root", format!("{} becomes root", host.ssh.user)));
+            findings.extend(preparation(host, facts));
+            findings.extend(space(host, facts));
+            findings.extend(clock(host, facts, inspected.now));
+            findings.extend(leftovers(host, facts));
+            findings.extend(nixfleet(host, inspected));
+        }
+        Err(problem) => findings.extend(unreachable(host, problem)),
+    }
+    findings
+}
+
+fn unreachable(host: &Host, problem: &Problem) -> Vec<Finding> {
+    let name = &host.name;
+    match problem.code {
+        Code::NoSudo => vec![
+            Finding::good("connection", format!("{}@{}", host.ssh.user, host.addr)),
+            host_key(host),
+            Finding::bad("root", said(problem), format!("nixfleet bootstrap {name} --ask-password")),
+        ],
+        Code::HostKey if host.ssh.host_key.is_none() => {
+            vec![Finding::bad("host-key", said(problem), format!("nixfleet host adopt {name}"))]
+        }
+        Code::SshAuth => {
+            let help = format!(
+                "load your key: ssh-add; or, if the host does not know it yet: nixfleet bootstrap {name} --login \
+                 root --ask-password"
+            );
+            vec![Finding::bad("connection", said(problem), help)]
+        }
+        _ => vec![Finding::of_problem("connection", problem)],
+    }
+}
+
+fn said(problem: &Problem) -> String {
+    Finding::of_problem("", problem).what
+}
+
+fn host_key(host: &Host) -> Finding {
+    match &host.ssh.host_key {
+        Some(key) => {
+            let kind = key.split(' ').next().unwrap_or_default();
+            Finding::good("host-key", format!("the inventory has the key ({kind})"))
+        }
+        None => Finding::warning(
+            "host-key",
+            "the inventory does not have the key: your own known_hosts decides, and other operators decide anew",
+            format!("nixfleet host adopt {}", host.name),
+        ),
+    }
+}
+
+/// Compares the host with what a bootstrap would make of it.
+fn preparation(host: &Host, facts: &Facts) -> Vec<Finding> {
+    if host.base == Base::Nixos {
+        let version = facts.nix.as_deref().unwrap_or("unknown");
+        return vec![Finding::good("nix", format!("Nix {version}"))];
+    }
+    let target = Target { host, keys: &[], installer: None, has_login: true };
+    let plan = BootstrapPlan::of(&target, facts);
+    let finding = |planned: &crate::bootstrap::Planned| {
+        let check = match planned.step {
+            Step::Packages | Step::Installer => "nix",
+            other => other.as_str(),
+        };
+        let again = || format!("nixfleet bootstrap {}", host.name);
+        match planned.state {
+            StepState::Done => Finding::good(check, &planned.detail),
+            StepState::ToDo => Finding::bad(check, format!("missing: {}", planned.detail), again()),
+            StepState::Cannot => {
+                Finding::bad(check, &planned.detail, planned.help.clone().unwrap_or_else(again))
+            }
+        }
+    };
+    // Other findings have the space, and the login shows that the user, its keys and its rule work.
+    let shown = |step: Step| !matches!(step, Step::Space | Step::User | Step::Keys | Step::Sudo);
+    let systemd =
+        facts.systemd.as_ref().map(|version| Finding::good("systemd", format!("systemd {version}")));
+    plan.steps.iter().filter(|planned| shown(planned.step)).map(finding).chain(systemd).collect()
+}
+
+fn space(host: &Host, facts: &Facts) -> Vec<Finding> {
+    let finding = |space: &crate::bootstrap::Space| {
+        let free = space.kib.map_or_else(|| "?".to_owned(), |kib| format!("{} MiB", kib >> 10));
+        let is_tight = space.kib.is_some_and(|kib| kib < TIGHT);
+        let is_full = space.inodes.is_some_and(|inodes| inodes < FEW_INODES);
+        let what = if is_full { format!("{free}, and few inodes") } else { free };
+        let what = format!("{}: {what} free", space.path);
+        if is_tight || is_full {
+            Finding::warning("space", what, format!("nixfleet gc {} --collect", host.name))
+        } else {
+            Finding::good("space", what)
+        }
+    };
+    facts.spaces.iter().map(finding).collect()
+}
+
+fn clock(host: &Host, facts: &Facts, now: i64) -> Option<Finding> {
+    let clock = facts.clock?;
+    let skew = clock.abs_diff(now);
+    let side = if clock > now { "ahead of" } else { "behind" };
+    Some(if skew <= SKEW {
+        Finding::good("clock", format!("{skew} s {side} this machine"))
+    } else {
+        let help = format!("nixfleet run --sudo --host {} -- timedatectl set-ntp true", host.name);
+        Finding::warning("clock", format!("{skew} s {side} this machine"), help)
+    })
+}
+
+fn leftovers(host: &Host, facts: &Facts) -> Vec<Finding> {
+    let name = &host.name;
+    let mut findings = Vec::new();
+    if facts.other == OtherBootstrap::Unfinished {
+        findings.push(Finding::warning(
+            "bootstrap",
+            "an earlier bootstrap was interrupted; to see what is missing: nixfleet bootstrap --dry-run",
+            format!("nixfleet run --sudo --host {name} -- rm -r /run/nixfleet-bootstrap"),
+        ));
+    }
+    if let Some(first) = facts.leftovers.first() {
+        let what = format!("{} temporary directories of interrupted commands", facts.leftovers.len());
+        let paths: Vec<&str> = facts.leftovers.iter().map(String::as_str).collect();
+        let paths = shlex::try_join(paths).unwrap_or_else(|_| first.clone());
+        let help = format!("nixfleet run --sudo --host {name} -- rm -r {paths}");
+        findings.push(Finding::warning("leftovers", what, help));
+    }
+    findings
+}
+
+fn nixfleet(host: &Host, inspected: &Inspected) -> Option<Finding> {
+    let (check, name) = ("nixfleet", &host.name);
+    Some(match &inspected.status {
+        Err(problem) if problem.code == Code::NoNix => return None,
+        Err(problem) => Finding::of_problem(check, problem),
+        Ok(None) => Finding::warning(check, "the host is not managed yet", format!("nixfleet apply {name}")),
+        Ok(Some(status)) => {
+            if let Some(what) = &status.interrupted {
+                let what = format!("a run was interrupted: {what}");
+                return Some(Finding::bad(check, what, format!("nixfleet apply {name}")));
+            }
+            if let Some(task) = &status.to_finish {
+                let help = format!("nixfleet status {name}");
+                return Some(Finding::warning(check, task.to_string(), help));
+            }
+            let number = status.current.as_ref().map(|current| current.number.to_string());
+            Finding::good(check, format!("generation {}", number.as_deref().unwrap_or("none")))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::sample;
+
+    const FACTS: &str = "distribution debian\nrelease Debian 13\nmachine x86_64\nbits 64\nsystemd 257\napt 3.0.3\n\
+                         nix 2.26.3\ndaemon answers\nunit nix-daemon.socket enabled\nspace /nix 4194304 900000\n\
+                         sudo yes\nuser 1000 /home/deploy /bin/bash\nroot yes\nhostKey ssh-ed25519 AAAA\nclock 1000\n";
+
+    fn told(facts: Result<&str, Problem>, now: i64) -> String {
+        let facts = facts.map(Facts::parse);
+        let findings = host(&sample::host("web-1"), &Inspected { facts, status: Ok(None), now });
+        let mut text = String::new();
+        for Finding { check, verdict, what, help } in findings {
+            let help = help.map(|help| format!(" -> {help}")).unwrap_or_default();
+            writeln!(text, "{check}: {}: {what}{help}", verdict.as_str()).unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn a_prepared_host_has_only_things_to_do_next() {
+        expect_test::expect![[r"
+            connection: good: deploy@10.0.1.11
+            host-key: warning: the inventory does not have the key: your own known_hosts decides, and other operators decide anew -> nixfleet host adopt web-1
+            root: good: deploy becomes root
+            platform: good: Debian 13, x86_64-linux
+            nix: good: Nix 2.26.3
+            daemon: good: answers
+            host-key: good: ed25519
+            systemd: good: systemd 257
+            space: good: /nix: 4096 MiB free
+            clock: good: 10 s ahead of this machine
+            nixfleet: warning: the host is not managed yet -> nixfleet apply web-1
+        "]]
+        .assert_eq(&told(Ok(FACTS), 990));
+    }
+
+    #[test]
+    fn each_fault_has_a_command() {
+        for (from, to, saying) in [
+            ("daemon answers", "daemon silent refused", "daemon: bad: missing: enable and start it"),
+            (
+                "nix 2.26.3\ndaemon answers\nunit nix-daemon.socket enabled\n",
+                "lists 0\n",
+                "nixfleet bootstrap web-1",
+            ),
+            ("4194304", "102400", "space: warning: /nix: 100 MiB free -> nixfleet gc web-1 --collect"),
+            ("900000", "100", "few inodes"),
+            ("hostKey ssh-ed25519 AAAA\n", "", "host-key: bad: missing: make an ed25519 key"),
+            ("clock 1000", "clock 500", "clock: warning: 490 s behind this machine -> nixfleet run --sudo"),
+            ("sudo yes", "earlier yes", "bootstrap: warning"),
+            ("sudo yes", "sudo yes\nleftover /tmp/nixfleet.abc", "-- rm -r /tmp/nixfleet.abc"),
+        ] {
+            assert!(FACTS.contains(from), "{from}");
+            let text = told(Ok(&FACTS.replace(from, to)), 990);
+            assert!(text.contains(saying), "{saying}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_asked_says_what_to_do() {
+        let problem = |code| Problem::new(code, "it failed").because("why").help("own help");
+        for (code, saying) in [
+            (Code::Unreachable, "connection: bad: [NF-301] it failed: why -> own help"),
+            (Code::HostKey, "nixfleet host adopt web-1"),
+            (Code::SshAuth, "nixfleet bootstrap web-1 --login root --ask-password"),
+            (Code::NoSudo, "root: bad: [NF-304] it failed: why -> nixfleet bootstrap web-1 --ask-password"),
+        ] {
+            let text = told(Err(problem(code)), 0);
+            assert!(text.contains(saying), "{saying}\n{text}");
+        }
+    }
+}

@@ -52,20 +52,20 @@ pub fn derivations_of(hosts: &[&Host]) -> String {
 /// excluded from an apply are left out, because their evaluation may fail. NixOS hosts are left out, because
 /// each of them is evaluated in a process of its own.
 pub fn fleet_and_derivations(names: Option<&[String]>) -> String {
-    let named = names.map_or_else(
+    let chosen = names.map_or_else(
         || "fleet.hosts".to_owned(),
         |names| {
             // Nix refuses a set that names an attribute twice.
             let names: BTreeSet<String> = names.iter().map(|name| nix_string(name)).collect();
-            let attributes: String = names.iter().map(|name| format!("{name} = 0; ")).collect();
-            format!("builtins.intersectAttrs {{ {attributes}}} fleet.hosts")
+            let attributes: Vec<String> = names.iter().map(|name| format!("{name} = 0;")).collect();
+            format!("builtins.intersectAttrs {{ {} }} fleet.hosts", attributes.join(" "))
         },
     );
     format!(
         "whole: let inherit (whole) fleet; here = {}; \
          of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
          (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}} or closure.toplevel).drvPath; }}; \
-         hosts = builtins.mapAttrs of ({named}); takes = name: let host = fleet.hosts.${{name}}; in \
+         hosts = builtins.mapAttrs of ({chosen}); takes = name: let host = fleet.hosts.${{name}}; in \
          host.base != \"nixos\" && (host.maintenance or null) == null && (host.pin or null) == null; \
          in {{ inherit fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
          (builtins.filter takes (builtins.attrNames hosts))); }}",

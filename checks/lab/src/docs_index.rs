@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -19,7 +20,8 @@ const INDEX: &str = "README.md";
 pub fn linked() -> Result<BTreeSet<String>> {
     let path = checkout::path(&format!("{DOCS}{INDEX}"));
     let text = fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))?;
-    Ok(links(&text).filter(|link| link.ends_with(".md")).map(str::to_owned).collect())
+    let is_page = |link: &&str| Path::new(link).extension().is_some_and(|extension| extension == "md");
+    Ok(links(&text).filter(is_page).map(str::to_owned).collect())
 }
 
 /// Returns the pages below `docs/` except the index, relative to `docs/`.

@@ -91,8 +91,10 @@ fn a_file_at_a_newly_declared_path_below_etc_is_told_before_nixos_replaces_it() 
         let system = host.system("one", "k1");
         let made = host.store.canonicalize().unwrap().join("made");
         fs::write(&made, "listen\n").unwrap();
-        let root = "root";
-        let file = |path: &str| json!({ "path": path, "source": made, "mode": "0640", "owner": root, "group": root });
+        let file = |path: &str| {
+            let owner = "root";
+            json!({ "path": path, "source": made, "mode": "0640", "owner": owner, "group": owner })
+        };
         let closure = stand.closure(
             "closure-one",
             &json!({

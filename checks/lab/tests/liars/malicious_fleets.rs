@@ -77,7 +77,7 @@ fn no_link_in_a_closure_leads_to_a_file_of_the_operator() {
     let flake = inputs.replacen('{', fetches, 1) + "\n}\n";
     operator.guest().files().unwrap().write("/home/ada/fleet/flake.nix", flake).unwrap();
     let plan = operator.types("nixfleet plan --host web-1").unwrap();
-    let in_store = format!("grep -rl --exclude=liars.rs '{PRIVATE}' /nix/store || true");
+    let in_store = format!("grep -rl --exclude=malicious_fleets.rs '{PRIVATE}' /nix/store || true");
     assert_eq!(operator.guest().ask(&in_store).unwrap(), "", "{plan}");
     assert_says(&plan, 1, &["NF-201", "path:/home/ada/own#x"]);
 

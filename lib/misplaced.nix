@@ -113,6 +113,7 @@ let
   };
   families = [
     "activationTimeout"
+    "apt"
     "directories"
     "files"
     "groups"

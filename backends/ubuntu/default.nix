@@ -19,15 +19,17 @@ let
       types
       ;
   };
+  apt = import ./apt.nix { inherit lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   recovery = import ./recovery.nix;
 
-  # The files and directories that the backend adds to the declared files and directories.
+  # The files, directories and links that the backend adds to the declared ones.
   additions = intent: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)
+    (apt.added intent.apt)
     recovery
   ];
 
@@ -76,6 +78,7 @@ let
       added = additions intent;
       files = lib.foldl' (all: more: all // more.files) intent.files added;
       directories = lib.foldl' (all: more: all // more.directories) intent.directories added;
+      links = lib.foldl' (all: more: all // more.links or { }) intent.links added;
     in
     {
       schema = 1;
@@ -88,12 +91,13 @@ let
       users = accounts.users intent;
       directories = entries.directories directories;
       files = entries.files files;
-      links = entries.links intent.links;
+      links = entries.links links;
       absent = entries.absent intent.absent;
       units = lib.mapAttrsToList unitDocument intent.systemd.units;
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;
-    };
+    }
+    // apt.document intent.apt;
 in
 import ../../lib/plain-host.nix {
   class = "nixfleetHost";
@@ -101,7 +105,7 @@ import ../../lib/plain-host.nix {
 }
 // {
   # There is no NixOS system to activate.
-  families = lib.subtractLists [ "activationTimeout" ];
+  lacking.activationTimeout = { };
 
   newAccount = import ./new-account.nix;
 
@@ -113,6 +117,7 @@ import ../../lib/plain-host.nix {
       ...
     }:
     accounts.problems { inherit intent options; }
+    ++ apt.problems { inherit intent options; }
     ++ paths.problems {
       inherit intent options;
       # Only the paths of the added files are used here.

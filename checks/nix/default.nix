@@ -38,6 +38,7 @@ let
     ofNixos world
     // {
       accounts = import ./accounts.nix world;
+      apt = import ./apt.nix world;
       authors = import ./authors.nix world;
       backends = import ./backends.nix world;
       base-fields = import ./bases/fields.nix world;

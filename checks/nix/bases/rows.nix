@@ -1,6 +1,7 @@
 # The rows of all families.
 world:
 world.lib.concatMapAttrs (_: rows: rows) {
+  apt = import ./apt.nix world;
   files = import ./files.nix world;
   health-checks = import ./health-checks.nix world;
   limits = import ./limits.nix;

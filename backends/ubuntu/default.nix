@@ -48,11 +48,28 @@ let
     in
     entry // { path = inPackages entry.path; };
 
+  # The units with files: a text of their own, or drop-ins.
+  unitsWithFiles = lib.filterAttrs (_: unit: unit.text != null || unit.dropIns != { });
+
+  # The part `unitStates` of the Intent document, if a unit of the distribution has a state.
+  unitStates =
+    units:
+    let
+      isStated =
+        _: unit: unit.text == null && (unit.enabled != null || unit.running != null || unit.masked != null);
+      state = name: unit: {
+        inherit name;
+        inherit (unit) enabled running masked;
+      };
+      states = lib.mapAttrsToList state (lib.filterAttrs isStated units);
+    in
+    lib.optionalAttrs (states != [ ]) { unitStates = states; };
+
   unitDocument = name: unit: {
     inherit name;
+    enabled = if unit.text == null then null else unit.enabled;
     inherit (unit)
       text
-      enabled
       restartIfChanged
       reloadIfChanged
       stopIfRemoved
@@ -93,11 +110,12 @@ let
       files = entries.files files;
       links = entries.links links;
       absent = entries.absent intent.absent;
-      units = lib.mapAttrsToList unitDocument intent.systemd.units;
+      units = lib.mapAttrsToList unitDocument (unitsWithFiles intent.systemd.units);
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;
     }
-    // apt.document intent.apt;
+    // apt.document intent.apt
+    // unitStates intent.systemd.units;
 in
 import ../../lib/plain-host.nix {
   class = "nixfleetHost";

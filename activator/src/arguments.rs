@@ -142,6 +142,9 @@ pub enum Command {
     /// Validate a generation in a private mount namespace, on behalf of another activator process.
     #[command(hide = true)]
     Preview,
+    /// Tell what a transaction of apt would change, as a hook that apt starts.
+    #[command(hide = true)]
+    AptHook,
     /// Show the status of the host, without changing anything.
     Status {
         #[command(flatten)]
@@ -176,7 +179,7 @@ impl Command {
     /// Whether the command prints JSON, for a program to read.
     pub const fn wants_json(&self) -> bool {
         match self {
-            Self::Build { .. } | Self::Check { .. } | Self::Preview => false,
+            Self::Build { .. } | Self::Check { .. } | Self::Preview | Self::AptHook => false,
             Self::Plan { common, .. }
             | Self::Apply { common, .. }
             | Self::Rollback { common, .. }

@@ -30,6 +30,7 @@ use nixfleet_activate::engine::validate;
 use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::host::Host;
+use nixfleet_activate::host::apt::hook;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::nixos;
 use nixfleet_activate::host::random;
@@ -160,6 +161,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             return recover(&host, boot, behind.as_ref(), common.json).map_err(one);
         }
         Command::Preview => preview().map_err(one)?,
+        Command::AptHook => hook::run().map_err(one)?,
         Command::Health { common } => return try_health(&common).map_err(one),
         Command::Status { common } => {
             let status = status(&Host::open(&common.root).map_err(one)?).map_err(one)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
+use crate::apt::declared::DeclaredPackages;
 use crate::health::Check;
 use crate::nixos::NixosSystem;
 use crate::problem::{Code, Problem};
@@ -35,6 +36,9 @@ pub struct Manifest {
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units, by name.
     pub units: BTreeMap<UnitName, Unit>,
+    /// The state of units of the distribution, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unit_states: BTreeMap<UnitName, UnitState>,
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
@@ -45,6 +49,9 @@ pub struct Manifest {
     /// The NixOS system; `None` unless the base is `nixos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nixos: Option<NixosSystem>,
+    /// Packages of apt; `None` if none are declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apt: Option<DeclaredPackages>,
 }
 
 /// The schema version of a manifest, which shows whether the other fields can be read.
@@ -500,6 +507,22 @@ impl Handling {
     fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The state that a unit of the distribution should have. `None` leaves a property of the unit as it is. The
+/// property is as it was before when it is no longer declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UnitState {
+    /// Whether the links of the unit's `[Install]` section exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether the unit runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<bool>,
+    /// Whether the unit is masked. systemd starts a masked unit in no way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<bool>,
 }
 
 /// The directory for the unit files of the administrator, see systemd.unit(5).

@@ -40,7 +40,7 @@ in
         "amd64"
         "arm64"
       ];
-      key = ../program/app.asc;
+      key = ../../fixtures/keys/app.asc;
       keyFingerprint = lib.toLower fingerprint;
       credentials = "/etc/app/login";
       onlyPackages = [

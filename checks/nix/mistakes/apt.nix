@@ -84,25 +84,25 @@ in
           keyring = null;
         };
         twice = right // {
-          key = ./apt.asc;
-          keyFingerprint = "B97B0AFCAA1A47F044F244A07FCC7D46ACCC4CF8";
+          key = ../../fixtures/keys/app.asc;
+          keyFingerprint = "F046E6E33FE45CC66938F4585B45C22C3D8E713D";
         };
         unnamed = right // {
           keyring = null;
           key = ./apt.nix;
-          keyFingerprint = "B97B0AFCAA1A47F044F244A07FCC7D46ACCC4CF8";
+          keyFingerprint = "F046E6E33FE45CC66938F4585B45C22C3D8E713D";
         };
         unchecked = right // {
           keyring = null;
-          key = ./apt.asc;
+          key = ../../fixtures/keys/app.asc;
         };
         short = right // {
           keyring = null;
-          key = ./apt.asc;
+          key = ../../fixtures/keys/app.asc;
           keyFingerprint = "ACCC4CF8";
         };
         compared = right // {
-          keyFingerprint = "B97B0AFCAA1A47F044F244A07FCC7D46ACCC4CF8";
+          keyFingerprint = "F046E6E33FE45CC66938F4585B45C22C3D8E713D";
         };
         stored = right // {
           credentials = "${./apt.nix}";

@@ -43,6 +43,10 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         && recorded.closure.as_ref() == Some(&target_closure.closure);
     let outline: ManifestOutline<'_> =
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
+    // Neither the state of units of the distribution nor packages of apt are compared here.
+    if outline.unit_states.is_some() || outline.apt.is_some() {
+        return None;
+    }
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
     // The record of an excluded path contains what was on the host, not what is declared. Therefore, a path
@@ -137,6 +141,10 @@ struct ManifestOutline<'m> {
     units: BTreeMap<UnitName, Unit>,
     #[serde(default)]
     nixos: Option<NixosSystem>,
+    #[serde(default)]
+    unit_states: Option<IgnoredAny>,
+    #[serde(default)]
+    apt: Option<IgnoredAny>,
 }
 
 impl ManifestOutline<'_> {
@@ -157,9 +165,11 @@ impl ManifestOutline<'_> {
             users: self.users,
             entries: BTreeMap::new(),
             units: self.units,
+            unit_states: BTreeMap::new(),
             health_checks: Vec::new(),
             max_file_size: None,
             nixos: self.nixos,
+            apt: None,
         }
     }
 }

@@ -3,9 +3,11 @@
 //! - [`dpkg`][]: the packages that dpkg has installed
 //! - [`hook`][]: the program that apt starts to tell what a transaction would change
 //! - [`simulation`][]: a transaction that apt only simulates
+//! - [`guard`][]: the check of a transaction just before dpkg carries it out
 //! - [`offers`][]: the versions that package sources offer
 
 pub mod dpkg;
+pub mod guard;
 pub mod hook;
 pub mod offers;
 pub mod simulation;

@@ -143,27 +143,54 @@ let
     }) package.debconf;
   };
 
+  # The mistake of an entry of a field of the option, such as a package.
+  mistake =
+    option: field: name: rest:
+    let
+      declares =
+        def:
+        lib.isAttrs def.value && lib.isAttrs (def.value.${field} or null) && def.value.${field} ? ${name};
+      defs = option.definitionsWithLocations;
+      def = lib.findFirst declares (lib.head defs) defs;
+    in
+    problem.make (
+      {
+        loc = option.loc ++ [
+          field
+          name
+        ];
+        def = {
+          inherit (def) file;
+        }
+        // lib.optionalAttrs (declares def) {
+          parent = def.value.${field};
+          attr = name;
+        };
+      }
+      // rest
+    );
+
   isEmpty = apt: apt.packages == { } && apt.sources == { } && apt.pins == { } && apt.holds == [ ];
 
   # Sources that share a host name cannot be told apart by it, so a pin would apply to all of them.
   sharedOrigins =
-    { intent, options }:
+    { sources, option }:
     let
-      option = options.nixfleet.apt.sources;
-      inherit (intent.apt) sources;
-      byOrigin = lib.filterAttrs (_: source: isPinned source && source.release == null) sources;
+      shown =
+        name:
+        lib.showOption (
+          option.loc
+          ++ [
+            "sources"
+            name
+          ]
+        );
       clash =
         name: origin: other:
-        problem.make {
-          loc = option.loc ++ [ name ];
-          def = types.definitionOf option name;
-          what = "the pins of ${lib.showOption (option.loc ++ [ name ])} would also apply to ${
-            lib.showOption (option.loc ++ [ other ])
-          }";
+        mistake option "sources" name {
+          what = "the pins of ${shown name} would also apply to ${shown other}";
           why = "the addresses of both have the host name ${origin}";
-          example = "${
-            lib.showOption (option.loc ++ [ name ])
-          }.release = \"o=Example\";  # as `apt-cache policy` shows it";
+          example = "${shown name}.release = \"o=Example\";  # as `apt-cache policy` shows it";
         };
       of =
         name: source:
@@ -176,25 +203,26 @@ let
           )
         ) source.origins;
     in
-    lib.concatLists (lib.mapAttrsToList of byOrigin);
+    lib.concatLists (
+      lib.mapAttrsToList of (
+        lib.filterAttrs (_: source: isPinned source && source.release == null) sources
+      )
+    );
 
   # A package cannot be held and not be installed.
   heldAbsent =
-    { intent, options }:
+    { apt, option }:
     let
-      option = options.nixfleet.apt.packages;
-      absent = lib.filterAttrs (_: package: package.state != "present") intent.apt.packages;
+      absent = lib.filterAttrs (_: package: package.state != "present") apt.packages;
       clash =
         name:
-        problem.make {
-          loc = option.loc ++ [ name ];
-          def = types.definitionOf option name;
+        mistake option "packages" name {
           what = "${name} is declared as ${absent.${name}.state}, and nixfleet.apt.holds holds it";
           why = "apt does not remove a package that is held";
           help = "remove ${name} from nixfleet.apt.holds";
         };
     in
-    map clash (lib.filter (name: lib.elem name intent.apt.holds) (lib.attrNames absent));
+    map clash (lib.filter (name: lib.elem name apt.holds) (lib.attrNames absent));
 in
 {
   # The files and links that apt reads, in the form of the additions of ./default.nix.
@@ -228,10 +256,15 @@ in
 
   problems =
     { intent, options, ... }:
-    lib.optionals (intent.apt.sources != { }) (sharedOrigins {
-      inherit intent options;
+    let
+      inherit (intent) apt;
+      option = options.nixfleet.apt;
+    in
+    lib.optionals (apt.sources != { }) (sharedOrigins {
+      inherit (apt) sources;
+      inherit option;
     })
-    ++ lib.optionals (intent.apt.holds != [ ]) (heldAbsent {
-      inherit intent options;
+    ++ lib.optionals (apt.holds != [ ]) (heldAbsent {
+      inherit apt option;
     });
 }

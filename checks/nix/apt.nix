@@ -53,28 +53,6 @@ in
     expected = [ "1.22.*" ];
   };
 
-  "a module that adds a field to packages keeps the short form" = {
-    expr = names [
-      (
-        { lib, ... }:
-        {
-          options.nixfleet.apt.packages = lib.mkOption {
-            type = lib.types.attrsOf (
-              lib.types.submodule {
-                options.owner = lib.mkOption {
-                  type = lib.types.str;
-                  default = "nobody";
-                };
-              }
-            );
-          };
-          config.nixfleet.apt.packages = [ "nginx" ];
-        }
-      )
-    ];
-    expected = [ "nginx" ];
-  };
-
   "a host without packages of apt says nothing about apt" = {
     expr = document [ ] ? apt;
     expected = false;

@@ -110,57 +110,44 @@ in
       elementDescription,
     }:
     let
-      wrap =
-        type:
-        let
-          # The elements of a list, without the results of mkIf and similar functions.
-          elementsOf =
-            loc: def:
-            lib.concatMap (
-              value:
-              if definitions.isProperty value then
-                map (each: each.value) (definitions.settle loc [ (def // { inherit value; }) ])
-              else
-                [ value ]
-            ) def.value;
-          named =
-            loc: def:
-            if isList def.value then
-              def // { value = lib.genAttrs (lib.filter isString (elementsOf loc def)) (_: { }); }
-            else
-              def;
-          strange =
-            loc: def:
-            map (
-              value:
-              problem.make {
-                inherit loc def;
-                what = "each element of ${lib.showOption loc} must be ${elementDescription}, but one is ${problem.describe value}";
-              }
-            ) (lib.filter (value: !isString value) (elementsOf loc def));
-          from =
-            resolve: loc: defs:
-            let
-              result = resolve loc (map (named loc) defs);
-            in
-            result
-            // {
-              problems = lib.concatMap (strange loc) (lib.filter (def: isList def.value) defs) ++ result.problems;
-            };
-          resolve = from type.resolve;
-        in
-        type
-        // {
-          inherit description resolve;
-          resolveNow = from type.resolveNow;
-          merge = loc: defs: (resolve loc defs).value;
-          typeMerge =
-            functor:
-            let
-              merged = type.typeMerge functor;
-            in
-            if merged == null then null else wrap merged;
-        };
+      # The elements of a list, without the results of mkIf and similar functions.
+      elementsOf =
+        loc: def:
+        lib.concatMap (
+          value:
+          if definitions.isProperty value then
+            map (each: each.value) (definitions.settle loc [ (def // { inherit value; }) ])
+          else
+            [ value ]
+        ) def.value;
+      named =
+        loc: def:
+        if isList def.value then
+          def // { value = lib.genAttrs (lib.filter isString (elementsOf loc def)) (_: { }); }
+        else
+          def;
+      strange =
+        loc: def:
+        map (
+          value:
+          problem.make {
+            inherit loc def;
+            what = "each element of ${lib.showOption loc} must be ${elementDescription}, but one is ${problem.describe value}";
+          }
+        ) (lib.filter (value: !isString value) (elementsOf loc def));
     in
-    wrap element;
+    scalar.fromResolve {
+      name = "nameable";
+      inherit description;
+      inherit (element) getSubOptions nestedTypes;
+      resolve =
+        loc: defs:
+        let
+          result = element.resolve loc (map (named loc) defs);
+        in
+        result
+        // {
+          problems = lib.concatMap (strange loc) (lib.filter (def: isList def.value) defs) ++ result.problems;
+        };
+    };
 }

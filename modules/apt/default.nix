@@ -1,4 +1,7 @@
 # `nixfleet.apt`: packages of the distribution and of other package sources, which apt installs.
+#
+# This is one option with fields, and not one option for each field: each option costs evaluation time for each
+# host.
 { lib, types }:
 let
   args = { inherit lib types; };
@@ -6,10 +9,27 @@ in
 {
   _file = ./default.nix;
 
-  options.nixfleet.apt = {
-    packages = import ./packages.nix args;
-    sources = import ./sources.nix args;
-    pins = import ./pins.nix args;
-    holds = import ./holds.nix args;
+  options.nixfleet.apt = lib.mkOption {
+    type = types.record {
+      description = "a set with packages, sources, pins and holds";
+      elsewhere = {
+        package = "packages";
+        repositories = "sources";
+        repos = "sources";
+        preferences = "pins";
+        hold = "holds";
+      };
+      fields = {
+        packages = import ./packages.nix args;
+        sources = import ./sources.nix args;
+        pins = import ./pins.nix args;
+        holds = import ./holds.nix args;
+      };
+    };
+    default = { };
+    example = {
+      packages = [ "nginx" ];
+    };
+    description = "What apt installs and removes, and where it takes packages from. Only hosts with Ubuntu or Debian have apt.";
   };
 }

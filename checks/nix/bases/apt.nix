@@ -19,7 +19,7 @@ let
       ) (lib.filter (file: lib.hasPrefix "/etc/apt/" file.path) (intent.files ++ intent.links))
     );
 
-  refused = option: [ "nixfleet.apt.${option} cannot be declared for a host of the base \"nixos\"" ];
+  refused = [ "nixfleet.apt cannot be declared for a host of the base \"nixos\"" ];
 
   fingerprint = "B97B 0AFC AA1A 47F0 44F2  44A0 7FCC 7D46 ACCC 4CF8";
 in
@@ -89,7 +89,7 @@ in
       ];
     };
     nixos = _: null;
-    onNixos = refused "sources";
+    onNixos = refused;
     # No option of apt can be declared on NixOS, with or without its optional fields.
     withoutEffectOnNixos = map (field: "apt.sources.app.${field}") [
       "architectures"
@@ -132,7 +132,7 @@ in
       keys = [ ];
     };
     nixos = _: null;
-    onNixos = refused "sources";
+    onNixos = refused;
     withoutEffectOnNixos = map (field: "apt.sources.backports.${field}") [
       "release"
     ];
@@ -184,7 +184,7 @@ in
       '';
     };
     nixos = _: null;
-    onNixos = refused "pins";
+    onNixos = refused;
   };
 
   "packages of apt" = {
@@ -229,7 +229,7 @@ in
       }
     ];
     nixos = _: null;
-    onNixos = refused "packages";
+    onNixos = refused;
     withoutEffectOnNixos = map (field: "apt.packages.${field}") [
       "nginx.debconf.nginx/port.type"
       "nginx.hold"
@@ -255,6 +255,6 @@ in
       keys = [ ];
     };
     nixos = _: null;
-    onNixos = refused "holds";
+    onNixos = refused;
   };
 }

@@ -256,5 +256,6 @@ in
     };
     nixos = _: null;
     onNixos = refused;
+    withoutEffectOnNixos = [ "apt.holds" ];
   };
 }

@@ -52,7 +52,7 @@ pub struct Intent {
     pub units: Vec<Unit>,
     /// The state of units of the distribution.
     #[serde(default)]
-    pub unit_states: Vec<UnitStateIntent>,
+    pub unit_states: Vec<DistributionUnitIntent>,
     /// Health checks.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
@@ -230,7 +230,7 @@ const fn yes() -> bool {
 /// The state of a unit of the distribution. `None` leaves a property of the unit as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UnitStateIntent {
+pub struct DistributionUnitIntent {
     /// Name with suffix, such as `nginx.service`.
     pub name: String,
     /// Whether the links of the unit's `[Install]` section exist.

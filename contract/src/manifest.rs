@@ -38,7 +38,7 @@ pub struct Manifest {
     pub units: BTreeMap<UnitName, Unit>,
     /// The state of units of the distribution, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub unit_states: BTreeMap<UnitName, UnitState>,
+    pub unit_states: BTreeMap<UnitName, DistributionUnit>,
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
@@ -513,7 +513,7 @@ impl Handling {
 /// property is as it was before when it is no longer declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UnitState {
+pub struct DistributionUnit {
     /// Whether the links of the unit's `[Install]` section exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,

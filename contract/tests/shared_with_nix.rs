@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::apt::intent::PackageState;
-use nixfleet_contract::apt::{QuestionType, Start};
+use nixfleet_contract::apt::{FirstStart, QuestionType};
 use nixfleet_contract::fleet::{Base, Rollout, Timeouts};
 use nixfleet_contract::health::check::{CheckName, Method, Probe};
 use nixfleet_contract::health::{Check, OnCheckFailure, Side};
@@ -47,7 +47,7 @@ fn an_option_takes_the_words_that_the_builder_and_the_command_line_know() {
         ("messageFormat", words::<MessageFormat>(&nothing)),
         ("moment", words::<Moment>(&nothing)),
         ("onConflict", words::<OnConflict>(&nothing)),
-        ("packageStart", words::<Start>(&nothing)),
+        ("packageStart", words::<FirstStart>(&nothing)),
         ("packageState", words::<PackageState>(&nothing)),
         ("rolloutFailure", words::<OnFailure>(&nothing)),
         ("rolloutOrder", words::<Order>(&nothing)),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use nixfleet_contract::apt::declared::{Answer, DeclaredPackage, DeclaredPackages, PresentPackage};
+use nixfleet_contract::apt::declared::{DebconfAnswer, DeclaredPackage, DeclaredPackages, PresentPackage};
 use nixfleet_contract::apt::intent::{AnswerIntent, AptIntent, KeyIntent, PackageIntent, PackageState};
-use nixfleet_contract::apt::{QuestionType, Start};
+use nixfleet_contract::apt::{FirstStart, QuestionType};
 use nixfleet_contract::intent::Intent;
 use nixfleet_contract::values::PackageName;
 
@@ -57,7 +57,7 @@ impl Compiler<'_> {
         let has_more = package.version.is_some()
             || package.hold
             || package.recommends.is_some()
-            || package.start != Start::default()
+            || package.start != FirstStart::default()
             || !package.debconf.is_empty();
         match package.state {
             PackageState::Present => {}
@@ -80,7 +80,7 @@ impl Compiler<'_> {
         Some(DeclaredPackage::Present(PresentPackage { version, hold, recommends, start, debconf }))
     }
 
-    fn answer(&mut self, option: &str, answer: &AnswerIntent) -> Option<Answer> {
+    fn answer(&mut self, option: &str, answer: &AnswerIntent) -> Option<DebconfAnswer> {
         let AnswerIntent { question, kind, value } = answer;
         let option = format!("{option}.debconf.{question:?}");
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"+._/-".contains(&b);
@@ -97,7 +97,7 @@ impl Compiler<'_> {
             self.reject(option, "the answer to a boolean question is neither `true` nor `false`", "");
             return None;
         }
-        Some(Answer { question: question.clone(), kind: *kind, value: value.clone() })
+        Some(DebconfAnswer { question: question.clone(), kind: *kind, value: value.clone() })
     }
 
     /// Checks that the file of a key has the declared key, and only this key.

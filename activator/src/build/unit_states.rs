@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use nixfleet_contract::intent::{Intent, UnitStateIntent};
-use nixfleet_contract::manifest::UnitState;
+use nixfleet_contract::intent::{DistributionUnitIntent, Intent};
+use nixfleet_contract::manifest::DistributionUnit;
 use nixfleet_contract::values::UnitName;
 
 use super::compile::Compiler;
 
 impl Compiler<'_> {
-    pub(super) fn unit_states(&mut self, intent: &Intent) -> BTreeMap<UnitName, UnitState> {
+    pub(super) fn unit_states(&mut self, intent: &Intent) -> BTreeMap<UnitName, DistributionUnit> {
         let mut states = BTreeMap::new();
         for state in &intent.unit_states {
             let option = format!("nixfleet.systemd.units.{:?}", state.name);
@@ -30,8 +30,13 @@ impl Compiler<'_> {
         states
     }
 
-    fn unit_state(&mut self, option: &str, name: &UnitName, state: &UnitStateIntent) -> UnitState {
-        let UnitStateIntent { name: _, enabled, running, masked } = *state;
+    fn unit_state(
+        &mut self,
+        option: &str,
+        name: &UnitName,
+        state: &DistributionUnitIntent,
+    ) -> DistributionUnit {
+        let DistributionUnitIntent { name: _, enabled, running, masked } = *state;
         if (enabled, running, masked) == (None, None, None) {
             self.reject(option, format!("the state of unit {name} says nothing"), "");
         }
@@ -43,6 +48,6 @@ impl Compiler<'_> {
             let what = format!("unit {name} is a template, which cannot run");
             self.reject(option, what, "declare the instance, such as app@1.service");
         }
-        UnitState { enabled, running, masked }
+        DistributionUnit { enabled, running, masked }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nixfleet_contract::apt::declared::DeclaredPackages;
-use nixfleet_contract::manifest::UnitState;
+use nixfleet_contract::manifest::DistributionUnit;
 use nixfleet_contract::values::UnitName;
 
 use super::compile::Compiler;
@@ -13,7 +13,7 @@ impl Compiler<'_> {
     /// the engine can carry them out.
     pub(super) fn unsupported(
         &mut self,
-        units: &BTreeMap<UnitName, UnitState>,
+        units: &BTreeMap<UnitName, DistributionUnit>,
         apt: Option<&DeclaredPackages>,
     ) {
         for name in units.keys() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{QuestionType, Start};
+use super::{FirstStart, QuestionType};
 use crate::values::{PackageName, PackagePattern, VersionPattern};
 
 /// The packages that a host should have, should not have, or should hold.
@@ -46,21 +46,21 @@ pub struct PresentPackage {
     pub recommends: Option<bool>,
     /// When the units of the package start for the first time.
     #[serde(default, skip_serializing_if = "is_usual")]
-    pub start: Start,
+    pub start: FirstStart,
     /// Answers to questions of debconf, sorted by question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub debconf: Vec<Answer>,
+    pub debconf: Vec<DebconfAnswer>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_usual(start: &Start) -> bool {
-    *start == Start::default()
+fn is_usual(start: &FirstStart) -> bool {
+    *start == FirstStart::default()
 }
 
 /// The answer to a question of debconf.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Answer {
+pub struct DebconfAnswer {
     /// The name of the question, such as `postfix/main_mailer_type`.
     pub question: String,
     /// The type of the question.

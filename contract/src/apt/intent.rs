@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{QuestionType, Start};
+use super::{FirstStart, QuestionType};
 
 /// What `nixfleet.apt` declares, apart from files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct PackageIntent {
     /// Whether to install the packages that this package recommends; as the host says if `None`.
     pub recommends: Option<bool>,
     /// When the units of the package start for the first time.
-    pub start: Start,
+    pub start: FirstStart,
     /// Answers to questions of debconf.
     pub debconf: Vec<AnswerIntent>,
 }

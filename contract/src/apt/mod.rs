@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// When the units of a package start for the first time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Start {
+pub enum FirstStart {
     /// After the files and units of the host are in place.
     #[default]
     AfterActivation,

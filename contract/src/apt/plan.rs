@@ -35,11 +35,11 @@ pub struct PackageChange {
     pub architecture: String,
     /// How the package changes.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: PackageOperation,
     /// Why the package changes.
-    pub cause: Cause,
+    pub cause: PackageCause,
     /// When the package changes.
-    pub phase: Phase,
+    pub phase: AptPhase,
     /// Whether the package is marked as installed automatically afterwards.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,
@@ -48,7 +48,7 @@ pub struct PackageChange {
 /// When a package changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Phase {
+pub enum AptPhase {
     /// Before the files, accounts and units of the host change.
     Before,
     /// After that change is committed.
@@ -58,7 +58,7 @@ pub enum Phase {
 /// How a package changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "change")]
-pub enum Change {
+pub enum PackageOperation {
     /// The package is not installed yet.
     Install {
         /// The version that is installed.
@@ -105,7 +105,7 @@ pub struct Offer {
     /// The version.
     pub version: PackageVersion,
     /// The release that offers the version.
-    pub release: Release,
+    pub release: SourceRelease,
     /// Size of the file to download, in bytes.
     pub size: u64,
     /// Size of the installed package, in bytes, as its maintainer states it.
@@ -117,7 +117,7 @@ pub struct Offer {
 /// A release of a package source, as its file `Release` describes it. An empty field is missing there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Release {
+pub struct SourceRelease {
     /// Who makes the packages, such as `Debian`.
     pub origin: String,
     /// The label, such as `Debian-Security`.
@@ -130,7 +130,7 @@ pub struct Release {
     pub site: String,
 }
 
-impl Release {
+impl SourceRelease {
     /// Returns whether the release has security updates: `stable-security` of Debian, or a pocket of Ubuntu
     /// such as `jammy-security` and `jammy-infra-security`.
     #[must_use]
@@ -143,7 +143,7 @@ impl Release {
 /// Why a package changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Cause {
+pub enum PackageCause {
     /// The package is declared.
     Declared,
     /// A declared package needs it, or recommends it.
@@ -178,7 +178,7 @@ pub enum Mark {
     Unhold,
 }
 
-impl Change {
+impl PackageOperation {
     /// Returns the version that is installed afterwards, if any.
     #[must_use]
     pub const fn to(&self) -> Option<&Offer> {
@@ -206,7 +206,7 @@ impl AptPlan {
     }
 
     /// Returns the packages that change in a phase.
-    pub fn in_phase(&self, phase: Phase) -> impl Iterator<Item = &PackageChange> {
+    pub fn in_phase(&self, phase: AptPhase) -> impl Iterator<Item = &PackageChange> {
         self.packages.iter().filter(move |package| package.phase == phase)
     }
 
@@ -223,12 +223,12 @@ mod tests {
 
     use super::*;
 
-    fn release(label: &str, archive: &str, codename: &str) -> Release {
-        Release {
+    fn release(label: &str, archive: &str, codename: &str) -> SourceRelease {
+        SourceRelease {
             label: label.to_owned(),
             archive: archive.to_owned(),
             codename: codename.to_owned(),
-            ..Release::default()
+            ..SourceRelease::default()
         }
     }
 
@@ -249,21 +249,29 @@ mod tests {
             installed_size: 1024,
             sha256: "00".repeat(32),
         };
-        let change = |name: &str, change: Change, cause| PackageChange {
+        let change = |name: &str, change: PackageOperation, cause| PackageChange {
             name: name.parse().unwrap(),
             architecture: "amd64".to_owned(),
-            phase: if change.is_removal() { Phase::After } else { Phase::Before },
+            phase: if change.is_removal() { AptPhase::After } else { AptPhase::Before },
             change,
             cause,
-            automatic: cause == Cause::Needed,
+            automatic: cause == PackageCause::Needed,
         };
         AptPlan {
             fingerprint: "f".to_owned(),
             repairs: Vec::new(),
             packages: vec![
-                change("nginx", Change::Install { to: offer.clone(), units: None }, Cause::Declared),
-                change("telnet", Change::Purge { from: None }, Cause::Declared),
-                change("zlib1g", Change::Upgrade { from: "1.0".parse().unwrap(), to: offer }, Cause::Needed),
+                change(
+                    "nginx",
+                    PackageOperation::Install { to: offer.clone(), units: None },
+                    PackageCause::Declared,
+                ),
+                change("telnet", PackageOperation::Purge { from: None }, PackageCause::Declared),
+                change(
+                    "zlib1g",
+                    PackageOperation::Upgrade { from: "1.0".parse().unwrap(), to: offer },
+                    PackageCause::Needed,
+                ),
             ],
             marks: vec![MarkChange { package: "nginx".parse().unwrap(), mark: Mark::Hold }],
             problems: Vec::new(),
@@ -275,8 +283,8 @@ mod tests {
         let plan = plan();
         let names =
             |phase| -> Vec<String> { plan.in_phase(phase).map(|package| package.name.to_string()).collect() };
-        assert_eq!(names(Phase::Before), ["nginx", "zlib1g"]);
-        assert_eq!(names(Phase::After), ["telnet"]);
+        assert_eq!(names(AptPhase::Before), ["nginx", "zlib1g"]);
+        assert_eq!(names(AptPhase::After), ["telnet"]);
         assert_eq!(plan.download_size(), 200);
         assert!(!plan.is_empty());
     }

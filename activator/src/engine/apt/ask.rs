@@ -5,22 +5,22 @@ use nixfleet_contract::apt::plan::AptPlan;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::owned::OwnedPackages;
-use super::plan::{Facts, plan};
-use super::request::{Requests, requests};
-use crate::host::apt::dpkg::Packages;
-use crate::host::apt::hook::{Mode, Transaction, TransactionPackage};
+use super::plan::{AptFacts, plan};
+use super::request::{AptRequests, requests};
+use crate::host::apt::dpkg::HostPackages;
+use crate::host::apt::hook::{AptTransaction, TransactionMode, TransactionPackage};
 use crate::host::apt::offers::offered;
-use crate::host::apt::simulation::Request;
+use crate::host::apt::simulation::AptRequest;
 
 /// Plans what apt would do on this machine. `activator`: the path of this program, which apt starts as a hook.
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if dpkg or apt does not answer, or if apt cannot carry out the declaration.
 pub fn ask(declared: &DeclaredPackages, owned: &OwnedPackages, activator: &str) -> Result<AptPlan, Problem> {
-    let host = Packages::read()?;
-    let Requests { install, remove, purge } = requests(declared, &host);
+    let host = HostPackages::read()?;
+    let AptRequests { install, remove, purge } = requests(declared, &host);
     let before = simulate(&install, activator)?;
-    let mut after = Transaction::default();
+    let mut after = AptTransaction::default();
     for request in [remove, purge].into_iter().flatten() {
         after.packages.extend(request.simulate(activator)?.packages);
     }
@@ -28,13 +28,13 @@ pub fn ask(declared: &DeclaredPackages, owned: &OwnedPackages, activator: &str) 
     let files = offered(&versions, &[])?;
     let kernel = rustix::system::uname();
     let kernel = &kernel.release().to_string_lossy();
-    plan(&Facts { declared, host: &host, owned, before: &before, after: &after, files: &files, kernel })
+    plan(&AptFacts { declared, host: &host, owned, before: &before, after: &after, files: &files, kernel })
 }
 
 /// Simulates one transaction for all requests. If there are several requests, their results are joined, and
 /// apt simulates the joined transaction again, with exactly these packages and versions.
-fn simulate(requests: &[Request], activator: &str) -> Result<Transaction, Problem> {
-    let mut joined = Transaction::default();
+fn simulate(requests: &[AptRequest], activator: &str) -> Result<AptTransaction, Problem> {
+    let mut joined = AptTransaction::default();
     for request in requests {
         let found = request.simulate(activator)?;
         for package in found.packages {
@@ -66,19 +66,22 @@ fn simulate(requests: &[Request], activator: &str) -> Result<Transaction, Proble
 /// Returns a request for exactly the packages and versions of a transaction. apt changes nothing else, or
 /// refuses.
 #[must_use]
-pub fn exactly(transaction: &Transaction) -> Request {
+pub fn exactly(transaction: &AptTransaction) -> AptRequest {
     let packages = transaction.packages.iter();
     let packages = packages.map(|package| {
         exact_version(package).unwrap_or_else(|| format!("{}:{}-", package.name, package.architecture))
     });
-    Request { verb: "install", packages: packages.collect(), recommends: Some(false), options: Vec::new() }
+    AptRequest { verb: "install", packages: packages.collect(), recommends: Some(false), options: Vec::new() }
 }
 
 /// Returns `NAME:ARCHITECTURE=VERSION` of a package that a transaction installs, or `None` for a removal.
 fn exact_version(package: &TransactionPackage) -> Option<String> {
     match package.mode {
-        Mode::Deinstall | Mode::Purge => None,
-        Mode::Install | Mode::Upgrade | Mode::Downgrade | Mode::Reinstall => {
+        TransactionMode::Deinstall | TransactionMode::Purge => None,
+        TransactionMode::Install
+        | TransactionMode::Upgrade
+        | TransactionMode::Downgrade
+        | TransactionMode::Reinstall => {
             let version = &package.versions.install.as_ref()?.version;
             Some(format!("{}:{}={version}", package.name, package.architecture))
         }
@@ -93,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_exact_request_names_each_version_and_each_removal() {
-        let transaction: Transaction = serde_json::from_value(json!({ "packages": [
+        let transaction: AptTransaction = serde_json::from_value(json!({ "packages": [
             { "name": "nginx", "architecture": "amd64", "mode": "install", "automatic": false,
               "versions": { "install": { "version": "1.22.1-9" } } },
             { "name": "exim4", "architecture": "amd64", "mode": "deinstall", "automatic": false,

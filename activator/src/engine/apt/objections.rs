@@ -1,15 +1,15 @@
 //! Reasons to refuse what apt would do.
 
 use nixfleet_contract::apt::declared::DeclaredPackage;
-use nixfleet_contract::apt::plan::{Cause, Change, Mark, MarkChange, PackageChange};
+use nixfleet_contract::apt::plan::{Mark, MarkChange, PackageCause, PackageChange, PackageOperation};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 
-use super::plan::{Facts, full_name};
+use super::plan::{AptFacts, full_name};
 
 /// Returns a problem for each part of the plan that must not happen.
 pub(super) fn objections(
-    facts: &Facts<'_>,
+    facts: &AptFacts<'_>,
     packages: &[PackageChange],
     marks: &[MarkChange],
 ) -> Vec<Problem> {
@@ -19,7 +19,7 @@ pub(super) fn objections(
         if package.change.is_removal() {
             problems.extend(removal(facts, &name, package.cause));
         }
-        if matches!(package.change, Change::Downgrade { .. }) && !has_version(facts, &name) {
+        if matches!(package.change, PackageOperation::Downgrade { .. }) && !has_version(facts, &name) {
             problems.push(
                 Problem::new(Code::Packages, format!("apt would install an older version of {name}"))
                     .at(option(&name))
@@ -37,7 +37,7 @@ fn option(name: &PackageName) -> String {
     format!("nixfleet.apt.packages.\"{name}\"")
 }
 
-fn has_version(facts: &Facts<'_>, name: &PackageName) -> bool {
+fn has_version(facts: &AptFacts<'_>, name: &PackageName) -> bool {
     matches!(
         facts.declared.packages.get(name),
         Some(DeclaredPackage::Present(present)) if present.version.is_some()
@@ -45,7 +45,7 @@ fn has_version(facts: &Facts<'_>, name: &PackageName) -> bool {
 }
 
 /// Refuses to remove a package that the host needs, or that no declaration names.
-fn removal(facts: &Facts<'_>, name: &PackageName, cause: Cause) -> Option<Problem> {
+fn removal(facts: &AptFacts<'_>, name: &PackageName, cause: PackageCause) -> Option<Problem> {
     let refused = || Problem::new(Code::Packages, format!("apt would remove {name}")).at(option(name));
     let is_kernel =
         [format!("linux-image-{}", facts.kernel), format!("linux-image-{}-unsigned", facts.kernel)];
@@ -59,7 +59,7 @@ fn removal(facts: &Facts<'_>, name: &PackageName, cause: Cause) -> Option<Proble
         let help = "restart the host with another kernel first";
         return Some(refused().because("it is the kernel that the host runs").help(help));
     }
-    (cause == Cause::Unasked).then(|| {
+    (cause == PackageCause::Unasked).then(|| {
         refused()
             .because("the package conflicts with a declared one, and nothing declares it as absent")
             .help(format!("declare it, if you do want to remove it: {}.state = \"absent\";", option(name)))
@@ -67,7 +67,7 @@ fn removal(facts: &Facts<'_>, name: &PackageName, cause: Cause) -> Option<Proble
 }
 
 /// Refuses to change a package that somebody else holds.
-fn hold(facts: &Facts<'_>, name: &PackageName, marks: &[MarkChange]) -> Option<Problem> {
+fn hold(facts: &AptFacts<'_>, name: &PackageName, marks: &[MarkChange]) -> Option<Problem> {
     let package = facts.host.packages.get(name).filter(|package| package.is_held)?;
     let is_released = marks.iter().any(|change| change.package == *name && change.mark == Mark::Unhold);
     if is_released {
@@ -91,7 +91,7 @@ fn hold(facts: &Facts<'_>, name: &PackageName, marks: &[MarkChange]) -> Option<P
 }
 
 /// Reports declared packages that are not installed, and that apt would not install.
-fn missing<'a>(facts: &'a Facts<'_>, packages: &'a [PackageChange]) -> impl Iterator<Item = Problem> + 'a {
+fn missing<'a>(facts: &'a AptFacts<'_>, packages: &'a [PackageChange]) -> impl Iterator<Item = Problem> + 'a {
     let comes = |name: &PackageName| {
         packages.iter().any(|package| {
             package.change.to().is_some()

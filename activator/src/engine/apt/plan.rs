@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::apt::plan::{
-    AptPlan, Cause, Change, Mark, MarkChange, Offer, PackageChange, Phase, Release,
+    AptPhase, AptPlan, Mark, MarkChange, Offer, PackageCause, PackageChange, PackageOperation, SourceRelease,
 };
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{Invalid, PackageName, PackageVersion};
@@ -12,23 +12,23 @@ use nixfleet_contract::values::{Invalid, PackageName, PackageVersion};
 use super::objections::objections;
 use super::owned::OwnedPackages;
 use crate::digest;
-use crate::host::apt::dpkg::{DpkgPackage, Packages, Status};
-use crate::host::apt::hook::{Mode, Origin, Transaction, TransactionPackage};
+use crate::host::apt::dpkg::{DpkgPackage, DpkgStatus, HostPackages};
+use crate::host::apt::hook::{AptTransaction, TransactionMode, TransactionPackage, VersionOrigin};
 use crate::host::apt::offers::OfferedFiles;
 
 /// Everything from which a plan is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct AptFacts<'a> {
     /// The declared packages.
     pub declared: &'a DeclaredPackages,
     /// The packages of the host.
-    pub host: &'a Packages,
+    pub host: &'a HostPackages,
     /// The packages that NixFleet installed, held or marked.
     pub owned: &'a OwnedPackages,
     /// What apt would do before the files of the host change.
-    pub before: &'a Transaction,
+    pub before: &'a AptTransaction,
     /// What apt would do after the change of the host is committed.
-    pub after: &'a Transaction,
+    pub after: &'a AptTransaction,
     /// The files that package sources offer.
     pub files: &'a OfferedFiles,
     /// The release of the running kernel, as `uname -r` prints it.
@@ -39,10 +39,10 @@ pub struct Facts<'a> {
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if an answer of apt cannot be used.
-pub fn plan(facts: &Facts<'_>) -> Result<AptPlan, Problem> {
+pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
     let mut changes = BTreeMap::new();
     // A package that has to go before the change is not removed again after it.
-    for (phase, transaction) in [(Phase::Before, facts.before), (Phase::After, facts.after)] {
+    for (phase, transaction) in [(AptPhase::Before, facts.before), (AptPhase::After, facts.after)] {
         for package in &transaction.packages {
             let key = (package.name.as_str(), package.architecture.as_str());
             if !changes.contains_key(&key) {
@@ -59,12 +59,16 @@ pub fn plan(facts: &Facts<'_>) -> Result<AptPlan, Problem> {
 }
 
 /// Returns the name of a package as dpkg, apt and declarations write it on this host.
-pub(super) fn full_name(host: &Packages, name: &PackageName, architecture: &str) -> PackageName {
+pub(super) fn full_name(host: &HostPackages, name: &PackageName, architecture: &str) -> PackageName {
     let foreign = format!("{name}:{architecture}").parse();
     if architecture == host.architecture { name.clone() } else { foreign.unwrap_or_else(|_| name.clone()) }
 }
 
-fn change(facts: &Facts<'_>, phase: Phase, package: &TransactionPackage) -> Result<PackageChange, Problem> {
+fn change(
+    facts: &AptFacts<'_>,
+    phase: AptPhase,
+    package: &TransactionPackage,
+) -> Result<PackageChange, Problem> {
     let name: PackageName = package.name.parse().map_err(unreadable)?;
     let to = || offer(facts, package);
     let from = || -> Result<PackageVersion, Problem> {
@@ -73,12 +77,12 @@ fn change(facts: &Facts<'_>, phase: Phase, package: &TransactionPackage) -> Resu
         current.version.parse().map_err(unreadable)
     };
     let change = match package.mode {
-        Mode::Install => Change::Install { to: to()?, units: None },
-        Mode::Upgrade => Change::Upgrade { from: from()?, to: to()? },
-        Mode::Downgrade => Change::Downgrade { from: from()?, to: to()? },
-        Mode::Reinstall => Change::Reinstall { to: to()? },
-        Mode::Deinstall => Change::Remove { from: from()? },
-        Mode::Purge => Change::Purge { from: from().ok() },
+        TransactionMode::Install => PackageOperation::Install { to: to()?, units: None },
+        TransactionMode::Upgrade => PackageOperation::Upgrade { from: from()?, to: to()? },
+        TransactionMode::Downgrade => PackageOperation::Downgrade { from: from()?, to: to()? },
+        TransactionMode::Reinstall => PackageOperation::Reinstall { to: to()? },
+        TransactionMode::Deinstall => PackageOperation::Remove { from: from()? },
+        TransactionMode::Purge => PackageOperation::Purge { from: from().ok() },
     };
     let full = full_name(facts.host, &name, &package.architecture);
     let cause = cause(facts, &full, &change);
@@ -86,7 +90,7 @@ fn change(facts: &Facts<'_>, phase: Phase, package: &TransactionPackage) -> Resu
     Ok(PackageChange { name, architecture, change, cause, phase, automatic })
 }
 
-fn offer(facts: &Facts<'_>, package: &TransactionPackage) -> Result<Offer, Problem> {
+fn offer(facts: &AptFacts<'_>, package: &TransactionPackage) -> Result<Offer, Problem> {
     let install =
         package.versions.install.as_ref().ok_or_else(|| lacks(package, "the version to install"))?;
     let key = (package.name.clone(), install.version.clone());
@@ -100,8 +104,8 @@ fn offer(facts: &Facts<'_>, package: &TransactionPackage) -> Result<Offer, Probl
     })
 }
 
-fn release(origin: &Origin) -> Release {
-    Release {
+fn release(origin: &VersionOrigin) -> SourceRelease {
+    SourceRelease {
         origin: origin.origin.clone(),
         label: origin.label.clone(),
         archive: origin.archive.clone(),
@@ -119,28 +123,28 @@ fn lacks(package: &TransactionPackage, part: &str) -> Problem {
         .because(format!("apt does not say {part} of {}", package.name))
 }
 
-fn cause(facts: &Facts<'_>, name: &PackageName, change: &Change) -> Cause {
+fn cause(facts: &AptFacts<'_>, name: &PackageName, change: &PackageOperation) -> PackageCause {
     match facts.declared.packages.get(name) {
-        Some(DeclaredPackage::Present(_)) if !change.is_removal() => Cause::Declared,
+        Some(DeclaredPackage::Present(_)) if !change.is_removal() => PackageCause::Declared,
         Some(DeclaredPackage::Absent {} | DeclaredPackage::Purged {}) if change.is_removal() => {
-            Cause::Declared
+            PackageCause::Declared
         }
-        None if change.is_removal() && facts.owned.installed.contains(name) => Cause::NoLongerDeclared,
-        None if !change.is_removal() => Cause::Needed,
-        Some(_) | None => Cause::Unasked,
+        None if change.is_removal() && facts.owned.installed.contains(name) => PackageCause::NoLongerDeclared,
+        None if !change.is_removal() => PackageCause::Needed,
+        Some(_) | None => PackageCause::Unasked,
     }
 }
 
 /// Returns the marks that change on packages that are installed already, or that this plan installs.
-fn marks(facts: &Facts<'_>, changes: &[PackageChange]) -> Vec<MarkChange> {
-    let Facts { declared, host, owned, .. } = facts;
+fn marks(facts: &AptFacts<'_>, changes: &[PackageChange]) -> Vec<MarkChange> {
+    let AptFacts { declared, host, owned, .. } = facts;
     let mut marks = Vec::new();
     let of_host = |(name, package): (&PackageName, &DpkgPackage)| {
-        let is_installed = package.status == Status::Installed;
+        let is_installed = package.status == DpkgStatus::Installed;
         is_installed.then(|| (name.clone(), package.is_held, package.is_automatic))
     };
     let of_plan = |change: &PackageChange| {
-        let is_new = matches!(change.change, Change::Install { .. });
+        let is_new = matches!(change.change, PackageOperation::Install { .. });
         is_new.then(|| (full_name(host, &change.name, &change.architecture), false, change.automatic))
     };
     let all = host.packages.iter().filter_map(of_host).chain(changes.iter().filter_map(of_plan));
@@ -174,7 +178,7 @@ fn fingerprint(
         .iter()
         .map(|package| {
             let mut package = package.clone();
-            if let Change::Install { units, .. } = &mut package.change {
+            if let PackageOperation::Install { units, .. } = &mut package.change {
                 *units = None;
             }
             package

@@ -8,26 +8,26 @@ use super::*;
 use crate::host::apt::offers::OfferedFile;
 
 /// What apt would do, as a test states it.
-struct Case {
+struct PlanCase {
     declared: Value,
     owned: OwnedPackages,
     before: Vec<Value>,
     after: Vec<Value>,
 }
 
-impl Case {
+impl PlanCase {
     fn of(declared: Value) -> Self {
         Self { declared, owned: OwnedPackages::default(), before: Vec::new(), after: Vec::new() }
     }
 
     fn plan(&self) -> AptPlan {
         let transaction = |packages: &[Value]| {
-            serde_json::from_value::<Transaction>(json!({ "packages": packages })).unwrap()
+            serde_json::from_value::<AptTransaction>(json!({ "packages": packages })).unwrap()
         };
         let file = OfferedFile { size: 10, installed_size: 2048, sha256: "00".repeat(32), is_vital: false };
         let files = ["nginx", "nginx-common", "libc6", "old"]
             .map(|name| ((name.to_owned(), "2.0".to_owned()), file.clone()));
-        plan(&Facts {
+        plan(&AptFacts {
             declared: &serde_json::from_value(self.declared.clone()).unwrap(),
             host: &host(),
             owned: &self.owned,
@@ -44,9 +44,9 @@ impl Case {
     }
 }
 
-fn host() -> Packages {
+fn host() -> HostPackages {
     let package = |name: &str, is_held, is_automatic, is_vital| {
-        let (status, version) = (Status::Installed, "1.0".parse().ok());
+        let (status, version) = (DpkgStatus::Installed, "1.0".parse().ok());
         (name.parse().unwrap(), DpkgPackage { status, version, is_held, is_automatic, is_vital })
     };
     let mut packages: BTreeMap<PackageName, DpkgPackage> = [
@@ -62,14 +62,14 @@ fn host() -> Packages {
     packages.insert(
         "torn".parse().unwrap(),
         DpkgPackage {
-            status: Status::Unfinished,
+            status: DpkgStatus::Unfinished,
             version: None,
             is_held: false,
             is_automatic: false,
             is_vital: false,
         },
     );
-    Packages { architecture: "amd64".to_owned(), packages }
+    HostPackages { architecture: "amd64".to_owned(), packages }
 }
 
 fn package(name: &str, mode: &str) -> Value {
@@ -88,15 +88,18 @@ fn package(name: &str, mode: &str) -> Value {
 
 #[test]
 fn a_plan_names_each_package_with_its_versions_its_origin_and_its_cause() {
-    let case = Case {
+    let case = PlanCase {
         before: vec![package("nginx-common", "install"), package("nginx", "install")],
-        ..Case::of(json!({ "packages": { "nginx": { "state": "present" } } }))
+        ..PlanCase::of(json!({ "packages": { "nginx": { "state": "present" } } }))
     };
     let plan = case.plan();
     assert!(plan.problems.is_empty(), "{:?}", plan.problems);
     let [nginx, common] = &plan.packages[..] else { unreachable!("{:?}", plan.packages) };
-    assert_eq!((nginx.cause, nginx.phase, nginx.automatic), (Cause::Declared, Phase::Before, false));
-    assert_eq!((common.cause, common.automatic), (Cause::Needed, true));
+    assert_eq!(
+        (nginx.cause, nginx.phase, nginx.automatic),
+        (PackageCause::Declared, AptPhase::Before, false)
+    );
+    assert_eq!((common.cause, common.automatic), (PackageCause::Needed, true));
     let offer = nginx.change.to().unwrap();
     assert_eq!((&*offer.version, offer.size, offer.release.is_security()), ("2.0", 10, true));
     assert_eq!(plan.repairs, ["torn".parse().unwrap()]);
@@ -106,7 +109,7 @@ fn a_plan_names_each_package_with_its_versions_its_origin_and_its_cause() {
 fn the_fingerprint_follows_versions_and_not_the_order_of_apt() {
     let nginx = json!({ "packages": { "nginx": { "state": "present" } } });
     let (one, other) = (package("nginx", "install"), package("nginx-common", "install"));
-    let of = |before: Vec<Value>| Case { before, ..Case::of(nginx.clone()) }.plan().fingerprint;
+    let of = |before: Vec<Value>| PlanCase { before, ..PlanCase::of(nginx.clone()) }.plan().fingerprint;
     let plain = of(vec![one.clone(), other.clone()]);
     assert_eq!(plain, of(vec![other.clone(), one.clone()]));
     let mut manual = other;
@@ -119,7 +122,7 @@ fn a_removal_is_refused_unless_it_is_declared_or_ours() {
     let removed = |declared: Value, owned: &[&str]| {
         let installed = owned.iter().map(|name| name.parse().unwrap()).collect();
         let owned = OwnedPackages { installed, ..OwnedPackages::default() };
-        Case { owned, before: vec![package("exim4", "deinstall")], ..Case::of(declared) }.refusals()
+        PlanCase { owned, before: vec![package("exim4", "deinstall")], ..PlanCase::of(declared) }.refusals()
     };
     assert_eq!(removed(json!({}), &[]), ["apt would remove exim4"]);
     assert!(removed(json!({}), &["exim4"]).is_empty());
@@ -134,26 +137,28 @@ fn a_removal_is_refused_unless_it_is_declared_or_ours() {
 fn what_the_host_needs_is_never_removed() {
     for name in ["bash", "sudo", "linux-image-6.1.0-1-amd64"] {
         let declared = json!({ "packages": { name: { "state": "absent" } } });
-        let case = Case { after: vec![package(name, "deinstall")], ..Case::of(declared) };
+        let case = PlanCase { after: vec![package(name, "deinstall")], ..PlanCase::of(declared) };
         assert_eq!(case.refusals(), [format!("apt would remove {name}")]);
     }
 }
 
 #[test]
 fn a_package_that_has_to_go_first_is_removed_once() {
-    let case = Case {
+    let case = PlanCase {
         before: vec![package("exim4", "deinstall")],
         after: vec![package("exim4", "purge"), package("old", "purge")],
-        ..Case::of(json!({ "packages": { "exim4": { "state": "purged" }, "old": { "state": "purged" } } }))
+        ..PlanCase::of(
+            json!({ "packages": { "exim4": { "state": "purged" }, "old": { "state": "purged" } } }),
+        )
     };
     let phases: Vec<_> = case.plan().packages.iter().map(|package| package.phase).collect();
-    assert_eq!(phases, [Phase::Before, Phase::After]);
+    assert_eq!(phases, [AptPhase::Before, AptPhase::After]);
 }
 
 #[test]
 fn a_hold_of_somebody_else_is_respected() {
     let declared = json!({ "packages": { "held": { "state": "absent" } } });
-    let mut case = Case { after: vec![package("held", "deinstall")], ..Case::of(declared) };
+    let mut case = PlanCase { after: vec![package("held", "deinstall")], ..PlanCase::of(declared) };
     assert_eq!(case.refusals(), ["held is held at version 1.0, but apt would change it"]);
     case.owned.held.insert("held".parse().unwrap());
     assert!(case.refusals().is_empty());
@@ -162,32 +167,34 @@ fn a_hold_of_somebody_else_is_respected() {
 
 #[test]
 fn an_older_version_must_be_declared() {
-    let case = |declared| Case { before: vec![package("old", "downgrade")], ..Case::of(declared) }.refusals();
+    let case = |declared| {
+        PlanCase { before: vec![package("old", "downgrade")], ..PlanCase::of(declared) }.refusals()
+    };
     assert_eq!(case(json!({})), ["apt would install an older version of old"]);
     assert!(case(json!({ "packages": { "old": { "state": "present", "version": "2.*" } } })).is_empty());
 }
 
 #[test]
 fn a_declared_package_that_apt_would_not_install_is_a_problem() {
-    let case = Case::of(json!({ "packages": { "httpd": { "state": "present" } } }));
+    let case = PlanCase::of(json!({ "packages": { "httpd": { "state": "present" } } }));
     assert_eq!(case.refusals(), ["apt would not install httpd"]);
 }
 
 #[test]
 fn a_package_of_a_foreign_architecture_has_it_in_its_name() {
-    let case = Case {
+    let case = PlanCase {
         before: vec![package("libc6:i386", "upgrade")],
-        ..Case::of(json!({ "packages": { "libc6:i386": { "state": "present", "version": "2.0" } } }))
+        ..PlanCase::of(json!({ "packages": { "libc6:i386": { "state": "present", "version": "2.0" } } }))
     };
     let plan = case.plan();
-    assert_eq!(plan.packages[0].cause, Cause::Declared);
+    assert_eq!(plan.packages[0].cause, PackageCause::Declared);
     assert_eq!(plan.marks, [MarkChange { package: "libc6:i386".parse().unwrap(), mark: Mark::Manual }]);
 }
 
 #[test]
 fn marks_are_set_once_and_given_back() {
     let declared = json!({ "packages": { "zlib1g": { "state": "present" } }, "holds": ["old*"] });
-    let mut case = Case::of(declared);
+    let mut case = PlanCase::of(declared);
     let mark = |package: &str, mark| MarkChange { package: package.parse().unwrap(), mark };
     assert_eq!(case.plan().marks, [mark("old", Mark::Hold), mark("zlib1g", Mark::Manual)]);
     case.declared = json!({});
@@ -200,13 +207,13 @@ fn marks_are_set_once_and_given_back() {
 fn an_answer_without_a_version_is_refused() {
     let mut broken = package("nginx", "upgrade");
     broken["versions"] = json!({});
-    let transaction: Transaction = serde_json::from_value(json!({ "packages": [broken] })).unwrap();
-    let problem = plan(&Facts {
+    let transaction: AptTransaction = serde_json::from_value(json!({ "packages": [broken] })).unwrap();
+    let problem = plan(&AptFacts {
         declared: &DeclaredPackages::default(),
         host: &host(),
         owned: &OwnedPackages::default(),
         before: &transaction,
-        after: &Transaction::default(),
+        after: &AptTransaction::default(),
         files: &OfferedFiles::new(),
         kernel: "",
     })

@@ -3,18 +3,18 @@
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages, PresentPackage};
 use nixfleet_contract::values::PackageName;
 
-use crate::host::apt::dpkg::{Packages, Status};
-use crate::host::apt::simulation::Request;
+use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
+use crate::host::apt::simulation::AptRequest;
 
 /// The transactions that bring a host to the declared packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Requests {
+pub struct AptRequests {
     /// The packages to install or to change, each with the rule for recommended packages.
-    pub install: Vec<Request>,
+    pub install: Vec<AptRequest>,
     /// The packages to remove.
-    pub remove: Option<Request>,
+    pub remove: Option<AptRequest>,
     /// The packages to purge.
-    pub purge: Option<Request>,
+    pub purge: Option<AptRequest>,
 }
 
 /// Returns the transactions for the declared packages. A package that is as it should be is in none of them.
@@ -22,7 +22,7 @@ pub struct Requests {
 /// `apt-get` has one rule about recommended packages for a whole transaction. So there is a transaction for
 /// each rule; their results are joined.
 #[must_use]
-pub fn requests(declared: &DeclaredPackages, host: &Packages) -> Requests {
+pub fn requests(declared: &DeclaredPackages, host: &HostPackages) -> AptRequests {
     let rules = [None, Some(true), Some(false)];
     let install = rules.map(|recommends| {
         let of_rule = declared.packages.iter().filter_map(|(name, package)| match package {
@@ -31,38 +31,38 @@ pub fn requests(declared: &DeclaredPackages, host: &Packages) -> Requests {
             }
             DeclaredPackage::Present(_) | DeclaredPackage::Absent {} | DeclaredPackage::Purged {} => None,
         });
-        request("install", of_rule.collect()).map(|request| Request { recommends, ..request })
+        request("install", of_rule.collect()).map(|request| AptRequest { recommends, ..request })
     });
-    let of_state = |state: &DeclaredPackage, is_there: fn(Status) -> bool| -> Vec<String> {
+    let of_state = |state: &DeclaredPackage, is_there: fn(DpkgStatus) -> bool| -> Vec<String> {
         let declared = declared.packages.iter().filter(|(_, package)| *package == state);
         let there = declared
             .filter(|(name, _)| host.packages.get(*name).is_some_and(|package| is_there(package.status)));
         there.map(|(name, _)| name.to_string()).collect()
     };
-    Requests {
+    AptRequests {
         install: install.into_iter().flatten().collect(),
         remove: request("remove", of_state(&DeclaredPackage::Absent {}, is_unpacked)),
         purge: request(
             "purge",
-            of_state(&DeclaredPackage::Purged {}, |status| status != Status::NotInstalled),
+            of_state(&DeclaredPackage::Purged {}, |status| status != DpkgStatus::NotInstalled),
         ),
     }
 }
 
 /// Whether files of the package are on the host, apart from its configuration files.
-const fn is_unpacked(status: Status) -> bool {
+const fn is_unpacked(status: DpkgStatus) -> bool {
     match status {
-        Status::Installed | Status::Unfinished | Status::ReinstallRequired => true,
-        Status::ConfigFiles | Status::NotInstalled => false,
+        DpkgStatus::Installed | DpkgStatus::Unfinished | DpkgStatus::ReinstallRequired => true,
+        DpkgStatus::ConfigFiles | DpkgStatus::NotInstalled => false,
     }
 }
 
-fn request(verb: &'static str, packages: Vec<String>) -> Option<Request> {
-    (!packages.is_empty()).then(|| Request { verb, packages, ..Request::default() })
+fn request(verb: &'static str, packages: Vec<String>) -> Option<AptRequest> {
+    (!packages.is_empty()).then(|| AptRequest { verb, packages, ..AptRequest::default() })
 }
 
 /// Returns what `apt-get install` needs to install a package, or `None` if it is installed as declared.
-fn install(name: &PackageName, package: &PresentPackage, host: &Packages) -> Option<String> {
+fn install(name: &PackageName, package: &PresentPackage, host: &HostPackages) -> Option<String> {
     match (host.installed(name), &package.version) {
         (Some(_), None) => None,
         (Some(installed), Some(version)) if version.matches(installed) => None,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::host::apt::dpkg::DpkgPackage;
 
-    fn host() -> Packages {
+    fn host() -> HostPackages {
         let package = |name: &str, status, version: &str| {
             let package = DpkgPackage {
                 status,
@@ -89,13 +89,13 @@ mod tests {
             };
             (name.parse().unwrap(), package)
         };
-        Packages {
+        HostPackages {
             architecture: "amd64".to_owned(),
             packages: [
-                package("nginx", Status::Installed, "1.22.1-9"),
-                package("telnet", Status::ConfigFiles, "0.17-44"),
-                package("exim4", Status::Installed, "4.96-15"),
-                package("torn", Status::Unfinished, "1.0"),
+                package("nginx", DpkgStatus::Installed, "1.22.1-9"),
+                package("telnet", DpkgStatus::ConfigFiles, "0.17-44"),
+                package("exim4", DpkgStatus::Installed, "4.96-15"),
+                package("torn", DpkgStatus::Unfinished, "1.0"),
             ]
             .into(),
         }
@@ -103,7 +103,7 @@ mod tests {
 
     fn asked(packages: &serde_json::Value) -> Vec<String> {
         let declared = serde_json::from_value(json!({ "packages": packages })).unwrap();
-        let Requests { install, remove, purge } = requests(&declared, &host());
+        let AptRequests { install, remove, purge } = requests(&declared, &host());
         let all = install.into_iter().chain(remove).chain(purge);
         all.map(|request| {
             let rule = request.recommends.map_or(String::new(), |rule| format!(" recommends={rule}"));

@@ -9,7 +9,7 @@ use super::answer;
 
 /// What dpkg and apt record about the packages of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Packages {
+pub struct HostPackages {
     /// The architecture of the host, such as `amd64`.
     pub architecture: String,
     /// The packages that dpkg knows, by name. The names of packages for the architecture of the host have no
@@ -21,7 +21,7 @@ pub struct Packages {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DpkgPackage {
     /// How far the package is installed.
-    pub status: Status,
+    pub status: DpkgStatus,
     /// The version, if a part of the package is on the host.
     pub version: Option<PackageVersion>,
     /// Whether apt keeps the package at its version.
@@ -34,7 +34,7 @@ pub struct DpkgPackage {
 
 /// How far a package is installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum DpkgStatus {
     /// The package is installed.
     Installed,
     /// Only configuration files of the package are on the host.
@@ -52,7 +52,7 @@ pub enum Status {
 const FORMAT: &str = "--showformat=${binary:Package}\\t${db:Status-Want}\\t${db:Status-Status}\\t\
                       ${db:Status-Eflag}\\t${Version}\\t${Essential}\\t${Protected}\\n";
 
-impl Packages {
+impl HostPackages {
     /// Reads the packages of this machine.
     ///
     /// # Errors
@@ -81,15 +81,16 @@ impl Packages {
     /// Returns the version of a package that is installed.
     #[must_use]
     pub fn installed(&self, name: &PackageName) -> Option<&PackageVersion> {
-        let package = self.packages.get(name).filter(|package| package.status == Status::Installed)?;
+        let package = self.packages.get(name).filter(|package| package.status == DpkgStatus::Installed)?;
         package.version.as_ref()
     }
 
     /// Returns the packages whose installation or removal is not finished, sorted.
     #[must_use]
     pub fn unfinished(&self) -> Vec<PackageName> {
-        let is_unfinished =
-            |package: &DpkgPackage| matches!(package.status, Status::Unfinished | Status::ReinstallRequired);
+        let is_unfinished = |package: &DpkgPackage| {
+            matches!(package.status, DpkgStatus::Unfinished | DpkgStatus::ReinstallRequired)
+        };
         let unfinished = self.packages.iter().filter(|(_, package)| is_unfinished(package));
         unfinished.map(|(name, _)| name.clone()).collect()
     }
@@ -109,14 +110,14 @@ fn parse_line(
         line.split('\t').collect::<Vec<_>>().try_into().ok()?;
     let name = native(name, architecture);
     let status = match (status, error) {
-        (_, "reinstreq") => Status::ReinstallRequired,
-        ("installed", "ok") => Status::Installed,
-        ("config-files", "ok") => Status::ConfigFiles,
-        ("not-installed", "ok") => Status::NotInstalled,
+        (_, "reinstreq") => DpkgStatus::ReinstallRequired,
+        ("installed", "ok") => DpkgStatus::Installed,
+        ("config-files", "ok") => DpkgStatus::ConfigFiles,
+        ("not-installed", "ok") => DpkgStatus::NotInstalled,
         (
             "half-installed" | "unpacked" | "half-configured" | "triggers-awaited" | "triggers-pending",
             "ok",
-        ) => Status::Unfinished,
+        ) => DpkgStatus::Unfinished,
         _ => return None,
     };
     let package = DpkgPackage {
@@ -143,8 +144,8 @@ mod tests {
                           torn\tinstall\thalf-installed\treinstreq\t1.0\tno\tno\n\
                           known\tunknown\tnot-installed\tok\t\tno\tno\n";
 
-    fn packages() -> Packages {
-        Packages::parse("amd64".to_owned(), LISTED, "libc6\nlibgcc-s1:amd64\nlibc6:i386\n").unwrap()
+    fn packages() -> HostPackages {
+        HostPackages::parse("amd64".to_owned(), LISTED, "libc6\nlibgcc-s1:amd64\nlibc6:i386\n").unwrap()
     }
 
     fn of(name: &str) -> DpkgPackage {
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(
             of("bash"),
             DpkgPackage {
-                status: Status::Installed,
+                status: DpkgStatus::Installed,
                 version: Some("5.2.15-2+b2".parse().unwrap()),
                 is_held: false,
                 is_automatic: false,
@@ -165,8 +166,8 @@ mod tests {
         );
         assert!(of("linux-image-amd64").is_held && of("libgcc-s1").is_vital);
         assert!(of("libc6").is_automatic && of("libc6:i386").is_automatic && of("libgcc-s1").is_automatic);
-        assert_eq!(of("telnet").status, Status::ConfigFiles);
-        assert_eq!((of("known").status, of("known").version), (Status::NotInstalled, None));
+        assert_eq!(of("telnet").status, DpkgStatus::ConfigFiles);
+        assert_eq!((of("known").status, of("known").version), (DpkgStatus::NotInstalled, None));
     }
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
         for line in
             ["bash\tinstall\n", "bash\tinstall\tvanished\tok\t1\tno\tno\n", "Bash\ti\tinstalled\tok\t1\t\t\n"]
         {
-            let problem = Packages::parse("amd64".to_owned(), line, "").unwrap_err();
+            let problem = HostPackages::parse("amd64".to_owned(), line, "").unwrap_err();
             assert_eq!(problem.code, Code::Packages, "{line}");
         }
     }

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use nixfleet_contract::apt::plan::{Change, PackageChange};
+use nixfleet_contract::apt::plan::{PackageChange, PackageOperation};
 
 /// An action of dpkg on a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Action<'a> {
+struct DpkgAction<'a> {
     name: &'a str,
     /// The version that is installed now.
     from: Option<&'a str>,
@@ -19,12 +19,12 @@ struct Action<'a> {
     to: Option<&'a str>,
     /// The architecture of the version to install, or of the installed one. It can be `all`.
     architecture: &'a str,
-    kind: Kind<'a>,
+    kind: DpkgActionKind<'a>,
 }
 
 /// What dpkg does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind<'a> {
+enum DpkgActionKind<'a> {
     /// Unpack a file.
     Unpack(&'a str),
     /// Configure a package that is unpacked.
@@ -47,7 +47,7 @@ pub fn check(
     let mut left: BTreeMap<(&str, &str), &PackageChange> =
         planned.iter().map(|change| ((&*change.name, change.architecture.as_str()), *change)).collect();
     for action in &actions {
-        if action.kind == Kind::Configure {
+        if action.kind == DpkgActionKind::Configure {
             // Each package is also unpacked, unless its installation was interrupted earlier.
             continue;
         }
@@ -69,7 +69,7 @@ pub fn check(
                 shown(to)
             ));
         }
-        if let (Kind::Unpack(file), Some(offer)) = (action.kind, change.change.to()) {
+        if let (DpkgActionKind::Unpack(file), Some(offer)) = (action.kind, change.change.to()) {
             let found = digest(file).map_err(|error| format!("failed to read {file}: {error}"))?;
             if found != offer.sha256 {
                 return Err(format!("{file} is not the planned file of {}", action.name));
@@ -85,15 +85,17 @@ pub fn check(
 /// Returns the versions before and after a change.
 fn versions(change: &PackageChange) -> (Option<&str>, Option<&str>) {
     match &change.change {
-        Change::Install { to, .. } => (None, Some(&to.version)),
-        Change::Upgrade { from, to } | Change::Downgrade { from, to } => (Some(from), Some(&to.version)),
-        Change::Reinstall { to } => (Some(&to.version), Some(&to.version)),
-        Change::Remove { from } => (Some(from), None),
-        Change::Purge { from } => (from.as_deref(), None),
+        PackageOperation::Install { to, .. } => (None, Some(&to.version)),
+        PackageOperation::Upgrade { from, to } | PackageOperation::Downgrade { from, to } => {
+            (Some(from), Some(&to.version))
+        }
+        PackageOperation::Reinstall { to } => (Some(&to.version), Some(&to.version)),
+        PackageOperation::Remove { from } => (Some(from), None),
+        PackageOperation::Purge { from } => (from.as_deref(), None),
     }
 }
 
-fn parse(input: &str) -> Result<Vec<Action<'_>>, String> {
+fn parse(input: &str) -> Result<Vec<DpkgAction<'_>>, String> {
     let rest = input.strip_prefix("VERSION 3\n").ok_or("apt does not speak version 3 of the protocol")?;
     let (_, actions) = rest.split_once("\n\n").ok_or("apt sent no transaction")?;
     actions
@@ -104,19 +106,19 @@ fn parse(input: &str) -> Result<Vec<Action<'_>>, String> {
 
 /// Parses a line: the name, the installed version, `<`, `=` or `>`, the new version, and the action. A version
 /// consists of the version itself, its architecture and its multi-arch type; `-` stands for none.
-fn action(line: &str) -> Option<Action<'_>> {
+fn action(line: &str) -> Option<DpkgAction<'_>> {
     let fields: Vec<&str> = line.splitn(9, ' ').collect();
     let [name, from, from_arch, _, _, to, to_arch, _, kind] = fields[..] else { return None };
     let some = |version| (version != "-").then_some(version);
     let kind = match kind {
-        "**CONFIGURE**" => Kind::Configure,
-        "**REMOVE**" => Kind::Remove,
-        file if file.starts_with('/') => Kind::Unpack(file),
+        "**CONFIGURE**" => DpkgActionKind::Configure,
+        "**REMOVE**" => DpkgActionKind::Remove,
+        file if file.starts_with('/') => DpkgActionKind::Unpack(file),
         _ => return None,
     };
-    let to = if kind == Kind::Remove { None } else { some(to) };
+    let to = if kind == DpkgActionKind::Remove { None } else { some(to) };
     let architecture = if to.is_some() { to_arch } else { from_arch };
-    Some(Action { name, from: some(from), to, architecture, kind })
+    Some(DpkgAction { name, from: some(from), to, architecture, kind })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// The packages that a transaction of apt would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transaction {
+pub struct AptTransaction {
     /// The packages, in the order of apt.
     pub packages: Vec<TransactionPackage>,
 }
@@ -39,17 +39,17 @@ pub struct TransactionPackage {
     /// The architecture of the package; never `all`.
     pub architecture: String,
     /// What apt would do with the package.
-    pub mode: Mode,
+    pub mode: TransactionMode,
     /// Whether the package would be marked as installed automatically.
     pub automatic: bool,
     /// The versions of the package.
-    pub versions: Versions,
+    pub versions: TransactionVersions,
 }
 
 /// What apt would do with a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum TransactionMode {
     /// Install a package that is not installed.
     Install,
     /// Install a newer version.
@@ -66,29 +66,29 @@ pub enum Mode {
 
 /// The versions of a package in a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versions {
+pub struct TransactionVersions {
     /// The version that would be installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub install: Option<Version>,
+    pub install: Option<TransactionVersion>,
     /// The version that is installed now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Version>,
+    pub current: Option<TransactionVersion>,
 }
 
 /// A version of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Version {
+pub struct TransactionVersion {
     /// The version.
     pub version: String,
     /// The releases that offer the version. An installed version that no source offers has none.
     #[serde(default)]
-    pub origins: Vec<Origin>,
+    pub origins: Vec<VersionOrigin>,
 }
 
 /// A release that offers a version. apt leaves out a field that the release does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Origin {
+pub struct VersionOrigin {
     /// The suite.
     pub archive: String,
     /// The codename.
@@ -103,15 +103,15 @@ pub struct Origin {
 
 /// A message of apt.
 #[derive(Deserialize)]
-struct Message {
+struct HookMessage {
     method: String,
     #[serde(default)]
-    params: Option<Params>,
+    params: Option<HookParams>,
 }
 
 /// The parameters of a message that are used here.
 #[derive(Deserialize)]
-struct Params {
+struct HookParams {
     /// The versions of the protocol that apt knows.
     #[serde(default)]
     versions: Vec<String>,
@@ -155,7 +155,7 @@ fn serve(
         if line == b"\n" {
             continue;
         }
-        let message: Message = serde_json::from_slice(&line)?;
+        let message: HookMessage = serde_json::from_slice(&line)?;
         match (message.method.as_str(), message.params) {
             ("org.debian.apt.hooks.hello", Some(params)) => {
                 if !params.versions.iter().any(|version| version == VERSION) {
@@ -164,8 +164,8 @@ fn serve(
                 }
                 reply(b"{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"version\":\"0.2\"}}\n\n")?;
             }
-            (TRANSACTION, Some(Params { packages: Some(packages), .. })) => {
-                let transaction = serde_json::to_string(&Transaction { packages })?;
+            (TRANSACTION, Some(HookParams { packages: Some(packages), .. })) => {
+                let transaction = serde_json::to_string(&AptTransaction { packages })?;
                 writeln!(out, "{MARK}{transaction}")?;
             }
             _ => {}
@@ -200,9 +200,9 @@ mod tests {
         let (result, replies, out) = talk(&[HELLO, &notification("statistics"), BYE]);
         result.unwrap();
         assert_eq!(replies, "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"version\":\"0.2\"}}\n\n");
-        let transaction: Transaction = serde_json::from_str(out.strip_prefix(MARK).unwrap()).unwrap();
+        let transaction: AptTransaction = serde_json::from_str(out.strip_prefix(MARK).unwrap()).unwrap();
         let [package] = &transaction.packages[..] else { panic!("{out}") };
-        assert_eq!((package.name.as_str(), package.mode), ("htop", Mode::Install));
+        assert_eq!((package.name.as_str(), package.mode), ("htop", TransactionMode::Install));
         assert_eq!(package.versions.install.as_ref().unwrap().origins[0].label, "Debian");
         for method in ["pre-prompt", "package-list", "post", "fail"] {
             let (result, _, out) = talk(&[HELLO, &notification(method), BYE]);

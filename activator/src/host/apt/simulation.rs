@@ -3,11 +3,11 @@
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::ask;
-use super::hook::{MARK, Transaction};
+use super::hook::{AptTransaction, MARK};
 
 /// A transaction that apt is asked to simulate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct AptRequest {
     /// What apt does: `install`, `remove` or `purge`.
     pub verb: &'static str,
     /// The packages, each as apt-get accepts it: `nginx`, `nginx=1.22.*` or `exim4-`.
@@ -18,7 +18,7 @@ pub struct Request {
     pub options: Vec<String>,
 }
 
-impl Request {
+impl AptRequest {
     /// Returns the command that simulates the transaction. `activator`: the path of this program.
     ///
     /// apt runs the hook with a shell. The socket of the hook is its standard input, and its standard output
@@ -44,7 +44,7 @@ impl Request {
     ///
     /// # Errors
     /// Fails with [`Code::Packages`] if apt cannot carry out the transaction.
-    pub fn simulate(&self, activator: &str) -> Result<Transaction, Problem> {
+    pub fn simulate(&self, activator: &str) -> Result<AptTransaction, Problem> {
         let argv = self.argv(activator);
         let finished = ask(&argv.iter().map(String::as_str).collect::<Vec<_>>())?;
         if !finished.success() {
@@ -58,7 +58,7 @@ impl Request {
 }
 
 /// Returns the transaction in the output of apt. A transaction without changes has none.
-fn transaction(stdout: &str) -> Result<Transaction, Problem> {
+fn transaction(stdout: &str) -> Result<AptTransaction, Problem> {
     let Some(line) = stdout.lines().filter_map(|line| line.strip_prefix(MARK)).next_back() else {
         return Err(Problem::new(Code::Packages, "apt did not tell what the transaction would change")
             .because("it did not start the hook of NixFleet; apt has such hooks since version 2.3.2"));
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn apt_starts_the_hook_and_reads_only_names_after_the_dashes() {
-        let request = Request {
+        let request = AptRequest {
             verb: "install",
             packages: vec!["nginx=1.22.*".to_owned(), "exim4-".to_owned()],
             recommends: Some(false),
@@ -113,7 +113,7 @@ mod tests {
             ]
         );
         assert!(
-            Request { verb: "remove", ..Request::default() }
+            AptRequest { verb: "remove", ..AptRequest::default() }
                 .argv("/a")
                 .iter()
                 .all(|word| !word.contains("recommends"))
@@ -124,7 +124,7 @@ mod tests {
     fn the_last_transaction_in_the_output_counts() {
         let output =
             format!("Inst nginx\n{MARK}{{\"packages\":[{{}}]}}\n{MARK}{{\"packages\":[]}}\nConf nginx\n");
-        assert_eq!(transaction(&output).unwrap(), Transaction::default());
+        assert_eq!(transaction(&output).unwrap(), AptTransaction::default());
         assert!(transaction("Inst nginx\n").unwrap_err().why.unwrap().contains("2.3.2"));
         assert!(transaction(&format!("{MARK}{{")).is_err());
     }

@@ -127,3 +127,7 @@ impl Compiler<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "apt_tests.rs"]
+mod tests;

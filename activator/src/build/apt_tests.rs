@@ -4,8 +4,8 @@ use nixfleet_contract::intent::Intent;
 use nixfleet_contract::problem::Problem;
 use serde_json::{Value, json};
 
-use super::compile::compile;
-use super::parse;
+use crate::build::compile::compile;
+use crate::build::parse;
 
 /// The directory with the keys of the tests.
 const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../checks/fixtures/keys");

@@ -6,8 +6,6 @@
 //! - [`install`][]: the links that enable a unit
 
 mod apt;
-#[cfg(test)]
-mod apt_tests;
 pub mod compile;
 mod entries;
 mod handling;

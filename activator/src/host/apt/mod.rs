@@ -1,11 +1,13 @@
 //! The packages of a Debian or Ubuntu host, and the questions that apt answers about them.
 //!
+//! - [`archive`][]: the files of a package that is not installed yet
 //! - [`dpkg`][]: the packages that dpkg has installed
 //! - [`hook`][]: the program that apt starts to tell what a transaction would change
 //! - [`simulation`][]: a transaction that apt only simulates
 //! - [`guard`][]: the check of a transaction just before dpkg carries it out
 //! - [`offers`][]: the versions that package sources offer
 
+pub mod archive;
 pub mod dpkg;
 pub mod guard;
 pub mod hook;

@@ -5,12 +5,14 @@
 //! - [`hook`][]: the program that apt starts to tell what a transaction would change
 //! - [`simulation`][]: a transaction that apt only simulates
 //! - [`guard`][]: the check of a transaction just before dpkg carries it out
+//! - [`lock`][]: the process that holds the lock of apt or dpkg
 //! - [`offers`][]: the versions that package sources offer
 
 pub mod archive;
 pub mod dpkg;
 pub mod guard;
 pub mod hook;
+pub mod lock;
 pub mod offers;
 pub mod simulation;
 

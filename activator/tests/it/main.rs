@@ -6,6 +6,7 @@
 
 mod absent;
 mod accounts;
+mod apt;
 mod attackers;
 mod build;
 mod clock;

@@ -115,7 +115,7 @@ fn packet(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), String> {
 /// Reads a big-endian number of `width` bytes. Returns it and what follows.
 fn number(bytes: &[u8], width: usize) -> Option<(usize, &[u8])> {
     let (number, rest) = bytes.split_at_checked(width)?;
-    Some((number.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest))
+    Some((number.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), rest))
 }
 
 /// Returns the fingerprint of the content of a packet with a public key.
@@ -124,10 +124,11 @@ fn fingerprint_of(key: &[u8]) -> Result<String, String> {
     let digest = match key.first() {
         Some(4) => {
             let length = u16::try_from(length).map_err(|_| "its key is too long".to_owned())?;
-            let hash = Sha1::new().chain_update([0x99]).chain_update(length.to_be_bytes()).chain_update(key);
+            let hash =
+                Sha1::new().chain_update([0x99_u8]).chain_update(length.to_be_bytes()).chain_update(key);
             digest::hex(&hash.finalize())
         }
-        Some(6) => digest::of([&[0x9b], &length.to_be_bytes()[..], key].concat()),
+        Some(6) => digest::of([&[0x9b_u8][..], &length.to_be_bytes()[..], key].concat()),
         Some(version) => return Err(format!("its key has version {version}; apt accepts 4 and 6")),
         None => return Err("it is cut off".to_owned()),
     };
@@ -166,8 +167,8 @@ mod tests {
     #[test]
     fn a_key_of_version_6_has_a_longer_fingerprint() {
         let body = [6, 0, 0, 0, 0, 27];
-        let file = [&[0xc6, 6][..], &body].concat();
-        let expected = digest::of([&[0x9b, 0, 0, 0, 6][..], &body].concat()).to_uppercase();
+        let file = [&[0xc6_u8, 6][..], &body].concat();
+        let expected = digest::of([&[0x9b_u8, 0, 0, 0, 6][..], &body].concat()).to_uppercase();
         assert_eq!(fingerprint(&file, false), Ok(expected));
     }
 

@@ -45,7 +45,7 @@ impl Repository {
         let options = repository.options();
         let mut update = Command::new("apt-get");
         update.env("LC_ALL", "C").args(["-qq", "update", "-o", "APT::Sandbox::User=root"]);
-        update.args(options.iter().flat_map(|option| ["-o", option]));
+        update.args(options.iter().flat_map(|option| ["-o", option.as_str()]));
         let output = update.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         repository

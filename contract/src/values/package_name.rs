@@ -31,7 +31,7 @@ impl PackageName {
     /// Returns the name without the architecture.
     #[must_use]
     pub fn plain(&self) -> &str {
-        self.split_once(':').map_or(self, |(name, _)| name)
+        self.split_once(':').map_or(&self.0, |(name, _)| name)
     }
 
     /// Returns the architecture, if the name has one.

@@ -32,7 +32,7 @@ impl PackagePattern {
     /// each architecture.
     #[must_use]
     pub fn matches(&self, package: &PackageName) -> bool {
-        let text = if self.contains(':') { package } else { package.plain() };
+        let text = if self.contains(':') { &**package } else { package.plain() };
         glob::matches(self, text)
     }
 }

@@ -33,7 +33,8 @@ mod tests {
 
     #[test]
     fn a_unit_is_held_by_a_drop_in_with_a_condition() {
-        let units = ["app.service", "app@.service"].map(|unit| unit.parse().unwrap()).into();
+        let units = ["app.service", "app@.service"].map(|unit| unit.parse().unwrap());
+        let units: BTreeSet<UnitName> = units.into();
         let drop_ins = drop_ins(&units);
         assert_eq!(
             drop_ins.keys().collect::<Vec<_>>(),

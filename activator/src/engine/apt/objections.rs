@@ -47,15 +47,14 @@ fn has_version(facts: &AptFacts<'_>, name: &PackageName) -> bool {
 /// Refuses to remove a package that the host needs, or that no declaration names.
 fn removal(facts: &AptFacts<'_>, name: &PackageName, cause: PackageCause) -> Option<Problem> {
     let refused = || Problem::new(Code::Packages, format!("apt would remove {name}")).at(option(name));
-    let is_kernel =
-        [format!("linux-image-{}", facts.kernel), format!("linux-image-{}-unsigned", facts.kernel)];
+    let kernels = [format!("linux-image-{}", facts.kernel), format!("linux-image-{}-unsigned", facts.kernel)];
     if facts.host.packages.get(name).is_some_and(|package| package.is_vital) || name.is_protected() {
         let help = "remove the declaration that conflicts with the package";
         return Some(
             refused().because("the host needs the package to work, to boot or to be reached").help(help),
         );
     }
-    if is_kernel.iter().any(|kernel| kernel == name.plain()) {
+    if kernels.iter().any(|kernel| kernel == name.plain()) {
         let help = "restart the host with another kernel first";
         return Some(refused().because("it is the kernel that the host runs").help(help));
     }

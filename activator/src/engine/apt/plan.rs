@@ -1,6 +1,7 @@
 //! The plan of what apt would do.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::apt::plan::{
@@ -45,8 +46,8 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
     for (phase, transaction) in [(AptPhase::Before, facts.before), (AptPhase::After, facts.after)] {
         for package in &transaction.packages {
             let key = (package.name.as_str(), package.architecture.as_str());
-            if !changes.contains_key(&key) {
-                changes.insert(key, change(facts, phase, package)?);
+            if let Entry::Vacant(vacant) = changes.entry(key) {
+                vacant.insert(change(facts, phase, package)?);
             }
         }
     }

@@ -52,7 +52,7 @@ pub fn check(
             continue;
         }
         let key = left.keys().copied().find(|(name, architecture)| {
-            *name == action.name && [architecture, "all"].contains(&action.architecture)
+            *name == action.name && [*architecture, "all"].contains(&action.architecture)
         });
         let change = key.and_then(|key| left.remove(&key));
         let change =
@@ -84,13 +84,14 @@ pub fn check(
 
 /// Returns the versions before and after a change.
 fn versions(change: &PackageChange) -> (Option<&str>, Option<&str>) {
+    let offered = change.change.to().map(|offer| &*offer.version);
     match &change.change {
-        PackageOperation::Install { to, .. } => (None, Some(&to.version)),
-        PackageOperation::Upgrade { from, to } | PackageOperation::Downgrade { from, to } => {
-            (Some(from), Some(&to.version))
+        PackageOperation::Install { .. } => (None, offered),
+        PackageOperation::Upgrade { from, .. } | PackageOperation::Downgrade { from, .. } => {
+            (Some(&**from), offered)
         }
-        PackageOperation::Reinstall { to } => (Some(&to.version), Some(&to.version)),
-        PackageOperation::Remove { from } => (Some(from), None),
+        PackageOperation::Reinstall { .. } => (offered, offered),
+        PackageOperation::Remove { from } => (Some(&**from), None),
         PackageOperation::Purge { from } => (from.as_deref(), None),
     }
 }

@@ -32,7 +32,7 @@ pub fn offered(versions: &[String], options: &[String]) -> Result<OfferedFiles, 
         return Ok(OfferedFiles::new());
     }
     let mut argv = vec!["apt-cache", "--quiet=2", "--no-all-versions"];
-    argv.extend(options.iter().flat_map(|option| ["-o", option]));
+    argv.extend(options.iter().flat_map(|option| ["-o", option.as_str()]));
     argv.extend(["show", "--"]);
     argv.extend(versions.iter().map(String::as_str));
     parse(&answer(&argv)?)

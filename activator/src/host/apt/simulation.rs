@@ -30,9 +30,8 @@ impl AptRequest {
             argv.extend(["-o".to_owned(), format!("{option}={hook}")]);
         }
         argv.extend(self.options.iter().flat_map(|option| ["-o".to_owned(), option.clone()]));
-        argv.extend(self.recommends.map(|recommends| {
-            if recommends { "--install-recommends" } else { "--no-install-recommends" }.to_owned()
-        }));
+        let rule = |is_wanted| if is_wanted { "--install-recommends" } else { "--no-install-recommends" };
+        argv.extend(self.recommends.map(rule).map(str::to_owned));
         argv.push(self.verb.to_owned());
         argv.push("--".to_owned());
         argv.extend(self.packages.iter().cloned());

@@ -1,5 +1,7 @@
 //! Tests of what the builder accepts and refuses about packages of apt and units of the distribution.
 
+use std::path::Path;
+
 use nixfleet_contract::intent::Intent;
 use nixfleet_contract::problem::Problem;
 use serde_json::{Value, json};
@@ -7,8 +9,6 @@ use serde_json::{Value, json};
 use crate::build::compile::compile;
 use crate::build::parse;
 
-/// The directory with the keys of the tests.
-const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../checks/fixtures/keys");
 /// The fingerprint of the key in `app.asc` and `app.gpg`.
 const FINGERPRINT: &str = "F046E6E33FE45CC66938F4585B45C22C3D8E713D";
 
@@ -48,10 +48,11 @@ fn packages(packages: &[Value]) -> Value {
 }
 
 fn key(file: &str, fingerprint: &str) -> Value {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("checks/fixtures/keys").join(file);
     let path = format!("/etc/apt/keyrings/nixfleet-{file}");
     json!({
         "files": [{
-            "path": path, "text": null, "source": format!("{KEYS}/{file}"), "mode": "0644", "owner": "root",
+            "path": path, "text": null, "source": source, "mode": "0644", "owner": "root",
             "group": "root", "restartUnits": [], "reloadUnits": [], "validate": null, "onConflict": "fail",
         }],
         "apt": {

@@ -23,10 +23,10 @@ pub struct OfferedFile {
 pub type OfferedFiles = BTreeMap<(String, String), OfferedFile>;
 
 /// Returns what package sources say about versions of packages, each `NAME:ARCHITECTURE=VERSION`. `options`:
-/// options of apt, each as `NAME=VALUE`.
+/// options of apt, each as `NAME=VALUE`. A version that no source offers is not in the result.
 ///
 /// # Errors
-/// Fails with [`Code::Packages`] if apt does not know one of the versions.
+/// Fails with [`Code::Packages`] if apt does not know one of the packages.
 pub fn offered(versions: &[String], options: &[String]) -> Result<OfferedFiles, Problem> {
     if versions.is_empty() {
         return Ok(OfferedFiles::new());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use nixfleet_contract::apt::declared::{DebconfAnswer, DeclaredPackage, DeclaredPackages, PresentPackage};
 use nixfleet_contract::apt::intent::{AnswerIntent, AptIntent, KeyIntent, PackageIntent, PackageState};
@@ -112,7 +113,9 @@ impl Compiler<'_> {
                 return self.reject(&key.option, format!("failed to read {source}: {error}"), "");
             }
         };
-        match openpgp::fingerprint(&bytes, key.path.ends_with(".asc")) {
+        // apt too reads the format of a key from its name.
+        let is_armoured = Path::new(&key.path).extension().is_some_and(|extension| extension == "asc");
+        match openpgp::fingerprint(&bytes, is_armoured) {
             Ok(found) if found.eq_ignore_ascii_case(&key.fingerprint) => {}
             Ok(found) => self.reject(
                 &key.option,

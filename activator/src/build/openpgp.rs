@@ -1,4 +1,4 @@
-//! Reads the fingerprint of an OpenPGP key (RFC 9580, and RFC 4880 before it).
+//! Reads the fingerprint of an `OpenPGP` key (RFC 9580, and RFC 4880 before it).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -213,7 +213,7 @@ mod tests {
         }
         let text = str::from_utf8(ARMOURED).unwrap();
         for length in 0..text.len() - 1 {
-            assert!(fingerprint(text[..length].as_bytes(), true).is_err(), "{length}");
+            assert!(fingerprint(&text.as_bytes()[..length], true).is_err(), "{length}");
         }
     }
 }

@@ -190,7 +190,7 @@ mod tests {
 
     fn talk(messages: &[&str]) -> (io::Result<()>, String, String) {
         let (mut replies, mut out) = (Vec::new(), Vec::new());
-        let text: String = messages.iter().map(|message| format!("{message}\n\n")).collect();
+        let text: String = messages.iter().flat_map(|message| [message, "\n\n"]).collect();
         let result = serve(text.as_bytes(), |bytes| replies.write_all(bytes), &mut out);
         (result, String::from_utf8(replies).unwrap(), String::from_utf8(out).unwrap())
     }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use nixfleet_activate::engine::apt::ask::exactly;
+use nixfleet_activate::engine::apt::ask::{ask, exactly};
+use nixfleet_activate::engine::apt::owned::OwnedPackages;
 use nixfleet_activate::host::apt::archive;
 use nixfleet_activate::host::apt::hook::{
     AptTransaction, TransactionMode, TransactionPackage, TransactionVersion,
@@ -13,6 +14,7 @@ use nixfleet_activate::host::apt::hook::{
 use nixfleet_activate::host::apt::offers::offered;
 use nixfleet_activate::host::apt::simulation::AptRequest;
 use nixfleet_contract::problem::Code;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::room::PROGRAM;
@@ -193,6 +195,28 @@ fn apt_says_why_it_cannot_install_a_package() {
         assert_eq!(problem.code, Code::Packages);
         assert!(problem.why.unwrap().contains(why), "{package}");
     }
+}
+
+#[test]
+fn a_pin_forbids_the_packages_for_which_a_source_was_not_added() {
+    let repository = Repository::new(&[APP, LIBRARY, TOOLS], "");
+    let pins = "Package: app libapp\nPin: release o=Example\nPin-Priority: 500\n\n\
+                Package: *\nPin: release o=Example\nPin-Priority: -1\n";
+    fs::write(repository.path("pins/nixfleet-source-app.pref"), pins).unwrap();
+    let transaction = repository.request(&["app"]).simulate(PROGRAM).unwrap();
+    assert_eq!(told(&transaction), ["Install app - 1:2.0-1", "Install libapp - 1.1~rc1 (automatic)"]);
+    assert!(repository.request(&["apptools"]).simulate(PROGRAM).is_err());
+    let forced = repository.request(&["apptools=3"]).simulate(PROGRAM).unwrap();
+    assert_eq!(forced.packages[0].versions.install.as_ref().unwrap().pin, -1);
+}
+
+#[test]
+fn a_machine_that_is_as_declared_has_nothing_to_change() {
+    let declared =
+        json!({ "packages": { "bash": { "state": "present" }, "no-such-one": { "state": "purged" } } });
+    let declared = serde_json::from_value(declared).unwrap();
+    let plan = ask(&declared, &OwnedPackages::default(), PROGRAM).unwrap();
+    assert!(plan.packages.is_empty() && plan.problems.is_empty(), "{plan:?}");
 }
 
 #[test]

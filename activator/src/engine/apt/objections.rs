@@ -29,6 +29,7 @@ pub(super) fn objections(
         }
         problems.extend(hold(facts, &name, marks));
     }
+    problems.extend(forbidden(facts));
     problems.extend(missing(facts, packages));
     problems
 }
@@ -87,6 +88,22 @@ fn hold(facts: &AptFacts<'_>, name: &PackageName, marks: &[MarkChange]) -> Optio
             .because(why)
             .help(help),
     )
+}
+
+/// Refuses versions with a negative priority. apt installs them if a declaration asks for the version.
+fn forbidden(facts: &AptFacts<'_>) -> impl Iterator<Item = Problem> {
+    facts.before.packages.iter().filter_map(|package| {
+        let version = package.versions.install.as_ref().filter(|version| version.pin < 0)?;
+        let (name, version, pin) = (&package.name, &version.version, version.pin);
+        Some(
+            Problem::new(Code::Packages, format!("apt would install {name} {version}, which a pin forbids"))
+                .at("nixfleet.apt.pins")
+                .because(format!(
+                    "the version has the priority {pin}; `onlyPackages` of a source makes such pins"
+                ))
+                .help(format!("declare another version of {name}, or allow this one with a pin")),
+        )
+    })
 }
 
 /// Reports declared packages that are not installed, and that apt would not install.

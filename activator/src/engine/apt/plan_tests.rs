@@ -175,6 +175,15 @@ fn an_older_version_must_be_declared() {
 }
 
 #[test]
+fn a_version_that_a_pin_forbids_is_refused() {
+    let mut forbidden = package("nginx", "install");
+    forbidden["versions"]["install"]["pin"] = json!(-1);
+    let declared = json!({ "packages": { "nginx": { "state": "present", "version": "2.0" } } });
+    let case = PlanCase { before: vec![forbidden], ..PlanCase::of(declared) };
+    assert_eq!(case.refusals(), ["apt would install nginx 2.0, which a pin forbids"]);
+}
+
+#[test]
 fn a_declared_package_that_apt_would_not_install_is_a_problem() {
     let case = PlanCase::of(json!({ "packages": { "httpd": { "state": "present" } } }));
     assert_eq!(case.refusals(), ["apt would not install httpd"]);

@@ -80,6 +80,9 @@ pub struct TransactionVersions {
 pub struct TransactionVersion {
     /// The version.
     pub version: String,
+    /// The priority of the version. apt never chooses a version with a negative priority by itself.
+    #[serde(default)]
+    pub pin: i32,
     /// The releases that offer the version. An installed version that no source offers has none.
     #[serde(default)]
     pub origins: Vec<VersionOrigin>,

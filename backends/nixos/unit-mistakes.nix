@@ -39,8 +39,8 @@ let
       }
     );
 
-  # Reports the state of a unit that another module of NixOS makes. NixOS generates all links and masks of units
-  # from its own options.
+  # Reports the state of a unit that another module of NixOS makes. NixOS generates all links and masks of
+  # units from its own options.
   state =
     option: name: unit:
     lib.optionals (unit.text == null) (

@@ -1,7 +1,7 @@
 # `nixfleet.apt`: packages of the distribution and of other package sources, which apt installs.
 #
-# This is one option with fields, and not one option for each field: each option costs evaluation time for each
-# host.
+# This is one option with fields, and not one option for each field: each option costs evaluation time for
+# each host.
 { lib, types }:
 let
   args = { inherit lib types; };

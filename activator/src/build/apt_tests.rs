@@ -150,7 +150,9 @@ fn packages_that_a_host_would_refuse_are_refused() {
 #[test]
 fn a_state_that_a_unit_cannot_have_is_refused() {
     let states = |states: Value| refused(&json!({ "unitStates": states }));
-    let state = |name: &str, enabled: Value, running: Value, masked: Value| json!({ "name": name, "enabled": enabled, "running": running, "masked": masked });
+    let state = |name: &str, enabled: Value, running: Value, masked: Value| {
+        json!({ "name": name, "enabled": enabled, "running": running, "masked": masked })
+    };
     let (none, yes) = (Value::Null, json!(true));
     for (state, what) in [
         (

@@ -9,8 +9,8 @@ use nixfleet_contract::values::UnitName;
 use super::compile::Compiler;
 
 impl Compiler<'_> {
-    /// Refuses packages of apt, holds, and states of units of the distribution. Sources and pins are files, so
-    /// the engine can carry them out.
+    /// Refuses packages of apt, holds, and states of units of the distribution. Sources and pins are files,
+    /// so the engine can carry them out.
     pub(super) fn unsupported(
         &mut self,
         units: &BTreeMap<UnitName, DistributionUnit>,

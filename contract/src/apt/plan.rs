@@ -296,8 +296,8 @@ mod tests {
         assert_eq!(
             json["packages"][1],
             json!({
-                "name": "telnet", "architecture": "amd64", "change": "purge", "from": null, "cause": "declared",
-                "phase": "after",
+                "name": "telnet", "architecture": "amd64", "change": "purge", "from": null,
+                "cause": "declared", "phase": "after",
             })
         );
         assert_eq!(serde_json::from_value::<AptPlan>(json).unwrap(), plan());

@@ -28,8 +28,8 @@ impl PackagePattern {
         }
     }
 
-    /// Returns whether the pattern matches a package. A pattern without an architecture matches the package on
-    /// each architecture.
+    /// Returns whether the pattern matches a package. A pattern without an architecture matches the package
+    /// on each architecture.
     #[must_use]
     pub fn matches(&self, package: &PackageName) -> bool {
         let text = if self.contains(':') { &**package } else { package.plain() };

@@ -44,7 +44,8 @@ impl VersionPattern {
     }
 }
 
-/// Returns whether a text starts with a digit, and consists of letters, digits and the characters in `others`.
+/// Returns whether a text starts with a digit, and consists of letters, digits and the characters in
+/// `others`.
 fn is_version(text: &str, others: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))

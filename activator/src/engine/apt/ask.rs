@@ -12,7 +12,8 @@ use crate::host::apt::hook::{AptTransaction, TransactionMode, TransactionPackage
 use crate::host::apt::offers::offered;
 use crate::host::apt::simulation::AptRequest;
 
-/// Plans what apt would do on this machine. `activator`: the path of this program, which apt starts as a hook.
+/// Plans what apt would do on this machine. `activator`: the path of this program, which apt starts as a
+/// hook.
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if dpkg or apt does not answer, or if apt cannot carry out the declaration.

@@ -83,7 +83,10 @@ fn package(name: &str, mode: &str) -> Value {
     }
     let (name, architecture) = name.split_once(':').unwrap_or((name, "amd64"));
     let automatic = name == "nginx-common";
-    json!({ "name": name, "architecture": architecture, "mode": mode, "automatic": automatic, "versions": versions })
+    json!({
+        "name": name, "architecture": architecture, "mode": mode, "automatic": automatic,
+        "versions": versions,
+    })
 }
 
 #[test]

@@ -105,8 +105,8 @@ fn parse(input: &str) -> Result<Vec<DpkgAction<'_>>, String> {
         .collect()
 }
 
-/// Parses a line: the name, the installed version, `<`, `=` or `>`, the new version, and the action. A version
-/// consists of the version itself, its architecture and its multi-arch type; `-` stands for none.
+/// Parses a line: the name, the installed version, `<`, `=` or `>`, the new version, and the action. A
+/// version consists of the version itself, its architecture and its multi-arch type; `-` stands for none.
 fn action(line: &str) -> Option<DpkgAction<'_>> {
     let fields: Vec<&str> = line.splitn(9, ' ').collect();
     let [name, from, from_arch, _, _, to, to_arch, _, kind] = fields[..] else { return None };

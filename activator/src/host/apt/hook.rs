@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// The beginning of the line with the packages.
 pub const MARK: &str = "nixfleet-apt-transaction ";
 
-/// The version of the protocol that the hook needs. It has the modes upgrade, downgrade and reinstall. apt has
-/// it since version 2.3.2.
+/// The version of the protocol that the hook needs. It has the modes upgrade, downgrade and reinstall. apt
+/// has it since version 2.3.2.
 const VERSION: &str = "0.2";
 
 /// The method of the last message before apt carries out the transaction.

@@ -62,6 +62,10 @@ fn key(file: &str, fingerprint: &str) -> Value {
     })
 }
 
+fn unit_state(name: &str, [enabled, running, masked]: [Option<bool>; 3]) -> Value {
+    json!({ "name": name, "enabled": enabled, "running": running, "masked": masked })
+}
+
 #[test]
 fn a_key_with_the_declared_fingerprint_is_a_file_of_the_closure() {
     for file in ["app.asc", "app.gpg"] {
@@ -150,26 +154,14 @@ fn packages_that_a_host_would_refuse_are_refused() {
 #[test]
 fn a_state_that_a_unit_cannot_have_is_refused() {
     let states = |states: Value| refused(&json!({ "unitStates": states }));
-    let state = |name: &str, enabled: Value, running: Value, masked: Value| {
-        json!({ "name": name, "enabled": enabled, "running": running, "masked": masked })
-    };
-    let (none, yes) = (Value::Null, json!(true));
-    for (state, what) in [
-        (
-            state("cups.service", none.clone(), none.clone(), none.clone()),
-            "the state of unit cups.service says nothing",
-        ),
-        (
-            state("cups.service", none.clone(), yes.clone(), yes.clone()),
-            "unit cups.service cannot be masked and be enabled or running",
-        ),
-        (
-            state("getty@.service", none.clone(), yes.clone(), none.clone()),
-            "unit getty@.service is a template, which cannot run",
-        ),
+    let yes = Some(true);
+    for (name, state, what) in [
+        ("cups.service", [None, None, None], "the state of unit cups.service says nothing"),
+        ("cups.service", [None, yes, yes], "unit cups.service cannot be masked and be enabled or running"),
+        ("getty@.service", [None, yes, None], "unit getty@.service is a template, which cannot run"),
     ] {
-        assert_eq!(states(json!([state])), [what]);
+        assert_eq!(states(json!([unit_state(name, state)])), [what]);
     }
-    let masked = state("cups.service", none.clone(), none, yes);
+    let masked = unit_state("cups.service", [None, None, yes]);
     assert_eq!(states(json!([masked, masked])), ["the state of unit cups.service is declared twice"]);
 }

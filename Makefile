@@ -25,10 +25,12 @@ test: prepare ## Run every test, on real hosts too, or one part: make test ONLY=
 SECONDS ?= 600
 soak: ## Try random sequences for long, and every fault at every change of trees of files: make soak SECONDS=600
 	@NIXFLEET_SOAK=$(SECONDS) cargo test --quiet --locked --package nixfleet-activate --test it -- --nocapture \
-	  sequences::every_sequence_ends_where_it_began newcomers::whatever_fails walk::
+	  sequences::every_sequence_ends_where_it_began newcomers::whatever_fails walk:: documents::a_bent
 
 soak-hosts: prepare ## Kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
-	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test crashes -- --nocapture chance:: killed_before_the_changes whatever_fails
+	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test hosts -- --nocapture \
+	  crashes::chance:: crashes::accounts::accounts_are_put_right_whatever_fails \
+	  crashes::room::a_full_filesystem crashes::window::the_window crashes::walk:: killed_before_the_changes
 
 fuzz: prepare ## Fuzz all documents that others may have written, guided by coverage: make fuzz SECONDS=600 (each target)
 	@$(LAB) fuzz --seconds $(SECONDS)

@@ -30,6 +30,7 @@
         system:
         import ./checks/flake-checks.nix {
           inherit nixpkgs;
+          nixfleet = self.lib;
           pkgs = nixpkgs.legacyPackages.${system};
           programs = programs.${system};
         }

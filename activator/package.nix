@@ -30,6 +30,11 @@ rustPlatform.buildRustPackage {
   doCheck = false;
   meta = {
     description = "Builds and activates NixFleet host closures";
+    longDescription = ''
+      The activator checks the description of a host while Nix builds the closure of the host. On the host, it
+      plans a change, makes it, and undoes it if a part of it fails. It is a static binary, which every closure
+      contains.
+    '';
     license = lib.licenses.mit;
     mainProgram = "nixfleet-activate";
     platforms = lib.platforms.linux;

@@ -1,9 +1,11 @@
-# The checks of `nix flake check` for this repository: the programs, the tests of the Nix code, and the checks
-# of format and style that need no compiler.
+# The checks of `nix flake check` for this repository: the programs, the tests of the Nix code, the test in
+# virtual machines, and the checks of format and style that need no compiler.
 {
+  # The outputs `lib` and `packages.<system>` of NixFleet.
+  nixfleet,
+  programs,
   nixpkgs,
   pkgs,
-  programs,
 }:
 let
   inherit (pkgs) lib;
@@ -57,4 +59,15 @@ programs
   shell-lints = lint "shell-lints" ".sh" [
     pkgs.shellcheck
   ] "find . -name '*.sh' -exec shellcheck {} +";
+}
+# The test in virtual machines. nixpkgs has the function for such tests since 23.05.
+// lib.optionalAttrs (pkgs ? testers.runNixOSTest) {
+  nixos-vm = import ./vm {
+    inherit
+      nixfleet
+      nixpkgs
+      pkgs
+      programs
+      ;
+  };
 }

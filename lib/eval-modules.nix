@@ -14,10 +14,14 @@
 let
   evaluated =
     theirs:
-    lib.evalModules {
-      inherit class specialArgs;
-      modules = modules ++ theirs;
-    };
+    lib.evalModules (
+      {
+        inherit specialArgs;
+        modules = modules ++ theirs;
+      }
+      # Release 22.11 has no module classes.
+      // lib.optionalAttrs (lib.functionArgs lib.evalModules ? class) { inherit class; }
+    );
   plain = evaluated ours;
   deep = evaluated [ (import ./deep-imports.nix { inherit lib; } ours) ];
 

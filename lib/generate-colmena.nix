@@ -60,6 +60,8 @@ let
         {
           _file = ./generate-colmena.nix;
           deployment = deployment host;
+          # Colmena adds the configuration of `meta.nixpkgs`, which NixOS refuses beside a package set.
+          nixpkgs = lib.optionalAttrs (host.pkgs != null) { config = lib.mkForce { }; };
           warnings = import ./outsiders.nix fleet (given.${name}.intentOf { inherit config options; }).intent;
         }
       )

@@ -8,7 +8,7 @@ let
   inherit (builtins) isAttrs pathExists;
 
   # The oldest supported release of nixpkgs' `lib`. The tests use this release too.
-  oldest = "23.11";
+  oldest = "22.11";
 
   # The release of a `lib`, or null if it is unknown. The release is read from the file that
   # `lib.trivial.release` reads. An incomplete copy of nixpkgs may lack that file, and then
@@ -28,14 +28,9 @@ let
     else
       builtins.head (builtins.match "([^[:space:]]*).*" (builtins.readFile (builtins.head found)));
 
-  # Whether a `lib` is too old: its release is before `oldest`, or it does not know module classes, which
-  # nixpkgs introduced in 23.05.
-  isOld =
-    lib:
-    let
-      arguments = builtins.functionArgs lib.evalModules;
-    in
-    hasOldRelease lib || (arguments != { } && !(arguments ? class));
+  # Whether a `lib` is too old: its release is before `oldest`, or it does not have the type of deferred
+  # modules, which nixpkgs introduced in 22.11.
+  isOld = lib: hasOldRelease lib || !(lib ? types.deferredModule);
   hasOldRelease =
     lib:
     let

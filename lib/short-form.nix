@@ -99,10 +99,18 @@ let
   # Warnings about unknown keys. Each key is reported once, with the names of all hosts that have it.
   strange =
     let
+      # The keys in a set that is itself a key of a host or of `network`, such as `ssh.port`.
+      within =
+        field: known: set:
+        lib.optionals (isPlain set.${field} or null) (
+          map (key: "${field}.${key}") (attrNames (removeAttrs set.${field} known))
+        );
       ofHost =
         name: host:
         map (key: { inherit key name; }) (
           attrNames (removeAttrs host (attrNames hostFields ++ usual.host))
+          ++ within "ssh" (attrNames (fieldsOf "ssh") ++ [ "publicKey" ]) host
+          ++ within "wol" (attrNames (fieldsOf "wol")) host
         );
       byKey = lib.groupBy (each: each.key) (lib.concatLists (lib.mapAttrsToList ofHost hosts));
     in
@@ -114,6 +122,7 @@ let
     ) byKey
     ++ map (key: "network.${key} is no key of defaults: modules read it as host.facts.${key}") (
       attrNames (removeAttrs network (attrNames defaultNames ++ usual.network))
+      ++ within "ssh" (attrNames defaultNames.ssh) network
     )
     ++ map (key: "${key} is no key of the inventory, and is ignored") (
       attrNames (removeAttrs (removeAttrs fleet [ "network" ]) (attrNames optionNames))

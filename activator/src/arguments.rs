@@ -139,6 +139,13 @@ pub enum Command {
         #[arg(long, value_name = "RUN", conflicts_with = "boot")]
         behind: Option<RunId>,
     },
+    /// Give paths to the accounts that the activation of a NixOS system has created, on behalf of another
+    /// activator process.
+    #[command(hide = true)]
+    GiveOwners {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Validate a generation in a private mount namespace, on behalf of another activator process.
     #[command(hide = true)]
     Preview,
@@ -179,7 +186,11 @@ impl Command {
     /// Whether the command prints JSON, for a program to read.
     pub const fn wants_json(&self) -> bool {
         match self {
-            Self::Build { .. } | Self::Check { .. } | Self::Preview | Self::AptHook => false,
+            Self::Build { .. }
+            | Self::Check { .. }
+            | Self::GiveOwners { .. }
+            | Self::Preview
+            | Self::AptHook => false,
             Self::Plan { common, .. }
             | Self::Apply { common, .. }
             | Self::Rollback { common, .. }

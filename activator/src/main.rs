@@ -14,6 +14,7 @@ use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
+use nixfleet_activate::engine::family::paths::late_owners;
 use nixfleet_activate::engine::family::system::foresee as system;
 use nixfleet_activate::engine::health;
 use nixfleet_activate::engine::plan::contents::Contents;
@@ -23,7 +24,7 @@ use nixfleet_activate::engine::plan::target::{Target, TargetClosure};
 use nixfleet_activate::engine::plan::texts;
 use nixfleet_activate::engine::state::State;
 use nixfleet_activate::engine::status::status;
-use nixfleet_activate::engine::transaction::journal;
+use nixfleet_activate::engine::transaction::journal::{self, Journal};
 use nixfleet_activate::engine::transaction::recover;
 use nixfleet_activate::engine::transaction::undo::UndoTime;
 use nixfleet_activate::engine::validate;
@@ -160,6 +161,14 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let host = Host::open(&common.root).map_err(one)?;
             return recover(&host, boot, behind.as_ref(), common.json).map_err(one);
         }
+        Command::GiveOwners { common } => {
+            let host = Host::open(&common.root).map_err(one)?;
+            if let Some(journal) = Journal::read(&host).map_err(one)? {
+                for note in late_owners::give_owners(&host, &journal).map_err(one)? {
+                    eprintln!("{note}");
+                }
+            }
+        }
         Command::Preview => preview().map_err(one)?,
         Command::AptHook => hook::run().map_err(one)?,
         Command::Health { common } => return try_health(&common).map_err(one),
@@ -232,6 +241,10 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
     };
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
     plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());
+    if objection.is_some() {
+        // The changes of that run would look like drift.
+        plan.drift.clear();
+    }
     plan.problems.extend(objection);
     if request.health_checks && !plan.is_to_change() && plan.problems.is_empty() {
         plan.health_checks = Some(health::of_unchanged(host, plan.current.as_ref(), &checks));
@@ -272,7 +285,13 @@ fn try_health(common: &Common) -> Result<ExitCode, Problem> {
 
 /// Reads a confirmation from a JSON file.
 fn confirmation(file: &Path) -> Result<Confirmation, Problem> {
-    let unreadable = |error| Problem::new(Code::Usage, "the confirmation cannot be read").because(error);
+    let unreadable = |error| {
+        Problem::new(
+            Code::Usage,
+            "the confirmation of the change, which the operator's machine sends, cannot be read",
+        )
+        .because(error)
+    };
     serde_json::from_slice(&read(file)?).map_err(|error: serde_json::Error| unreadable(error.to_string()))
 }
 

@@ -33,6 +33,12 @@ pub fn plan(plan: &Plan) -> String {
     for (old, new) in &plan.packages.changed {
         line(&mut text, &format!("  package ~ {} {} → {}", new.name, old.version, new.version));
     }
+    let checks = &plan.check_changes;
+    for (mark, changes) in [("+", &checks.added), ("-", &checks.removed), ("~", &checks.changed)] {
+        for change in changes {
+            line(&mut text, &format!("  health check {mark} {}: {}", change.name, change.what));
+        }
+    }
     for step in &plan.steps {
         line(&mut text, &format!("  {}", step.line()));
     }
@@ -116,7 +122,8 @@ fn health_checks<'a>(text: &mut String, results: impl IntoIterator<Item = &'a Ch
 #[must_use]
 pub fn health_check(result: &CheckResult) -> String {
     let state = if result.passed { "passed" } else { "failed" };
-    let CheckResult { name, kind, attempts, duration_ms, detail, .. } = result;
+    let CheckResult { name, kind, tried, attempts, duration_ms, detail, .. } = result;
+    let kind = tried.as_ref().map_or_else(|| kind.clone(), |tried| format!("{kind} {tried}"));
     format!("health check {name} ({kind}): {state} after {attempts} attempts and {duration_ms} ms: {detail}")
 }
 

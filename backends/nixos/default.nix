@@ -5,6 +5,7 @@ let
   document = import ../../lib/document { inherit lib types; };
   etc = import ./etc.nix { inherit lib; };
   given = {
+    accountsOf = import ./accounts-of.nix { inherit lib; };
     inherit
       document
       etc
@@ -22,6 +23,7 @@ let
   # `problems` returns a mistake for each declaration that cannot have the same effect on NixOS as on other
   # bases.
   families = [
+    owners
     units
   ]
   ++ map (family: import family given) [
@@ -35,7 +37,14 @@ let
     ./unit-names.nix
   ];
   units = import ./units.nix given;
-  engine = import ./engine.nix given;
+  owners = import ./owners.nix given;
+  engine = import ./engine.nix (
+    given
+    // {
+      declared = import ./declared.nix given;
+      inherit owners;
+    }
+  );
 
   deeply = import ../../lib/deep-imports.nix { inherit lib; };
 

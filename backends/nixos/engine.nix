@@ -1,9 +1,11 @@
 # The Intent document of a NixOS host. It has the NixOS system, and everything that NixFleet's engine handles
 # and NixOS does not: paths outside /etc, directories, absent paths and health checks.
 {
+  declared,
   document,
   etc,
   lib,
+  owners,
   ...
 }:
 let
@@ -58,6 +60,8 @@ in
         toplevel = "${config.system.build.toplevel}";
         inherit (intent) activationTimeout;
         loader = loader config;
+        accounts = owners.accounts config intent;
+        declared = declared config intent;
       };
     };
 

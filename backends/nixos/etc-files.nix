@@ -1,5 +1,6 @@
 # Compiles `nixfleet.files` and `nixfleet.links` below /etc to NixOS's option `environment.etc`.
 {
+  accountsOf,
   declarations,
   document,
   etc,
@@ -76,15 +77,36 @@ let
   accounts =
     config: option: path: value:
     let
+      isNumber = text: builtins.match "[0-9]+" text != null;
+      overlay = config.system.etc.overlay.enable or false;
+      # Another owner than root needs an account that exists when NixOS makes /etc.
+      isLate = overlay || !accountsOf.isScripted config;
       of =
         field: known: list:
-        lib.optional (!(known ? ${value.${field}}) && builtins.match "[0-9]+" value.${field} == null) (
-          mistake option path [ field ] {
-            what = "${path} is to have the ${field} ${value.${field}}, which does not exist";
-            why = "no module declares it in ${list}, and NixOS would take root in its place";
-            example = "nixfleet.${if field == "owner" then "users" else "groups"}.${value.${field}} = { };";
-          }
-        );
+        let
+          name = value.${field};
+          exists = lib.elem name (accountsOf.names known);
+        in
+        if isLate && name != "root" && name != "0" && (overlay || !isNumber name) then
+          [
+            (mistake option path [ field ] {
+              what = "${path} is to have the ${field} ${name}, but NixOS would take root";
+              why =
+                if overlay then
+                  "with system.etc.overlay, all files below /etc belong to root"
+                else
+                  "with systemd.sysusers or services.userborn, NixOS makes /etc before the accounts";
+              help = "declare the file outside of /etc, or leave it to root and use the mode";
+            })
+          ]
+        else
+          lib.optional (!exists && !isNumber name) (
+            mistake option path [ field ] {
+              what = "${path} is to have the ${field} ${name}, which does not exist";
+              why = "no module declares it in ${list}, and NixOS would take root in its place";
+              example = "nixfleet.${if field == "owner" then "users" else "groups"}.${name} = { };";
+            }
+          );
     in
     of "owner" config.users.users "users.users" ++ of "group" config.users.groups "users.groups";
 

@@ -27,7 +27,9 @@ let
 
   unit = _: unit: { inherit (unit) text; } // links unit;
 
-  section = name: lines: lib.optionalString (lines != [ ]) "[${name}]\n${lib.concatLines lines}";
+  section =
+    name: lines:
+    lib.optionalString (lines != [ ]) "[${name}]\n${lib.concatMapStrings (line: "${line}\n") lines}";
 
   # The text of a drop-in with settings for NixOS's switch-to-configuration. systemd ignores these settings.
   activation =
@@ -68,9 +70,13 @@ let
             lib.mapAttrs (_: dropIn: dropIn.text) unit.dropIns
             // lib.optionalAttrs (text != "") { "nixfleet-activation.conf" = text; };
         in
-        lib.mapAttrs' (file: lib.nameValuePair "etc/systemd/system/${name}.d/${file}") all;
+        lib.mapAttrsToList (file: lib.nameValuePair "etc/systemd/system/${name}.d/${file}") all;
     in
-    lib.concatMapAttrs ofUnit (lib.mapAttrs (_: _: unchanged) triggered // intent.systemd.units);
+    lib.listToAttrs (
+      lib.concatLists (
+        lib.mapAttrsToList ofUnit (lib.mapAttrs (_: _: unchanged) triggered // intent.systemd.units)
+      )
+    );
 in
 {
   inherit dropIns;

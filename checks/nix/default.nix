@@ -5,10 +5,14 @@
 # the current error texts, the current option reference, and the two closures that are built with `activator`.
 #
 # The arguments decide which suites run. The suite that inspects the built closures needs `closure` and
-# `nixosClosure`. The suites about NixOS hosts use a stand-in for NixOS. They run again with some modules of
-# NixOS 22.11 in the stand-in if `older`, a directory with parts of nixpkgs 22.11, is given. They run once
-# more with the real NixOS if `whole`, a complete nixpkgs, is given. If `flakeParts`, the outputs of
-# flake-parts, is given, the suite about the module for flake-parts also runs with the real flake-parts.
+# `nixosClosure`. The suites about NixOS hosts use a stand-in for NixOS.
+#
+# If `older`, a directory with parts of nixpkgs 22.11, is given, all suites run again with the `lib` of 22.11,
+# and the suites about NixOS hosts with some modules of NixOS 22.11 in the stand-in. If `whole`, the flake of
+# another nixpkgs, is given, all suites run again with its `lib`, and the suites about NixOS hosts with its
+# NixOS, if it has NixOS. The suite about the test in virtual machines, ../vm, runs only with the packages of
+# `whole`. If `flakeParts`, the outputs of flake-parts, is given, the suite about the module for flake-parts
+# also runs with the real flake-parts.
 {
   nixpkgs,
   older ? null,
@@ -34,11 +38,13 @@ let
     templates = import ./templates.nix world;
   };
 
-  suites =
+  suitesOf =
+    world: mistakes:
     ofNixos world
     // {
       accounts = import ./accounts.nix world;
       apt = import ./apt.nix world;
+      architectures = import ./architectures.nix world;
       authors = import ./authors.nix world;
       backends = import ./backends.nix world;
       base-fields = import ./bases/fields.nix world;
@@ -66,7 +72,42 @@ let
       short-form-page = import ./short-form-page.nix world;
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
-    }
+    };
+
+  # All suites with another `lib`, such as that of an older release. The rest of nixpkgs remains the stand-in.
+  withLib =
+    name: other:
+    let
+      world = import ./world.nix {
+        nixpkgs = nixpkgs // {
+          lib = other // {
+            nixosSystem = import ../fixtures/nixpkgs/nixos {
+              inherit nixpkgs;
+              lib = other;
+              packagesOf = system: nixpkgs.legacyPackages.${system};
+            };
+          };
+        };
+      };
+      # Before 23.05, `lib` had no module classes, which flake-parts and some modules of these suites need,
+      # and listed the examples of options as values and not as code.
+      isOlder = !(lib.functionArgs other.evalModules ? class);
+      isFor =
+        suite:
+        !isOlder
+        || !lib.elem suite [
+          "flake-module"
+          "nixos-modules"
+          "options"
+          "templates"
+        ];
+    in
+    lib.mapAttrs' (suite: lib.nameValuePair "${suite} with ${name}") (
+      lib.filterAttrs (suite: _: isFor suite) (suitesOf world (import ./mistakes.nix world))
+    );
+
+  suites =
+    suitesOf world mistakes
     # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which this suite needs.
     // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
       without-flakes = import ./without-flakes.nix world;
@@ -87,10 +128,11 @@ let
       in
       lib.mapAttrs' (name: lib.nameValuePair "${name} with NixOS 22.11") (ofNixos world)
       // {
-        nixos-22_11 = import ./nixos-22_11.nix (world // { olderLib = import (older + "/lib"); });
+        nixos-22_11 = import ./nixos-22_11.nix world;
       }
+      // withLib "the lib of 22.11" (import (older + "/lib"))
     )
-    // lib.optionalAttrs (whole != null) (
+    // lib.optionalAttrs (whole != null && whole.lib ? nixosSystem) (
       let
         world = import ./world.nix {
           nixpkgs = whole // {
@@ -111,6 +153,10 @@ let
         }
       )
     )
+    // lib.optionalAttrs (whole != null && whole ? legacyPackages.x86_64-linux.testers.runNixOSTest) {
+      "whole vm" = import ./vm.nix { nixpkgs = whole; };
+    }
+    // lib.optionalAttrs (whole != null) (withLib "the lib of ${whole.lib.trivial.release}" whole.lib)
     // lib.optionalAttrs (flakeParts != null) {
       "flake-module with flake-parts" = import ./flake-module.nix (world // { inherit flakeParts; });
     }

@@ -128,8 +128,9 @@ in
         let
           # The page's fleet.nix is not a file here.
           outputs = lib.elemAt nixosPage 3 {
+            inherit nixpkgs;
             nixfleet.lib = nixfleet // {
-              evalFleet = _: withNixos;
+              evalFleet = { nixpkgs, ... }: builtins.seq nixpkgs.lib.nixosSystem withNixos;
             };
           };
         in

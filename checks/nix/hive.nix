@@ -69,7 +69,19 @@ let
           ] (_: lib.mkOption { type = lib.types.raw; });
         }
       ]
-      ++ hive.${name};
+      ++ hive.${name}
+      ++ [
+        (
+          { lib, ... }:
+          let
+            packages = hive.meta.nodeNixpkgs.${name} or hive.meta.nixpkgs;
+          in
+          {
+            nixpkgs.config = lib.mkBefore (packages.config or { });
+            nixpkgs.overlays = lib.mkBefore (packages.overlays or [ ]);
+          }
+        )
+      ];
       specialArgs = {
         inherit name;
         nodes = { };

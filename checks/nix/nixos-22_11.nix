@@ -1,14 +1,10 @@
 # Tests with parts of release 22.11 of nixpkgs. NixFleet's part of a NixOS configuration is evaluated with the
-# NixOS modules of that release for users, groups, sudo, host names and packages. One test checks that
-# NixFleet refuses the `lib` of that release.
+# NixOS modules of that release for users, groups, sudo, host names and packages.
 {
   evalFleet,
   evalNixos,
   lib,
   mkFleet,
-  nixfleet,
-  nixpkgs,
-  olderLib,
   ...
 }:
 let
@@ -199,19 +195,5 @@ in
       hello = [ "hello-1.0" ];
       unfree = "true";
     };
-  };
-
-  "the lib of release 22.11 is refused" = {
-    expr = lib.elemAt (lib.splitString "\n" (
-      nixfleet.report (
-        nixfleet.fleetOf {
-          nixpkgs = nixpkgs // {
-            lib = olderLib;
-          };
-          fleet.hosts.web-1.addr = "web-1";
-        }
-      )
-    )) 2;
-    expected = "1. nixpkgs is too old: release 22.11 is from before 23.11";
   };
 }

@@ -1,5 +1,5 @@
 # Tests that NixOS modules of other projects work in a host of a fleet without changes. The modules `homes`
-# and `vault` below are built like the modules of home-manager, sops-nix and disko: they have `_class`, a key,
+# and `vault` below are built like the modules of home-manager and sops-nix: they have `_class`, a key,
 # options, imports, and `config` that depends on the options.
 { evalNixos, lib, ... }:
 let

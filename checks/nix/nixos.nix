@@ -25,9 +25,9 @@ let
     };
   closureOf = modules: (fleetOf modules).nixfleet.hosts.db-1.toplevel;
 
-  # Returns the Intent document of a NixOS host that has this configuration and no option of NixFleet.
-  documentOf =
-    config:
+  # Returns the Intent document of a NixOS host with this configuration and this intent.
+  documentWith =
+    { config, intent, ... }:
     backend.document {
       host = {
         name = "host";
@@ -35,9 +35,16 @@ let
         system = "x86_64-linux";
         addr = "host.example.org";
       };
+      inherit config intent;
+      activator = "/activate";
+    };
+
+  # Returns the Intent document of a NixOS host that has this configuration and no option of NixFleet.
+  documentOf =
+    config:
+    documentWith {
       inherit config;
       inherit (evalNixos [ ]) intent;
-      activator = "/activate";
     };
 
   triggers =
@@ -290,6 +297,146 @@ in
       users = [ ];
       files = [ "/srv/app.conf" ];
       healthChecks = [ "app" ];
+    };
+  };
+
+  "the activation gives paths to the accounts that it creates" = {
+    expr =
+      let
+        path = owner: { nixfleet.directories."/srv/${owner}" = { inherit owner; }; };
+        user = {
+          nixfleet.users.app = { };
+        };
+        # Options that a NixOS release has in which units create the accounts.
+        units = {
+          options.systemd.sysusers.enable = lib.mkEnableOption "systemd-sysusers";
+          config.systemd.sysusers.enable = true;
+        };
+        found =
+          modules:
+          let
+            inherit (documentWith (evalNixos modules)) nixos;
+            inherit ((evalNixos modules).config.system) activationScripts;
+          in
+          [
+            (nixos.accounts.users or [ ])
+            (activationScripts ? nixfleet-owners)
+          ];
+      in
+      {
+        declared = found [
+          user
+          (path "app")
+        ];
+        superuser = found [
+          user
+          (path "root")
+        ];
+        undeclared = found [ (path "elsewhere") ];
+        created-by-units = found [
+          user
+          (path "app")
+          units
+        ];
+      };
+    expected = {
+      declared = [
+        [ "app" ]
+        true
+      ];
+      superuser = [
+        [ ]
+        false
+      ];
+      undeclared = [
+        [ ]
+        false
+      ];
+      created-by-units = [
+        [ ]
+        false
+      ];
+    };
+  };
+
+  "the engine watches only files that NixOS makes as declared" = {
+    expr =
+      let
+        file = owner: {
+          nixfleet.files."/etc/x" = {
+            text = "x";
+            inherit owner;
+          };
+        };
+        user = name: {
+          users.users.app = {
+            inherit name;
+            isSystemUser = true;
+            group = "app";
+          };
+          users.groups.app = { };
+        };
+        # Options of NixOS releases that the stand-in does not have.
+        overlay = {
+          options.system.etc.overlay.enable = lib.mkEnableOption "the overlay";
+          config.system.etc.overlay.enable = true;
+        };
+        units = {
+          options.services.userborn.enable = lib.mkEnableOption "userborn";
+          config.services.userborn.enable = true;
+        };
+        watched = modules: map (file: file.path) (documentWith (evalNixos modules)).nixos.declared.files;
+        mistakes = modules: map (problem: problem.what) (evalNixos modules).problems;
+      in
+      {
+        plain = watched [ (file "root") ];
+        moved = watched [
+          (file "root")
+          { environment.etc.x.target = "y"; }
+        ];
+        overlay = watched [
+          (file "root")
+          overlay
+        ];
+        renamed = [
+          (mistakes [
+            (file "app")
+            (user "web")
+          ])
+          (mistakes [
+            (file "web")
+            (user "web")
+          ])
+        ];
+        ofOverlay = mistakes [
+          (file "1000")
+          overlay
+        ];
+        ofUnits = [
+          (mistakes [
+            (file "app")
+            (user "app")
+            units
+          ])
+          (mistakes [
+            (file "1000")
+            units
+          ])
+        ];
+      };
+    expected = {
+      plain = [ "/etc/x" ];
+      moved = [ ];
+      overlay = [ ];
+      renamed = [
+        [ "/etc/x is to have the owner app, which does not exist" ]
+        [ ]
+      ];
+      ofOverlay = [ "/etc/x is to have the owner 1000, but NixOS would take root" ];
+      ofUnits = [
+        [ "/etc/x is to have the owner app, but NixOS would take root" ]
+        [ ]
+      ];
     };
   };
 

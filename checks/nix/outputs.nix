@@ -3,6 +3,7 @@
   lib,
   mkFleet,
   nixfleet,
+  nixpkgs,
   ...
 }:
 let
@@ -41,6 +42,39 @@ in
           "app"
           "bin/nixfleet-${name}"
         ]);
+  };
+
+  # For each of these outputs, `nix flake check` prints a warning, and `nix flake show` a line. The page about
+  # flakes says so.
+  "Nix does not know three outputs of a fleet" = {
+    expr = lib.subtractLists [
+      "apps"
+      "checks"
+      "nixosConfigurations"
+      "nixosModules"
+    ] (lib.attrNames outputs);
+    expected = [
+      "colmena"
+      "nixfleet"
+      "nixfleetModules"
+    ];
+  };
+
+  "Nix knows all outputs of NixFleet itself" = {
+    expr = lib.attrNames (
+      (import ../../flake.nix).outputs {
+        self = { };
+        inherit nixpkgs;
+      }
+    );
+    expected = [
+      "checks"
+      "flakeModules"
+      "formatter"
+      "lib"
+      "packages"
+      "templates"
+    ];
   };
 
   "every host is a check" = {

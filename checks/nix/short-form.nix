@@ -247,6 +247,7 @@ in
     expr = fleet.warnings;
     expected = map (text: "the argument `fleet` of mkFleet: ${text}") [
       "rack of hosts.web-1, hosts.web-2 is no key of the inventory: modules read it as host.facts.rack"
+      "wol.interface of hosts.web-1 is no key of the inventory: modules read it as host.facts.wol.interface"
       "network.mtu is no key of defaults: modules read it as host.facts.mtu"
       "groups is no key of the inventory, and is ignored"
     ];

@@ -96,6 +96,7 @@ in
             "meta.description"
             "meta.homepage"
             "meta.license"
+            "meta.longDescription"
             "meta.mainProgram"
             "meta.maintainers"
             "meta.platforms"

@@ -243,6 +243,10 @@ fn report(command: &'static str, output: OutputArgs, problem: &Problem) {
         }
     } else if !output.events {
         render::err(format_args!("error: {}", nixfleet_operator::text::problem_text(problem)));
+        let unhelped = Some(problem).filter(|problem| problem.help.is_none());
+        if let Some(text) = render::how_to_explain(unhelped.into_iter()) {
+            render::err(text);
+        }
     }
 }
 

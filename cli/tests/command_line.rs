@@ -40,6 +40,7 @@ fn a_directory_without_a_flake_is_refused() {
         error: [NF-102] the flake does not exist
           where: ./nowhere
           why: No such file or directory (os error 2)
+        usual causes, and what to do: nixfleet explain NF-102
     "#]]
     .assert_eq(&stderr("hosts --flake ./nowhere"));
 }
@@ -69,7 +70,17 @@ fn without_a_terminal_hosts_change_only_with_yes() {
           help: add --yes to this command; or inspect the plan first: nixfleet plan
     "#]]
     .assert_eq(&stderr("apply"));
-    assert!(stderr("rollback").contains("NF-101"));
+    assert!(
+        stderr("rollback")
+            .contains("help: add --yes to this command; or inspect the plan first: use --dry-run")
+    );
+    for preview in ["plan", "apply --dry-run", "rollback --dry-run", "rollback --dry-run --json"] {
+        let directory = tempfile::tempdir().unwrap();
+        let output = nixfleet(directory.path(), preview).assert().code(1).get_output().clone();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("NF-102"), "only the flake is missing: {preview}: {said}");
+    }
 }
 
 #[test]
@@ -87,6 +98,63 @@ fn a_mistyped_command_line_is_refused_with_the_right_one() {
     assert!(stderr("apply --plan f --host web-1").contains("cannot be used with"));
     assert!(stderr("apply --plan f web-1").contains("cannot be used with"));
     assert!(stderr("rollback web-1 --rollout 20261120-140322-kbzq").contains("cannot be used with"));
+}
+
+#[test]
+fn explain_prints_causes_and_remedies_of_a_code() {
+    let directory = tempfile::tempdir().unwrap();
+    expect_test::expect![[r#"
+        [NF-305] The host has no Nix.
+
+        Usual causes, and what to do:
+          - Nix is not installed.
+            Install Nix with its daemon: `apt-get install nix-bin nix-setup-systemd`.
+          - Nix is installed for one user only.
+            Install Nix again with its daemon.
+
+        Changed on the host:
+          Nothing.
+
+        More: docs/troubleshooting.md#nix-is-not-found-on-the-host
+    "#]]
+    .assert_eq(&stdout(directory.path(), "explain NF-305"));
+    for word in ["nf-402", "402", "[NF-402]"] {
+        let text = stdout(directory.path(), &format!("explain {word}"));
+        assert!(text.starts_with("[NF-402] A declared path already exists"), "{word}: {text}");
+    }
+    let document: Value = serde_json::from_str(&stdout(directory.path(), "explain NF-402 --json")).unwrap();
+    assert_eq!(document["schema"], 1);
+    assert_eq!(document["command"], "explain");
+    let [explained] = document["codes"].as_array().unwrap().as_slice() else { panic!("{document}") };
+    assert_eq!(explained["code"], "NF-402");
+    assert_eq!(explained["changed"], "Nothing.");
+    let remedy = explained["causes"][0]["remedy"].as_str().unwrap();
+    assert!(remedy.contains("onConflict"), "{remedy}");
+}
+
+#[test]
+fn explain_lists_all_codes_and_explains_several() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = stdout(directory.path(), "explain");
+    assert!(list.contains("\nNF-402  A declared path already exists"), "{list}");
+    let document: Value = serde_json::from_str(&stdout(directory.path(), "explain --json")).unwrap();
+    assert_eq!(document["codes"].as_array().unwrap().len(), list.lines().count() - 1);
+    let two = stdout(directory.path(), "explain NF-305 NF-402");
+    assert!(two.contains("#nix-is-not-found-on-the-host\n\n[NF-402] "), "{two}");
+}
+
+#[test]
+fn explain_refuses_an_unknown_code_and_suggests_similar_codes() {
+    expect_test::expect![[r#"
+        error: [NF-101] there is no such error code
+          where: NF-999
+          why: an error code is `NF-` and a number, such as NF-402
+          help: list all codes: nixfleet explain
+    "#]]
+    .assert_eq(&stderr("explain NF-999"));
+    let near = stderr("explain NF-305 nf-204");
+    assert!(near.contains("where: nf-204\n"), "{near}");
+    assert!(near.contains("did you mean NF-203 or NF-202 or NF-201? list all codes"), "{near}");
 }
 
 #[test]

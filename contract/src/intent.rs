@@ -79,6 +79,70 @@ pub struct Nixos {
     /// Time limit for the activation of the system, in seconds.
     #[serde(default)]
     pub activation_timeout: Option<u64>,
+    /// The accounts that the activation of the system creates, as far as they own managed paths.
+    #[serde(default)]
+    pub accounts: Accounts,
+    /// The parts of the system that NixFleet's options declare.
+    #[serde(default)]
+    pub declared: DeclaredParts,
+}
+
+/// The parts of a NixOS system that NixFleet's options declare, with their final values in the system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeclaredParts {
+    /// The files below `/etc` that NixOS copies.
+    pub files: Vec<EtcFile>,
+    /// The links below `/etc` that point directly to their targets.
+    pub links: Vec<EtcLink>,
+    /// The enabled units.
+    pub units: Vec<StartedUnit>,
+}
+
+/// A file below `/etc`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EtcFile {
+    /// Absolute path.
+    pub path: String,
+    /// Absolute path of the file with the content.
+    pub source: String,
+    /// Octal permission bits.
+    pub mode: String,
+    /// Name of the owner.
+    pub owner: String,
+    /// Name of the group.
+    pub group: String,
+}
+
+/// A link below `/etc`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EtcLink {
+    /// Absolute path.
+    pub path: String,
+    /// The path that the link points at.
+    pub target: String,
+}
+
+/// A unit that other units start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartedUnit {
+    /// The name of the unit.
+    pub name: String,
+    /// The units that start it, such as `multi-user.target`.
+    pub started_by: Vec<String>,
+}
+
+/// The names of users and groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Accounts {
+    /// The names of the users.
+    pub users: Vec<String>,
+    /// The names of the groups.
+    pub groups: Vec<String>,
 }
 
 /// A group that should exist.

@@ -9,6 +9,7 @@
 //! - [`apt`]: packages that apt installs and removes
 //! - [`manifest`]: the output of the builder: everything that a host should have
 //! - [`nixos`]: the NixOS system in the closure of a NixOS host
+//! - [`access`]: the mode and the owners of a path
 //! - [`inspected`]: files that tools on the host check before a change
 //! - [`health`]: health checks and their results
 //! - [`plan`]: the changes that an apply would make on a host, step by step
@@ -30,6 +31,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod access;
 pub mod apt;
 pub mod backoff;
 pub mod backup;

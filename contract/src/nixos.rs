@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::AbsPath;
+use crate::access::Access;
+use crate::values::{AbsPath, ManagedPath, Owner, UnitName};
 
 /// The NixOS system that a host should run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +28,82 @@ pub struct NixosSystem {
     /// Time limit for the activation of the system, in seconds; 900 if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_timeout: Option<u64>,
+    /// The accounts that the activation of the system creates, if they do not exist yet.
+    #[serde(default, skip_serializing_if = "SystemAccounts::is_empty")]
+    pub accounts: SystemAccounts,
+    /// The files and units of the system that the fleet declares.
+    #[serde(default, skip_serializing_if = "DeclaredParts::is_empty")]
+    pub declared: DeclaredParts,
     /// The digest and size of the file [`SUMMARY`] in the closure; `None` if another tool made the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryFile>,
+}
+
+/// The accounts of a NixOS system that are the owners or groups of managed paths outside `/etc`. The
+/// activation script of the system creates these accounts before the units of the system start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SystemAccounts {
+    /// The names of the users.
+    #[serde(default)]
+    pub users: BTreeSet<Owner>,
+    /// The names of the groups.
+    #[serde(default)]
+    pub groups: BTreeSet<Owner>,
+}
+
+impl SystemAccounts {
+    fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// The parts of a NixOS system that the fleet declares. If they are not as the activation of the system left
+/// them, somebody has changed the host by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeclaredParts {
+    /// The files and links below `/etc`.
+    #[serde(default)]
+    pub etc: BTreeMap<ManagedPath, EtcEntry>,
+    /// The enabled units, each with the units that start it, such as `multi-user.target`.
+    #[serde(default)]
+    pub units: BTreeMap<UnitName, BTreeSet<UnitName>>,
+}
+
+impl DeclaredParts {
+    fn is_empty(&self) -> bool {
+        self.etc.is_empty() && self.units.is_empty()
+    }
+}
+
+/// A file or link that NixOS makes below `/etc`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
+pub enum EtcEntry {
+    /// A regular file.
+    File {
+        /// SHA-256 of the content, in hexadecimal.
+        sha256: String,
+        /// Mode, owner and group.
+        access: Access,
+    },
+    /// A symbolic link.
+    Link {
+        /// The path that the link points at.
+        target: String,
+    },
+}
+
+impl EtcEntry {
+    /// Returns the mode, owner and group; `None` for a link.
+    #[must_use]
+    pub const fn access(&self) -> Option<&Access> {
+        match self {
+            Self::File { access, .. } => Some(access),
+            Self::Link { .. } => None,
+        }
+    }
 }
 
 /// The file in the closure of a NixOS host that contains the [`SystemSummary`] as JSON.
@@ -149,6 +223,8 @@ mod tests {
             boot: map(&[("kernel", "/k2"), ("initrd", "/i1")]),
             inhibitors: map(&[("dbus", "new"), ("init", "same"), ("own", "x")]),
             activation_timeout: None,
+            accounts: SystemAccounts::default(),
+            declared: DeclaredParts::default(),
             summary: None,
         }
     }

@@ -73,7 +73,7 @@ impl fmt::Display for Outcome {
 pub enum ReasonCode {
     /// A health check with `onFailure = "continue"` failed. Such a failure leaves the change in place.
     HealthChecks,
-    /// Paths were excluded from the change with `--force PATH`.
+    /// Paths were left as they are: they were excluded with `--force PATH`, or only NixOS can restore them.
     #[serde(rename = "paths-left-out")]
     PathsExcluded,
     /// A part of the change takes effect only when the host is restarted.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::force::Force;
 use crate::generation::{Generation, GenerationInfo};
-use crate::health::CheckResult;
+use crate::health::{CheckChanges, CheckResult};
 use crate::manifest::Package;
 use crate::problem::Problem;
 use crate::step::Step;
@@ -28,18 +28,25 @@ pub struct Plan {
     pub interrupted: Option<String>,
     /// The generation in force, if any.
     pub current: Option<Generation>,
+    /// The revision of the flake from which the generation in force was made, with `-dirty` if there were
+    /// uncommitted changes; `None` if it is not known, or if the plan has no steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_revision: Option<String>,
     /// The closure that would be in force after the apply.
     pub target: String,
     /// Differences between the packages of the current and of the new generation.
     pub packages: PackageChanges,
+    /// Differences between the health checks of the current and of the new generation.
+    #[serde(default, skip_serializing_if = "CheckChanges::is_empty")]
+    pub check_changes: CheckChanges,
     /// The steps, in order; empty if the host needs no change.
     pub steps: Vec<Step>,
     /// Differences between the host and the result of the last apply.
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse the plan and change nothing.
     pub problems: Vec<Problem>,
-    /// Differences at paths that the operator excluded with `--force PATH`. An apply would leave these paths
-    /// unchanged.
+    /// Differences at paths that the operator excluded with `--force PATH`, and at files that only NixOS can
+    /// restore. An apply would leave these paths unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "leftOut")]
     pub excluded: Vec<Warning>,
     /// Effects that may be unintended, but that would not make an apply refuse the plan.
@@ -167,4 +174,9 @@ pub struct Drift {
     /// The difference as a text for people, such as `content edited`, `mode 0644 → 0600`, `missing` or
     /// `not running`.
     pub what: String,
+}
+
+impl Drift {
+    /// The subject of the drift that another NixOS system runs than the last change activated.
+    pub const RUNNING_SYSTEM: &str = "/run/current-system";
 }

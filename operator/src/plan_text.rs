@@ -20,6 +20,8 @@ pub struct PlanText {
     pub target: String,
     /// The current generation of the host.
     pub current: Option<Generation>,
+    /// The revision of the flake from which the current generation was made, as the host reports it.
+    pub current_revision: Option<String>,
     /// The number of steps of the plan.
     pub steps: usize,
     /// The reasons why an apply would refuse the plan.
@@ -38,13 +40,24 @@ impl PlanText {
     pub fn of(plan: Plan) -> serde_json::Result<Self> {
         let text = serde_json::value::to_raw_value(&plan)?.into();
         let is_to_change = plan.is_to_change();
-        let Plan { fingerprint, interrupted, target, current, steps, problems, awaits_boot, .. } = plan;
+        let Plan {
+            fingerprint,
+            interrupted,
+            target,
+            current,
+            current_revision,
+            steps,
+            problems,
+            awaits_boot,
+            ..
+        } = plan;
         let steps = steps.len();
         Ok(Self {
             fingerprint,
             interrupted,
             target,
             current,
+            current_revision,
             steps,
             problems,
             awaits_boot,

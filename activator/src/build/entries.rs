@@ -141,7 +141,7 @@ impl<'a> Compiler<'a> {
         ContentSource { source: Source::of_text(&sha256), sha256, size: text.len() as u64 }
     }
 
-    fn access(&mut self, option: &str, mode: &str, owner: &str, group: &str) -> Option<Access> {
+    pub(super) fn access(&mut self, option: &str, mode: &str, owner: &str, group: &str) -> Option<Access> {
         let mode = self.parse(format!("{option}.mode"), mode);
         let owner = self.parse(format!("{option}.owner"), owner);
         let group = self.parse(format!("{option}.group"), group);
@@ -159,7 +159,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn source(&mut self, option: &str, source: &str) -> Option<ContentSource> {
+    pub(super) fn source(&mut self, option: &str, source: &str) -> Option<ContentSource> {
         let path = Path::new(source);
         let read = || {
             if !path.is_absolute() {

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use nixfleet_contract::intent::Intent;
-use nixfleet_contract::nixos::{Loader, NixosSystem, SummaryFile, SystemSummary};
+use nixfleet_contract::intent::{self, Intent};
+use nixfleet_contract::nixos::{
+    DeclaredParts, EtcEntry, Loader, NixosSystem, SummaryFile, SystemAccounts, SystemSummary,
+};
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::compile::Compiler;
@@ -57,14 +59,47 @@ impl Compiler<'_> {
             |loader: &Loader| tools(loader).iter().all(|tool| path.join("sw/bin").join(tool).exists());
         let loader = system.loader.filter(has_tools);
         let toplevel = self.parse(OPTION, &system.toplevel)?;
+        let mut names = |names: &[String]| names.iter().filter_map(|name| self.parse(OPTION, name)).collect();
+        let accounts =
+            SystemAccounts { users: names(&system.accounts.users), groups: names(&system.accounts.groups) };
+        let declared = self.declared(&system.declared)?;
         Some(NixosSystem {
             toplevel,
             loader,
             boot,
             inhibitors,
             activation_timeout: system.activation_timeout,
+            accounts,
+            declared,
             summary: None,
         })
+    }
+
+    /// Reads the digests of the declared files below `/etc`. A file whose source is a directory is left out.
+    fn declared(&mut self, parts: &intent::DeclaredParts) -> Option<DeclaredParts> {
+        let mut declared = DeclaredParts::default();
+        for file in &parts.files {
+            let option = format!("environment.etc.{:?}", file.path);
+            let (path, access) = (
+                self.parse(&option, &file.path)?,
+                self.access(&option, &file.mode, &file.owner, &file.group)?,
+            );
+            if Path::new(&file.source).is_file() {
+                let sha256 = self.source(&option, &file.source)?.sha256;
+                declared.etc.insert(path, EtcEntry::File { sha256, access });
+            }
+        }
+        for link in &parts.links {
+            let path = self.parse(format!("environment.etc.{:?}", link.path), &link.path)?;
+            declared.etc.insert(path, EtcEntry::Link { target: link.target.clone() });
+        }
+        for unit in &parts.units {
+            let option = format!("systemd.units.{:?}", unit.name);
+            let name = self.parse(&option, &unit.name)?;
+            let started_by = unit.started_by.iter().filter_map(|other| self.parse(&option, other)).collect();
+            declared.units.insert(name, started_by);
+        }
+        Some(declared)
     }
 }
 

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::paths::excluded::suggest_force_if_declared;
+use crate::engine::family::paths::late_owners;
 use crate::engine::family::paths::ownership;
 use crate::engine::family::paths::stage;
 use crate::engine::family::system::execute as system;
@@ -42,6 +43,7 @@ use crate::engine::transaction::window::Window;
 use crate::engine::validate;
 use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
+use crate::host::nixos::Owners;
 use crate::host::profile::Profile;
 use crate::host::{Host, roots};
 
@@ -321,6 +323,8 @@ fn execute_all(
 ) -> Result<(usize, Vec<Problem>), Problem> {
     let ApplyChange { host, planned, target, window, health } = change;
     stage::stage(host, target, journal)?;
+    let awaits = late_owners::is_awaited(host, journal)?;
+    let owners = if awaits { Owners::Given } else { Owners::Known };
     report.notes.extend(validate::staged::validate(host, target, journal)?);
     if let Some(step) = journal.activation() {
         system::check(host, step)?;
@@ -337,7 +341,7 @@ fn execute_all(
     let units = &target.manifest.units;
     let Executed { done, mut watch, failed } =
         execute::execute(host, &planned.state, units, journal, health.may())?;
-    let (activated, note) = execute::activate(host, journal, health.may())?;
+    let (activated, notes) = execute::activate(host, journal, health.may(), owners)?;
     let done = done + activated;
     let bystanders = Bystanders::of(host, journal, units);
     let mut missing = Vec::new();
@@ -356,7 +360,7 @@ fn execute_all(
     let elsewhere = confirmation.iter().flat_map(|said| health.found_elsewhere(said));
     report.health_checks = here.into_iter().chain(elsewhere).collect();
     health.judge(&report.health_checks)?;
-    report.notes.extend(note);
+    report.notes.extend(notes);
     if let Some(bystanders) = &bystanders {
         missing.extend(bystanders.ended_since(&missing)?);
         stand_without(&missing)?;

@@ -7,11 +7,11 @@ use std::time::Duration;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::check::CheckName;
-use nixfleet_contract::health::{Check, CheckResult, Checked, HealthVerdict, Probe, Side};
+use nixfleet_contract::health::{Check, CheckChanges, CheckResult, Checked, HealthVerdict, Probe, Side};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Confirmation;
 
-use crate::engine::plan::target::{Target, TargetClosure};
+use crate::engine::plan::target::{self, Target, TargetClosure};
 use crate::engine::state::State;
 use crate::health::probe::curl;
 use crate::health::{Call, Vantage, last, run};
@@ -183,6 +183,19 @@ pub fn on_demand(host: &Host) -> Result<Checked, Problem> {
     let generation = Generation { number, closure };
     let found = of_unchanged(host, Some(&generation), &checks);
     Ok(Health::of(host, &checks, May::Stand).checked(&generation, &found))
+}
+
+/// Returns the differences between the health checks of the generation in force and those of a target. They
+/// are empty if the generation in force cannot be read.
+#[must_use]
+pub fn changes(state: &State, target: &Target) -> CheckChanges {
+    let before = match &state.closure {
+        None => Some(Vec::new()),
+        Some(closure) if *closure == target.closure => None,
+        Some(closure) => target::checks_of(closure),
+    };
+    let Some(before) = before else { return CheckChanges::default() };
+    CheckChanges::between(&before, &target.manifest.health_checks)
 }
 
 /// Returns a problem for each check that cannot run on the host. A check of an `https` address cannot run if

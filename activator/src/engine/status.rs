@@ -1,30 +1,62 @@
 //! Reads the status of a host, without changing anything.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::Generation;
+use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::run::LastRun;
 use nixfleet_contract::status::{Status, ToFinish, UnitStatus};
+use nixfleet_contract::values::UnitName;
 
 use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::plan::planner::{self, Planned};
 use crate::engine::plan::target::{Target, TargetClosure};
-use crate::engine::state::State;
+use crate::engine::state::{RECORD, State};
 use crate::health::last;
 use crate::host::lock::Lock;
 use crate::host::profile::Profile;
 use crate::host::{HOME, Host};
 
-/// Reads the status of a host.
+/// How often the host is observed at most, if runs begin and end in between.
+const ATTEMPTS: usize = 3;
+
+/// Reads the status of a host. While a run changes the host, half of its changes would look like drift, so no
+/// drift is reported.
 ///
 /// # Errors
 /// The state or the host cannot be read.
 pub fn status(host: &Host) -> Result<Status, Problem> {
+    let mut attempts = 0;
+    loop {
+        let records =
+            || (host.read_record(RECORD).ok().flatten(), host.read_record(LastRun::RECORD).ok().flatten());
+        let before = records();
+        let mut status = observed(host)?;
+        attempts += 1;
+        // A run may have begun since the lock was read.
+        status.locked_by = status.locked_by.or_else(|| Lock::holder(host));
+        if status.locked_by.is_some() {
+            // The open transaction belongs to the run that holds the lock, and is not interrupted.
+            status.interrupted = None;
+            status.to_finish = None;
+            status.drift.clear();
+            return Ok(status);
+        }
+        // If a run has begun and ended since, the host was observed during the run.
+        if attempts == ATTEMPTS || records() == before {
+            return Ok(status);
+        }
+    }
+}
+
+/// Reads the status of a host once.
+fn observed(host: &Host) -> Result<Status, Problem> {
     let (state, _) = State::read(host)?;
     let mut profile = Profile::read(host)?;
     for info in &mut profile.generations {
@@ -44,22 +76,19 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         last: last_run(host),
         health_checks: last::known(host),
     };
-    if status.locked_by.is_some() {
-        // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
-        status.interrupted = None;
-    }
     let Some(closure) = &state.closure else { return Ok(status) };
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
+            let of_system = declared_units(&target.manifest);
             let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
-            if status.locked_by.is_none() && status.interrupted.is_none() {
+            if status.interrupted.is_none() {
                 status.to_finish = to_finish(&planned);
             }
             if let Some(last) = &mut status.last {
                 last.report.notes.retain(|note| !ToFinish::is_restart(note));
             }
             status.drift = planned.plan.drift;
-            let managed = |unit: &&_| planned.state.units.contains_key(*unit);
+            let managed = |unit: &&_| planned.state.units.contains_key(*unit) || of_system.contains(*unit);
             let observed = planned.observed.units.iter().flatten();
             status.units = observed
                 .filter(|(unit, _)| {
@@ -80,6 +109,11 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
         }
     }
     Ok(status)
+}
+
+/// Returns the declared units that the NixOS system of the host has.
+fn declared_units(manifest: &Manifest) -> BTreeSet<UnitName> {
+    manifest.nixos.iter().flat_map(|system| system.declared.units.keys().cloned()).collect()
 }
 
 /// Returns the task that finishes the change to the generation in force. `planned`: the plan for this

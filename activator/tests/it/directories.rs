@@ -1,5 +1,5 @@
-//! Tests of directories that are added, changed and removed, and of files that are at the same paths before
-//! and after.
+//! Tests of directories that are added, changed and removed, and of paths at which a directory replaces a
+//! file or a file replaces a directory.
 
 use serde_json::json;
 

@@ -10,7 +10,9 @@ use crate::ledger;
 use crate::room::{Room, directory, file, unit, with};
 
 /// The number of mutated documents of each kind.
-const DOCUMENTS: u32 = 4096;
+const DOCUMENTS: u32 = 1024;
+/// The number of documents of each kind with `NIXFLEET_SOAK`.
+const SOAKED: u32 = 65_536;
 
 /// Generates values to insert into a document.
 fn replacement() -> impl Strategy<Value = Value> {
@@ -151,7 +153,8 @@ fn try_all(name: &str, test: &str, document: &Value, check: fn(&[u8]) -> bool) {
         check(bytes);
         Ok(())
     };
-    let config = ProptestConfig { cases: DOCUMENTS, failure_persistence: None, ..ProptestConfig::default() };
+    let cases = if ledger::soaks() { SOAKED } else { DOCUMENTS };
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     if let Err(failure) =
         TestRunner::new(config.clone()).run(&bends(), |bends| check(&bend(document, &bends)))
     {
@@ -161,7 +164,7 @@ fn try_all(name: &str, test: &str, document: &Value, check: fn(&[u8]) -> bool) {
     if let Err(failure) = TestRunner::new(config).run(&noise, |bytes| check(&bytes)) {
         panic!("{failure}");
     }
-    let tried = format!("{DOCUMENTS} bent documents of a {name} and as many random ones");
+    let tried = format!("{cases} bent documents of a {name} and as many random ones");
     ledger::record("Parsers never panic and accept no path that leads elsewhere", test, &tried, &[]);
 }
 

@@ -64,7 +64,9 @@ fn a_failed_check_undoes_the_change_and_says_what_it_found() {
 
     assert_eq!(room.tree("/etc"), before);
     assert_eq!(report["problem"]["code"], "NF-418");
-    assert_eq!(report["problem"]["why"], "exit code 7: too bad (command from the host, 1 attempt)");
+    let why = report["problem"]["why"].as_str().unwrap();
+    let tried = "exit code 7: too bad (command /bin/sh -c echo too bad; exit 7 from the host, 1 attempt in ";
+    assert!(why.starts_with(tried), "{why}");
     let found = &report["healthChecks"][0];
     assert_eq!(
         (&found["name"], &found["passed"], &found["attempts"]),
@@ -239,6 +241,37 @@ fn checks_of_the_generation_in_force_are_tried_on_demand() {
     let found: Value = serde_json::from_slice(&found.stdout).unwrap();
     assert_eq!((&found["generation"]["number"], &found["results"][0]["passed"]), (&json!(1), &json!(false)));
     assert_eq!(room.status()["healthChecks"]["results"], found["results"]);
+}
+
+#[test]
+fn a_plan_shows_a_change_of_the_health_checks_alone() {
+    let room = Room::new();
+    let closure = |name: &str, checks: &[Value]| {
+        room.closure(name, &json!({ "files": [file("/etc/word", Some("same"))], "healthChecks": checks }))
+    };
+    let port = |port: u16| check("port", "tcp", json!({ "host": "localhost", "port": port }), "stop");
+    let first = closure("first", &[command("word", "exit 0", "stop")]);
+    let plan = room.plan(&first);
+    assert_eq!(plan["checkChanges"]["added"][0]["name"], "word", "{plan:#}");
+    room.applied(&first, "ok");
+    assert_eq!(room.plan(&first).get("checkChanges"), None, "nothing changes");
+
+    let other = closure("other", &[command("word", "exit 0", "rollback"), port(80)]);
+    let plan = room.plan(&other);
+    let steps: Vec<&Value> = plan["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+    assert_eq!(steps, ["switchProfile"]);
+    assert_eq!(
+        plan["checkChanges"],
+        json!({
+            "added": [{ "name": "port", "what": "localhost port 80 from the host, on failure: stop" }],
+            "changed": [{ "name": "word", "what": "on failure stop → rollback" }],
+        })
+    );
+    let text = room.plan_text(&other);
+    assert!(text.contains("health check ~ word: on failure stop → rollback"), "{text}");
+
+    let none = closure("none", &[]);
+    assert_eq!(room.plan(&none)["checkChanges"]["removed"][0]["name"], "word");
 }
 
 #[test]

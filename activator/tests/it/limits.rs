@@ -33,6 +33,23 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     assert_eq!(room.status()["lockedBy"], Value::Null);
 }
 
+#[test]
+fn while_a_run_changes_the_host_its_changes_are_not_drift() {
+    let room = Room::new();
+    let closure = room.closure("1", &json!({ "files": [file("/etc/a", Some("a"))] }));
+    room.applied(&closure, "ok");
+    room.write("/etc/a", "half of a change");
+    let host = Host::open(&room.path("/")).unwrap();
+    let lock = Lock::take(&host, &lock::this_process("alice@desk", "apply")).unwrap();
+    let status = room.status();
+    assert!(status["lockedBy"].as_str().unwrap().starts_with("alice@desk"), "{status:#}");
+    assert_eq!(status["drift"], json!([]), "{status:#}");
+    assert_eq!(room.plan(&closure)["drift"], json!([]));
+    drop(lock);
+    assert_eq!(room.status()["drift"][0]["subject"], "/etc/a");
+    assert_eq!(room.plan(&closure)["drift"][0]["subject"], "/etc/a");
+}
+
 /// Runs a script in a new mount namespace. `$A` is the program, and `$R` the root directory of the test host.
 fn with_filesystems(room: &Room, script: &str) -> Output {
     let output = Command::new("unshare")

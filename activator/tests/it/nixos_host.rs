@@ -35,7 +35,26 @@ if [ -e "@root@/fail-$1" ]; then
 fi
 case $1 in
   check) ;;
-  test) ln -sfn "$system" "@root@/run/current-system" ;;
+  test)
+    [ -e "$(dirname "$system")/etc-of-$name" ] && cp -a "$(dirname "$system")/etc-of-$name/." "@root@/etc"
+    # The accounts that an activation creates, and the activator that gives paths to them.
+    if [ -e "@root@/accounts-of-$name" ]; then
+      stat --format "%u:%g %a" "@root@/srv/existing" > "@root@/before-accounts" 2>/dev/null
+      cp "@root@/accounts-of-$name" "@root@/etc/passwd"
+      cp "@root@/groups-of-$name" "@root@/etc/group"
+      if [ -n "$NIXFLEET_GIVE_OWNERS" ] && [ ! -e "@root@/no-owners" ]; then
+        fault=$(cat "@root@/fault-of-owners" 2>/dev/null)
+        NIXFLEET_FAULT="$fault" "$NIXFLEET_GIVE_OWNERS" give-owners --root "@root@" || {
+          echo "Activation script snippet 'nixfleet-owners' failed (1)"
+          [ -e "@root@/failed-units" ] || exit 2
+          ln -sfn "$system" "@root@/run/current-system"
+          echo "warning: the following units failed: web.service" >&2
+          exit 4
+        }
+      fi
+      stat --format "%u:%g %a %n" "@root@"/srv/owned/* > "@root@/when-units-start" 2>/dev/null
+    fi
+    ln -sfn "$system" "@root@/run/current-system" ;;
   boot)
     entries="@root@/boot/grub/grub.cfg"
     echo 'submenu "NixOS - All configurations" --class submenu {' > "$entries"

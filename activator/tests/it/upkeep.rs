@@ -65,7 +65,8 @@ fn a_plan_says_why_each_generation_stays_and_changes_nothing() {
         (5, r#"["rollout"]"#),
         (6, r#"["last-change","newest"]"#),
     ];
-    // Runs on this test host have no name, so the host has no record of the last change.
+    // The activator records only a run that has a name. The runs of this test have none, so nothing is kept
+    // as the last change.
     let without_last = |text: &str| text.replace(r#","last-change""#, "").replace(r#""last-change","#, "");
     let expected = expected.map(|(number, needed)| (number, without_last(needed)));
     assert_eq!(fates, expected);

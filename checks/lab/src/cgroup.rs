@@ -49,8 +49,8 @@ impl Cgroup {
         fs::create_dir_all(&self.path)
             .with_context(|| format!("Failed to create the control group {}", self.path.display()))?;
         if let Some(parent) = self.path.parent().filter(|parent| parent.join("cgroup.type").exists()) {
-            // The parent has a file `cgroup.type`, so it is not the root group, whose settings stay as they
-            // are.
+            // The settings of the root group must not change. Only the root group has no file `cgroup.type`,
+            // so the parent is another group.
             for controller in ["cpu", "memory", "pids", "io"] {
                 // If version 1 of control groups is mounted too, the unified hierarchy lacks some
                 // controllers. The guests work without these controllers, so errors are ignored.

@@ -1,9 +1,9 @@
-//! Runs the tests on real hosts. The tests wait more than they compute, so several test programs run at the
-//! same time.
+//! Runs the tests on real hosts. All are in one program, whose modules run in separate processes unless they
+//! share a lab. The tests wait more than they compute, so several processes run at the same time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -14,33 +14,45 @@ use serde::Deserialize;
 
 use crate::binaries::{self, Binaries};
 use crate::checkout;
+use crate::command::Program;
 use crate::place;
 use crate::previous::Previous;
 use crate::tally::Tally;
 
-/// The number of test programs that run at once, each with [`THREADS`] tests at once. Most tests of a program
-/// take turns in one lab, so a program seldom runs two tests at once.
-const PROGRAMS: usize = 4;
-/// The test programs that take longest, in the order in which they are started. They start before the other
-/// programs, because a long program that starts last would run alone at the end.
-const LONGEST: [&str; 15] = [
-    "crashes",
-    "nixos_hosts",
-    "units",
-    "versions",
-    "rollout",
-    "survival",
-    "story",
-    "library",
-    "intruders",
-    "validation",
-    "bad_input",
-    "hostile_hosts",
-    "attackers",
-    "liars",
-    "scale",
+/// The name of the test program.
+const PROGRAM: &str = "hosts";
+/// The modules of the test program that contain only functions for the other modules.
+const WITHOUT_TESTS: [&str; 2] = ["fleet16", "stage"];
+/// The number of processes that run at once, each with [`THREADS`] tests at once. Most tests of a module take
+/// turns in one lab, so a process seldom runs two tests at once.
+const PROCESSES: usize = 4;
+/// Modules whose tests use the same labs of `checks/lab/tests/stage`. The modules of a row run in one
+/// process, so the lab is booted and prepared once.
+const TOGETHER: [&[&str]; 6] = [
+    &["units", "accounts", "errands", "on_change", "upkeep"],
+    &["intruders", "attackers"],
+    &["liars", "lockout", "survival", "validation"],
+    &["bad_input", "connections", "copying", "diagnostics", "logins"],
+    &["readme", "jump"],
+    &["health", "health_cut_short"],
 ];
-/// The argument that sets how many tests of a program run at once.
+/// The modules that take longest, in the order in which their processes are started. They start before the
+/// other modules, because a long process that starts last would run alone at the end.
+const LONGEST: [&str; 12] = [
+    "nixos_hosts",
+    "crashes",
+    "units",
+    "liars",
+    "rollout",
+    "bad_input",
+    "intruders",
+    "versions",
+    "import",
+    "hostile_hosts",
+    "scale",
+    "story",
+];
+/// The argument that sets how many tests of a process run at once.
 const THREADS: &str = "--test-threads=2";
 
 /// A message in which cargo reports a built target, with the fields that are used here.
@@ -53,50 +65,51 @@ struct Built {
 #[derive(Deserialize)]
 struct Target {
     name: String,
-    kind: Vec<String>,
-    /// Whether a plain `cargo test` runs this target.
-    test: bool,
 }
 
-/// Returns the names of the test programs. Each is a file or a directory of `checks/lab/tests`.
+/// Returns the names of the modules with tests. Each is a file or a folder of `checks/lab/tests`.
 ///
 /// # Errors
-/// The directory cannot be read.
+/// The list of modules cannot be read.
 pub fn names() -> Result<Vec<String>> {
-    let folder = checkout::path("checks/lab/tests");
-    let entries = fs::read_dir(&folder).with_context(|| format!("Failed to read {}", folder.display()))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let is_program =
-            path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists();
-        if is_program && let Some(name) = path.file_stem() {
-            names.push(name.to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
+    let path = checkout::path("checks/lab/tests/main.rs");
+    let text = fs::read_to_string(&path).with_context(|| format!("Failed to read {}", path.display()))?;
+    let modules = text.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    Ok(modules.filter(|name| !WITHOUT_TESTS.contains(name)).map(str::to_owned).collect())
 }
 
-/// Compiled test programs. The programs that run in the labs of these tests are compiled too.
+/// The compiled test program. The programs that run in the labs of its tests are compiled too.
 #[derive(Debug)]
 pub struct HostTests {
-    /// The names and paths of the programs: first the programs that take longest, then the other programs by
-    /// name.
-    programs: Vec<(String, PathBuf)>,
+    program: PathBuf,
+    /// The processes to run, those that take longest first.
+    batches: Vec<Batch>,
+}
+
+/// The tests that one process runs.
+#[derive(Debug, Default)]
+struct Batch {
+    /// The modules of the tests.
+    modules: Vec<String>,
+    /// The full names of the tests.
+    tests: Vec<String>,
 }
 
 impl HostTests {
-    /// Compiles the programs under test, and the test programs with these names. If there are no names,
-    /// compiles all test programs.
+    /// Compiles the programs under test and the tests. Selects the modules with these names, or all modules
+    /// if there are no names.
     ///
     /// # Errors
-    /// The programs do not compile.
+    /// The programs do not compile, or a module has no tests.
     pub fn build(names: &[&str]) -> Result<Self> {
         Binaries::build()?;
-        let mut programs = build(names)?;
-        programs.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
-        let has = |wanted: &str| programs.iter().any(|(name, _)| name == wanted);
+        let program = build()?;
+        let mut modules = modules(&program)?;
+        if let Some(empty) = self::names()?.iter().find(|name| !modules.contains_key(*name)) {
+            bail!("checks/lab/tests/{empty} has no tests");
+        }
+        modules.retain(|name, _| names.is_empty() || names.contains(&name.as_str()));
+        let has = |wanted: &str| modules.contains_key(wanted);
         if has("crashes") {
             Binaries::build_faulty()?;
         }
@@ -106,29 +119,29 @@ impl HostTests {
         if has("versions") {
             Previous::build()?;
         }
-        Ok(Self { programs })
+        Ok(Self { program, batches: batches(modules) })
     }
 
-    /// Runs the test programs, and prints the output of each when it has ended.
+    /// Runs the tests, and prints the output of each process when it has ended.
     ///
     /// # Errors
-    /// A program cannot be started.
+    /// The program cannot be started.
     pub fn run(self) -> Result<Tally> {
-        run(self.programs)
+        run(&self.program, self.batches)
     }
 }
 
-fn run(programs: Vec<(String, PathBuf)>) -> Result<Tally> {
-    let waiting = Mutex::new(VecDeque::from(programs));
+fn run(program: &Path, batches: Vec<Batch>) -> Result<Tally> {
+    let waiting = Mutex::new(VecDeque::from(batches));
     let total = Mutex::new(Ok(Tally::default()));
     thread::scope(|scope| {
-        for _ in 0..PROGRAMS {
+        for _ in 0..PROCESSES {
             scope.spawn(|| {
                 loop {
                     // The lock on `waiting` is released at the end of this statement, so that the other
                     // threads are not blocked.
-                    let Some((name, program)) = locked(&waiting).pop_front() else { break };
-                    let ended = one(&name, &program);
+                    let Some(batch) = locked(&waiting).pop_front() else { break };
+                    let ended = one(program, &batch);
                     let mut total = locked(&total);
                     match (&mut *total, ended) {
                         (Ok(tally), Ok(more)) => *tally += more,
@@ -146,16 +159,14 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Compiles the test programs and returns them with their names.
-fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    // A plain `cargo test` omits these test programs, because it has to work without root and without a lab.
-    // So the command names each program with `--test`.
-    let arguments =
-        ["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--package", "nixfleet-lab"];
-    let tests = if names.is_empty() { &["*"] } else { names };
+/// Compiles the tests, and returns the path of the program.
+fn build() -> Result<PathBuf> {
+    // A plain `cargo test` omits this program, because it has to work without root and without a lab. So the
+    // command names the program. With `--workspace`, the libraries have the same features as in the unit
+    // tests, so cargo does not compile them again.
     let output = Command::new("cargo")
-        .args(arguments)
-        .args(tests.iter().flat_map(|name| ["--test", name]))
+        .args(["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--workspace"])
+        .args(["--test", PROGRAM])
         .current_dir(place::checkout())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
@@ -166,23 +177,44 @@ fn build(names: &[&str]) -> Result<Vec<(String, PathBuf)>> {
         bail!("the tests on real hosts do not compile\n{said}");
     }
     let built = said.lines().filter_map(|line| serde_json::from_str::<Built>(line).ok());
-    let mut programs = Vec::new();
-    for Built { target, executable } in built {
-        let Some(target) = target.filter(|target| target.kind == ["test"]) else { continue };
-        if target.test {
-            bail!("say `test = false` of the test `{}` in checks/lab/Cargo.toml", target.name);
-        }
-        programs.extend(executable.map(|executable| (target.name, executable)));
-    }
-    let place = |name: &str| LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len());
-    programs.sort_by_key(|(name, _): &(String, PathBuf)| (place(name), name.clone()));
-    Ok(programs)
+    let mut programs =
+        built.filter(|built| built.target.as_ref().is_some_and(|target| target.name == PROGRAM));
+    programs.find_map(|built| built.executable).with_context(|| format!("cargo has not built `{PROGRAM}`"))
 }
 
-fn one(name: &str, program: &PathBuf) -> Result<Tally> {
+/// Returns the modules of the test program that have tests, and the full names of the tests.
+fn modules(program: &Path) -> Result<BTreeMap<String, Vec<String>>> {
+    let listed = Program::new(program).args(["--list", "--format=terse"]).run()?.success()?;
+    let mut modules = BTreeMap::<String, Vec<String>>::new();
+    for test in listed.stdout.lines().filter_map(|line| line.strip_suffix(": test")) {
+        let module = test.split("::").next().unwrap_or_default();
+        modules.entry(module.to_owned()).or_default().push(test.to_owned());
+    }
+    Ok(modules)
+}
+
+/// Distributes modules to processes.
+fn batches(modules: BTreeMap<String, Vec<String>>) -> Vec<Batch> {
+    let mut batches = BTreeMap::<String, Batch>::new();
+    for (module, tests) in modules {
+        let row = TOGETHER.iter().find(|row| row.contains(&module.as_str()));
+        let first = row.map_or(module.as_str(), |row| row[0]).to_owned();
+        let batch = batches.entry(first).or_default();
+        batch.modules.push(module);
+        batch.tests.extend(tests);
+    }
+    let place = |name: &str| LONGEST.iter().position(|long| *long == name).unwrap_or(LONGEST.len());
+    let mut batches: Vec<_> = batches.into_iter().collect();
+    batches.sort_by_key(|(first, _)| place(first));
+    batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+fn one(program: &Path, Batch { modules, tests }: &Batch) -> Result<Tally> {
+    let name = modules.join(", ");
     let began = Instant::now();
     let output = Command::new(program)
-        .arg(THREADS)
+        .args([THREADS, "--exact"])
+        .args(tests)
         .current_dir(place::checkout().join("checks/lab"))
         .env("RUST_BACKTRACE", "0")
         .env(binaries::BUILT, "1")
@@ -197,8 +229,47 @@ fn one(name: &str, program: &PathBuf) -> Result<Tally> {
         tally += counted;
     }
     if !output.status.success() && tally.failed == 0 {
-        // No test was counted as failed, so a test has ended the whole program.
+        // No test was counted as failed, so a test has ended the whole process.
         tally += Tally::one(false);
     }
     Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_tests_belongs_to_the_program() {
+        let mut listed = names().unwrap();
+        listed.extend(["main"].into_iter().chain(WITHOUT_TESTS).map(str::to_owned));
+        listed.sort();
+        let entries =
+            fs::read_dir(checkout::path("checks/lab/tests")).unwrap().map(|entry| entry.unwrap().path());
+        let code = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
+        let mut found: Vec<_> =
+            code.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        found.sort();
+        // A module may have a folder with further files.
+        found.dedup();
+        assert_eq!(listed, found, "checks/lab/tests/main.rs lists the modules");
+    }
+
+    #[test]
+    fn modules_with_the_same_labs_run_in_one_process() {
+        let modules =
+            ["accounts", "crashes", "lab", "units"].map(|name| (name.to_owned(), vec![format!("{name}::a")]));
+        let batches = batches(modules.into());
+        let modules: Vec<_> = batches.iter().map(|batch| batch.modules.join("+")).collect();
+        assert_eq!(modules, ["crashes", "accounts+units", "lab"]);
+        assert_eq!(batches[1].tests, ["accounts::a", "units::a"]);
+    }
+
+    #[test]
+    fn the_tables_of_modules_name_modules() {
+        let names = names().unwrap();
+        for module in TOGETHER.iter().copied().flatten().chain(&LONGEST) {
+            assert!(names.contains(&(*module).to_owned()), "{module}");
+        }
+    }
 }

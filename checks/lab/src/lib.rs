@@ -26,6 +26,7 @@ pub mod nix_linters;
 pub mod nix_tests;
 pub mod nixos_layer;
 pub mod operator;
+pub mod pages;
 pub mod place;
 pub mod plan;
 pub mod previous;

@@ -2,9 +2,8 @@
 //! nixpkgs. The tests run twice: once with the version of Nix that the hosts have, and once with a newer
 //! version.
 //!
-//! If the environment variable `NIXFLEET_NIXPKGS` names the directory of a complete nixpkgs, with NixOS, the
-//! tests of NixOS hosts run a second time with this nixpkgs. The operator's machine can then read the
-//! directory.
+//! If the environment variable `NIXFLEET_NIXPKGS` names the directory of another nixpkgs, the tests run again
+//! with its `lib`, and with its NixOS if it is complete. The operator's machine can then read the directory.
 
 use std::env;
 use std::fs;

@@ -19,7 +19,8 @@ use crate::upgrade::Upgrade;
 pub enum Root {
     /// Make it from its own recipe.
     Recipe(Recipe),
-    /// Make it from the root filesystem of hosts, with some packages of a later Debian release.
+    /// Copy the root filesystem of the lab's hosts, and upgrade some packages to those of a later Debian
+    /// release.
     Upgrade(Upgrade),
 }
 

@@ -13,6 +13,7 @@ use crate::command::{PATIENTLY, Program};
 use crate::host_tests::{self, HostTests};
 use crate::nix_linters::NixLinters;
 use crate::nix_tests;
+use crate::pages::LargePages;
 use crate::place;
 use crate::recipe::Recipe;
 use crate::rootfs::RootFs;
@@ -30,7 +31,7 @@ pub enum Part {
     Nix,
     /// All tests on real hosts.
     Lab,
-    /// The tests on real hosts in one test program, which is given by its name.
+    /// The tests on real hosts in one module, which is given by its name.
     Hosts(String),
 }
 
@@ -64,6 +65,7 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
     let asked = |part: &Part, name: &str, check: fn() -> Result<Tally>| {
         if parts.contains(part) { timed(name, check) } else { Ok(Tally::default()) }
     };
+    let _pages = LargePages::allow();
     let mut total = Tally::default();
     thread::scope(|scope| {
         let roots = scope.spawn(|| root_filesystems(parts));
@@ -159,7 +161,7 @@ fn lint() -> Result<Tally> {
                 "--package",
                 "nixfleet-lab",
                 "--test",
-                "*",
+                "hosts",
                 "--",
                 "-D",
                 "warnings",

@@ -1,14 +1,11 @@
 //! Tests of accounts that existed before NixFleet managed them, of homes, and of account names. Fields that
 //! are not declared are left alone, and previous values are restored.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::guest::Guest;
 use serde_json::{Value, json};
-use stage::assert_says;
-use stage::role::Stage;
+
+use crate::stage::assert_says;
+use crate::stage::role::Stage;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGw1ZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVyZmlsbGVy ada";
 

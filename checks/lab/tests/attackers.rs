@@ -1,13 +1,10 @@
 //! Tests of attacks by mallory, an unprivileged user of a managed host. NixFleet manages some files in her
 //! home directory.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use serde_json::{Value, json};
-use stage::role::Stage;
-use stage::{assert_says, outcomes};
+
+use crate::stage::role::Stage;
+use crate::stage::{assert_says, outcomes};
 
 /// A program that swaps a managed file with a file of mallory's and back, as fast as possible.
 const EXCHANGE: &str = "chdir '/home/mallory';

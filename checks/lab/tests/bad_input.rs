@@ -1,23 +1,13 @@
 //! Tests of everyday mistakes and failures. Each of them leads to an error that says what happened, where,
 //! why and what to do, and leaves the hosts unchanged.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{applies, assert_as_before, assert_says, fresh, lone, managed, outcomes, outcomes_of, snapshots};
 
-/// A lab for tests that need hosts that NixFleet has never changed.
-static UNCHANGED: Shared = Shared::restored(fresh);
-/// A lab for tests that need one host, which NixFleet has never changed.
-static LONE: Shared = Shared::restored(|| lone("web-1"));
-/// A lab with web-1, to which the fleet was applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
+use crate::stage::shared::{FRESH, FRESH_WEB, MANAGED_WEB};
+use crate::stage::{applies, assert_as_before, assert_says, outcomes, outcomes_of, snapshots};
 
 /// Asserts that an apply to web-1 ended with this outcome and code, and that each part of the problem has a
 /// text.
@@ -53,26 +43,18 @@ fn assert_refused_at_home(lab: &Lab, line: &str, sayings: &[&str]) {
 
 #[test]
 fn an_unknown_host_is_refused_and_the_nearest_name_suggested() {
-    assert_refused_at_home(
-        &UNCHANGED.turn(),
-        "nixfleet apply --yes --host wbe-1",
-        &["NF-103", "wbe-1", "web-1"],
-    );
+    assert_refused_at_home(&FRESH.turn(), "nixfleet apply --yes --host wbe-1", &["NF-103", "wbe-1", "web-1"]);
 }
 
 #[test]
 fn an_unknown_tag_is_refused() {
-    assert_refused_at_home(
-        &UNCHANGED.turn(),
-        "nixfleet apply --yes --tag europe",
-        &["NF-103", "europe", "prod"],
-    );
+    assert_refused_at_home(&FRESH.turn(), "nixfleet apply --yes --tag europe", &["NF-103", "europe", "prod"]);
 }
 
 #[test]
 fn a_selection_of_nothing_is_refused() {
     assert_refused_at_home(
-        &UNCHANGED.turn(),
+        &FRESH.turn(),
         "nixfleet apply --yes --on '@web and @db'",
         &["NF-103", "the selection is empty", "@web"],
     );
@@ -80,19 +62,19 @@ fn a_selection_of_nothing_is_refused() {
 
 #[test]
 fn a_folder_without_a_flake_is_refused() {
-    assert_refused_at_home(&UNCHANGED.turn(), "cd / && nixfleet plan", &["NF-102", "flake.nix"]);
+    assert_refused_at_home(&FRESH.turn(), "cd / && nixfleet plan", &["NF-102", "flake.nix"]);
 }
 
 #[test]
 fn a_broken_flake_is_refused_with_the_users_line() {
-    let lab = UNCHANGED.turn();
+    let lab = FRESH.turn();
     lab.operator().unwrap().edits("fleet.nix", "hosts.web-2 = {", "hosts.web-2 = = {").unwrap();
     assert_refused_at_home(&lab, "nixfleet apply --yes", &["NF-201", "fleet.nix:15", "syntax error"]);
 }
 
 #[test]
 fn an_evaluation_error_shows_the_users_own_file_and_line_and_no_wall_of_trace() {
-    let lab = UNCHANGED.turn();
+    let lab = FRESH.turn();
     let edited = "text = \"port = ${toString prot}\\n\";";
     lab.operator().unwrap().edits("roles/db.nix", "text = \"port = ${toString port}\\n\";", edited).unwrap();
     assert_refused_at_home(
@@ -106,7 +88,7 @@ fn an_evaluation_error_shows_the_users_own_file_and_line_and_no_wall_of_trace() 
 
 #[test]
 fn all_mistakes_of_a_fleet_are_told_at_once() {
-    let lab = UNCHANGED.turn();
+    let lab = FRESH.turn();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "roles = [ \"db\" ];", "roles = [ \"dbb\" ];").unwrap();
     operator.edits("fleet.nix", "addr = \"web-2\";", "addr = \"web-1\";").unwrap();
@@ -117,7 +99,7 @@ fn all_mistakes_of_a_fleet_are_told_at_once() {
 
 #[test]
 fn a_failed_build_is_told_with_the_end_of_its_log() {
-    let lab = UNCHANGED.turn();
+    let lab = FRESH.turn();
     let broken = "(derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; \
                   builder = \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; })";
     let with = format!("nixfleet.packages = [ {broken} ");
@@ -133,7 +115,7 @@ fn a_failed_build_is_told_with_the_end_of_its_log() {
 
 #[test]
 fn a_host_without_nix_is_left_alone() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("systemctl stop nix-daemon.socket nix-daemon.service; rm /usr/bin/nix* /usr/sbin/nix-daemon -f")
         .unwrap();
@@ -145,7 +127,7 @@ fn a_host_without_nix_is_left_alone() {
 
 #[test]
 fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     lab.guest("web-1").unwrap().ask(": > /home/deploy/.ssh/authorized_keys").unwrap();
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
@@ -155,7 +137,7 @@ fn a_wrong_ssh_key_is_told_apart_from_a_host_that_is_down() {
 
 #[test]
 fn a_changed_host_key_is_not_trusted() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("set -e; rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; \
              systemctl restart ssh")
@@ -170,7 +152,7 @@ fn a_changed_host_key_is_not_trusted() {
 
 #[test]
 fn a_host_key_pinned_in_the_inventory_is_the_only_one_trusted() {
-    let lab = UNCHANGED.turn();
+    let lab = FRESH.turn();
     let operator = lab.operator().unwrap();
     operator.types("rm ~/.ssh/known_hosts").unwrap().success().unwrap();
     let key = lab.guest("web-1").unwrap().ask("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
@@ -188,7 +170,7 @@ fn a_host_key_pinned_in_the_inventory_is_the_only_one_trusted() {
 
 #[test]
 fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "addr = \"web-1\";", "addr = \"web-1\";\n    timeouts.answer = 2;").unwrap();
     lab.guest("web-1").unwrap().ask("echo 'exec sleep 611' > /home/deploy/.ssh/rc").unwrap();
@@ -203,7 +185,7 @@ fn a_host_that_hangs_is_waited_for_as_long_as_the_inventory_says() {
 
 #[test]
 fn a_user_without_sudo_is_told_so() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     lab.guest("web-1").unwrap().ask("rm /etc/sudoers.d/deploy").unwrap();
     let before = snapshots(&lab);
     let (finished, document) = apply_web_1(&lab);
@@ -224,7 +206,7 @@ fn fill(host: &Guest, dir: &str) {
 
 #[test]
 fn a_store_without_room_takes_no_closure_and_the_host_stays() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     fill(web, "/nix");
     let before = snapshots(&lab);
@@ -236,7 +218,7 @@ fn a_store_without_room_takes_no_closure_and_the_host_stays() {
 
 #[test]
 fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let service = web.unit("web.service").unwrap();
     let operator = lab.operator().unwrap();
@@ -258,7 +240,7 @@ fn a_full_disk_is_noticed_before_anything_of_the_host_has_changed() {
 
 #[test]
 fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
     // The first apply holds the lock while the validation of a file waits for input from a pipe. The plan of
@@ -287,7 +269,7 @@ fn a_second_apply_at_the_same_time_is_refused_and_names_the_first() {
 
 #[test]
 fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
-    let lab = LONE.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("mkdir -p /etc/web && echo mine > /etc/web/httpd.conf").unwrap();
     let before = snapshots(&lab);
@@ -303,7 +285,7 @@ fn what_stands_in_the_way_is_neither_overwritten_nor_half_applied() {
 
 #[test]
 fn a_unit_that_does_not_start_takes_the_host_back() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let operator = lab.operator().unwrap();
     operator.edits("roles/web.nix", "httpd -f -p", "httpd -f --no-such-flag -p").unwrap();
     operator
@@ -329,7 +311,7 @@ fn a_unit_that_does_not_start_takes_the_host_back() {
 
 #[test]
 fn a_host_that_lies_writes_no_line_of_its_own() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     // The activator answers as on a compromised host: with a line that looks like NixFleet's output, a title
     // for the terminal, and invisible characters.

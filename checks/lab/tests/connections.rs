@@ -1,22 +1,15 @@
 //! Tests of the SSH connection that all commands for a host share.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
 use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::lab::Lab;
-use stage::lone;
-use stage::shared::Shared;
+
+use crate::stage::shared::FRESH_WEB;
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(100);
-
-/// A lab with web-1, which NixFleet has never changed.
-static FRESH: Shared = Shared::restored(|| lone("web-1"));
 
 /// A script that puts a wrapper for `ssh` into the user's `~/bin`, which comes first in `PATH`. The wrapper
 /// records each start of `ssh`.
@@ -35,7 +28,7 @@ fn starts(lab: &Lab, command: &str) -> usize {
 
 #[test]
 fn ssh_is_started_for_a_connection_and_for_no_command_in_it() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     types(&lab, NOTED);
     // The host has no activator yet, so the plan takes two commands.
@@ -49,7 +42,7 @@ fn ssh_is_started_for_a_connection_and_for_no_command_in_it() {
 
 #[test]
 fn a_connection_that_takes_no_further_command_is_gone_around() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("echo 'MaxSessions 1' > /etc/ssh/sshd_config.d/00-one.conf && systemctl reload ssh").unwrap();
     let held = "touch /tmp/held; until test -e /tmp/enough; do sleep 0.05; done";
@@ -65,7 +58,7 @@ fn a_connection_that_takes_no_further_command_is_gone_around() {
 
 #[test]
 fn an_inherited_connection_that_breaks_is_made_anew() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     types(&lab, "nixfleet status --host web-1");
     let once = "test -e /tmp/held || { touch /tmp/held; exec sleep 613; }";
@@ -81,7 +74,7 @@ fn an_inherited_connection_that_breaks_is_made_anew() {
 
 #[test]
 fn what_a_command_says_behind_its_end_is_heard() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     // With this program in place of `sudo`, the exit code arrives a second before the output.
     let late = "/opt/sudo \"$@\" > /tmp/said; code=$?; (sleep 1; cat /tmp/said) & exit $code";

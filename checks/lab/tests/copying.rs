@@ -1,10 +1,6 @@
 //! Tests of copying closures to a host. An interrupted copy leaves the host unchanged, except for the store
 //! paths that have arrived.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
@@ -12,8 +8,9 @@ use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
-use stage::shared::{Shared, Turn};
-use stage::{applies, assert_says, generation, lone, managed, outcomes_of};
+
+use crate::stage::shared::{FRESH_WEB, MANAGED_WEB, Turn};
+use crate::stage::{applies, assert_says, generation, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,15 +19,9 @@ fn web(lab: &Lab) -> &Guest {
     lab.guest("web-1").unwrap()
 }
 
-/// A lab with web-1, to which the fleet was applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
-
-/// A lab with web-1, which NixFleet has never changed.
-static FRESH: Shared = Shared::restored(|| lone("web-1"));
-
 /// Adds a file of 128 MiB to the fleet, which the next apply has to copy.
 fn about_to_grow() -> Turn<'static> {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let operator = lab.operator().unwrap();
     operator.types("head -c 134217728 /dev/urandom > large").unwrap().success().unwrap();
     let before = "  nixfleet.systemd.units.\"web.service\".sections = {";
@@ -91,7 +82,7 @@ fn a_command_that_is_killed_in_mid_copy_leaves_the_host_as_it_was() {
 
 #[test]
 fn a_collection_between_the_copy_and_the_change_takes_nothing() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let wrapper = "#!/bin/sh\n/opt/nix-store \"$@\"\ncode=$?\n\
                    /opt/nix-store --gc >/run/collected 2>&1\nexit $code\n";
     web(&lab).ask("ln -s /usr/bin/nix /opt/nix-store && rm /usr/bin/nix-store").unwrap();
@@ -107,7 +98,7 @@ fn a_collection_between_the_copy_and_the_change_takes_nothing() {
 
 #[test]
 fn a_host_fetches_from_its_own_cache_what_that_has() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let operator = lab.operator().unwrap();
     let script = "nix build --no-link --print-out-paths .#nixfleet.hosts.web-1.toplevel > path && \
                   nix-store --generate-binary-cache-key cache-1 secret public && \

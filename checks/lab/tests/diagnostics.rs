@@ -1,18 +1,12 @@
 //! Tests of NixFleet's diagnostics, on the operator's machine and in the journals of hosts. The diagnostics
 //! must contain enough to find the cause of a failure, and no secret.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{adds, assert_says, lone};
 
-/// A lab with web-1, which NixFleet has never changed.
-static FRESH: Shared = Shared::restored(|| lone("web-1"));
+use crate::stage::shared::FRESH_WEB;
+use crate::stage::{adds, assert_says};
 
 /// A text that is part of every secret in this test.
 const SECRET: &str = "hunter2";
@@ -32,7 +26,7 @@ fn leaks(told: &str) -> Vec<&str> {
 
 #[test]
 fn no_secret_is_told_wherever_it_comes_from() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let address = format!("umask 077; echo 'http://ada:{SECRET}@127.0.0.1:9/{SECRET}' >~/address");
     operator.types(&address).unwrap().success().unwrap();
@@ -101,7 +95,7 @@ fn no_secret_is_told_wherever_it_comes_from() {
 
 #[test]
 fn the_journal_of_a_host_shows_why_a_change_failed_and_what_it_did() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let apply = |code: i32| -> Finished {
         let finished = operator.types("nixfleet apply --yes --host web-1").unwrap();

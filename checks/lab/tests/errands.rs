@@ -1,13 +1,10 @@
 //! Tests that programs and checks of the fleet are shown before the confirmation prompt if they run on the
 //! operator's machine and have never run there before.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use serde_json::json;
-use stage::assert_says;
-use stage::role::Stage;
+
+use crate::stage::assert_says;
+use crate::stage::role::Stage;
 
 const HEADING: &str = "This fleet makes this machine do the following for the first time:";
 const RUNS: &str = "notification log: runs tee -a /home/ada/told";

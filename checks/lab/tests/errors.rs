@@ -2,10 +2,6 @@
 //! same with the Nix version of Debian 13 and with a newer version. errors.txt has the expected messages.
 //! With `UPDATE_EXPECT=1`, this test writes the current messages to errors.txt.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::fmt::Write as _;
 
 use nixfleet_lab::lab::{Lab, Plan};
@@ -13,7 +9,8 @@ use nixfleet_lab::operator::Operator;
 use nixfleet_lab::recipe::Recipe;
 use nixfleet_lab::rootfs::Root;
 use nixfleet_lab::upgrade::Upgrade;
-use stage::assert_says;
+
+use crate::stage::assert_says;
 
 /// Mistakes in the role of db-1: the name of each mistake, and the text of the role.
 const ROLES: [(&str, &str); 21] = [

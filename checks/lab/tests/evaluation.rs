@@ -1,13 +1,10 @@
 //! Tests of how often the command line evaluates a fleet, of a fleet without a flake, and of an operator
 //! whose Nix is newer than the Nix of the hosts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::upgrade::Upgrade;
-use stage::{applies, assert_says, fresh, lone, outcomes_of};
+
+use crate::stage::{applies, assert_says, fresh, lone, outcomes_of};
 
 /// A script that puts a wrapper for `nix` into the user's `~/bin`, which comes first in `PATH`. The wrapper
 /// records the arguments of each start of `nix`.

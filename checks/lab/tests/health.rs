@@ -1,12 +1,9 @@
 //! Tests of health checks on real hosts: the results of the checks decide whether a change is kept.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::guest::Guest;
-use stage::checked::{apply, checks, converged, found, web};
-use stage::{applies, assert_says, generation, outcomes, outcomes_of};
+
+use crate::stage::checked::{apply, checks, converged, found, web};
+use crate::stage::{applies, assert_says, generation, outcomes, outcomes_of};
 
 /// A web server with a self-signed certificate. It serves a page of two MiB that ends with "goodbye".
 const TLS_SERVER: &str = "\

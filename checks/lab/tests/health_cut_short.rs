@@ -1,17 +1,14 @@
 //! Tests of changes that are interrupted while health checks run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
 use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
-use stage::checked::{apply, checks, converged, web};
-use stage::{applies, generation, outcomes_of};
+
+use crate::stage::checked::{apply, checks, converged, web};
+use crate::stage::{applies, generation, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(100);

@@ -1,16 +1,13 @@
 //! Tests of sixteen hosts, eleven of which send malicious answers. These hosts must not make the command use
 //! too much memory, wait too long or trust a wrong answer. The other hosts must be changed normally.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeMap;
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
-use stage::{generation, outcomes, outcomes_of};
+
+use crate::stage::{generation, outcomes, outcomes_of};
 
 /// The memory limit of the command, in MiB. The command normally needs about 30 MiB. One host sends a plan of
 /// 40 MiB, which is stored four times: as received, as a plan, as text, and in the document. For each host
@@ -23,10 +20,10 @@ const LOGINS: usize = 3;
 /// docs/security.md states.
 const REFUSALS: usize = 20;
 
-/// A program that replaces `sudo`, through which every command on a host is run. The function `serves`
-/// receives the closure as an honest host does. The arguments are those of the scripts in
-/// `operator/src/remote/scripts`: `$4` is the subcommand of the activator. At the start of a change, `$8` is
-/// the closure and `$9` is the name of the run.
+/// A program that replaces `sudo` on a hostile host. NixFleet runs every command on a host with `sudo`, with
+/// the arguments of the scripts in `operator/src/remote/scripts`: `$4` is the subcommand of the activator,
+/// and `$7` is the program that receives closures. At the start of a change, `$8` is the closure and `$9` is
+/// the name of the run. The shell function `serves` receives a closure as a host does that is not hostile.
 const SUDO: &str = r#"#!/bin/sh
 serves() { /opt/sudo -n -- "$7" --serve --write; }
 report() {

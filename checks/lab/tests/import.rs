@@ -1,10 +1,6 @@
 //! Tests of `nixfleet import`: a fleet.nix that was imported from the inventory of another tool evaluates
 //! without further edits, and NixFleet can plan and change its hosts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -12,10 +8,11 @@ use nixfleet_lab::command::Program;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::nix_linters::NixLinters;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{applies, assert_says, outcomes, outcomes_of};
 
-static LAB: Shared = Shared::new(stage::fresh, |_| {});
+use crate::stage::shared::Shared;
+use crate::stage::{applies, assert_says, fresh, outcomes, outcomes_of};
+
+static LAB: Shared = Shared::new(fresh, |_| {});
 
 /// An Ansible inventory of the lab's hosts. Other files of the inventory set variables, and some variables
 /// cannot be imported.

@@ -1,15 +1,8 @@
 //! Tests of hosts whose address only `ssh` understands: an alias in the user's SSH configuration, for a host
 //! behind a jump host.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
-use stage::shared::Shared;
-use stage::{fresh, generation, outcomes, outcomes_of};
-
-/// A lab with three hosts that NixFleet has never changed.
-static FRESH: Shared = Shared::restored(fresh);
+use crate::stage::shared::FRESH;
+use crate::stage::{generation, outcomes, outcomes_of};
 
 const CONFIG: &str = "Host inner\n  HostName web-2\n  ProxyJump deploy@web-1\n";
 

@@ -1,7 +1,5 @@
 //! Tests that the lab is cleaned up, however it ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;

@@ -1,10 +1,6 @@
 //! Tests of a malicious fleet that tries to access the operator's own files, and of hosts that send false
 //! answers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -12,11 +8,9 @@ use std::time::{Duration, Instant};
 use nixfleet_lab::command::wait_until;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::{Value, json};
-use stage::shared::Shared;
-use stage::{adds, applies, assert_says, generation, lone, managed, outcomes, outcomes_of};
 
-/// A lab with web-1, to which the fleet was applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
+use crate::stage::shared::MANAGED_WEB;
+use crate::stage::{adds, applies, assert_says, generation, lone, outcomes, outcomes_of};
 
 /// A text that only the operator may read.
 const PRIVATE: &str = "for-the-eyes-of-ada";
@@ -140,7 +134,7 @@ const MANY: usize = 40;
 
 #[test]
 fn no_program_of_a_fleet_runs_here_before_somebody_has_seen_it() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let operator = lab.operator().unwrap();
     adds(
         &lab,
@@ -242,7 +236,7 @@ const QUESTIONS: [(&str, &str, &str); 6] = [
 
 #[test]
 fn no_lie_is_taken_for_the_answer_to_a_question() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     operator.edits("roles/web.nix", "message = \"hello\"", "message = \"hello again\"").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
@@ -458,7 +452,7 @@ const LENDS: &str = "Host *
 
 #[test]
 fn nothing_of_the_operator_is_lent_or_left_open() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     operator.guest().files().unwrap().write("/home/ada/.ssh/config", LENDS).unwrap();
     let secret = |text: &str| {
@@ -530,7 +524,7 @@ const HOSTILE: &str = "w\r2 hosts: 2 ok\u{1b}]8;;http://evil\u{1b}\\x\u{1b}]8;;\
 
 #[test]
 fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let says = "notifications.all = { kind = \"command\"; command = [ \"/usr/bin/tee\" \"-a\" \"/home/ada/told\" ]; \
                 on = [ \"start\" \"success\" \"failure\" \"pause\" ]; };\n  defaults.ssh.user = \"deploy\";";
@@ -586,7 +580,7 @@ fn no_text_of_a_host_forges_a_line_wherever_it_is_told() {
 /// A flake may request Nix settings in `nixConfig`. None of these settings takes effect.
 #[test]
 fn no_setting_that_a_flake_asks_for_is_granted() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let operator = lab.operator().unwrap();
     let hook = "#!/bin/sh\ntouch /home/ada/hooked\n";
     operator.guest().files().unwrap().write("/home/ada/hook", hook).unwrap();

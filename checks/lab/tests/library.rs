@@ -1,13 +1,10 @@
 //! Tests the operator library without the command line: a small program plans and applies a host.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::fs;
 
 use nixfleet_lab::binaries::Binaries;
-use stage::{assert_says, generation, lone};
+
+use crate::stage::{assert_says, generation, lone};
 
 #[test]
 fn a_program_plans_and_applies_a_host_without_the_command_line() {

@@ -1,19 +1,13 @@
 //! Tests of changes that would lock out the operator. Such a change is refused before the host is changed,
 //! unless it is forced. A forced change is still rolled back if the host cannot be reached afterwards.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::snapshot::Snapshot;
-use stage::shared::Shared;
-use stage::{
-    adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation,
-    managed, outcomes, outcomes_of,
-};
 
-/// A lab with web-1, to which the fleet was applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
+use crate::stage::shared::MANAGED_WEB;
+use crate::stage::{
+    adds, applies, assert_apply_refuses, assert_refuses, assert_refuses_each, assert_says, generation,
+    outcomes, outcomes_of,
+};
 
 fn sshd(text: &str) -> String {
     format!(
@@ -53,7 +47,7 @@ const NO_RULE: &str = r#"nixfleet.files."/etc/sudoers.d/deploy" = {
 
 #[test]
 fn a_change_that_takes_the_way_in_is_refused() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let cases: [(String, &str); 14] = [
         (NO_RULE.to_owned(), "can no longer become root without a password"),
@@ -104,7 +98,7 @@ fn a_change_that_takes_the_way_in_is_refused() {
 
 #[test]
 fn a_forced_change_that_locks_out_is_undone() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let before = Snapshot::take(web).unwrap();
     adds(&lab, &sshd("AllowUsers ada root"));
@@ -119,7 +113,7 @@ fn a_forced_change_that_locks_out_is_undone() {
 
 #[test]
 fn a_forced_change_after_which_the_host_is_still_reached_stays() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     // sshd is not reloaded, so it still listens on the old port.
     adds(&lab, r#"nixfleet.files."/etc/ssh/sshd_config.d/10-web.conf".text = "Port 2222\n";"#);
     assert_refuses(&lab, "apply", "NF-416", &["port 22"]);
@@ -129,7 +123,7 @@ fn a_forced_change_after_which_the_host_is_still_reached_stays() {
 
 #[test]
 fn a_change_of_the_way_in_that_leaves_it_open_passes() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let key = web.ask("cat /home/deploy/.ssh/authorized_keys").unwrap();
     adds(&lab, &sshd("AllowUsers deploy\\nPasswordAuthentication no\\nPermitRootLogin no"));
@@ -171,7 +165,7 @@ fn a_change_of_the_way_in_that_leaves_it_open_passes() {
 
 #[test]
 fn a_rollback_that_takes_the_way_in_is_refused() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     adds(
         &lab,

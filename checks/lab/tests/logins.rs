@@ -1,20 +1,14 @@
 //! Tests of unusual logins on hosts: different shells, start-up files that print output or read input, a
 //! failing `sudo`, and an sshd that penalizes failed logins.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{adds, applies, assert_says, lone, outcomes, outcomes_of};
 
-/// A lab with web-1, which NixFleet has never changed.
-static FRESH: Shared = Shared::restored(|| lone("web-1"));
+use crate::stage::shared::FRESH_WEB;
+use crate::stage::{adds, applies, assert_says, outcomes, outcomes_of};
 
 /// Runs a line as `ada` after the shared SSH connections are closed. A new connection is needed, because sshd
 /// reads the account only at login.
@@ -42,7 +36,7 @@ fn assert_no_plan(lab: &Lab, code: &str, sayings: &[&str]) {
 
 #[test]
 fn every_login_is_used_or_refused_with_its_cause() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
 
     // Arguments arrive unchanged in shells with unusual quoting rules or restrictions, and everything else
@@ -127,7 +121,7 @@ fn shuts(version: u32, seconds: u32) -> String {
 
 #[test]
 fn a_host_that_lets_nobody_in_for_a_moment_is_neither_lost_nor_provoked() {
-    let lab = FRESH.turn();
+    let lab = FRESH_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     assert_eq!(applies(&lab, "--host web-1"), outcomes_of([("web-1", "ok")]));
 

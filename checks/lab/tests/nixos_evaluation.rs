@@ -2,15 +2,12 @@
 //! again while the commit of the flake stays the same. The NixOS hosts of these tests do not exist: they are
 //! evaluated and built, but no connection to them succeeds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::lab::Plan;
 use nixfleet_lab::upgrade::Upgrade;
 use serde_json::Value;
-use stage::{assert_says, lone};
+
+use crate::stage::{assert_says, lone};
 
 /// A script that puts a wrapper for `nix` into the user's `~/bin`. The wrapper records the start and the end
 /// of each evaluation and each build. It delays the evaluation of nix-4 while `~/hold` exists. If `~/kill`

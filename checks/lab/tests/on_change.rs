@@ -1,12 +1,9 @@
 //! Tests of the commands that run when a file changes (`onChange`).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use serde_json::{Value, json};
-use stage::role::Stage;
-use stage::{assert_says, outcomes, outcomes_of};
+
+use crate::stage::role::Stage;
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// A script that compiles `/etc/aliases`, unless an alias is wrong, and records each of its runs.
 const MAKE: &str = "#!/bin/sh

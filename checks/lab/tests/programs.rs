@@ -1,7 +1,5 @@
 //! Tests the released programs: each is one small file that runs on any host.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use nixfleet_lab::binaries::Binaries;
 use nixfleet_lab::command::Program;
 

@@ -1,9 +1,5 @@
 //! Tests the documentation: its instructions work if they are followed in order.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -13,11 +9,8 @@ use anstyle_svg::Term;
 use nixfleet_lab::checkout;
 use nixfleet_lab::command::Program;
 use nixfleet_lab::manual::{Instruction, instructions};
-use stage::fresh;
-use stage::shared::Shared;
 
-/// A lab with three hosts that NixFleet has never changed.
-static FRESH: Shared = Shared::restored(fresh);
+use crate::stage::shared::FRESH;
 
 /// The pages with instructions. The pages of a row are followed one after the other in the same directory,
 /// because later pages use the fleet of the first page.

@@ -1,17 +1,14 @@
 //! Tests of `nixfleet run`: the input that hosts receive, and the output that they return.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
-use stage::assert_says;
-use stage::shared::Shared;
+
+use crate::stage::assert_says;
+use crate::stage::shared::Shared;
 
 /// A lab with two hosts.
 static PAIR: Shared = Shared::restored(|| Lab::boot(&Plan::of_test().without("db-1")).unwrap());

@@ -1,7 +1,5 @@
 //! Tests rollouts to many simulated hosts, with the real command line, scripts and activator.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;

@@ -1,15 +1,12 @@
 //! Tests of labs that several tests share: each test must find such a lab in the same state as the first test
 //! did.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::command::wait_until;
 use nixfleet_lab::condition::Condition;
 use nixfleet_lab::lab::BOOT_LIMIT;
-use stage::lone;
-use stage::shared::Shared;
+
+use crate::stage::lone;
+use crate::stage::shared::Shared;
 
 static LAB: Shared = Shared::restored(|| lone("web-1"));
 

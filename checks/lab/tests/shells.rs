@@ -1,20 +1,17 @@
 //! Tests of NixFleet's Nix package in the operator's shells: real bash, fish and zsh complete names of the
 //! fleet, and `man` shows a page for each command.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeSet;
 
 use nixfleet_lab::lab::Lab;
-use stage::{applies, lone, outcomes_of};
+
+use crate::stage::{applies, lone, outcomes_of};
 
 /// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
 const COMMANDS: &str =
-    "plan apply status check rollback run history hosts import gc backups completions help";
+    "plan apply status check rollback run history hosts import gc backups explain completions help";
 
 /// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {
@@ -104,6 +101,7 @@ fn every_shell_offers_what_fits(ada: &Ada<'_>, rollout: &str) {
         ("nixfleet rollback --rollout ", rollout),
         ("nixfleet apply --dry", "--dry-run"),
         ("nixfleet ", COMMANDS),
+        ("nixfleet explain NF-20", "NF-201 NF-202 NF-203"),
         // These lines begin the names of hidden commands, which no shell offers.
         ("nixfleet ma", ""),
         ("nixfleet doc", ""),

@@ -1,15 +1,12 @@
 //! Tests the main use of NixFleet, from three new hosts to a rollback.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::files::Standing;
 use nixfleet_lab::lab::{BOOT_LIMIT, Lab, Plan};
 use nixfleet_lab::recipe::Recipe;
 use nixfleet_lab::upgrade::Upgrade;
-use stage::shared::Shared;
-use stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
+
+use crate::stage::shared::Shared;
+use crate::stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
 
 /// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the
 /// operator's machine and the other hosts have Nix 2.26.
@@ -281,6 +278,15 @@ fn rollback_returns_one_host_to_the_previous_generation_and_to_any_number() {
     applies(&lab, "");
     assert_eq!(page(&lab, "web-1"), "third from web-1, whose database is db-1");
 
+    let before = snapshots(&lab);
+    let preview = operator.types("nixfleet rollback --host web-1 --dry-run").unwrap();
+    assert_says(&preview, 0, &["-third from web-1", "+second from web-1", "1 to change"]);
+    let (preview, document) =
+        operator.types_for_json("nixfleet rollback --host web-1 --dry-run --json").unwrap();
+    assert_eq!((preview.code, &document["command"]), (0, &"rollback".into()), "{document:#}");
+    assert!(document["hosts"][0]["plan"]["steps"].to_string().contains("switchProfile"), "{document:#}");
+    assert_as_before(&before);
+
     operator.types("nixfleet rollback --host web-1 --yes").unwrap().success().unwrap();
     assert_eq!(page(&lab, "web-1"), "second from web-1, whose database is db-1");
     assert_eq!(page(&lab, "web-2"), "third from web-2, whose database is db-1");
@@ -289,6 +295,40 @@ fn rollback_returns_one_host_to_the_previous_generation_and_to_any_number() {
     operator.types(&to_the_first).unwrap().success().unwrap();
     assert_eq!(page(&lab, "web-1"), "hello from web-1, whose database is db-1");
     assert_eq!(lab.guest("web-1").unwrap().unit("web.service").unwrap().active, "active");
+}
+
+#[test]
+fn the_closures_of_a_saved_plan_are_protected_until_it_is_applied() {
+    let lab = CONVERGED.turn();
+    let operator = lab.operator().unwrap();
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"saved\"").unwrap();
+    operator.types("nixfleet plan --host web-1 --out ~/today.plan").unwrap().success().unwrap();
+
+    let refused = operator.types("nix-store --delete $(readlink ~/today.plan.roots/closure)").unwrap();
+    assert!(refused.code != 0 && refused.stderr.contains("alive"), "{refused:?}");
+
+    operator.types("nixfleet apply --plan ~/today.plan --yes").unwrap().success().unwrap();
+    assert_eq!(page(&lab, "web-1"), "saved from web-1, whose database is db-1");
+    operator.types("test ! -e ~/today.plan.roots").unwrap().success().unwrap();
+}
+
+#[test]
+fn a_plan_of_an_older_revision_than_the_host_has_warns() {
+    let lab = CONVERGED.turn();
+    let operator = lab.operator().unwrap();
+    let commit = "git config --global user.email ada@operator; git config --global user.name ada; git init -q; \
+                  git add .; git commit -qm older";
+    operator.types(commit).unwrap().success().unwrap();
+    operator.edits("roles/web.nix", "message = \"hello\"", "message = \"newer\"").unwrap();
+    operator.types("git commit -qam newer").unwrap().success().unwrap();
+    assert_eq!(applies(&lab, "--tag web"), outcomes_of([("web-1", "ok"), ("web-2", "ok")]));
+
+    let warning = "which is not an ancestor of";
+    operator.edits("roles/web.nix", "message = \"newer\"", "message = \"newest\"").unwrap();
+    let newer = operator.types("git commit -qam newest; nixfleet plan --tag web").unwrap();
+    assert!(newer.code == 0 && !newer.stderr.contains(warning), "{newer:?}");
+    let older = operator.types("git checkout -q HEAD~2; nixfleet plan --tag web").unwrap();
+    assert_says(&older, 0, &["-newer from web-1", "+hello from web-1", "web-1, web-2 run revision", warning]);
 }
 
 #[test]

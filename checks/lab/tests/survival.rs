@@ -1,10 +1,6 @@
 //! Tests of broken connections, killed commands, power cuts, and changes that cut hosts off. Each host must
 //! end in exactly the old or exactly the new generation on its own, and report what happened.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::thread;
 use std::time::Duration;
 
@@ -13,18 +9,16 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
-use stage::shared::{Shared, Turn};
-use stage::{adds, assert_says, generation, lone, managed, outcomes, outcomes_of};
+
+use crate::stage::shared::{MANAGED_WEB, Turn};
+use crate::stage::{adds, assert_says, generation, lone, outcomes, outcomes_of};
 
 /// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A lab with the host web-1, to which the demo's fleet has been applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
-
 /// Returns this lab and a snapshot of web-1.
 fn converged() -> (Turn<'static>, Snapshot) {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let before = Snapshot::take(web(&lab)).unwrap();
     (lab, before)
 }
@@ -148,7 +142,7 @@ fn kill(lab: &Lab, programs: &[&str]) {
 
 #[test]
 fn a_change_outlives_its_connection_and_the_command_finds_it_again() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     adds_a_gate(&lab);
     let finished = meanwhile(&lab, "", AT_THE_GATE, || {
         kill(&lab, &["ssh"]);
@@ -256,7 +250,7 @@ fn a_change_that_takes_the_sudo_rule_is_undone() {
 
 #[test]
 fn without_a_confirmation_a_change_stays_where_nobody_asks_for_one() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     adds_a_broken_sshd(&lab);
     let finished = apply(&lab, "--force lockout --no-confirm");
     assert!(finished.ok(), "{finished}");
@@ -338,7 +332,7 @@ fn recovers_never(host: &Guest) {
 /// recovers it.
 #[test]
 fn an_interrupted_host_recovers_when_the_user_agrees() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (host, operator) = (web(&lab), lab.operator().unwrap());
     let files = host.files().unwrap();
     recovers_never(host);
@@ -391,7 +385,7 @@ fn an_interrupted_host_recovers_when_the_user_agrees() {
 /// its recovery ends in the generation of the rollout, which the rollback of the rollout has to undo.
 #[test]
 fn the_rollback_of_a_killed_rollout_goes_on_after_the_recovery_of_a_later_run() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (host, operator) = (web(&lab), lab.operator().unwrap());
     recovers_never(host);
     adds_a_gate(&lab);

@@ -1,16 +1,13 @@
 //! Tests of the templates: each is initialised in an empty directory, checked, and applied to hosts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::collections::BTreeMap;
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::lab::{Lab, Plan};
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{assert_says, outcomes, outcomes_of};
+
+use crate::stage::shared::Shared;
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// The NixOS host is a stand-in.
 static LAB: Shared = Shared::new(|| Lab::boot(&Plan::of_test().nixos("web-2")).unwrap(), |_| {});

@@ -1,13 +1,10 @@
 //! Tests of the removal of data that a host no longer needs. Rollbacks must still work afterwards.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::{Value, json};
-use stage::role::Stage;
-use stage::{assert_says, outcomes, outcomes_of};
+
+use crate::stage::role::Stage;
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 const PATH: &str = "/etc/story.conf";
 

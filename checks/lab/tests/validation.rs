@@ -1,16 +1,13 @@
 //! Tests of changes that a host refuses before it is changed: the plan is for another host, or the host's own
 //! tools reject a file or a unit.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
-use stage::shared::Shared;
-use stage::{
+
+use crate::stage::shared::MANAGED_WEB;
+use crate::stage::{
     adds, applies, assert_apply_refuses, assert_as_before, assert_refuses, assert_refuses_each, assert_says,
-    converged, generation, lone, managed, outcomes, outcomes_of, snapshots,
+    converged, generation, lone, outcomes, outcomes_of, snapshots,
 };
 
 /// Swaps two addresses in the inventory, so that web-1 is mistaken for web-2, and web-2 for web-1.
@@ -50,12 +47,9 @@ fn a_host_is_not_taken_for_another_one() {
     assert_eq!(lab.guest("web-2").unwrap().ask("cat /etc/motd").unwrap(), "This is web-2, a web server.");
 }
 
-/// A lab with web-1, to which the fleet was applied.
-static MANAGED: Shared = Shared::restored(|| managed("web-1"));
-
 /// Asserts that each addition to the role is refused with these texts.
 fn each_is_refused(cases: &[(&str, &[&str])]) {
-    assert_refuses_each(&MANAGED.turn(), "NF-408", cases);
+    assert_refuses_each(&MANAGED_WEB.turn(), "NF-408", cases);
 }
 
 #[test]
@@ -115,7 +109,7 @@ fn a_unit_that_systemd_finds_wrong_is_refused() {
 
 #[test]
 fn what_is_right_passes_and_what_should_not_be_verified_too() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     // Add an unmanaged unit with errors.
     web.ask("printf '[Service]\\nExecStart=/opt/gone\\nNonsense=1\\n' > /etc/systemd/system/noise.service")
@@ -153,7 +147,7 @@ fn what_is_right_passes_and_what_should_not_be_verified_too() {
 
 #[test]
 fn where_no_preview_can_be_had_files_are_checked_one_by_one_and_that_is_said() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     web.ask("mv /usr/bin/unshare /usr/bin/unshare.away").unwrap();
     let file = |text: &str| {
@@ -245,7 +239,7 @@ fn a_plan_says_what_an_apply_would_refuse() {
 
 #[test]
 fn what_others_may_not_read_is_in_no_plan() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let (operator, web) = (lab.operator().unwrap(), lab.guest("web-1").unwrap());
     let file = |text: &str, mode: &str| {
         format!(
@@ -318,7 +312,7 @@ fn newcomer(name: &str, script: &str) -> String {
 
 #[test]
 fn a_file_that_its_own_command_refuses_leaves_no_account_behind() {
-    let lab = MANAGED.turn();
+    let lab = MANAGED_WEB.turn();
     let web = lab.guest("web-1").unwrap();
     let operator = lab.operator().unwrap();
     let refuses = |name: &str, script: &str, sayings: &[&str]| {

@@ -3,10 +3,6 @@
 //! interrupted, and then the host is upgraded again. The command line of the first version refuses to change
 //! a host with the current version.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod stage;
-
 use std::fs;
 use std::process::Command;
 use std::thread;
@@ -20,8 +16,9 @@ use nixfleet_lab::operator::Operator;
 use nixfleet_lab::previous::Previous;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::{Value, json};
-use stage::role::Stage;
-use stage::{assert_says, generation, lone, outcomes, outcomes_of};
+
+use crate::stage::role::Stage;
+use crate::stage::{adds, assert_says, generation, lone, outcomes, outcomes_of};
 
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -88,7 +85,7 @@ impl Story {
     Service = { Type = "oneshot"; RemainAfterExit = true; ExecStart = "/usr/bin/head -c1 /run/gate"; };
     Install.WantedBy = "multi-user.target";
   };"#;
-        stage::adds(&self.lab, gate);
+        adds(&self.lab, gate);
         Gate { story: self, text: gate }
     }
 

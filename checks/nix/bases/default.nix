@@ -10,15 +10,17 @@ let
   inherit (import ./hosts.nix world) onNixos onUbuntu;
   rows = import ./rows.nix world;
 
-  testsOf = name: row: {
-    "on Ubuntu: ${name}" = {
-      expr = onUbuntu row row.module;
-      expected = row.onUbuntu;
-    };
-    "on NixOS: ${name}" = {
-      expr = onNixos row row.module;
-      expected = row.onNixos;
-    };
-  };
+  named = base: lib.mapAttrs' (name: lib.nameValuePair "on ${base}: ${name}");
 in
-lib.concatMapAttrs testsOf rows
+named "Ubuntu" (
+  lib.mapAttrs (_: row: {
+    expr = onUbuntu row row.module;
+    expected = row.onUbuntu;
+  }) rows
+)
+// named "NixOS" (
+  lib.mapAttrs (_: row: {
+    expr = onNixos row row.module;
+    expected = row.onNixos;
+  }) rows
+)

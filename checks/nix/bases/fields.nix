@@ -71,13 +71,17 @@ in
     expected = [ ];
   };
 }
-// lib.concatMapAttrs (name: row: {
-  "on Ubuntu, each field has an effect: ${name}" = {
+// lib.mapAttrs' (
+  name: row:
+  lib.nameValuePair "on Ubuntu, each field has an effect: ${name}" {
     expr = unseen onUbuntu row.onUbuntu row;
     expected = [ ];
-  };
-  "on NixOS, each field has an effect: ${name}" = {
+  }
+) rows
+// lib.mapAttrs' (
+  name: row:
+  lib.nameValuePair "on NixOS, each field has an effect: ${name}" {
     expr = unseen onNixos row.onNixos row;
     expected = row.withoutEffectOnNixos or [ ];
-  };
-}) rows
+  }
+) rows

@@ -29,6 +29,37 @@ let
     );
 in
 {
+  "the files below /etc that the engine watches" = {
+    module.nixfleet.files."/etc/app.conf" = {
+      text = "x";
+      mode = "440";
+      owner = "1000";
+    };
+    ubuntu =
+      intent: map (file: "${file.path} ${file.mode} ${file.owner} ${file.text}") (declaredFiles intent);
+    onUbuntu = [ "/etc/app.conf 0440 1000 x" ];
+    nixos =
+      { engine, ... }:
+      map (file: {
+        inherit (file)
+          path
+          mode
+          owner
+          group
+          ;
+        isText = lib.hasInfix "etc-app.conf" file.source;
+      }) engine.nixos.declared.files;
+    onNixos = [
+      {
+        path = "/etc/app.conf";
+        mode = "0440";
+        owner = "1000";
+        group = "root";
+        isText = true;
+      }
+    ];
+  };
+
   "a file below /etc" = {
     module.nixfleet.files."/etc/app/app.conf" = {
       text = "listen = 8080\n";

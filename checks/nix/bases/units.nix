@@ -69,6 +69,49 @@ in
     };
   };
 
+  "the enabled units that the engine watches" = {
+    module.nixfleet.systemd.units = {
+      "app.service".text = enabledText;
+      "off.service" = {
+        text = enabledText;
+        enabled = false;
+      };
+      "app@.service".text = "[Service]\nExecStart=/bin/app\n";
+    };
+    ubuntu =
+      intent:
+      map (unit: [
+        unit.name
+        unit.enabled
+      ]) intent.units;
+    onUbuntu = [
+      [
+        "app.service"
+        true
+      ]
+      [
+        "app@.service"
+        false
+      ]
+      [
+        "off.service"
+        false
+      ]
+    ];
+    nixos = { engine, ... }: engine.nixos.declared.units;
+    onNixos = [
+      {
+        name = "app.service";
+        startedBy = [
+          "a.target"
+          "b.target"
+          "c.target"
+          "d.target"
+        ];
+      }
+    ];
+  };
+
   "a unit that does not start at boot" = {
     module.nixfleet.systemd.units."app.service" = {
       text = enabledText;

@@ -68,9 +68,9 @@ impl FlakeArgs {
         if !self.override_input.is_empty() {
             return Err(Problem::new(
                 Code::Usage,
-                "--override-input is for a flake, but --file names a file",
+                "--override-input works with a flake, but not with --file",
             )
-            .help("change the source in the file itself"));
+            .help("in the file, change the place from which the input is loaded"));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod backups;
 mod check;
 mod count;
 mod exit;
+mod explain;
 mod flake;
 mod force;
 mod gc;
@@ -29,6 +30,7 @@ pub use apply::ApplyArgs;
 pub use backups::{BackupsArgs, BackupsCommand, BackupsDropArgs, BackupsListArgs, BackupsShowArgs};
 pub use check::CheckArgs;
 pub use exit::ExitArgs;
+pub use explain::ExplainArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
 pub use gc::GcArgs;
@@ -103,6 +105,8 @@ pub enum Command {
     Gc(GcArgs),
     /// List, show or drop backups of what NixFleet replaced or removed on hosts
     Backups(BackupsArgs),
+    /// Explain an error code: usual causes, and what to do
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to print the script for
@@ -173,6 +177,7 @@ impl Command {
             | Self::History(_)
             | Self::Hosts(_)
             | Self::Import(_)
+            | Self::Explain(_)
             | Self::Completions { .. }
             | Self::Complete { .. }
             | Self::Man { .. }
@@ -203,6 +208,7 @@ impl Command {
             Self::Import(_) => "import",
             Self::Gc(_) => "gc",
             Self::Backups(_) => "backups",
+            Self::Explain(_) => "explain",
             Self::Completions { .. } => "completions",
             Self::Complete { .. } => "__complete",
             Self::Man { .. } => "man",

@@ -10,6 +10,7 @@ use nixfleet_operator::remote::Destination;
 Examples:
   nixfleet rollback web-1                 return to the previous generation
   nixfleet rollback web-1 --to 3          return to generation 3; nixfleet status web-1 -v lists generations
+  nixfleet rollback web-1 --dry-run       only show the plan
   nixfleet rollback --rollout 20261120-140322-kbzq
                                           undo a rollout on all hosts that it changed")]
 pub struct RollbackArgs {
@@ -36,6 +37,10 @@ pub struct RollbackArgs {
 
     #[command(flatten)]
     pub exit: ExitArgs,
+
+    /// Show the plan, and change nothing
+    #[arg(long, help_heading = "Rollback")]
+    pub dry_run: bool,
 
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Rollback")]

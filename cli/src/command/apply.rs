@@ -2,6 +2,7 @@
 
 use nixfleet_operator::operation::apply_request::{ApplyRequest, Source};
 use nixfleet_operator::operation::recover_hosts::RecoverHosts;
+use nixfleet_operator::operation::saved_plan::SavedPlan;
 use nixfleet_operator::stop::Stop;
 
 use super::change::{self, Recovery};
@@ -38,7 +39,12 @@ pub async fn execute(args: &ApplyArgs, context: &Context) -> Result<Exit, Stop> 
         }
     }
     let what = if args.resume.is_some() { "Go on with" } else { "Apply to" };
-    change::execute(rollout, what, context).await
+    let exit = change::execute(rollout, what, context).await?;
+    if let (Some(file), Exit::Good) = (&args.plan, exit) {
+        // Every host has its closure, and the plan cannot be applied again.
+        SavedPlan::release(file);
+    }
+    Ok(exit)
 }
 
 fn request(args: &ApplyArgs, context: &Context) -> Result<ApplyRequest, Stop> {

@@ -35,7 +35,7 @@ where
             context.show(&render::results(&results));
             context.show(&render::after_blocked(context.operation.command, &results));
             if let (true, Some(id), Some(end)) = (is_recorded, &view.id, view.end) {
-                context.show(&render::what_next(id, end, view.reason.as_deref()));
+                context.show(&render::what_next(id, end, view.reason.as_deref(), view.can_go_back));
             }
             if context.operation.interrupt.is_requested() && view.end == Some(End::Complete) {
                 context.show(&render::interrupted_after_all());

@@ -16,7 +16,6 @@ pub fn check(yes: bool, context: &Context) -> Result<(), Problem> {
         // The help text does not repeat the user's command: without its selectors and flags, the command
         // would select other hosts or do other work.
         let look = match context.operation.command {
-            "rollback" => "run the command on a terminal, where it shows the plan and asks",
             "apply" => "inspect the plan first: nixfleet plan",
             _ => "inspect the plan first: use --dry-run instead",
         };

@@ -43,7 +43,9 @@ impl Input {
             (true, 2..) => whole(stdin.lock()).map(Self::Whole).map_err(unreadable),
             (false, 2..) if waits() => Err(Problem::new(
                 Code::Usage,
-                format!("the standard input has data, and {hosts} hosts could read it"),
+                format!(
+                    "the standard input has data, but it is not clear whether all {hosts} hosts are to get it"
+                ),
             )
             .help("to send all of the data to each host, add --stdin; to send nothing, add < /dev/null")),
             // Without `--stdin`, input from a terminal is not forwarded, since users do not expect that what

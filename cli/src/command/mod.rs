@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod completions;
 mod confirm;
+mod explain;
 mod gc;
 mod history;
 mod hosts;
@@ -82,8 +83,17 @@ impl Context {
     /// exit code.
     fn finish(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<Exit, Stop> {
         let exit = self.exit(&results);
-        self.print(results, rollout)?;
+        self.print(results, rollout, exit)?;
         Ok(exit)
+    }
+
+    /// If the command failed, prints the command that explains the errors of the hosts.
+    fn show_how_to_explain(&self, results: &[HostResult], exit: Exit) {
+        let has_failed = matches!(exit, Exit::HostFailed | Exit::Refused);
+        let problems = results.iter().filter_map(|result| result.problem.as_ref());
+        if let Some(text) = render::how_to_explain(problems).filter(|_| has_failed) {
+            self.progress.suspend(|| render::err(text));
+        }
     }
 
     /// Ends a command that stops before it changes any host, and shows the reason for each host.
@@ -93,11 +103,11 @@ impl Context {
         for result in &results {
             self.operation.events.say(EventKind::HostEnded(result.end(Duration::ZERO)));
         }
-        self.print(results, None)?;
+        self.print(results, None, exit)?;
         Ok(exit)
     }
 
-    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>) -> Result<(), Stop> {
+    fn print(&self, results: Vec<HostResult>, rollout: Option<RolloutView>, exit: Exit) -> Result<(), Stop> {
         if self.output.json {
             render::json(&Document::of(self.operation.command, results).with(rollout)).map_err(Stop::bug)?;
         } else if !self.output.events {
@@ -109,6 +119,7 @@ impl Context {
                     render::out(&format!("{tally}\n"));
                 }
             });
+            self.show_how_to_explain(&results, exit);
         }
         Ok(())
     }
@@ -146,6 +157,7 @@ async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> 
         Command::Import(args) => import::execute(args, context).await,
         Command::Gc(args) => gc::execute(args, context).await,
         Command::Backups(args) => backups::execute(args, context).await,
+        Command::Explain(args) => explain::execute(args, context),
         Command::Completions { shell } => Ok(completions::completions(*shell)),
         Command::Complete { words } => Ok(completions::complete(words)),
         Command::Man { directory } => completions::man(directory),

@@ -10,7 +10,7 @@ use nixfleet_operator::operation::planned_change::PlannedChange;
 use nixfleet_operator::operation::rollout::{self, Rollout};
 use nixfleet_operator::operation::rollout_view::RolloutView;
 use nixfleet_operator::operation::saved_plan::SavedPlan;
-use nixfleet_operator::operation::verb::Planned;
+use nixfleet_operator::operation::verb::{Operation, Planned};
 use nixfleet_operator::plan_text::PlanText;
 use nixfleet_operator::remote::PlanOptions;
 use nixfleet_operator::rollout::Outline;
@@ -35,27 +35,67 @@ pub async fn execute(args: &PlanArgs, context: &Context) -> Result<Exit, Stop> {
         dry_run: true,
         ..ApplyRequest::default()
     };
-    let Rollout { origin, outline, plans, excluded, .. } = request.plan(&context.operation).await?;
-    let totals = show(&plans, context)?;
-    show_waves(&outline, &plans, &excluded, context);
-    show_without(&plans, context);
-    let new_errands = rollout::new_errands(&rollout::errands(&origin, &plans), &origin, &context.operation);
-    context.show(&render::errands(&new_errands));
-    let results = rollout::results(&plans, &excluded);
+    let rollout = request.plan(&context.operation).await?;
+    let shown = show_rollout(&rollout, context)?;
     if let Some(file) = &args.out {
-        SavedPlan::of(&plans, origin, outline.clone())?.write(file)?;
+        let saved = SavedPlan::of(&rollout.plans, rollout.origin.clone(), rollout.outline.clone())?;
+        saved.write(file)?;
+        if let Err(problem) = saved.protect(file).await {
+            context.operation.warn(None, &problem.to_string());
+        }
     }
+    let changes = rollout.plans.iter().any(HostPlan::is_to_change);
+    match finish(rollout, shown, context)? {
+        Exit::Good if args.exit_code && changes => Ok(Exit::Changes),
+        exit => Ok(exit),
+    }
+}
+
+/// The parts of a planned rollout that its text has shown.
+pub struct Shown {
+    totals: Totals,
+    new_errands: Vec<String>,
+}
+
+/// Shows a planned rollout that is not carried out.
+///
+/// # Errors
+/// Returns an error only for a bug.
+pub fn show_rollout<O, T>(rollout: &Rollout<O>, context: &Context) -> Result<Shown, Stop>
+where
+    O: Operation<Plan = PlannedChange<T>>,
+    T: Send + Sync + 'static,
+{
+    let Rollout { origin, outline, plans, excluded, .. } = rollout;
+    let totals = show(plans, context)?;
+    show_waves(outline, plans, excluded, context);
+    show_without(plans, context);
+    let new_errands = rollout::new_errands(&rollout::errands(origin, plans), origin, &context.operation);
+    context.show(&render::errands(&new_errands));
+    Ok(Shown { totals, new_errands })
+}
+
+/// Ends a command that has shown a planned rollout, and does not carry it out.
+///
+/// # Errors
+/// Returns an error only for a bug.
+pub fn finish<O, T>(rollout: Rollout<O>, shown: Shown, context: &Context) -> Result<Exit, Stop>
+where
+    O: Operation<Plan = PlannedChange<T>>,
+    T: Send + Sync + 'static,
+{
+    let Rollout { outline, plans, excluded, .. } = rollout;
+    let Shown { totals, new_errands } = shown;
+    let results = rollout::results(&plans, &excluded);
     show_totals(totals, context);
     let changes = plans.iter().any(HostPlan::is_to_change);
     if !changes && Exit::of(&results, false, false) == Exit::Good {
         context.show("Nothing to change.\n");
     }
     let (policy, waves) = (outline.policy, outline.waves);
-    let view = RolloutView { id: None, policy, waves, end: None, reason: None, new_errands };
-    match context.finish(results, Some(view))? {
-        Exit::Good if args.exit_code && changes => Ok(Exit::Changes),
-        exit => Ok(exit),
-    }
+    let view =
+        RolloutView { id: None, policy, waves, end: None, reason: None, can_go_back: false, new_errands };
+    context.finish(results, Some(view))
 }
 
 /// Shows the plans of all hosts, and returns the totals of these plans.

@@ -10,6 +10,7 @@ use nixfleet_contract::problem::Code;
 use super::completions::unwritten;
 use crate::args::Cli;
 use crate::exit::Exit;
+use crate::render;
 use nixfleet_operator::event;
 use nixfleet_operator::stop::Stop;
 
@@ -120,13 +121,20 @@ fn notes(argument: &Arg) -> String {
 fn errors() -> String {
     let mut page = format!(
         "# Errors\n\nWritten by `{WRITTEN_BY}`.\n\n\
-         Each error states what happened, where, why, and what to do. Each error has a code, and the meaning of a code \
+         Each error states what happened and, if it is known, where, why, and what to do. Each error has a code, and the meaning of a code \
          never changes. Codes from 100 are about the command line and the inventory, codes from 200 about Nix, codes \
-         from 300 about the connection to a host, and codes from 400 about the host itself.\n\n\
+         from 300 about the connection to a host, and codes from 400 about the host itself. Missing numbers are not in use. [How a command ends]\
+         (../how-to/command-line.md#how-a-command-ends) describes the outcomes of hosts.\n\n\
+         If an error has a line `help:`, try that line first. The sections below list the usual causes of each code. \
+         `nixfleet explain NF-402` prints a section on a terminal.\n\n\
          | code | meaning |\n| --- | --- |\n"
     );
     for code in Code::ALL {
-        let _ = writeln!(page, "| {code} | {} |", code.meaning());
+        let anchor = code.as_str().to_lowercase();
+        let _ = writeln!(page, "| [{code}](#{anchor}) | {} |", code.meaning());
+    }
+    for code in Code::ALL {
+        let _ = write!(page, "\n{}", render::explanation_section(code));
     }
     page
 }

@@ -5,7 +5,7 @@ use nixfleet_operator::operation::rollback::{BackTo, RollbackRequest};
 use nixfleet_operator::stop::Stop;
 
 use super::change::{self, Recovery};
-use super::{Context, confirm};
+use super::{Context, confirm, plan};
 use crate::args::RollbackArgs;
 use crate::exit::Exit;
 
@@ -14,7 +14,9 @@ use crate::exit::Exit;
 /// # Errors
 /// The command stopped before it reached any host.
 pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Stop> {
-    confirm::check(args.yes, context)?;
+    if !args.dry_run {
+        confirm::check(args.yes, context)?;
+    }
     args.planning.check(context.output, false)?;
     let to = args.rollout.clone().map_or(BackTo::Generation(args.to), BackTo::BeforeRollout);
     let mut request = RollbackRequest {
@@ -25,8 +27,15 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
         window: args.window.window(),
         recover: RecoverHosts::default(),
         yes: args.yes,
+        dry_run: args.dry_run,
     };
-    let Some(mut rollout) = request.plan(&context.operation).await? else { return ended(context) };
+    let Some(mut rollout) = request.plan(&context.operation).await? else {
+        return ended(args.dry_run, context);
+    };
+    if args.dry_run {
+        let shown = plan::show_rollout(&rollout, context)?;
+        return plan::finish(rollout, shown, context);
+    }
     loop {
         match change::recovery(&rollout, &request.recover, context).await? {
             Recovery::None => break,
@@ -34,7 +43,9 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
                 // The rollout that is undone holds its record, which the next planning opens.
                 drop(rollout);
                 request.recover = hosts;
-                let Some(again) = request.plan(&context.operation).await? else { return ended(context) };
+                let Some(again) = request.plan(&context.operation).await? else {
+                    return ended(args.dry_run, context);
+                };
                 rollout = again;
             }
             Recovery::Declined => return Ok(change::declined(rollout.has_recovered())),
@@ -43,7 +54,8 @@ pub async fn execute(args: &RollbackArgs, context: &Context) -> Result<Exit, Sto
     change::execute(rollout, "Roll back", context).await
 }
 
-fn ended(context: &Context) -> Result<Exit, Stop> {
-    context.show("No host is at the generation of this rollout. It has ended.\n");
+fn ended(dry_run: bool, context: &Context) -> Result<Exit, Stop> {
+    let end = if dry_run { "" } else { " It has ended." };
+    context.show(&format!("No host is at the generation of this rollout.{end}\n"));
     context.finish(Vec::new(), None)
 }

@@ -19,5 +19,7 @@ pub async fn execute(args: &StatusArgs, context: &Context) -> Result<Exit, Stop>
     if context.output.is_for_programs() {
         return context.finish(results, None);
     }
-    Ok(context.exit(&results))
+    let exit = context.exit(&results);
+    context.show_how_to_explain(&results, exit);
+    Ok(exit)
 }

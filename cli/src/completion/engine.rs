@@ -1,6 +1,7 @@
 //! The search for completions of the word at the cursor.
 
 use clap::{Arg, Command};
+use nixfleet_contract::problem::Code;
 
 use super::line::CommandLine;
 use super::{Candidate, Known};
@@ -78,6 +79,7 @@ fn values(arg: &Arg, current: &str, known: &impl Known) -> Vec<Candidate> {
             [vec![Candidate::new("previous", "the generation before the present one")], known.generations()]
                 .concat()
         }
+        "codes" => Code::ALL.map(|code| Candidate::new(code.as_str(), code.meaning())).to_vec(),
         "rollout" => known.rollouts(),
         "resume" => [vec![Candidate::new("last", "the last one")], known.rollouts()].concat(),
         "id" => [vec![Candidate::new("last", "the last one")], known.commands()].concat(),
@@ -178,6 +180,7 @@ mod tests {
         assert_eq!(after("nixfleet apply --dry"), "--dry-run");
         assert_eq!(after("nixfleet apply --strategy "), "canary rolling all-at-once");
         assert!(after("nixfleet completions ").contains("zsh"));
+        assert_eq!(after("nixfleet explain NF-10"), "NF-101 NF-102 NF-103 NF-104 NF-105 NF-106");
         assert_eq!(after("nixfleet apply --plan "), "", "files are the shell's own matter");
         assert_eq!(after("nixfleet run web-1 -- up"), "", "so are commands for hosts");
     }

@@ -318,7 +318,7 @@ proptest! {
                 hold(&line);
             }
         }
-        hold(&what_next(&RolloutId::draw(), End::Paused, Some(&text)));
+        hold(&what_next(&RolloutId::draw(), End::Paused, Some(&text), true));
         hold(&format!("error: {}", problem_text(&problem)));
         for is_run in [false, true] {
             let line = history::ProblemLine::of(&problem, is_run).to_string();

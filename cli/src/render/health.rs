@@ -33,7 +33,7 @@ fn rows(host: &HostResult, verbose: bool) -> Vec<Vec<String>> {
 
 fn row(host: &str, result: &CheckResult, verbose: bool) -> Vec<String> {
     let (style, state) = if result.passed { (GREEN, "passed") } else { (RED, "failed") };
-    let detail = if result.passed && !verbose { "" } else { &result.detail };
+    let detail = if result.passed && !verbose { String::new() } else { finding(result) };
     vec![
         host.to_owned(),
         one_line(&result.name),
@@ -56,9 +56,17 @@ pub fn lines(found: &[CheckResult], verbose: bool) -> Vec<String> {
     let told = found.iter().filter(|result| verbose || !result.passed);
     told.map(|result| {
         let state = if result.passed { "passed" } else { "failed" };
-        format!("health check {}: {state}: {}", result.name, result.detail)
+        format!("health check {}: {state}: {}", result.name, finding(result))
     })
     .collect()
+}
+
+/// Describes what a check tested, and what it found.
+fn finding(result: &CheckResult) -> String {
+    match &result.tried {
+        Some(tried) => format!("{tried}: {}", result.detail),
+        None => result.detail.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +83,14 @@ mod tests {
             "attempts": 3, "durationMs": 1234, "detail": detail,
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_failed_check_says_what_it_tested() {
+        let tried = Some("GET http://localhost/".to_owned());
+        let failed = CheckResult { tried, ..result("web", false, "Connection refused") };
+        let line = "health check web: failed: GET http://localhost/: Connection refused";
+        assert_eq!(lines(&[failed], false), [line]);
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn samples() -> [CommandEntry; 5] {
         CommandEntry {
             rollout: "20261120-140322-kbzq".parse().ok(),
             end: Some(End::Paused),
-            reason: Some("1 host failed, but at most 0 may fail".into()),
+            reason: Some("1 host failed, but no host may fail".into()),
             ..entry_of("20261120-140322-kbzq", "apply", vec![ok(), back])
         },
         entry_of("20261120-140322-bbbb", "plan", vec![host("web-1", None, (1, None))]),
@@ -114,7 +114,7 @@ fn a_command_tells_all_that_is_known() {
           who      ada@desk
           when     2026-11-20 14:03:22 UTC, took 41.5 s
           fleet    /home/ada/fleet, 4f2c9d1-dirty
-          rollout  20261120-140322-kbzq, paused: 1 host failed, but at most 0 may fail
+          rollout  20261120-140322-kbzq, paused: 1 host failed, but no host may fail
           see also 20261120-140322-cccc  apply --on 'web-* and @prod'
           result   paused: 1 ok, 1 rolled-back
 

@@ -4,6 +4,7 @@ mod alike;
 mod backups;
 mod diff;
 mod errands;
+mod explanation;
 mod fold;
 #[cfg(test)]
 mod forged_tests;
@@ -27,6 +28,7 @@ mod waves;
 
 pub use backups::{backups, dropped, drops};
 pub use errands::errands;
+pub use explanation::{codes, explanation, explanation_section, how_to_explain};
 pub use fold::folded;
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;

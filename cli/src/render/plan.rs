@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use nixfleet_contract::health::{CheckChange, CheckChanges};
 use nixfleet_contract::manifest::Package;
 use nixfleet_contract::plan::{Plan, SystemChanges};
 use nixfleet_contract::status::ToFinish;
@@ -160,6 +161,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
     let sections = [
         ("interrupted", interrupted.collect()),
         ("packages", packages(plan)),
+        ("health checks", check_changes(plan)),
         ("users", of(Section::Users)),
         ("files", of(Section::Files)),
         ("commands", of(Section::Commands)),
@@ -173,6 +175,12 @@ fn body(plan: &Plan, verbose: bool) -> String {
         ("in the way", problems.collect()),
     ];
     let mut text = String::new();
+    if changes_only_the_generation(plan) {
+        let _ = writeln!(
+            text,
+            "  only the generation changes: the closure differs, but nothing else on the host"
+        );
+    }
     for (title, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
         let _ = writeln!(text, "  {title}");
         for line in lines {
@@ -180,6 +188,12 @@ fn body(plan: &Plan, verbose: bool) -> String {
         }
     }
     text
+}
+
+/// Whether a plan switches to another closure, and changes nothing else that a section shows.
+fn changes_only_the_generation(plan: &Plan) -> bool {
+    let is_nowhere = plan.steps.iter().all(|step| section(step) == Section::Nowhere);
+    switch(plan).is_some() && is_nowhere && packages(plan).is_empty() && plan.check_changes.is_empty()
 }
 
 /// The section in which a plan shows a step. The totals count steps by these sections.
@@ -235,6 +249,19 @@ fn packages(plan: &Plan) -> Vec<String> {
         };
         change(one_line(&format!("{} {versions}", new.name)))
     });
+    added.chain(removed).chain(changed).collect()
+}
+
+/// Formats the health checks that are added, removed or changed. They take effect with this change.
+fn check_changes(plan: &Plan) -> Vec<String> {
+    if plan.steps.is_empty() {
+        return Vec::new();
+    }
+    let CheckChanges { added, removed, changed } = &plan.check_changes;
+    let named = |check: &CheckChange| one_line(&format!("{}: {}", check.name, check.what));
+    let added = added.iter().map(|each| come(named(each)));
+    let removed = removed.iter().map(|each| go(named(each)));
+    let changed = changed.iter().map(|each| change(named(each)));
     added.chain(removed).chain(changed).collect()
 }
 

@@ -386,3 +386,34 @@ fn a_host_that_only_waits_for_a_boot_says_so() {
     let booting = Plan { awaits_boot: vec!["kernel".to_owned()], ..plan("web-9", &once) };
     assert!(!shown(&[&booting]).contains("waits for a boot"), "{}", shown(&[&booting]));
 }
+
+#[test]
+fn a_change_of_the_health_checks_alone_is_shown() {
+    let steps = json!([{ "step": "switchProfile", "from": 3, "to": 4 }]);
+    let mut changed = plan("web-1", &steps);
+    changed.check_changes = serde_json::from_value(json!({
+        "added": [{ "name": "api", "what": "GET http://localhost/ from the host, on failure: rollback" }],
+        "removed": [{ "name": "old", "what": "localhost port 80 from the host, on failure: stop" }],
+        "changed": [{ "name": "web", "what": "retries 3 → 9" }],
+    }))
+    .unwrap();
+    expect![[r"
+        web-1  generation 3 → 4
+          health checks
+            + api: GET http://localhost/ from the host, on failure: rollback
+            - old: localhost port 80 from the host, on failure: stop
+            ~ web: retries 3 → 9
+
+    "]]
+    .assert_eq(&shown(&[&changed]));
+    let mut totals = Totals::default();
+    totals.add(&changed);
+    assert_eq!(totals.to_string(), "3 health checks on 1 host");
+
+    expect![[r"
+        web-1  generation 3 → 4
+          only the generation changes: the closure differs, but nothing else on the host
+
+    "]]
+    .assert_eq(&shown(&[&plan("web-1", &steps)]));
+}

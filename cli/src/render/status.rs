@@ -118,13 +118,15 @@ fn drift(status: &Status) -> &[Drift] {
 }
 
 /// Returns the managed units that have failed, and the units that are not running and that the host reports
-/// as drift. Other inactive units are fine, such as the service of a timer.
+/// as drift. Other inactive units are fine, such as the service of a timer. While a run is in progress, units
+/// may be down for a moment, so none are returned.
 fn down(status: &Status) -> impl Iterator<Item = &UnitStatus> {
     let should_run = |unit: &UnitStatus| drift(status).iter().any(|drift| drift.subject == *unit.unit);
     let is_up = |unit: &UnitStatus| {
         matches!(unit.active.as_str(), "active" | "activating" | "reloading" | "refreshing")
     };
-    status.units.iter().filter(move |unit| unit.active == "failed" || !is_up(unit) && should_run(unit))
+    let units = if status.locked_by.is_some() { &[] } else { status.units.as_slice() };
+    units.iter().filter(move |unit| unit.active == "failed" || !is_up(unit) && should_run(unit))
 }
 
 /// Formats the details of a host. `problem` is shown instead of the problem in `result`.
@@ -146,7 +148,7 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
             say(format!("interrupted: {what}; the next apply recovers it"));
         }
         if let Some(who) = &status.locked_by {
-            say(format!("busy: {who}"));
+            say(format!("busy: {who}; drift and units are shown after this run"));
         }
         if let Some(task) = &status.to_finish {
             say(format!("note: {task}"));
@@ -160,6 +162,11 @@ fn details(result: &HostResult, problem: Option<Problem>, verbose: bool, zone: &
         }
         for drift in drift(status) {
             say(format!("drift: {}: {}", drift.subject, drift.what));
+        }
+        if drift(status).iter().any(|drift| drift.subject == Drift::RUNNING_SYSTEM) {
+            let host = &result.host;
+            say("to keep the running system, add its changes to the fleet, then apply".to_owned());
+            say(format!("to return to the system of the fleet, apply: nixfleet apply --host {host}"));
         }
         down(status).map(unit_line).for_each(&mut say);
         if let Some(checked) = checked(status).filter(|_| verbose).or_else(|| unhealthy(status)) {
@@ -263,7 +270,7 @@ mod tests {
               unit: web.service: failed (failed)
 
             busy
-              busy: ada@desk has been running apply for 8 s
+              busy: ada@desk has been running apply for 8 s; drift and units are shown after this run
 
             cut-off
               interrupted: an apply of generation 3; the next apply recovers it
@@ -277,6 +284,29 @@ mod tests {
                 why: No route to host
         "#]]
         .assert_eq(&shown(&results, false));
+    }
+
+    #[test]
+    fn a_system_that_another_tool_activated_comes_with_what_to_do() {
+        let what = "/nix/store/a → /nix/store/b; another tool, such as nixos-rebuild, made generation 3";
+        let drift = json!([{ "subject": "/run/current-system", "what": what }]);
+        expect_test::expect![[r"
+            host  state  generation  drift  units down  backups
+            db-9  drift  2           1      0           0
+
+            db-9
+              drift: /run/current-system: /nix/store/a → /nix/store/b; another tool, such as nixos-rebuild, made generation 3
+              to keep the running system, add its changes to the fleet, then apply
+              to return to the system of the fleet, apply: nixfleet apply --host db-9
+        "]]
+        .assert_eq(&shown(&[host("db-9", &json!({ "drift": drift }))], false));
+    }
+
+    #[test]
+    fn a_failed_unit_of_a_host_that_changes_is_not_down_yet() {
+        let units = json!([{ "unit": "web.service", "active": "failed", "sub": "failed" }]);
+        let text = shown(&[host("web-1", &json!({ "units": units, "lockedBy": "ada@desk" }))], false);
+        assert!(!text.contains("web.service"), "{text}");
     }
 
     #[test]

@@ -135,6 +135,7 @@ fn word(result: &HostResult) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use nixfleet_contract::health::CheckChanges;
     use nixfleet_contract::plan::{PackageChanges, Plan};
     use serde_json::json;
 
@@ -193,8 +194,10 @@ mod tests {
             fingerprint: String::new(),
             interrupted: None,
             current: Some(Generation { number: 6, closure: "/nix/store/x".into() }),
+            current_revision: None,
             target: "/nix/store/y".into(),
             packages: PackageChanges::default(),
+            check_changes: CheckChanges::default(),
             steps: Vec::new(),
             drift: Vec::new(),
             problems: Vec::new(),

@@ -19,6 +19,8 @@ pub struct Totals {
     units: usize,
     /// Hosts whose NixOS system or boot default changes.
     systems: usize,
+    /// Health checks that are added, removed or changed.
+    checks: usize,
 }
 
 impl Totals {
@@ -30,6 +32,7 @@ impl Totals {
         self.hosts += 1;
         let packages = &plan.packages;
         self.packages += packages.added.len() + packages.removed.len() + packages.changed.len();
+        self.checks += plan.check_changes.len();
         self.systems += usize::from(plan.steps.iter().any(|step| step.as_system().is_some()));
         for step in &plan.steps {
             match section(step) {
@@ -60,6 +63,7 @@ impl fmt::Display for Totals {
             (self.commands, "command", "commands"),
             (self.units, "unit", "units"),
             (self.systems, "NixOS system", "NixOS systems"),
+            (self.checks, "health check", "health checks"),
         ];
         let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
         let counts: Vec<String> = counts

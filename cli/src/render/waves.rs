@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use nixfleet_contract::policy::{OnFailure, Policy};
+use nixfleet_contract::policy::{Amount, OnFailure, Policy};
 
 use super::style::{BOLD, YELLOW, paint};
 use super::table;
@@ -56,7 +56,17 @@ fn rules(outline: &Outline) -> String {
         let tag = &budget.tag;
         format!(" At most {} of @{tag} at once.", budget.most)
     });
-    format!("{soak}If more than {max_failures} fail, {then}.{}", budgets.collect::<String>())
+    format!("{soak}If {}, {then}.{}", too_many(*max_failures), budgets.collect::<String>())
+}
+
+/// Describes when more hosts have failed than may fail.
+fn too_many(max_failures: Amount) -> String {
+    match max_failures {
+        Amount::Count(0) | Amount::Percent(0) => "any host fails".to_owned(),
+        Amount::Count(1) => "more than 1 host fails".to_owned(),
+        Amount::Count(several) => format!("more than {several} hosts fail"),
+        Amount::Percent(_) => format!("more than {max_failures} of the hosts fail"),
+    }
 }
 
 /// Formats a duration in the notation of the inventory, such as `90s` or `5m`.
@@ -73,9 +83,13 @@ pub fn interrupted_after_all() -> String {
 }
 
 /// Describes how to resume or roll back a rollout that stopped. The text is empty if the rollout is complete
-/// or the user declined it.
-pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String {
-    let back = format!("  go back:  nixfleet rollback --rollout {rollout}\n");
+/// or the user declined it. `can_go_back`: whether a rollback may return a host to an earlier generation.
+pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>, can_go_back: bool) -> String {
+    let back = if can_go_back {
+        format!("  go back:  nixfleet rollback --rollout {rollout}\n")
+    } else {
+        String::new()
+    };
     let head = |word: &str| {
         let why = reason.map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
         format!("\n{}\n", paint(YELLOW, format_args!("{word}{why}")))
@@ -95,7 +109,7 @@ pub fn what_next(rollout: &RolloutId, end: End, reason: Option<&str>) -> String 
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::policy::{Amount, Policy};
+    use nixfleet_contract::policy::Policy;
 
     use super::*;
     use nixfleet_operator::rollout::Budget;
@@ -116,7 +130,7 @@ mod tests {
             1     1      1          web-01
             2     4      0          web-02, web-03, web-04, web-05
             3     14     1          web-06, web-07, web-08, web-09, web-10, web-11, web-12, web-13 and 6 more
-            Each wave is watched for 5m. If more than 5% fail, the rollout pauses. At most 1 of @db at once.
+            Each wave is watched for 5m. If more than 5% of the hosts fail, the rollout pauses. At most 1 of @db at once.
 
             web-20 is left out: maintenance: new␇ disks
 
@@ -126,27 +140,37 @@ mod tests {
     }
 
     #[test]
+    fn the_rule_about_failures_is_told_in_words() {
+        let told = [Amount::Count(0), Amount::Percent(0), Amount::Count(1), Amount::Count(3)].map(too_many);
+        let words = ["any host fails", "any host fails", "more than 1 host fails", "more than 3 hosts fail"];
+        assert_eq!(told, words);
+    }
+
+    #[test]
     fn a_rollout_that_stopped_says_how_to_go_on() {
         let id = "20261120-140322-kbzq".parse().unwrap();
-        let text = what_next(&id, End::Paused, Some("1 host failed, but at most 0 may fail"));
+        let text = what_next(&id, End::Paused, Some("1 host failed, but no host may fail"), true);
         expect_test::expect![[r#"
 
-            Paused: 1 host failed, but at most 0 may fail
+            Paused: 1 host failed, but no host may fail
               go on:    nixfleet apply --resume 20261120-140322-kbzq
               go back:  nixfleet rollback --rollout 20261120-140322-kbzq
         "#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
-        assert_eq!(what_next(&id, End::Complete, None), "");
+        let first = what_next(&id, End::Paused, None, false);
+        assert!(first.contains("go on:") && !first.contains("go back:"), "{first}");
+        assert_eq!(what_next(&id, End::Complete, None, true), "");
         expect_test::expect![[r"
 
-            Stopped before anything was changed: 1 host failed, but at most 0 may fail
+            Stopped before anything was changed: 1 host failed, but no host may fail
               correct the cause, then apply again
         "]]
         .assert_eq(
             &anstream::adapter::strip_str(&what_next(
                 &id,
                 End::NothingChanged,
-                Some("1 host failed, but at most 0 may fail"),
+                Some("1 host failed, but no host may fail"),
+                false,
             ))
             .to_string(),
         );

@@ -259,6 +259,18 @@ pub enum OnCheckFailure {
     Rollback,
 }
 
+impl OnCheckFailure {
+    /// Returns the word for the effect in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,9 @@ pub struct CheckResult {
     pub name: CheckName,
     /// The kind of the check: `unit`, `http`, `tcp` or `command`.
     pub kind: String,
+    /// The target of the check, such as `GET http://localhost/`; `None` if an older `NixFleet` ran the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<String>,
     /// The machine that ran the check: the host, or the operator's machine.
     pub from: Side,
     /// The effect of a failure of this check on the change.
@@ -31,14 +34,18 @@ pub struct CheckResult {
 impl CheckResult {
     /// Maximum length of [`CheckResult::detail`], in characters.
     const LONGEST: usize = 1000;
+    /// Maximum length of [`CheckResult::tried`], in characters.
+    const LONGEST_TRIED: usize = 200;
 
-    /// Creates the result of a check. A detail that is too long is truncated.
+    /// Creates the result of a check. Texts that are too long are truncated.
     #[must_use]
     pub fn of(check: &Check, passed: bool, attempts: u32, duration_ms: u64, detail: &str) -> Self {
+        let one_line = |c: char| if c.is_control() { ' ' } else { c };
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         Self {
             name: check.name.clone(),
             kind: check.probe.kind().to_owned(),
+            tried: Some(check.probe.to_string().chars().take(Self::LONGEST_TRIED).map(one_line).collect()),
             from: check.from,
             on_failure: check.on_failure,
             passed,

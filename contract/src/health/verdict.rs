@@ -64,8 +64,7 @@ fn problem(failed: &[&CheckResult]) -> Problem {
         several => format!("{} health checks failed: {}", several.len(), several.join(", ")),
     };
     let why = |result: &&CheckResult| {
-        let times = if result.attempts == 1 { "attempt" } else { "attempts" };
-        let by = format!("{} from the {}, {} {times}", result.kind, result.from.as_str(), result.attempts);
+        let by = attempted(result);
         if failed.len() == 1 {
             format!("{} ({by})", result.detail)
         } else {
@@ -78,6 +77,21 @@ fn problem(failed: &[&CheckResult]) -> Problem {
         .help("run `nixfleet check` to show the current results, fix the cause, then apply again")
 }
 
+/// Describes what a check tested, from which machine, how often and for how long.
+fn attempted(result: &CheckResult) -> String {
+    let probe = match &result.tried {
+        Some(tried) => format!("{} {tried}", result.kind),
+        None => result.kind.clone(),
+    };
+    let (seconds, tenths) = (result.duration_ms / 1000, result.duration_ms / 100 % 10);
+    let times = match result.attempts {
+        0 => "not tried".to_owned(),
+        1 => format!("1 attempt in {seconds}.{tenths} s"),
+        several => format!("{several} attempts in {seconds}.{tenths} s"),
+    };
+    format!("{probe} from the {}, {times}", result.from.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,11 +101,12 @@ mod tests {
         CheckResult {
             name: name.parse().unwrap(),
             kind: "tcp".to_owned(),
+            tried: Some("localhost port 80".to_owned()),
             from: Side::Host,
             on_failure,
             passed,
             attempts: 2,
-            duration_ms: 5,
+            duration_ms: 2345,
             detail: "Connection refused".to_owned(),
         }
     }
@@ -118,17 +133,20 @@ mod tests {
         let one = HealthVerdict::on(&[result("web", false, OnCheckFailure::Stop)]).into_problem().unwrap();
         expect_test::expect![[r#"
             [NF-418] health check web failed
-              why: Connection refused (tcp from the host, 2 attempts)
+              why: Connection refused (tcp localhost port 80 from the host, 2 attempts in 2.3 s)
               help: run `nixfleet check` to show the current results, fix the cause, then apply again"#]]
         .assert_eq(&one.to_string());
         let results =
             [result("web", false, OnCheckFailure::Stop), result("db", false, OnCheckFailure::Continue)];
         expect_test::expect![[r#"
             [NF-418] 2 health checks failed: web, db
-              why: web: Connection refused (tcp from the host, 2 attempts)
-                     db: Connection refused (tcp from the host, 2 attempts)
+              why: web: Connection refused (tcp localhost port 80 from the host, 2 attempts in 2.3 s)
+                     db: Connection refused (tcp localhost port 80 from the host, 2 attempts in 2.3 s)
               help: run `nixfleet check` to show the current results, fix the cause, then apply again"#]]
         .assert_eq(&HealthVerdict::on(&results).into_problem().unwrap().to_string());
         assert_eq!(HealthVerdict::on(&[]).into_problem(), None);
+        let old = CheckResult { tried: None, attempts: 0, ..result("web", false, OnCheckFailure::Stop) };
+        let why = HealthVerdict::on(&[old]).into_problem().unwrap().why.unwrap();
+        assert_eq!(why, "Connection refused (tcp from the host, not tried)");
     }
 }

@@ -92,6 +92,15 @@ impl HostEnd {
         };
         stands.then(|| (before.cloned(), after.clone()))
     }
+
+    /// Whether the host may have a generation to which an undo of the command would return it. This is not
+    /// the case if the host has not changed, or if the change made its first generation. A host that was lost
+    /// during its change may have changed.
+    #[must_use]
+    pub fn can_go_back(&self) -> bool {
+        let is_lost = self.before.is_some() && self.after.is_none();
+        is_lost || self.made().is_some_and(|(before, _)| before.is_some())
+    }
 }
 
 /// A selected host that does not take part.

@@ -24,7 +24,7 @@ fn rolled_back(id: &RolloutId) -> Vec<EventKind> {
         host_ended("web-1", Outcome::Ok, (1, 2), None),
         phase("web-2", Phase::Activating),
         host_ended("web-2", Outcome::RolledBack, (1, 1), Some(broken)),
-        EventKind::RolloutPaused { reason: "1 host failed, but at most 0 may fail".into() },
+        EventKind::RolloutPaused { reason: "1 host failed, but no host may fail".into() },
         phase("web-1", Phase::RollingBack),
         host_ended("web-1", Outcome::RolledBack, (2, 1), None),
         EventKind::RolloutEnded { end: End::RolledBack, duration_ms: 3000 },
@@ -55,7 +55,7 @@ fn a_rollout_is_recorded_host_by_host() {
           "revision": "4f2c9d1-dirty",
           "rollout": "20261120-140001-kbzq",
           "end": "rolledBack",
-          "reason": "1 host failed, but at most 0 may fail",
+          "reason": "1 host failed, but no host may fail",
           "hosts": [
             {
               "host": "web-1",

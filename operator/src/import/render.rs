@@ -165,9 +165,10 @@ impl Page {
 
     fn host(&mut self, host: &DraftHost) {
         self.line(&format!("  hosts.{} = {{", attribute(&host.name)));
-        // A note that the host was renamed is left out if the address of the host is its original name.
-        let is_shown = |note: &&Note| note.kind == NoteKind::Renamed && host.addr == host.original;
-        for note in host.notes.iter().filter(|note| !is_shown(note)) {
+        // The printed address of the host already shows its original name. A note about the new name would
+        // only repeat it.
+        let is_redundant = |note: &&Note| note.kind == NoteKind::Renamed && host.addr == host.original;
+        for note in host.notes.iter().filter(|note| !is_redundant(note)) {
             self.told("    ", &note.text);
         }
         if let Some(system) = &host.system {

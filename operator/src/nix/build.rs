@@ -1,6 +1,6 @@
 //! Builds the closures of the selected hosts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::eval_hosts::DerivationsByHost;
+use super::functions::local_system;
 use super::{ClosureSender, Nix, failure, no_result, stored};
 use crate::event::{Bus, EventKind, Phase};
 
@@ -66,23 +67,27 @@ impl Nix {
         let (known, warnings) = self.results.derivations(hosts.iter().map(|host| host.name.as_str()));
         self.warn(&warnings);
         let unknown = hosts.iter().filter(|host| !known.contains_key(&host.name)).cloned().collect();
+        let here = local_system();
+        let foreign: BTreeSet<&str> =
+            hosts.iter().filter(|host| host.system != here).map(|host| host.name.as_str()).collect();
         let (derived, derivations) = unbounded_channel();
         // The receiver exists, so sending does not fail.
         let _ = derived.send(known);
         let is_failed = AtomicBool::new(self.unevaluated.is_some());
         let built = tokio::try_join!(
             self.evaluate_hosts(unknown, derived, &is_failed, events),
-            self.build_as_evaluated(derivations, sender, &is_failed, events)
+            self.build_as_evaluated(derivations, &foreign, sender, &is_failed, events)
         );
         self.store_results().await;
         built.map(|((), built)| built)
     }
 
     /// Builds the closures of all derivations that arrive in `derivations`, with several calls of Nix at the
-    /// same time.
+    /// same time. `foreign` are the hosts that have another system than this machine.
     async fn build_as_evaluated(
         &self,
         mut derivations: UnboundedReceiver<DerivationsByHost>,
+        foreign: &BTreeSet<&str>,
         sender: &ClosureSender,
         is_failed: &AtomicBool,
         events: &Bus,
@@ -100,7 +105,8 @@ impl Nix {
                 }
                 is_shared_running |= is_shared(&some);
                 let nix = self.clone();
-                running.spawn(async move { (is_shared(&some), nix.build_some(&some).await) });
+                let is_foreign = some.keys().any(|host| foreign.contains(host.as_str()));
+                running.spawn(async move { (is_shared(&some), nix.build_part(&some, is_foreign).await) });
             }
             tokio::select! {
                 arrived = derivations.recv(), if is_open => match arrived {
@@ -143,6 +149,19 @@ impl Nix {
             }
         }
         (closures, to_build)
+    }
+
+    /// Builds these derivations in one call of Nix. If a host has another system than this machine, first
+    /// checks that all derivations can be built here, and otherwise builds nothing.
+    async fn build_part(&self, derivations: &DerivationsByHost, is_foreign: bool) -> Result<Built, Problem> {
+        let failed = if is_foreign { self.unbuildable(derivations).await } else { BTreeMap::new() };
+        if failed.is_empty() {
+            return self.build_some(derivations).await;
+        }
+        // The paths of closures that are not built are empty, as after a failed build.
+        let others = derivations.keys().filter(|host| !failed.contains_key(*host)).cloned();
+        let closures = others.map(|host| (host, Closure::default())).collect();
+        Ok(Built { closures, failed })
     }
 
     /// Builds these derivations in one call of Nix. The keys of the map are the names of the hosts.

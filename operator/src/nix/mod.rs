@@ -6,13 +6,16 @@ mod cache;
 mod closure_paths;
 mod closures_channel;
 mod copy;
+mod derivation;
 mod eval;
 mod eval_hosts;
 mod eval_limit;
 mod eval_problems;
 mod failure;
+mod foreign;
 mod functions;
 mod inventory_document;
+mod platforms;
 mod roots;
 mod serve;
 pub mod stored;
@@ -35,7 +38,7 @@ pub use cache::CacheFiles;
 pub use closure_paths::{ClosurePaths, StorePath};
 pub use closures_channel::{ClosureReceiver, ClosureSender, closures_channel};
 pub use copy::{CopyFailure, Transfer, copy};
-pub use roots::RolloutRoots;
+pub use roots::{ROOT_NAME, RolloutRoots, lay_roots};
 
 /// The time limit of an evaluation or a build.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);

@@ -13,6 +13,9 @@ use tokio::time::sleep;
 use super::no_result;
 use crate::process::Invocation;
 
+/// The name of the first root in a directory. Nix adds a number to the names of the others.
+pub const ROOT_NAME: &str = "closure";
+
 /// The time limit of the call of Nix that creates the roots.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -65,7 +68,7 @@ impl RolloutRoots {
 ///
 /// # Errors
 /// The directory cannot be created, or Nix cannot create the roots.
-async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
+pub async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
     if closures.is_empty() {
         return Ok(());
     }
@@ -78,7 +81,7 @@ async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), 
     let names = closures.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
     let output = Invocation::new("nix", LIMIT)
         .args(["--extra-experimental-features", "nix-command flakes", "build", "--stdin", "--out-link"])
-        .args([directory.join("closure")])
+        .args([directory.join(ROOT_NAME)])
         .stdin(vec![names.into_bytes().into()])
         .run()
         .await

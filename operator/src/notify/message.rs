@@ -84,6 +84,8 @@ pub type MomentsMessage = (BTreeSet<Moment>, Message);
 pub struct Story {
     message: Option<Message>,
     ends: BTreeMap<String, (Outcome, Option<ProblemLine>)>,
+    /// The hosts that a rollback of the rollout may return to an earlier generation.
+    can_go_back: BTreeSet<String>,
 }
 
 impl Story {
@@ -94,7 +96,12 @@ impl Story {
                 self.message = begun(event);
                 self.message.clone().map(|message| ([Moment::Start].into(), message))
             }
-            EventKind::HostEnded(HostEnd { host, outcome, problem, .. }) => {
+            EventKind::HostEnded(ended @ HostEnd { host, outcome, problem, .. }) => {
+                if ended.can_go_back() {
+                    self.can_go_back.insert(host.clone());
+                } else if *outcome == Outcome::RolledBack {
+                    self.can_go_back.remove(host);
+                }
                 let line = problem.as_ref().map(|problem| ProblemLine::of(problem, false));
                 self.ends.insert(host.clone(), (*outcome, line));
                 None
@@ -136,7 +143,8 @@ impl Story {
         };
         let mut moments = BTreeSet::from([event]);
         moments.extend((!failed.is_empty()).then_some(Moment::Failure));
-        let next = next(&message, end);
+        // The messages of a rollout that is resumed do not tell which hosts it changed before.
+        let next = next(&message, end, message.resumed || !self.can_go_back.is_empty());
         let (end, duration_ms) = (Some(end), Some(duration_ms));
         Some((moments, Message { event, time, outcomes, failed, end, duration_ms, next, ..message }))
     }
@@ -173,14 +181,14 @@ const fn is_bad(outcome: Outcome) -> bool {
 }
 
 /// Returns the commands that the user may want to run next. The command to resume is included only for an
-/// apply, since a rollback cannot be resumed.
-fn next(message: &Message, end: End) -> Vec<String> {
+/// apply, since a rollback cannot be resumed. The command to go back is included only if a host can go back.
+fn next(message: &Message, end: End, can_go_back: bool) -> Vec<String> {
     let Message { rollout, command, .. } = message;
     match end {
-        End::Paused | End::Interrupted | End::WaveRolledBack if command == "apply" => vec![
-            format!("nixfleet apply --resume {rollout}"),
-            format!("nixfleet rollback --rollout {rollout}"),
-        ],
+        End::Paused | End::Interrupted | End::WaveRolledBack if command == "apply" => {
+            let back = can_go_back.then(|| format!("nixfleet rollback --rollout {rollout}"));
+            [format!("nixfleet apply --resume {rollout}")].into_iter().chain(back).collect()
+        }
         End::Complete => Vec::new(),
         _ => vec![format!("nixfleet history show {rollout}")],
     }

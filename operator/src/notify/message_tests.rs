@@ -1,5 +1,6 @@
 //! Tests of the messages about a rollout, and of their formats for each kind of service.
 
+use nixfleet_contract::generation::Generation;
 use nixfleet_contract::notification::{MessageFormat, Moment};
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::policy::Policy;
@@ -54,7 +55,7 @@ pub fn paused() -> Vec<EventKind> {
     vec![
         began(),
         host("web-1", Outcome::RolledBack, Some(broken)),
-        EventKind::RolloutPaused { reason: "1 host failed, but at most 0 may fail".into() },
+        EventKind::RolloutPaused { reason: "1 host failed, but no host may fail".into() },
         host("web-2", Outcome::Deferred, None),
         host("web-3", Outcome::Deferred, None),
         ended(End::Paused),
@@ -119,15 +120,34 @@ fn a_message_is_this_document() {
               }
             }
           ],
-          "reason": "1 host failed, but at most 0 may fail",
+          "reason": "1 host failed, but no host may fail",
           "end": "paused",
           "durationMs": 41500,
           "next": [
-            "nixfleet apply --resume 20261120-140322-kbzq",
-            "nixfleet rollback --rollout 20261120-140322-kbzq"
+            "nixfleet apply --resume 20261120-140322-kbzq"
           ]
         }"#]]
     .assert_eq(&json(&last(paused())));
+}
+
+#[test]
+fn a_message_names_the_way_back_only_if_a_host_can_go_back() {
+    let end = |number: u64| Some(Generation { number, closure: format!("/nix/store/{number}") });
+    let host = |outcome, before, after| {
+        let EventKind::HostEnded(host) = host("web-1", outcome, None) else { unreachable!() };
+        EventKind::HostEnded(HostEnd { before, after, ..host })
+    };
+    let next = |hosts: &[EventKind]| {
+        let all = std::iter::once(began()).chain(hosts.iter().cloned()).chain([ended(End::Paused)]);
+        last(all.collect()).next
+    };
+    let on = "nixfleet apply --resume 20261120-140322-kbzq";
+    let back = "nixfleet rollback --rollout 20261120-140322-kbzq";
+    let changed = host(Outcome::Ok, end(1), end(2));
+    assert_eq!(next(std::slice::from_ref(&changed)), [on, back]);
+    assert_eq!(next(&[host(Outcome::Unreachable, end(1), None)]), [on, back], "it may have changed");
+    assert_eq!(next(&[host(Outcome::Ok, None, end(1))]), [on], "it has only its first generation");
+    assert_eq!(next(&[changed, host(Outcome::RolledBack, end(1), end(1))]), [on], "it went back already");
 }
 
 #[test]
@@ -158,12 +178,12 @@ fn each_service_gets_what_it_understands() {
     expect_test::expect![[r#"
         Content-Type: application/json
 
-        {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, but at most 0 may fail\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
+        {"text":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, but no host may fail\nweb-1: rolled-back [NF-406] &lt;@everyone&gt; \"web\" &amp; co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq"}
     "#]].assert_eq(&show(MessageFormat::Slack, &message));
     expect_test::expect![[r#"
         Content-Type: application/json
 
-        {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, but at most 0 may fail\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq\nnext: nixfleet rollback --rollout 20261120-140322-kbzq"}
+        {"allowed_mentions":{"parse":[]},"content":"apply to 3 hosts: paused\n20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty\n2 deferred, 1 rolled-back in 41.5 s\n1 host failed, but no host may fail\nweb-1: rolled-back [NF-406] <@everyone> \"web\" & co did not start\nnext: nixfleet apply --resume 20261120-140322-kbzq"}
     "#]].assert_eq(&show(MessageFormat::Discord, &message));
     expect_test::expect![[r#"
         Title: NixFleet: apply to 3 hosts: paused
@@ -172,10 +192,9 @@ fn each_service_gets_what_it_understands() {
 
         20261120-140322-kbzq: ada@desk, /home/ada/fleet at 4f2c9d1-dirty
         2 deferred, 1 rolled-back in 41.5 s
-        1 host failed, but at most 0 may fail
+        1 host failed, but no host may fail
         web-1: rolled-back [NF-406] <@everyone> "web" & co did not start
         next: nixfleet apply --resume 20261120-140322-kbzq
-        next: nixfleet rollback --rollout 20261120-140322-kbzq
     "#]]
     .assert_eq(&show(MessageFormat::Ntfy, &message));
     assert!(HttpRequest::new(MessageFormat::Command, &message).is_none());

@@ -8,6 +8,7 @@ use nixfleet_contract::force::Force;
 use nixfleet_contract::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 
+use super::ancestry;
 use super::apply::{Apply, Asking, Trying};
 use super::build::build_and_ask;
 use super::context::Context;
@@ -106,6 +107,7 @@ impl ApplyRequest {
         let (sender, receiver) = closures_channel();
         let operation = self.apply(&origin.flake, origin.revision.clone(), receiver);
         let (closures, plans) = build_and_ask(&nix, sessions, sender, &operation, context).await?;
+        ancestry::warn(nix.flake.tree.as_ref(), origin.revision.as_deref(), &plans, context).await;
         let (id, resume_state) = (context.id.clone(), resumable(closures));
         Ok(Rollout { id, origin, outline, operation, plans, excluded, resume_state, yes: self.yes })
     }

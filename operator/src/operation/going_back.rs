@@ -240,7 +240,8 @@ fn other_host(session: &Session, applied_as: Option<&str>) -> Option<Problem> {
         .at(format!("{name} ({addr})"))
         .because("the addresses of two hosts may have been swapped in the inventory")
         .help(format!(
-            "correct hosts.{name}.addr in the inventory; or, if the host was renamed, add --force host-name"
+            "correct hosts.{name}.addr in the inventory; or, if the host was renamed, add `--force host-name` to the \
+             command, with exactly these words"
         )),
     )
 }

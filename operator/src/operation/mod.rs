@@ -13,6 +13,7 @@
 //!   recovery of one host
 //! - [`recover_hosts`]: the hosts that may recover
 
+mod ancestry;
 pub mod apply;
 pub mod apply_request;
 pub mod at_once;

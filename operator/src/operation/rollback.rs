@@ -53,6 +53,9 @@ pub struct RollbackRequest {
     pub recover: RecoverHosts,
     /// Whether to change hosts without asking the user.
     pub yes: bool,
+    /// Whether to plan without changing any host or any record of this machine.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// The state to which hosts are rolled back.
@@ -120,7 +123,7 @@ impl Operation for Rollback {
 
 impl RollbackRequest {
     /// Plans the rollback. Returns `None` if the rollout to undo is unfinished, but no host has to be rolled
-    /// back. The record of that rollout is then marked as rolled back.
+    /// back. The record of that rollout is then marked as rolled back, except in a dry run.
     ///
     /// # Errors
     /// Fails if the fleet cannot be evaluated, if the rollout is unknown, or if the rollout is finished and
@@ -145,7 +148,9 @@ impl RollbackRequest {
         context.events.say(head.origin.known());
         let backs = ways_back(&head, &progress, self.targets.connections, context).await?;
         if backs.is_empty() && progress.can_go_on() {
-            record.close()?;
+            if !self.dry_run {
+                record.close()?;
+            }
             return Ok(None);
         }
         let hosts = backs.keys().cloned().collect();

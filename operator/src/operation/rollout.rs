@@ -12,7 +12,7 @@ use super::context::{Context, milliseconds};
 use super::host_plan::HostPlan;
 use super::planned_change::PlannedChange;
 use super::resume_state::{PriorProgress, ResumeState};
-use super::rollout_view::RolloutView;
+use super::rollout_view::{RolloutView, can_go_back};
 use super::rollout_work::RolloutWork;
 use super::verb::{Operation, Planned};
 use crate::errands::Errands;
@@ -146,6 +146,7 @@ impl<O: Operation> Rollout<O> {
         events.say(told);
         prior.tell(&results, &to_change, &events);
 
+        let changed_before = prior.changed.clone();
         operation.begin(&plans);
         let work = RolloutWork {
             operation,
@@ -165,6 +166,7 @@ impl<O: Operation> Rollout<O> {
             end => end,
         };
 
+        let can_go_back = can_go_back(changed_before, &ended);
         if let Some(rollout_roots) = rollout_roots
             && let Err(problem) = rollout_roots.end(end.is_final()).await
         {
@@ -173,8 +175,8 @@ impl<O: Operation> Rollout<O> {
         settle(&mut results, ended, &to_change, &prior, &events);
         events.say(EventKind::RolloutEnded { end, duration_ms: milliseconds(began) });
         let (policy, waves) = (outline.policy, outline.waves);
-        let view =
-            RolloutView { id: Some(id), policy, waves, end: Some(end), reason, new_errands: Vec::new() };
+        let (id, end, new_errands) = (Some(id), Some(end), Vec::new());
+        let view = RolloutView { id, policy, waves, end, reason, can_go_back, new_errands };
         Ok((results, view, prior.is_recorded))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::fleet::Host;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::host_plan::HostPlan;
 use super::planned_change::PlannedChange;
-use crate::nix::{Closure, stored};
+use crate::nix::{Closure, ROOT_NAME, lay_roots, stored};
 use crate::plan_text::PlanText;
 use crate::rollout::{Outline, RolloutOrigin};
 
@@ -166,6 +166,35 @@ impl SavedPlan {
         }
     }
 
+    /// Protects the closures of a plan from the garbage collection of this machine, after the plan was
+    /// written to a file. Does nothing if the file is a pipe or a device. The protection lasts until
+    /// [`Self::release`], or until the user removes the directory of the roots, which is beside the file.
+    ///
+    /// # Errors
+    /// As for [`lay_roots`].
+    pub async fn protect(&self, path: &Path) -> Result<(), Problem> {
+        if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
+            return Ok(());
+        }
+        Self::release(path);
+        let roots = roots_of(path);
+        let roots = std::path::absolute(&roots).unwrap_or(roots);
+        lay_roots(&roots, &self.hosts.iter().map(|saved| saved.closure.clone()).collect()).await
+    }
+
+    /// Ends the protection of the closures of a plan. Roots that cannot be removed stay.
+    pub fn release(path: &Path) {
+        let roots = roots_of(path);
+        for entry in std::fs::read_dir(&roots).into_iter().flatten().flatten() {
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            if is_link && entry.file_name().to_string_lossy().starts_with(ROOT_NAME) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        // The directory stays if it has other files, which NixFleet did not create.
+        let _ = std::fs::remove_dir(&roots);
+    }
+
     /// Returns the hosts of the plan.
     #[must_use]
     pub fn hosts(&self) -> Vec<Host> {
@@ -190,6 +219,13 @@ impl SavedPlan {
                 .help("inspect the difference and save a new plan: nixfleet plan --out FILE")
         })
     }
+}
+
+/// Returns the directory of the garbage collection roots of a plan, which is beside the file of the plan.
+fn roots_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".roots");
+    name.into()
 }
 
 #[cfg(test)]
@@ -218,6 +254,24 @@ mod tests {
         assert!(serde_json::from_slice::<SavedPlan>(&read).is_ok());
         assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
         assert!(saved.write(directory.path()).is_err());
+    }
+
+    #[test]
+    fn only_own_roots_of_a_plan_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let plan = directory.path().join("today.plan");
+        let roots = directory.path().join("today.plan.roots");
+        std::fs::create_dir(&roots).unwrap();
+        for name in ["closure", "closure-1", "mine"] {
+            std::os::unix::fs::symlink("/nix/store/x", roots.join(name)).unwrap();
+        }
+        SavedPlan::release(&plan);
+        let left: Vec<_> =
+            std::fs::read_dir(&roots).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["mine"]);
+        std::fs::remove_file(roots.join("mine")).unwrap();
+        SavedPlan::release(&plan);
+        assert!(!roots.exists());
     }
 
     #[test]

@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(made(&[unhealthy]), Some((Some(1), 2)));
         assert_eq!(made(&[(Outcome::Failed, Some(1), Some(1))]), None);
         assert_eq!(made(&[(Outcome::RolledBack, Some(1), Some(1))]), None);
-        // When the rollout is resumed, the host is queried again. The earlier change of the host stays known.
+        // A resumed rollout asks the host again, and the host may say that nothing changed. The rollout must
+        // still know that it has changed the host.
         for again in [
             (Outcome::Unchanged, None, None),
             (Outcome::Unchanged, Some(2), Some(2)),

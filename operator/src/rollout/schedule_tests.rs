@@ -50,7 +50,7 @@ fn after_a_failure_nothing_new_begins_and_what_is_done_stays() {
     let policy = Policy { max_parallel: NonZeroUsize::MIN, ..in_pairs() };
     let outline = outline(&four(), &[], policy);
     let (said, verdict) = Play::new(&outline, &[("a", Outcome::RolledBack)], &[]).played_out();
-    assert_eq!(said, "wave 1, a, stop: 1 host failed, but at most 0 may fail");
+    assert_eq!(said, "wave 1, a, stop: 1 host failed, but no host may fail");
     assert_eq!(verdict, Verdict::Paused(failures(1)));
 }
 
@@ -72,7 +72,7 @@ fn the_hosts_of_the_wave_or_all_go_back_where_that_is_asked_for() {
     let (said, verdict) = play(OnFailure::RollbackWave);
     assert_eq!(
         said,
-        "wave 1, a, b, soak, wave 2, c, d, stop: 1 host failed, but at most 0 may fail, 1 go back, -c"
+        "wave 1, a, b, soak, wave 2, c, d, stop: 1 host failed, but no host may fail, 1 go back, -c"
     );
     assert_eq!(verdict, Verdict::Returned { pause: failures(1), all: false });
     let (said, verdict) = play(OnFailure::RollbackAll);
@@ -151,7 +151,7 @@ fn who_cannot_be_copied_to_counts_once_and_in_its_own_wave() {
         play.played_out()
     };
     let (said, verdict) = play(0, OnFailure::RollbackWave);
-    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, but at most 0 may fail");
+    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, but no host may fail");
     assert_eq!(verdict, Verdict::Paused(failures(1)));
     let (said, verdict) = play(1, OnFailure::Pause);
     assert_eq!(said, "wave 1, a, b, soak, wave 2, d, 1 failed");
@@ -191,7 +191,7 @@ fn a_host_that_does_not_answer_counts_as_the_policy_says() {
     let one = [("c", Outcome::Unreachable)];
     assert_eq!(play(Unreachable::Skip, &one).1, Verdict::Complete);
     let (said, verdict) = play(Unreachable::Fail, &one);
-    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, but at most 0 may fail");
+    assert_eq!(said, "wave 1, a, b, soak, wave 2, stop: 1 host failed, but no host may fail");
     assert_eq!(verdict, Verdict::Paused(failures(1)));
 }
 

@@ -79,7 +79,12 @@ impl fmt::Display for Pause {
             Self::Interrupted => f.write_str("interrupted"),
             Self::Failures { failures, allowed } => {
                 let hosts = if *failures == 1 { "host" } else { "hosts" };
-                write!(f, "{failures} {hosts} failed, but at most {allowed} may fail")
+                match allowed {
+                    Amount::Count(0) | Amount::Percent(0) => {
+                        write!(f, "{failures} {hosts} failed, but no host may fail")
+                    }
+                    _ => write!(f, "{failures} {hosts} failed, but at most {allowed} may fail"),
+                }
             }
             Self::NothingShown { wave } => {
                 write!(

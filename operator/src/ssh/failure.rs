@@ -136,8 +136,8 @@ pub fn broken(host: &Host, why: &str) -> Problem {
 #[must_use]
 pub fn bad_size(host: &Host, what: &str, why: &str) -> Problem {
     Problem::new(Code::BadAnswer, what).at(&host.name).because(why).help(format!(
-        "check what the host runs instead of the commands of NixFleet: run {}, and read the start-up files \
-         of the login shell on the host",
+        "the host may run another program than NixFleet asks for, or print other text: to see its output, run \
+         {}; then read the start-up files of the login shell on the host",
         attempt(host)
     ))
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 
 use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
+use nixfleet_contract::nixos::{DeclaredParts, EtcEntry};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
@@ -17,9 +18,10 @@ use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::reading::{FileContent, LARGEST};
 use crate::engine::observe::special::Special;
+use crate::engine::plan::target::TargetClosure;
 use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
 use crate::host::accounts::{Accounts, Process, processes_by_user};
-use crate::host::nixos::Systems;
+use crate::host::nixos::{self, Systems};
 use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
 use crate::host::walk::{self, Directory, Walk};
@@ -52,6 +54,9 @@ pub struct Observed {
     pub profile: Profile,
     /// The NixOS systems of the host; `None` if the host does not run NixOS.
     pub nixos: Option<Systems>,
+    /// The files and units that the generation in force declares and that the running NixOS system makes.
+    /// Empty if another system runs.
+    pub declared: DeclaredParts,
 }
 
 /// Units by name.
@@ -156,27 +161,60 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let above = directories_above(manifest.entries.keys());
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
+    let declared = declared_in_force(host, state, manifest);
+    let wanted = wanted.chain(declared.etc.keys());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
-    let mut walk = Walk::new(host);
-    let observer = PathObserver { accounts: &accounts, state, manifest, needed: &directories };
-    let look = |path: &ManagedPath| {
-        let found = match walk.parent(path) {
-            Ok(None) => Found::Missing,
-            Ok(Some(directory)) => {
-                let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
-                observer.look(directory, path).unwrap_or_else(unreadable)
-            }
-            Err(problem) => Found::Unreachable(problem),
-        };
-        Ok((path.clone(), found))
-    };
-    let paths = wanted.into_iter().map(look).collect::<Result<_, Problem>>()?;
+    let etc = &declared.etc;
+    let observer = PathObserver { accounts: &accounts, state, manifest, etc, needed: &directories };
+    let paths = observer.all(host, wanted.into_iter());
     let (units, absent) = observe_units(host, state, manifest)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
     let original_masks = original_masks(host, state, manifest);
-    Ok(Observed { paths, accounts, homes, processes, units, absent, original_masks, profile, nixos })
+    Ok(Observed {
+        paths,
+        accounts,
+        homes,
+        processes,
+        units,
+        absent,
+        original_masks,
+        profile,
+        nixos,
+        declared,
+    })
+}
+
+/// Returns the parts of the running NixOS system that the generation in force declares. They are empty if
+/// another tool has activated another system since, or if the closure of the generation cannot be read.
+pub fn declared_in_force(host: &Host, state: &State, manifest: &Manifest) -> DeclaredParts {
+    let Some(applied) = state.nixos.as_ref().map(|applied| &applied.toplevel) else {
+        return DeclaredParts::default();
+    };
+    if nixos::running(host).as_ref() != Some(applied) {
+        return DeclaredParts::default();
+    }
+    let wanted = manifest.nixos.as_ref().filter(|wanted| wanted.toplevel == *applied);
+    if let Some(wanted) = wanted {
+        return wanted.declared.clone();
+    }
+    let closure = state.closure.as_deref().map(TargetClosure::of_closure);
+    let manifest = closure.and_then(|closure| Manifest::parse(&closure.ok()?.manifest).ok());
+    manifest.and_then(|manifest| manifest.nixos).map(|system| system.declared).unwrap_or_default()
+}
+
+/// Observes the declared paths below `/etc` that the NixOS system makes.
+pub fn observe_etc(
+    host: &Host,
+    state: &State,
+    manifest: &Manifest,
+    accounts: &Accounts,
+    declared: &DeclaredParts,
+) -> BTreeMap<ManagedPath, Found> {
+    let etc = &declared.etc;
+    let observer = PathObserver { accounts, state, manifest, etc, needed: &BTreeSet::new() };
+    observer.all(host, etc.keys())
 }
 
 /// Whether an account may get another home directory.
@@ -267,7 +305,17 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
     let known = |name: &UnitName| state.units.get(name).and_then(|unit| unit.handling.activates.as_ref());
     let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
     let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
-    managed.chain(activated).chain(owned).chain(wanted).collect::<BTreeSet<_>>().into_iter().collect()
+    // A declared unit of a NixOS system should run only if one of the units that start it runs.
+    let parts = manifest.nixos.iter().flat_map(|system| &system.declared.units);
+    let of_system = parts.flat_map(|(name, started_by)| std::iter::once(name).chain(started_by));
+    managed
+        .chain(of_system)
+        .chain(activated)
+        .chain(owned)
+        .chain(wanted)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// Reads the state of paths.
@@ -275,11 +323,33 @@ struct PathObserver<'a> {
     accounts: &'a Accounts,
     state: &'a State,
     manifest: &'a Manifest,
+    /// Declared paths below `/etc` that NixOS makes.
+    etc: &'a BTreeMap<ManagedPath, EtcEntry>,
     /// Directories above declared paths.
     needed: &'a BTreeSet<ManagedPath>,
 }
 
 impl PathObserver<'_> {
+    fn all<'p>(
+        &self,
+        host: &Host,
+        paths: impl Iterator<Item = &'p ManagedPath>,
+    ) -> BTreeMap<ManagedPath, Found> {
+        let mut walk = Walk::new(host);
+        let look = |path: &ManagedPath| {
+            let found = match walk.parent(path) {
+                Ok(None) => Found::Missing,
+                Ok(Some(directory)) => {
+                    let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
+                    self.look(directory, path).unwrap_or_else(unreadable)
+                }
+                Err(problem) => Found::Unreachable(problem),
+            };
+            (path.clone(), found)
+        };
+        paths.map(look).collect()
+    }
+
     fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
         let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
         let access = self.access(path, &stat);
@@ -316,7 +386,8 @@ impl PathObserver<'_> {
             Some(Thing::File { stat: Some(left), .. }) => Some(left.size),
             _ => None,
         };
-        let limit = self.manifest.max_file_size.unwrap_or(LARGEST);
+        // NixOS itself writes the declared files below `/etc`, so the fleet's limit does not apply to them.
+        let limit = self.manifest.max_file_size.filter(|_| !self.etc.contains_key(path)).unwrap_or(LARGEST);
         let limit = wanted.into_iter().chain(left).fold(limit, u64::max);
         let is_roots =
             |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
@@ -337,7 +408,8 @@ impl PathObserver<'_> {
     /// too. If the recorded name or the declared name belongs to the id, returns that name.
     fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
         let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
-        let wanted = self.manifest.entries.get(path).and_then(Entry::access);
+        let in_etc = || self.etc.get(path)?.access();
+        let wanted = self.manifest.entries.get(path).and_then(Entry::access).or_else(in_etc);
         let known = || left.into_iter().chain(wanted);
         let mut owners = known().map(|access| &access.owner);
         let mut groups = known().map(|access| &access.group);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::manifest::Manifest;
-use nixfleet_contract::nixos::NixosSystem;
+use nixfleet_contract::nixos::{DeclaredParts, NixosSystem, SystemAccounts};
 use nixfleet_contract::values::Invalid;
 
 use crate::toplevel;
@@ -41,6 +41,8 @@ pub fn manifest(system: &Path) -> Result<Manifest, String> {
             boot: toplevel::boot_parts(system).map_err(failed)?,
             inhibitors: toplevel::inhibitors(system).map_err(failed)?,
             activation_timeout: None,
+            accounts: SystemAccounts::default(),
+            declared: DeclaredParts::default(),
             summary: None,
         }),
     })

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::health::CheckChanges;
 use nixfleet_contract::manifest::{Group, Manifest, Package, Unit, User};
 use nixfleet_contract::nixos::NixosSystem;
 use nixfleet_contract::plan::{PackageChanges, Plan};
@@ -92,8 +93,10 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         fingerprint: planner::fingerprint(&target_closure.digest, &bytes, &[]).ok()?,
         interrupted: None,
         current: observed.profile.current,
+        current_revision: None,
         target: target_closure.closure.clone(),
         packages: PackageChanges::default(),
+        check_changes: CheckChanges::default(),
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
@@ -118,11 +121,12 @@ fn observe_the_rest(
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
     let (units, absent) = observe::observe_units(host, state, manifest)?;
-    let (paths, processes) = (BTreeMap::new(), BTreeMap::new());
+    let declared = observe::declared_in_force(host, state, manifest);
+    let paths = observe::observe_etc(host, state, manifest, &accounts, &declared);
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
-    // The manifest is in force, so the management of no path ends.
-    let original_masks = BTreeSet::new();
-    Ok(Observed { paths, accounts, homes, processes, units, absent, original_masks, profile, nixos })
+    // The manifest is in force, so no home changes, and the management of no path ends.
+    let rest = Observed::default();
+    Ok(Observed { paths, accounts, homes, units, absent, profile, nixos, declared, ..rest })
 }
 
 /// The parts of a manifest that the fast path reads. Of each entry, it reads only the path.

@@ -2,6 +2,7 @@
 
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::GenerationInfo;
+use nixfleet_contract::health::CheckChanges;
 use nixfleet_contract::plan::{PackageChanges, Plan};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::Step;
@@ -54,8 +55,10 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         fingerprint: fingerprint(&target.digest, &state_bytes, &steps)?,
         interrupted: None,
         current: observed.profile.current.clone(),
+        current_revision: observed.profile.current.as_ref().and_then(|now| state.made(now.number).revision),
         target: target.closure.clone(),
         packages: package_changes(&state.packages, &target.manifest.packages),
+        check_changes: health::changes(&state, target),
         steps,
         drift: diff.drift,
         problems: other_host(&state, target)
@@ -122,7 +125,8 @@ fn other_host(state: &State, target: &Target) -> Option<Problem> {
         .at(format!("{HOME}/state.json"))
         .because("the addresses of two hosts may have been swapped in the inventory")
         .help(format!(
-            "correct hosts.{now}.addr in the inventory; or, if the host was renamed, add --force host-name"
+            "correct hosts.{now}.addr in the inventory; or, if the host was renamed, add `--force host-name` to the \
+             command, with exactly these words"
         )),
     )
 }
@@ -161,8 +165,10 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         fingerprint: String::new(),
         interrupted: None,
         current: None,
+        current_revision: None,
         target: target.closure.clone(),
         packages: PackageChanges::default(),
+        check_changes: CheckChanges::default(),
         steps: Vec::new(),
         drift: Vec::new(),
         problems: vec![problem],

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use nixfleet_contract::force::Force;
 use nixfleet_contract::generation::Generation;
+use nixfleet_contract::health::Check;
 use nixfleet_contract::manifest::{FileEntry, Manifest};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
@@ -241,4 +242,14 @@ fn no_generation(profile: &Profile, reference: GenerationRef) -> Problem {
         )),
         several => problem.help(format!("choose an existing generation: {}", several.join(", "))),
     }
+}
+
+/// Returns the health checks of a closure that is on this machine; `None` if they cannot be read. A NixOS
+/// system that another tool made has none.
+pub(in crate::engine) fn checks_of(closure: &str) -> Option<Vec<Check>> {
+    let closure = Path::new(closure);
+    if toplevel::is_system(closure) {
+        return Some(Vec::new());
+    }
+    Check::of_manifest(&read_limited(&closure.join("manifest.json")).ok()??).ok()
 }

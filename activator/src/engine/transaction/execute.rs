@@ -13,13 +13,14 @@ use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::family::commands::entry::CommandEntry;
 use crate::engine::family::commands::run;
 use crate::engine::family::paths::execute::PathChanges;
+use crate::engine::family::paths::late_owners;
 use crate::engine::family::system::execute as system;
 use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::family::units::execute::UnitChanges;
 use crate::engine::health::May;
 use crate::engine::state::State;
 use crate::host::Host;
-use crate::host::nixos;
+use crate::host::nixos::{self, Owners};
 use crate::host::systemd::{Verb, Watch};
 
 /// The words for the success of an entry in log messages.
@@ -46,19 +47,29 @@ pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result
 }
 
 /// Activates the NixOS system of the transaction, if it has one. `may` decides whether the call fails if a
-/// unit fails that had not failed before. Returns the number of executed entries, and a note about failures
-/// that cause no undo.
+/// unit fails that had not failed before. `owners`: whether the activation gives owners to paths. Returns the
+/// number of executed entries, and notes about failures that cause no undo.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`], [`nixfleet_contract::problem::Code::Locked`], or an error of
 /// [`Journal::enter`]. In this case, the caller must undo the transaction.
-pub fn activate(host: &Host, journal: &mut Journal, may: May) -> Result<(usize, Option<String>), Problem> {
-    let Some(step) = journal.activation().cloned() else { return Ok((0, None)) };
+pub fn activate(
+    host: &Host,
+    journal: &mut Journal,
+    may: May,
+    owners: Owners,
+) -> Result<(usize, Vec<String>), Problem> {
+    let Some(step) = journal.activation().cloned() else { return Ok((0, Vec::new())) };
     // Check this before the phase begins. After that, an undo has to activate the former system, which is
     // impossible while another program holds the lock of `switch-to-configuration`.
     nixos::check_lock(host)?;
     journal.enter(host, JournalPhase::Activating)?;
-    Ok((1, system::activate(host, &step, may)?))
+    let mut notes: Vec<String> = system::activate(host, &step, may, owners)?.into_iter().collect();
+    if owners == Owners::Given {
+        // The activation has given the owners, unless a module of the host has removed its part.
+        notes.extend(late_owners::give_owners(host, journal)?);
+    }
+    Ok((1, notes))
 }
 
 /// Changes what the host boots, after the change has been confirmed. Returns the number of executed entries.
@@ -105,7 +116,11 @@ pub fn execute(
         host,
         journal,
         accounts: AccountChanges { host, state },
-        paths: PathChanges::new(host),
+        paths: if journal.activation().is_some() {
+            PathChanges::before_activation(host)
+        } else {
+            PathChanges::new(host)
+        },
         units: UnitChanges::new(host, units),
         told: Told::of(CARRIED_OUT, journal.entries.len()),
         may,

@@ -86,7 +86,8 @@ impl Settings {
         found
     }
 
-    /// Checks the lists `DenyUsers`, `AllowUsers`, `DenyGroups` and `AllowGroups`.
+    /// Checks whether `DenyUsers`, `AllowUsers`, `DenyGroups` and `AllowGroups` let a user log in from a
+    /// client. Returns the reasons why they do not.
     fn lists(&self, user: &str, client: IpAddr, accounts: &Accounts) -> Vec<String> {
         let groups = groups_of(user, accounts);
         let user_is = |pattern: &str| match pattern.rsplit_once('@') {

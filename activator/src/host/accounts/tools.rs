@@ -70,8 +70,8 @@ impl AccountChange {
     }
 }
 
-/// Converts an expiry date of shadow(5), in days since 1970-01-01, to the same date for usermod(8). Anything
-/// else becomes empty, which means that the account never expires.
+/// Returns an expiry date of shadow(5) as an argument for usermod(8). Both use the number of days since
+/// 1970-01-01. Returns an empty text for anything else, which means that the account never expires.
 fn expiry(days: &str) -> String {
     if days.parse::<u32>().is_ok() { days.to_owned() } else { String::new() }
 }

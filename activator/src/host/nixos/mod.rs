@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 
 use nixfleet_contract::generation::Generation;
+use nixfleet_contract::plan::Drift;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::AbsPath;
 
@@ -19,10 +20,10 @@ use crate::toplevel;
 
 pub use failures::{Tolerated, failing};
 pub use lock::check_lock;
-pub use switch::{Action, Checks, LIMIT, Terms, dry_activate, switch, switch_on};
+pub use switch::{Action, Checks, LIMIT, Owners, Terms, dry_activate, switch, switch_on};
 
 /// The link to the running system. The activation script of NixOS sets the link.
-pub const RUNNING: &str = "/run/current-system";
+pub const RUNNING: &str = Drift::RUNNING_SYSTEM;
 /// The link to the system that the host booted.
 const BOOTED: &str = "/run/booted-system";
 /// The file that marks a NixOS host.

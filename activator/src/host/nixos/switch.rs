@@ -79,6 +79,20 @@ pub enum Checks {
     Skip,
 }
 
+/// Whether the owners of all changed paths exist when a NixOS system is activated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// The owners exist, and the paths have them.
+    Known,
+    /// The activation creates some owners. Its script runs this program right afterwards to give the paths to
+    /// them.
+    Given,
+}
+
+/// The environment variable with the path of this program, for the script of NixFleet's NixOS module that
+/// gives owners to paths (`backends/nixos/give-owners.sh`).
+const GIVE_OWNERS: &str = "NIXFLEET_GIVE_OWNERS";
+
 /// The conditions of a run of `switch-to-configuration`.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -88,6 +102,8 @@ pub struct Terms {
     pub limit: Duration,
     /// The failures of units that do not make the switch fail.
     pub tolerated: Tolerated,
+    /// Whether the activation gives owners to paths of the transaction.
+    pub owners: Owners,
 }
 
 /// Runs `switch-to-configuration` of a system. If the host is a directory tree and not a machine, the program
@@ -96,7 +112,7 @@ pub struct Terms {
 /// # Errors
 /// Fails with [`Code::System`]. The problem contains the last messages of the program.
 pub fn switch(host: &Host, system: &AbsPath, action: Action, checks: Checks) -> Result<(), Problem> {
-    let terms = Terms { checks, limit: LIMIT, tolerated: Tolerated::Nothing };
+    let terms = Terms { checks, limit: LIMIT, tolerated: Tolerated::Nothing, owners: Owners::Known };
     switch_on(host, system, action, &terms).map(drop)
 }
 
@@ -118,11 +134,20 @@ pub fn switch_on(
     }
     let program = Path::new(&**system).join(toplevel::SWITCH);
     let program = program.to_string_lossy();
-    let mut argv = Vec::new();
+    let mut variables = Vec::new();
     if terms.checks == Checks::Skip {
-        argv.extend(["env", "NIXOS_NO_CHECK=1"]);
+        variables.push("NIXOS_NO_CHECK=1".to_owned());
     }
-    argv.extend([&program, action.word()]);
+    if terms.owners == Owners::Given {
+        let activator = std::env::current_exe().map_err(|error| failed(system, action).because(error))?;
+        variables.push(format!("{GIVE_OWNERS}={}", activator.display()));
+    }
+    let mut argv: Vec<String> = Vec::new();
+    if !variables.is_empty() {
+        argv.push("env".to_owned());
+        argv.append(&mut variables);
+    }
+    argv.extend([program.into_owned(), action.word().to_owned()]);
     info!(%system, action = action.word(), "switching the NixOS system");
     let (began, since) = (Instant::now(), Since::now());
     let found = action.effect(host);
@@ -130,6 +155,9 @@ pub fn switch_on(
     loop {
         let finished =
             command::run(&argv, terms.limit).map_err(|error| failed(system, action).because(error))?;
+        for line in finished.stdout.lines().chain(finished.stderr.lines()) {
+            info!("{} said: {line}", action.word());
+        }
         // Systems of older releases do not know the action `check`, and have no checks.
         let has_no_checks = action == Action::Check && finished.stderr.contains("Usage:");
         if finished.success() || has_no_checks {
@@ -137,7 +165,7 @@ pub fn switch_on(
         }
         let said = || why(host, &finished, since, terms.limit);
         let is_active = || action == Action::Test && running(host).as_ref() == Some(system);
-        if code(&finished) == Some(UNITS_FAILED) && is_active() {
+        if code(&finished) == Some(UNITS_FAILED) && is_active() && !has_failed_script(&finished) {
             let note = Failures::of(&finished.stderr).note(&terms.tolerated, host);
             if let Some(note) = note {
                 return Ok(Some(format!("{note}: {}", said())));
@@ -161,6 +189,14 @@ pub fn switch_on(
     }
 }
 
+/// Whether a part of the activation script failed. If units failed too, the exit code is that of failed
+/// units. The first text is from the script itself, the second one from `switch-to-configuration-ng`.
+fn has_failed_script(finished: &Finished) -> bool {
+    ["Activation script snippet '", "Failed to run activate script"]
+        .iter()
+        .any(|words| [&finished.stdout, &finished.stderr].into_iter().any(|said| said.contains(words)))
+}
+
 /// Whether the program ended because another program holds the lock.
 fn has_met_lock(finished: &Finished) -> bool {
     [&finished.stdout, &finished.stderr].into_iter().any(|said| said.contains("Could not acquire lock"))
@@ -174,7 +210,7 @@ fn failed(system: &AbsPath, action: Action) -> Problem {
         ),
         Action::Test => (
             "the NixOS system could not be activated",
-            "to see the whole output, run on the host: journalctl --boot --identifier nixos",
+            "to see the whole output, run on the host: journalctl --boot --unit 'nixfleet-run-*'",
         ),
         Action::Boot => (
             "the boot loader could not be installed",

@@ -22,6 +22,8 @@ fn nixos_rebuild_and_nixfleet_may_alternate() {
         let status = host.run(&["status"]);
         let drift = status["drift"].to_string();
         assert!(drift.contains("/run/current-system") && drift.contains("foreign"), "{drift}");
+        let by = "another tool, such as nixos-rebuild, made generation 3";
+        assert!(drift.contains(by), "{drift}");
         let external: Vec<&Value> = status["generations"]
             .as_array()
             .unwrap()

@@ -2,5 +2,7 @@
 
 mod boots;
 mod crashes;
+mod drift;
 mod generations;
+mod owners;
 mod switches;

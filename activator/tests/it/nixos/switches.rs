@@ -244,7 +244,7 @@ fn an_undo_tries_again_if_the_lock_was_held_only_for_a_moment() {
             "  test) [ -e {0} ] || {{ touch {0}; echo 'Could not acquire lock'; exit 11; }}; ",
             stand.path("/met-lock").display()
         );
-        fs::write(&switch, script.replacen("  test) ", &once, 1)).unwrap();
+        fs::write(&switch, script.replacen("  test)", &once, 1)).unwrap();
         host.applied(&two, "rolled-back");
         assert!(stand.path("/met-lock").exists());
         assert_eq!(host.ends(), ["one"; 4]);

@@ -2,8 +2,8 @@
 
 use std::env;
 
-use crate::field::{End, Field, SAVED, prepared};
-use crate::{ALL_OR_NOTHING, SOAK, record, report};
+use super::field::{End, Field, SAVED, prepared};
+use super::{ALL_OR_NOTHING, SOAK, record, report};
 
 /// The account files, in the order in which the tools write them.
 const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];

@@ -9,14 +9,19 @@ use std::time::{Duration, Instant};
 use nixfleet_lab::command::{Finished, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::field::{End, Field, prepared};
-use crate::{SOAK, report};
+use super::field::{End, Field, prepared};
+use super::{SOAK, report};
 
 /// A script that starts two programs that never end. One program computes, and the other writes to the
-/// disk. Other tests that run at the same time get most of the processor.
+/// disk. Other tests that run at the same time get most of the processor. The programs run only during a
+/// change, because a busy host makes no difference before and after it.
 const LOAD: &str = "setsid nice sh -c 'while :; do head -c 20M /dev/urandom | sha256sum; done' >/dev/null 2>&1 &
+                    echo $! >/run/load
                     setsid nice sh -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=1M count=8 conv=fsync; done' \
-                    >/dev/null 2>&1 &";
+                    >/dev/null 2>&1 &
+                    echo $! >>/run/load";
+/// A script that ends the programs of [`LOAD`].
+const RELIEF: &str = "for leader in $(cat /run/load); do kill -s KILL -- \"-$leader\"; done";
 /// The limit for each wait, which is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -55,9 +60,16 @@ impl<'f> Run<'f> {
         Self { field, name: format!("c{number:031x}") }
     }
 
+    /// Starts the change on a host that is busy from now on, and waits for its end.
     fn finish(&self) -> Finished {
         let change = ["apply", "--closure", &self.field.closure, "--json", "--run", &self.name];
+        self.field.guest.ask(LOAD).unwrap();
         self.field.activator().args(change).limit(LIMIT).run().unwrap()
+    }
+
+    /// Ends the programs that keep the host busy.
+    fn relieve(&self) {
+        self.field.guest.ask(RELIEF).unwrap();
     }
 
     /// Returns the processes of the unit: their ids on this machine, and their command lines.
@@ -137,10 +149,11 @@ fn often(times: usize, mut once: impl FnMut(usize) -> bool) -> usize {
 
 /// Measures how long a change takes on a busy host, in microseconds, and resets the host.
 fn measured(field: &mut Field<'_>) -> u64 {
-    field.guest.ask(LOAD).unwrap();
     let begun = Instant::now();
-    Run::new(field, usize::MAX).finish().success().unwrap();
+    let run = Run::new(field, usize::MAX);
+    run.finish().success().unwrap();
     let took = begun.elapsed();
+    run.relieve();
     field.set_back();
     u64::try_from(took.as_micros()).unwrap()
 }
@@ -161,6 +174,7 @@ fn killed_at_any_moment_of_a_busy_host() {
             let killed = run.kill(victim, after);
             (finished.join().unwrap(), killed)
         });
+        run.relieve();
         run.wait_until_over();
         let next = field.activator().args(["rollback", "--to", "99", "--json"]).run().unwrap();
         let end = field.judge();
@@ -212,7 +226,6 @@ fn without_power_at_any_moment_of_a_busy_host() {
             failures.push(format!("without power after {after:?}: journal {left}, {end:#?}\n{next}"));
         }
         field.set_back();
-        field.guest.ask(LOAD).unwrap();
         in_time
     });
     report(

@@ -12,8 +12,8 @@ use nixfleet_lab::command::{Finished, Program};
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 
+use super::survey::{ACCOUNT_FILES, STATE, Survey};
 use crate::stage::shared::{Shared, Turn};
-use crate::survey::{ACCOUNT_FILES, STATE, Survey};
 
 /// The path of an activator that can be made to fail at any of the changes that it makes.
 const FAULTY: &str = "/var/tmp/faulty";
@@ -34,13 +34,15 @@ const SAVE: &str = r#"mkdir "$0" && cp --archive --parents /etc /srv /var/lib/ni
 /// A script that restores each given path from the copy in [`SAVED`]. If the copy does not have the path, the
 /// script removes the path from the host.
 const SET_BACK: &str = r#"
-  for path in "$@"; do
-    rm --recursive --force "$path"
-    if [ -e "$0$path" ] || [ -h "$0$path" ]; then
-      mkdir --parents "$(dirname "$path")"
-      cp --archive --no-target-directory "$0$path" "$path"
+  rm --recursive --force -- "$@"
+  cd "$0"
+  for path; do
+    shift
+    if [ -e ".$path" ] || [ -h ".$path" ]; then
+      set -- "$@" ".$path"
     fi
   done
+  [ $# = 0 ] || cp --archive --parents -- "$@" /
   find /var/lib/nixfleet -mindepth 1 -type d -empty -delete
 "#;
 const SET_UNITS_BACK: &str = "

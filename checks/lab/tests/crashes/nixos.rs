@@ -12,9 +12,9 @@ use nixfleet_lab::lab::Lab;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 
+use super::walk::some;
+use super::{ALL_OR_NOTHING, SOAK, record};
 use crate::stage::nixos::{boot_default, booted, declares, fresh, reboots, running};
-use crate::walk::some;
-use crate::{ALL_OR_NOTHING, SOAK, record};
 
 const HOST: &str = "db-1";
 const FAULTY: &str = "/var/tmp/faulty";

@@ -1,7 +1,7 @@
 //! Tests that the comparison of surveys detects every difference. The other crash tests rely on that
 //! comparison.
 
-use crate::field::{End, Field, prepared};
+use super::field::{End, Field, prepared};
 
 /// Small differences that an undone change could leave behind.
 const LEFT: [&str; 16] = [

@@ -5,9 +5,9 @@ use std::thread;
 use nixfleet_lab::command::Program;
 use serde_json::{Value, json};
 
+use super::{apply, stage};
 use crate::stage::assert_says;
 use crate::stage::role::{self, Stage};
-use crate::{apply, stage};
 
 /// A program that serves a FUSE filesystem of mallory's, and answers only requests about its root directory.
 /// The program starts as root to mount the filesystem, because the lab's hosts do not have fusermount.

@@ -1,7 +1,7 @@
 //! Tests of boot entries, of the boot default, and of boot entries that boot only once.
 
-use super::stage::nixos::{boot_default, booted, installs, reboots, running, switch, system};
 use super::{LAB, db};
+use crate::stage::nixos::{boot_default, booted, installs, reboots, running, switch, system};
 
 #[test]
 fn a_power_cut_returns_from_a_tested_system_and_a_half_activated_one_to_the_default() {

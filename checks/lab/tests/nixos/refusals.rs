@@ -1,8 +1,8 @@
 //! Tests of the checks before a switch, and of the exit codes of a switch that does not complete.
 
-use super::stage::assert_says;
-use super::stage::nixos::{boot_default, installs, running, switch, system};
 use super::{FACTORY, LAB, db};
+use crate::stage::assert_says;
+use crate::stage::nixos::{boot_default, installs, running, switch, system};
 
 #[test]
 fn an_inhibitor_refuses_a_switch_but_not_a_boot() {

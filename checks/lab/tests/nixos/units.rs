@@ -3,9 +3,9 @@
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 
-use super::stage::assert_says;
-use super::stage::nixos::{running, switch, system};
 use super::{FACTORY, LAB, db};
+use crate::stage::assert_says;
+use crate::stage::nixos::{running, switch, system};
 
 /// Returns the declaration of a service that starts at boot and keeps running. `lines` end its unit file.
 fn service(name: &str, lines: &str) -> String {

@@ -1,6 +1,8 @@
 //! Tests with one NixOS host: applies, rollbacks, and NixFleet in turn with `nixos-rebuild`.
 
-use crate::app::{HOST, LAB, app, applies, assert_runs, db, external, on_host, section, status, versions};
+use super::app::{
+    HOST, LAB, app, applies, assert_runs, db, external, on_host, section, service, status, versions,
+};
 use crate::stage::nixos::{boot_default, declares, installs, running, switch, system};
 use crate::stage::{assert_says, generation};
 
@@ -70,8 +72,10 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert!(external(&seen).contains(&foreign_number), "{seen:#}");
     assert_eq!(seen["current"]["number"], number, "{seen:#}");
     assert_eq!(seen["drift"][0]["subject"], "/run/current-system", "{seen:#}");
-    assert_eq!(seen["drift"][0]["what"], format!("{fourth} → {foreign}"), "{seen:#}");
-    assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system"]);
+    let by = format!("another tool, such as nixos-rebuild, made generation {foreign_number}");
+    assert_eq!(seen["drift"][0]["what"], format!("{fourth} → {foreign}; {by}"), "{seen:#}");
+    let keep = "to keep the running system, add its changes to the fleet";
+    assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system", keep]);
 
     // The plan names the running system and the boot default. `nixos-rebuild` has changed both.
     declares(&lab, HOST, &app("fifth", ""));
@@ -105,4 +109,89 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     assert_eq!(section(&plan, "system"), [step], "{plan}");
     applies(&lab, "ok");
     assert_runs(host, &fifth, "fifth");
+}
+
+#[test]
+fn paths_belong_to_accounts_that_the_same_change_creates() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    // The service runs as the new user, and reads a file of this user as soon as it starts.
+    let role = "nixfleet.users.worker = { };
+        nixfleet.directories.\"/srv/worker\" = { owner = \"worker\"; group = \"worker\"; mode = \"0700\"; };
+        nixfleet.files.\"/srv/worker/token\" = { owner = \"worker\"; group = \"worker\"; mode = \"0400\"; text = \"secret\\n\"; };";
+    let worker = service(
+        "worker",
+        "User=worker\nExecStart=/bin/sh -ec 'read token </srv/worker/token; exec sleep infinity'",
+    );
+    let rights = || host.ask("stat --format '%U:%G %a' /srv/worker /srv/worker/token").unwrap();
+    let wanted = "worker:worker 700\nworker:worker 400";
+
+    declares(&lab, HOST, &app("two", &format!("{role}{worker}")));
+    applies(&lab, "ok");
+    assert_eq!(rights(), wanted);
+    assert_eq!(host.unit("worker.service").unwrap().active, "active");
+    applies(&lab, "unchanged");
+
+    // NixOS removes the account with the role. A rollback brings it back together with its paths.
+    let newer = generation(host);
+    declares(&lab, HOST, &app("three", ""));
+    applies(&lab, "ok");
+    host.ask("! test -e /srv/worker").unwrap();
+    host.ask("userdel worker").unwrap();
+    let (finished, ended) = on_host(&lab, &format!("rollback --yes --to {newer}"));
+    assert_eq!(ended["outcome"], "ok", "{finished}");
+    assert_eq!(rights(), wanted);
+    assert_eq!(host.unit("worker.service").unwrap().active, "active");
+}
+
+#[test]
+fn changes_by_hand_are_drift() {
+    let lab = LAB.turn();
+    let (host, operator) = (db(&lab), lab.operator().unwrap());
+    let conf = "nixfleet.files.\"/etc/app.conf\" = { text = \"listen\\n\"; mode = \"0640\"; };";
+    // No active target wants this unit, so nothing is wrong if it does not run.
+    let off = "nixfleet.systemd.units.\"off.service\" = { enabled = true; text = ''
+           [Service]
+           ExecStart=/bin/sleep infinity
+           [Install]
+           WantedBy=rescue.target
+         ''; };";
+    declares(&lab, HOST, &app("two", &format!("{conf}{off}")));
+    applies(&lab, "ok");
+    let system = running(host);
+    let seen = status(&lab);
+    assert_eq!(seen["drift"], serde_json::json!([]), "{seen:#}");
+    assert!(seen["units"].to_string().contains("app.service"), "{seen:#}");
+    applies(&lab, "unchanged");
+
+    // NixFleet starts the unit again. It leaves the file to NixOS, and says so.
+    host.ask("systemctl stop app.service && echo edited >/etc/app.conf").unwrap();
+    let subjects = |status: &serde_json::Value| {
+        let drift = status["drift"].as_array().unwrap().iter();
+        let line = |it: &serde_json::Value| format!("{}: {}", it["subject"], it["what"]).replace('"', "");
+        drift.map(line).collect::<Vec<_>>()
+    };
+    let mut found = subjects(&status(&lab));
+    found.sort();
+    assert_eq!(found, ["/etc/app.conf: content edited", "app.service: not running"]);
+    let plan = operator.types("nixfleet plan").unwrap();
+    let sayings =
+        ["! /etc/app.conf: content edited", "! app.service: not running", "switch-to-configuration test"];
+    assert_says(&plan, 0, &sayings);
+    let (finished, ended) = on_host(&lab, "apply --yes");
+    assert_eq!(
+        (&ended["outcome"], &ended["reasonCode"]),
+        (&"partial".into(), &"paths-left-out".into()),
+        "{finished}"
+    );
+    assert_runs(host, &system, "two");
+    assert_eq!(subjects(&status(&lab)), ["/etc/app.conf: content edited"]);
+
+    switch(host, &system, "test").success().unwrap();
+    assert_eq!(
+        host.ask("stat --format '%a %U' /etc/app.conf; cat /etc/app.conf").unwrap(),
+        "640 root\nlisten"
+    );
+    assert_eq!(status(&lab)["drift"], serde_json::json!([]));
+    applies(&lab, "unchanged");
 }

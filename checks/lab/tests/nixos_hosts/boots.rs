@@ -4,7 +4,7 @@ use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use serde_json::{Value, json};
 
-use crate::app::{HOST, app, applies, converged, db, on_host, status, versions};
+use super::app::{HOST, app, applies, converged, db, on_host, status, versions};
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, booted, declares, declares_fleet, reboots, running};
 use crate::stage::shared::Shared;

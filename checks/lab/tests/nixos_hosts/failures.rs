@@ -6,12 +6,12 @@ use nixfleet_lab::command::wait_until;
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 
-use crate::app::{
+use super::app::{
     Before, HOST, LAB, app, applies, apply, assert_runs, db, on_host, service, status, toggle, versions,
 };
+use super::{CONFIRMED, kept};
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, running, switch, system};
-use crate::{CONFIRMED, kept};
 
 /// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);

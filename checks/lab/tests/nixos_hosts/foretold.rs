@@ -6,7 +6,7 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::snapshot::Snapshot;
 
-use crate::app::{HOST, applies, db, section};
+use super::app::{HOST, applies, db, section};
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, fresh, running};
 

@@ -9,10 +9,10 @@ use nixfleet_lab::command::{Finished, wait_until};
 use nixfleet_lab::lab::Lab;
 use serde_json::Value;
 
-use crate::app::{Before, HOST, LAB, app, applies, assert_runs, db, status, toggle, versions};
+use super::app::{Before, HOST, LAB, app, applies, assert_runs, db, status, toggle, versions};
+use super::{ALL_OR_NOTHING, CONFIRMED, kept};
 use crate::stage::assert_says;
 use crate::stage::nixos::{boot_default, declares, fresh, running};
-use crate::{ALL_OR_NOTHING, CONFIRMED, kept};
 
 /// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);

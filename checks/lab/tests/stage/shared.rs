@@ -1,4 +1,4 @@
-//! Labs that several tests of the same test program use, one test after the other.
+//! Labs that several tests of the same process use, one test after the other.
 
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,27 @@ use nixfleet_lab::condition::Condition;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{BOOT_LIMIT, Lab};
 
+use super::{fresh, lone, managed};
+
 /// The paths of the operator's machine on which changes by a test are ignored: the home directory, which is
 /// restored in any case, and the garbage collector roots of Nix.
 const OF_OPERATOR: [&str; 2] = ["/home/ada", "/nix/var/nix/gcroots/auto"];
 /// The maximum number of changes of one machine that are printed.
 const SHOWN: usize = 10;
 
-/// A lab for several tests. It stops when the test program ends.
+/// A lab for several tests. It stops when the process ends.
 pub struct Shared {
     lab: Mutex<Option<Kept>>,
     boot: fn() -> Lab,
     reset: Reset,
 }
+
+/// A lab with three hosts that NixFleet has never changed, and the demo's fleet.
+pub static FRESH: Shared = Shared::restored(fresh);
+/// A lab with the host web-1, which NixFleet has never changed.
+pub static FRESH_WEB: Shared = Shared::restored(|| lone("web-1"));
+/// A lab with the host web-1, to which the demo's fleet was applied.
+pub static MANAGED_WEB: Shared = Shared::restored(|| managed("web-1"));
 
 /// How a lab is reset between two tests.
 enum Reset {

@@ -7,7 +7,7 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::json;
 
-use crate::bystanders::{assert_active, by_hand, tied};
+use super::bystanders::{assert_active, by_hand, tied};
 use crate::stage::role::{Stage, enabled, runs, service};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 

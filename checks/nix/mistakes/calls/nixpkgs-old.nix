@@ -1,15 +1,10 @@
 { inputs }:
 {
   inherit inputs;
-  # nixpkgs as in 22.11, when modules had no class yet.
+  # nixpkgs as in 22.05, when there were no deferred modules yet.
   nixpkgs = inputs.nixpkgs // {
     lib = inputs.nixpkgs.lib // {
-      evalModules =
-        {
-          modules,
-          specialArgs ? { },
-        }:
-        inputs.nixpkgs.lib.evalModules { inherit modules specialArgs; };
+      types = removeAttrs inputs.nixpkgs.lib.types [ "deferredModule" ];
     };
   };
   fleet.hosts.web-1.addr = "web-1";

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nixfleet_contract::manifest::{User, UserField};
+use nixfleet_contract::manifest::{Entry, User, UserField};
+use nixfleet_contract::nixos::{NixosSystem, SystemAccounts};
 use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::accounts::{CreateGroup, CreateUser, DisableUser, ModifyUser, ReleaseUser};
@@ -11,6 +12,7 @@ use nixfleet_contract::step::{AccountStep, Step, UnitStep};
 use nixfleet_contract::values::{AccountName, ManagedPath, Owner, UnitName};
 
 use crate::engine::family::accounts::target_account::{self, AccountInputs, TargetAccount, given};
+use crate::engine::family::paths::late_owners;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::OwnedUser;
 use crate::host::accounts::{Account, Process};
@@ -300,7 +302,15 @@ impl Differ<'_> {
 
     pub(in crate::engine) fn user_will_exist(&self, owner: &Owner) -> bool {
         let defined = self.manifest.users.iter().any(|user| user.name == *owner);
-        defined || self.observed.accounts.uid(owner).is_some()
+        defined
+            || self.observed.accounts.uid(owner).is_some()
+            || self.comes_with_system(|it| &it.users, owner)
+    }
+
+    /// Whether the change activates a NixOS system that creates an account.
+    fn comes_with_system(&self, kind: fn(&SystemAccounts) -> &BTreeSet<Owner>, owner: &Owner) -> bool {
+        let declares = |wanted: &NixosSystem| kind(&wanted.accounts).contains(owner);
+        self.manifest.nixos.as_ref().is_some_and(declares) && self.activates_system()
     }
 
     /// Reports each user and group that the manifest names as the owner or group of a path, but that neither
@@ -316,19 +326,79 @@ impl Differ<'_> {
                 missing.entry(format!("group `{}`", access.group)).or_insert_with(|| path.clone());
             }
         }
+        self.check_awaited();
+        let (why, help) = self.why_missing();
         for (who, path) in missing {
+            let what =
+                format!("{who} is the owner or group of a managed path, but does not exist on the host");
+            let problem = Problem::new(Code::Account, what).at(path).help(help);
+            self.problems.push(match why {
+                Some(why) => problem.because(why),
+                None => problem,
+            });
+        }
+    }
+
+    /// Refuses a path whose owner the activation of a NixOS system creates, if a command or a unit would have
+    /// to use the path before: commands run, and running units restart, before the activation.
+    fn check_awaited(&mut self) {
+        if !self.activates_system() {
+            return;
+        }
+        let accounts = &self.observed.accounts;
+        let is_up = |unit: &UnitName| {
+            let units = self.observed.units.as_ref();
+            units.is_some_and(|units| units.get(unit).is_some_and(UnitState::is_up))
+        };
+        for (path, entry) in &self.manifest.entries {
+            let Entry::File(file) = entry else { continue };
+            let units = file.restart_units.iter().chain(&file.reload_units);
+            let user = if !late_owners::is_missing(accounts, &file.access) {
+                continue;
+            } else if !file.on_change.is_empty() {
+                "a command of onChange".to_owned()
+            } else if let Some(unit) = units.into_iter().find(|unit| is_up(unit)) {
+                format!("{unit}, which runs,")
+            } else {
+                continue;
+            };
             self.problems.push(
                 Problem::new(
                     Code::Account,
-                    format!("{who} is the owner or group of a managed path, but does not exist on the host"),
+                    format!("{user} would use {path} before NixOS has created its owner or group"),
                 )
                 .at(path)
-                .help(
-                    "define the account in nixfleet.users or nixfleet.groups, or choose an account that \
-                     exists",
-                ),
+                .help("declare the account first and apply, then declare the path and apply again"),
             );
         }
+    }
+
+    /// Returns why the owner of a path is neither on the host nor created by the change, if that is known,
+    /// and what to do.
+    fn why_missing(&self) -> (Option<&'static str>, &'static str) {
+        let Some(wanted) = &self.manifest.nixos else {
+            let help = "define the account in nixfleet.users or nixfleet.groups, or choose an account that \
+                        exists";
+            return (None, help);
+        };
+        let running = self.observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
+        if self.returns {
+            let why = "the generation does not say which accounts its system creates";
+            let help = "declare the account in the fleet again and apply, then roll back";
+            return (Some(why), help);
+        }
+        if self.activates_system() {
+            let why = "NixOS does not create the account before the units of the new system start";
+            return (Some(why), "declare the account first and apply, then declare the path and apply again");
+        }
+        if running == Some(&wanted.toplevel) {
+            let help = "if the running system declares the account, create it again: run \
+                        `/run/current-system/activate` on the host; otherwise, declare the account";
+            return (None, help);
+        }
+        let why = "the new system creates accounts only when the host boots it";
+        let help = "declare the account first, apply and restart the host, then declare the path";
+        (Some(why), help)
     }
 
     pub(in crate::engine) fn group_will_exist(&self, owner: &Owner) -> bool {
@@ -338,7 +408,9 @@ impl Differ<'_> {
 
     fn group_is_there(&self, owner: &Owner) -> bool {
         let defined = self.manifest.groups.iter().any(|group| *group.name == **owner);
-        defined || self.observed.accounts.gid(owner).is_some()
+        defined
+            || self.observed.accounts.gid(owner).is_some()
+            || self.comes_with_system(|it| &it.groups, owner)
     }
 }
 

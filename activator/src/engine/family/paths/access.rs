@@ -5,6 +5,8 @@
 //! and compared with the directory that the plan inspected. Its mode and owner are changed through the same
 //! file descriptor. If another directory has replaced it, nothing is changed.
 
+use std::os::fd::OwnedFd;
+
 use nixfleet_contract::manifest::Access;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::ManagedPath;
@@ -65,6 +67,16 @@ impl Rights {
         (self.uid, self.gid, self.mode) == Self::numbers(stat)
     }
 
+    /// Returns these rights without the permissions that `after` does not have.
+    const fn closed(self, after: &Access) -> Self {
+        Self { mode: self.mode & after.mode.bits() & 0o777, ..self }
+    }
+
+    /// Whether a `stat` result is of the same directory, with the same owner, group and mode.
+    fn is_unchanged(self, stat: &Stat) -> bool {
+        self.are_those_of(stat) && self.inode.is_none_or(|inode| inode == Inode::of(stat))
+    }
+
     const fn numbers(stat: &Stat) -> (u32, u32, u32) {
         (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
     }
@@ -78,6 +90,54 @@ impl Rights {
 /// [`nixfleet_contract::problem::Code::HostFile`].
 pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
     let (owner, group) = ids(&Accounts::read(host)?, after)?;
+    let (opened, stat) = open(host, path)?;
+    if !before.is_unchanged(&stat) {
+        return Err(outdated(path));
+    }
+    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+}
+
+/// Takes away the permissions of a directory that it will not have after [`change_late`]. The owner stays.
+///
+/// # Errors
+/// Fails in the same cases as [`change`].
+pub fn close(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -> Result<(), Problem> {
+    let (opened, stat) = open(host, path)?;
+    if !before.is_unchanged(&stat) {
+        return Err(outdated(path));
+    }
+    let failed = |errno| preflight::refused("change the mode of", path, errno);
+    disk::change_mode(&opened, before.closed(after).mode).map_err(failed)
+}
+
+/// Changes the mode and owner of a directory that [`close`] has closed, to the ids of an owner and a group,
+/// and the mode in `after`. Returns a note if another process has changed the directory meanwhile. After an
+/// interruption, the call can be repeated.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::HostFile`].
+pub fn change_late(
+    host: &Host,
+    path: &ManagedPath,
+    before: Rights,
+    ((uid, gid), after): ((u32, u32), &Access),
+) -> Result<Option<String>, Problem> {
+    let (opened, stat) = open(host, path)?;
+    let wanted = Rights { uid, gid, mode: after.mode.bits(), inode: before.inode };
+    if wanted.is_unchanged(&stat) {
+        return Ok(None);
+    }
+    // A run that is killed here leaves the new owner with the mode that the old and the new mode share.
+    let closed = before.closed(after);
+    let given = Rights { uid, gid, ..closed };
+    if ![before, closed, given].iter().any(|rights| rights.is_unchanged(&stat)) {
+        return Ok(Some(format!("{path}: another process changed it meanwhile, so its mode and owner stay")));
+    }
+    give(&opened, path, &stat, (uid, gid, after.mode.bits())).map(|()| None)
+}
+
+/// Opens a directory.
+fn open(host: &Host, path: &ManagedPath) -> Result<(OwnedFd, Stat), Problem> {
     let mut walk = Walk::new(host);
     let directory = walk.parent(path)?.ok_or_else(|| outdated(path))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -87,10 +147,7 @@ pub fn change(host: &Host, path: &ManagedPath, before: Rights, after: &Access) -
     let opened = rustix::fs::openat(directory.fd, path.name(), flags, Bits::empty());
     let opened = opened.map_err(|errno| host_file("open the directory", &**path, &errno.into()))?;
     let stat = rustix::fs::fstat(&opened).map_err(|errno| host_file("inspect", &**path, &errno.into()))?;
-    if !before.are_those_of(&stat) || before.inode.is_some_and(|inode| inode != Inode::of(&stat)) {
-        return Err(outdated(path));
-    }
-    give(&opened, path, &stat, (owner, group, after.mode.bits()))
+    Ok((opened, stat))
 }
 
 /// Restores the mode and owner of a directory. If another user may have replaced the directory, leaves it

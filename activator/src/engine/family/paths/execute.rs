@@ -7,12 +7,14 @@ use nixfleet_contract::values::ManagedPath;
 
 use super::access;
 use super::entry::PathEntry;
+use super::late_owners;
 use super::slots::{self, Slot};
 use super::swap::{Places, Swapper};
 use crate::engine::transaction::flush::sync_directories;
 use crate::engine::transaction::journal::{Journal, JournalPhase};
 use crate::engine::transaction::undo::forget_original;
 use crate::host::Host;
+use crate::host::accounts::Accounts;
 use crate::host::walk::WalkRefusal;
 
 /// Executes the steps that change paths on a host.
@@ -21,13 +23,22 @@ pub struct PathChanges<'a> {
     swapper: Swapper<'a>,
     /// The directories in which names have changed. They must be synced before a later step depends on them.
     touched: BTreeSet<String>,
+    /// Whether missing owners are created later in the transaction.
+    owners_follow: bool,
 }
 
 impl<'a> PathChanges<'a> {
     /// Creates an executor for changes of paths on this host.
     #[must_use]
     pub const fn new(host: &'a Host) -> Self {
-        Self { host, swapper: Swapper::new(host), touched: BTreeSet::new() }
+        Self { host, swapper: Swapper::new(host), touched: BTreeSet::new(), owners_follow: false }
+    }
+
+    /// Creates an executor for a transaction that activates a NixOS system after it has changed the paths. A
+    /// directory whose new owner does not exist yet is only closed: [`late_owners`] changes it.
+    #[must_use]
+    pub fn before_activation(host: &'a Host) -> Self {
+        Self { owners_follow: true, ..Self::new(host) }
     }
 
     /// Executes the step of a journal entry.
@@ -67,7 +78,10 @@ impl<'a> PathChanges<'a> {
                 self.swapper.take_out_if_empty(places)
             }
             PathEntry::ChangeAccess { step, before } => {
-                access::change(self.host, &step.path, *before, &step.after)
+                let follows =
+                    self.owners_follow && late_owners::is_missing(&Accounts::read(self.host)?, &step.after);
+                let change = if follows { access::close } else { access::change };
+                change(self.host, &step.path, *before, &step.after)
             }
             // These steps change only the recorded state.
             PathEntry::Own { .. } | PathEntry::Release { .. } => Ok(()),
@@ -205,9 +219,9 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Returns the path and its slot, whose contents must be exchanged again, and the inode of what the step
-    /// put at the path. Returns `None` if nothing has to be exchanged. If the step only moved a file, link or
-    /// directory into the slot, this function moves it back and returns `None`.
+    /// Returns the path and the slot of a step whose undo has to exchange their contents once more, and the
+    /// inode of what the step put at the path. Returns `None` if nothing has to be exchanged. If the step
+    /// only moved a file, link or directory into the slot, this function moves it back and returns `None`.
     fn places<'e>(
         &mut self,
         path: &'e ManagedPath,

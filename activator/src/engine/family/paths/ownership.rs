@@ -15,6 +15,7 @@ use rustix::fs::{Mode as Bits, OFlags};
 
 use super::entry::PathEntry;
 use super::home;
+use super::late_owners;
 use super::swap::name_of;
 use crate::engine::family::accounts::execute::NewAccounts;
 use crate::engine::transaction::flush;
@@ -33,6 +34,8 @@ pub const WAITING: u32 = 0o700;
 pub struct Ownership {
     accounts: Accounts,
     new_accounts: NewAccounts,
+    /// Whether the transaction activates a NixOS system, which creates the accounts that do not exist.
+    activates: bool,
 }
 
 impl Ownership {
@@ -41,7 +44,14 @@ impl Ownership {
     /// # Errors
     /// [`Code::HostFile`].
     pub fn of(host: &Host, journal: &Journal) -> Result<Self, Problem> {
-        Ok(Self { accounts: Accounts::read(host)?, new_accounts: NewAccounts::with(journal.accounts()) })
+        let (accounts, new_accounts) = (Accounts::read(host)?, NewAccounts::with(journal.accounts()));
+        Ok(Self { accounts, new_accounts, activates: journal.activation().is_some() })
+    }
+
+    /// Whether the owner or group will only be created.
+    fn is_awaited(&self, access: &Access) -> bool {
+        self.new_accounts.has(&access.owner, &access.group)
+            || (self.activates && late_owners::is_missing(&self.accounts, access))
     }
 
     /// Sets the owner and mode of a staged file or directory. If this transaction creates the owner or group,
@@ -56,7 +66,7 @@ impl Ownership {
         access: &Access,
         failed: impl Fn(io::Error) -> Problem,
     ) -> Result<(), Problem> {
-        if self.new_accounts.has(&access.owner, &access.group) {
+        if self.is_awaited(access) {
             let mode = access.mode.bits() & WAITING;
             return disk::change_mode(file, mode).map_err(|errno| failed(errno.into()));
         }
@@ -76,7 +86,7 @@ impl Ownership {
         access: &Access,
         failed: impl Fn(io::Error) -> Problem,
     ) -> Result<(), Problem> {
-        if self.new_accounts.has(&access.owner, &access.group) {
+        if self.is_awaited(access) {
             return disk::sync(home).map_err(|errno| failed(errno.into()));
         }
         let (uid, gid) = ids(&self.accounts, access)?;

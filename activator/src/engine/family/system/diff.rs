@@ -1,15 +1,18 @@
 //! Plans which NixOS system the host runs and boots.
 
+use nixfleet_contract::generation::GenerationInfo;
 use nixfleet_contract::manifest::Manifest;
-use nixfleet_contract::nixos::{Loader, NixosSystem};
+use nixfleet_contract::nixos::{EtcEntry, Loader, NixosSystem};
+use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::AbsPath;
 
-use crate::engine::observe::Observed;
+use crate::engine::family::paths::drift::drift;
+use crate::engine::observe::{Found, Observed};
 use crate::engine::plan::diff::Differ;
-use crate::engine::state::PendingBoot;
+use crate::engine::state::{PendingBoot, Thing};
 use crate::host::nixos::{self, Systems};
 
 /// The steps that change the NixOS system, and the parts of the system that wait for a restart of the host.
@@ -39,8 +42,9 @@ impl Differ<'_> {
             return SystemSteps::default();
         };
         let mut planned = Vec::new();
-        let inhibited = wanted.inhibited(&found.inhibitors);
-        if *running != wanted.toplevel && inhibited.is_empty() {
+        let activates = self.activates_system();
+        self.etc_drift(activates);
+        if activates {
             planned.push(SystemStep::ActivateSystem(ActivateSystem {
                 from: running.clone(),
                 to: wanted.toplevel.clone(),
@@ -49,7 +53,7 @@ impl Differ<'_> {
         }
         let mut awaits: Vec<String> = wanted.needs_boot(&found.booted);
         if *running != wanted.toplevel {
-            awaits.extend(inhibited);
+            awaits.extend(wanted.inhibited(&found.inhibitors));
         }
         let default = found.default.as_ref().map(|generation| generation.closure.as_str());
         let pending = self.pending_boot(found);
@@ -62,6 +66,40 @@ impl Differ<'_> {
         self.warn_of_default(wanted, found, running);
         let steps: Vec<Step> = planned.into_iter().map(Step::System).collect();
         SystemSteps { steps, awaits_boot: awaits }
+    }
+
+    /// Reports declared files and links below `/etc` that somebody has changed by hand. NixOS makes them when
+    /// it activates another system, so a plan without an activation leaves them as they are, and tells how to
+    /// restore them.
+    fn etc_drift(&mut self, activates: bool) {
+        let observed = self.observed;
+        for (path, entry) in &observed.declared.etc {
+            let thing = match entry.clone() {
+                EtcEntry::File { sha256, access } => Thing::File { sha256, access, stat: None },
+                EtcEntry::Link { target } => Thing::Link { target },
+            };
+            let found = observed.found(path);
+            if let Found::Unreachable(problem) = found {
+                self.warn(path, format!("cannot be compared: {problem}"));
+                continue;
+            }
+            let Some(what) = drift(&thing, found) else { continue };
+            self.drifted(path, what.clone());
+            if activates {
+                self.warn(path, format!("{what}; the activation restores it and keeps no copy"));
+            } else {
+                let restore =
+                    "to restore it, run `/run/current-system/bin/switch-to-configuration test` as root";
+                self.excluded.push(Warning { subject: path.to_string(), what: format!("{what}; {restore}") });
+            }
+        }
+    }
+
+    /// Whether the change activates a NixOS system.
+    pub(in crate::engine) fn activates_system(&self) -> bool {
+        let (Some(wanted), Some(found)) = (&self.manifest.nixos, &self.observed.nixos) else { return false };
+        let is_other = found.running.as_ref().is_some_and(|running| *running != wanted.toplevel);
+        is_other && wanted.inhibited(&found.inhibitors).is_empty()
     }
 
     /// Plans the step that changes what the host boots, if one is needed. `awaits`: the parts of the wanted
@@ -129,7 +167,29 @@ impl Differ<'_> {
         });
         if found.running.as_ref() != Some(&applied) && !(waits && is_inhibited) {
             let running = name(found.running.as_deref());
-            self.drifted(&nixos::RUNNING, format!("{applied} → {running}"));
+            let by = self.activated_by(found);
+            self.drifted(&nixos::RUNNING, format!("{applied} → {running}{by}"));
+        }
+    }
+
+    /// Describes, for people, how the host came to run another system than NixFleet activated. The text is
+    /// empty if no system runs.
+    fn activated_by(&self, found: &Systems) -> String {
+        let Some(running) = &found.running else { return String::new() };
+        let generations = &self.observed.profile.generations;
+        let is_running = |info: &&GenerationInfo| info.external && info.generation.closure == **running;
+        if let Some(info) = generations.iter().rev().find(is_running) {
+            return format!(
+                "; another tool, such as nixos-rebuild, made generation {}",
+                info.generation.number
+            );
+        }
+        let mut native = found.generations.iter().rev();
+        match native.find(|generation| generation.closure == **running) {
+            Some(generation) => {
+                format!("; generation {} was booted or activated without NixFleet", generation.number)
+            }
+            None => "; another tool, such as `nixos-rebuild test`, activated this system".to_owned(),
         }
     }
 }
@@ -137,15 +197,15 @@ impl Differ<'_> {
 /// Returns a problem if the manifest is for a host with another base than this host, such as `nixos` for a
 /// host that runs Ubuntu.
 pub(in crate::engine) fn other_base(manifest: &Manifest, observed: &Observed) -> Option<Problem> {
-    let (declared, found, file) = match (manifest.nixos.is_some(), observed.nixos.is_some()) {
-        (true, false) => ("nixos", "does not run", "does not exist"),
-        (false, true) => ("ubuntu", "runs", "exists"),
+    let (declared, found, why) = match (manifest.nixos.is_some(), observed.nixos.is_some()) {
+        (true, false) => ("nixos", "does not run", "the file does not exist on the host"),
+        (false, true) => ("ubuntu", "runs", "the file exists on the host"),
         (true, true) | (false, false) => return None,
     };
     let what = format!("the host {found} NixOS, but its base is `{declared}`");
     let problem = Problem::new(Code::OtherBase, what)
         .at("/etc/NIXOS")
-        .because(format!("the file {file} on the host"))
+        .because(why)
         .help("correct hosts.<name>.base or hosts.<name>.addr in the inventory");
     Some(problem)
 }

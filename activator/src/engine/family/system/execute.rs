@@ -13,7 +13,7 @@ use nixfleet_contract::values::AbsPath;
 use super::entry::{BootFacts, SystemEntry};
 use super::loader;
 use crate::engine::health::May;
-use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
+use crate::host::nixos::{self, Action, Checks, Owners, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
 use crate::host::{Host, disk, host_file};
 
@@ -28,17 +28,23 @@ pub fn check(host: &Host, step: &ActivateSystem) -> Result<(), Problem> {
 }
 
 /// Activates a system. With [`May::Undo`], fails if a unit fails that had not failed before. With
-/// [`May::Stand`], failures of units are tolerated. Returns a note about tolerated failures.
+/// [`May::Stand`], failures of units are tolerated. `owners`: whether the activation gives owners to paths of
+/// the transaction. Returns a note about tolerated failures.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::System`].
-pub fn activate(host: &Host, step: &ActivateSystem, may: May) -> Result<Option<String>, Problem> {
+pub fn activate(
+    host: &Host,
+    step: &ActivateSystem,
+    may: May,
+    owners: Owners,
+) -> Result<Option<String>, Problem> {
     let tolerated = match may {
         May::Undo => Tolerated::Known(nixos::failing(host)),
         May::Stand => Tolerated::All,
     };
     let limit = step.timeout.map_or(nixos::LIMIT, Duration::from_secs);
-    nixos::switch_on(host, &step.to, Action::Test, &Terms { checks: Checks::Run, limit, tolerated })
+    nixos::switch_on(host, &step.to, Action::Test, &Terms { checks: Checks::Run, limit, tolerated, owners })
 }
 
 /// Executes a step that changes what the host boots. After an interruption, the call can be repeated.

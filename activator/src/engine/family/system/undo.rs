@@ -12,7 +12,7 @@ use super::entry::{BootFacts, SystemEntry};
 use super::{execute, loader};
 use crate::engine::transaction::journal::Journal;
 use crate::engine::transaction::undo::UndoTime;
-use crate::host::nixos::{self, Action, Checks, Terms, Tolerated};
+use crate::host::nixos::{self, Action, Checks, Owners, Terms, Tolerated};
 use crate::host::profile::{self, NATIVE, Profile};
 use crate::host::{Host, boot};
 
@@ -120,7 +120,8 @@ pub fn activation(
                 return Ok(Some(note));
             }
             let limit = nixos::LIMIT.max(step.timeout.map_or(Duration::ZERO, Duration::from_secs));
-            let terms = Terms { checks: Checks::Skip, limit, tolerated: Tolerated::All };
+            let terms =
+                Terms { checks: Checks::Skip, limit, tolerated: Tolerated::All, owners: Owners::Known };
             let ended = nixos::switch_on(host, &step.from, Action::Test, &terms);
             match ended {
                 // The former system is active, although its activation reported a failure. The activation may

@@ -33,6 +33,7 @@ impl Differ<'_> {
                 self.removed(name, unit, &target, &mut actions);
             }
         }
+        self.of_system(&mut actions);
         self.named_by_files(&mut actions);
         self.stop_masked_again(&mut actions);
         self.restart_services_with_sockets(&mut actions);
@@ -40,6 +41,24 @@ impl Differ<'_> {
         self.masked(&actions);
         self.without_effect(&actions);
         actions.into_steps()
+    }
+
+    /// Starts the declared units of the running NixOS system that should run, but do not. An activation
+    /// starts such units itself. A unit should run if one of the targets that start it is active.
+    fn of_system(&mut self, actions: &mut UnitActions) {
+        let Some(wanted) = self.manifest.nixos.as_ref().filter(|_| !self.activates_system()) else { return };
+        let observed = self.observed;
+        let running = observed.nixos.as_ref().and_then(|systems| systems.running.as_ref());
+        let Some(units) = observed.units.as_ref().filter(|_| running == Some(&wanted.toplevel)) else {
+            return;
+        };
+        for (unit, started_by) in &wanted.declared.units {
+            let Some(found) = units.get(unit).filter(|found| should_run(found)) else { continue };
+            if started_by.iter().any(|target| units.get(target).is_some_and(UnitState::is_up)) {
+                self.drifted(unit, if found.is_failed() { "failed" } else { "not running" });
+                actions.set(unit, UnitAction::Start, "not running");
+            }
+        }
     }
 
     /// Returns the units that a declaration applies to: the unit itself, the instances of a template, or the

@@ -1,16 +1,11 @@
 //! Tests of attacks by an unprivileged user of a managed host, and by a service that owns a directory with
 //! managed files. Both try to abuse the programs that run as root on the host.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod filesystems;
-#[path = "../stage/mod.rs"]
-mod stage;
-
+use crate::stage::role::{self, Stage};
+use crate::stage::{assert_says, outcomes};
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::{Value, json};
-use stage::role::Stage;
-use stage::{assert_says, outcomes};
 
 /// Returns a host with the user mallory, who attacks it.
 fn stage() -> Stage {
@@ -236,7 +231,7 @@ fn what_she_holds_holds_up_no_change() {
             "users": { "app": { "description": text, "extraGroups": [format!("g{text}")] },
               "mallory": { "description": text } },
             "systemd": { "units": {
-                "app.service": stage::role::enabled(&stage::role::runs(text.parse().unwrap())),
+                "app.service": role::enabled(&role::runs(text.parse().unwrap())),
             } },
         })
     };

@@ -1,16 +1,12 @@
 //! Interrupts changes on real hosts in many ways, and verifies that each host ends in exactly the old or
 //! exactly the new generation. docs/internals/reliability.md lists what the tests try.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod accounts;
 mod chance;
 mod field;
 mod nixos;
 mod room;
 mod sight;
-#[path = "../stage/mod.rs"]
-mod stage;
 mod survey;
 mod walk;
 mod window;

@@ -1,18 +1,15 @@
 //! Tests of the stand-in for NixOS hosts, without NixFleet. The stand-in must behave like NixOS, because the
 //! tests of NixFleet on NixOS hosts rely on it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod boots;
 mod refusals;
-#[path = "../stage/mod.rs"]
-mod stage;
 mod units;
 
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
-use stage::nixos::{booted, declares_fleet, fresh, reboots, running, switch};
-use stage::shared::Shared;
+
+use crate::stage::nixos::{booted, declares_fleet, fresh, reboots, running, switch};
+use crate::stage::shared::Shared;
 
 /// A lab with the host db-1, a stand-in for a NixOS host. At the start of each test, the host runs its first
 /// system.

@@ -1,7 +1,5 @@
 //! Tests of NixFleet on NixOS hosts. The hosts are stand-ins, whose interface the tests in `nixos` verify.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod alone;
 mod app;
 mod boots;
@@ -9,9 +7,6 @@ mod failures;
 mod foretold;
 mod killed;
 mod mixed;
-#[path = "../stage/mod.rs"]
-mod stage;
-
 /// The promise that a change is complete or undone.
 const ALL_OR_NOTHING: &str = "All or nothing";
 /// The promise that a change is undone unless it is confirmed.

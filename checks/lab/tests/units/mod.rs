@@ -1,12 +1,8 @@
 //! Tests of systemd units on a real host: the effect of a change on units of each type, failures that roll
 //! the host back, and rollbacks.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod bystanders;
 mod changes;
 mod cut_short;
 mod foreseen;
 mod names;
-#[path = "../stage/mod.rs"]
-mod stage;

@@ -237,7 +237,10 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
         if request.health_checks { Check::of_manifest(&target_closure.manifest)? } else { Vec::new() };
     let mut plan = match fast_path::unchanged(host, &target_closure) {
         Some(plan) => plan,
-        None => full_plan(host, &target_closure.open()?.without(request.force), request, objection.is_none()),
+        None => {
+            let target = target_closure.open()?.without(request.force).on(host);
+            full_plan(host, &target, request, objection.is_none())
+        }
     };
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
     plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());

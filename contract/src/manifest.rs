@@ -492,6 +492,15 @@ pub struct DistributionUnit {
     pub masked: Option<bool>,
 }
 
+impl DistributionUnit {
+    /// Returns whether the unit runs after an apply; `None` if the apply leaves the unit as it is. A masked
+    /// unit does not run.
+    #[must_use]
+    pub const fn runs(self) -> Option<bool> {
+        if matches!(self.masked, Some(true)) { Some(false) } else { self.running }
+    }
+}
+
 /// The directory for the unit files of the administrator, see systemd.unit(5).
 pub const UNITS: &str = "/etc/systemd/system/";
 

@@ -102,15 +102,12 @@ fn a_key_must_be_a_file_of_the_intent() {
 fn packages_that_are_right_are_refused_only_because_they_cannot_be_carried_out_yet() {
     let mut more = packages(&[package("nginx", "present"), package("telnet", "purged")]);
     more["apt"]["holds"] = json!(["linux-*"]);
-    more["unitStates"] =
-        json!([{ "name": "cups.service", "enabled": false, "running": null, "masked": null }]);
     assert!(refused(&more).is_empty());
     let problems = compile(&intent(&more)).err().unwrap();
     let options: Vec<_> = problems.into_iter().filter_map(|Problem { location, .. }| location).collect();
     assert_eq!(
         options,
         [
-            "nixfleet.systemd.units.\"cups.service\"",
             "nixfleet.apt.packages.\"nginx\"",
             "nixfleet.apt.packages.\"telnet\"",
             "nixfleet.apt.holds",

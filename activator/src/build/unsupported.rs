@@ -1,28 +1,12 @@
 //! Refuses declarations that the engine cannot carry out yet.
 
-use std::collections::BTreeMap;
-
 use nixfleet_contract::apt::declared::DeclaredPackages;
-use nixfleet_contract::manifest::DistributionUnit;
-use nixfleet_contract::values::UnitName;
 
 use super::compile::Compiler;
 
 impl Compiler<'_> {
-    /// Refuses packages of apt, holds, and states of units of the distribution. Sources and pins are files,
-    /// so the engine can carry them out.
-    pub(super) fn unsupported(
-        &mut self,
-        units: &BTreeMap<UnitName, DistributionUnit>,
-        apt: Option<&DeclaredPackages>,
-    ) {
-        for name in units.keys() {
-            self.reject(
-                format!("nixfleet.systemd.units.{:?}", &**name),
-                format!("NixFleet cannot enable, start or mask {name} yet, because it is a unit of the distribution"),
-                "run systemctl on the host, and remove `enabled`, `running` and `masked`",
-            );
-        }
+    /// Refuses packages of apt and holds. Sources and pins are files, so the engine can carry them out.
+    pub(super) fn unsupported(&mut self, apt: Option<&DeclaredPackages>) {
         let Some(apt) = apt else { return };
         for name in apt.packages.keys() {
             self.reject(

@@ -164,7 +164,7 @@ fn run(
         report.host = plan.host;
         return unchanged(host, &Check::of_manifest(&target_closure.manifest)?, report);
     }
-    let target = target_closure.open()?.without(request.force);
+    let target = target_closure.open()?.without(request.force).on(host);
     report.host.clone_from(&target.manifest.host);
     let mut planned = planner::plan(host, &target)?;
     planned.plan.overrule(request.force);

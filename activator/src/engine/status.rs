@@ -80,7 +80,8 @@ fn observed(host: &Host) -> Result<Status, Problem> {
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let of_system = declared_units(&target.manifest);
-            let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
+            let target = Target { number: state.generation, ..target }.on(host);
+            let planned = planner::plan(host, &target)?;
             if status.interrupted.is_none() {
                 status.to_finish = to_finish(&planned);
             }

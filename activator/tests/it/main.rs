@@ -39,5 +39,6 @@ mod sequences;
 mod stand;
 mod tricks;
 mod types;
+mod unit_states;
 mod upkeep;
 mod walk;

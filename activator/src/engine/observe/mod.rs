@@ -306,10 +306,12 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
     let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
     let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
     // A declared unit of a NixOS system should run only if one of the units that start it runs.
+    let stated = state.unit_states.keys().chain(manifest.unit_states.keys());
     let parts = manifest.nixos.iter().flat_map(|system| &system.declared.units);
     let of_system = parts.flat_map(|(name, started_by)| std::iter::once(name).chain(started_by));
     managed
         .chain(of_system)
+        .chain(stated)
         .chain(activated)
         .chain(owned)
         .chain(wanted)

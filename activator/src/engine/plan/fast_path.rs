@@ -44,7 +44,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         && recorded.closure.as_ref() == Some(&target_closure.closure);
     let outline: ManifestOutline<'_> =
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
-    // Neither the state of units of the distribution nor packages of apt are compared here.
+    // Neither the states of units of the distribution nor packages of apt are compared here.
     if outline.unit_states.is_some() || outline.apt.is_some() {
         return None;
     }

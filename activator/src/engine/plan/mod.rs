@@ -15,4 +15,5 @@ mod previous;
 pub mod programs;
 pub mod target;
 pub mod texts;
+pub(in crate::engine) mod unit_states;
 mod unsupported;

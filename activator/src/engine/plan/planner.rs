@@ -64,6 +64,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         problems: other_host(&state, target)
             .into_iter()
             .chain(diff.problems)
+            .chain(target.objections.clone())
             .chain(obstacles)
             .chain(unsupported(&target.manifest))
             .chain(home_objection(host))

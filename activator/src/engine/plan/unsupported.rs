@@ -11,10 +11,7 @@ pub(super) fn unsupported(manifest: &Manifest) -> impl Iterator<Item = Problem> 
             .at(part)
             .help("build the closure of the host again, with the builder of this release")
     };
-    let apt = manifest.apt.as_ref().map(|_| refused("install, hold or remove packages of apt", "apt"));
-    let units = (!manifest.unit_states.is_empty())
-        .then(|| refused("enable, start or mask units of the distribution", "unitStates"));
-    apt.into_iter().chain(units)
+    manifest.apt.as_ref().map(|_| refused("install, hold or remove packages of apt", "apt")).into_iter()
 }
 
 #[cfg(test)]
@@ -40,6 +37,5 @@ mod tests {
         let count = |more: &Value| unsupported(&manifest(more)).count();
         assert_eq!(count(&json!({})), 0);
         assert_eq!(count(&json!({ "apt": { "packages": { "nginx": { "state": "present" } } } })), 1);
-        assert_eq!(count(&json!({ "unitStates": { "nginx.service": { "masked": true } } })), 1);
     }
 }

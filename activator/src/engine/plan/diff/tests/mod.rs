@@ -7,6 +7,7 @@ mod commands;
 mod kinds;
 mod unit_limits;
 mod unit_names;
+mod unit_states;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,8 @@ fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Val
     let manifest = build::compile::compile(&intent).unwrap().manifest;
     let contents = std::sync::Arc::default();
     let (digest, closure, exclude) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
-    Target { manifest, digest, closure, number: None, contents, exclude }
+    let objections = Vec::new();
+    Target { manifest, digest, closure, number: None, contents, exclude, objections }
 }
 
 /// A simulated host in memory. After a target has been applied, the target is in force and its enabled units

@@ -152,6 +152,9 @@ pub enum Command {
     /// Tell what a transaction of apt would change, as a hook that apt starts.
     #[command(hide = true)]
     AptHook,
+    /// Check a transaction just before dpkg starts, as a guard that apt starts.
+    #[command(hide = true)]
+    AptGuard,
     /// Show the status of the host, without changing anything.
     Status {
         #[command(flatten)]
@@ -190,7 +193,8 @@ impl Command {
             | Self::Check { .. }
             | Self::GiveOwners { .. }
             | Self::Preview
-            | Self::AptHook => false,
+            | Self::AptHook
+            | Self::AptGuard => false,
             Self::Plan { common, .. }
             | Self::Apply { common, .. }
             | Self::Rollback { common, .. }

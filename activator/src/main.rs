@@ -13,6 +13,7 @@ use arguments::{Arguments, Command, Common, PlanningArgs, RunArgs};
 use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
+use nixfleet_activate::engine::apt::{guarding, planning};
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
 use nixfleet_activate::engine::family::paths::late_owners;
 use nixfleet_activate::engine::family::system::foresee as system;
@@ -32,6 +33,7 @@ use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::apt::hook;
+use nixfleet_activate::host::apt::transaction::GUARD;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::nixos;
 use nixfleet_activate::host::random;
@@ -171,6 +173,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
         }
         Command::Preview => preview().map_err(one)?,
         Command::AptHook => hook::run().map_err(one)?,
+        Command::AptGuard => return guard().map_err(one),
         Command::Health { common } => return try_health(&common).map_err(one),
         Command::Status { common } => {
             let status = status(&Host::open(&common.root).map_err(one)?).map_err(one)?;
@@ -261,12 +264,16 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         Ok(planned) => planned,
         Err(problem) => return planner::refused(target, problem),
     };
+    if calm && let Err(problem) = planning::add(host, target, &mut planned, request.name_lacking) {
+        planned.plan.problems.push(problem);
+    }
     planned.plan.overrule(request.force);
     if calm {
         let enabled = !request.planning.no_validate;
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
         let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
+        planning::postpone_findings(&mut planned.plan);
         if enabled {
             system::foresee(&mut planned.plan, host, &planned.state, target, request.name_lacking);
         }
@@ -368,6 +375,19 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
         None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Guards a transaction of apt, which standard input describes. A failure keeps apt from starting dpkg.
+fn guard() -> Result<ExitCode, Problem> {
+    let bytes = read(Path::new("-"))?;
+    let guarded = guarding::guard(&Host::open(Path::new("/"))?, &String::from_utf8_lossy(&bytes));
+    Ok(match guarded {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{GUARD}{}", why.replace('\n', " "));
+            ExitCode::from(FAILED)
+        }
+    })
 }
 
 /// Validates the generation that standard input describes, for the process that started this process.

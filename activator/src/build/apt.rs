@@ -25,8 +25,11 @@ impl Compiler<'_> {
         }
         let packages = self.apt_packages(apt);
         let holds = apt.holds.iter().filter_map(|hold| self.parse("nixfleet.apt.holds", hold)).collect();
-        let declared = DeclaredPackages { packages, holds };
-        (declared != DeclaredPackages::default()).then_some(declared)
+        let lock_timeout = apt.lock_timeout.filter(|limit| *limit != DeclaredPackages::LOCK_TIMEOUT);
+        let declared = DeclaredPackages { packages, holds, lock_timeout };
+        // The time limit alone declares nothing.
+        let is_something = !declared.packages.is_empty() || !declared.holds.is_empty();
+        is_something.then_some(declared)
     }
 
     fn apt_packages(&mut self, apt: &AptIntent) -> BTreeMap<PackageName, DeclaredPackage> {

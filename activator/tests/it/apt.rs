@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use nixfleet_activate::engine::apt::ask::{ask, exactly};
+use nixfleet_activate::engine::apt::ask::{AptQuestions, exactly};
 use nixfleet_activate::engine::apt::owned::OwnedPackages;
 use nixfleet_activate::host::apt::archive;
 use nixfleet_activate::host::apt::hook::{
@@ -215,7 +215,8 @@ fn a_machine_that_is_as_declared_has_nothing_to_change() {
     let declared =
         json!({ "packages": { "bash": { "state": "present" }, "no-such-one": { "state": "purged" } } });
     let declared = serde_json::from_value(declared).unwrap();
-    let plan = ask(&declared, &OwnedPackages::default(), PROGRAM).unwrap();
+    let owned = OwnedPackages::default();
+    let plan = AptQuestions::of(&declared, &owned).unwrap().ask(&[], PROGRAM).unwrap();
     assert!(plan.packages.is_empty() && plan.problems.is_empty(), "{plan:?}");
 }
 

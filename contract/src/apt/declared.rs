@@ -17,6 +17,10 @@ pub struct DeclaredPackages {
     /// Names and patterns of packages that apt keeps at their version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<PackagePattern>,
+    /// How long to wait for the locks of apt and dpkg, in seconds; [`DeclaredPackages::LOCK_TIMEOUT`] if
+    /// `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_timeout: Option<u64>,
 }
 
 /// A declared package.
@@ -71,6 +75,9 @@ pub struct DebconfAnswer {
 }
 
 impl DeclaredPackages {
+    /// How long to wait for the locks of apt and dpkg unless the fleet declares another limit, in seconds.
+    pub const LOCK_TIMEOUT: u64 = 600;
+
     /// Returns whether apt should keep a package at its version.
     #[must_use]
     pub fn holds(&self, package: &PackageName) -> bool {
@@ -94,6 +101,7 @@ mod tests {
                 ("telnet".parse().unwrap(), DeclaredPackage::Purged {}),
             ]),
             holds: vec!["linux-*".parse().unwrap()],
+            lock_timeout: None,
         };
         let written = json!({
             "packages": { "nginx": { "state": "present" }, "telnet": { "state": "purged" } },
@@ -115,6 +123,7 @@ mod tests {
         let packages = DeclaredPackages {
             packages: BTreeMap::from([("nginx".parse().unwrap(), DeclaredPackage::Present(held))]),
             holds: vec!["linux-*".parse().unwrap()],
+            lock_timeout: None,
         };
         let holds = |name: &str| packages.holds(&name.parse().unwrap());
         assert!(holds("nginx") && holds("linux-image-amd64") && !holds("redis"));

@@ -14,6 +14,9 @@ pub struct AptIntent {
     pub holds: Vec<String>,
     /// Keys of package sources, each with the fingerprint that it must have.
     pub keys: Vec<KeyIntent>,
+    /// How long to wait for the locks of apt and dpkg, in seconds.
+    #[serde(default)]
+    pub lock_timeout: Option<u64>,
 }
 
 /// A package to install or to remove.

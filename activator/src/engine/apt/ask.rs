@@ -1,35 +1,71 @@
 //! Asks dpkg and apt, and makes the plan from their answers. Nothing changes.
 
+use std::collections::BTreeMap;
+
 use nixfleet_contract::apt::declared::DeclaredPackages;
 use nixfleet_contract::apt::plan::AptPlan;
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::needed::unneeded;
 use super::owned::OwnedPackages;
 use super::plan::{AptFacts, plan};
 use super::request::{AptRequests, requests};
 use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::hook::{AptTransaction, TransactionMode, TransactionPackage};
 use crate::host::apt::offers::offered;
+use crate::host::apt::relations;
 use crate::host::apt::simulation::AptRequest;
 
-/// Plans what apt would do on this machine. `activator`: the path of this program, which apt starts as a
-/// hook.
-///
-/// # Errors
-/// Fails with [`Code::Packages`] if dpkg or apt does not answer, or if apt cannot carry out the declaration.
-pub fn ask(declared: &DeclaredPackages, owned: &OwnedPackages, activator: &str) -> Result<AptPlan, Problem> {
-    let host = HostPackages::read()?;
-    let AptRequests { install, remove, purge } = requests(declared, &host);
-    let before = simulate(&install, activator)?;
-    let mut after = AptTransaction::default();
-    for request in [remove, purge].into_iter().flatten() {
-        after.packages.extend(request.simulate(activator)?.packages);
+/// A declaration, compared with the packages of this machine.
+#[derive(Debug)]
+pub struct AptQuestions<'a> {
+    declared: &'a DeclaredPackages,
+    owned: &'a OwnedPackages,
+    /// The packages of this machine.
+    pub host: HostPackages,
+    requests: AptRequests,
+}
+
+impl<'a> AptQuestions<'a> {
+    /// Compares a declaration with the packages of this machine. apt is not asked yet.
+    ///
+    /// # Errors
+    /// Fails with [`Code::Packages`] if dpkg does not answer.
+    pub fn of(declared: &'a DeclaredPackages, owned: &'a OwnedPackages) -> Result<Self, Problem> {
+        let host = HostPackages::read()?;
+        let relations =
+            if owned.installed.is_empty() { BTreeMap::new() } else { relations::read(&host.architecture)? };
+        let unneeded = unneeded(declared, owned, &host, &relations);
+        let requests = requests(declared, &unneeded, &host);
+        Ok(Self { declared, owned, host, requests })
     }
-    let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
-    let files = offered(&versions, &[])?;
-    let kernel = rustix::system::uname();
-    let kernel = &kernel.release().to_string_lossy();
-    plan(&AptFacts { declared, host: &host, owned, before: &before, after: &after, files: &files, kernel })
+
+    /// Whether apt has to read the package sources to answer.
+    #[must_use]
+    pub fn needs_sources(&self) -> bool {
+        !self.requests.install.is_empty()
+    }
+
+    /// Asks apt, and makes the plan. `options`: options of apt for the package sources, each as `NAME=VALUE`.
+    /// `activator`: the path of this program, which apt starts as a hook.
+    ///
+    /// # Errors
+    /// Fails with [`Code::Packages`] if apt does not answer, or cannot carry out the declaration.
+    pub fn ask(&self, options: &[String], activator: &str) -> Result<AptPlan, Problem> {
+        let Self { declared, owned, host, requests } = self;
+        let of_sources = |request: &AptRequest| AptRequest { options: options.to_vec(), ..request.clone() };
+        let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
+        let before = simulate(&install, activator)?;
+        let mut after = AptTransaction::default();
+        for request in [&requests.remove, &requests.purge].into_iter().flatten() {
+            after.packages.extend(request.simulate(activator)?.packages);
+        }
+        let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
+        let files = offered(&versions, options)?;
+        let kernel = rustix::system::uname();
+        let kernel = &kernel.release().to_string_lossy();
+        plan(&AptFacts { declared, host, owned, before: &before, after: &after, files: &files, kernel })
+    }
 }
 
 /// Simulates one transaction for all requests. If there are several requests, their results are joined, and
@@ -47,7 +83,8 @@ fn simulate(requests: &[AptRequest], activator: &str) -> Result<AptTransaction, 
     if requests.len() < 2 || joined.packages.is_empty() {
         return Ok(joined);
     }
-    let mut exact = exactly(&joined).simulate(activator)?;
+    let exact = AptRequest { options: requests[0].options.clone(), ..exactly(&joined) };
+    let mut exact = exact.simulate(activator)?;
     // Every package of an exact request is marked as manual.
     for package in &mut exact.packages {
         let same = |other: &&TransactionPackage| {

@@ -1,5 +1,7 @@
 //! What apt is asked for.
 
+use std::collections::BTreeSet;
+
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages, PresentPackage};
 use nixfleet_contract::values::PackageName;
 
@@ -18,11 +20,16 @@ pub struct AptRequests {
 }
 
 /// Returns the transactions for the declared packages. A package that is as it should be is in none of them.
+/// `unneeded`: owned packages to remove.
 ///
 /// `apt-get` has one rule about recommended packages for a whole transaction. So there is a transaction for
 /// each rule; their results are joined.
 #[must_use]
-pub fn requests(declared: &DeclaredPackages, host: &HostPackages) -> AptRequests {
+pub fn requests(
+    declared: &DeclaredPackages,
+    unneeded: &BTreeSet<PackageName>,
+    host: &HostPackages,
+) -> AptRequests {
     let rules = [None, Some(true), Some(false)];
     let install = rules.map(|recommends| {
         let of_rule = declared.packages.iter().filter_map(|(name, package)| match package {
@@ -39,9 +46,12 @@ pub fn requests(declared: &DeclaredPackages, host: &HostPackages) -> AptRequests
             .filter(|(name, _)| host.packages.get(*name).is_some_and(|package| is_there(package.status)));
         there.map(|(name, _)| name.to_string()).collect()
     };
+    let mut remove = of_state(&DeclaredPackage::Absent {}, is_unpacked);
+    let is_undeclared = |name: &&PackageName| !declared.packages.contains_key(*name);
+    remove.extend(unneeded.iter().filter(is_undeclared).map(ToString::to_string));
     AptRequests {
         install: install.into_iter().flatten().collect(),
-        remove: request("remove", of_state(&DeclaredPackage::Absent {}, is_unpacked)),
+        remove: request("remove", remove),
         purge: request(
             "purge",
             of_state(&DeclaredPackage::Purged {}, |status| status != DpkgStatus::NotInstalled),
@@ -102,8 +112,13 @@ mod tests {
     }
 
     fn asked(packages: &serde_json::Value) -> Vec<String> {
+        asked_without(packages, &[])
+    }
+
+    fn asked_without(packages: &serde_json::Value, unneeded: &[&str]) -> Vec<String> {
+        let unneeded = unneeded.iter().map(|name| name.parse().unwrap()).collect();
         let declared = serde_json::from_value(json!({ "packages": packages })).unwrap();
-        let AptRequests { install, remove, purge } = requests(&declared, &host());
+        let AptRequests { install, remove, purge } = requests(&declared, &unneeded, &host());
         let all = install.into_iter().chain(remove).chain(purge);
         all.map(|request| {
             let rule = request.recommends.map_or(String::new(), |rule| format!(" recommends={rule}"));
@@ -144,6 +159,13 @@ mod tests {
             asked(&packages),
             ["install b1", "install recommends=true c1", "install recommends=false a1"]
         );
+    }
+
+    #[test]
+    fn an_owned_package_that_nothing_needs_is_removed_unless_it_is_declared() {
+        assert_eq!(asked_without(&json!({}), &["nginx"]), ["remove nginx"]);
+        let purged = json!({ "nginx": { "state": "purged" } });
+        assert_eq!(asked_without(&purged, &["nginx"]), ["purge nginx"]);
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         target: target_closure.closure.clone(),
         packages: PackageChanges::default(),
         check_changes: CheckChanges::default(),
+        apt: None,
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
@@ -120,7 +121,7 @@ fn observe_the_rest(
     manifest: &Manifest,
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
-    let (units, absent) = observe::observe_units(host, state, manifest)?;
+    let (units, absent) = observe::observe_units(host, state, manifest, &BTreeMap::new())?;
     let declared = observe::declared_in_force(host, state, manifest);
     let paths = observe::observe_etc(host, state, manifest, &accounts, &declared);
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);

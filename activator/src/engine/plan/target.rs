@@ -14,11 +14,12 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use crate::digest;
+use crate::engine::apt::brought;
 use crate::engine::plan::contents::Contents;
 use crate::engine::plan::diff::TargetView;
 use crate::engine::plan::external;
 use crate::engine::plan::previous::previous;
-use crate::engine::plan::unit_states;
+use crate::engine::plan::unit_states::{self, UnitObjections};
 use crate::engine::recovery_unit;
 use crate::engine::state::State;
 use crate::host::Host;
@@ -42,7 +43,7 @@ pub struct Target {
     /// The excluded paths. The change leaves these paths and all managed paths below them as they are.
     pub exclude: BTreeSet<ManagedPath>,
     /// Reasons why the declared state of a unit of the distribution cannot be reached on this host.
-    pub objections: Vec<Problem>,
+    pub objections: UnitObjections,
 }
 
 /// A target whose manifest is not parsed yet.
@@ -140,7 +141,7 @@ impl TargetClosure {
             None => problem,
         })?;
         recovery_unit::take_over(&mut manifest);
-        let (exclude, objections) = (BTreeSet::new(), Vec::new());
+        let (exclude, objections) = (BTreeSet::new(), UnitObjections::default());
         Ok(Target { manifest, digest, closure, number, contents, exclude, objections })
     }
 }
@@ -153,7 +154,8 @@ impl Target {
         TargetView { manifest, closure, number: *number, exclude }
     }
 
-    /// Adds the entries that depend on the host: the links for the states of units of the distribution.
+    /// Adds what depends on the host: the links for the states of units of the distribution, and the permission
+    /// to take over files that came with packages that NixFleet installed.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {
         if !self.manifest.unit_states.is_empty() {
@@ -161,6 +163,7 @@ impl Target {
             let (state, _) = State::read(host).unwrap_or_default();
             self.objections = unit_states::add_entries(host, &state, &mut self.manifest);
         }
+        brought::take_over(host, &mut self.manifest);
         self
     }
 

@@ -19,12 +19,22 @@ use nixfleet_contract::values::{ManagedPath, UnitName};
 use crate::engine::observe::MASK;
 use crate::engine::state::{State, Thing};
 use crate::host::Host;
+use install::NoLinks;
+
+/// The reasons why declared states of units cannot be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitObjections {
+    /// Units that cannot have the declared state.
+    pub refused: Vec<Problem>,
+    /// Units that do not exist on the host. A package that apt installs may bring them.
+    pub missing: Vec<Problem>,
+}
 
 /// Adds the entries for the declared states of units of the distribution. Returns the reasons why a state
 /// cannot be reached.
-pub(in crate::engine) fn add_entries(host: &Host, state: &State, manifest: &mut Manifest) -> Vec<Problem> {
+pub(in crate::engine) fn add_entries(host: &Host, state: &State, manifest: &mut Manifest) -> UnitObjections {
     let states = std::mem::take(&mut manifest.unit_states);
-    let mut adder = EntryAdder { host, state, manifest, problems: Vec::new() };
+    let mut adder = EntryAdder { host, state, manifest, problems: UnitObjections::default() };
     for (unit, declared) in &states {
         adder.mask(unit, *declared);
     }
@@ -38,7 +48,7 @@ struct EntryAdder<'a> {
     host: &'a Host,
     state: &'a State,
     manifest: &'a mut Manifest,
-    problems: Vec<Problem>,
+    problems: UnitObjections,
 }
 
 impl EntryAdder<'_> {
@@ -63,7 +73,9 @@ impl EntryAdder<'_> {
             let is_declared = states.contains_key(&unit);
             let found = install::find(self.host, &unit);
             let found = match found {
-                Ok(found) if is_enabled && is_declared && found.is_static() => Err(found.objection(&unit)),
+                Ok(found) if is_enabled && is_declared && found.is_static() => {
+                    Err(NoLinks::Refused(found.objection(&unit)))
+                }
                 found => found,
             };
             match found {
@@ -78,8 +90,9 @@ impl EntryAdder<'_> {
                     self.links(&found, is_enabled);
                 }
                 // A unit that only `Also=` names may be missing, as for systemd.
-                Err(problem) if is_declared => self.problems.push(problem),
-                Err(_) => {}
+                Err(NoLinks::Missing(problem)) if is_declared => self.problems.missing.push(problem),
+                Err(NoLinks::Refused(problem)) if is_declared => self.problems.refused.push(problem),
+                Err(NoLinks::Missing(_) | NoLinks::Refused(_)) => {}
             }
         }
     }
@@ -156,4 +169,10 @@ fn path_of(unit: &UnitName) -> Option<ManagedPath> {
 fn objection(unit: &UnitName, what: &str) -> Problem {
     Problem::new(Code::Unit, format!("unit {unit} {what}"))
         .at(format!("nixfleet.systemd.units.{:?}", &**unit))
+}
+
+/// Returns the problem for a unit that the host does not have.
+pub(in crate::engine) fn missing(unit: &UnitName) -> Problem {
+    objection(unit, "does not exist on the host")
+        .help("install the package that has the unit, or remove the declaration")
 }

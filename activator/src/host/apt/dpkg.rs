@@ -97,7 +97,7 @@ impl HostPackages {
 }
 
 /// Removes the architecture of the host from the name of a package. dpkg adds it to some names.
-fn native<'a>(name: &'a str, architecture: &str) -> &'a str {
+pub(super) fn native<'a>(name: &'a str, architecture: &str) -> &'a str {
     name.strip_suffix(architecture).and_then(|name| name.strip_suffix(':')).unwrap_or(name)
 }
 

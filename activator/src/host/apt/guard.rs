@@ -34,23 +34,24 @@ enum DpkgActionKind<'a> {
 }
 
 /// Checks that apt is about to carry out exactly these changes, with files that have the planned digests.
-/// `input`: what apt sends. `digest`: returns the SHA-256 of a file.
+/// `input`: what apt sends. `digest`: returns the SHA-256 of a file. Returns the packages that dpkg unpacks,
+/// each with its file.
 ///
 /// # Errors
 /// Fails with a clause that says what differs.
-pub fn check(
-    planned: &[&PackageChange],
+pub fn check<'p>(
+    planned: &[&'p PackageChange],
     input: &str,
     mut digest: impl FnMut(&str) -> io::Result<String>,
-) -> Result<(), String> {
+) -> Result<Vec<(&'p PackageChange, String)>, String> {
     let actions = parse(input)?;
-    let mut left: BTreeMap<(&str, &str), &PackageChange> =
+    let mut unpacked = Vec::new();
+    let mut left: BTreeMap<(&str, &str), &'p PackageChange> =
         planned.iter().map(|change| ((&*change.name, change.architecture.as_str()), *change)).collect();
-    for action in &actions {
-        if action.kind == DpkgActionKind::Configure {
-            // Each package is also unpacked, unless its installation was interrupted earlier.
-            continue;
-        }
+    // A package whose installation was interrupted earlier may be unpacked already.
+    let (configured, others): (Vec<_>, Vec<_>) =
+        actions.iter().partition(|action| action.kind == DpkgActionKind::Configure);
+    for action in others {
         let key = left.keys().copied().find(|(name, architecture)| {
             *name == action.name && [*architecture, "all"].contains(&action.architecture)
         });
@@ -74,11 +75,16 @@ pub fn check(
             if found != offer.sha256 {
                 return Err(format!("{file} is not the planned file of {}", action.name));
             }
+            unpacked.push((change, file.to_owned()));
         }
     }
+    left.retain(|(name, _), change| {
+        let to = change.change.to().map(|offer| &*offer.version);
+        !configured.iter().any(|action| action.name == *name && action.to == to)
+    });
     match left.keys().next() {
         Some((name, _)) => Err(format!("apt would not change {name}, which is planned")),
-        None => Ok(()),
+        None => Ok(unpacked),
     }
 }
 
@@ -149,14 +155,24 @@ mod tests {
                          libapp 0.9 amd64 same < 1.0 amd64 same **CONFIGURE**\n\
                          app - - none < 1.0 all none **CONFIGURE**\n";
 
-    fn checked(input: &str) -> Result<(), String> {
+    fn checked(input: &str) -> Result<Vec<String>, String> {
         let planned = planned();
-        check(&planned.iter().collect::<Vec<_>>(), input, |_| Ok("aa".to_owned()))
+        let unpacked = check(&planned.iter().collect::<Vec<_>>(), input, |_| Ok("aa".to_owned()))?;
+        Ok(unpacked.into_iter().map(|(change, _)| change.name.to_string()).collect())
     }
 
     #[test]
     fn the_planned_transaction_passes() {
-        assert_eq!(checked(INPUT), Ok(()));
+        assert_eq!(checked(INPUT), Ok(vec!["libapp".to_owned(), "app".to_owned()]));
+    }
+
+    #[test]
+    fn a_package_that_is_unpacked_already_is_only_configured() {
+        let lines = INPUT.lines().filter(|line| !line.contains("/app 1.0"));
+        let input: String = lines.flat_map(|line| [line, "\n"]).collect();
+        assert_eq!(checked(&input), Ok(vec!["libapp".to_owned()]));
+        let other = input.replace("app - - none < 1.0", "app - - none < 1.1");
+        assert_eq!(checked(&other), Err("apt would not change app, which is planned".to_owned()));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct PackageLockHolder {
     pub process: u32,
     /// The name of the program, such as `unattended-upgr`; empty if the process has ended.
     pub name: String,
+    /// The path of the locked file.
+    pub path: &'static str,
 }
 
 impl fmt::Display for PackageLockHolder {
@@ -38,7 +40,7 @@ pub fn holder() -> Option<PackageLockHolder> {
         let file = fs::metadata(path).ok()?;
         let process = process(&locks, (major(file.dev()), minor(file.dev())), file.ino())?;
         let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-        Some(PackageLockHolder { process, name: name.trim().to_owned() })
+        Some(PackageLockHolder { process, name: name.trim().to_owned(), path })
     })
 }
 
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_holder_has_a_name_for_people() {
-        let holder = PackageLockHolder { process: 815, name: "apt-get".to_owned() };
+        let holder = PackageLockHolder { process: 815, name: "apt-get".to_owned(), path: "/var/lib/dpkg/lock" };
         assert_eq!(holder.to_string(), "apt-get (process 815)");
         assert_eq!(
             PackageLockHolder { name: String::new(), ..holder }.to_string(),

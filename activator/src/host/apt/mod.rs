@@ -6,6 +6,8 @@
 //! - [`simulation`][]: a transaction that apt only simulates
 //! - [`guard`][]: the check of a transaction just before dpkg carries it out
 //! - [`lock`][]: the process that holds the lock of apt or dpkg
+//! - [`relations`]: what installed packages need and provide
+//! - [`transaction`]: a transaction that apt carries out
 //! - [`offers`][]: the versions that package sources offer
 
 pub mod archive;
@@ -14,7 +16,9 @@ pub mod guard;
 pub mod hook;
 pub mod lock;
 pub mod offers;
+pub mod relations;
 pub mod simulation;
+pub mod transaction;
 
 use std::time::Duration;
 

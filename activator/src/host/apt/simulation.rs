@@ -73,7 +73,7 @@ fn why(stderr: &str) -> Option<String> {
 }
 
 /// Quotes a word for the shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
-use super::objection;
+use super::{missing, objection};
 use super::unit_file::UnitFile;
 use crate::build::install::Install;
 use crate::host::Host;
@@ -37,30 +37,43 @@ impl InstallLinks {
     }
 }
 
+/// The reason why a unit cannot be enabled or disabled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoLinks {
+    /// The unit does not exist on the host.
+    Missing(Problem),
+    /// The unit cannot be enabled or disabled with links.
+    Refused(Problem),
+}
+
 /// Finds the links that enable a unit.
 ///
 /// # Errors
-/// Fails with a problem if the unit cannot be enabled or disabled.
-pub(super) fn find(host: &Host, unit: &UnitName) -> Result<InstallLinks, Problem> {
+/// Fails with the reason why the unit cannot be enabled or disabled.
+pub(super) fn find(host: &Host, unit: &UnitName) -> Result<InstallLinks, NoLinks> {
     let (file, text) = match UnitFile::find(host, unit) {
         UnitFile::Text { path, text } => (path, text),
         UnitFile::Alias(other) => {
-            return Err(objection(unit, "is another name of a unit")
-                .because(format!("it is a link to {other}"))
-                .help(format!("declare nixfleet.systemd.units.{:?} instead", &*other)));
+            return Err(NoLinks::Refused(
+                objection(unit, "is another name of a unit")
+                    .because(format!("it is a link to {other}"))
+                    .help(format!("declare nixfleet.systemd.units.{:?} instead", &*other)),
+            ));
         }
         UnitFile::Missing { has_script: true } => {
-            return Err(objection(unit, "cannot be enabled or disabled")
-                .because("the unit is made from an init script")
-                .help("run update-rc.d on the host, and remove `enabled`"));
+            return Err(NoLinks::Refused(
+                objection(unit, "cannot be enabled or disabled")
+                    .because("the unit is made from an init script")
+                    .help("run update-rc.d on the host, and remove `enabled`"),
+            ));
         }
         UnitFile::Missing { has_script: false } => {
-            return Err(objection(unit, "does not exist on the host")
-                .help("install the package that has the unit, or remove the declaration"));
+            return Err(NoLinks::Missing(missing(unit)));
         }
     };
     let install = Install::parse(unit, &text, |_| true).map_err(|mistakes| {
-        objection(unit, "cannot be enabled or disabled").because(mistakes.join("; ")).at(&file)
+        let problem = objection(unit, "cannot be enabled or disabled");
+        NoLinks::Refused(problem.because(format!("{file}: {}", mistakes.join("; "))))
     })?;
     let unit = install.instance.unwrap_or_else(|| unit.clone());
     Ok(InstallLinks { unit, file, links: install.links.into_keys().collect(), also: install.also })

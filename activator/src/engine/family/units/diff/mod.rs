@@ -36,6 +36,7 @@ impl Differ<'_> {
         }
         self.of_system(&mut actions);
         self.unit_states(&mut actions);
+        self.held_units(&mut actions);
         self.named_by_files(&mut actions);
         self.stop_masked_again(&mut actions);
         self.restart_services_with_sockets(&mut actions);

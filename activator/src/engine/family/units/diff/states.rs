@@ -1,13 +1,26 @@
 //! Plans starts and stops of units of the distribution whose state is declared. The links that enable or mask
 //! such a unit are paths, see [`crate::engine::plan::unit_states`].
 
-use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
 
 use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions, should_run};
+use crate::engine::plan::unit_states;
 
 impl Differ<'_> {
+    /// Starts the enabled units of new packages whose starts were held. A unit that a declaration starts or
+    /// stops has its own action.
+    pub(super) fn held_units(&mut self, actions: &mut UnitActions) {
+        let observed = self.observed;
+        for (unit, _) in observed.held.iter().filter(|(_, starts)| **starts) {
+            let state = self.observed_state(unit, false);
+            let is_declared = self.manifest.unit_states.get(unit).is_some_and(|state| state.runs().is_some());
+            if state.enabled && !state.is_up() && !state.masked && !is_declared && !unit.is_template() {
+                actions.set(unit, UnitAction::Start, "new; its start was held until now");
+            }
+        }
+    }
+
     pub(super) fn unit_states(&mut self, actions: &mut UnitActions) {
         let (state, manifest) = (self.state, self.manifest);
         for (unit, declared) in &manifest.unit_states {
@@ -35,12 +48,11 @@ impl Differ<'_> {
         let ran = self.left_running(unit) == Some(true);
         let observed = self.observed_state(unit, ran);
         if observed.absent {
-            self.problems.push(
-                Problem::new(Code::Unit, format!("unit {unit} does not exist on the host"))
-                    .at(format!("nixfleet.systemd.units.{:?}", &**unit))
-                    .because("`running` is set, but systemd has no such unit")
-                    .help("install the package that has the unit, or remove the declaration"),
-            );
+            let problem = unit_states::missing(unit);
+            if !self.problems.contains(&problem) {
+                self.awaits_package.push(problem.clone());
+                self.problems.push(problem);
+            }
         } else if !ran && !observed.is_up() {
             actions.set(unit, UnitAction::Start, "should run");
         } else if ran && should_run(&observed) {

@@ -33,6 +33,7 @@ use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::plan::diff::{TargetView, diff};
 use crate::engine::plan::target::Target;
+use crate::engine::plan::unit_states::UnitObjections;
 use crate::engine::state::State;
 use crate::engine::transaction::commit::state_after;
 use crate::engine::transaction::journal::written::Facts;
@@ -70,7 +71,7 @@ fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Val
     let manifest = build::compile::compile(&intent).unwrap().manifest;
     let contents = std::sync::Arc::default();
     let (digest, closure, exclude) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
-    let objections = Vec::new();
+    let objections = UnitObjections::default();
     Target { manifest, digest, closure, number: None, contents, exclude, objections }
 }
 

@@ -250,6 +250,7 @@ in
       apt = {
         packages = lib.mapAttrsToList package apt.packages;
         holds = lib.unique apt.holds;
+        inherit (apt) lockTimeout;
         keys = lib.mapAttrsToList key (lib.filterAttrs (_: source: source.key != null) apt.sources);
       };
     };

@@ -14,6 +14,7 @@ need() { # need PROGRAM PACKAGE
 need c++ g++ # libFuzzer
 need cc gcc
 need git git
+need gpg gnupg # signs the package repositories of the tests
 need gpgv gpgv
 need ip iproute2
 need mmdebstrap mmdebstrap

@@ -24,6 +24,7 @@ in
         sources = import ./sources.nix args;
         pins = import ./pins.nix args;
         holds = import ./holds.nix args;
+        lockTimeout = import ./lock-timeout.nix args;
       };
     };
     default = { };

@@ -99,20 +99,17 @@ fn a_key_must_be_a_file_of_the_intent() {
 }
 
 #[test]
-fn packages_that_are_right_are_refused_only_because_they_cannot_be_carried_out_yet() {
-    let mut more = packages(&[package("nginx", "present"), package("telnet", "purged")]);
+fn answers_to_questions_are_refused_because_they_cannot_be_given_yet() {
+    let answer = json!({ "question": "app/a", "type": "string", "value": "x" });
+    let app = with(package("app", "present"), "debconf", json!([answer]));
+    let mut more = packages(&[app, package("nginx", "present"), package("telnet", "purged")]);
     more["apt"]["holds"] = json!(["linux-*"]);
-    assert!(refused(&more).is_empty());
     let problems = compile(&intent(&more)).err().unwrap();
     let options: Vec<_> = problems.into_iter().filter_map(|Problem { location, .. }| location).collect();
-    assert_eq!(
-        options,
-        [
-            "nixfleet.apt.packages.\"nginx\"",
-            "nixfleet.apt.packages.\"telnet\"",
-            "nixfleet.apt.holds",
-        ]
-    );
+    assert_eq!(options, ["nixfleet.apt.packages.\"app\".debconf"]);
+    more["apt"]["packages"][0]["debconf"] = json!([]);
+    let manifest = compile(&intent(&more)).unwrap().manifest;
+    assert_eq!(manifest.apt.unwrap().packages.len(), 3);
 }
 
 #[test]

@@ -241,10 +241,13 @@ in
   };
 
   "held packages" = {
-    module.nixfleet.apt.holds = [
-      "nginx"
-      "linux-image-*"
-    ];
+    module.nixfleet.apt = {
+      holds = [
+        "nginx"
+        "linux-image-*"
+      ];
+      lockTimeout = 60;
+    };
     ubuntu = intent: intent.apt or null;
     onUbuntu = {
       packages = [ ];
@@ -252,10 +255,14 @@ in
         "nginx"
         "linux-image-*"
       ];
+      lockTimeout = 60;
       keys = [ ];
     };
     nixos = _: null;
     onNixos = refused;
-    withoutEffectOnNixos = [ "apt.holds" ];
+    withoutEffectOnNixos = [
+      "apt.holds"
+      "apt.lockTimeout"
+    ];
   };
 }

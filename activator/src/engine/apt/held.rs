@@ -140,9 +140,11 @@ fn remove(path: &Path) -> io::Result<()> {
 
 fn rename(host: &Host, from: &str, to: &str) -> Result<(), Problem> {
     let home = host.path(HOME);
+    if !home.join(from).exists() {
+        return Ok(());
+    }
     match disk::rename(CWD, home.join(from), CWD, home.join(to), RenameFlags::empty()) {
         Ok(()) => disk::sync_directory(&home),
-        Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
     .map_err(|error| host_file("rename", format!("{HOME}/{from}"), &error))

@@ -1,17 +1,23 @@
 //! Refuses the parts of a manifest that this activator cannot carry out. The builder refuses to make such a
 //! manifest, so only another tool can have made it.
 
+use nixfleet_contract::apt::declared::DeclaredPackage;
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::problem::{Code, Problem};
 
 /// Returns a problem for each part of the manifest that an apply would ignore.
 pub(super) fn unsupported(manifest: &Manifest) -> impl Iterator<Item = Problem> {
-    let refused = |what: &str, part: &str| {
-        Problem::new(Code::InvalidManifest, format!("this activator cannot {what}"))
-            .at(part)
+    let packages = manifest.apt.iter().flat_map(|apt| apt.packages.values());
+    let mut packages = packages.filter_map(|package| match package {
+        DeclaredPackage::Present(present) => Some(present),
+        DeclaredPackage::Absent {} | DeclaredPackage::Purged {} => None,
+    });
+    let answers = packages.any(|package| !package.debconf.is_empty()).then(|| {
+        Problem::new(Code::InvalidManifest, "this activator cannot answer the questions of packages")
+            .at("apt")
             .help("build the closure of the host again, with the builder of this release")
-    };
-    manifest.apt.as_ref().map(|_| refused("install, hold or remove packages of apt", "apt")).into_iter()
+    });
+    answers.into_iter()
 }
 
 #[cfg(test)]
@@ -21,21 +27,18 @@ mod tests {
 
     use super::*;
 
-    fn manifest(more: &Value) -> Manifest {
-        let mut manifest = json!({
+    fn count(apt: Value) -> usize {
+        let manifest = json!({
             "schema": SCHEMA, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
-            "packages": [], "groups": [], "users": [], "entries": {}, "units": {},
+            "packages": [], "groups": [], "users": [], "entries": {}, "units": {}, "apt": apt,
         });
-        for (part, value) in more.as_object().unwrap() {
-            manifest[part] = value.clone();
-        }
-        serde_json::from_value(manifest).unwrap()
+        unsupported(&serde_json::from_value(manifest).unwrap()).count()
     }
 
     #[test]
     fn nothing_that_is_declared_is_ignored() {
-        let count = |more: &Value| unsupported(&manifest(more)).count();
-        assert_eq!(count(&json!({})), 0);
-        assert_eq!(count(&json!({ "apt": { "packages": { "nginx": { "state": "present" } } } })), 1);
+        let answer = json!({ "question": "nginx/port", "type": "string", "value": "80" });
+        assert_eq!(count(json!({ "packages": { "nginx": { "state": "present" } } })), 0);
+        assert_eq!(count(json!({ "packages": { "nginx": { "state": "present", "debconf": [answer] } } })), 1);
     }
 }

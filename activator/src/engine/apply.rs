@@ -225,7 +225,12 @@ fn run(
 
 /// Returns the findings of the host's tools about a plan. Findings that a new package may change are left out
 /// before apt has installed it.
-fn validated(host: &Host, request: ApplyRequest<'_>, planned: &Planned, target: &Target) -> validate::Findings {
+fn validated(
+    host: &Host,
+    request: ApplyRequest<'_>,
+    planned: &Planned,
+    target: &Target,
+) -> validate::Findings {
     let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
     let mut found = validate::validate(host, planned, target, login);
     if planned.plan.apt.as_ref().is_some_and(planning::installs) {

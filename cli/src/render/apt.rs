@@ -11,7 +11,8 @@ use super::size::size;
 /// Returns one line for each package, mark and repair, in the order in which apt carries them out.
 pub fn apt(plan: &AptPlan) -> Vec<String> {
     let repairs = plan.repairs.iter();
-    let repairs = repairs.map(|name| change(one_line(&format!("{name}: complete an interrupted installation"))));
+    let repairs =
+        repairs.map(|name| change(one_line(&format!("{name}: complete an interrupted installation"))));
     let of = |phase| plan.in_phase(phase).map(package);
     let marks = plan.marks.iter().map(mark);
     let mut lines: Vec<String> = repairs.chain(of(AptPhase::Before)).chain(marks).collect();
@@ -39,7 +40,9 @@ fn package(package: &PackageChange) -> String {
     };
     let text = match operation {
         PackageOperation::Install { to, .. } => format!("{name} {}  {}{why}", to.version, offered(to)),
-        PackageOperation::Upgrade { from, to } => format!("{name} {from} → {}  {}{why}", to.version, offered(to)),
+        PackageOperation::Upgrade { from, to } => {
+            format!("{name} {from} → {}  {}{why}", to.version, offered(to))
+        }
         PackageOperation::Downgrade { from, to } => {
             format!("{name} {from} → {}, which is older  {}{why}", to.version, offered(to))
         }

@@ -50,7 +50,10 @@ impl Brought {
         let step = differs.find(|step| !self.explains(step))?;
         Some(
             Problem::new(Code::PlanOutdated, "the change of the host is not the planned one any more")
-                .because(format!("apt has changed packages, and since then the plan differs in: {}", step.line()))
+                .because(format!(
+                    "apt has changed packages, and since then the plan differs in: {}",
+                    step.line()
+                ))
                 .help("inspect the new plan (`nixfleet plan`), then apply it"),
         )
     }
@@ -58,7 +61,9 @@ impl Brought {
     /// Whether a step can differ because of the packages.
     fn explains(&self, step: &Step) -> bool {
         match step {
-            Step::Path(PathStep::CreateHome(_)) | Step::Profile(_) | Step::System(_) | Step::Command(_) => false,
+            Step::Path(PathStep::CreateHome(_)) | Step::Profile(_) | Step::System(_) | Step::Command(_) => {
+                false
+            }
             Step::Path(step) => self.has_path(step.path()),
             Step::Unit(UnitStep::DaemonReload) => true,
             Step::Unit(step) => step.unit().is_some_and(|unit| self.has_unit(unit)),
@@ -116,7 +121,9 @@ fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
         let lists = fs::read_dir(host.path("/var/lib/dpkg/info")).into_iter().flatten().flatten();
         let mut names = lists.filter_map(|file| file.file_name().into_string().ok());
         let start = format!("{name}:");
-        list(names.find(|file| file.starts_with(&start) && file.ends_with(".list"))?.trim_end_matches(".list"))
+        list(
+            names.find(|file| file.starts_with(&start) && file.ends_with(".list"))?.trim_end_matches(".list"),
+        )
     });
     found.unwrap_or_default().lines().filter(|path| *path != "/.").map(str::to_owned).collect()
 }

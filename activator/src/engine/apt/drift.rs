@@ -39,7 +39,8 @@ pub fn drift(declared: &DeclaredPackages, host: &HostPackages) -> Vec<Drift> {
             ) => drift.push(of(name, "installed".to_owned())),
         }
     }
-    for (name, package) in host.packages.iter().filter(|(_, package)| package.status == DpkgStatus::Installed) {
+    for (name, package) in host.packages.iter().filter(|(_, package)| package.status == DpkgStatus::Installed)
+    {
         let is_declared = matches!(declared.packages.get(name), Some(DeclaredPackage::Present(_)));
         match (declared.holds(name), package.is_held) {
             (true, false) => drift.push(of(name, "not held".to_owned())),
@@ -60,8 +61,7 @@ mod tests {
     fn found(declared: &serde_json::Value) -> Vec<String> {
         let package = |name: &str, status, is_held| {
             let version = "1.0".parse().ok();
-            let package =
-                DpkgPackage { status, version, is_held, is_automatic: false, is_vital: false };
+            let package = DpkgPackage { status, version, is_held, is_automatic: false, is_vital: false };
             (name.parse().unwrap(), package)
         };
         let packages = [
@@ -101,6 +101,9 @@ mod tests {
                 "package held: held on the host",
             ]
         );
-        assert_eq!(found(&json!({ "packages": { "app": { "state": "absent" } } })), ["package app: installed"]);
+        assert_eq!(
+            found(&json!({ "packages": { "app": { "state": "absent" } } })),
+            ["package app: installed"]
+        );
     }
 }

@@ -50,7 +50,11 @@ mod tests {
         of.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn unneeded_of(declared: &[&str], owned: &[&str], relations: &[(&str, &str, &str)]) -> BTreeSet<PackageName> {
+    fn unneeded_of(
+        declared: &[&str],
+        owned: &[&str],
+        relations: &[(&str, &str, &str)],
+    ) -> BTreeSet<PackageName> {
         let packages: BTreeMap<&str, _> =
             declared.iter().map(|name| (*name, json!({ "state": "present" }))).collect();
         let package = DpkgPackage {
@@ -64,9 +68,9 @@ mod tests {
             architecture: "amd64".to_owned(),
             packages: relations.iter().map(|(name, ..)| (name.parse().unwrap(), package.clone())).collect(),
         };
-        let relations = relations.iter().map(|(name, needs, provides)| {
-            (name.parse().unwrap(), Relations::parse(needs, provides))
-        });
+        let relations = relations
+            .iter()
+            .map(|(name, needs, provides)| (name.parse().unwrap(), Relations::parse(needs, provides)));
         let owned = OwnedPackages { installed: names(owned), ..OwnedPackages::default() };
         unneeded(
             &serde_json::from_value(json!({ "packages": packages })).unwrap(),

@@ -48,12 +48,15 @@ impl OwnedPackages {
             Problem::new(Code::State, "the record of owned packages cannot be read")
                 .at(format!("{HOME}/{RECORD}"))
                 .because(format!("{why}; nothing was changed"))
-                .help("restore the file from a backup, or remove it: then NixFleet removes no package any more")
+                .help(
+                    "restore the file from a backup, or remove it: then NixFleet removes no package any more",
+                )
         };
         let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
             return Ok(Self::default());
         };
-        let recorded: Recorded = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let recorded: Recorded =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         if recorded.schema != Self::SCHEMA {
             return Err(unreadable(format!("it has schema {}", recorded.schema)));
         }

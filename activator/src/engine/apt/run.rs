@@ -194,7 +194,8 @@ fn set_aside(host: &Host, plan: &AptPlan) -> Vec<String> {
         let full = format!("/var/lib/dpkg/info/{}:{}.conffiles", package.name, package.architecture);
         [plain, full].into_iter().filter_map(|path| std::fs::read_to_string(host.path(&path)).ok())
     });
-    let files: Vec<String> = lists.flat_map(|list| list.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let files: Vec<String> =
+        lists.flat_map(|list| list.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
     let asides = files.iter().flat_map(|file| [format!("{file}.dpkg-dist"), format!("{file}.dpkg-new")]);
     asides.filter(|path| Path::new(&host.path(path)).exists()).collect()
 }

@@ -111,9 +111,8 @@ impl AptView {
     /// Replaces the paths of the keys of the manifest by their paths in the view.
     fn with_keys(&self, target: &Target, text: String) -> String {
         let keys = self.directory.join("keys");
-        below(&target.manifest, KEYS).fold(text, |text, (path, _)| {
-            text.replace(&**path, &keys.join(path.name()).to_string_lossy())
-        })
+        below(&target.manifest, KEYS)
+            .fold(text, |text, (path, _)| text.replace(&**path, &keys.join(path.name()).to_string_lossy()))
     }
 }
 
@@ -140,9 +139,10 @@ fn below<'m>(
     manifest: &'m Manifest,
     directory: &'m str,
 ) -> impl Iterator<Item = (&'m ManagedPath, &'m Entry)> {
-    manifest.entries.iter().filter(move |(path, _)| {
-        path.strip_prefix(directory).is_some_and(|name| !name.contains('/'))
-    })
+    manifest
+        .entries
+        .iter()
+        .filter(move |(path, _)| path.strip_prefix(directory).is_some_and(|name| !name.contains('/')))
 }
 
 /// Removes views of processes that have ended.

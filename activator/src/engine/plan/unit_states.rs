@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use nixfleet_contract::manifest::{AbsentEntry, DistributionUnit, Entry, LinkEntry, Manifest, OnConflict, UNITS};
+use nixfleet_contract::manifest::{
+    AbsentEntry, DistributionUnit, Entry, LinkEntry, Manifest, OnConflict, UNITS,
+};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{ManagedPath, UnitName};
 
@@ -81,7 +83,8 @@ impl EntryAdder<'_> {
             match found {
                 Ok(found) => {
                     for also in &found.also {
-                        let is_ours = self.manifest.units.get(also).is_some_and(|unit| unit.enabled.is_some());
+                        let is_ours =
+                            self.manifest.units.get(also).is_some_and(|unit| unit.enabled.is_some());
                         if !is_ours && !wanted.contains_key(also) {
                             wanted.insert(also.clone(), is_enabled);
                             left.push((also.clone(), is_enabled));
@@ -121,7 +124,10 @@ impl EntryAdder<'_> {
             Thing::Directory { .. } | Thing::File { .. } | Thing::Absent => None,
         });
         let is_same = |target: &String| Path::new(target).file_name() == Path::new(file).file_name();
-        owned.filter(is_same).or_else(|| self.link_at(path).filter(is_same)).unwrap_or_else(|| file.to_owned())
+        owned
+            .filter(is_same)
+            .or_else(|| self.link_at(path).filter(is_same))
+            .unwrap_or_else(|| file.to_owned())
     }
 
     /// Returns the links to a unit that its `[Install]` section does not name: those on the host, and those
@@ -129,7 +135,8 @@ impl EntryAdder<'_> {
     fn others(&self, found: &install::InstallLinks) -> Vec<String> {
         let wanted_by = |path: &str| {
             let (directory, name) = path.strip_prefix(UNITS)?.split_once('/')?;
-            let is_dependency = [".wants", ".requires", ".upholds"].iter().any(|end| directory.ends_with(end));
+            let is_dependency =
+                [".wants", ".requires", ".upholds"].iter().any(|end| directory.ends_with(end));
             (is_dependency && name == &*found.unit).then(|| path.to_owned())
         };
         let removed = self.state.paths.iter().filter(|(_, owned)| owned.thing == Thing::Absent);

@@ -14,9 +14,7 @@ use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Mode, Owner, 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::engine::family::paths::slots::is_original;
-use crate::engine::state::{
-    AppliedSystem, FileStat, Origin, Owned, OwnedUnitState, OwnedUser, State, Thing,
-};
+use crate::engine::state::{AppliedSystem, FileStat, Origin, Owned, OwnedUnitState, OwnedUser, State, Thing};
 use crate::host::activator::Version;
 
 /// The content of `state.json`.

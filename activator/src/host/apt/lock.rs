@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_holder_has_a_name_for_people() {
-        let holder = PackageLockHolder { process: 815, name: "apt-get".to_owned(), path: "/var/lib/dpkg/lock" };
+        let holder =
+            PackageLockHolder { process: 815, name: "apt-get".to_owned(), path: "/var/lib/dpkg/lock" };
         assert_eq!(holder.to_string(), "apt-get (process 815)");
         assert_eq!(
             PackageLockHolder { name: String::new(), ..holder }.to_string(),

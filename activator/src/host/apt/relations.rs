@@ -53,7 +53,10 @@ mod tests {
 
     #[test]
     fn names_are_read_without_versions_and_architectures() {
-        let relations = Relations::parse("libc6 (>= 2.36), default-mta | mail-transport-agent, python3:any, , ", "app-abi (= 1)");
+        let relations = Relations::parse(
+            "libc6 (>= 2.36), default-mta | mail-transport-agent, python3:any, , ",
+            "app-abi (= 1)",
+        );
         let names: Vec<_> = relations.needs.iter().map(String::as_str).collect();
         assert_eq!(names, ["default-mta", "libc6", "mail-transport-agent", "python3"]);
         assert!(relations.provides.contains("app-abi"));

@@ -222,8 +222,7 @@ mod tests {
     use super::*;
 
     fn plan() -> AptPlan {
-        let offer =
-            |version: &str| json!({ "version": version, "release": {}, "size": 1, "installedSize": 1, "sha256": "aa" });
+        let offer = |version: &str| json!({ "version": version, "release": {}, "size": 1, "installedSize": 1, "sha256": "aa" });
         let plan = json!({ "fingerprint": "f", "packages": [
             { "name": "app", "architecture": "amd64", "change": "install", "to": offer("1:1.0"), "units": null,
               "cause": "declared", "phase": "before" },

@@ -101,7 +101,8 @@ fn a_lock_is_waited_for_and_its_holder_is_named() {
 fn a_package_whose_script_fails_is_completed_by_the_next_apply() {
     let stage = Stage::set();
     let mut broken = app("1.0");
-    broken.postinst = "test ! -e /etc/app.broken\nmkdir -p /var/lib/app\nuseradd --system app\nchown app /var/lib/app\n";
+    broken.postinst =
+        "test ! -e /etc/app.broken\nmkdir -p /var/lib/app\nuseradd --system app\nchown app /var/lib/app\n";
     stage.publishes(&[broken, library()]);
     for host in stage.hosts() {
         host.ask("touch /etc/app.broken").unwrap();
@@ -109,7 +110,10 @@ fn a_package_whose_script_fails_is_completed_by_the_next_apply() {
     stage.declares(&role());
     let document = stage.applies("partial");
     for entry in document["hosts"].as_array().unwrap() {
-        assert_eq!((&entry["reasonCode"], &entry["problem"]["code"]), (&json!("apt-unfinished"), &json!("NF-425")));
+        assert_eq!(
+            (&entry["reasonCode"], &entry["problem"]["code"]),
+            (&json!("apt-unfinished"), &json!("NF-425"))
+        );
     }
     for host in stage.hosts() {
         host.ask("rm /etc/app.broken").unwrap();

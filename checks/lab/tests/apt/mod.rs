@@ -169,7 +169,10 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
         assert_eq!(host.ask("systemctl is-active app.service").unwrap(), "active");
         assert_eq!(host.ask("stat -c %U:%a /etc/app.conf").unwrap(), "app:640");
         assert_eq!(host.ask("apt-mark showauto app libapp").unwrap(), "libapp");
-        assert_eq!(host.sh("ls /etc/systemd/system/app.service.d /var/cache/nixfleet-apt").unwrap().stdout, "");
+        assert_eq!(
+            host.sh("ls /etc/systemd/system/app.service.d /var/cache/nixfleet-apt").unwrap().stdout,
+            ""
+        );
     }
     stage.applies("unchanged");
     let status = stage.types("nixfleet status --role web");

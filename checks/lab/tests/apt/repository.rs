@@ -92,13 +92,18 @@ impl Repository {
     pub fn publish(&self, lab: &Lab) {
         let operator = lab.operator().unwrap();
         let guest = operator.guest();
-        guest.ask(&format!("rm -rf {SERVED} && mkdir -p {SERVED}/pool {SERVED}/dists/stable/main/binary-amd64")).unwrap();
+        guest
+            .ask(&format!(
+                "rm -rf {SERVED} && mkdir -p {SERVED}/pool {SERVED}/dists/stable/main/binary-amd64"
+            ))
+            .unwrap();
         let files = guest.files().unwrap();
         let mut index = String::new();
         for package in &self.packages {
             let name = package.file_name().unwrap().to_str().unwrap();
             let bytes = fs::read(package).unwrap();
-            let control = Program::new("dpkg-deb").arg("--field").arg(package).run().unwrap().success().unwrap();
+            let control =
+                Program::new("dpkg-deb").arg("--field").arg(package).run().unwrap().success().unwrap();
             let (control, size, digest) = (control.stdout.trim_end().to_owned(), bytes.len(), sha256(&bytes));
             write!(index, "{control}\nFilename: pool/{name}\nSize: {size}\nSHA256: {digest}\n\n").unwrap();
             files.write(&format!("{SERVED}/pool/{name}"), bytes).unwrap();
@@ -135,7 +140,8 @@ impl Repository {
 impl Drop for Repository {
     fn drop(&mut self) {
         // The agent ends too when its directory is gone, but later.
-        let _ = Program::new("gpgconf").arg("--homedir").arg(self.directory.path()).args(["--kill", "all"]).run();
+        let _ =
+            Program::new("gpgconf").arg("--homedir").arg(self.directory.path()).args(["--kill", "all"]).run();
     }
 }
 

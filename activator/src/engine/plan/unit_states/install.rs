@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
-use super::{missing, objection};
 use super::unit_file::UnitFile;
+use super::{missing, objection};
 use crate::build::install::Install;
 use crate::host::Host;
 

@@ -238,12 +238,11 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
     let objection = Lock::objection(host);
     let checks =
         if request.health_checks { Check::of_manifest(&target_closure.manifest)? } else { Vec::new() };
-    let mut plan = match fast_path::unchanged(host, &target_closure) {
-        Some(plan) => plan,
-        None => {
-            let target = target_closure.open()?.without(request.force).on(host);
-            full_plan(host, &target, request, objection.is_none())
-        }
+    let mut plan = if let Some(plan) = fast_path::unchanged(host, &target_closure) {
+        plan
+    } else {
+        let target = target_closure.open()?.without(request.force).on(host);
+        full_plan(host, &target, request, objection.is_none())
     };
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
     plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());

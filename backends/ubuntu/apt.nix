@@ -79,22 +79,23 @@ let
   pinText =
     name: pin: "# nixfleet.apt.pins.${name}\n\n" + pinStanza pin.packages (selects pin) pin.priority;
 
+  sourceFiles =
+    name: source:
+    {
+      "/etc/apt/sources.list.d/nixfleet-${name}.sources" = addedFile (sourceText name source);
+    }
+    // lib.optionalAttrs (source.key != null) {
+      ${keyPath name source} = addedFile null // {
+        source = keyFile name source;
+      };
+    }
+    // lib.optionalAttrs (isPinned source) {
+      "/etc/apt/preferences.d/nixfleet-source-${name}.pref" = addedFile (sourcePins name source);
+    };
+
   files =
     apt:
-    lib.concatMapAttrs (
-      name: source:
-      {
-        "/etc/apt/sources.list.d/nixfleet-${name}.sources" = addedFile (sourceText name source);
-      }
-      // lib.optionalAttrs (source.key != null) {
-        ${keyPath name source} = addedFile null // {
-          source = keyFile name source;
-        };
-      }
-      // lib.optionalAttrs (isPinned source) {
-        "/etc/apt/preferences.d/nixfleet-source-${name}.pref" = addedFile (sourcePins name source);
-      }
-    ) apt.sources
+    lib.foldl' (all: source: all // source) { } (lib.mapAttrsToList sourceFiles apt.sources)
     // lib.mapAttrs' (
       name: pin:
       lib.nameValuePair "/etc/apt/preferences.d/nixfleet-pin-${name}.pref" (addedFile (pinText name pin))

@@ -106,16 +106,16 @@ fn one(stand: &Stand) -> Value {
         ],
         "units": [unit("web.service", Some("[Install]\nWantedBy=a.target\n"), Some(true))],
         "unitStates": [
-            state("on.service", json!({ "enabled": true, "running": true })),
-            state("off.service", json!({ "enabled": false })),
-            state("masked.service", json!({ "masked": true })),
-            state("unmasked.service", json!({ "masked": false })),
+            state("on.service", &json!({ "enabled": true, "running": true })),
+            state("off.service", &json!({ "enabled": false })),
+            state("masked.service", &json!({ "masked": true })),
+            state("unmasked.service", &json!({ "masked": false })),
         ],
     })
 }
 
 /// Returns the state of a unit of the distribution.
-fn state(name: &str, fields: Value) -> Value {
+fn state(name: &str, fields: &Value) -> Value {
     let mut state = json!({ "name": name, "enabled": null, "running": null, "masked": null });
     for (field, value) in fields.as_object().unwrap() {
         state[field] = value.clone();
@@ -150,8 +150,8 @@ fn two(stand: &Stand) -> Value {
         "links": [link("/opt/closes-link", "/etc"), link("/srv/link", "two")],
         "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
         "unitStates": [
-            state("on.service", json!({ "enabled": false })),
-            state("unmasked.service", json!({ "masked": true })),
+            state("on.service", &json!({ "enabled": false })),
+            state("unmasked.service", &json!({ "masked": true })),
         ],
     })
 }

@@ -119,11 +119,10 @@ fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
     // The list of a package that can be installed for several architectures has the architecture in its name.
     let found = list(name).or_else(|| {
         let lists = fs::read_dir(host.path("/var/lib/dpkg/info")).into_iter().flatten().flatten();
-        let mut names = lists.filter_map(|file| file.file_name().into_string().ok());
+        let names = lists.filter_map(|file| file.file_name().into_string().ok());
+        let mut names = names.filter_map(|file| file.strip_suffix(".list").map(str::to_owned));
         let start = format!("{name}:");
-        list(
-            names.find(|file| file.starts_with(&start) && file.ends_with(".list"))?.trim_end_matches(".list"),
-        )
+        list(&names.find(|full| full.starts_with(&start))?)
     });
     found.unwrap_or_default().lines().filter(|path| *path != "/.").map(str::to_owned).collect()
 }

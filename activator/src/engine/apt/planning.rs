@@ -76,12 +76,14 @@ pub fn add(
 }
 
 /// Returns the path of this program, which apt starts.
+#[must_use]
 pub fn activator() -> String {
     let program = std::env::current_exe().ok();
     program.map_or_else(|| "/proc/self/exe".to_owned(), |program| program.to_string_lossy().into_owned())
 }
 
 /// Whether apt installs a package that is not on the host yet.
+#[must_use]
 pub fn installs(plan: &AptPlan) -> bool {
     plan.packages.iter().any(|package| matches!(package.change, PackageOperation::Install { .. }))
 }

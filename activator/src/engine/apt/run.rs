@@ -190,9 +190,9 @@ fn changed(before: &HostPackages, after: &HostPackages) -> Vec<ChangedPackage> {
 /// Returns the files that dpkg left beside configuration files of the changed packages.
 fn set_aside(host: &Host, plan: &AptPlan) -> Vec<String> {
     let lists = plan.packages.iter().flat_map(|package| {
-        let plain = format!("/var/lib/dpkg/info/{}.conffiles", package.name);
+        let short = format!("/var/lib/dpkg/info/{}.conffiles", package.name);
         let full = format!("/var/lib/dpkg/info/{}:{}.conffiles", package.name, package.architecture);
-        [plain, full].into_iter().filter_map(|path| std::fs::read_to_string(host.path(&path)).ok())
+        [short, full].into_iter().filter_map(|path| std::fs::read_to_string(host.path(&path)).ok())
     });
     let files: Vec<String> =
         lists.flat_map(|list| list.lines().map(str::to_owned).collect::<Vec<_>>()).collect();

@@ -125,6 +125,7 @@ impl Drop for AptView {
 }
 
 /// Returns the digests of the contents that a view needs and that are not on this machine.
+#[must_use]
 pub fn lacking(target: &Target) -> Vec<String> {
     let entries = target.manifest.entries.iter().filter(|(path, _)| is_for_apt(path));
     let files = entries.filter_map(|(path, entry)| match entry {

@@ -27,7 +27,7 @@ mod tests {
 
     use super::*;
 
-    fn count(apt: Value) -> usize {
+    fn count(apt: &Value) -> usize {
         let manifest = json!({
             "schema": SCHEMA, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux",
             "packages": [], "groups": [], "users": [], "entries": {}, "units": {}, "apt": apt,
@@ -38,7 +38,10 @@ mod tests {
     #[test]
     fn nothing_that_is_declared_is_ignored() {
         let answer = json!({ "question": "nginx/port", "type": "string", "value": "80" });
-        assert_eq!(count(json!({ "packages": { "nginx": { "state": "present" } } })), 0);
-        assert_eq!(count(json!({ "packages": { "nginx": { "state": "present", "debconf": [answer] } } })), 1);
+        assert_eq!(count(&json!({ "packages": { "nginx": { "state": "present" } } })), 0);
+        assert_eq!(
+            count(&json!({ "packages": { "nginx": { "state": "present", "debconf": [answer] } } })),
+            1
+        );
     }
 }

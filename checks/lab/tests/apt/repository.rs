@@ -46,7 +46,7 @@ impl Repository {
         repository.gpg(&["--quick-generate-key", "Tests <tests@example.org>", "ed25519", "sign", "never"]);
         let keys = repository.gpg(&["--with-colons", "--list-keys"]);
         let line = keys.lines().find(|line| line.starts_with("fpr:")).unwrap();
-        repository.fingerprint = line.split(':').nth(9).unwrap().to_owned();
+        line.split(':').nth(9).unwrap().clone_into(&mut repository.fingerprint);
         repository
     }
 

@@ -45,7 +45,8 @@ impl Differ<'_> {
     }
 
     fn runs(&mut self, unit: &UnitName, actions: &mut UnitActions) {
-        let ran = self.left_running(unit) == Some(true);
+        // A held unit has not started since its package was installed.
+        let ran = self.left_running(unit) == Some(true) && !self.observed.held.contains_key(unit);
         let observed = self.observed_state(unit, ran);
         if observed.absent {
             let problem = unit_states::missing(unit);

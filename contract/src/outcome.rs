@@ -91,6 +91,16 @@ pub enum ReasonCode {
 }
 
 impl ReasonCode {
+    /// Returns whether the host may lack the change of its generation, although apt has changed packages. A
+    /// rollout counts such a host as failed.
+    #[must_use]
+    pub const fn is_of_apt(self) -> bool {
+        match self {
+            Self::AptForwardOnly | Self::PlanChanged | Self::AptUnfinished => true,
+            Self::HealthChecks | Self::PathsExcluded | Self::RebootToFinish | Self::Unknown => false,
+        }
+    }
+
     /// Returns whether the reason counts as a failure.
     #[must_use]
     pub const fn is_failure(self) -> bool {

@@ -1,6 +1,6 @@
 //! Asks dpkg and apt, and makes the plan from their answers. Nothing changes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use nixfleet_contract::apt::declared::DeclaredPackages;
 use nixfleet_contract::apt::plan::AptPlan;
@@ -12,7 +12,7 @@ use super::plan::{AptFacts, plan};
 use super::request::{AptRequests, requests};
 use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::hook::{AptTransaction, TransactionMode, TransactionPackage};
-use crate::host::apt::offers::offered;
+use crate::host::apt::offers::{OfferedFiles, offered};
 use crate::host::apt::relations;
 use crate::host::apt::simulation::AptRequest;
 
@@ -33,10 +33,7 @@ impl<'a> AptQuestions<'a> {
     /// Fails with [`Code::Packages`] if dpkg does not answer.
     pub fn of(declared: &'a DeclaredPackages, owned: &'a OwnedPackages) -> Result<Self, Problem> {
         let host = HostPackages::read()?;
-        let relations =
-            if owned.installed.is_empty() { BTreeMap::new() } else { relations::read(&host.architecture)? };
-        let unneeded = unneeded(declared, owned, &host, &relations);
-        let requests = requests(declared, &unneeded, &host);
+        let requests = requests(declared, &BTreeSet::new(), &host);
         Ok(Self { declared, owned, host, requests })
     }
 
@@ -56,15 +53,27 @@ impl<'a> AptQuestions<'a> {
         let of_sources = |request: &AptRequest| AptRequest { options: options.to_vec(), ..request.clone() };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
         let before = simulate(&install, activator)?;
-        let mut after = AptTransaction::default();
-        for request in [&requests.remove, &requests.purge].into_iter().flatten() {
-            after.packages.extend(request.simulate(activator)?.packages);
-        }
         let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
         let files = offered(&versions, options)?;
+        let mut after = AptTransaction::default();
+        let AptRequests { remove, purge, .. } = self.removals(&files)?;
+        for request in [remove, purge].into_iter().flatten() {
+            after.packages.extend(request.simulate(activator)?.packages);
+        }
         let kernel = rustix::system::uname();
         let kernel = &kernel.release().to_string_lossy();
         plan(&AptFacts { declared, host, owned, before: &before, after: &after, files: &files, kernel })
+    }
+
+    /// Returns the transactions that remove packages. `files`: the packages that apt installs.
+    fn removals(&self, files: &OfferedFiles) -> Result<AptRequests, Problem> {
+        let Self { declared, owned, host, requests: found } = self;
+        if owned.installed.is_empty() {
+            return Ok(found.clone());
+        }
+        let relations = relations::read(&host.architecture)?;
+        let new: Vec<_> = files.values().map(|file| &file.relations).collect();
+        Ok(requests(declared, &unneeded(declared, owned, host, &relations, &new), host))
     }
 }
 

@@ -10,13 +10,15 @@ use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
-/// that is named as one of several alternatives counts as needed: to keep too many is safe.
+/// that is named as one of several alternatives counts as needed: to keep too many is safe. `new`: the
+/// relations of packages that apt installs in the same apply.
 #[must_use]
 pub fn unneeded(
     declared: &DeclaredPackages,
     owned: &OwnedPackages,
     host: &HostPackages,
     relations: &BTreeMap<PackageName, Relations>,
+    new: &[&Relations],
 ) -> BTreeSet<PackageName> {
     let is_declared = |name: &PackageName| {
         matches!(declared.packages.get(name), Some(DeclaredPackage::Present(_))) || name.is_protected()
@@ -25,7 +27,8 @@ pub fn unneeded(
     let mut goes: BTreeSet<PackageName> = installed.filter(|name| !is_declared(name)).cloned().collect();
     loop {
         let stays = relations.iter().filter(|(name, _)| !goes.contains(*name));
-        let needed: BTreeSet<&str> = stays.flat_map(|(_, it)| it.needs.iter().map(String::as_str)).collect();
+        let stays = stays.map(|(_, it)| it).chain(new.iter().copied());
+        let needed: BTreeSet<&str> = stays.flat_map(|it| it.needs.iter().map(String::as_str)).collect();
         let is_needed = |name: &PackageName| {
             let provides = relations.get(name).map(|it| &it.provides);
             needed.contains(name.plain())
@@ -55,6 +58,15 @@ mod tests {
         owned: &[&str],
         relations: &[(&str, &str, &str)],
     ) -> BTreeSet<PackageName> {
+        unneeded_with(declared, owned, relations, &[])
+    }
+
+    fn unneeded_with(
+        declared: &[&str],
+        owned: &[&str],
+        relations: &[(&str, &str, &str)],
+        new: &[&Relations],
+    ) -> BTreeSet<PackageName> {
         let packages: BTreeMap<&str, _> =
             declared.iter().map(|name| (*name, json!({ "state": "present" }))).collect();
         let package = DpkgPackage {
@@ -77,6 +89,7 @@ mod tests {
             &owned,
             &host,
             &relations.collect(),
+            new,
         )
     }
 
@@ -94,6 +107,14 @@ mod tests {
         let relations = &RELATIONS[..3];
         assert_eq!(unneeded_of(&[], &owned, relations), names(&owned));
         assert!(unneeded_of(&["app"], &owned, relations).is_empty());
+    }
+
+    #[test]
+    fn what_a_package_of_the_same_apply_needs_stays() {
+        let new = Relations::parse("libapp", "");
+        let owned = ["app-data", "libapp"];
+        let relations = &RELATIONS[1..3];
+        assert_eq!(unneeded_with(&[], &owned, relations, &[&new]), names(&["app-data"]));
     }
 
     #[test]

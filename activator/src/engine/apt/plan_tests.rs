@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::host::apt::offers::OfferedFile;
+use crate::host::apt::relations::Relations;
 
 /// What apt would do, as a test states it.
 struct PlanCase {
@@ -24,7 +25,13 @@ impl PlanCase {
         let transaction = |packages: &[Value]| {
             serde_json::from_value::<AptTransaction>(json!({ "packages": packages })).unwrap()
         };
-        let file = OfferedFile { size: 10, installed_size: 2048, sha256: "00".repeat(32), is_vital: false };
+        let file = OfferedFile {
+            size: 10,
+            installed_size: 2048,
+            sha256: "00".repeat(32),
+            is_vital: false,
+            relations: Relations::default(),
+        };
         let files = ["nginx", "nginx-common", "libc6", "old"]
             .map(|name| ((name.to_owned(), "2.0".to_owned()), file.clone()));
         plan(&AptFacts {

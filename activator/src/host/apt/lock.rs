@@ -1,10 +1,9 @@
 //! The process that holds the lock of apt or dpkg.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File};
 
-use rustix::fs::{major, minor};
+use rustix::process::{FlockType, fcntl_getlk};
 
 /// The files that apt and dpkg lock, in the order in which apt locks them.
 const LOCKS: [&str; 4] = [
@@ -18,7 +17,7 @@ const LOCKS: [&str; 4] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackageLockHolder {
     /// The id of the process.
-    pub process: u32,
+    pub process: i32,
     /// The name of the program, such as `unattended-upgr`; empty if the process has ended.
     pub name: String,
     /// The path of the locked file.
@@ -35,59 +34,37 @@ impl fmt::Display for PackageLockHolder {
 /// Returns a process that holds one of the locks, or `None` if the locks are free.
 #[must_use]
 pub fn holder() -> Option<PackageLockHolder> {
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    LOCKS.iter().find_map(|path| {
-        let file = fs::metadata(path).ok()?;
-        let process = process(&locks, (major(file.dev()), minor(file.dev())), file.ino())?;
-        let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-        Some(PackageLockHolder { process, name: name.trim().to_owned(), path })
-    })
+    LOCKS.iter().find_map(|path| holder_of(path))
 }
 
-/// Returns the process that holds a lock on a file. `locks`: the content of `/proc/locks`. `device`: the
-/// numbers of the device of the file. A line is `1: POSIX  ADVISORY  WRITE 815 fe:00:1234 0 EOF`; the line of
-/// a process that waits has `->` after its number.
-fn process(locks: &str, device: (u32, u32), inode: u64) -> Option<u32> {
-    let wanted = format!("{:02x}:{:02x}:{inode}", device.0, device.1);
-    locks.lines().find_map(|line| {
-        let [_, "POSIX", _, "WRITE", process, file, ..] = line.split_whitespace().collect::<Vec<_>>()[..]
-        else {
-            return None;
-        };
-        if file == wanted { process.parse().ok() } else { None }
-    })
+/// Returns the process that holds a lock on a file, as fcntl(2) tells. The lists of `/proc/locks` name files
+/// by numbers that differ from those of stat(2) on some filesystems.
+fn holder_of(path: &'static str) -> Option<PackageLockHolder> {
+    let file = File::open(path).ok()?;
+    let held = fcntl_getlk(file, &FlockType::WriteLock.into()).ok()??;
+    let process = held.pid.map_or(0, |pid| pid.as_raw_nonzero().get());
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+    Some(PackageLockHolder { process, name: name.trim().to_owned(), path })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOCKS: &str = "\
-1: POSIX  ADVISORY  WRITE 815 fe:00:1234 0 EOF
-1: -> POSIX  ADVISORY  WRITE 816 fe:00:1234 0 EOF
-2: FLOCK  ADVISORY  WRITE 817 fe:00:1235 0 EOF
-3: POSIX  ADVISORY  READ 818 fe:00:1236 0 EOF
-4: POSIX  ADVISORY  WRITE 819 00:2a:1237 0 EOF
-";
-
-    #[test]
-    fn only_a_process_that_holds_the_lock_is_named() {
-        assert_eq!(process(LOCKS, (0xfe, 0), 1234), Some(815));
-        assert_eq!(process(LOCKS, (0, 0x2a), 1237), Some(819));
-        for inode in [1235, 1236, 1238] {
-            assert_eq!(process(LOCKS, (0xfe, 0), inode), None, "{inode}");
-        }
-        assert_eq!(process(LOCKS, (0xfe, 1), 1234), None);
-    }
-
     #[test]
     fn a_holder_has_a_name_for_people() {
-        let holder =
-            PackageLockHolder { process: 815, name: "apt-get".to_owned(), path: "/var/lib/dpkg/lock" };
+        let path = "/var/lib/dpkg/lock";
+        let holder = PackageLockHolder { process: 815, name: "apt-get".to_owned(), path };
         assert_eq!(holder.to_string(), "apt-get (process 815)");
         assert_eq!(
             PackageLockHolder { name: String::new(), ..holder }.to_string(),
             "a program that has ended (process 815)"
         );
+    }
+
+    #[test]
+    fn a_file_that_nobody_locks_has_no_holder() {
+        assert_eq!(holder_of("/etc/passwd"), None);
+        assert_eq!(holder_of("/nonexistent/lock"), None);
     }
 }

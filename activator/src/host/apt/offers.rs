@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer;
+use super::relations::Relations;
 
 /// What a package source says about a version of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct OfferedFile {
     pub sha256: String,
     /// Whether the package is essential or protected.
     pub is_vital: bool,
+    /// The packages that the package needs and provides.
+    pub relations: Relations,
 }
 
 /// Files by the name and the version of their package.
@@ -60,6 +63,7 @@ fn parse(stanzas: &str) -> Result<OfferedFiles, Problem> {
 
 fn file(fields: &BTreeMap<&str, &str>) -> Option<((String, String), OfferedFile)> {
     let is_yes = |name: &str| fields.get(name) == Some(&"yes");
+    let needs = ["Pre-Depends", "Depends", "Recommends"].map(|name| *fields.get(name).unwrap_or(&""));
     // `Installed-Size` is in KiB, and may be missing.
     let installed: u64 = fields.get("Installed-Size").map_or(Some(0), |size| size.parse().ok())?;
     let file = OfferedFile {
@@ -67,6 +71,7 @@ fn file(fields: &BTreeMap<&str, &str>) -> Option<((String, String), OfferedFile)
         installed_size: installed.saturating_mul(1024),
         sha256: (*fields.get("SHA256")?).to_owned(),
         is_vital: is_yes("Essential") || is_yes("Protected"),
+        relations: Relations::parse(&needs.join(","), fields.get("Provides").unwrap_or(&"")),
     };
     Some((((*fields.get("Package")?).to_owned(), (*fields.get("Version")?).to_owned()), file))
 }
@@ -77,7 +82,8 @@ mod tests {
 
     #[test]
     fn sizes_and_digests_are_read_from_stanzas() {
-        let stanzas = "Package: nginx\nVersion: 1.22.1-9\nInstalled-Size: 1336\nDescription: server\n Size: no\n\
+        let stanzas = "Package: nginx\nVersion: 1.22.1-9\nDepends: libc6 (>= 2)\nInstalled-Size: 1336\n\
+                       Description: server\n Size: no\n\
                        Size: 532468\nSHA256: aa\n\nPackage: bash\nEssential: yes\nVersion: 5.2\nSize: 1\n\
                        SHA256: bb\n\n";
         let files = parse(stanzas).unwrap();
@@ -89,6 +95,7 @@ mod tests {
                 installed_size: 1336 * 1024,
                 sha256: "aa".to_owned(),
                 is_vital: false,
+                relations: Relations::parse("libc6", ""),
             }
         );
         assert!(files[&key("bash", "5.2")].is_vital);

@@ -94,7 +94,7 @@ impl Repository {
         let guest = operator.guest();
         guest
             .ask(&format!(
-                "rm -rf {SERVED} && mkdir -p {SERVED}/pool {SERVED}/dists/stable/main/binary-amd64"
+                "mkdir -p {SERVED} && rm -rf {SERVED}/* && mkdir -p {SERVED}/pool {SERVED}/dists/stable/main/binary-amd64"
             ))
             .unwrap();
         let files = guest.files().unwrap();
@@ -124,6 +124,8 @@ impl Repository {
             "systemctl is-active --quiet packages || systemd-run --quiet --unit=packages busybox httpd -f -p 8000 -h {SERVED}"
         );
         guest.ask(&serve).unwrap();
+        let get = "curl --silent --fail --output /dev/null --retry 50 --retry-connrefused --retry-delay 1";
+        guest.ask(&format!("{get} http://localhost:8000/dists/stable/InRelease")).unwrap();
     }
 
     fn gpg(&self, arguments: &[&str]) -> String {

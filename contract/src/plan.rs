@@ -20,8 +20,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// A digest of the manifest, the recorded state and the steps. If apt would change packages, a dot and the
-    /// fingerprint of [`AptPlan`] follow. An apply that computes another fingerprint refuses the plan.
+    /// A digest of the manifest, the recorded state and the steps. If apt would change packages, a dot and
+    /// the fingerprint of [`AptPlan`] follow. An apply that computes another fingerprint refuses the plan.
     pub fingerprint: String,
     /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is
     /// for the host as it is now. An apply first recovers the host, which may change the plan.

@@ -96,8 +96,8 @@ fn postpone(planned: &mut Planned) {
     postpone_each(&mut planned.plan, is_later);
 }
 
-/// Turns the findings of tools into warnings, if apt installs new packages: a new package may have the program
-/// that a tool misses. They are problems again after apt has installed the packages.
+/// Turns the findings of tools into warnings, if apt installs new packages: a new package may have the
+/// program that a tool misses. They are problems again after apt has installed the packages.
 pub fn postpone_findings(plan: &mut Plan) {
     if plan.apt.as_ref().is_some_and(installs) {
         postpone_each(plan, |problem| problem.code == Code::Validation);

@@ -1,5 +1,5 @@
-//! A view of package sources for apt: the sources, pins, keys and logins of the host with those of a manifest,
-//! and the lists of their packages. The files of the host are not changed.
+//! A view of package sources for apt: the sources, pins, keys and logins of the host with those of a
+//! manifest, and the lists of their packages. The files of the host are not changed.
 //!
 //! A new source is part of the change of the host, which follows the installation of packages. So apt has to
 //! know the source before its files are on the host.

@@ -154,8 +154,8 @@ impl Target {
         TargetView { manifest, closure, number: *number, exclude }
     }
 
-    /// Adds what depends on the host: the links for the states of units of the distribution, and the permission
-    /// to take over files that came with packages that NixFleet installed.
+    /// Adds what depends on the host: the links for the states of units of the distribution, and the
+    /// permission to take over files that came with packages that NixFleet installed.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {
         if !self.manifest.unit_states.is_empty() {

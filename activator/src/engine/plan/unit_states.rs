@@ -1,5 +1,5 @@
-//! The declared states of units of the distribution, as entries of the manifest: the links that enable a unit,
-//! and the link that masks it.
+//! The declared states of units of the distribution, as entries of the manifest: the links that enable a
+//! unit, and the link that masks it.
 //!
 //! The links depend on the unit file, which only the host has. So the entries are added on the host, before a
 //! plan is made. From then on, they are paths like all others: a plan shows them, an undo restores them, and

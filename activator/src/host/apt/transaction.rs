@@ -86,8 +86,8 @@ impl AptCall<'_> {
         ended(&run(&words)?)
     }
 
-    /// Removes exactly these packages, after the change of the host is committed. `verb`: `remove` or `purge`,
-    /// because apt does only one of them in a transaction.
+    /// Removes exactly these packages, after the change of the host is committed. `verb`: `remove` or
+    /// `purge`, because apt does only one of them in a transaction.
     ///
     /// # Errors
     /// Fails with the reason of the guard, or with the messages of apt.
@@ -222,7 +222,11 @@ mod tests {
     use super::*;
 
     fn plan() -> AptPlan {
-        let offer = |version: &str| json!({ "version": version, "release": {}, "size": 1, "installedSize": 1, "sha256": "aa" });
+        let offer = |version: &str| {
+            json!({
+                "version": version, "release": {}, "size": 1, "installedSize": 1, "sha256": "aa",
+            })
+        };
         let plan = json!({ "fingerprint": "f", "packages": [
             { "name": "app", "architecture": "amd64", "change": "install", "to": offer("1:1.0"), "units": null,
               "cause": "declared", "phase": "before" },

@@ -9,8 +9,8 @@ use crate::engine::observe::Observed;
 use crate::engine::state::{OwnedUnitState, State};
 use crate::host::systemd::UnitState;
 
-/// Returns the states of units of the distribution after the transaction. The first transaction that starts or
-/// stops a unit records whether the unit ran before.
+/// Returns the states of units of the distribution after the transaction. The first transaction that starts
+/// or stops a unit records whether the unit ran before.
 #[must_use]
 pub fn unit_states_after(
     old: &State,

@@ -116,7 +116,11 @@ fn missing<'a>(facts: &'a AptFacts<'_>, packages: &'a [PackageChange]) -> impl I
     };
     let declared = facts.declared.packages.iter();
     let present = declared.filter(|(_, package)| matches!(package, DeclaredPackage::Present(_)));
-    let missing = present.filter(move |(name, _)| facts.host.installed(name).is_none() && !comes(name));
+    // A repair completes a package whose installation was interrupted.
+    let repaired = facts.host.unfinished();
+    let missing = present.filter(move |(name, _)| {
+        facts.host.installed(name).is_none() && !comes(name) && !repaired.contains(name)
+    });
     missing.map(|(name, _)| {
         Problem::new(Code::Packages, format!("apt would not install {name}"))
             .at(option(name))

@@ -103,11 +103,12 @@ pub fn has_before(plan: &Plan) -> bool {
     })
 }
 
-/// Returns the full names of the packages that a plan installs or changes.
+/// Returns the full names of the packages that a plan installs, changes or completes.
 fn names(apt: &AptPlan) -> Result<Vec<PackageName>, Problem> {
     let host = HostPackages::read()?;
     let there = apt.in_phase(AptPhase::Before).filter(|package| !package.change.is_removal());
-    Ok(there.map(|package| full_name(&host, &package.name, &package.architecture)).collect())
+    let there = there.map(|package| full_name(&host, &package.name, &package.architecture));
+    Ok(there.chain(apt.repairs.iter().cloned()).collect())
 }
 
 /// Returns notes about what apt did and nothing undoes, and about the starts that are held.

@@ -1,7 +1,7 @@
 //! Adds to the plan of a host what apt would do.
 
 use nixfleet_contract::apt::declared::DeclaredPackages;
-use nixfleet_contract::apt::plan::{AptPlan, PackageOperation};
+use nixfleet_contract::apt::plan::{AptPlan, PackageChange, PackageOperation};
 use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
 
@@ -82,10 +82,11 @@ pub fn activator() -> String {
     program.map_or_else(|| "/proc/self/exe".to_owned(), |program| program.to_string_lossy().into_owned())
 }
 
-/// Whether apt installs a package that is not on the host yet.
+/// Whether apt installs or completes a package, so that its accounts and units may not be on the host yet.
 #[must_use]
 pub fn installs(plan: &AptPlan) -> bool {
-    plan.packages.iter().any(|package| matches!(package.change, PackageOperation::Install { .. }))
+    let is_new = |package: &PackageChange| matches!(package.change, PackageOperation::Install { .. });
+    !plan.repairs.is_empty() || plan.packages.iter().any(is_new)
 }
 
 /// Turns problems that a new package may solve into warnings: its accounts and units exist only after it is

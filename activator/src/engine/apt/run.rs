@@ -53,18 +53,20 @@ impl AptRun<'_> {
         }
         let host = HostPackages::read()?;
         self.open(AptPhase::Before, self.plan.clone(), &host)?;
-        if !self.plan.repairs.is_empty()
-            && let Some(why) = transaction::configure_all()
-        {
-            info!("dpkg could not complete all packages: {why}");
-        }
+        // If dpkg cannot complete a package, apt may still be able to: it also installs what the package needs.
+        let repaired = if self.plan.repairs.is_empty() { None } else { transaction::configure_all() };
         let mut ended = self.set_marks(&[Mark::Unhold]);
         if installs && ended.is_ok() {
             ended = call.install(self.plan);
         }
         let ended = ended.and_then(|()| self.mark_automatic());
         let ended = ended.and_then(|()| self.set_marks(&[Mark::Manual, Mark::Auto, Mark::Hold]));
-        self.close(&host, ended)
+        let mut report = self.close(&host, ended)?;
+        let is_left = self.plan.repairs.iter().any(|name| report.unfinished.contains(name));
+        if let Some(why) = repaired.filter(|_| is_left && report.problem.is_none()) {
+            report.problem = Some(AptFailure::Failed(why).problem());
+        }
+        Ok(report)
     }
 
     /// Removes packages, after the change of the host is committed. The report has a problem if apt did not

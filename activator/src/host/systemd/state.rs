@@ -10,7 +10,7 @@ use super::{Systemd, query};
 
 /// The properties to query for each unit.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
-                          Triggers,InvocationID,NRestarts,User,Job,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
+                          Triggers,InvocationID,NRestarts,User,Job,UnitFileState,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
                           Requires,Wants,BindsTo,Upholds,RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo,\
                           Conflicts,ConflictedBy";
 /// Properties that list the units which systemd stops along with a unit.
@@ -62,6 +62,9 @@ pub struct UnitState {
     /// Whether the unit does not exist on the host.
     #[serde(skip)]
     pub absent: bool,
+    /// Whether the unit starts at boot: it is enabled, or made from an init script that is.
+    #[serde(skip)]
+    pub enabled: bool,
     /// The path of the unit file, or empty if there is none.
     #[serde(skip)]
     pub fragment: String,
@@ -193,6 +196,7 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
             },
             has_job: !matches!(block.get("Job"), "" | "0"),
             absent: block.get("LoadState") == "not-found",
+            enabled: ["enabled", "enabled-runtime", "generated"].contains(&block.get("UnitFileState")),
             fragment: block.get("FragmentPath").to_owned(),
             drop_ins: block.words("DropInPaths"),
             stop_along: block.units(&STOP_ALONG),

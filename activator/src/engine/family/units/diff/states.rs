@@ -6,6 +6,7 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions, should_run};
 use crate::engine::plan::unit_states;
+use crate::host::systemd::UnitState;
 
 impl Differ<'_> {
     /// Starts the enabled units of new packages whose starts were held. A unit that a declaration starts or
@@ -56,7 +57,13 @@ impl Differ<'_> {
             }
         } else if !ran && !observed.is_up() {
             actions.set(unit, UnitAction::Start, "should run");
-        } else if ran && should_run(&observed) {
+        } else if ran
+            && should_run(&UnitState {
+                condition: observed.condition || observed.untried,
+                ..observed.clone()
+            })
+        {
+            // systemd forgets a stopped unit that nothing refers to, and then knows nothing about its conditions.
             self.drifted(unit, if observed.is_failed() { "failed" } else { "not running" });
             actions.set(unit, UnitAction::Start, "not running");
         }

@@ -49,6 +49,9 @@ impl Differ<'_> {
         // A held unit has not started since its package was installed.
         let ran = self.left_running(unit) == Some(true) && !self.observed.held.contains_key(unit);
         let observed = self.observed_state(unit, ran);
+        // systemd forgets a stopped unit to which nothing refers, and then knows nothing about its conditions.
+        let condition = observed.condition || observed.untried;
+        let observed = UnitState { condition, ..observed };
         if observed.absent {
             let problem = unit_states::missing(unit);
             if !self.problems.contains(&problem) {
@@ -57,13 +60,7 @@ impl Differ<'_> {
             }
         } else if !ran && !observed.is_up() {
             actions.set(unit, UnitAction::Start, "should run");
-        } else if ran
-            && should_run(&UnitState {
-                condition: observed.condition || observed.untried,
-                ..observed.clone()
-            })
-        {
-            // systemd forgets a stopped unit that nothing refers to, and then knows nothing about its conditions.
+        } else if ran && should_run(&observed) {
             self.drifted(unit, if observed.is_failed() { "failed" } else { "not running" });
             actions.set(unit, UnitAction::Start, "not running");
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Systemd, query};
 
 /// The properties to query for each unit.
-const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
+const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,ConditionTimestampMonotonic,TriggeredBy,\
                           Triggers,InvocationID,NRestarts,User,Job,UnitFileState,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
                           Requires,Wants,BindsTo,Upholds,RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo,\
                           Conflicts,ConflictedBy";
@@ -35,6 +35,9 @@ pub struct UnitState {
     pub result: String,
     /// Whether the conditions of the unit were met at its last start.
     pub condition: bool,
+    /// Whether systemd has not checked the conditions of the unit since it loaded the unit.
+    #[serde(skip)]
+    pub untried: bool,
     /// Timers, sockets and paths that start the unit.
     pub triggered_by: Vec<String>,
     /// Units that this unit starts, if this unit is a timer, socket or path.
@@ -182,6 +185,7 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
             service_type: block.get("Type").to_owned(),
             result: block.get("Result").to_owned(),
             condition: block.get("ConditionResult") != "no",
+            untried: block.get("ConditionTimestampMonotonic") == "0",
             triggered_by: block.words("TriggeredBy"),
             triggers: block.words("Triggers"),
             invocation: block.get("InvocationID").to_owned(),

@@ -29,6 +29,8 @@ fn problem<'d>(document: &'d Value, host: &str) -> &'d Value {
 #[test]
 fn a_change_that_fails_after_apt_leaves_the_packages_and_their_units_at_rest() {
     let stage = Stage::set();
+    stage.declares(&json!({}));
+    stage.applies("ok");
     stage.declares(&with_failing_unit(role()));
     let document = stage.applies("partial");
     for (host, entry) in stage.hosts().into_iter().zip(document["hosts"].as_array().unwrap()) {

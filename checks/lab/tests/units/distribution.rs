@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::stage::role::Stage;
+use crate::stage::{outcomes, outcomes_of};
 
 const UNIT: &str = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
 
@@ -65,7 +66,9 @@ fn a_change_that_fails_gives_units_of_the_distribution_back_their_state() {
             } }),
         ),
     ]);
-    stage.fails("rolled-back", "NF-406", &["fails.service"]);
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --host web-1");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "rolled-back")]), "{finished}");
+    assert!(document.to_string().contains("fails.service"), "{finished}");
     assert_eq!(states(&stage), ["disabled inactive", "enabled active"]);
 
     stage.declares_units([("gone.service", json!({ "enabled": true, "running": true }))]);

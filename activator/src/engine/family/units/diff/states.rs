@@ -6,6 +6,7 @@ use nixfleet_contract::values::UnitName;
 use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions, should_run};
 use crate::engine::plan::unit_states;
+use crate::host::systemd::UnitState;
 
 impl Differ<'_> {
     /// Starts the enabled units of new packages whose starts were held. A unit that a declaration starts or
@@ -48,6 +49,9 @@ impl Differ<'_> {
         // A held unit has not started since its package was installed.
         let ran = self.left_running(unit) == Some(true) && !self.observed.held.contains_key(unit);
         let observed = self.observed_state(unit, ran);
+        // systemd forgets a stopped unit to which nothing refers, and then knows nothing about its conditions.
+        let condition = observed.condition || observed.untried;
+        let observed = UnitState { condition, ..observed };
         if observed.absent {
             let problem = unit_states::missing(unit);
             if !self.problems.contains(&problem) {

@@ -110,12 +110,16 @@ mod tests {
             package["phase"] = phase.into();
             package
         };
+        let new = json!({ "change": "install", "to": offer("1.22", "bookworm"), "units": null });
+        let newer = offer("2.36", "bookworm-security");
+        let newer = json!({ "change": "upgrade", "from": "2.35", "to": newer });
+        let older = json!({ "change": "downgrade", "from": "2", "to": offer("1", "") });
         let plan = json!({
             "fingerprint": "f", "repairs": ["torn"],
             "packages": [
-                package("nginx", json!({ "change": "install", "to": offer("1.22", "bookworm"), "units": null }), "declared", "before"),
-                package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": offer("2.36", "bookworm-security") }), "needed", "before"),
-                package("old", json!({ "change": "downgrade", "from": "2", "to": offer("1", "") }), "declared", "before"),
+                package("nginx", new, "declared", "before"),
+                package("libc6", newer, "needed", "before"),
+                package("old", older, "declared", "before"),
                 package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared", "before"),
                 package("left", json!({ "change": "purge", "from": null }), "declared", "after"),
                 package("ours", json!({ "change": "remove", "from": "1.0" }), "noLongerDeclared", "after"),

@@ -102,23 +102,26 @@ mod tests {
                 "installedSize": 4096, "sha256": "00",
             })
         };
-        let package = |name: &str, change: serde_json::Value, cause: &str, phase: &str| {
+        let package = |name: &str, change: serde_json::Value, cause: &str| {
             let mut package = change;
-            package["name"] = name.into();
-            package["architecture"] = "amd64".into();
-            package["cause"] = cause.into();
-            package["phase"] = phase.into();
+            let phase = if ["left", "ours"].contains(&name) { "after" } else { "before" };
+            for (field, value) in
+                [("name", name), ("architecture", "amd64"), ("cause", cause), ("phase", phase)]
+            {
+                package[field] = value.into();
+            }
             package
         };
+        let (new, fixed) = (offer("1.22", "bookworm"), offer("2.36", "bookworm-security"));
         let plan = json!({
             "fingerprint": "f", "repairs": ["torn"],
             "packages": [
-                package("nginx", json!({ "change": "install", "to": offer("1.22", "bookworm"), "units": null }), "declared", "before"),
-                package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": offer("2.36", "bookworm-security") }), "needed", "before"),
-                package("old", json!({ "change": "downgrade", "from": "2", "to": offer("1", "") }), "declared", "before"),
-                package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared", "before"),
-                package("left", json!({ "change": "purge", "from": null }), "declared", "after"),
-                package("ours", json!({ "change": "remove", "from": "1.0" }), "noLongerDeclared", "after"),
+                package("nginx", json!({ "change": "install", "to": new, "units": null }), "declared"),
+                package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": fixed }), "needed"),
+                package("old", json!({ "change": "downgrade", "from": "2", "to": offer("1", "") }), "declared"),
+                package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared"),
+                package("left", json!({ "change": "purge", "from": null }), "declared"),
+                package("ours", json!({ "change": "remove", "from": "1.0" }), "noLongerDeclared"),
             ],
             "marks": [{ "package": "nginx", "mark": "hold" }],
         });

@@ -40,8 +40,8 @@ impl AptRun<'_> {
     /// come to its end.
     ///
     /// # Errors
-    /// Fails if nothing was changed: a lock was held for too long, a file could not be downloaded, or a record
-    /// could not be read or written.
+    /// Fails if nothing was changed: a lock was held for too long, a file could not be downloaded, or a
+    /// record could not be read or written.
     pub fn before(&self, view: Option<&AptView>) -> Result<AptReport, Problem> {
         let options = view.map_or(&[][..], |view| &view.options);
         let activator = activator();
@@ -53,7 +53,8 @@ impl AptRun<'_> {
         }
         let host = HostPackages::read()?;
         self.open(AptPhase::Before, self.plan.clone(), &host)?;
-        // If dpkg cannot complete a package, apt may still be able to: it also installs what the package needs.
+        // If dpkg cannot complete a package, apt may still be able to, since it also installs what the package
+        // needs.
         let repaired = if self.plan.repairs.is_empty() { None } else { transaction::configure_all() };
         let mut ended = self.set_marks(&[Mark::Unhold]);
         if installs && ended.is_ok() {

@@ -228,8 +228,8 @@ mod tests {
             })
         };
         let plan = json!({ "fingerprint": "f", "packages": [
-            { "name": "app", "architecture": "amd64", "change": "install", "to": offer("1:1.0"), "units": null,
-              "cause": "declared", "phase": "before" },
+            { "name": "app", "architecture": "amd64", "change": "install", "to": offer("1:1.0"),
+              "units": null, "cause": "declared", "phase": "before" },
             { "name": "old", "architecture": "amd64", "change": "remove", "from": "2.0",
               "cause": "declared", "phase": "before" },
             { "name": "gone", "architecture": "amd64", "change": "purge", "from": "2.0",

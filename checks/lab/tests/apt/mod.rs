@@ -134,7 +134,8 @@ fn role() -> Value {
     json!({
         "apt": { "packages": { "app": {} } },
         "files": { "/etc/app.conf": {
-            "text": "of the fleet\n", "owner": "app", "mode": "0640", "validate": ["/usr/bin/test", "-s", "%s"],
+            "text": "of the fleet\n", "owner": "app", "mode": "0640",
+            "validate": ["/usr/bin/test", "-s", "%s"],
         } },
         "systemd": { "units": { "app.service": { "enabled": true, "running": true } } },
     })

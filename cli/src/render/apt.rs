@@ -113,12 +113,13 @@ mod tests {
             package
         };
         let (new, fixed) = (offer("1.22", "bookworm"), offer("2.36", "bookworm-security"));
+        let old = offer("1", "");
         let plan = json!({
             "fingerprint": "f", "repairs": ["torn"],
             "packages": [
                 package("nginx", json!({ "change": "install", "to": new, "units": null }), "declared"),
                 package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": fixed }), "needed"),
-                package("old", json!({ "change": "downgrade", "from": "2", "to": offer("1", "") }), "declared"),
+                package("old", json!({ "change": "downgrade", "from": "2", "to": old }), "declared"),
                 package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared"),
                 package("left", json!({ "change": "purge", "from": null }), "declared"),
                 package("ours", json!({ "change": "remove", "from": "1.0" }), "noLongerDeclared"),

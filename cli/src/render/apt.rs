@@ -102,27 +102,27 @@ mod tests {
                 "installedSize": 4096, "sha256": "00",
             })
         };
-        let package = |name: &str, change: serde_json::Value, cause: &str, phase: &str| {
+        let package = |name: &str, change: serde_json::Value, cause: &str| {
             let mut package = change;
-            package["name"] = name.into();
-            package["architecture"] = "amd64".into();
-            package["cause"] = cause.into();
-            package["phase"] = phase.into();
+            let phase = if ["left", "ours"].contains(&name) { "after" } else { "before" };
+            for (field, value) in
+                [("name", name), ("architecture", "amd64"), ("cause", cause), ("phase", phase)]
+            {
+                package[field] = value.into();
+            }
             package
         };
-        let new = json!({ "change": "install", "to": offer("1.22", "bookworm"), "units": null });
-        let newer = offer("2.36", "bookworm-security");
-        let newer = json!({ "change": "upgrade", "from": "2.35", "to": newer });
-        let older = json!({ "change": "downgrade", "from": "2", "to": offer("1", "") });
+        let (new, fixed) = (offer("1.22", "bookworm"), offer("2.36", "bookworm-security"));
+        let old = offer("1", "");
         let plan = json!({
             "fingerprint": "f", "repairs": ["torn"],
             "packages": [
-                package("nginx", new, "declared", "before"),
-                package("libc6", newer, "needed", "before"),
-                package("old", older, "declared", "before"),
-                package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared", "before"),
-                package("left", json!({ "change": "purge", "from": null }), "declared", "after"),
-                package("ours", json!({ "change": "remove", "from": "1.0" }), "noLongerDeclared", "after"),
+                package("nginx", json!({ "change": "install", "to": new, "units": null }), "declared"),
+                package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": fixed }), "needed"),
+                package("old", json!({ "change": "downgrade", "from": "2", "to": old }), "declared"),
+                package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared"),
+                package("left", json!({ "change": "purge", "from": null }), "declared"),
+                package("ours", json!({ "change": "remove", "from": "1.0" }), "noLongerDeclared"),
             ],
             "marks": [{ "package": "nginx", "mark": "hold" }],
         });

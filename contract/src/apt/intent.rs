@@ -1,4 +1,4 @@
-//! The packages of apt in the intent of a host. Strings are not checked yet, as in the rest of the intent.
+//! The packages of apt in the intent of a host. The builder checks the strings.
 
 use serde::{Deserialize, Serialize};
 

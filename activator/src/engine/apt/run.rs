@@ -53,8 +53,7 @@ impl AptRun<'_> {
         }
         let host = HostPackages::read()?;
         self.open(AptPhase::Before, self.plan.clone(), &host)?;
-        // If dpkg cannot complete a package, apt may still be able to: it also installs what the package
-        // needs.
+        // If dpkg cannot complete a package, apt may still be able to, since it installs dependencies too.
         let repaired = if self.plan.repairs.is_empty() { None } else { transaction::configure_all() };
         let mut ended = self.set_marks(&[Mark::Unhold]);
         if installs && ended.is_ok() {

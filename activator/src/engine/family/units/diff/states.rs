@@ -49,8 +49,7 @@ impl Differ<'_> {
         // A held unit has not started since its package was installed.
         let ran = self.left_running(unit) == Some(true) && !self.observed.held.contains_key(unit);
         let observed = self.observed_state(unit, ran);
-        // systemd forgets a stopped unit to which nothing refers, and then knows nothing about its
-        // conditions.
+        // systemd forgets a stopped unit to which nothing refers, and with it the result of its conditions.
         let condition = observed.condition || observed.untried;
         let observed = UnitState { condition, ..observed };
         if observed.absent {

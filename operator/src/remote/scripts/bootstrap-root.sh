@@ -23,8 +23,8 @@
 # `undone STEP` or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs
 # printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
 #
-# The output of `made` has a line `made STEP WHAT` for each step in the records, and a line `used PATH` for each
-# root for garbage collection that is not one of NixFleet.
+# The output of `made` has a line `made STEP WHAT` for each step in the records, a line `used PATH` for each root
+# for garbage collection that is not one of NixFleet, and a line `managed yes` if NixFleet has other records.
 set -u
 exec </dev/null
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -534,6 +534,10 @@ made() {
       esac
       fact made "$step ${what:--}"
     done <"$record/begun"
+  done
+  for each in /nix/var/nix/profiles/nixfleet/activator /nix/var/nix/profiles/nixfleet/system \
+    /var/lib/nixfleet/state.json; do
+    if [ -e "$each" ]; then fact managed yes; fi
   done
   find /nix/var/nix/profiles /nix/var/nix/gcroots -type l -lname '/nix/store/*' 2>/dev/null |
     grep -v -e '^/nix/var/nix/profiles/nixfleet/' -e '^/nix/var/nix/gcroots/nixfleet-' |

@@ -8,6 +8,7 @@ mod doctor;
 mod errands;
 mod explanation;
 mod fold;
+mod forget;
 #[cfg(test)]
 mod forged_tests;
 mod gc;
@@ -34,6 +35,7 @@ pub use doctor::diagnosis;
 pub use errands::errands;
 pub use explanation::{codes, explanation, explanation_section, how_to_explain};
 pub use fold::folded;
+pub use forget::{forget_plans, forgotten};
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nixfleet_contract::fleet::Host;
-use walkdir::WalkDir;
 
 use crate::flake::Flake;
 
 /// The most files that are read.
 const FILES: usize = 5000;
+/// The most levels of directories below the flake that are searched.
+const DEPTH: usize = 8;
 /// The maximum size of a file that is read, in bytes.
 const SIZE: u64 = 1 << 20;
 /// The most lines that are returned for a host.
@@ -51,19 +52,15 @@ impl Mentions {
 
 /// Returns the lines of files below a directory that have a name as a whole word.
 fn mentions(top: &Path, name: &str) -> Vec<String> {
-    let is_hidden = |name: &str| name.starts_with('.') || name == "result" || name == "target";
-    let entries = WalkDir::new(top).sort_by_file_name().into_iter().filter_entry(|entry| {
-        entry.depth() == 0 || !entry.file_name().to_str().is_some_and(is_hidden)
-    });
-    let files = entries.flatten().filter(|entry| entry.file_type().is_file());
-    let is_read = |path: &Path| path.extension().is_some_and(|kind| kind == "nix" || kind == "json");
+    let mut files = Vec::new();
+    collect(top, DEPTH, &mut files);
     let mut lines = Vec::new();
-    for entry in files.filter(|entry| is_read(entry.path())).take(FILES) {
-        if entry.metadata().is_ok_and(|metadata| metadata.len() > SIZE) {
+    for file in files {
+        if fs::metadata(&file).is_ok_and(|metadata| metadata.len() > SIZE) {
             continue;
         }
-        let Ok(text) = fs::read_to_string(entry.path()) else { continue };
-        let shown = entry.path().strip_prefix(top).unwrap_or(entry.path()).display();
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let shown = file.strip_prefix(top).unwrap_or(&file).display();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| has_word(line, name)) {
             let line: String = line.trim().chars().take(WIDTH).collect();
             lines.push(format!("{shown}:{}: {line}", number + 1));
@@ -71,6 +68,22 @@ fn mentions(top: &Path, name: &str) -> Vec<String> {
     }
     lines.truncate(LINES);
     lines
+}
+
+/// Collects the Nix and JSON files below a directory, in the order of their names. Links are not followed.
+fn collect(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut entries: Vec<_> = entries.filter_map(|entry| Some((entry.path(), entry.file_type().ok()?))).collect();
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (path, kind) in entries {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_read = path.extension().is_some_and(|extension| extension == "nix" || extension == "json");
+        if kind.is_dir() && depth > 0 && !name.starts_with('.') && name != "target" {
+            collect(&path, depth - 1, files);
+        } else if kind.is_file() && is_read && files.len() < FILES {
+            files.push(path);
+        }
+    }
 }
 
 fn has_word(line: &str, word: &str) -> bool {

@@ -1,6 +1,7 @@
 //! The command `forget`, which removes the records of NixFleet from a host.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use nixfleet_contract::forget::{ForgetMode, ForgetPlan, ForgetReport, Remnant};
 use nixfleet_contract::problem::Problem;
 
 use super::arguments::Common;
-use super::print;
+use super::{print, read};
 use super::upkeep::ended;
 
 /// The options of `forget`.
@@ -24,6 +25,10 @@ pub struct ForgetArgs {
     /// Show what would be removed, without changing anything.
     #[arg(long)]
     dry_run: bool,
+    /// A file with the paths of directories that NixFleet created, one a line; `-` for standard input. The
+    /// report names those that still exist.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    directories: Option<PathBuf>,
     /// The operator, as shown to others who find the host locked.
     #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
     by: String,
@@ -46,7 +51,11 @@ pub fn execute(args: &ForgetArgs) -> Result<ExitCode, Problem> {
         print(&forget::plan(&host, args.mode)?, args.common.json, shown_plan)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = forget::forget(&host, args.mode, &lock::this_process(&args.by, "forget"));
+    let directories = args.directories.as_deref().map(read).transpose()?.unwrap_or_default();
+    let directories = String::from_utf8_lossy(&directories);
+    let directories: Vec<&str> = directories.lines().collect();
+    let holder = lock::this_process(&args.by, "forget");
+    let report = forget::forget(&host, args.mode, &directories, &holder);
     ended(&report, report.problem.as_ref(), args.common.json, shown_report)
 }
 

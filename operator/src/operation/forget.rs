@@ -7,6 +7,7 @@ use nixfleet_contract::fleet::{Base, Host};
 use nixfleet_contract::forget::{ForgetMode, ForgetPlan, Remnant};
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
+use nixfleet_contract::step::{PathStep, Step as PlanStep};
 use serde::{Deserialize, Serialize};
 
 use super::apply::{Apply, Asking};
@@ -66,6 +67,9 @@ pub struct PlannedForget {
     change: Option<PlannedChange<Closure>>,
     /// The records of NixFleet; `None` if the host has none.
     records: Option<ForgetPlan>,
+    /// The directories that the change removes if they are empty.
+    directories: Vec<String>,
+    /// The steps of bootstraps to undo.
     steps: Vec<Step>,
     problem: Option<Problem>,
     view: ForgetView,
@@ -191,9 +195,9 @@ impl Forget {
     ) -> Result<(), Problem> {
         let host = &session.host().name;
         if planned.records.is_some()
-            && let Some(report) = remote::forget(session, self.mode).await?
+            && let Some(report) = remote::forget(session, self.mode, &planned.directories).await?
         {
-            view.remnants = report.remnants.into_iter().chain(planned.of_bootstrap()).collect();
+            view.remnants = report.remnants.into_iter().chain(planned.others()).collect();
             if let Some(problem) = report.problem {
                 return Err(problem.at(host));
             }
@@ -209,8 +213,8 @@ impl Forget {
 }
 
 impl PlannedForget {
-    /// Returns what bootstraps have made and what stays of it.
-    fn of_bootstrap(&self) -> impl Iterator<Item = Remnant> {
+    /// Returns the parts that stay and that the records do not name.
+    fn others(&self) -> impl Iterator<Item = Remnant> {
         let of_host = self.records.as_ref().map_or(0, |plan| plan.remnants.len());
         self.view.remnants.iter().skip(of_host).cloned()
     }
@@ -273,14 +277,31 @@ impl Forget {
         let (removed, remnants) = records
             .as_ref()
             .map_or_else(Default::default, |plan| (plan.removed.clone(), plan.remnants.clone()));
+        let (directories, released) = change.as_ref().map(ends_of).unwrap_or_default();
         let view = ForgetView {
             removed: removed.into_iter().chain(made.removed(self.undoing)).collect(),
-            remnants: remnants.into_iter().chain(made.remnants(self.undoing)).collect(),
+            remnants: remnants.into_iter().chain(released).chain(made.remnants(self.undoing)).collect(),
             inventory: self.mentions.lines(host),
             ..ForgetView::new(self.mode)
         };
-        PlannedForget { change, records, steps: made.undone(self.undoing), problem, view }
+        PlannedForget { change, records, directories, steps: made.undone(self.undoing), problem, view }
     }
+}
+
+/// Returns the directories that a change removes if they are empty, and the paths that it leaves as they are.
+fn ends_of(change: &PlannedChange<Closure>) -> (Vec<String>, Vec<Remnant>) {
+    let (mut directories, mut released) = (Vec::new(), Vec::new());
+    // The plan cannot be read only because of a bug. The change itself does not depend on it.
+    for step in change.plan.read().map(|plan| plan.steps).unwrap_or_default() {
+        match step {
+            PlanStep::Path(PathStep::RemoveDirectory(step)) => directories.push(step.path.to_string()),
+            PlanStep::Path(PathStep::Release(step)) => {
+                released.push(Remnant { subject: step.path.to_string(), why: step.why });
+            }
+            _ => {}
+        }
+    }
+    (directories, released)
 }
 
 impl Planned for PlannedForget {

@@ -1,5 +1,7 @@
 //! Removes the records of NixFleet from a host.
 
+use std::sync::Arc;
+
 use nixfleet_contract::forget::{ForgetMode, ForgetPlan, ForgetReport};
 use nixfleet_contract::problem::Problem;
 
@@ -26,15 +28,20 @@ pub async fn plan_forget(session: &Session, mode: ForgetMode) -> Result<Option<F
     }
 }
 
-/// Removes the records of NixFleet from a host. Returns `None` if the host has no activator any more. Takes
-/// one SSH exec.
+/// Removes the records of NixFleet from a host. The report names those of `directories` that still exist.
+/// Returns `None` if the host has no activator any more. Takes one SSH exec.
 ///
 /// # Errors
 /// There is no report, because the host cannot be reached or its activator refuses.
-pub async fn forget(session: &Session, mode: ForgetMode) -> Result<Option<ForgetReport>, Problem> {
+pub async fn forget(
+    session: &Session,
+    mode: ForgetMode,
+    directories: &[String],
+) -> Result<Option<ForgetReport>, Problem> {
     let who = operator();
-    let arguments = ["--mode", mode.as_str(), "--by", &who];
-    let answer = ask(session, SCRIPT, &arguments, Vec::new(), session.to_change()).await?;
+    let arguments = ["--mode", mode.as_str(), "--by", &who, "--directories", "-"];
+    let list: Arc<[u8]> = directories.join("\n").into_bytes().into();
+    let answer = ask(session, SCRIPT, &arguments, vec![list], session.to_change()).await?;
     match answer.activator {
         Some(_) => {
             let report: ForgetReport = answer.document()?;

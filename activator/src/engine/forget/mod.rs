@@ -47,8 +47,9 @@ pub fn plan(host: &Host, mode: ForgetMode) -> Result<ForgetPlan, Problem> {
 }
 
 /// Removes the records, under the lock of the host. In the mode `clean`, nothing may be declared any more.
+/// `directories` are directories that NixFleet had created: the report names those that still exist.
 #[must_use]
-pub fn forget(host: &Host, mode: ForgetMode, holder: &Holder) -> ForgetReport {
+pub fn forget(host: &Host, mode: ForgetMode, directories: &[&str], holder: &Holder) -> ForgetReport {
     let started = Instant::now();
     let mut report = ForgetReport {
         schema: SCHEMA,
@@ -61,6 +62,7 @@ pub fn forget(host: &Host, mode: ForgetMode, holder: &Holder) -> ForgetReport {
     if let Err(problem) = run(host, mode, holder, &mut report) {
         report.problem = Some(problem);
     }
+    report.remnants.extend(remnants::directories(host, directories));
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     report
 }

@@ -71,6 +71,13 @@ fn accounts(state: &State) -> Vec<Remnant> {
     users.chain(groups).collect()
 }
 
+/// Returns those of these directories that still exist.
+pub(super) fn directories(host: &Host, directories: &[&str]) -> impl Iterator<Item = Remnant> {
+    let exists = |path: &&&str| host.path(path).is_dir();
+    let remnant = |path: &&str| remnant(*path, "NixFleet created it, and others have created something in it");
+    directories.iter().filter(exists).map(remnant)
+}
+
 fn remnant(subject: impl Into<String>, why: impl Into<String>) -> Remnant {
     Remnant { subject: subject.into(), why: why.into() }
 }

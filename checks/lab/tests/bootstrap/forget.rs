@@ -46,14 +46,14 @@ fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
     assert_eq!(managed.difference(&Snapshot::take(web).unwrap()), "");
 
     // The undo of the bootstrap waits for the lock of apt, and is killed.
-    let all = format!("web-1 --clean --with-nix --with-access --login admin --password-stdin --yes");
+    let all = "web-1 --clean --with-nix --with-access --login admin --password-stdin --yes";
     let lock = "python3 -c 'import fcntl, os, time; f = open(\"/var/lib/dpkg/lock-frontend\", \"w\"); \
                 fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(600)'";
     web.ask(&format!("setsid {lock} >/dev/null 2>&1 & echo $! >/run/locker")).unwrap();
     let kill = "until systemctl is-active --quiet nixfleet-bootstrap.service; do sleep 0.1; done; sleep 1; \
                 systemctl kill --signal KILL nixfleet-bootstrap.service; kill $(cat /run/locker)";
     web.ask(&format!("setsid sh -c '{kill}' >/dev/null 2>&1 &")).unwrap();
-    assert_says(&forget(&all), 2, &["NF-310"]);
+    assert_says(&forget(all), 2, &["NF-310"]);
     // Nothing is declared any more, and the way in is still there.
     assert_eq!(web.ask("ls -d /etc/web /var/lib/nixfleet/state.json 2>/dev/null; true").unwrap(), "");
     assert_says(&types(&lab, "nixfleet run web-1 -- true"), 0, &[]);
@@ -100,7 +100,8 @@ fn a_host_that_is_left_keeps_running_after_its_store_is_collected() {
     let gone = "ls /var/lib/nixfleet/state.json /nix/var/nix/profiles/nixfleet/activator \
                 /etc/systemd/system/nixfleet-recover.service 2>/dev/null; true";
     assert_eq!(web.ask(gone).unwrap(), "");
-    web.reboot().unwrap();
+    web.power_cut().unwrap();
+    web.power_on().unwrap();
     web.wait_until_up(nixfleet_lab::lab::BOOT_LIMIT).unwrap();
     let serves = || Ok(web.ask("systemctl is-active web.service || true")? == "active");
     wait_until("the web server runs after a boot", Duration::from_secs(30), serves).unwrap();

@@ -14,6 +14,7 @@ mod directories;
 mod documents;
 mod durability;
 mod forged;
+mod forget;
 mod formers;
 mod generations;
 mod harmless;

@@ -11,8 +11,8 @@ use nixfleet_contract::forget::{ForgetMode, ForgetPlan, ForgetReport, Remnant};
 use nixfleet_contract::problem::Problem;
 
 use super::arguments::Common;
-use super::{print, read};
 use super::upkeep::ended;
+use super::{print, read};
 
 /// The options of `forget`.
 #[derive(Args)]

@@ -65,7 +65,11 @@ impl Made {
     #[must_use]
     pub fn removed(&self, undoing: Undoing) -> Vec<String> {
         let undone = self.undone(undoing);
-        self.steps.iter().filter(|(step, _)| undone.contains(step)).map(|(step, what)| told(*step, what)).collect()
+        self.steps
+            .iter()
+            .filter(|(step, _)| undone.contains(step))
+            .map(|(step, what)| told(*step, what))
+            .collect()
     }
 
     /// Returns what stays, and why.
@@ -117,7 +121,10 @@ impl Made {
         if is_nix_undone && !roots.is_empty() {
             return Some(
                 problem("--with-nix would remove a Nix that others use")
-                    .because(format!("these roots for garbage collection are not of NixFleet: {}", roots.join(", ")))
+                    .because(format!(
+                        "these roots for garbage collection are not of NixFleet: {}",
+                        roots.join(", ")
+                    ))
                     .help("remove them on the host, or omit --with-nix"),
             );
         }
@@ -172,7 +179,11 @@ mod tests {
         assert_eq!(made.undone(undoing(true, false)), [Step::Packages, Step::Daemon]);
         assert_eq!(
             made.removed(undoing(false, true)),
-            ["sudo rule /etc/sudoers.d/nixfleet-deploy", "1 keys of deploy", "user deploy and its home /home/deploy"]
+            [
+                "sudo rule /etc/sudoers.d/nixfleet-deploy",
+                "1 keys of deploy",
+                "user deploy and its home /home/deploy"
+            ]
         );
         // The host key stays in any case.
         let stays = made.remnants(undoing(true, true));
@@ -184,8 +195,11 @@ mod tests {
     #[test]
     fn the_way_in_and_the_nix_of_others_are_never_removed() {
         let made = Made::parse(SAID);
-        let refusal = |made: &Made, undoing, login| made.refusal("web-1", undoing, login).map(|problem| problem.what);
-        assert!(refusal(&made, undoing(false, true), "deploy").is_some_and(|what| what.contains("--with-access")));
+        let refusal =
+            |made: &Made, undoing, login| made.refusal("web-1", undoing, login).map(|problem| problem.what);
+        assert!(
+            refusal(&made, undoing(false, true), "deploy").is_some_and(|what| what.contains("--with-access"))
+        );
         assert_eq!(refusal(&made, undoing(true, true), "root"), None);
         assert_eq!(refusal(&made, undoing(true, false), "deploy"), None);
         let used = Made::parse(&format!("{SAID}used /nix/var/nix/profiles/per-user/ada/profile-1-link\n"));

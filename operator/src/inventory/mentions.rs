@@ -73,7 +73,8 @@ fn mentions(top: &Path, name: &str) -> Vec<String> {
 /// Collects the Nix and JSON files below a directory, in the order of their names. Links are not followed.
 fn collect(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut entries: Vec<_> = entries.filter_map(|entry| Some((entry.path(), entry.file_type().ok()?))).collect();
+    let mut entries: Vec<_> =
+        entries.filter_map(|entry| Some((entry.path(), entry.file_type().ok()?))).collect();
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (path, kind) in entries {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

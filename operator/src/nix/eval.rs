@@ -105,7 +105,10 @@ impl Nix {
     ///
     /// # Errors
     /// As for [`Self::derivations`], or the flake has an older NixFleet.
-    pub(super) async fn bare_derivations(&self, hosts: &[&Host]) -> Result<BTreeMap<String, String>, Problem> {
+    pub(super) async fn bare_derivations(
+        &self,
+        hosts: &[&Host],
+    ) -> Result<BTreeMap<String, String>, Problem> {
         let printed = self.evaluate("nixfleet.hosts", Some(&bare_derivations_of(hosts)), None).await?;
         only_derivations(serde_json::from_slice(&printed.json).map_err(unreadable)?)
     }

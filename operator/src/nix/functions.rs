@@ -43,7 +43,8 @@ pub fn derivations_of(hosts: &[&Host]) -> String {
 /// Returns the function that Nix applies to `nixfleet.hosts` to obtain the derivations of hosts with nothing
 /// declared.
 pub fn bare_derivations_of(hosts: &[&Host]) -> String {
-    let missing = "[NF-201] the nixfleet of the flake is older than this command\nwrite: nix flake update nixfleet";
+    let missing =
+        "[NF-201] the nixfleet of the flake is older than this command\nwrite: nix flake update nixfleet";
     format!(
         "all: ({}) (builtins.mapAttrs (_: host: host.bare or (throw {})) all)",
         derivations_of(hosts),

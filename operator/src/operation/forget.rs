@@ -80,11 +80,7 @@ impl ForgetRequest {
     ///
     /// # Errors
     /// No host is selected by name, the fleet cannot be evaluated, or a closure cannot be built.
-    pub async fn plan(
-        &self,
-        password: Option<Password>,
-        context: &Context,
-    ) -> Result<AtOnce<Forget>, Stop> {
+    pub async fn plan(&self, password: Option<Password>, context: &Context) -> Result<AtOnce<Forget>, Stop> {
         let (evaluated, hosts) = self.select(context).await?;
         let (hosts, excluded) = resting(hosts);
         let mentions = Mentions::of(&evaluated.nix.flake);
@@ -97,7 +93,8 @@ impl ForgetRequest {
             host.ssh.user = self.login.clone().unwrap_or(host.ssh.user);
             host
         };
-        let logins = if self.login.is_some() { hosts.iter().cloned().map(login).collect() } else { Vec::new() };
+        let logins =
+            if self.login.is_some() { hosts.iter().cloned().map(login).collect() } else { Vec::new() };
         let logins = connections.sessions_with(logins, password.as_ref())?;
         let operation = Forget {
             mode: self.mode,
@@ -312,10 +309,9 @@ impl Planned for PlannedForget {
 
     fn result(&self, host: &str) -> HostResult {
         let result = match &self.problem {
-            Some(problem) => HostResult {
-                problem: Some(problem.clone()),
-                ..HostResult::new(host, Outcome::Blocked)
-            },
+            Some(problem) => {
+                HostResult { problem: Some(problem.clone()), ..HostResult::new(host, Outcome::Blocked) }
+            }
             None if self.is_to_change() => HostResult::new(host, Outcome::Ok),
             None => HostResult {
                 reason: Some("not managed".to_owned()),

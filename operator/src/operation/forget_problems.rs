@@ -32,9 +32,12 @@ pub(super) fn incomplete(host: &str, report: &StepReport) -> Option<Problem> {
     let left = report.left();
     let step = left.first()?;
     Some(
-        Problem::new(Code::Forget, format!("the step {} of the bootstrap could not be undone", step.as_str()))
-            .at(host)
-            .because(report.errors.trim_end())
-            .help("correct the cause, then run the command again: it continues with this step"),
+        Problem::new(
+            Code::Forget,
+            format!("the step {} of the bootstrap could not be undone", step.as_str()),
+        )
+        .at(host)
+        .because(report.errors.trim_end())
+        .help("correct the cause, then run the command again: it continues with this step"),
     )
 }

@@ -65,16 +65,18 @@ fn accounts(state: &State) -> Vec<Remnant> {
         let why = "NixFleet created it; it is locked, and its home and files stay; remove it with userdel";
         remnant(format!("user {name}"), why)
     });
-    let groups = state.groups.iter().map(|name| {
-        remnant(format!("group {name}"), "NixFleet created it; remove it with groupdel")
-    });
+    let groups = state
+        .groups
+        .iter()
+        .map(|name| remnant(format!("group {name}"), "NixFleet created it; remove it with groupdel"));
     users.chain(groups).collect()
 }
 
 /// Returns those of these directories that still exist.
 pub(super) fn directories(host: &Host, directories: &[&str]) -> impl Iterator<Item = Remnant> {
     let exists = |path: &&&str| host.path(path).is_dir();
-    let remnant = |path: &&str| remnant(*path, "NixFleet created it, and others have created something in it");
+    let remnant =
+        |path: &&str| remnant(*path, "NixFleet created it, and others have created something in it");
     directories.iter().filter(exists).map(remnant)
 }
 

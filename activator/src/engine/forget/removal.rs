@@ -91,8 +91,9 @@ fn recovery(host: &Host, state: &State) -> impl Iterator<Item = String> {
     // Without a state, an earlier removal was interrupted.
     let is_ours = state.paths.is_empty() || state.paths.keys().any(|path| &**path == DROP_INS);
     let names = fs::read_dir(host.path(DROP_INS)).into_iter().flatten().flatten();
-    let is_alone =
-        names.map(|entry| entry.file_name()).all(|name| recovery_unit::has(&format!("{DROP_INS}/{}", name.display())));
+    let is_alone = names
+        .map(|entry| entry.file_name())
+        .all(|name| recovery_unit::has(&format!("{DROP_INS}/{}", name.display())));
     files.chain((is_ours && is_alone).then(|| DROP_INS.to_owned()))
 }
 

@@ -37,12 +37,21 @@ fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
     assert_says(&forget("--clean --yes"), 1, &["NF-101", "must be named"]);
     let own = forget("web-1 --clean --with-access --login deploy --yes");
     assert_says(&own, 2, &["NF-310", "would remove the user with whom the command logs in"]);
-    web.ask("setsid flock /var/lib/nixfleet/lock sleep 600 >/dev/null 2>&1 & echo $! >/run/locker; sleep 1").unwrap();
+    web.ask("setsid flock /var/lib/nixfleet/lock sleep 600 >/dev/null 2>&1 & echo $! >/run/locker; sleep 1")
+        .unwrap();
     assert_says(&forget("web-1 --clean --yes"), 2, &["NF-401"]);
     web.ask("pkill -KILL -F /run/locker; pkill -KILL -x sleep; true").unwrap();
     let planned = forget("web-1 --clean --dry-run");
-    assert_says(&planned, 0, &["removed afterwards:", "/var/lib/nixfleet/state.json", "user web", "--with-nix"]);
-    assert_says(&forget("web-1 --gone"), 0, &["fleet.nix:", "hosts.web-1", "host-keys.json:2", "ssh-keygen -R web-1"]);
+    assert_says(
+        &planned,
+        0,
+        &["removed afterwards:", "/var/lib/nixfleet/state.json", "user web", "--with-nix"],
+    );
+    assert_says(
+        &forget("web-1 --gone"),
+        0,
+        &["fleet.nix:", "hosts.web-1", "host-keys.json:2", "ssh-keygen -R web-1"],
+    );
     assert_eq!(managed.difference(&Snapshot::take(web).unwrap()), "");
 
     // The undo of the bootstrap waits for the lock of apt, and is killed.
@@ -86,14 +95,20 @@ fn a_host_that_is_left_keeps_running_after_its_store_is_collected() {
     let document = document(&finished);
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
     let remnants = document["hosts"][0]["forget"]["remnants"].to_string();
-    for subject in ["everything declared", "/nix/var/nix/profiles/nixfleet/system", "/var/lib/nixfleet/left-*"] {
+    for subject in
+        ["everything declared", "/nix/var/nix/profiles/nixfleet/system", "/var/lib/nixfleet/left-*"]
+    {
         assert!(remnants.contains(subject), "{subject}: {remnants}");
     }
 
     web.ask("nix-collect-garbage --delete-old 2>&1").unwrap();
-    web.ask("systemctl restart web.service web-heartbeat.service && systemctl is-active web.service").unwrap();
+    web.ask("systemctl restart web.service web-heartbeat.service && systemctl is-active web.service")
+        .unwrap();
     assert!(web.ask("curl --silent http://127.0.0.1:8080/").unwrap().contains("hello from web-1"));
-    assert_eq!(web.ask("bash -lc hello").unwrap(), web.ask("/nix/var/nix/profiles/nixfleet/system/sw/bin/hello").unwrap());
+    assert_eq!(
+        web.ask("bash -lc hello").unwrap(),
+        web.ask("/nix/var/nix/profiles/nixfleet/system/sw/bin/hello").unwrap()
+    );
     assert_eq!(web.ask("cat /etc/motd").unwrap(), motd);
     // The original of this path is still there, and says where it belongs.
     assert!(web.ask("cat /var/lib/nixfleet/left-*/originals/*/meta.json").unwrap().contains("/etc/motd"));

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nixfleet_contract::fleet::{Base, Host};
-use nixfleet_contract::forget::{ForgetMode, ForgetPlan, Remnant};
+use nixfleet_contract::forget::{ForgetMode, ForgetPlan};
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::Problem;
-use nixfleet_contract::step::{PathStep, Step as PlanStep};
 use serde::{Deserialize, Serialize};
 
 use super::apply::{Apply, Asking};
@@ -17,10 +16,11 @@ use super::fleet::Evaluated;
 use super::forget_problems::{incomplete, nixos, no_hosts};
 use super::going_back::ChangeTerms;
 use super::planned_change::PlannedChange;
+use super::planned_forget::{PlannedForget, Work};
 use super::targets::Targets;
-use super::verb::{Operation, Planned};
+use super::verb::{Operation, Planned as _};
 use super::window::Window;
-use crate::bootstrap::{Made, Step, Undoing};
+use crate::bootstrap::Undoing;
 use crate::event::{Bus, EventKind, Phase, Stage};
 use crate::host_result::{ForgetView, HostResult};
 use crate::inventory::{Mentions, Selection};
@@ -59,20 +59,6 @@ pub struct Forget {
     logins: BTreeMap<String, Arc<Session>>,
     privilege: Privilege,
     mentions: Mentions,
-}
-
-/// The planned end of management of a host.
-pub struct PlannedForget {
-    /// The change after which nothing is declared.
-    change: Option<PlannedChange<Closure>>,
-    /// The records of NixFleet; `None` if the host has none.
-    records: Option<ForgetPlan>,
-    /// The directories that the change removes if they are empty.
-    directories: Vec<String>,
-    /// The steps of bootstraps to undo.
-    steps: Vec<Step>,
-    problem: Option<Problem>,
-    view: ForgetView,
 }
 
 impl ForgetRequest {
@@ -209,14 +195,6 @@ impl Forget {
     }
 }
 
-impl PlannedForget {
-    /// Returns the parts that stay and that the records do not name.
-    fn others(&self) -> impl Iterator<Item = Remnant> {
-        let of_host = self.records.as_ref().map_or(0, |plan| plan.remnants.len());
-        self.view.remnants.iter().skip(of_host).cloned()
-    }
-}
-
 impl Operation for Forget {
     type Plan = PlannedForget;
 
@@ -230,7 +208,9 @@ impl Operation for Forget {
         let made = prepared::made(login, &self.privilege).await?;
         // The SSH user of a host that was forgotten in part may be gone.
         let (change, records) = if made.is_managed { self.ask(session, events).await? } else { (None, None) };
-        Ok(self.planned(host, &made, &login.host().ssh.user, change, records))
+        let work = Work { made: &made, undoing: self.undoing, login: &login.host().ssh.user };
+        let inventory = self.mentions.lines(host);
+        Ok(PlannedForget::of(host, self.mode, change, records, work, inventory))
     }
 
     async fn perform(&self, session: &Session, planned: &PlannedForget, events: &Bus) -> HostResult {
@@ -255,83 +235,5 @@ impl Operation for Forget {
                 HostResult { outcome, problem: failed.problem, forget, ..changed }
             }
         }
-    }
-}
-
-impl Forget {
-    fn planned(
-        &self,
-        host: &Host,
-        made: &Made,
-        login: &str,
-        change: Option<PlannedChange<Closure>>,
-        records: Option<ForgetPlan>,
-    ) -> PlannedForget {
-        let refusal = records.as_ref().and_then(|plan| plan.problem.clone());
-        let problem = refusal
-            .or_else(|| change.as_ref().and_then(|change| change.plan.problems.first().cloned()))
-            .or_else(|| made.refusal(&host.name, self.undoing, login));
-        let (removed, remnants) = records
-            .as_ref()
-            .map_or_else(Default::default, |plan| (plan.removed.clone(), plan.remnants.clone()));
-        let (directories, released) = change.as_ref().map(ends_of).unwrap_or_default();
-        let view = ForgetView {
-            removed: removed.into_iter().chain(made.removed(self.undoing)).collect(),
-            remnants: remnants.into_iter().chain(released).chain(made.remnants(self.undoing)).collect(),
-            inventory: self.mentions.lines(host),
-            ..ForgetView::new(self.mode)
-        };
-        PlannedForget { change, records, directories, steps: made.undone(self.undoing), problem, view }
-    }
-}
-
-/// Returns the directories that a change removes if they are empty, and the paths that it leaves as they are.
-fn ends_of(change: &PlannedChange<Closure>) -> (Vec<String>, Vec<Remnant>) {
-    let (mut directories, mut released) = (Vec::new(), Vec::new());
-    // The plan cannot be read only because of a bug. The change itself does not depend on it.
-    for step in change.plan.read().map(|plan| plan.steps).unwrap_or_default() {
-        match step {
-            PlanStep::Path(PathStep::RemoveDirectory(step)) => directories.push(step.path.to_string()),
-            PlanStep::Path(PathStep::Release(step)) => {
-                released.push(Remnant { subject: step.path.to_string(), why: step.why });
-            }
-            _ => {}
-        }
-    }
-    (directories, released)
-}
-
-impl Planned for PlannedForget {
-    fn is_to_change(&self) -> bool {
-        let has_records = self.records.as_ref().is_some_and(|plan| !plan.removed.is_empty());
-        self.problem.is_none() && (self.change.is_some() || has_records || !self.steps.is_empty())
-    }
-
-    fn result(&self, host: &str) -> HostResult {
-        let result = match &self.problem {
-            Some(problem) => {
-                HostResult { problem: Some(problem.clone()), ..HostResult::new(host, Outcome::Blocked) }
-            }
-            None if self.is_to_change() => HostResult::new(host, Outcome::Ok),
-            None => HostResult {
-                reason: Some("not managed".to_owned()),
-                ..HostResult::new(host, Outcome::Unchanged)
-            },
-        };
-        let plan = self.change.as_ref().map(|change| change.plan.clone());
-        HostResult { plan, forget: Some(Box::new(self.view.clone())), ..result }
-    }
-
-    fn told(host: &str, planned: &Result<Self, Problem>) -> Option<EventKind> {
-        let (change, problem) = match planned {
-            Ok(planned) => (planned.change.as_ref(), planned.problem.as_ref()),
-            Err(problem) => (None, Some(problem)),
-        };
-        Some(EventKind::HostPlanned {
-            host: host.to_owned(),
-            steps: change.map(|change| change.plan.steps),
-            current: change.and_then(|change| change.plan.current.clone()),
-            problem: problem.cloned(),
-        })
     }
 }

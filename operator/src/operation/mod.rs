@@ -35,6 +35,7 @@ pub mod gc;
 pub mod going_back;
 pub mod host_plan;
 pub mod planned_change;
+pub mod planned_forget;
 pub mod policy_request;
 pub mod post_change_checks;
 pub mod reconcile;

@@ -135,13 +135,7 @@ impl ForgetView {
     /// Creates an empty view.
     #[must_use]
     pub const fn new(mode: ForgetMode) -> Self {
-        Self {
-            mode,
-            removed: Vec::new(),
-            remnants: Vec::new(),
-            steps: Vec::new(),
-            inventory: Vec::new(),
-        }
+        Self { mode, removed: Vec::new(), remnants: Vec::new(), steps: Vec::new(), inventory: Vec::new() }
     }
 }
 

@@ -8,9 +8,9 @@ mod doctor;
 mod errands;
 mod explanation;
 mod fold;
-mod forget;
 #[cfg(test)]
 mod forged_tests;
+mod forget;
 mod gc;
 mod generation;
 mod health;

@@ -50,15 +50,17 @@ impl Made {
         made
     }
 
-    /// Returns the steps to undo.
+    /// Returns the steps to undo, in this order: the way in comes last, and the user after its keys.
     #[must_use]
     pub fn undone(&self, undoing: Undoing) -> Vec<Step> {
         let is_undone = |step: Step| match step {
             Step::Packages | Step::Installer | Step::Daemon => undoing.nix,
             Step::User | Step::Keys | Step::Sudo => undoing.access,
+            // Others have recorded the host key.
             Step::Platform | Step::Space | Step::HostKey => false,
         };
-        Step::CHANGES.into_iter().filter(|step| is_undone(*step) && self.has(*step)).collect()
+        let order = [Step::Daemon, Step::Packages, Step::Installer, Step::Sudo, Step::Keys, Step::User];
+        order.into_iter().filter(|step| is_undone(*step) && self.has(*step)).collect()
     }
 
     /// Returns what goes, in words.
@@ -176,7 +178,7 @@ mod tests {
         let made = Made::parse(SAID);
         assert!(made.is_managed);
         assert_eq!(made.undone(undoing(false, false)), []);
-        assert_eq!(made.undone(undoing(true, false)), [Step::Packages, Step::Daemon]);
+        assert_eq!(made.undone(undoing(true, false)), [Step::Daemon, Step::Packages]);
         assert_eq!(
             made.removed(undoing(false, true)),
             [
@@ -185,6 +187,8 @@ mod tests {
                 "user deploy and its home /home/deploy"
             ]
         );
+        let all = made.undone(undoing(true, true));
+        assert_eq!(all.last(), Some(&Step::User));
         // The host key stays in any case.
         let stays = made.remnants(undoing(true, true));
         assert_eq!(stays.len(), 1);

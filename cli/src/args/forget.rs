@@ -23,14 +23,8 @@ pub struct ForgetArgs {
     #[command(flatten)]
     pub how: ForgetModeArgs,
 
-    /// Remove Nix too, if a bootstrap installed it and nobody else uses it
-    #[arg(long, help_heading = "Forget", requires = "clean")]
-    pub with_nix: bool,
-
-    /// Remove the SSH user with its home, its keys and its sudo rule too, as far as a bootstrap made them. Needs
-    /// the login of another user
-    #[arg(long, help_heading = "Forget", requires = "clean", requires = "login")]
-    pub with_access: bool,
+    #[command(flatten)]
+    pub undoing: UndoingArgs,
 
     #[command(flatten)]
     pub login: LoginArgs,
@@ -45,6 +39,19 @@ pub struct ForgetArgs {
     /// Do not ask before changing hosts
     #[arg(short, long, help_heading = "Forget")]
     pub yes: bool,
+}
+
+/// The work of bootstraps to undo as well.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct UndoingArgs {
+    /// Remove Nix too, if a bootstrap installed it and nobody else uses it
+    #[arg(long, help_heading = "Forget", requires = "clean")]
+    pub with_nix: bool,
+
+    /// Remove the SSH user with its home, its keys and its sudo rule too, as far as a bootstrap made them.
+    /// Needs the login of another user
+    #[arg(long, help_heading = "Forget", requires = "clean", requires = "login")]
+    pub with_access: bool,
 }
 
 /// How hosts are forgotten.

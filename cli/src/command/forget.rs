@@ -22,7 +22,7 @@ pub async fn execute(args: &ForgetArgs, context: &Context) -> Result<Exit, Stop>
     let request = ForgetRequest {
         targets: args.targets.targets(context.output)?,
         mode: args.how.mode(),
-        undoing: Undoing { nix: args.with_nix, access: args.with_access },
+        undoing: Undoing { nix: args.undoing.with_nix, access: args.undoing.with_access },
         login: args.login.login.clone(),
         window: args.window.window(),
         dry_run: args.dry_run,

@@ -191,7 +191,7 @@ impl Forget {
         let login = self.login(session);
         let report = prepared::forget(login, &self.privilege, &planned.steps).await?;
         view.steps.clone_from(&report.steps);
-        incomplete(host, &report).map_or(Ok(()), Err)
+        incomplete(host, &planned.steps, &report).map_or(Ok(()), Err)
     }
 }
 
@@ -210,7 +210,7 @@ impl Operation for Forget {
         let (change, records) = if made.is_managed { self.ask(session, events).await? } else { (None, None) };
         let work = Work { made: &made, undoing: self.undoing, login: &login.host().ssh.user };
         let inventory = self.mentions.lines(host);
-        Ok(PlannedForget::of(host, self.mode, change, records, work, inventory))
+        Ok(PlannedForget::of(host, self.mode, change, records, &work, inventory))
     }
 
     async fn perform(&self, session: &Session, planned: &PlannedForget, events: &Bus) -> HostResult {

@@ -28,6 +28,7 @@ pub struct PlannedForget {
 }
 
 /// The work of bootstraps on a host, and the part of it to undo.
+#[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
     /// What the records of the bootstraps say.
     pub made: &'a Made,
@@ -44,10 +45,10 @@ impl PlannedForget {
         mode: ForgetMode,
         change: Option<PlannedChange<Closure>>,
         records: Option<ForgetPlan>,
-        work: Work<'_>,
+        work: &Work<'_>,
         inventory: Vec<String>,
     ) -> Self {
-        let Work { made, undoing, login } = work;
+        let Work { made, undoing, login } = *work;
         let refusal = records.as_ref().and_then(|plan| plan.problem.clone());
         let problem = refusal
             .or_else(|| change.as_ref().and_then(|change| change.plan.problems.first().cloned()))

@@ -33,9 +33,8 @@ pub fn plan(host: &Host, mode: ForgetMode) -> Result<ForgetPlan, Problem> {
     let objection = Lock::objection(host);
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
     let interrupted = journal::interrupted(host).filter(|_| objection.is_none());
-    let problem = objection
-        .or_else(|| refusal_on_nixos(host))
-        .or_else(|| interrupted.as_deref().map(|what| unrecovered(what)));
+    let problem =
+        objection.or_else(|| refusal_on_nixos(host)).or_else(|| interrupted.as_deref().map(unrecovered));
     Ok(ForgetPlan {
         schema: SCHEMA,
         is_managed: state.closure.is_some(),

@@ -137,17 +137,12 @@ in
         fleet =
           declared:
           (mkFleet {
-            activator.x86_64-linux = ./outputs.nix;
-            modules = [
-              {
-                hosts.web-1.addr = "web-1";
-                roles.web.nixfleet.files."/etc/a".text = "a";
-                defaults = lib.optionalAttrs declared {
-                  roles = [ "web" ];
-                  modules = [ { nixfleet.users.b = { }; } ];
-                };
-              }
-            ];
+            hosts.web-1.addr = "web-1";
+            roles.web.nixfleet.files."/etc/a".text = "a";
+            defaults = lib.optionalAttrs declared {
+              roles = [ "web" ];
+              modules = [ { nixfleet.users.b = { }; } ];
+            };
           }).nixfleet.hosts.web-1;
         drvPaths = host: [
           host.toplevel.drvPath

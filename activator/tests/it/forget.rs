@@ -34,7 +34,6 @@ fn managed() -> (Room, String) {
     room.write("/etc/restored", "stood there\n");
     let before = room.tree("/etc");
     room.applied(&room.closure("one", &declared()), "ok");
-    room.applied(&room.closure("two", &declared()), "unchanged");
     (room, before)
 }
 
@@ -46,7 +45,6 @@ fn a_host_with_declared_files_is_not_cleaned_and_nothing_is_left_of_an_empty_one
     room.applied(&room.closure("bare", &bare()), "ok");
     let planned = answer(&room, &[&CLEAN[..], &["--dry-run"]].concat());
     assert_eq!(planned["isManaged"], true);
-    room.write("/srv/ours/of-others", "x\n");
     let report = room.run(&[&CLEAN[..], &["--json"]].concat());
     assert!(report.status.success(), "{report:?}");
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();

@@ -78,7 +78,23 @@ mod tests {
             HostResult { forget: Some(Box::new(view)), ..HostResult::new("web-1", Outcome::Ok) },
             HostResult::failed("web-2", problem),
         ];
-        expect_test::expect![[r#""#]].assert_eq(&anstream::adapter::strip_str(&forgotten(&all)).to_string());
+        expect_test::expect![[r#"
+            host   outcome
+            web-1  ok
+            web-2  unreachable
+
+            web-1
+              removed:
+                - /var/lib/nixfleet/state.json
+              stays:
+                = user web: it is locked␛[2J
+              delete on this machine:
+                fleet.nix:2: hosts.web-1.addr = "a";
+
+            web-2
+              [NF-301] the host cannot be reached
+        "#]]
+        .assert_eq(&anstream::adapter::strip_str(&forgotten(&all)).to_string());
         let plans = anstream::adapter::strip_str(&forget_plans(&all)).to_string();
         assert!(plans.contains("removed afterwards:") && !plans.contains("delete on"), "{plans}");
     }

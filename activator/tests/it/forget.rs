@@ -32,6 +32,7 @@ fn declared() -> Value {
 fn managed() -> (Room, String) {
     let room = Room::new();
     room.write("/etc/restored", "stood there\n");
+    room.write("/etc/systemd/system/other.service", "[Service]\n");
     let before = room.tree("/etc");
     room.applied(&room.closure("one", &declared()), "ok");
     (room, before)

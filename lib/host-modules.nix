@@ -1,5 +1,5 @@
-# Returns the modules of a host and their arguments, which its backend then evaluates. If `isBare` is true, the
-# host has no modules, so that nothing is declared.
+# Returns the modules of a host and their arguments, which its backend then evaluates. If `isBare` is true,
+# the host has no modules, so that nothing is declared.
 {
   fleet,
   name,

@@ -44,7 +44,7 @@ let
     // {
       accounts = import ./accounts.nix world;
       architectures = import ./architectures.nix world;
-      authors = import ./authors.nix world;
+      authors = import ./authors world;
       backends = import ./backends.nix world;
       base-fields = import ./bases/fields.nix world;
       examples = import ./examples.nix world;
@@ -107,8 +107,10 @@ let
 
   suites =
     suitesOf world mistakes
-    # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which this suite needs.
+    # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which these suites
+    # need.
     // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
+      flake-checks = import ./flake-checks.nix world;
       without-flakes = import ./without-flakes.nix world;
     }
     // lib.optionalAttrs (older != null) (

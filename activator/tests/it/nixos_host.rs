@@ -16,11 +16,11 @@ use crate::stand::Stand;
 /// code is `hang`, the script hangs. If the file contains a third word, the script reports a failed
 /// activation of a user in place of a failed unit.
 const SWITCH: &str = r#"#!/bin/sh
-system=$(dirname "$(dirname "$0")")
-name=$(basename "$system")
-echo "$1 $name${NIXOS_NO_CHECK:+ unchecked}" >> "$(dirname "$system")/said"
+system=${0%/*/*}
+name=${system##*/}
+echo "$1 $name${NIXOS_NO_CHECK:+ unchecked}" >> "${system%/*}/said"
 lock="@root@/run/nixos/switch-to-configuration.lock"
-mkdir -p "$(dirname "$lock")"
+mkdir -p "${lock%/*}"
 flock --nonblock "$lock" true || { echo "Could not acquire lock"; exit 11; }
 if [ -e "@root@/fail-$1" ]; then
   read -r whom code users < "@root@/fail-$1"
@@ -36,7 +36,7 @@ fi
 case $1 in
   check) ;;
   test)
-    [ -e "$(dirname "$system")/etc-of-$name" ] && cp -a "$(dirname "$system")/etc-of-$name/." "@root@/etc"
+    [ -e "${system%/*}/etc-of-$name" ] && cp -a "${system%/*}/etc-of-$name/." "@root@/etc"
     # The accounts that an activation creates, and the activator that gives paths to them.
     if [ -e "@root@/accounts-of-$name" ]; then
       stat --format "%u:%g %a" "@root@/srv/existing" > "@root@/before-accounts" 2>/dev/null

@@ -16,6 +16,7 @@ pub mod control;
 pub mod crates;
 mod debs;
 pub mod demo;
+pub mod docs_index;
 pub mod files;
 pub mod fuzz;
 pub mod guest;

@@ -199,18 +199,54 @@ fn assert_needs_a_builder(operator: Operator) {
     assert_says(&finished, 1, &sayings);
 }
 
-#[test]
-fn every_error_has_its_place_with_the_nix_of_debian_13() {
-    let lab = lab("2.26", Recipe::host());
+/// Asserts the message for a package whose builder fails: the derivation, and the end of the log.
+fn assert_tells_a_failed_build(operator: Operator) {
+    operator.resets_fleet().unwrap();
+    let broken = "{ pkgs, ... }: { nixfleet.packages = [ (derivation { name = \"broken-1.0\"; system = \"x86_64-linux\"; \
+                  builder = \"${pkgs.busybox}/bin/sh\"; args = [ \"-c\" \"echo no such header >&2; exit 3\" ]; }) ]; }";
+    operator.guest().files().unwrap().write("/home/ada/fleet/roles/db.nix", broken).unwrap();
+    for command in ["plan", "apply --yes"] {
+        let finished = operator.types(&format!("nixfleet {command} --host db-1")).unwrap();
+        assert_says(&finished, 1, &["NF-202", "broken-1.0", "no such header", "nix log"]);
+    }
+}
+
+/// Initialises a template, and makes one line of it wrong. Asserts that `nix flake check` accepts the
+/// template, and that it then ends with the message of NixFleet.
+fn assert_check_finds_a_wrong_line(operator: Operator) {
+    let types = |line: &str| operator.types(&format!("cd ../checked && {line}")).unwrap();
+    operator.types("mkdir ../checked").unwrap().success().unwrap();
+    types("nix flake init -t path:/srv/nixfleet#minimal").success().unwrap();
+    let lock = operator.offline_lock(false).unwrap();
+    operator.guest().files().unwrap().write("/home/ada/checked/flake.lock", lock).unwrap();
+    assert_says(&types("nix flake check"), 0, &[]);
+    types("sed -i 's/mode = \"0644\"/mode = \"0999\"/' roles/web.nix").success().unwrap();
+    let sayings = [
+        "1 mistake in the fleet",
+        "where: nixfleet.files.\"/etc/web/index.html\".mode",
+        "roles/web.nix",
+        "host: web-1",
+        "0999",
+    ];
+    assert_says(&types("nix flake check"), 1, &sayings);
+}
+
+/// Asserts the messages for all mistakes, on an operator's machine that has the version `nix` of Nix.
+fn assert_errors(nix: &str, root: impl Into<Root>) {
+    let lab = lab(nix, root);
     let operator = lab.operator().unwrap();
     assert_as_written(&all_errors(operator));
     assert_needs_a_builder(operator);
+    assert_tells_a_failed_build(operator);
+    assert_check_finds_a_wrong_line(operator);
+}
+
+#[test]
+fn every_error_has_its_place_with_the_nix_of_debian_13() {
+    assert_errors("2.26", Recipe::host());
 }
 
 #[test]
 fn every_error_has_its_place_with_a_newer_nix() {
-    let lab = lab("2.34", Upgrade::newer_nix());
-    let operator = lab.operator().unwrap();
-    assert_as_written(&all_errors(operator));
-    assert_needs_a_builder(operator);
+    assert_errors("2.34", Upgrade::newer_nix());
 }

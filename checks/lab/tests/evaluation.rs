@@ -21,11 +21,13 @@ fn evaluations(lab: &Lab, command: &str) -> usize {
 }
 
 #[test]
-fn a_whole_fleet_is_evaluated_once_and_a_host_that_is_left_out_not_at_all() {
+fn all_hosts_or_named_hosts_are_evaluated_once_and_a_host_that_is_left_out_not_at_all() {
     let lab = fresh();
     lab.operator().unwrap().types(NOTED).unwrap().success().unwrap();
     assert_eq!(evaluations(&lab, "nixfleet plan"), 1);
-    assert_eq!(evaluations(&lab, "nixfleet plan --host web-1"), 2);
+    assert_eq!(evaluations(&lab, "nixfleet plan web-1,db-1"), 1);
+    // Only the inventory says which hosts match a pattern.
+    assert_eq!(evaluations(&lab, "nixfleet plan --host 'web-*'"), 2);
     assert_eq!(evaluations(&lab, "nixfleet hosts"), 1);
 
     let operator = lab.operator().unwrap();
@@ -36,6 +38,7 @@ fn a_whole_fleet_is_evaluated_once_and_a_host_that_is_left_out_not_at_all() {
 
     operator.edits("roles/db.nix", "text = \"port", "text = throw \"not written yet\" + \"port").unwrap();
     assert_eq!(evaluations(&lab, "nixfleet plan"), 2);
+    assert_eq!(evaluations(&lab, "nixfleet plan web-1"), 1);
     operator
         .edits("fleet.nix", "addr = \"db-1\";", "addr = \"db-1\"; maintenance = \"being written\";")
         .unwrap();

@@ -182,6 +182,36 @@ const NODES: &str = r#"{
 }
 "#;
 
+/// A module for all imported hosts, as the comment in the imported file suggests. It declares what NixOS
+/// needs to boot. Any file can replace the activator for aarch64-linux, because nothing is built.
+const MODULES: &str = r#"{ inputs, ... }: {
+  activator.aarch64-linux = "${inputs.prebuilt}/bin/nixfleet-activate";
+  defaults.modules = [ { boot.loader.systemd-boot.enable = true; nixfleet.files."/etc/imported".text = "yes"; } ];
+}
+"#;
+
+/// Asserts that the fleet in `fleet.nix` has a NixOS configuration and a closure for each of these hosts.
+/// Both are evaluated with the stand-in for NixOS, and not built.
+#[track_caller]
+fn assert_has_systems(lab: &Lab, hosts: &[&str]) {
+    let systems = "nix eval --json .#nixosConfigurations --apply \
+                   'builtins.mapAttrs (_: host: host.config.system.build.toplevel.drvPath)'";
+    let closures =
+        "nix eval --json .#nixfleet.hosts --apply 'builtins.mapAttrs (_: host: host.toplevel.drvPath)'";
+    for (line, name) in [(systems, "nixos-system-"), (closures, "nixfleet-")] {
+        let (finished, found) = lab.operator().unwrap().types_for_json(line).unwrap();
+        let found = found.as_object().unwrap_or_else(|| panic!("{finished}"));
+        assert_eq!(found.keys().collect::<Vec<_>>(), hosts, "{finished}");
+        for (host, path) in found {
+            let path = path.as_str().unwrap();
+            assert!(
+                path.contains(&format!("-{name}{host}")) && path.strip_suffix(".drv").is_some(),
+                "{path}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_evaluated() {
     let lab = LAB.turn();
@@ -190,6 +220,9 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
         &lab,
         &[("hive/flake.nix", HIVE), ("evaluated/flake.nix", EVALUATED_HIVE), ("nodes/flake.nix", NODES)],
     );
+    writes(&lab, &[("fleet/modules.nix", MODULES)]);
+    let line = "sed -i 's|./fleet.nix|./fleet.nix ./modules.nix|' flake.nix";
+    operator.types(line).unwrap().success().unwrap();
     let imports = |kind: &str, flake: &str| {
         operator.types(&format!("nixfleet import {kind} ../{flake} --out fleet.nix --force")).unwrap()
     };
@@ -209,10 +242,12 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
     assert_eq!(found["web-1"]["tags"], serde_json::json!(["web"]));
     assert_eq!(found["web-2"]["addr"], "web-2");
     assert_eq!(found["web-2"]["tags"], serde_json::json!(["web", "web-2"]));
+    assert_has_systems(&lab, &["db", "web-1", "web-2"]);
 
     assert_says(&imports("colmena", "evaluated"), 0, &["imported 1 host"]);
     formatted(&lab);
     assert_eq!(hosts(&lab)["web-1"]["base"], "nixos");
+    assert_has_systems(&lab, &["web-1"]);
 
     let finished = imports("deploy-rs", "nodes");
     assert_says(
@@ -226,6 +261,7 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
         (&found["web-1"]["ssh"]["port"], &found["web-2"]["base"]),
         (&Value::from(2222), &Value::from("nixos"))
     );
+    assert_has_systems(&lab, &["web-1", "web-2"]);
 
     for (kind, saying) in [("colmena", "no hive of colmena"), ("deploy-rs", "no nodes of deploy-rs")] {
         let (finished, document) =

@@ -68,14 +68,34 @@ fn plan_exit_code_tells_whether_there_are_changes() {
     assert_says(&operator.types("nixfleet plan --exit-code").unwrap(), 0, &[]);
 }
 
+/// Asserts that the operator's machine of a lab has this version of Nix.
+fn assert_nix(lab: &Lab, version: &str) {
+    let found = lab.operator().unwrap().types("nix --version").unwrap().success().unwrap();
+    assert!(found.stdout.contains(version), "{found}");
+}
+
 #[test]
 fn three_fresh_hosts_converge_and_serve() {
     let lab = UNCHANGED.turn();
+    assert_nix(&lab, "2.26");
 
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
 
-    assert_eq!(page(&lab, "web-1"), "hello from web-1, whose database is db-1");
-    assert_eq!(page(&lab, "web-2"), "hello from web-2, whose database is db-1");
+    assert_serve(&lab);
+}
+
+#[test]
+fn three_fresh_hosts_converge_and_serve_with_a_newer_nix_too() {
+    let lab = CONVERGED.turn();
+    assert_nix(&lab, "2.34");
+    assert_serve(&lab);
+}
+
+/// Asserts that the three hosts of the demo have all parts of their roles, and are in generation 1.
+#[track_caller]
+fn assert_serve(lab: &Lab) {
+    assert_eq!(page(lab, "web-1"), "hello from web-1, whose database is db-1");
+    assert_eq!(page(lab, "web-2"), "hello from web-2, whose database is db-1");
     let web = lab.guest("web-1").unwrap();
     let account = web.ask("getent passwd web").unwrap();
     let uid: u32 = account.split(':').nth(2).unwrap().parse().unwrap();
@@ -329,6 +349,23 @@ fn a_plan_of_an_older_revision_than_the_host_has_warns() {
     assert!(newer.code == 0 && !newer.stderr.contains(warning), "{newer:?}");
     let older = operator.types("git checkout -q HEAD~2; nixfleet plan --tag web").unwrap();
     assert_says(&older, 0, &["-newer from web-1", "+hello from web-1", "web-1, web-2 run revision", warning]);
+
+    // The checkout may be newer again when the saved plan, or the rest of a rollout, is applied.
+    let save = "nixfleet plan --host web-2 --out ~/older.plan; git checkout -q master";
+    operator.types(save).unwrap().success().unwrap();
+    let saved = operator.types("nixfleet apply --plan ~/older.plan --yes").unwrap();
+    assert_says(&saved, 0, &["web-2 runs revision", warning]);
+    let newest = operator.types("nixfleet apply --host web-2 --yes").unwrap();
+    assert!(newest.code == 0 && !newest.stderr.contains(warning), "{newest:?}");
+
+    let second = lab.guest("web-2").unwrap();
+    second.power_cut().unwrap();
+    let paused = "git checkout -q HEAD~2; nixfleet apply --yes --tag web --wave 1 --unreachable fail --connect-timeout 3";
+    assert_eq!(operator.types(paused).unwrap().code, 2);
+    second.power_on().unwrap();
+    second.wait_until_up(BOOT_LIMIT).unwrap();
+    let resumed = operator.types("git checkout -q master; nixfleet apply --resume --yes").unwrap();
+    assert_says(&resumed, 0, &["web-2 runs revision", warning]);
 }
 
 #[test]
@@ -387,6 +424,22 @@ fn one_host_down_keeps_no_other_from_converging() {
         outcomes_of([("db-1", "unchanged"), ("web-1", "unchanged"), ("web-2", "ok")])
     );
     assert_eq!(page(&lab, "web-2"), "onward from web-2, whose database is db-1");
+}
+
+/// The host with Debian 12 takes the place of the operator's machine.
+#[test]
+fn an_operator_with_the_nix_of_debian_12_is_told_that_it_is_too_old() {
+    let lab = UNCHANGED.turn();
+    let copy = "tar -c -C / srv/nixfleet srv/nixpkgs srv/prebuilt srv/programs home/ada/fleet \
+                | ssh deploy@web-2 sudo tar -x -C /";
+    lab.operator().unwrap().types(copy).unwrap().success().unwrap();
+    let older = lab.guest("web-2").unwrap();
+    assert_says(&older.sh("nix --version").unwrap(), 0, &["2.8."]);
+    for command in ["hosts", "plan", "apply --yes"] {
+        let line = format!("cd /home/ada/fleet && HOME=/root /srv/programs/nixfleet {command}");
+        let said = ["[NF-201] 1 mistake in the fleet", "it is 2.8.", "needs 2.15", "install a newer Nix"];
+        assert_says(&older.sh(&line).unwrap(), 1, &said);
+    }
 }
 
 #[test]

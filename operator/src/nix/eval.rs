@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::cache::{CacheFiles, Derivations, Inventory};
-use super::functions::{bare_derivations_of, derivations_of, fleet_and_derivations};
+use super::functions::{bare_derivations_of, derivations_of, fits, fleet_and_derivations};
 use super::{Nix, inventory_document, no_result, stored, trace};
 use crate::process::{Invocation, PeakMemory};
 
@@ -32,21 +32,26 @@ impl Nix {
         Ok(fleet)
     }
 
-    /// Evaluates the inventory for a command that builds the closures of all hosts. The same evaluation
-    /// yields the derivations of the hosts, except `NixOS` hosts and hosts that are excluded from an apply. A
-    /// separate evaluation of the derivations would have to start Nix and check the flake again. If a closure
-    /// cannot be evaluated, [`Self::build`] reports the problem that this evaluation found.
+    /// Evaluates the inventory for a command that builds the closures of the hosts with these names, or of
+    /// all hosts if `names` is `None`. The same evaluation yields the derivations of the hosts, except
+    /// `NixOS` hosts and hosts that are excluded from an apply. A separate evaluation of the derivations
+    /// would have to start Nix and check the flake again. If a closure cannot be evaluated, [`Self::build`]
+    /// reports the problem that this evaluation found. Names that no host has are ignored.
     ///
     /// # Errors
     /// As for [`Self::fleet`].
-    pub async fn fleet_to_build(&mut self, files: Option<CacheFiles>) -> Result<Fleet, Problem> {
+    pub async fn fleet_to_build(
+        &mut self,
+        names: Option<&[String]>,
+        files: Option<CacheFiles>,
+    ) -> Result<Fleet, Problem> {
         self.open_cache(files).await;
-        if self.results.inventory().is_some() {
+        if self.results.inventory().is_some() || names.is_some_and(|names| !fits(names)) {
             return self.known_or_evaluated_fleet().await;
         }
         // The evaluated attribute is not `nixfleet` alone, because Nix would resolve the name `nixfleet` to a
         // package if the flake has a package of this name.
-        let printed = self.evaluate("nixfleet.whole", Some(&fleet_and_derivations()), None).await;
+        let printed = self.evaluate("nixfleet.whole", Some(&fleet_and_derivations(names)), None).await;
         match printed {
             Ok(Printed { json, warnings }) => {
                 let Both { fleet: document, derivations } =
@@ -63,7 +68,11 @@ impl Nix {
             // too, only the problem of the inventory is reported.
             Err(problem) => {
                 let fleet = self.known_or_evaluated_fleet().await?;
-                self.unevaluated = Some(problem);
+                // A name that no host has may select other hosts, as the name of a role does. These hosts
+                // were not evaluated.
+                if names.is_none_or(|names| names.iter().all(|name| fleet.hosts.contains_key(name))) {
+                    self.unevaluated = Some(problem);
+                }
                 Ok(fleet)
             }
         }
@@ -100,8 +109,8 @@ impl Nix {
         Ok(derivations)
     }
 
-    /// Evaluates the derivations of these hosts with nothing declared, and returns them by host. Nothing of it
-    /// is stored in the cache of evaluations.
+    /// Evaluates the derivations of these hosts with nothing declared, and returns them by host. Nothing of
+    /// it is stored in the cache of evaluations.
     ///
     /// # Errors
     /// As for [`Self::derivations`], or the flake has an older NixFleet.
@@ -153,7 +162,7 @@ impl Nix {
         match output.status.code() {
             Some(_) => Err(trace::distil(&stderr, &self.flake)),
             None => Err(Problem::new(Code::Evaluation, "the evaluation was killed")
-                .at(format!("{}#{attribute}", self.flake.shown()))
+                .at(self.flake.shown())
                 .because(format!("`nix eval` ended with {}; the memory may be used up", output.status))
                 .help("evaluate fewer NixOS hosts at once: --eval-jobs 1")),
         }

@@ -1,5 +1,7 @@
 //! The functions that Nix applies to the outputs of a flake, as Nix code.
 
+use std::collections::BTreeSet;
+
 use nixfleet_contract::fleet::Host;
 
 /// The maximum length of a list of host names, in bytes. The list is part of one program argument, which
@@ -18,6 +20,11 @@ pub fn parts<'a, 'h>(hosts: &'a [&'h Host]) -> impl Iterator<Item = &'a [&'h Hos
         taken = if fits { taken + next } else { next };
         fits
     })
+}
+
+/// Whether a list of names is short enough for one program argument.
+pub fn fits(names: &[String]) -> bool {
+    names.iter().map(|name| nix_string(name).len() + " = 0; ".len()).sum::<usize>() <= NAMES
 }
 
 /// Returns the function that Nix applies to `nixfleet.hosts` to obtain derivations. The manifest does not
@@ -52,17 +59,27 @@ pub fn bare_derivations_of(hosts: &[&Host]) -> String {
     )
 }
 
-/// Returns the function that Nix applies to `nixfleet.whole` to obtain the inventory and the derivations.
-/// Hosts that are excluded from an apply are left out, because their evaluation may fail. NixOS hosts are
-/// left out, because each of them is evaluated in a process of its own.
-pub fn fleet_and_derivations() -> String {
+/// Returns the function that Nix applies to `nixfleet.whole` to obtain the inventory and the derivations of
+/// the hosts with these names. Names that no host has are ignored. `None` means all hosts. Hosts that are
+/// excluded from an apply are left out, because their evaluation may fail. NixOS hosts are left out, because
+/// each of them is evaluated in a process of its own.
+pub fn fleet_and_derivations(names: Option<&[String]>) -> String {
+    let chosen = names.map_or_else(
+        || "fleet.hosts".to_owned(),
+        |names| {
+            // Nix refuses a set that names an attribute twice.
+            let names: BTreeSet<String> = names.iter().map(|name| nix_string(name)).collect();
+            let attributes: Vec<String> = names.iter().map(|name| format!("{name} = 0;")).collect();
+            format!("builtins.intersectAttrs {{ {} }} fleet.hosts", attributes.join(" "))
+        },
+    );
     format!(
-        "whole: let here = {}; of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
+        "whole: let inherit (whole) fleet; here = {}; \
+         of = name: host: let closure = whole.hosts.${{name}}; in {{ inherit name; value = \
          (if host.system == here then closure.toplevel else closure.toplevelFor.${{here}} or closure.toplevel).drvPath; }}; \
-         hosts = builtins.mapAttrs of whole.fleet.hosts; \
-         takes = name: let host = whole.fleet.hosts.${{name}}; in \
+         hosts = builtins.mapAttrs of ({chosen}); takes = name: let host = fleet.hosts.${{name}}; in \
          host.base != \"nixos\" && (host.maintenance or null) == null && (host.pin or null) == null; \
-         in {{ inherit (whole) fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
+         in {{ inherit fleet; derivations = builtins.listToAttrs (map (name: hosts.${{name}}) \
          (builtins.filter takes (builtins.attrNames hosts))); }}",
         nix_string(&local_system()),
     )
@@ -98,6 +115,15 @@ mod tests {
         assert!(function.contains(r#"(host: host.toplevel) [ "web-1" ]"#), "{function}");
         let foreign = format!(r#"(host: host.toplevelFor."{here}" or host.toplevel) [ "x\"\${{y}}" ]"#);
         assert!(function.contains(&foreign), "{function}");
+    }
+
+    #[test]
+    fn only_named_hosts_are_evaluated_with_the_inventory() {
+        assert!(fleet_and_derivations(None).contains("mapAttrs of (fleet.hosts)"));
+        let named = fleet_and_derivations(Some(&["web-1".into(), "db-1".into(), "web-1".into()]));
+        let hosts = r#"mapAttrs of (builtins.intersectAttrs { "db-1" = 0; "web-1" = 0; } fleet.hosts)"#;
+        assert!(named.contains(hosts), "{named}");
+        assert!(fits(&["web-1".into()]) && !fits(&vec!["web-1".into(); 10_000]));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::context::Context;
 use super::host_plan::HostPlan;
 use super::planned_change::PlannedChange;
-use crate::flake::Tree;
+use crate::flake::{Flake, Tree};
 use crate::process::Invocation;
+use crate::rollout::RolloutOrigin;
 
 /// The time limit of a call of Git.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -18,19 +19,32 @@ const NAMED: usize = 8;
 /// The number of digits of a commit that a warning shows.
 const DIGITS: usize = 12;
 
-/// The relation of a commit to the commit of the flake.
+/// The relation of a commit to the commit to apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
-    /// The commit is the commit of the flake, or one of its ancestors.
+    /// The commit is the commit to apply, or one of its ancestors.
     Contained,
-    /// The commit is not an ancestor of the commit of the flake.
+    /// The commit is not an ancestor of the commit to apply.
     Other,
     /// The checkout does not have the commit, although it has the whole history of its own commit.
     Missing,
 }
 
-/// Warns if hosts to be changed run a revision that is neither `revision`, the revision of the flake, nor one
-/// of its ancestors. Does nothing if the flake is not in a Git checkout, or if Git does not answer.
+/// Warns as [`warn`] does before a saved plan or the rest of a rollout is applied. Does nothing if the
+/// checkout of the flake is no longer on this machine.
+pub async fn warn_of_origin<T: Send + Sync + 'static>(
+    origin: &RolloutOrigin,
+    plans: &[HostPlan<PlannedChange<T>>],
+    context: &Context,
+) {
+    // The origin has an absolute path if the flake is on this machine.
+    let flake = Flake::find(Some(&origin.flake), Path::new("/")).ok();
+    let tree = flake.and_then(|flake| flake.tree);
+    warn(tree.as_ref(), origin.revision.as_deref(), plans, context).await;
+}
+
+/// Warns if hosts to be changed run a revision that is neither `revision`, the revision to apply, nor one of
+/// its ancestors. Does nothing if the flake is not in a Git checkout, or if Git does not answer.
 pub async fn warn<T: Send + Sync + 'static>(
     tree: Option<&Tree>,
     revision: Option<&str>,
@@ -62,7 +76,7 @@ fn commit(revision: &str) -> Option<&str> {
     is_commit.then_some(commit)
 }
 
-/// Asks Git for the relation of a commit to the commit of the flake; `None` if Git does not answer.
+/// Asks Git for the relation of a commit to the commit to apply; `None` if Git does not answer.
 async fn relation(root: &Path, commit: &str, own: &str) -> Option<Relation> {
     let ask = async |arguments: &[&str]| {
         let git = Invocation::new("git", LIMIT).args(["-C"]).args([root]).args(arguments);
@@ -84,7 +98,7 @@ async fn relation(root: &Path, commit: &str, own: &str) -> Option<Relation> {
 fn text(relation: Relation, hosts: &[&str], found: &str, own: &str) -> Option<String> {
     let why = match relation {
         Relation::Contained => return None,
-        Relation::Other => format!("is not an ancestor of {}, the revision of the flake", short(own)),
+        Relation::Other => format!("is not an ancestor of {}, the revision to apply", short(own)),
         Relation::Missing => "is missing in this checkout of the flake".to_owned(),
     };
     let more = hosts.len().saturating_sub(NAMED);
@@ -145,8 +159,8 @@ mod tests {
         assert_eq!(text(Relation::Contained, &["web-1"], found, own), None);
         assert_eq!(
             text(Relation::Other, &["web-1", "web-2"], found, own).unwrap(),
-            "web-1, web-2 run revision 91e4e1493341, which is not an ancestor of 4f2c9d193341, the revision of \
-             the flake: the change may undo the work of another operator; to prevent this, fetch and merge that \
+            "web-1, web-2 run revision 91e4e1493341, which is not an ancestor of 4f2c9d193341, the revision to \
+             apply: the change may undo the work of another operator; to prevent this, fetch and merge that \
              revision first"
         );
         let many = ["a"; 10];

@@ -130,6 +130,7 @@ impl ApplyRequest {
         if !plans.iter().all(is_exact) {
             return Err(Stop::Hosts(plans.iter().map(|plan| refused(plan, &saved)).collect()));
         }
+        ancestry::warn_of_origin(&saved.origin, &plans, context).await;
         let mut policy = self.policy.of_planned(saved.outline.policy.clone());
         policy.max_parallel = connections.parallel.unwrap_or(policy.max_parallel);
         let outline = Outline { policy, ..saved.outline };

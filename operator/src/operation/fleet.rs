@@ -49,12 +49,26 @@ pub struct Evaluated {
     pub fleet: Fleet,
 }
 
-/// Evaluates the inventory. With `all`, the closures of all hosts are evaluated too, because all these
-/// closures will be built.
+/// The closures that are evaluated together with the inventory, because they will be built next. A name that
+/// no host has is ignored.
+pub enum Closures {
+    /// No closures: the command only needs the inventory, or it is not known yet which hosts it selects.
+    None,
+    /// The closures of the hosts with these names.
+    Of(Vec<String>),
+    /// The closures of all hosts.
+    All,
+}
+
+/// Evaluates the inventory, and these closures.
 ///
 /// # Errors
 /// Fails if there is no flake, or if the flake has no valid inventory.
-pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> Result<Evaluated, Problem> {
+pub async fn evaluate(
+    request: &FleetRequest,
+    closures: Closures,
+    context: &Context,
+) -> Result<Evaluated, Problem> {
     let found = match &request.file {
         Some(file) => Flake::file(file, &request.directory)?,
         None => Flake::find(request.flake.as_deref(), &request.directory)?,
@@ -63,8 +77,13 @@ pub async fn evaluate(request: &FleetRequest, all: bool, context: &Context) -> R
     let mut nix = nix.eval_jobs(request.eval_jobs);
     // Without a state directory, nothing is cached.
     let cache = StateDir::find().ok().filter(|_| !request.no_eval_cache).map(CacheFiles::new);
-    let evaluation =
-        Box::pin(async { if all { nix.fleet_to_build(cache).await } else { nix.fleet(cache).await } });
+    let evaluation = Box::pin(async {
+        match closures {
+            Closures::None => nix.fleet(cache).await,
+            Closures::Of(names) => nix.fleet_to_build(Some(&names), cache).await,
+            Closures::All => nix.fleet_to_build(None, cache).await,
+        }
+    });
     let fleet = context.stage(Stage::Evaluation, evaluation).await?;
     let origin = RolloutOrigin {
         flake: nix.flake.shown(),

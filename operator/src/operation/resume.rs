@@ -10,6 +10,7 @@ use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
+use super::ancestry;
 use super::apply::Apply;
 use super::apply_request::ApplyRequest;
 use super::context::Context;
@@ -87,6 +88,7 @@ pub async fn plan(
             plan.planned = Some(Err(problem));
         }
     }
+    ancestry::warn_of_origin(&head.origin, &plans, context).await;
     let found = untold(&plans, &head, &changed, context, connections.at_once()).await?;
     for end in &found {
         changed.extend(end.made().map(|made| (end.host.clone(), made)));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connections::Connections;
 use super::context::Context;
-use super::fleet::{Evaluated, FleetRequest, evaluate};
+use super::fleet::{Closures, Evaluated, FleetRequest, evaluate};
 use crate::inventory::{self, Selection};
 use crate::ssh::Session;
 use crate::state::StateDir;
@@ -32,16 +32,22 @@ impl Targets {
     /// # Errors
     /// Fails if there is no flake or no inventory, or if the selection is invalid.
     pub async fn select(&self, context: &Context) -> Result<(Evaluated, Vec<Host>), Problem> {
-        self.evaluate(false, context).await
+        self.evaluate(Closures::None, context).await
     }
 
-    /// Evaluates the inventory, and returns the selected hosts like [`Self::select`]. If all hosts are
-    /// selected, their closures are evaluated too, because these closures are built next.
+    /// Evaluates the inventory, and returns the selected hosts like [`Self::select`]. If all hosts or hosts
+    /// with given names are selected, their closures are evaluated too, because these closures are built
+    /// next.
     ///
     /// # Errors
     /// Fails like [`Self::select`].
     pub async fn select_to_build(&self, context: &Context) -> Result<(Evaluated, Vec<Host>), Problem> {
-        self.evaluate(self.selection.is_everything(), context).await
+        let closures = match self.selection.names() {
+            _ if self.selection.is_everything() => Closures::All,
+            Some(names) => Closures::Of(names),
+            None => Closures::None,
+        };
+        self.evaluate(closures, context).await
     }
 
     /// Selects the hosts, and creates a session for each.
@@ -59,8 +65,12 @@ impl Targets {
         self.connections.at_once()
     }
 
-    async fn evaluate(&self, all: bool, context: &Context) -> Result<(Evaluated, Vec<Host>), Problem> {
-        let evaluated = evaluate(&self.fleet, all, context).await?;
+    async fn evaluate(
+        &self,
+        closures: Closures,
+        context: &Context,
+    ) -> Result<(Evaluated, Vec<Host>), Problem> {
+        let evaluated = evaluate(&self.fleet, closures, context).await?;
         if let Ok(state) = StateDir::find() {
             inventory::record_names(&state, &evaluated.nix.flake, &evaluated.fleet);
         }

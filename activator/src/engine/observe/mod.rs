@@ -1,31 +1,32 @@
 //! Reads everything on a host that a plan depends on, without changing anything.
 
+mod foreign;
+mod path_observer;
 pub mod reading;
 pub mod special;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::Path;
 
-use nixfleet_contract::manifest::{Access, Entry, Manifest, UNITS, Unit, User, UserField};
-use nixfleet_contract::nixos::{DeclaredParts, EtcEntry};
+use nixfleet_contract::manifest::{Access, Manifest, UNITS, Unit, User, UserField};
+use nixfleet_contract::nixos::DeclaredParts;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
-use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
 use crate::engine::family::paths::home::Homes;
-use crate::engine::observe::reading::{FileContent, LARGEST};
+use crate::engine::observe::path_observer::PathObserver;
 use crate::engine::observe::special::Special;
 use crate::engine::plan::target::TargetClosure;
-use crate::engine::state::{FileStat, Origin, OwnedUser, State, Thing};
+use crate::engine::state::{Origin, OwnedUser, State, Thing};
+use crate::host::Host;
 use crate::host::accounts::{Accounts, Process, processes_by_user};
 use crate::host::nixos::{self, Systems};
 use crate::host::profile::Profile;
 use crate::host::systemd::{Systemd, UnitState};
-use crate::host::walk::{self, Directory, Walk};
-use crate::host::{Host, host_file};
+
+pub use path_observer::names_in;
 
 /// The target of a link that masks the unit whose unit file the link replaces.
 pub const MASK: &str = "/dev/null";
@@ -57,6 +58,9 @@ pub struct Observed {
     /// The files and units that the generation in force declares and that the running NixOS system makes.
     /// Empty if another system runs.
     pub declared: DeclaredParts,
+    /// The declared paths below `/etc` of the NixOS system that the change activates, if an object exists
+    /// there that NixOS has not made.
+    pub foreign: Vec<ManagedPath>,
 }
 
 /// Units by name.
@@ -162,11 +166,14 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let wanted = directories.iter().chain(&above).chain(&originals);
     let wanted = wanted.chain(state.paths.keys()).chain(manifest.entries.keys());
     let declared = declared_in_force(host, state, manifest);
-    let wanted = wanted.chain(declared.etc.keys());
+    let new = foreign::new_in_etc(host, manifest);
+    let new_paths = || new.into_iter().flat_map(|new| new.keys());
+    let wanted = wanted.chain(declared.etc.keys()).chain(new_paths());
     let wanted: BTreeSet<&ManagedPath> = wanted.collect();
-    let etc = &declared.etc;
+    let etc = [Some(&declared.etc), new];
     let observer = PathObserver { accounts: &accounts, state, manifest, etc, needed: &directories };
     let paths = observer.all(host, wanted.into_iter());
+    let foreign = foreign::foreign(host, new_paths(), &paths);
     let (units, absent) = observe_units(host, state, manifest)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
@@ -183,6 +190,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
         profile,
         nixos,
         declared,
+        foreign,
     })
 }
 
@@ -212,9 +220,9 @@ pub fn observe_etc(
     accounts: &Accounts,
     declared: &DeclaredParts,
 ) -> BTreeMap<ManagedPath, Found> {
-    let etc = &declared.etc;
+    let etc = [Some(&declared.etc), None];
     let observer = PathObserver { accounts, state, manifest, etc, needed: &BTreeSet::new() };
-    observer.all(host, etc.keys())
+    observer.all(host, declared.etc.keys())
 }
 
 /// Whether an account may get another home directory.
@@ -316,176 +324,4 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect()
-}
-
-/// Reads the state of paths.
-struct PathObserver<'a> {
-    accounts: &'a Accounts,
-    state: &'a State,
-    manifest: &'a Manifest,
-    /// Declared paths below `/etc` that NixOS makes.
-    etc: &'a BTreeMap<ManagedPath, EtcEntry>,
-    /// Directories above declared paths.
-    needed: &'a BTreeSet<ManagedPath>,
-}
-
-impl PathObserver<'_> {
-    fn all<'p>(
-        &self,
-        host: &Host,
-        paths: impl Iterator<Item = &'p ManagedPath>,
-    ) -> BTreeMap<ManagedPath, Found> {
-        let mut walk = Walk::new(host);
-        let look = |path: &ManagedPath| {
-            let found = match walk.parent(path) {
-                Ok(None) => Found::Missing,
-                Ok(Some(directory)) => {
-                    let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
-                    self.look(directory, path).unwrap_or_else(unreadable)
-                }
-                Err(problem) => Found::Unreachable(problem),
-            };
-            (path.clone(), found)
-        };
-        paths.map(look).collect()
-    }
-
-    fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
-        let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
-        let access = self.access(path, &stat);
-        Ok(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => match self.recorded_digest(path, &stat) {
-                Some(sha256) => Found::File { sha256, size: stat.st_size.cast_unsigned(), access },
-                None => self.read(directory, path, &stat),
-            },
-            FileType::Directory => {
-                let wanted = matches!(self.manifest.entries.get(path), Some(Entry::Directory(_)));
-                let absent = matches!(self.manifest.entries.get(path), Some(Entry::Absent(_)));
-                let goes =
-                    absent || !wanted && !self.needed.contains(path) && self.state.paths.contains_key(path);
-                let changes = self.manifest.entries.get(path).and_then(Entry::access) != Some(&access);
-                let holds =
-                    if goes || wanted && changes { names_in(directory, path.name())? } else { Vec::new() };
-                Found::Directory { access, holds }
-            }
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(directory.fd, path.name(), Vec::new())?;
-                Found::Link { target: target.to_string_lossy().into_owned() }
-            }
-            kind => Found::Other(Special { kind, owner: access.owner }),
-        })
-    }
-
-    /// Reads a file to compute its digest.
-    fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> Found {
-        let wanted = match self.manifest.entries.get(path) {
-            Some(Entry::File(file)) => Some(file.size),
-            _ => None,
-        };
-        let left = match self.state.paths.get(path).map(|owned| &owned.thing) {
-            Some(Thing::File { stat: Some(left), .. }) => Some(left.size),
-            _ => None,
-        };
-        // NixOS itself writes the declared files below `/etc`, so the fleet's limit does not apply to them.
-        let limit = self.manifest.max_file_size.filter(|_| !self.etc.contains_key(path)).unwrap_or(LARGEST);
-        let limit = wanted.into_iter().chain(left).fold(limit, u64::max);
-        let is_roots =
-            |stat: &Stat| directory.is_roots && self.accounts.user_of(stat.st_uid) == Owner::root();
-        let largest = |stat: &Stat| (!is_roots(stat)).then_some(limit);
-        match reading::digest(directory, path.name(), largest) {
-            Ok(FileContent { sha256, stat, list }) => {
-                let access = Access { list, ..self.access(path, &stat) };
-                Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
-            }
-            Err(obstacle) => {
-                let stat = walk::look(directory.fd, path.name()).ok().flatten();
-                Found::Unreachable(obstacle.problem(path, &stat.unwrap_or(*seen), self.accounts))
-            }
-        }
-    }
-
-    /// Returns mode, owner and group. An id can have several names, and the number of the id counts as a name
-    /// too. If the recorded name or the declared name belongs to the id, returns that name.
-    fn access(&self, path: &ManagedPath, stat: &Stat) -> Access {
-        let left = self.state.paths.get(path).and_then(|owned| owned.thing.access());
-        let in_etc = || self.etc.get(path)?.access();
-        let wanted = self.manifest.entries.get(path).and_then(Entry::access).or_else(in_etc);
-        let known = || left.into_iter().chain(wanted);
-        let mut owners = known().map(|access| &access.owner);
-        let mut groups = known().map(|access| &access.group);
-        let (uid, gid) = (stat.st_uid, stat.st_gid);
-        Access {
-            mode: Mode::from_bits(stat.st_mode),
-            owner: owners
-                .find(|owner| self.accounts.is_user(uid, owner))
-                .cloned()
-                .unwrap_or_else(|| self.accounts.user_of(uid)),
-            group: groups
-                .find(|group| self.accounts.is_group(gid, group))
-                .cloned()
-                .unwrap_or_else(|| self.accounts.group_of(gid)),
-            list: false,
-        }
-    }
-
-    /// Returns the recorded digest of a file, unless the file may have changed since the digest was recorded.
-    fn recorded_digest(&self, path: &ManagedPath, stat: &Stat) -> Option<String> {
-        match &self.state.paths.get(path)?.thing {
-            Thing::File { sha256, stat: Some(known), .. } if *known == FileStat::of(stat) => {
-                Some(sha256.clone())
-            }
-            _ => None,
-        }
-    }
-}
-
-impl FileStat {
-    /// Returns metadata that identifies the content of a file without reading it.
-    #[must_use]
-    pub fn of(stat: &Stat) -> Self {
-        let nanoseconds =
-            |seconds: i64, part: u64| seconds.wrapping_mul(1_000_000_000).wrapping_add_unsigned(part);
-        Self {
-            ino: stat.st_ino,
-            size: stat.st_size.cast_unsigned(),
-            mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-            ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
-        }
-    }
-
-    /// Returns the same metadata as [`FileStat::of`], from the result of statx(2).
-    #[must_use]
-    pub fn known(found: &Statx) -> Self {
-        let nanoseconds = |time: &StatxTimestamp| {
-            time.tv_sec.wrapping_mul(1_000_000_000).wrapping_add_unsigned(time.tv_nsec.into())
-        };
-        Self {
-            ino: found.stx_ino,
-            size: found.stx_size,
-            mtime: nanoseconds(&found.stx_mtime),
-            ctime: nanoseconds(&found.stx_ctime),
-        }
-    }
-}
-
-/// The maximum number of directory entries that are read. NixFleet could never remove a directory with more
-/// entries.
-const MANY_NAMES: usize = 10_000;
-
-/// Returns the names of the first 10,000 entries of a directory.
-///
-/// # Errors
-/// Fails with the kernel's error.
-pub fn names_in(directory: Directory<'_>, name: &str) -> io::Result<Vec<String>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(directory.fd, name, flags, Bits::empty())?;
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(fd)?.take(MANY_NAMES) {
-        match entry?.file_name().to_string_lossy().into_owned() {
-            name if matches!(name.as_str(), "." | "..") => {}
-            name => names.push(name),
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
 }

@@ -138,7 +138,7 @@ enum Recovery {
 
 /// Kills a run before each change that it makes. After the recovery, the running system, the boot default and
 /// the managed file must all be of the old generation, or all of the new generation. As long as the change is
-/// not confirmed, the boot default must be the old system.
+/// not confirmed, the boot default and the native profile must be the old system.
 fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);
@@ -157,8 +157,11 @@ fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
                 host.phase()
             };
             let phase = kill();
-            if phase != "confirmed" && phase != "committed" && host.default() != "one" {
-                failures.push(format!("before {at}: the boot default is {} and unconfirmed", host.default()));
+            let defaults = [("boot default", host.default()), ("native profile", host.native())];
+            for (what, system) in defaults {
+                if phase != "confirmed" && phase != "committed" && system != "one" {
+                    failures.push(format!("before {at}: the {what} is {system} and unconfirmed"));
+                }
             }
             // As long as the run has not touched the NixOS system, all three kinds of recovery do the same.
             // So only one kind is tried for each point, unless all cases are requested.

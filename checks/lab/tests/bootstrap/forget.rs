@@ -8,8 +8,8 @@ use nixfleet_lab::snapshot::Snapshot;
 use super::{BARE, IGNORED, LOGIN, document, fingerprint, types};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
-/// Entries of a snapshot that `forget --clean` names as what stays: the account of the web server, the files of
-/// accounts, and the directory with a file that the server has written.
+/// Entries of a snapshot that `forget --clean` names as what stays: the account of the web server, the files
+/// of accounts, and the directory with a file that the server has written.
 const STAYS: [&str; 6] =
     ["user web", "/var/lib/web", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
 

@@ -13,7 +13,7 @@ use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 
 use super::walk::some;
-use super::{ALL_OR_NOTHING, SOAK, record};
+use super::{SOAK, report};
 use crate::stage::nixos::{boot_default, booted, declares, fresh, reboots, running};
 
 const HOST: &str = "db-1";
@@ -73,15 +73,15 @@ fn app(version: u32) -> String {
     )
 }
 
+fn applies(lab: &Lab, nix: &str) {
+    declares(lab, HOST, nix);
+    lab.operator().unwrap().types("nixfleet apply --yes").unwrap().success().unwrap();
+}
+
 impl<'l> Walker<'l> {
     fn prepare(lab: &'l Lab) -> Self {
         let guest = lab.guest(HOST).unwrap();
-        let applies = |version| {
-            declares(lab, HOST, &app(version));
-            lab.operator().unwrap().types("nixfleet apply --yes").unwrap().success().unwrap();
-            (Snapshot::take(guest).unwrap(), running(guest))
-        };
-        applies(1);
+        applies(lab, &app(1));
         // The first boot of a host starts units that no later boot starts.
         reboots(guest);
         let (old, from) = (Snapshot::take(guest).unwrap(), running(guest));
@@ -89,11 +89,21 @@ impl<'l> Walker<'l> {
         let faulty = fs::read(Binaries::build_faulty().unwrap()).unwrap();
         let install = format!("cat > {FAULTY} && chmod +x {FAULTY}");
         guest.program("sh").unwrap().args(["-c", &install]).input(faulty).run().unwrap().success().unwrap();
-        let (new, to) = applies(2);
-        let closure = guest.ask("readlink --canonicalize /nix/var/nix/profiles/nixfleet/system").unwrap();
-        let walker = Self { guest, closure, old, new, systems: [from, to], runs: 0 };
-        walker.set_back();
+        let new = Snapshot::take(guest).unwrap();
+        let mut walker =
+            Self { guest, closure: String::new(), old, new, systems: [from.clone(), from], runs: 0 };
+        walker.aims_at(lab, "");
         walker
+    }
+
+    /// Makes version two of the application the new generation, together with the declarations `more`.
+    fn aims_at(&mut self, lab: &Lab, more: &str) {
+        applies(lab, &(app(2) + more));
+        self.new = Snapshot::take(self.guest).unwrap();
+        self.systems[1] = running(self.guest);
+        self.closure =
+            self.guest.ask("readlink --canonicalize /nix/var/nix/profiles/nixfleet/system").unwrap();
+        self.set_back();
     }
 
     /// Resets the host to the old generation, without using NixFleet. To verify the test itself, this asserts
@@ -122,8 +132,8 @@ impl<'l> Walker<'l> {
 
     /// Applies the new generation without a fault, and returns the changes that this makes, one per line.
     fn changes(&mut self) -> Vec<String> {
-        self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")]).success().unwrap();
-        assert_eq!(self.judge(), Ok(true), "by hand as over SSH");
+        let done = self.runs(&[format!("NIXFLEET_FAULT_LOG={LOG}")]).success().unwrap();
+        assert_eq!(self.judge(), Ok(true), "by hand as over SSH: {done}");
         self.set_back();
         self.guest.ask(&format!("cat {LOG} && rm {LOG}")).unwrap().lines().map(str::to_owned).collect()
     }
@@ -222,15 +232,36 @@ fn killed_before_the_changes_of_a_nixos_host() {
         }
         walker.set_back();
     }
-    if all {
-        return assert!(failures.is_empty(), "{failures:#?}");
-    }
     assert!(!failures.is_empty() || ends.iter().all(|end| *end > 0), "{ends:?}");
+    failures.extend(killed_before_a_new_kernel_is_to_boot(&lab, &mut walker));
+    let points = if all {
+        format!("all {} points", log.len())
+    } else {
+        format!("every 24th point of more than {}, and the first of each kind", log.len() / 20 * 20)
+    };
     let tried = format!(
-        "every 24th point of more than {} to kill the process at, and the first of each kind, with a NixOS system and files; {} or more \
-         with a power cut",
-        log.len() / 20 * 20,
+        "{points}, to kill the process at, with a NixOS system and files; {} or more with a power cut; 2 kills \
+         before the boot loader is told to boot a new kernel once",
         boots.min(4)
     );
-    record(ALL_OR_NOTHING, "nixos::killed_before_the_changes_of_a_nixos_host", &tried, &failures);
+    report("nixos::killed_before_the_changes_of_a_nixos_host", &tried, &failures);
+}
+
+/// Kills an apply of a new kernel just before the boot loader is told to boot the kernel once. Returns the
+/// failures.
+fn killed_before_a_new_kernel_is_to_boot(lab: &Lab, walker: &mut Walker<'_>) -> Vec<String> {
+    walker.aims_at(lab, "boot.kernelRelease = \"6.12.9\";");
+    let log = walker.changes();
+    let told = log.iter().position(|line| line.contains("bootctl")).unwrap_or_else(|| panic!("{log:#?}"));
+    let mut failures = Vec::new();
+    // The host runs the new system, so the next run completes the change. After a power cut, the host runs
+    // the boot default, which is the old system.
+    for (rescue, is_new) in [(Rescue::NextRun, true), (Rescue::Boot, false)] {
+        let end = walker.death(told + 1, rescue);
+        if end != Ok(is_new) {
+            failures.push(format!("killed before a new kernel is to boot, then {rescue:?}: {end:?}"));
+        }
+        walker.set_back();
+    }
+    failures
 }

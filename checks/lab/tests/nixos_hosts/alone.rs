@@ -1,5 +1,7 @@
 //! Tests with one NixOS host: applies, rollbacks, and NixFleet in turn with `nixos-rebuild`.
 
+use nixfleet_lab::command::Finished;
+
 use super::app::{
     HOST, LAB, app, applies, assert_runs, db, external, on_host, section, service, status, versions,
 };
@@ -142,6 +144,59 @@ fn paths_belong_to_accounts_that_the_same_change_creates() {
     assert_eq!(ended["outcome"], "ok", "{finished}");
     assert_eq!(rights(), wanted);
     assert_eq!(host.unit("worker.service").unwrap().active, "active");
+}
+
+#[test]
+fn a_changed_file_below_etc_restarts_or_reloads_exactly_the_unit_that_it_names() {
+    let lab = LAB.turn();
+    let (host, operator) = (db(&lab), lab.operator().unwrap());
+    let declare = |restarted: u32, reloaded: u32| {
+        let units = service("restarted", "ExecStart=/bin/sleep infinity")
+            + &service(
+                "reloaded",
+                "ExecStart=/bin/sleep infinity\nExecReload=/bin/sh -c 'echo again >>/run/reloads'",
+            );
+        let files = format!(
+            "nixfleet.files.\"/etc/app/first\" = {{ text = \"{restarted}\"; restartUnits = [ \"restarted.service\" ]; }};
+             nixfleet.files.\"/etc/app/second\" = {{ text = \"{reloaded}\"; reloadUnits = [ \"reloaded.service\" ]; }};"
+        );
+        declares(&lab, HOST, &app("two", &(units + &files)));
+    };
+    let pids = || {
+        ["restarted", "reloaded", "app"].map(|unit| host.unit(&format!("{unit}.service")).unwrap().main_pid)
+    };
+    let files = || host.ask("cat /etc/app/first; echo; cat /etc/app/second").unwrap();
+    let units = |plan: &Finished| -> Vec<String> {
+        section(plan, "system").into_iter().skip(2).map(str::to_owned).collect()
+    };
+
+    // A file that NixOS has not made is at one of the new paths, and the plan warns before NixOS replaces it.
+    host.ask("mkdir -p /etc/app; echo mine >/etc/app/first; rm -f /run/reloads").unwrap();
+    declare(1, 1);
+    let foreign = "exists as a file that NixOS has not made; the activation replaces it and keeps no copy";
+    assert_says(&operator.types("nixfleet plan").unwrap(), 0, &["/etc/app/first", foreign]);
+    applies(&lab, "ok");
+    assert_eq!(files(), "1\n1");
+    let first = pids();
+
+    declare(2, 1);
+    let plan = operator.types("nixfleet plan").unwrap();
+    assert!(!plan.stdout.contains(foreign), "{plan}");
+    assert_eq!(units(&plan), ["~ restart: restarted.service"], "{plan}");
+    applies(&lab, "ok");
+    let second = pids();
+    assert_eq!(files(), "2\n1");
+    assert_eq!([0, 1, 2].map(|unit| first[unit] == second[unit]), [false, true, true]);
+    host.ask("test ! -e /run/reloads").unwrap();
+
+    declare(2, 2);
+    let plan = operator.types("nixfleet plan").unwrap();
+    assert_eq!(units(&plan), ["~ reload: reloaded.service"], "{plan}");
+    applies(&lab, "ok");
+    assert_eq!((files(), pids()), ("2\n2".to_owned(), second));
+    assert_eq!(host.ask("cat /run/reloads").unwrap(), "again");
+    applies(&lab, "unchanged");
+    host.ask("rm /run/reloads").unwrap();
 }
 
 #[test]

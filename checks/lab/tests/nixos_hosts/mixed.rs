@@ -135,6 +135,23 @@ fn assert_all(document: &Value, finished: &Finished, outcome: &str) {
     assert!(ended.len() == 5 && ended.values().all(|ended| ended == outcome), "{finished}");
 }
 
+/// Asserts that `nixfleet status` has a row for each host, with the generation of its first apply and without
+/// drift. The first system of a NixOS host is generation 1.
+#[track_caller]
+fn assert_managed(lab: &Lab) {
+    let status = lab.operator().unwrap().types("nixfleet status").unwrap();
+    assert_says(&status, 0, &["host", "state", "generation", "drift", "units down", "backups", "5 managed"]);
+    let row = |host: &&str| {
+        let rows = status.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.first() == Some(host)).collect::<Vec<_>>()
+    };
+    for (hosts, generation) in [(DEBIAN.as_slice(), "1"), (NIXOS.as_slice(), "2")] {
+        for host in hosts {
+            assert_eq!(row(host), [[*host, "managed", generation, "0", "0", "0"]], "{status}");
+        }
+    }
+}
+
 #[test]
 fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
     let lab = boot();
@@ -170,8 +187,7 @@ fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
     assert_version(&lab, 1);
     let (finished, document) = json(&lab, "apply --yes");
     assert_all(&document, &finished, "unchanged");
-    let status = operator.types("nixfleet status").unwrap();
-    assert_says(&status, 0, &["5 managed"]);
+    assert_managed(&lab);
 
     edits("version = \"1\"", "version = \"2\"");
     let (finished, document) = json(&lab, "apply --yes");

@@ -153,6 +153,19 @@ fn hosts_are_asked_while_others_are_built() {
 }
 
 #[test]
+fn hosts_that_are_evaluated_are_shown_beside_hosts_that_are_built_and_planned() {
+    let mut all = vec![(0, EventKind::StageBegan { stage: Stage::Build })];
+    all.extend(["db-1", "db-2"].map(|host| (1, phase(host, Phase::Evaluating))));
+    all.extend([(4, phase("db-1", Phase::Building)), (6, phase("web-1", Phase::Planning))]);
+    expect_test::expect![[r"
+        db-1   building  2s
+        db-2   evaluating  5s
+        web-1  planning  0s
+        building  6s · 3 in work, 0 done"]]
+    .assert_eq(&shown(80, 24, &all));
+}
+
+#[test]
 fn nothing_is_shown_while_nothing_is_done() {
     let (now, mut board) = (Instant::now(), Board::default());
     let mut idle = |kind: &EventKind| {

@@ -14,12 +14,29 @@ pub(super) const EVALUATION: Explanation = Explanation {
             remedy: "Run `git add` for the file, or correct its name.",
         },
         UsualCause {
+            cause: "A file of the flake has an error in its Nix code, or throws one.",
+            remedy: "Correct the line that the error names. `-v` shows the whole trace of Nix.",
+        },
+        UsualCause {
             cause: "nixpkgs refuses a package, such as one with an unfree license.",
             remedy: "Add the line `nixpkgs.config` that the error shows.",
         },
         UsualCause {
             cause: "The evaluation used up the memory of this machine.",
             remedy: "Evaluate fewer NixOS hosts at once with `--eval-jobs 1`, or select fewer hosts.",
+        },
+        UsualCause {
+            cause: "An input of the flake cannot be fetched, or the flake cannot be locked.",
+            remedy: "Read what Nix says, and correct the input in `flake.nix` or the access to it.",
+        },
+        UsualCause {
+            cause: "The Nix of this machine is older than 2.15, or nixpkgs is older than 22.11.",
+            remedy: "Install a newer Nix on this machine, or take a newer nixpkgs. Hosts may have an older \
+                     Nix.",
+        },
+        UsualCause {
+            cause: "This `nixfleet` and the modules of NixFleet in the flake come from different releases.",
+            remedy: "Take both from the same release. `nix run .#plan` uses the program of the flake.",
         },
     ],
     changed: NOTHING,

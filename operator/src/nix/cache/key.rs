@@ -46,6 +46,9 @@ impl EvalKey {
         }
         let metadata: Metadata =
             serde_json::from_slice(metadata).map_err(|_| "Nix does not describe the flake")?;
+        if !overridden(passed).all(|input| is_remote(&metadata.locks, input)) {
+            return Err("an input is replaced by files of this machine, which may change meanwhile");
+        }
         // Nix also gives a fingerprint for a tree with uncommitted changes. But the tree may change again
         // while Nix reads it, so the fingerprint may not describe what was evaluated.
         if metadata.dirty_revision.is_some() || is_dirty(&metadata.locked) || is_dirty(&metadata.locks) {
@@ -93,6 +96,49 @@ fn are_pure(passed: &[String]) -> bool {
     rest.is_empty() && flags.iter().all(is_pure)
 }
 
+/// Returns the names of the inputs that the flags replace. The names of nested inputs are separated by `/`.
+fn overridden(passed: &[String]) -> impl Iterator<Item = &str> {
+    let (flags, _) = passed.as_chunks::<3>();
+    flags.iter().filter(|[flag, ..]| flag == "--override-input").map(|[_, input, _]| input.as_str())
+}
+
+/// Whether an input comes from another machine. Files of this machine can change, be evaluated, and change
+/// back, and a key could not tell that they changed. An input that is not in `locks` counts as files.
+fn is_remote(locks: &Value, input: &str) -> bool {
+    let Some(locked) = node(locks, input).and_then(|node| node.get("locked")) else { return false };
+    let is_elsewhere =
+        |place: &Value| place.as_str().is_none_or(|url| !url.starts_with(['/', '.']) && !is_file(url));
+    locked["type"].as_str().is_some_and(|kind| kind != "path") && is_elsewhere(&locked["url"])
+}
+
+/// Whether a URL names files of this machine. A URL may have a prefix, such as `git+file:`.
+fn is_file(url: &str) -> bool {
+    url.split_once(':').is_some_and(|(scheme, _)| scheme.rsplit('+').next() == Some("file"))
+}
+
+/// Returns the node of an input in the lock file. Each step on the way to the input is the name of a node.
+/// For an input that follows another input, it is the path of that input.
+fn node<'a>(locks: &'a Value, input: &str) -> Option<&'a Value> {
+    /// The maximum number of steps. Inputs of a wrong lock file may follow each other in a circle.
+    const STEPS: usize = 64;
+    let nodes = &locks["nodes"];
+    let root = &nodes[locks["root"].as_str()?];
+    let mut node = root;
+    let mut names: Vec<&str> = input.rsplit('/').collect();
+    for _ in 0..STEPS {
+        let Some(name) = names.pop() else { return Some(node) };
+        match node.get("inputs")?.get(name)? {
+            Value::String(name) => node = nodes.get(name)?,
+            Value::Array(path) => {
+                names.extend(path.iter().rev().map(Value::as_str).collect::<Option<Vec<_>>>()?);
+                node = root;
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
+        }
+    }
+    None
+}
+
 /// Whether a JSON document contains, at any depth, the locked reference of a tree with uncommitted changes.
 fn is_dirty(locked: &Value) -> bool {
     match locked {
@@ -130,6 +176,11 @@ mod tests {
         metadata
     }
 
+    /// Returns the metadata of the flake if this is the locked reference of its input `inp`.
+    fn replaced(locked: &Value) -> Value {
+        with("/locks/nodes/inp/locked", locked.clone())
+    }
+
     #[test]
     fn a_committed_tree_has_a_key_with_both_versions_of_nix() {
         for metadata in CLEAN {
@@ -152,7 +203,7 @@ mod tests {
             of("nix (Nix) 2.34.8", "x86_64-linux"),
             of("nix (Nix) 2.26.3", "aarch64-linux"),
             key(&clean(), &["--option", "cores", "2"]).unwrap(),
-            key(&clean(), &["--override-input", "inp", "/tmp/inp2"]).unwrap(),
+            key(&replaced(&json!({ "type": "github" })), &["--override-input", "inp", "github:a/b"]).unwrap(),
         ];
         for (place, value) in [
             ("/fingerprint", "0123".into()),
@@ -182,6 +233,40 @@ mod tests {
             &["--option", "cores", "2", "--impure"],
         ] {
             assert_eq!(key(&clean(), passed), Err("the evaluation may be impure"), "{passed:?}");
+        }
+    }
+
+    #[test]
+    fn an_input_that_is_replaced_by_files_of_this_machine_has_no_key() {
+        let files = Err("an input is replaced by files of this machine, which may change meanwhile");
+        let flag = |input| ["--override-input", input, "x"];
+        for (locked, is_remote) in [
+            (json!({ "type": "path", "path": "/tmp/inp2", "narHash": "sha256-AAAA" }), false),
+            (json!({ "type": "git", "url": "file:///tmp/inp2", "rev": "0123" }), false),
+            (json!({ "type": "git", "url": "/tmp/inp2", "rev": "0123" }), false),
+            (json!({ "type": "tarball", "url": "file:///tmp/inp2.tar.gz" }), false),
+            (json!({}), false),
+            (json!({ "type": "git", "url": "https://example.org/inp2", "rev": "0123" }), true),
+            (json!({ "type": "github", "owner": "a", "repo": "b", "rev": "0123" }), true),
+        ] {
+            let found = key(&replaced(&locked), &flag("inp"));
+            assert_eq!(found.is_ok(), is_remote, "{locked}");
+            assert!(is_remote || found == files, "{locked}");
+        }
+        // The lock file of a flake names a directory together with the hash of its content, which Nix checks.
+        assert!(key(&clean(), &["--option", "cores", "2"]).is_ok());
+        assert_eq!(key(&clean(), &flag("other")), files);
+
+        let nested = json!({
+            "inp": { "inputs": { "far": "far", "same": ["near"] } },
+            "far": { "locked": { "type": "github" } },
+            "near": { "locked": { "type": "path" }, "inputs": { "loop": ["near", "loop"] } },
+            "root": { "inputs": { "inp": "inp", "near": "near" } },
+        });
+        let nested = with("/locks/nodes", nested);
+        assert!(key(&nested, &flag("inp/far")).is_ok());
+        for input in ["inp/same", "near", "near/loop", "inp/far/none", "inp"] {
+            assert_eq!(key(&nested, &flag(input)), files, "{input}");
         }
     }
 }

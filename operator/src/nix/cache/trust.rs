@@ -28,7 +28,7 @@ impl Nix {
     }
 
     /// Stores the results of this command, unless the key has changed since the command opened the cache. The
-    /// revision of the flake cannot change, but an input of `--override-input` can be a directory.
+    /// revision of the flake cannot change, but an input of `--override-input` can be a branch.
     pub async fn store_results(&self) {
         let Some(before) = self.results.to_store() else { return };
         if self.key().await == Some(before) {

@@ -7,7 +7,7 @@ use nixfleet_contract::plan::Warning;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::step::system::{ActivateSystem, BootOnce, SetBootDefault};
 use nixfleet_contract::step::{Step, SystemStep};
-use nixfleet_contract::values::AbsPath;
+use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use crate::engine::family::paths::drift::drift;
 use crate::engine::observe::{Found, Observed};
@@ -45,6 +45,7 @@ impl Differ<'_> {
         let activates = self.activates_system();
         self.etc_drift(activates);
         if activates {
+            self.warn_of_foreign(wanted);
             planned.push(SystemStep::ActivateSystem(ActivateSystem {
                 from: running.clone(),
                 to: wanted.toplevel.clone(),
@@ -74,16 +75,12 @@ impl Differ<'_> {
     fn etc_drift(&mut self, activates: bool) {
         let observed = self.observed;
         for (path, entry) in &observed.declared.etc {
-            let thing = match entry.clone() {
-                EtcEntry::File { sha256, access } => Thing::File { sha256, access, stat: None },
-                EtcEntry::Link { target } => Thing::Link { target },
-            };
             let found = observed.found(path);
             if let Found::Unreachable(problem) = found {
                 self.warn(path, format!("cannot be compared: {problem}"));
                 continue;
             }
-            let Some(what) = drift(&thing, found) else { continue };
+            let Some(what) = drift(&thing(entry), found) else { continue };
             self.drifted(path, what.clone());
             if activates {
                 self.warn(path, format!("{what}; the activation restores it and keeps no copy"));
@@ -92,6 +89,34 @@ impl Differ<'_> {
                     "to restore it, run `/run/current-system/bin/switch-to-configuration test` as root";
                 self.excluded.push(Warning { subject: path.to_string(), what: format!("{what}; {restore}") });
             }
+        }
+    }
+
+    /// Warns about objects that NixOS has not made and that the activation replaces, since they exist at
+    /// declared paths below `/etc`. [`Self::etc_drift`] reports paths that are already declared.
+    fn warn_of_foreign(&mut self, wanted: &NixosSystem) {
+        let observed = self.observed;
+        let new = |path: &&ManagedPath| !observed.declared.etc.contains_key(*path);
+        for path in observed.foreign.iter().filter(new) {
+            let (found, entry) = (observed.found(path), wanted.declared.etc.get(path));
+            if entry.is_none_or(|entry| drift(&thing(entry), found).is_none()) {
+                continue;
+            }
+            let what = match found {
+                Found::Missing => continue,
+                Found::File { .. } => "a file that NixOS has not made".to_owned(),
+                Found::Link { target } => format!("a link to {target} that NixOS has not made"),
+                Found::Other(special) => format!("{special} that NixOS has not made"),
+                Found::Directory { .. } => {
+                    self.warn(path, "exists as a directory, which NixOS does not replace; remove it first");
+                    continue;
+                }
+                Found::Unreachable(problem) => {
+                    self.warn(path, format!("cannot be compared: {problem}"));
+                    continue;
+                }
+            };
+            self.warn(path, format!("exists as {what}; the activation replaces it and keeps no copy"));
         }
     }
 
@@ -191,6 +216,14 @@ impl Differ<'_> {
             }
             None => "; another tool, such as `nixos-rebuild test`, activated this system".to_owned(),
         }
+    }
+}
+
+/// Returns what NixOS makes at a declared path below `/etc`.
+fn thing(entry: &EtcEntry) -> Thing {
+    match entry.clone() {
+        EtcEntry::File { sha256, access } => Thing::File { sha256, access, stat: None },
+        EtcEntry::Link { target } => Thing::Link { target },
     }
 }
 

@@ -4,8 +4,8 @@
 #   objection    nixpkgs → null, or the reason why this nixpkgs cannot evaluate hosts of this base:
 #                { what; why; example; }
 #   isCostly     whether the evaluation of a host takes seconds, and hundreds of megabytes of memory
-#   families     the names of all option families → the names of the families that the backend can compile.
-#                It is a mistake to use another family
+#   lacking      the option families that the backend cannot compile, each { } or with the texts of the
+#                mistake of using the family: { why; example; }
 #   native       the families whose options the host's own module system declares
 #   config       configuration that all hosts of this base share, in addition to the options of the families
 #   misplaced    the advice of ../lib/misplaced.nix → the advice for unknown names in modules of a host

@@ -36,24 +36,28 @@ let
   uncompiled =
     options:
     let
-      families = lib.attrNames options.nixfleet;
-      lacking = lib.subtractLists (backend.families families) families;
       used =
         family:
         lib.filter (option: option.highestPrio < (lib.mkOptionDefault null).priority) (
           lib.collect lib.isOption { ${family} = options.nixfleet.${family}; }
         );
       ofOption =
-        option:
-        types.problem.make {
-          inherit (option) loc;
-          def = lib.head option.definitionsWithLocations;
-          what = "${lib.showOption option.loc} cannot be declared for a host of the base ${builtins.toJSON host.base}";
-          why = "NixFleet has no option of that name for hosts of this base";
-          example = "hosts.${name}.base = ${if host.base == "ubuntu" then "\"nixos\"" else "\"ubuntu\""};";
-        };
+        texts: option:
+        types.problem.make (
+          {
+            inherit (option) loc;
+            def = lib.head option.definitionsWithLocations;
+            what = "${lib.showOption option.loc} cannot be declared for a host of the base ${builtins.toJSON host.base}";
+            why = "NixFleet has no option of that name for hosts of this base";
+            example = "hosts.${name}.base = ${if host.base == "ubuntu" then "\"nixos\"" else "\"ubuntu\""};";
+          }
+          // texts
+        );
+      ofFamily = family: texts: map (ofOption texts) (used family);
     in
-    map ofOption (lib.concatMap used lacking);
+    lib.concatLists (
+      lib.mapAttrsToList ofFamily (builtins.intersectAttrs options.nixfleet backend.lacking)
+    );
 in
 { config, options, ... }:
 let

@@ -118,6 +118,7 @@ let
   };
   families = [
     "activationTimeout"
+    "apt"
     "directories"
     "files"
     "groups"

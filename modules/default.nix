@@ -17,6 +17,7 @@ in
   directories = import ./directories.nix args;
   links = import ./links.nix args;
   absent = import ./absent.nix args;
+  apt = import ./apt args;
   users = import ./users.nix (args // { inherit newAccount; });
   groups = import ./groups.nix args;
   healthChecks = import ./health-checks.nix args;

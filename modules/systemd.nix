@@ -4,6 +4,7 @@ let
   inherit (lib) mkOption;
 
   unitText = import ./unit-text.nix { inherit lib types; };
+  unitState = import ./unit-state.nix { inherit lib types; };
 
   content = {
     text = mkOption {
@@ -140,6 +141,7 @@ let
     in
     checkContent given
     ++ checkSections given
+    ++ unitState.check given
     ++ lib.optional (value.enabled == true && value.sections != { } && !isWanted value.sections) (
       types.problem.about [ "sections" "enabled" ] (
         types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
@@ -154,20 +156,21 @@ let
           }\";"
       )
     )
-    ++ lib.optional (!own && value.dropIns == { }) (
-      types.problem.about [ "text" "sections" "dropIns" ] (
-        types.problem.at given "${here} has neither text nor sections nor drop-ins"
-          "a unit needs its content; a unit of the distribution needs at least one drop-in"
-          "${here}.sections.Service.ExecStart = \"/usr/bin/app\";"
-      )
-    )
-    ++ lib.optional (!own && value.enabled != null) (
-      types.problem.about [ "text" "sections" ] (
-        types.problem.at (given // { loc = loc ++ [ "enabled" ]; })
-          "${here}.enabled is set for a unit of the distribution"
-          "this unit has drop-ins only, so the distribution decides whether it is enabled"
-          "${here} = { dropIns = { … }; };"
-      )
+    ++ lib.optional (!own && value.dropIns == { } && !unitState.hasState value) (
+      types.problem.about
+        (
+          [
+            "text"
+            "sections"
+            "dropIns"
+          ]
+          ++ unitState.states
+        )
+        (
+          types.problem.at given "${here} has neither text nor sections nor drop-ins"
+            "a unit needs its content; a unit of the distribution needs a drop-in, or one of ${lib.concatStringsSep ", " unitState.states}"
+            "${here}.sections.Service.ExecStart = \"/usr/bin/app\";"
+        )
     );
 
   unit = types.record {
@@ -215,10 +218,12 @@ let
         example = false;
         description = ''
           Whether the unit is enabled. An apply starts an enabled unit, and creates the links that its `[Install]`
-          section requests, so that the unit also starts at boot. This option cannot be set for a unit that has only
-          drop-ins.
+          section requests, so that the unit also starts at boot. For a unit of the distribution, the option only says
+          whether these links exist, as `systemctl enable` and `disable` do; without it, they stay as they are. Such a
+          unit is as it was before when the option is no longer set.
         '';
       };
+      inherit (unitState.fields) running masked;
       restartIfChanged = mkOption {
         type = types.bool;
         default = true;

@@ -53,5 +53,7 @@ in
   content = "text";
   contents = "text";
   enable = "enabled";
+  mask = "masked";
+  started = "running";
   timeout = "startTimeout";
 }

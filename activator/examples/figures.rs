@@ -136,6 +136,8 @@ fn closure(room: &Path, round: usize, files: usize) -> String {
         health_checks: Vec::new(),
         max_file_size: None,
         nixos: None,
+        unit_states: BTreeMap::new(),
+        apt: None,
     };
     fs::write(closure.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
     closure.to_str().unwrap().to_owned()

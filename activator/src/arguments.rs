@@ -150,6 +150,12 @@ pub enum Command {
     /// Validate a generation in a private mount namespace, on behalf of another activator process.
     #[command(hide = true)]
     Preview,
+    /// Tell what a transaction of apt would change, as a hook that apt starts.
+    #[command(hide = true)]
+    AptHook,
+    /// Check a transaction just before dpkg starts, as a guard that apt starts.
+    #[command(hide = true)]
+    AptGuard,
     /// Show the status of the host, without changing anything.
     Status {
         #[command(flatten)]
@@ -186,7 +192,12 @@ impl Command {
     /// Whether the command prints JSON, for a program to read.
     pub const fn wants_json(&self) -> bool {
         match self {
-            Self::Build { .. } | Self::Check { .. } | Self::GiveOwners { .. } | Self::Preview => false,
+            Self::Build { .. }
+            | Self::Check { .. }
+            | Self::GiveOwners { .. }
+            | Self::Preview
+            | Self::AptHook
+            | Self::AptGuard => false,
             Self::Plan { common, .. }
             | Self::Apply { common, .. }
             | Self::Rollback { common, .. }

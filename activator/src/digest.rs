@@ -35,7 +35,9 @@ pub fn of_reader(mut reader: impl Read) -> io::Result<(String, u64)> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Returns bytes in lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -15,6 +15,7 @@ use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
+use nixfleet_activate::engine::apt::{guarding, planning};
 use nixfleet_activate::engine::family::paths::late_owners;
 use nixfleet_activate::engine::family::system::foresee as system;
 use nixfleet_activate::engine::health;
@@ -32,6 +33,8 @@ use nixfleet_activate::engine::validate;
 use nixfleet_activate::engine::validate::foresight;
 use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::host::Host;
+use nixfleet_activate::host::apt::hook;
+use nixfleet_activate::host::apt::transaction::GUARD;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::nixos;
 use nixfleet_activate::host::random;
@@ -170,6 +173,8 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             }
         }
         Command::Preview => preview().map_err(one)?,
+        Command::AptHook => hook::run().map_err(one)?,
+        Command::AptGuard => return guard().map_err(one),
         Command::Health { common } => return try_health(&common).map_err(one),
         Command::Status { common } => {
             let status = status(&Host::open(&common.root).map_err(one)?).map_err(one)?;
@@ -235,9 +240,11 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
     let objection = Lock::objection(host);
     let checks =
         if request.health_checks { Check::of_manifest(&target_closure.manifest)? } else { Vec::new() };
-    let mut plan = match fast_path::unchanged(host, &target_closure) {
-        Some(plan) => plan,
-        None => full_plan(host, &target_closure.open()?.without(request.force), request, objection.is_none()),
+    let mut plan = if let Some(plan) = fast_path::unchanged(host, &target_closure) {
+        plan
+    } else {
+        let target = target_closure.open()?.without(request.force).on(host);
+        full_plan(host, &target, request, objection.is_none())
     };
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
     plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());
@@ -258,12 +265,16 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         Ok(planned) => planned,
         Err(problem) => return planner::refused(target, problem),
     };
+    if calm && let Err(problem) = planning::add(host, target, &mut planned, request.name_lacking) {
+        planned.plan.problems.push(problem);
+    }
     planned.plan.overrule(request.force);
     if calm {
         let enabled = !request.planning.no_validate;
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
         let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
+        planning::postpone_findings(&mut planned.plan);
         if enabled {
             system::foresee(&mut planned.plan, host, &planned.state, target, request.name_lacking);
         }
@@ -365,6 +376,19 @@ fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Resul
         None => print(&Done { schema: SCHEMA }, json, |_| "nothing to recover\n".to_owned())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Guards a transaction of apt, which standard input describes. A failure keeps apt from starting dpkg.
+fn guard() -> Result<ExitCode, Problem> {
+    let bytes = read(Path::new("-"))?;
+    let guarded = guarding::guard(&Host::open(Path::new("/"))?, &String::from_utf8_lossy(&bytes));
+    Ok(match guarded {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{GUARD}{}", why.replace('\n', " "));
+            ExitCode::from(FAILED)
+        }
+    })
 }
 
 /// Validates the generation that standard input describes, for the process that started this process.

@@ -97,7 +97,10 @@ in
   # NixOS makes the module argument `pkgs` from its own options, so the backend passes no arguments.
   arguments = _: { };
 
-  families = known: known;
+  lacking.apt = {
+    why = "NixOS has no apt: all of its packages come from Nix";
+    example = "nixfleet.packages = [ pkgs.nginx ];  # and in a role for both bases: nixfleet.apt = lib.mkIf (host.base == \"ubuntu\") { … };";
+  };
 
   newAccount = import ./new-account.nix;
 

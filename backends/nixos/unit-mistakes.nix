@@ -39,6 +39,29 @@ let
       }
     );
 
+  # Reports the state of a unit that another module of NixOS makes. NixOS generates all links and masks of
+  # units from its own options.
+  state =
+    option: name: unit:
+    lib.optionals (unit.text == null) (
+      map
+        (
+          field:
+          mistake option name [ field ] {
+            what = "NixOS does not take over ${field} of ${name}";
+            why = "the NixOS module that makes the unit decides it";
+            example = "systemd.units.\"${name}\".enable = false;  # masks the unit; for the rest, its module has options";
+          }
+        )
+        (
+          lib.filter (field: unit.${field} != null) [
+            "enabled"
+            "running"
+            "masked"
+          ]
+        )
+    );
+
   waits =
     option: name: unit:
     lib.optional (unit.startTimeout != null) (
@@ -122,6 +145,7 @@ in
         lib.concatMap (check: check option name unit) [
           waits
           conflict
+          state
           verify
           changes
           own

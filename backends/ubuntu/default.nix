@@ -19,15 +19,17 @@ let
       types
       ;
   };
+  apt = import ./apt.nix { inherit lib types; };
   authorizedKeys = import ./authorized-keys.nix { inherit lib; };
   loginPath = import ./login-path.nix { inherit lib; };
   packageProfile = import ./package-profile.nix { inherit lib; };
   recovery = import ./recovery.nix;
 
-  # The files and directories that the backend adds to the declared files and directories.
+  # The files, directories and links that the backend adds to the declared ones.
   additions = intent: [
     (loginPath intent.packages)
     (authorizedKeys intent.users)
+    (apt.added intent.apt)
     recovery
   ];
 
@@ -46,11 +48,28 @@ let
     in
     entry // { path = inPackages entry.path; };
 
+  # The units with files: a text of their own, or drop-ins.
+  unitsWithFiles = lib.filterAttrs (_: unit: unit.text != null || unit.dropIns != { });
+
+  # The part `unitStates` of the Intent document, if a unit of the distribution has a state.
+  unitStates =
+    units:
+    let
+      isStated =
+        _: unit: unit.text == null && (unit.enabled != null || unit.running != null || unit.masked != null);
+      state = name: unit: {
+        inherit name;
+        inherit (unit) enabled running masked;
+      };
+      states = lib.mapAttrsToList state (lib.filterAttrs isStated units);
+    in
+    lib.optionalAttrs (states != [ ]) { unitStates = states; };
+
   unitDocument = name: unit: {
     inherit name;
+    enabled = if unit.text == null then null else unit.enabled;
     inherit (unit)
       text
-      enabled
       restartIfChanged
       reloadIfChanged
       stopIfRemoved
@@ -76,6 +95,7 @@ let
       added = additions intent;
       files = lib.foldl' (all: more: all // more.files) intent.files added;
       directories = lib.foldl' (all: more: all // more.directories) intent.directories added;
+      links = lib.foldl' (all: more: all // more.links or { }) intent.links added;
     in
     {
       schema = 1;
@@ -88,12 +108,14 @@ let
       users = accounts.users intent;
       directories = entries.directories directories;
       files = entries.files files;
-      links = entries.links intent.links;
+      links = entries.links links;
       absent = entries.absent intent.absent;
-      units = lib.mapAttrsToList unitDocument intent.systemd.units;
+      units = lib.mapAttrsToList unitDocument (unitsWithFiles intent.systemd.units);
       healthChecks = healthChecks host intent.healthChecks;
       inherit (intent) maxFileSize;
-    };
+    }
+    // apt.document intent.apt
+    // unitStates intent.systemd.units;
 in
 import ../../lib/plain-host.nix {
   class = "nixfleetHost";
@@ -101,7 +123,7 @@ import ../../lib/plain-host.nix {
 }
 // {
   # There is no NixOS system to activate.
-  families = lib.subtractLists [ "activationTimeout" ];
+  lacking.activationTimeout = { };
 
   newAccount = import ./new-account.nix;
 
@@ -113,6 +135,7 @@ import ../../lib/plain-host.nix {
       ...
     }:
     accounts.problems { inherit intent options; }
+    ++ apt.problems { inherit intent options; }
     ++ paths.problems {
       inherit intent options;
       # Only the paths of the added files are used here.

@@ -15,6 +15,7 @@ need c++ g++ # libFuzzer
 need cc gcc
 need dpkg-scanpackages dpkg-dev
 need git git
+need gpg gnupg # signs the package repositories of the tests
 need gpgv gpgv
 need ip iproute2
 need mmdebstrap mmdebstrap

@@ -37,7 +37,7 @@ let
       inherit lib types;
     }
     // {
-      families = lib.subtractLists [ "users" ];
+      lacking.users = { };
       newAccount =
         { name, ... }:
         {

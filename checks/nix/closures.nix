@@ -30,6 +30,13 @@ in
       entries = {
         "/etc/app.conf" = "file";
         "/etc/app.nix" = "file";
+        "/etc/apt/auth.conf.d/nixfleet-app.conf" = "link";
+        "/etc/apt/keyrings/nixfleet-app.asc" = "file";
+        "/etc/apt/keyrings/nixfleet-binary.gpg" = "file";
+        "/etc/apt/preferences.d/nixfleet-pin-backports.pref" = "file";
+        "/etc/apt/preferences.d/nixfleet-source-app.pref" = "file";
+        "/etc/apt/sources.list.d/nixfleet-app.sources" = "file";
+        "/etc/apt/sources.list.d/nixfleet-binary.sources" = "file";
         "/etc/host" = "file";
         "/etc/profile.d/nixfleet.sh" = "file";
         "/etc/ssh/nixfleet-keys" = "directory";

@@ -43,6 +43,7 @@ let
     ofNixos world
     // {
       accounts = import ./accounts.nix world;
+      apt = import ./apt.nix world;
       architectures = import ./architectures.nix world;
       authors = import ./authors world;
       backends = import ./backends.nix world;

@@ -85,6 +85,34 @@
       };
       nixfleet.files."/etc/app.nix".source = ./everything.nix;
 
+      nixfleet.apt.sources.app = {
+        types = [
+          "deb"
+          "deb-src"
+        ];
+        uris = [ "https://packages.example.org/debian" ];
+        suites = [ "bookworm" ];
+        components = [ "main" ];
+        architectures = [ "amd64" ];
+        key = ../fixtures/keys/app.asc;
+        keyFingerprint = "F046 E6E3 3FE4 5CC6 6938  F458 5B45 C22C 3D8E 713D";
+        credentials = "/srv/app/login";
+        onlyPackages = [ "app-*" ];
+        priority = 600;
+        release = "o=Example";
+      };
+      nixfleet.apt.sources.binary = {
+        uris = [ "https://other.example.org/debian" ];
+        suites = [ "./" ];
+        key = ../fixtures/keys/app.gpg;
+        keyFingerprint = "f046e6e33fe45cc66938f4585b45c22c3d8e713d";
+      };
+      nixfleet.apt.pins.backports = {
+        packages = [ "nginx*" ];
+        release = "n=bookworm-backports";
+        priority = 500;
+      };
+
       nixfleet.healthChecks = {
         app = {
           unit = "app.service";

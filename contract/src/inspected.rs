@@ -17,6 +17,9 @@ pub const ROOMS: [&str; 5] =
     ["/etc/ssh", "/etc/sudoers.d", "/etc/pam.d", "/etc/security", "/etc/systemd/system"];
 /// Files outside of [`ROOMS`] that belong to the configuration of sshd, sudo, PAM or systemd.
 pub const FILES: [&str; 1] = ["/etc/sudoers"];
+/// Directories with the sources, pins, logins and keys of apt. A plan of packages needs these files too.
+pub const APT: [&str; 4] =
+    ["/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/auth.conf.d", "/etc/apt/keyrings"];
 /// Maximum size of one file whose content is sent to the host for a plan, in bytes.
 pub const EACH: u64 = 1024 * 1024;
 /// Maximum total size of the file contents that are sent to the host for one plan, in bytes. The unit files
@@ -56,11 +59,15 @@ pub fn commands(manifest: &[u8]) -> usize {
     entries.map_or(0, |entries| entries.values().filter(|entry| entry.validate.is_some()).count())
 }
 
-/// Returns the files of a manifest that a tool on the host must check if the files change. `user` is the user
-/// who logs in to the host. The file that contains the SSH keys of this user is included.
+/// Returns the files of a manifest that a tool on the host must check if the files change, and those that a
+/// plan of packages needs. `user` is the user who logs in to the host. The file that contains the SSH keys of
+/// this user is included.
 pub fn files<'m>(manifest: &'m Manifest, user: &'m str) -> impl Iterator<Item = &'m FileEntry> {
     manifest.entries.iter().filter_map(move |(path, entry)| match entry {
-        Entry::File(file) => is_inspected(path, file, user).then_some(file),
+        Entry::File(file) => {
+            let needs_packages = manifest.apt.is_some() && is_for_apt(path);
+            (needs_packages || is_inspected(path, file, user)).then_some(file)
+        }
         Entry::Directory(_) | Entry::Link(_) | Entry::Absent(_) => None,
     })
 }
@@ -80,6 +87,12 @@ pub fn is_for_tools(path: &ManagedPath, user: &str) -> bool {
         || ROOMS.into_iter().any(below)
         || may_hold_keys(path, user)
         || path.contains("/.ssh/")
+}
+
+/// Returns whether a path is directly in one of the directories of [`APT`].
+#[must_use]
+pub fn is_for_apt(path: &ManagedPath) -> bool {
+    path.parent().is_some_and(|above| APT.contains(&&*above))
 }
 
 /// Returns whether a file may contain authorized SSH keys, judging by the name of the file.

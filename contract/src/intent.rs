@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::apt::intent::AptIntent;
 use crate::health::check::Method;
 use crate::health::{OnCheckFailure, Side};
 use crate::manifest::{OnConflict, Package, UserField};
@@ -49,6 +50,9 @@ pub struct Intent {
     pub absent: Vec<Absent>,
     /// systemd units.
     pub units: Vec<Unit>,
+    /// The state of units of the distribution.
+    #[serde(default)]
+    pub unit_states: Vec<DistributionUnitIntent>,
     /// Health checks.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
@@ -59,6 +63,9 @@ pub struct Intent {
     /// The NixOS system; `None` unless the base is `nixos`.
     #[serde(default)]
     pub nixos: Option<Nixos>,
+    /// Packages of apt; `None` if none are declared.
+    #[serde(default)]
+    pub apt: Option<AptIntent>,
 }
 
 /// The NixOS system that the host should run.
@@ -282,6 +289,20 @@ pub struct Unit {
 
 const fn yes() -> bool {
     true
+}
+
+/// The state of a unit of the distribution. `None` leaves a property of the unit as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DistributionUnitIntent {
+    /// Name with suffix, such as `nginx.service`.
+    pub name: String,
+    /// Whether the links of the unit's `[Install]` section exist.
+    pub enabled: Option<bool>,
+    /// Whether the unit runs.
+    pub running: Option<bool>,
+    /// Whether the unit is masked.
+    pub masked: Option<bool>,
 }
 
 /// One drop-in of a unit.

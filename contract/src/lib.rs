@@ -6,6 +6,7 @@
 //! - [`policy`]: rollout policies, which decide in what order and how fast hosts change
 //! - [`notification`]: recipients of rollout notifications
 //! - [`intent`]: the input that a backend passes to the builder of a host closure
+//! - [`apt`]: packages that apt installs and removes
 //! - [`manifest`]: the output of the builder: everything that a host should have
 //! - [`nixos`]: the NixOS system in the closure of a NixOS host
 //! - [`access`]: the mode and the owners of a path
@@ -32,6 +33,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod access;
+pub mod apt;
 pub mod backoff;
 pub mod backup;
 pub mod fleet;

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::account::{Group, User, UserField};
 pub use self::entry::{AbsentEntry, Entry, FileEntry, LinkEntry, OnConflict};
-pub use self::unit::{Handling, OnChange, UNITS, Unit};
+pub use self::unit::{DistributionUnit, Handling, OnChange, UNITS, Unit};
 use crate::SCHEMA;
 pub use crate::access::Access;
+use crate::apt::declared::DeclaredPackages;
 use crate::health::Check;
 use crate::nixos::NixosSystem;
 use crate::problem::{Code, Problem};
@@ -42,6 +43,9 @@ pub struct Manifest {
     pub entries: BTreeMap<ManagedPath, Entry>,
     /// Units, by name.
     pub units: BTreeMap<UnitName, Unit>,
+    /// The state of units of the distribution, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unit_states: BTreeMap<UnitName, DistributionUnit>,
     /// Health checks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<Check>,
@@ -52,6 +56,9 @@ pub struct Manifest {
     /// The NixOS system; `None` unless the base is `nixos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nixos: Option<NixosSystem>,
+    /// Packages of apt; `None` if none are declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apt: Option<DeclaredPackages>,
 }
 
 /// The schema version of a manifest, which shows whether the other fields can be read.

@@ -78,17 +78,38 @@ pub enum ReasonCode {
     PathsExcluded,
     /// A part of the change takes effect only when the host is restarted.
     RebootToFinish,
+    /// apt has changed packages, but the change that should have followed was refused or undone. Nothing
+    /// undoes what apt did.
+    AptForwardOnly,
+    /// apt has changed packages, but the change that should have followed is not the planned one any more.
+    PlanChanged,
+    /// A transaction of apt did not come to its end. The next plan repairs the packages.
+    AptUnfinished,
     /// The reason is known only to a newer `NixFleet`.
     #[serde(other)]
     Unknown,
 }
 
 impl ReasonCode {
+    /// Returns whether the host may lack the change of its generation, although apt has changed packages. A
+    /// rollout counts such a host as failed.
+    #[must_use]
+    pub const fn is_of_apt(self) -> bool {
+        match self {
+            Self::AptForwardOnly | Self::PlanChanged | Self::AptUnfinished => true,
+            Self::HealthChecks | Self::PathsExcluded | Self::RebootToFinish | Self::Unknown => false,
+        }
+    }
+
     /// Returns whether the reason counts as a failure.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         match self {
-            Self::HealthChecks | Self::Unknown => true,
+            Self::HealthChecks
+            | Self::AptForwardOnly
+            | Self::PlanChanged
+            | Self::AptUnfinished
+            | Self::Unknown => true,
             Self::PathsExcluded | Self::RebootToFinish => false,
         }
     }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::apt::plan::AptPlan;
 use crate::force::Force;
 use crate::generation::{Generation, GenerationInfo};
 use crate::health::{CheckChanges, CheckResult};
@@ -19,8 +20,8 @@ pub struct Plan {
     pub schema: u32,
     /// The host's name, from the manifest.
     pub host: String,
-    /// A digest of the manifest, the recorded state and the steps. An apply that computes another fingerprint
-    /// refuses the plan.
+    /// A digest of the manifest, the recorded state and the steps. If apt would change packages, a dot and
+    /// the fingerprint of [`AptPlan`] follow. An apply that computes another fingerprint refuses the plan.
     pub fingerprint: String,
     /// The run that was interrupted on the host, such as `apply by ada@desk, begun 5 min ago`. The plan is
     /// for the host as it is now. An apply first recovers the host, which may change the plan.
@@ -39,6 +40,10 @@ pub struct Plan {
     /// Differences between the health checks of the current and of the new generation.
     #[serde(default, skip_serializing_if = "CheckChanges::is_empty")]
     pub check_changes: CheckChanges,
+    /// What apt would do before and after the steps; `None` if apt has nothing to do. Its problems are among
+    /// those of the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apt: Option<AptPlan>,
     /// The steps, in order; empty if the host needs no change.
     pub steps: Vec<Step>,
     /// Differences between the host and the result of the last apply.
@@ -104,7 +109,8 @@ impl Plan {
     /// Whether an apply of the plan would change the host.
     #[must_use]
     pub const fn is_to_change(&self) -> bool {
-        self.problems.is_empty() && (!self.steps.is_empty() || self.interrupted.is_some())
+        self.problems.is_empty()
+            && (!self.steps.is_empty() || self.apt.is_some() || self.interrupted.is_some())
     }
 
     /// Returns the activation of a NixOS system, if the plan has one.

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nixfleet_contract::apt::intent::PackageState;
+use nixfleet_contract::apt::{FirstStart, QuestionType};
 use nixfleet_contract::fleet::{Base, Rollout, Timeouts};
 use nixfleet_contract::health::check::{CheckName, Method, Probe};
 use nixfleet_contract::health::{Check, OnCheckFailure, Side};
@@ -13,7 +15,8 @@ use nixfleet_contract::manifest::{OnConflict, UNITS, UserField};
 use nixfleet_contract::notification::{MessageFormat, Moment};
 use nixfleet_contract::policy::{OnFailure, Order, Policy, Unreachable};
 use nixfleet_contract::values::{
-    AbsPath, AccountName, Invalid, ManagedPath, Mode, Owner, Reserved, UnitName, Url, Word, hidden,
+    AbsPath, AccountName, Invalid, ManagedPath, Mode, Owner, PackageName, PackagePattern, Reserved, UnitName,
+    Url, VersionPattern, Word, hidden,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -40,9 +43,12 @@ fn an_option_takes_the_words_that_the_builder_and_the_command_line_know() {
         ("checkMethod", words::<Method>(&nothing)),
         ("checkProbe", words::<Probe>(&serde_json::json!({ "kind": "" }))),
         ("checkSide", words::<Side>(&nothing)),
+        ("debconfType", words::<QuestionType>(&nothing)),
         ("messageFormat", words::<MessageFormat>(&nothing)),
         ("moment", words::<Moment>(&nothing)),
         ("onConflict", words::<OnConflict>(&nothing)),
+        ("packageStart", words::<FirstStart>(&nothing)),
+        ("packageState", words::<PackageState>(&nothing)),
         ("rolloutFailure", words::<OnFailure>(&nothing)),
         ("rolloutOrder", words::<Order>(&nothing)),
         // An administrator cannot declare device units: they exist for devices that the kernel reports.
@@ -71,6 +77,7 @@ fn defaults_and_limits_are_those_of_the_inventory() {
         assert_eq!(&plain[option], default, "{option}");
     }
     assert_eq!(shared["limits"]["checkSeconds"], Check::LONGEST.as_secs());
+    assert_eq!(shared["protectedPackages"], serde_json::json!(PackageName::PROTECTED));
     assert_eq!(format!("{}/", shared["unitDirectory"].as_str().unwrap()), UNITS);
 }
 
@@ -103,6 +110,9 @@ fn accepts(kind: &str, text: &str) -> bool {
         }
         "mode" => parses::<Mode>(text),
         "owner" => parses::<Owner>(text),
+        "packageName" => parses::<PackageName>(text),
+        "packagePattern" => parses::<PackagePattern>(text),
+        "packageVersion" => parses::<VersionPattern>(text),
         // A path in /etc/passwd must not contain a colon. `AbsPath` allows colons; the builder refuses paths
         // with a colon.
         "path" => parses::<AbsPath>(text) && hidden(text).is_none() && !text.contains(':'),

@@ -134,7 +134,7 @@ let
 
       ofAdded = kind: more: {
         as = "by NixFleet itself";
-        entries = more.${kind};
+        entries = more.${kind} or { };
         declared = _: { inherit (more) reason; };
       };
     in
@@ -146,7 +146,8 @@ let
         (ofUnits "in nixfleet.systemd.units" unitFiles)
       ]
       ++ unitLinks
-      ++ map (ofAdded "files") added;
+      ++ map (ofAdded "files") added
+      ++ map (ofAdded "links") added;
       hollow = [
         (ofOption options.nixfleet.directories intent.directories "as a directory")
       ]
@@ -231,8 +232,8 @@ let
     !lib.any mayWrite others || (isSticky && directory.owner == "root");
 in
 {
-  # Reports all conflicts of a host. `added` lists the files and directories that the backend adds, each with
-  # the reason for adding it.
+  # Reports all conflicts of a host. `added` lists the files, links and directories that the backend adds,
+  # each with the reason for adding it.
   problems =
     { intent, ... }@given:
     let

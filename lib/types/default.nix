@@ -62,6 +62,14 @@ in
 // scalar
 // sets
 // named
+// import ./apt.nix {
+  inherit
+    definitions
+    lib
+    problem
+    scalar
+    ;
+}
 // import ./assertions.nix { inherit lib problem scalar; }
 // import ./waves.nix {
   inherit lib problem scalar;

@@ -42,8 +42,11 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
         compiler.absent(absent);
     }
     let units = compiler.units(&intent.units);
+    let unit_states = compiler.unit_states(intent);
     let health_checks = compiler.health_checks(&intent.health_checks);
     let nixos = compiler.nixos(intent);
+    let apt = compiler.apt(intent);
+    compiler.unsupported(apt.as_ref());
     compiler.nesting();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
@@ -61,9 +64,11 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
         users,
         entries: compiler.entries,
         units,
+        unit_states,
         health_checks,
         max_file_size: intent.max_file_size,
         nixos,
+        apt,
     };
     Ok(Closure { manifest, texts: compiler.texts })
 }

@@ -1,6 +1,6 @@
 //! Finds the links that enable a unit, from the unit's `[Install]` section as described in systemd.unit(5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::values::UnitName;
 
@@ -15,6 +15,8 @@ pub struct Install {
     pub links: BTreeMap<String, String>,
     /// The instance that is enabled instead of the unit, if the unit is a template.
     pub instance: Option<UnitName>,
+    /// The units that `Also=` names.
+    pub also: BTreeSet<UnitName>,
 }
 
 impl Install {
@@ -58,14 +60,15 @@ impl Install {
                 mistakes.push(format!("Alias={alias} must have the same suffix as {unit}"));
             }
         }
-        for also in section.units("Also", &mut mistakes) {
-            if !is_enabled(&also) {
+        let also: BTreeSet<UnitName> = section.units("Also", &mut mistakes).into_iter().collect();
+        for also in &also {
+            if !is_enabled(also) {
                 mistakes.push(format!(
                     "Also={also} names a unit that is not enabled: set `enabled = true` on that unit"
                 ));
             }
         }
-        if mistakes.is_empty() { Ok(Self { links, instance }) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Self { links, instance, also }) } else { Err(mistakes) }
     }
 }
 

@@ -5,14 +5,18 @@
 //! - `handling`: how systemd allows a unit to be started, stopped and reloaded
 //! - [`install`][]: the links that enable a unit
 
+mod apt;
 pub mod compile;
 mod entries;
 mod handling;
 mod health;
 pub mod install;
 mod nixos;
+mod openpgp;
 pub mod parse;
+mod unit_states;
 mod units;
+mod unsupported;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,9 @@
 //! Parses an [`Intent`], and reports every malformed element.
 
 use nixfleet_contract::SCHEMA;
-use nixfleet_contract::intent::{Directory, File, Group, HealthCheck, Intent, Unit, User};
+use nixfleet_contract::intent::{
+    Directory, DistributionUnitIntent, File, Group, HealthCheck, Intent, Unit, User,
+};
 use nixfleet_contract::manifest::Package;
 use nixfleet_contract::problem::{Code, Problem};
 use serde::de::DeserializeOwned;
@@ -23,6 +25,7 @@ pub fn intent(value: Value) -> Result<Intent, Vec<Problem>> {
     elements::<Directory>(&value, "directories", "path", &mut problems);
     elements::<File>(&value, "files", "path", &mut problems);
     elements::<Unit>(&value, "units", "name", &mut problems);
+    elements::<DistributionUnitIntent>(&value, "unitStates", "name", &mut problems);
     elements::<HealthCheck>(&value, "healthChecks", "name", &mut problems);
     if !problems.is_empty() {
         return Err(problems);

@@ -14,6 +14,8 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::status::ToFinish;
 use tracing::{info, warn};
 
+use crate::engine::apt::run::AptRun;
+use crate::engine::apt::{self, held, phases, planning};
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::paths::excluded::suggest_force_if_declared;
@@ -99,6 +101,7 @@ pub fn apply_within(
         recovered: None,
         health_checks: Vec::new(),
         left_to_others: Vec::new(),
+        apt: None,
         duration_ms: 0,
     };
     let lock = match Lock::take(host, &holder) {
@@ -142,7 +145,11 @@ fn run(
     report: &mut Report,
 ) -> Result<(), Problem> {
     match recover::recover(host) {
-        Ok(recovered) => report.recovered = recovered,
+        Ok(recovered) => {
+            let of_apt = apt::recover::recover(host)?;
+            let both: Vec<String> = recovered.into_iter().chain(of_apt).collect();
+            report.recovered = (!both.is_empty()).then(|| both.join("; "));
+        }
         Err(problem) => {
             report.outcome = Outcome::Failed;
             return Err(problem);
@@ -164,9 +171,10 @@ fn run(
         report.host = plan.host;
         return unchanged(host, &Check::of_manifest(&target_closure.manifest)?, report);
     }
-    let target = target_closure.open()?.without(request.force);
+    let target = target_closure.clone().open()?.without(request.force).on(host);
     report.host.clone_from(&target.manifest.host);
     let mut planned = planner::plan(host, &target)?;
+    let view = planning::add(host, &target, &mut planned, false)?;
     planned.plan.overrule(request.force);
     if request.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
         return Err(Problem::new(Code::PlanOutdated, "the host changed between plan and apply")
@@ -176,23 +184,79 @@ fn run(
     if let Some(problem) = first_of(&planned.plan.problems) {
         return Err(problem);
     }
-    if planned.plan.steps.is_empty() {
+    if planned.plan.steps.is_empty() && planned.plan.apt.is_none() {
         let ended = unchanged(host, &target.manifest.health_checks, report);
         report_excluded(&planned.plan.excluded, report);
         report_boot(&planned.plan.awaits_boot, Outcome::Deferred, report);
         return ended;
     }
+    let Some(apt) = planned.plan.apt.clone() else {
+        return change_host(host, request, (&planned, &target), (holder, window), report);
+    };
+    // Refuse what can be refused before apt changes anything. The tools look again after apt.
+    if let Some(problem) = first_of(&validated(host, request, &planned, &target).problems) {
+        return Err(problem);
+    }
+    let declared = target.manifest.apt.clone().unwrap_or_default();
+    let run = AptRun { host, declared: &declared, plan: &apt };
+    if phases::has_before(&planned.plan) {
+        phases::before(&run, view.as_ref(), report)?;
+    }
+    drop(view);
+    let target = target_closure.open()?.without(request.force).on(host);
+    let mut again = planner::plan(host, &target)?;
+    again.plan.overrule(request.force);
+    let problem = first_of(&again.plan.problems);
+    phases::check_again(host, &apt, (&planned, &again), problem, report)?;
+    let changed = if again.plan.steps.is_empty() {
+        unchanged(host, &target.manifest.health_checks, report)
+    } else {
+        change_host(host, request, (&again, &target), (holder, window), report)
+    };
+    if report.outcome == Outcome::Unchanged {
+        report.outcome = Outcome::Ok;
+    }
+    if phases::has_before(&planned.plan) {
+        phases::forward_only(host, &apt, report);
+    }
+    changed?;
+    phases::after(&run, report)
+}
+
+/// Returns the findings of the host's tools about a plan. Findings that a new package may change are left out
+/// before apt has installed it.
+fn validated(
+    host: &Host,
+    request: ApplyRequest<'_>,
+    planned: &Planned,
+    target: &Target,
+) -> validate::Findings {
     let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
-    let found = validate::validate(host, &planned, &target, login);
+    let mut found = validate::validate(host, planned, target, login);
+    if planned.plan.apt.as_ref().is_some_and(planning::installs) {
+        found.problems.retain(|problem| problem.code != Code::Validation);
+    }
+    found
+}
+
+/// Validates a plan with the host's tools, and carries it out as one transaction.
+fn change_host(
+    host: &Host,
+    request: ApplyRequest<'_>,
+    (planned, target): (&Planned, &Target),
+    (holder, window): (Holder, Option<Window<'_>>),
+    report: &mut Report,
+) -> Result<(), Problem> {
+    let found = validated(host, request, planned, target);
     if let Some(problem) = first_of(&found.problems) {
         return Err(problem);
     }
-    report.notes = found.notes;
+    report.notes.extend(found.notes);
     // The health checks are about the new system. If this system runs only after the next boot, the checks do
     // not run now.
     let checks = if planned.waits_to_activate() { &[][..] } else { &target.manifest.health_checks };
-    let health = Health::of(host, checks, May::of(&target, request.force));
-    let change = ApplyChange { host, planned: &planned, target: &target, window, health };
+    let health = Health::of(host, checks, May::of(target, request.force));
+    let change = ApplyChange { host, planned, target, window, health };
     transact(&change, holder, report).map_err(|mut problem| {
         suggest_force_if_declared(&mut problem, &target.manifest);
         problem
@@ -303,6 +367,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     health.record_results(host, report.after.as_ref(), &report.health_checks);
     // The change is committed, so the new generation is in force even if the next call fails.
     commit::finish(host, &journal)?;
+    held::forget(host)?;
     if let Some(problem) = first_of(&failed) {
         (report.outcome, report.reason_code) = (Outcome::Failed, None);
         return Err(problem);

@@ -6,6 +6,7 @@
 //! - [`plan`]: the steps that bring the host to a target
 //! - [`validate`]: the validation of a target with the host's own tools
 //! - [`transaction`]: the execution, undo and commit of a change
+//! - [`apt`]: the plan of what apt would do
 //! - [`health`]: the health checks of a change
 //! - [`apply`]: an apply or a rollback, from taking the lock to the report
 //! - [`status`]: the status of a host
@@ -15,6 +16,7 @@
 //! - [`forget`]: the end of management
 
 pub mod apply;
+pub mod apt;
 pub mod backups;
 pub mod family;
 pub mod forget;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::apt::declared::DeclaredPackages;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::plan::Drift;
@@ -13,12 +14,15 @@ use nixfleet_contract::run::LastRun;
 use nixfleet_contract::status::{Status, ToFinish, UnitStatus};
 use nixfleet_contract::values::UnitName;
 
+use crate::engine::apt;
 use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
+use crate::engine::observe::Observed;
 use crate::engine::plan::planner::{self, Planned};
 use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::{RECORD, State};
 use crate::health::last;
+use crate::host::apt::dpkg::HostPackages;
 use crate::host::lock::Lock;
 use crate::host::profile::Profile;
 use crate::host::{HOME, Host};
@@ -80,7 +84,9 @@ fn observed(host: &Host) -> Result<Status, Problem> {
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let of_system = declared_units(&target.manifest);
-            let planned = planner::plan(host, &Target { number: state.generation, ..target })?;
+            let declared = target.manifest.apt.clone();
+            let target = Target { number: state.generation, ..target }.on(host);
+            let planned = planner::plan(host, &target)?;
             if status.interrupted.is_none() {
                 status.to_finish = to_finish(&planned);
             }
@@ -88,6 +94,7 @@ fn observed(host: &Host) -> Result<Status, Problem> {
                 last.report.notes.retain(|note| !ToFinish::is_restart(note));
             }
             status.drift = planned.plan.drift;
+            status.drift.extend(apt_drift(host, &planned.observed, declared.as_ref()));
             let managed = |unit: &&_| planned.state.units.contains_key(*unit) || of_system.contains(*unit);
             let observed = planned.observed.units.iter().flatten();
             status.units = observed
@@ -159,4 +166,20 @@ fn collect(directory: &Path, shown: &str, found: &mut Vec<String>) {
             found.push(path);
         }
     }
+}
+/// Returns the differences between the packages of a host and their declaration, and the units that do not
+/// start because an apply failed after apt had installed them.
+fn apt_drift(host: &Host, observed: &Observed, declared: Option<&DeclaredPackages>) -> Vec<Drift> {
+    let mut drift: Vec<Drift> = match declared.filter(|_| host.is_machine()) {
+        Some(declared) => match HostPackages::read() {
+            Ok(packages) => apt::drift::drift(declared, &packages),
+            Err(problem) => vec![Drift { subject: "apt".to_owned(), what: problem.what }],
+        },
+        None => Vec::new(),
+    };
+    drift.extend(observed.held.keys().map(|unit| Drift {
+        subject: unit.to_string(),
+        what: "does not start before an apply succeeds".to_owned(),
+    }));
+    drift
 }

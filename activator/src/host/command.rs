@@ -120,7 +120,19 @@ pub fn path() -> &'static str {
 /// # Errors
 /// The tool could not be started.
 pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, None, limit, path(), &|| false)
+    run_to_end(argv, None, limit, path(), &[], &|| false)
+}
+
+/// Runs a tool with further variables in its environment, and waits for it.
+///
+/// # Errors
+/// The tool could not be started.
+pub fn run_in<S: AsRef<OsStr>>(
+    environment: &[(&str, &str)],
+    argv: &[S],
+    limit: Duration,
+) -> io::Result<Finished> {
+    run_to_end(argv, None, limit, path(), environment, &|| false)
 }
 
 /// Runs a tool with an input and waits for it.
@@ -128,7 +140,7 @@ pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished>
 /// # Errors
 /// The tool could not be started.
 pub fn run_with<S: AsRef<OsStr>>(argv: &[S], input: Vec<u8>, limit: Duration) -> io::Result<Finished> {
-    run_to_end(argv, Some(input), limit, path(), &|| false)
+    run_to_end(argv, Some(input), limit, path(), &[], &|| false)
 }
 
 /// Runs a program from the directories in `path` and waits for it. If `is_off` returns true while the program
@@ -142,7 +154,7 @@ pub fn run_from<S: AsRef<OsStr>>(
     limit: Duration,
     is_off: impl Fn() -> bool,
 ) -> io::Result<Finished> {
-    run_to_end(argv, None, limit, path, &is_off)
+    run_to_end(argv, None, limit, path, &[], &is_off)
 }
 
 /// The receiver of an output stream of a tool.
@@ -155,6 +167,7 @@ fn run_to_end<S: AsRef<OsStr>>(
     input: Option<Vec<u8>>,
     limit: Duration,
     path: &str,
+    environment: &[(&str, &str)],
     is_off: &dyn Fn() -> bool,
 ) -> io::Result<Finished> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
@@ -165,6 +178,7 @@ fn run_to_end<S: AsRef<OsStr>>(
         .env_clear()
         .env("PATH", path)
         .env("LC_ALL", "C.UTF-8")
+        .envs(environment.iter().copied())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -10,6 +10,7 @@
 //!   them
 //! - [`record`][]: NixFleet's own documents, written atomically
 //! - [`accounts`][]: users and groups
+//! - [`apt`][]: packages of Debian and Ubuntu
 //! - [`systemd`][]: units
 //! - [`nixos`][]: the NixOS systems of a host
 //! - [`profile`][]: generations
@@ -24,6 +25,7 @@
 
 pub mod accounts;
 pub mod activator;
+pub mod apt;
 pub mod boot;
 pub mod clock;
 pub mod command;

@@ -166,7 +166,7 @@ fn everything_a_host_would_reject_is_named_at_once() {
         error: [NF-203] /var/lib/dpkg/info cannot be managed
           where: nixfleet.directories."/var/lib/dpkg/info"
           why: only dpkg, apt and similar tools may write there: it is their record of the installed packages
-          help: let apt install, hold or remove the package on the host; declare its sources: nixfleet.files."/etc/apt/sources.list.d/app.sources".text = "…";
+          help: let apt install, hold or remove the package on the host; declare its sources: nixfleet.apt.sources.app = { … };
         error: [NF-203] the path contains the invisible character \u{202e}
           where: nixfleet.directories."/srv/a\u{202e}b"
           help: remove the character from the path

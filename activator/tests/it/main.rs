@@ -6,6 +6,7 @@
 
 mod absent;
 mod accounts;
+mod apt;
 mod attackers;
 mod build;
 mod clock;
@@ -39,5 +40,6 @@ mod sequences;
 mod stand;
 mod tricks;
 mod types;
+mod unit_states;
 mod upkeep;
 mod walk;

@@ -177,7 +177,7 @@ fn check_glance(host: &Host) -> Result<(), TestCaseError> {
     let Some(closure) = State::read(host).unwrap().0.closure else { return Ok(()) };
     let target_closure = TargetClosure::of_closure(&closure).unwrap();
     let fast = fast_path::unchanged(host, &target_closure);
-    let plan = planner::plan(host, &target_closure.open().unwrap()).unwrap().plan;
+    let plan = planner::plan(host, &target_closure.open().unwrap().on(host)).unwrap().plan;
     let nothing = plan.steps.is_empty() && plan.drift.is_empty() && plan.problems.is_empty();
     prop_assert_eq!(fast, nothing.then_some(plan));
     Ok(())

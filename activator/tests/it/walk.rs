@@ -105,7 +105,22 @@ fn one(stand: &Stand) -> Value {
             link("/srv/link-gone", "one"),
         ],
         "units": [unit("web.service", Some("[Install]\nWantedBy=a.target\n"), Some(true))],
+        "unitStates": [
+            state("on.service", &json!({ "enabled": true, "running": true })),
+            state("off.service", &json!({ "enabled": false })),
+            state("masked.service", &json!({ "masked": true })),
+            state("unmasked.service", &json!({ "masked": false })),
+        ],
     })
+}
+
+/// Returns the state of a unit of the distribution.
+fn state(name: &str, fields: &Value) -> Value {
+    let mut state = json!({ "name": name, "enabled": null, "running": null, "masked": null });
+    for (field, value) in fields.as_object().unwrap() {
+        state[field] = value.clone();
+    }
+    state
 }
 
 fn two(stand: &Stand) -> Value {
@@ -134,6 +149,10 @@ fn two(stand: &Stand) -> Value {
         ],
         "links": [link("/opt/closes-link", "/etc"), link("/srv/link", "two")],
         "units": [unit("web.service", Some("[Install]\nWantedBy=b.target\n"), Some(true))],
+        "unitStates": [
+            state("on.service", &json!({ "enabled": false })),
+            state("unmasked.service", &json!({ "masked": true })),
+        ],
     })
 }
 
@@ -157,6 +176,18 @@ pub fn transactions(stand: &Stand) -> [Transaction; 3] {
         std::fs::create_dir_all(stand.path(path)).unwrap();
     }
     std::os::unix::fs::symlink("changed", stand.path("/etc/link")).unwrap();
+    for unit in ["on", "off"] {
+        let text = "[Install]\nWantedBy=multi-user.target\n";
+        stand.write(&format!("/usr/lib/systemd/system/{unit}.service"), text, 0o644);
+    }
+    std::fs::create_dir_all(stand.path("/etc/systemd/system/multi-user.target.wants")).unwrap();
+    for (link, target) in [
+        ("multi-user.target.wants/off.service", "/lib/systemd/system/off.service"),
+        ("unmasked.service", "/dev/null"),
+    ] {
+        let link = stand.path(&format!("/etc/systemd/system/{link}"));
+        std::os::unix::fs::symlink(target, link).unwrap();
+    }
     for path in ["/etc/restored", "/srv/restored", "/srv/foreign"] {
         let path = stand.path(path);
         rustix::fs::setxattr(&path, c"system.posix_acl_access", ACL, XattrFlags::empty()).unwrap();

@@ -1,6 +1,7 @@
 # The rows of all families.
 world:
-import ./files.nix world
+import ./apt.nix world
+// import ./files.nix world
 // import ./health-checks.nix world
 // import ./limits.nix
 // import ./links.nix world

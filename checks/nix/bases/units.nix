@@ -117,8 +117,8 @@ in
       text = enabledText;
       enabled = false;
     };
-    ubuntu = intent: (lib.head intent.units).enabled;
-    onUbuntu = false;
+    ubuntu = intent: map (unit: unit.enabled) intent.units;
+    onUbuntu = [ false ];
     nixos = { config, ... }: links config "app.service";
     onNixos = {
       wantedBy = [ ];
@@ -174,6 +174,49 @@ in
       wantedBy = [ "timers.target" ];
       dropIns = { };
     };
+  };
+
+  "the state of a unit of the distribution" = {
+    module.nixfleet.systemd.units = {
+      "cups.socket".masked = true;
+      "nginx.service" = {
+        enabled = true;
+        running = false;
+        dropIns."10-limits.conf".sections.Service.MemoryMax = "1G";
+      };
+    };
+    ubuntu = intent: {
+      states = intent.unitStates or null;
+      units = map (unit: lib.getAttrs [ "name" "enabled" ] unit) intent.units;
+    };
+    onUbuntu = {
+      states = [
+        {
+          name = "cups.socket";
+          enabled = null;
+          running = null;
+          masked = true;
+        }
+        {
+          name = "nginx.service";
+          enabled = true;
+          running = false;
+          masked = null;
+        }
+      ];
+      units = [
+        {
+          name = "nginx.service";
+          enabled = null;
+        }
+      ];
+    };
+    nixos = _: null;
+    onNixos = [
+      "NixOS does not take over masked of cups.socket"
+      "NixOS does not take over enabled of nginx.service"
+      "NixOS does not take over running of nginx.service"
+    ];
   };
 
   "drop-ins" = {

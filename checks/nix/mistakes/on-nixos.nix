@@ -150,6 +150,11 @@
         "nginx.service".text = "[Service]\nExecStart=/bin/nginx\n";
         "nixfleet-recover.service".text = "[Service]\nExecStart=/bin/recover\n";
         "sysinit.target".dropIns."nixfleet-recover.conf".text = "[Unit]\n";
+        "cups.service" = {
+          enabled = false;
+          running = false;
+        };
+        "avahi-daemon.socket".masked = true;
         "ssh.service".dropIns."limits.conf".text = "[Service]\nMemoryMax=1G\n";
       };
     }

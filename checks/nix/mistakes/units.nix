@@ -27,6 +27,19 @@
         };
         "ssh.socket".dropIns."a.conf".sections.Service.MemoryMax = "1G";
         "section.service".sections.Service = "ExecStart=/bin/a";
+        "mine.service" = {
+          text = "[Service]\nExecStart=/bin/a\n";
+          running = true;
+          masked = false;
+        };
+        "gone.service" = {
+          enabled = true;
+          running = true;
+          masked = true;
+          dropIns."10-limits.conf".text = "[Service]\n";
+        };
+        "getty@.service".running = false;
+        "cups.service".mask = true;
       };
     }
   ];

@@ -1,6 +1,7 @@
 //! Output for people. Results are printed on standard output, progress and questions on standard error.
 
 mod alike;
+mod apt;
 mod backups;
 mod bootstrap;
 mod diff;

@@ -14,6 +14,7 @@ use nixfleet_contract::step::profile::SwitchProfile;
 use nixfleet_contract::step::{CommandStep, Line, PathStep, ProfileStep, Sign, Step, Tone, UnitStep};
 use sha2::{Digest, Sha256};
 
+use super::apt::apt;
 use super::diff::diff;
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, paint};
@@ -87,6 +88,7 @@ pub fn plans<E>(
 
 fn is_worth_showing(plan: &Plan) -> bool {
     !plan.steps.is_empty()
+        || plan.apt.is_some()
         || plan.interrupted.is_some()
         || !plan.problems.is_empty()
         || !plan.drift.is_empty()
@@ -160,6 +162,7 @@ fn body(plan: &Plan, verbose: bool) -> String {
     });
     let sections = [
         ("interrupted", interrupted.collect()),
+        ("packages of apt", plan.apt.as_ref().map(apt).unwrap_or_default()),
         ("packages", packages(plan)),
         ("health checks", check_changes(plan)),
         ("users", of(Section::Users)),
@@ -193,7 +196,11 @@ fn body(plan: &Plan, verbose: bool) -> String {
 /// Whether a plan switches to another closure, and changes nothing else that a section shows.
 fn changes_only_the_generation(plan: &Plan) -> bool {
     let is_nowhere = plan.steps.iter().all(|step| section(step) == Section::Nowhere);
-    switch(plan).is_some() && is_nowhere && packages(plan).is_empty() && plan.check_changes.is_empty()
+    switch(plan).is_some()
+        && is_nowhere
+        && plan.apt.is_none()
+        && packages(plan).is_empty()
+        && plan.check_changes.is_empty()
 }
 
 /// The section in which a plan shows a step. The totals count steps by these sections.
@@ -297,15 +304,15 @@ fn units_of_system(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-fn come(text: impl std::fmt::Display) -> String {
+pub(super) fn come(text: impl std::fmt::Display) -> String {
     format!("{} {text}", paint(GREEN, "+"))
 }
 
-fn go(text: impl std::fmt::Display) -> String {
+pub(super) fn go(text: impl std::fmt::Display) -> String {
     format!("{} {text}", paint(RED, "-"))
 }
 
-fn change(text: impl std::fmt::Display) -> String {
+pub(super) fn change(text: impl std::fmt::Display) -> String {
     format!("{} {text}", paint(YELLOW, "~"))
 }
 

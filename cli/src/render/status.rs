@@ -240,7 +240,7 @@ mod tests {
         let unreachable =
             Problem::new(Code::Unreachable, "the host cannot be reached").because("No route to host");
         let resting = Some("maintenance: new disks".to_owned());
-        let results = [
+        let results = vec![
             host("good", &json!({})),
             host("edited", &json!({ "drift": drift, "kept": ["/var/lib/nixfleet/kept/a"] })),
             host("failing", &json!({ "units": failed })),

@@ -198,6 +198,7 @@ mod tests {
             target: "/nix/store/y".into(),
             packages: PackageChanges::default(),
             check_changes: CheckChanges::default(),
+            apt: None,
             steps: Vec::new(),
             drift: Vec::new(),
             problems: Vec::new(),

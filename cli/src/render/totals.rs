@@ -13,6 +13,8 @@ use nixfleet_operator::text::hosts;
 pub struct Totals {
     hosts: usize,
     packages: usize,
+    /// Packages that apt installs, upgrades or removes.
+    of_apt: usize,
     accounts: usize,
     paths: usize,
     commands: usize,
@@ -26,12 +28,13 @@ pub struct Totals {
 impl Totals {
     /// Adds the changes of a plan. A plan with problems is not added, since it cannot be carried out.
     pub fn add(&mut self, plan: &Plan) {
-        if plan.steps.is_empty() || !plan.problems.is_empty() {
+        if (plan.steps.is_empty() && plan.apt.is_none()) || !plan.problems.is_empty() {
             return;
         }
         self.hosts += 1;
         let packages = &plan.packages;
         self.packages += packages.added.len() + packages.removed.len() + packages.changed.len();
+        self.of_apt += plan.apt.as_ref().map_or(0, |apt| apt.packages.len());
         self.checks += plan.check_changes.len();
         self.systems += usize::from(plan.steps.iter().any(|step| step.as_system().is_some()));
         for step in &plan.steps {
@@ -57,6 +60,7 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [
+            (self.of_apt, "package of apt", "packages of apt"),
             (self.packages, "package", "packages"),
             (self.accounts, "account", "accounts"),
             (self.paths, "path", "paths"),

@@ -73,6 +73,31 @@ impl Handling {
     }
 }
 
+/// The state that a unit of the distribution should have. `None` leaves a property of the unit as it is. The
+/// property is as it was before when it is no longer declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DistributionUnit {
+    /// Whether the links of the unit's `[Install]` section exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether the unit runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<bool>,
+    /// Whether the unit is masked. systemd starts a masked unit in no way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<bool>,
+}
+
+impl DistributionUnit {
+    /// Returns whether the unit runs after an apply; `None` if the apply leaves the unit as it is. A masked
+    /// unit does not run.
+    #[must_use]
+    pub const fn runs(self) -> Option<bool> {
+        if matches!(self.masked, Some(true)) { Some(false) } else { self.running }
+    }
+}
+
 /// The directory for the unit files of the administrator, see systemd.unit(5).
 pub const UNITS: &str = "/etc/systemd/system/";
 

@@ -135,6 +135,9 @@ pub enum Code {
     /// The host runs another base than the inventory declares.
     #[serde(rename = "NF-424")]
     OtherBase,
+    /// apt or dpkg could not be asked, or cannot carry out what is declared.
+    #[serde(rename = "NF-425")]
+    Packages,
 }
 
 impl Code {
@@ -182,6 +185,7 @@ impl Code {
         Self::Command,
         Self::System,
         Self::OtherBase,
+        Self::Packages,
     ];
 
     /// Returns the printed form of the code, such as `NF-101`.
@@ -264,6 +268,7 @@ impl Code {
                 ("NF-423", "A NixOS system could not be activated, or could not be made the boot default.")
             }
             Self::OtherBase => ("NF-424", "The host runs another base than the inventory declares."),
+            Self::Packages => ("NF-425", "apt or dpkg did not answer, or cannot do what is declared."),
         }
     }
 }

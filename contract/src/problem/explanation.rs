@@ -89,6 +89,7 @@ impl Code {
             Self::Command => &resource::COMMAND,
             Self::System => &resource::SYSTEM,
             Self::OtherBase => &refusal::OTHER_BASE,
+            Self::Packages => &resource::PACKAGES,
         }
     }
 }

@@ -3,8 +3,12 @@
 //! Each value is a string in JSON, and most types dereference to `str`.
 
 mod account;
+mod glob;
 mod hidden;
 mod mode;
+mod package_name;
+mod package_pattern;
+mod package_version;
 mod path;
 mod pattern;
 mod reserved;
@@ -16,6 +20,9 @@ pub(crate) mod word;
 pub use account::{AccountName, Owner};
 pub use hidden::hidden;
 pub use mode::Mode;
+pub use package_name::PackageName;
+pub use package_pattern::PackagePattern;
+pub use package_version::{PackageVersion, VersionPattern};
 pub use path::{AbsPath, ManagedPath};
 pub use pattern::Pattern;
 pub use reserved::Reserved;

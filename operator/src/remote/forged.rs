@@ -2,7 +2,7 @@
 //! host says about itself, but a report about another change must not count as a success.
 
 use nixfleet_contract::fleet::Host;
-use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 
@@ -26,7 +26,9 @@ impl Expected<'_> {
     /// The report cannot belong to this change.
     pub fn check(self, report: &Report, host: &Host, is_confirmed: bool) -> Result<(), Problem> {
         let is_good = match report.outcome {
-            Outcome::Ok | Outcome::Partial | Outcome::Unchanged | Outcome::Deferred => true,
+            Outcome::Ok | Outcome::Unchanged | Outcome::Deferred => true,
+            // If only apt has changed the host, the host keeps its generation.
+            Outcome::Partial => !report.reason_code.is_some_and(ReasonCode::is_of_apt),
             Outcome::Blocked
             | Outcome::Skipped
             | Outcome::Failed
@@ -102,5 +104,9 @@ mod tests {
         for outcome in ["failed", "rolled-back", "blocked"] {
             assert!(expected.check(&report("", outcome, 1, "/nix/store/y"), &host(), false).is_ok());
         }
+        let partial = report("", "partial", 1, "/nix/store/y");
+        assert!(expected.check(&partial, &host(), true).is_err());
+        let reason_code = Some(ReasonCode::AptForwardOnly);
+        assert!(expected.check(&Report { reason_code, ..partial }, &host(), true).is_ok());
     }
 }

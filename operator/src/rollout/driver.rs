@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::Problem;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -170,7 +171,9 @@ impl<'a, W: Work> Driver<'a, W> {
             TaskEnd::Ended(result, took) => (*result, took),
         };
         let end = result.end(took);
-        self.schedule.ended(host, end.outcome);
+        // A host on which only apt came to its end stops the rollout like a host that failed.
+        let is_of_apt = end.reason_code.is_some_and(ReasonCode::is_of_apt);
+        self.schedule.ended(host, if is_of_apt { Outcome::Failed } else { end.outcome });
         if end.made().is_some() {
             self.schedule.stands_changed(host);
         }

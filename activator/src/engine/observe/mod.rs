@@ -15,6 +15,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 
+use crate::engine::apt::held::HeldUnits;
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::path_observer::PathObserver;
 use crate::engine::observe::special::Special;
@@ -48,6 +49,8 @@ pub struct Observed {
     /// Units that the change needs but the host does not have: units that enabled units name in `WantedBy=`
     /// and similar settings, and templates that get only drop-ins.
     pub absent: BTreeSet<UnitName>,
+    /// Units of new packages whose starts are held, each with whether it starts if it is enabled.
+    pub held: BTreeMap<UnitName, bool>,
     /// Units that are no longer declared and whose original unit file is a mask, a link to `/dev/null`. The
     /// change restores the mask.
     pub original_masks: BTreeSet<UnitName>,
@@ -174,7 +177,8 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let observer = PathObserver { accounts: &accounts, state, manifest, etc, needed: &directories };
     let paths = observer.all(host, wanted.into_iter());
     let foreign = foreign::foreign(host, new_paths(), &paths);
-    let (units, absent) = observe_units(host, state, manifest)?;
+    let held = HeldUnits::of(host).map(|held| held.units).unwrap_or_default();
+    let (units, absent) = observe_units(host, state, manifest, &held)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
@@ -186,6 +190,7 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
         processes,
         units,
         absent,
+        held,
         original_masks,
         profile,
         nixos,
@@ -241,9 +246,14 @@ pub fn observe_units(
     host: &Host,
     state: &State,
     manifest: &Manifest,
+    held: &BTreeMap<UnitName, bool>,
 ) -> Result<(Option<Units>, BTreeSet<UnitName>), Problem> {
     let Some(systemd) = Systemd::of(host) else { return Ok((None, BTreeSet::new())) };
-    let units = systemd.show(&units_of(state, manifest))?;
+    let mut names = units_of(state, manifest);
+    names.extend(held.keys());
+    names.sort();
+    names.dedup();
+    let units = systemd.show(&names)?;
     let enabled = manifest.units.values().filter(|unit| unit.enabled == Some(true));
     let brought = |name: &UnitName| manifest.units.get(name).is_some_and(|unit| unit.enabled.is_some());
     // The states above cover only the running instances of a template, so look for the template itself.
@@ -314,10 +324,12 @@ pub fn units_of<'a>(state: &'a State, manifest: &'a Manifest) -> Vec<&'a UnitNam
     let new = manifest.units.iter().filter(|(name, unit)| known(name) != unit.handling.activates.as_ref());
     let activated = new.filter_map(|(_, unit)| unit.handling.activates.as_ref());
     // A declared unit of a NixOS system should run only if one of the units that start it runs.
+    let stated = state.unit_states.keys().chain(manifest.unit_states.keys());
     let parts = manifest.nixos.iter().flat_map(|system| &system.declared.units);
     let of_system = parts.flat_map(|(name, started_by)| std::iter::once(name).chain(started_by));
     managed
         .chain(of_system)
+        .chain(stated)
         .chain(activated)
         .chain(owned)
         .chain(wanted)

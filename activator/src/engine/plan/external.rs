@@ -29,6 +29,8 @@ pub fn manifest(system: &Path) -> Result<Manifest, String> {
         users: Vec::new(),
         entries: BTreeMap::new(),
         units: BTreeMap::new(),
+        unit_states: BTreeMap::new(),
+        apt: None,
         health_checks: Vec::new(),
         max_file_size: None,
         nixos: Some(NixosSystem {

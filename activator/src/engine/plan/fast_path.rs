@@ -44,6 +44,10 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         && recorded.closure.as_ref() == Some(&target_closure.closure);
     let outline: ManifestOutline<'_> =
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
+    // Neither the states of units of the distribution nor packages of apt are compared here.
+    if outline.unit_states.is_some() || outline.apt.is_some() {
+        return None;
+    }
     let (mut state, paths) = recorded.without_paths();
     let same = state.host == outline.host && outline.names_the_same(&paths);
     // The record of an excluded path contains what was on the host, not what is declared. Therefore, a path
@@ -93,6 +97,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
         target: target_closure.closure.clone(),
         packages: PackageChanges::default(),
         check_changes: CheckChanges::default(),
+        apt: None,
         steps: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
@@ -116,7 +121,7 @@ fn observe_the_rest(
     manifest: &Manifest,
     (accounts, homes): (Accounts, Homes),
 ) -> Result<Observed, Problem> {
-    let (units, absent) = observe::observe_units(host, state, manifest)?;
+    let (units, absent) = observe::observe_units(host, state, manifest, &BTreeMap::new())?;
     let declared = observe::declared_in_force(host, state, manifest);
     let paths = observe::observe_etc(host, state, manifest, &accounts, &declared);
     let (profile, nixos) = (Profile::read(host)?, Systems::read(host)?);
@@ -141,6 +146,10 @@ struct ManifestOutline<'m> {
     units: BTreeMap<UnitName, Unit>,
     #[serde(default)]
     nixos: Option<NixosSystem>,
+    #[serde(default)]
+    unit_states: Option<IgnoredAny>,
+    #[serde(default)]
+    apt: Option<IgnoredAny>,
 }
 
 impl ManifestOutline<'_> {
@@ -161,9 +170,11 @@ impl ManifestOutline<'_> {
             users: self.users,
             entries: BTreeMap::new(),
             units: self.units,
+            unit_states: BTreeMap::new(),
             health_checks: Vec::new(),
             max_file_size: None,
             nixos: self.nixos,
+            apt: None,
         }
     }
 }

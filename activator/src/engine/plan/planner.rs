@@ -17,6 +17,7 @@ use crate::engine::plan::diff::{diff, package_changes};
 use crate::engine::plan::preflight::obstacles;
 use crate::engine::plan::programs;
 use crate::engine::plan::target::Target;
+use crate::engine::plan::unsupported::unsupported;
 use crate::engine::state::State;
 use crate::host::{HOME, Host, transcript};
 
@@ -31,6 +32,8 @@ pub struct Planned {
     pub observed: Observed,
     /// The NixOS system of the target; `None` if the base is not `nixos`.
     pub wanted_system: Option<AbsPath>,
+    /// The problems of the plan that a package may solve that apt installs before the change.
+    pub awaits_package: Vec<Problem>,
 }
 
 /// Plans the steps that bring a host to a target. The plan does not contain file contents;
@@ -43,6 +46,9 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let observed = observe(host, &state, &target.manifest)?;
     state.forget_replaced(&observed.accounts);
     let diff = diff(&state, target.view(), &observed);
+    let known = |problem: &&Problem| !diff.problems.contains(problem);
+    let missing: Vec<Problem> = target.objections.missing.iter().filter(known).cloned().collect();
+    let awaits_package = [diff.awaits_package, target.objections.missing.clone()].concat();
     let commands = run::foresee(host, target, diff.steps);
     let steps = commands.steps;
     let shells = programs::missing_shells(host, &target.manifest, &steps);
@@ -58,12 +64,16 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         target: target.closure.clone(),
         packages: package_changes(&state.packages, &target.manifest.packages),
         check_changes: health::changes(&state, target),
+        apt: None,
         steps,
         drift: diff.drift,
         problems: other_host(&state, target)
             .into_iter()
             .chain(diff.problems)
+            .chain(target.objections.refused.clone())
+            .chain(missing.iter().cloned())
             .chain(obstacles)
+            .chain(unsupported(&target.manifest))
             .chain(home_objection(host))
             .chain(volatile_home(host, target))
             .chain(health::objections(host, target))
@@ -81,7 +91,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
     let wanted_system = target.manifest.nixos.as_ref().map(|system| system.toplevel.clone());
-    Ok(Planned { plan, state, observed, wanted_system })
+    Ok(Planned { plan, state, observed, wanted_system, awaits_package })
 }
 
 impl Planned {
@@ -167,6 +177,7 @@ pub fn refused(target: &Target, problem: Problem) -> Plan {
         target: target.closure.clone(),
         packages: PackageChanges::default(),
         check_changes: CheckChanges::default(),
+        apt: None,
         steps: Vec::new(),
         drift: Vec::new(),
         problems: vec![problem],

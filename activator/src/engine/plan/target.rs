@@ -14,11 +14,14 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use crate::digest;
+use crate::engine::apt::brought;
 use crate::engine::plan::contents::Contents;
 use crate::engine::plan::diff::TargetView;
 use crate::engine::plan::external;
 use crate::engine::plan::previous::previous;
+use crate::engine::plan::unit_states::{self, UnitObjections};
 use crate::engine::recovery_unit;
+use crate::engine::state::State;
 use crate::host::Host;
 use crate::host::profile::Profile;
 use crate::host::record::read_limited;
@@ -39,6 +42,8 @@ pub struct Target {
     pub contents: Arc<Contents>,
     /// The excluded paths. The change leaves these paths and all managed paths below them as they are.
     pub exclude: BTreeSet<ManagedPath>,
+    /// Reasons why the declared state of a unit of the distribution cannot be reached on this host.
+    pub objections: UnitObjections,
 }
 
 /// A target whose manifest is not parsed yet.
@@ -136,7 +141,8 @@ impl TargetClosure {
             None => problem,
         })?;
         recovery_unit::take_over(&mut manifest);
-        Ok(Target { manifest, digest, closure, number, contents, exclude: BTreeSet::new() })
+        let (exclude, objections) = (BTreeSet::new(), UnitObjections::default());
+        Ok(Target { manifest, digest, closure, number, contents, exclude, objections })
     }
 }
 
@@ -146,6 +152,19 @@ impl Target {
     pub fn view(&self) -> TargetView<'_> {
         let Self { manifest, closure, number, exclude, .. } = self;
         TargetView { manifest, closure, number: *number, exclude }
+    }
+
+    /// Adds what depends on the host: the links for the states of units of the distribution, and the
+    /// permission to take over files that came with packages that NixFleet installed.
+    #[must_use]
+    pub fn on(mut self, host: &Host) -> Self {
+        if !self.manifest.unit_states.is_empty() {
+            // A state that cannot be read is a problem of the plan, which reads the state too.
+            let (state, _) = State::read(host).unwrap_or_default();
+            self.objections = unit_states::add_entries(host, &state, &mut self.manifest);
+        }
+        brought::take_over(host, &mut self.manifest);
+        self
     }
 
     /// Excludes the paths that the operator wants to leave as they are.

@@ -8,7 +8,7 @@ pub(in crate::engine) mod recorded;
 use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::generation::Made;
-use nixfleet_contract::manifest::{Access, Package, Unit, UserField};
+use nixfleet_contract::manifest::{Access, DistributionUnit, Package, Unit, UserField};
 use nixfleet_contract::nixos::Loader;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, AccountName, ManagedPath, Owner, UnitName};
@@ -57,6 +57,9 @@ pub struct State {
     pub users: BTreeMap<Owner, OwnedUser>,
     /// Managed units.
     pub units: BTreeMap<UnitName, Unit>,
+    /// The units of the distribution whose state is declared.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unit_states: BTreeMap<UnitName, OwnedUnitState>,
     /// The operator who made each existing generation, and the revision that the generation was made from.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub generations: BTreeMap<u64, Made>,
@@ -107,6 +110,7 @@ impl Default for State {
             groups: BTreeSet::new(),
             users: BTreeMap::new(),
             units: BTreeMap::new(),
+            unit_states: BTreeMap::new(),
             generations: BTreeMap::new(),
             excluded: BTreeSet::new(),
             nixos: None,
@@ -243,6 +247,18 @@ impl Origin {
     const fn is_created(&self) -> bool {
         matches!(self, Self::Created)
     }
+}
+
+/// The state of a unit of the distribution. The links that enable or mask the unit are owned paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnedUnitState {
+    /// The declared state.
+    pub declared: DistributionUnit,
+    /// Whether the unit ran before an apply started or stopped it; `None` if the declaration does not say
+    /// whether the unit runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<bool>,
 }
 
 /// A user that NixFleet manages now or managed before.

@@ -14,7 +14,7 @@ use nixfleet_contract::values::{AccountName, Invalid, ManagedPath, Mode, Owner, 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::engine::family::paths::slots::is_original;
-use crate::engine::state::{AppliedSystem, FileStat, Origin, Owned, OwnedUser, State, Thing};
+use crate::engine::state::{AppliedSystem, FileStat, Origin, Owned, OwnedUnitState, OwnedUser, State, Thing};
 use crate::host::activator::Version;
 
 /// The content of `state.json`.
@@ -36,6 +36,8 @@ pub struct Recorded<'r> {
     groups: BTreeSet<AccountName>,
     users: BTreeMap<Owner, OwnedUser>,
     units: BTreeMap<UnitName, Unit>,
+    #[serde(default)]
+    unit_states: BTreeMap<UnitName, OwnedUnitState>,
     #[serde(default)]
     generations: BTreeMap<u64, Made>,
     #[serde(default, rename = "leftOut")]
@@ -110,6 +112,7 @@ impl<'r> Recorded<'r> {
             groups: self.groups,
             users: self.users,
             units: self.units,
+            unit_states: self.unit_states,
             generations: self.generations,
             excluded: self.excluded,
             nixos: self.nixos,

@@ -13,6 +13,7 @@ use crate::engine::family::accounts::record::{groups_after, record_ids, users_af
 use crate::engine::family::paths::execute as paths;
 use crate::engine::family::paths::record::{keep_excluded, paths_after, record_stats};
 use crate::engine::family::system::entry::SystemEntry;
+use crate::engine::family::units::record::unit_states_after;
 use crate::engine::observe::Observed;
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
@@ -100,6 +101,7 @@ pub fn state_after(old: &State, observed: &Observed, target: &Target, journal: &
         groups: groups_after(old, journal.accounts()),
         users: users_after(old, observed, manifest, journal.accounts()),
         units: manifest.units.clone(),
+        unit_states: unit_states_after(old, observed, manifest),
         generations: generations_after(old, target, journal),
         excluded: BTreeSet::new(),
         nixos: manifest.nixos.as_ref().map(|system| applied_system(old, observed, system, journal)),

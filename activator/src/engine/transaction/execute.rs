@@ -8,6 +8,7 @@ use nixfleet_contract::values::UnitName;
 
 use super::journal::{Journal, JournalPhase};
 use super::told::Told;
+use crate::engine::apt::held;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::family::commands::entry::CommandEntry;
@@ -167,6 +168,9 @@ impl Executor<'_> {
                 continue;
             };
             self.paths.sync()?;
+            if verb.brings_up() {
+                held::release(self.host)?;
+            }
             let jobs = rest.iter().map_while(|entry| job_of(entry));
             let jobs: Vec<_> = jobs.take_while(|(other, _)| verb.goes_with(*other)).collect();
             let ended = self.units.perform(&jobs);
@@ -176,7 +180,8 @@ impl Executor<'_> {
             ended?;
             rest = &rest[jobs.len()..];
         }
-        self.paths.sync()
+        self.paths.sync()?;
+        held::release(self.host)
     }
 
     fn one(&mut self, entry: &JournalEntry) -> Result<(), Problem> {

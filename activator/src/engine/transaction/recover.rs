@@ -3,7 +3,7 @@
 use nixfleet_contract::SCHEMA;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::holder::Holder;
-use nixfleet_contract::outcome::Outcome;
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
 use nixfleet_contract::run::LastRun;
@@ -11,6 +11,7 @@ use nixfleet_contract::run_id::RunId;
 use nixfleet_contract::values::AbsPath;
 use tracing::{info, warn};
 
+use crate::engine::apt;
 use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::state::State;
 use crate::engine::status;
@@ -72,6 +73,7 @@ impl Recovered {
             recovered: Some(self.words()),
             health_checks: Vec::new(),
             left_to_others: Vec::new(),
+            apt: None,
             duration_ms: 0,
         }
     }
@@ -167,6 +169,11 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
         Ok(Some(report)) => report,
         Ok(None) => match noted() {
             Some(last) => last.report,
+            None if apt::recover::is_interrupted(host) => {
+                let problem = interrupted("apt may have changed packages, and the next apply completes them");
+                let reason_code = Some(ReasonCode::AptUnfinished);
+                Report { reason_code, ..unfinished(host, Outcome::Partial, problem)? }
+            }
             None => unfinished(host, Outcome::Blocked, interrupted("the run had not changed anything yet"))?,
         },
         Err(problem) => unfinished(host, Outcome::Failed, problem)?,
@@ -194,6 +201,7 @@ pub fn unfinished(host: &Host, outcome: Outcome, problem: Problem) -> Result<Rep
         recovered: None,
         health_checks: Vec::new(),
         left_to_others: Vec::new(),
+        apt: None,
         duration_ms: 0,
     })
 }

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::journal::{self, Journal, JournalPhase};
 use super::told::{Brief, Told};
+use crate::engine::apt::held;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::accounts::record::record_created;
@@ -48,12 +49,13 @@ pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<Stri
     }
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
+    let held_again = held::hold_again(host).err();
     let mut undoer = Undoer {
         host,
         journal,
         moment,
         paths: PathUndo::new(host, journal),
-        failures: failed.into_iter().collect(),
+        failures: failed.into_iter().chain(held_again).collect(),
         notes: Vec::new(),
     };
     undoer.all();

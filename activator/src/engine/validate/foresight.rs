@@ -37,8 +37,8 @@ pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: Valid
         return;
     }
     let foreseen = look(planned, target, terms);
-    planned.plan.lacks = foreseen.lacks;
-    planned.plan.unvalidated = foreseen.unvalidated;
+    planned.plan.lacks.extend(foreseen.lacks);
+    planned.plan.unvalidated |= foreseen.unvalidated;
     planned.plan.problems.extend(foreseen.problems);
     planned.plan.warnings.extend(foreseen.warnings);
 }

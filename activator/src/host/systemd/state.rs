@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{Systemd, query};
 
 /// The properties to query for each unit.
-const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,TriggeredBy,\
-                          Triggers,InvocationID,NRestarts,User,Job,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
+const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,ConditionTimestampMonotonic,TriggeredBy,\
+                          Triggers,InvocationID,NRestarts,User,Job,UnitFileState,CanStart,CanStop,CanReload,FragmentPath,DropInPaths,OnFailure,\
                           Requires,Wants,BindsTo,Upholds,RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo,\
                           Conflicts,ConflictedBy";
 /// Properties that list the units which systemd stops along with a unit.
@@ -35,6 +35,9 @@ pub struct UnitState {
     pub result: String,
     /// Whether the conditions of the unit were met at its last start.
     pub condition: bool,
+    /// Whether systemd has not checked the conditions of the unit since it loaded the unit.
+    #[serde(skip)]
+    pub untried: bool,
     /// Timers, sockets and paths that start the unit.
     pub triggered_by: Vec<String>,
     /// Units that this unit starts, if this unit is a timer, socket or path.
@@ -62,6 +65,9 @@ pub struct UnitState {
     /// Whether the unit does not exist on the host.
     #[serde(skip)]
     pub absent: bool,
+    /// Whether the unit starts at boot: it is enabled, or made from an init script that is.
+    #[serde(skip)]
+    pub enabled: bool,
     /// The path of the unit file, or empty if there is none.
     #[serde(skip)]
     pub fragment: String,
@@ -179,6 +185,7 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
             service_type: block.get("Type").to_owned(),
             result: block.get("Result").to_owned(),
             condition: block.get("ConditionResult") != "no",
+            untried: block.get("ConditionTimestampMonotonic") == "0",
             triggered_by: block.words("TriggeredBy"),
             triggers: block.words("Triggers"),
             invocation: block.get("InvocationID").to_owned(),
@@ -193,6 +200,7 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
             },
             has_job: !matches!(block.get("Job"), "" | "0"),
             absent: block.get("LoadState") == "not-found",
+            enabled: ["enabled", "enabled-runtime", "generated"].contains(&block.get("UnitFileState")),
             fragment: block.get("FragmentPath").to_owned(),
             drop_ins: block.words("DropInPaths"),
             stop_along: block.units(&STOP_ALONG),

@@ -4,5 +4,6 @@
 mod bystanders;
 mod changes;
 mod cut_short;
+mod distribution;
 mod foreseen;
 mod names;

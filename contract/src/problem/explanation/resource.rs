@@ -193,3 +193,28 @@ pub(super) const SYSTEM: Explanation = Explanation {
     title: "Activate it",
     page: "how-to/nixos.md#activate-it",
 };
+
+pub(super) const PACKAGES: Explanation = Explanation {
+    causes: &[
+        UsualCause {
+            cause: "A package source cannot be reached, or has no valid signature.",
+            remedy: "Run `apt-get update` on the host, and correct the source, its key or the network.",
+        },
+        UsualCause {
+            cause: "apt finds no such package or version, or the packages conflict.",
+            remedy: "Run `apt-get --simulate install NAME` on the host, and correct `nixfleet.apt`.",
+        },
+        UsualCause {
+            cause: "The script of a package failed.",
+            remedy: "Read the end of `/var/log/apt/term.log` on the host, correct the cause, then apply again.",
+        },
+        UsualCause {
+            cause: "The host has no apt, or an apt that is older than 2.3.2.",
+            remedy: "Remove `nixfleet.apt.packages` of the host, or upgrade its distribution.",
+        },
+    ],
+    changed: "Nothing if the outcome is `blocked`. If the outcome is `partial`, packages were installed or \
+              removed, and nothing undoes that.",
+    title: "Packages from apt",
+    page: "how-to/apt-and-nix.md#packages-from-apt",
+};

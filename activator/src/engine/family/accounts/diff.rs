@@ -332,10 +332,12 @@ impl Differ<'_> {
             let what =
                 format!("{who} is the owner or group of a managed path, but does not exist on the host");
             let problem = Problem::new(Code::Account, what).at(path).help(help);
-            self.problems.push(match why {
+            let problem = match why {
                 Some(why) => problem.because(why),
                 None => problem,
-            });
+            };
+            self.awaits_package.push(problem.clone());
+            self.problems.push(problem);
         }
     }
 

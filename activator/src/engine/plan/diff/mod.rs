@@ -39,6 +39,9 @@ pub struct Diff {
     pub drift: Vec<Drift>,
     /// Reasons why an apply would refuse to make the change.
     pub problems: Vec<Problem>,
+    /// Those of the problems that a package may solve that apt installs before the change: accounts and units
+    /// that do not exist yet.
+    pub awaits_package: Vec<Problem>,
     /// Excluded paths that are not as declared, each with a description of the difference.
     pub excluded: Vec<Warning>,
     /// Warnings about effects of the change that may be unintended.
@@ -64,6 +67,7 @@ pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff 
         excluded: Vec::new(),
         drift: Vec::new(),
         problems: Vec::new(),
+        awaits_package: Vec::new(),
         warnings: Vec::new(),
         changed: BTreeSet::new(),
         new_directories: BTreeSet::new(),
@@ -91,8 +95,8 @@ pub fn diff(state: &State, target: TargetView<'_>, observed: &Observed) -> Diff 
         .chain(accounts.end)
         .chain(system.steps)
         .collect();
-    let Differ { drift, problems, excluded, warnings, .. } = differ;
-    Diff { steps, drift, problems, excluded, warnings, awaits_boot: system.awaits_boot }
+    let Differ { drift, problems, awaits_package, excluded, warnings, .. } = differ;
+    Diff { steps, drift, problems, awaits_package, excluded, warnings, awaits_boot: system.awaits_boot }
 }
 
 /// Compares state, manifest and observed host, and collects the findings.
@@ -109,6 +113,7 @@ pub(in crate::engine) struct Differ<'a> {
     pub(in crate::engine) excluded: Vec<Warning>,
     pub(in crate::engine) drift: Vec<Drift>,
     pub(in crate::engine) problems: Vec<Problem>,
+    pub(in crate::engine) awaits_package: Vec<Problem>,
     pub(in crate::engine) warnings: Vec<Warning>,
     /// Paths whose content or access would change. These paths determine which units are affected.
     pub(in crate::engine) changed: BTreeSet<ManagedPath>,

@@ -6,6 +6,8 @@ use nixfleet_contract::values::{ManagedPath, UnitName};
 
 use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions};
+use crate::engine::observe::MASK;
+use crate::engine::state::Thing;
 
 /// The reason why the change stops a unit whose mask it restores.
 pub(super) const AGAIN: &str = "its original is a mask, which is restored";
@@ -75,10 +77,15 @@ impl Differ<'_> {
         self.observed_state(unit, false).masked
     }
 
-    /// Whether a unit is masked and no managed unit file replaces the mask or takes precedence over it.
+    /// Whether a unit is masked, and the change does not remove or replace the mask.
     fn stays_masked(&self, unit: &UnitName) -> bool {
-        let path = format!("/etc/systemd/system/{unit}").parse::<ManagedPath>();
-        self.is_masked(unit) && !path.is_ok_and(|path| self.manifest.entries.contains_key(&path))
+        let path = format!("{UNITS}{unit}").parse::<ManagedPath>();
+        let is_ours = |path: &ManagedPath| {
+            let owned = self.state.paths.get(path).map(|owned| &owned.thing);
+            owned.is_some_and(|thing| *thing == Thing::Link { target: MASK.to_owned() })
+        };
+        let goes = |path: ManagedPath| self.manifest.entries.contains_key(&path) || is_ours(&path);
+        self.is_masked(unit) && !path.is_ok_and(goes)
     }
 }
 

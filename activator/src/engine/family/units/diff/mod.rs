@@ -6,6 +6,7 @@ mod effect;
 mod masked;
 mod names;
 mod refused;
+mod states;
 mod unit_action;
 
 use nixfleet_contract::manifest::{Entry, OnChange, UNITS, Unit};
@@ -34,6 +35,8 @@ impl Differ<'_> {
             }
         }
         self.of_system(&mut actions);
+        self.unit_states(&mut actions);
+        self.held_units(&mut actions);
         self.named_by_files(&mut actions);
         self.stop_masked_again(&mut actions);
         self.restart_services_with_sockets(&mut actions);

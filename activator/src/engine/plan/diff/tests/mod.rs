@@ -7,6 +7,7 @@ mod commands;
 mod kinds;
 mod unit_limits;
 mod unit_names;
+mod unit_states;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ use crate::engine::family::units::entry::UnitEntry;
 use crate::engine::observe::{Found, Observed};
 use crate::engine::plan::diff::{TargetView, diff};
 use crate::engine::plan::target::Target;
+use crate::engine::plan::unit_states::UnitObjections;
 use crate::engine::state::State;
 use crate::engine::transaction::commit::state_after;
 use crate::engine::transaction::journal::written::Facts;
@@ -69,7 +71,8 @@ fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Val
     let manifest = build::compile::compile(&intent).unwrap().manifest;
     let contents = std::sync::Arc::default();
     let (digest, closure, exclude) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
-    Target { manifest, digest, closure, number: None, contents, exclude }
+    let objections = UnitObjections::default();
+    Target { manifest, digest, closure, number: None, contents, exclude, objections }
 }
 
 /// A simulated host in memory. After a target has been applied, the target is in force and its enabled units

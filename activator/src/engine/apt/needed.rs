@@ -1,0 +1,130 @@
+//! The owned packages that nothing needs any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
+use nixfleet_contract::values::PackageName;
+
+use super::owned::OwnedPackages;
+use crate::host::apt::dpkg::HostPackages;
+use crate::host::apt::relations::Relations;
+
+/// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
+/// that is named as one of several alternatives counts as needed: to keep too many is safe. `new`: the
+/// relations of packages that apt installs in the same apply.
+#[must_use]
+pub fn unneeded(
+    declared: &DeclaredPackages,
+    owned: &OwnedPackages,
+    host: &HostPackages,
+    relations: &BTreeMap<PackageName, Relations>,
+    new: &[&Relations],
+) -> BTreeSet<PackageName> {
+    let is_declared = |name: &PackageName| {
+        matches!(declared.packages.get(name), Some(DeclaredPackage::Present(_))) || name.is_protected()
+    };
+    let installed = owned.installed.iter().filter(|name| host.installed(name).is_some());
+    let mut goes: BTreeSet<PackageName> = installed.filter(|name| !is_declared(name)).cloned().collect();
+    loop {
+        let stays = relations.iter().filter(|(name, _)| !goes.contains(*name));
+        let stays = stays.map(|(_, it)| it).chain(new.iter().copied());
+        let needed: BTreeSet<&str> = stays.flat_map(|it| it.needs.iter().map(String::as_str)).collect();
+        let is_needed = |name: &PackageName| {
+            let provides = relations.get(name).map(|it| &it.provides);
+            needed.contains(name.plain())
+                || provides.into_iter().flatten().any(|virtual_name| needed.contains(virtual_name.as_str()))
+        };
+        let before = goes.len();
+        goes.retain(|name| !is_needed(name));
+        if goes.len() == before {
+            return goes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::host::apt::dpkg::{DpkgPackage, DpkgStatus};
+
+    fn names(of: &[&str]) -> BTreeSet<PackageName> {
+        of.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    fn unneeded_of(
+        declared: &[&str],
+        owned: &[&str],
+        relations: &[(&str, &str, &str)],
+    ) -> BTreeSet<PackageName> {
+        unneeded_with(declared, owned, relations, &[])
+    }
+
+    fn unneeded_with(
+        declared: &[&str],
+        owned: &[&str],
+        relations: &[(&str, &str, &str)],
+        new: &[&Relations],
+    ) -> BTreeSet<PackageName> {
+        let packages: BTreeMap<&str, _> =
+            declared.iter().map(|name| (*name, json!({ "state": "present" }))).collect();
+        let package = DpkgPackage {
+            status: DpkgStatus::Installed,
+            version: "1.0".parse().ok(),
+            is_held: false,
+            is_automatic: true,
+            is_vital: false,
+        };
+        let host = HostPackages {
+            architecture: "amd64".to_owned(),
+            packages: relations.iter().map(|(name, ..)| (name.parse().unwrap(), package.clone())).collect(),
+        };
+        let relations = relations
+            .iter()
+            .map(|(name, needs, provides)| (name.parse().unwrap(), Relations::parse(needs, provides)));
+        let owned = OwnedPackages { installed: names(owned), ..OwnedPackages::default() };
+        unneeded(
+            &serde_json::from_value(json!({ "packages": packages })).unwrap(),
+            &owned,
+            &host,
+            &relations.collect(),
+            new,
+        )
+    }
+
+    const RELATIONS: [(&str, &str, &str); 5] = [
+        ("app", "libapp (>= 1.0), app-data", ""),
+        ("app-data", "", ""),
+        ("libapp", "", "libapp-abi-1"),
+        ("other", "libapp-abi-1 | libother", ""),
+        ("foreign", "", ""),
+    ];
+
+    #[test]
+    fn what_a_package_brought_goes_with_it() {
+        let owned = ["app", "app-data", "libapp"];
+        let relations = &RELATIONS[..3];
+        assert_eq!(unneeded_of(&[], &owned, relations), names(&owned));
+        assert!(unneeded_of(&["app"], &owned, relations).is_empty());
+    }
+
+    #[test]
+    fn what_a_package_of_the_same_apply_needs_stays() {
+        let new = Relations::parse("libapp", "");
+        let owned = ["app-data", "libapp"];
+        let relations = &RELATIONS[1..3];
+        assert_eq!(unneeded_with(&[], &owned, relations, &[&new]), names(&["app-data"]));
+    }
+
+    #[test]
+    fn what_a_package_of_somebody_else_needs_stays() {
+        let owned = ["app", "app-data", "libapp"];
+        assert_eq!(unneeded_of(&[], &owned, &RELATIONS), names(&["app", "app-data"]));
+    }
+
+    #[test]
+    fn a_package_that_was_there_before_stays() {
+        assert!(unneeded_of(&[], &[], &RELATIONS).is_empty());
+    }
+}

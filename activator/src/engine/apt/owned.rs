@@ -1,0 +1,120 @@
+//! The packages that NixFleet installed, held or marked on a host. Only these are ever removed or given back
+//! their marks.
+
+use std::collections::BTreeSet;
+
+use nixfleet_contract::apt::plan::{AptPlan, Mark, PackageOperation};
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::PackageName;
+use serde::{Deserialize, Serialize};
+
+use super::plan::full_name;
+use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
+use crate::host::{HOME, Host};
+
+/// The name of the record under [`HOME`].
+pub const RECORD: &str = "packages.json";
+
+/// What NixFleet did to the packages of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnedPackages {
+    /// Packages that were not installed before NixFleet installed them.
+    pub installed: BTreeSet<PackageName>,
+    /// Packages that were not held before NixFleet held them.
+    pub held: BTreeSet<PackageName>,
+    /// Packages that were marked as automatic before NixFleet marked them as manual.
+    pub marked_manual: BTreeSet<PackageName>,
+}
+
+/// The record, with its schema.
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    schema: u32,
+    #[serde(flatten)]
+    owned: OwnedPackages,
+}
+
+impl OwnedPackages {
+    /// The schema that this activator writes and reads.
+    const SCHEMA: u32 = 1;
+
+    /// Reads the record of a host. A host without a record has no owned packages.
+    ///
+    /// # Errors
+    /// [`Code::State`] if the record cannot be read.
+    pub fn read(host: &Host) -> Result<Self, Problem> {
+        let unreadable = |why: String| {
+            Problem::new(Code::State, "the record of owned packages cannot be read")
+                .at(format!("{HOME}/{RECORD}"))
+                .because(format!("{why}; nothing was changed"))
+                .help(
+                    "restore the file from a backup, or remove it: then NixFleet removes no package any more",
+                )
+        };
+        let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
+            return Ok(Self::default());
+        };
+        let recorded: Recorded =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if recorded.schema != Self::SCHEMA {
+            return Err(unreadable(format!("it has schema {}", recorded.schema)));
+        }
+        Ok(recorded.owned)
+    }
+
+    /// Writes the record to disk, if it differs from `before`.
+    ///
+    /// # Errors
+    /// [`Code::HostFile`] or [`Code::DiskFull`].
+    pub fn write(&self, host: &Host, before: &Self) -> Result<(), Problem> {
+        if self == before {
+            return Ok(());
+        }
+        host.write_record(RECORD, &Recorded { schema: Self::SCHEMA, owned: self.clone() })
+    }
+
+    /// Returns the record during a transaction, with everything that the transaction may change.
+    #[must_use]
+    pub fn with(&self, plan: &AptPlan, host: &HostPackages) -> Self {
+        let mut owned = self.clone();
+        let new = plan.packages.iter().filter(|it| matches!(it.change, PackageOperation::Install { .. }));
+        owned.installed.extend(new.map(|it| full_name(host, &it.name, &it.architecture)));
+        let is_there = |name: &PackageName| host.installed(name).is_some();
+        for change in &plan.marks {
+            let package = change.package.clone();
+            match change.mark {
+                Mark::Hold => {
+                    owned.held.insert(package);
+                }
+                // The mark of a package that this transaction installs has no earlier value.
+                Mark::Manual if is_there(&package) => {
+                    owned.marked_manual.insert(package);
+                }
+                Mark::Manual | Mark::Auto | Mark::Unhold => {}
+            }
+        }
+        owned
+    }
+
+    /// Forgets what is not true any more: packages that are not on the host, and marks that are gone.
+    #[must_use]
+    pub fn settled(&self, host: &HostPackages) -> Self {
+        let is_on_host = |name: &&PackageName| {
+            let status = host.packages.get(*name).map(|package| package.status);
+            matches!(
+                status,
+                Some(DpkgStatus::Installed | DpkgStatus::Unfinished | DpkgStatus::ReinstallRequired)
+            )
+        };
+        let kept = |names: &BTreeSet<PackageName>, keep: &dyn Fn(&PackageName) -> bool| {
+            names.iter().filter(is_on_host).filter(|name| keep(name)).cloned().collect()
+        };
+        let of = |name: &PackageName| &host.packages[name];
+        Self {
+            installed: kept(&self.installed, &|_| true),
+            held: kept(&self.held, &|name| of(name).is_held),
+            marked_manual: kept(&self.marked_manual, &|name| !of(name).is_automatic),
+        }
+    }
+}

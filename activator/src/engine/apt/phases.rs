@@ -1,0 +1,129 @@
+//! The phases of an apply with packages of apt: packages first, then the change of the host, removals last.
+
+use nixfleet_contract::apt::plan::{AptPhase, AptPlan, PackageOperation};
+use nixfleet_contract::outcome::{Outcome, ReasonCode};
+use nixfleet_contract::plan::Plan;
+use nixfleet_contract::problem::Problem;
+use nixfleet_contract::report::Report;
+use nixfleet_contract::values::PackageName;
+
+use super::brought::Brought;
+use super::held::HeldUnits;
+use super::plan::full_name;
+use super::run::AptRun;
+use super::view::AptView;
+use crate::engine::plan::planner::Planned;
+use crate::host::Host;
+use crate::host::apt::dpkg::HostPackages;
+
+/// Carries out the phase before the change of the host. The outcome of the report is `blocked` if nothing was
+/// changed, and `partial` if apt did not come to its end.
+///
+/// # Errors
+/// Fails if apt did not come to its end.
+pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
+    let done = run.before(view)?;
+    let problem = done.problem.clone();
+    let has_changed = done.has_changed();
+    report.apt = Some(done);
+    let Some(problem) = problem else { return Ok(()) };
+    if has_changed {
+        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
+    }
+    Err(problem)
+}
+
+/// Checks the plan of the host after apt against the plan of before. The outcome of the report is `partial`
+/// if they differ in anything that did not come with the packages.
+///
+/// # Errors
+/// Fails if the change of the host cannot be made as planned.
+pub fn check_again(
+    host: &Host,
+    apt: &AptPlan,
+    (before, after): (&Planned, &Planned),
+    problem: Option<Problem>,
+    report: &mut Report,
+) -> Result<(), Problem> {
+    let objection = problem.or_else(|| {
+        let packages = names(apt).unwrap_or_default();
+        let accounts = (&before.observed.accounts, &after.observed.accounts);
+        Brought::of(host, packages.iter(), accounts).objection(&before.plan, &after.plan)
+    });
+    let Some(problem) = objection else { return Ok(()) };
+    (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PlanChanged));
+    report.notes.extend(stays(host, apt));
+    Err(problem)
+}
+
+/// Turns the outcome of a change that was refused or undone after apt into `partial`: apt's part stays.
+pub fn forward_only(host: &Host, apt: &AptPlan, report: &mut Report) {
+    match report.outcome {
+        Outcome::Blocked | Outcome::RolledBack => {
+            (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptForwardOnly));
+            report.notes.extend(stays(host, apt));
+        }
+        Outcome::Ok
+        | Outcome::Unchanged
+        | Outcome::Partial
+        | Outcome::Deferred
+        | Outcome::Skipped
+        | Outcome::Failed
+        | Outcome::Unreachable => {}
+    }
+}
+
+/// Carries out the phase after the commit.
+///
+/// # Errors
+/// Fails if apt did not come to its end. The change of the host stays.
+pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
+    if run.plan.in_phase(AptPhase::After).next().is_none() {
+        return Ok(());
+    }
+    let ended = run.after().and_then(|done| {
+        let problem = done.problem.clone();
+        let earlier = report.apt.take();
+        let changed = earlier.into_iter().flat_map(|earlier| earlier.changed);
+        let changed = changed.chain(done.changed.iter().cloned()).collect();
+        report.apt = Some(nixfleet_contract::apt::report::AptReport { changed, ..done });
+        problem.map_or(Ok(()), Err)
+    });
+    if ended.is_err() {
+        (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
+    }
+    ended
+}
+
+/// Whether apt does anything before the change of the host.
+#[must_use]
+pub fn has_before(plan: &Plan) -> bool {
+    plan.apt.as_ref().is_some_and(|apt| {
+        apt.in_phase(AptPhase::Before).next().is_some() || !apt.repairs.is_empty() || !apt.marks.is_empty()
+    })
+}
+
+/// Returns the full names of the packages that a plan installs, changes or completes.
+fn names(apt: &AptPlan) -> Result<Vec<PackageName>, Problem> {
+    let host = HostPackages::read()?;
+    let there = apt.in_phase(AptPhase::Before).filter(|package| !package.change.is_removal());
+    let there = there.map(|package| full_name(&host, &package.name, &package.architecture));
+    Ok(there.chain(apt.repairs.iter().cloned()).collect())
+}
+
+/// Returns notes about what apt did and nothing undoes, and about the starts that are held.
+fn stays(host: &Host, apt: &AptPlan) -> Vec<String> {
+    let new = apt.packages.iter().filter(|it| matches!(it.change, PackageOperation::Install { .. }));
+    let new: Vec<&str> = new.map(|package| &*package.name as &str).collect();
+    let installed = (!new.is_empty()).then(|| {
+        format!(
+            "apt has installed {}, which nothing undoes: to remove packages again, apply without their declaration",
+            new.join(", ")
+        )
+    });
+    let held = HeldUnits::of(host).filter(|held| !held.units.is_empty()).map(|held| {
+        let units: Vec<&str> = held.units.keys().map(|unit| &**unit as &str).collect();
+        format!("new units do not start before an apply succeeds: {}", units.join(", "))
+    });
+    installed.into_iter().chain(held).collect()
+}

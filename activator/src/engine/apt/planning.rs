@@ -1,0 +1,120 @@
+//! Adds to the plan of a host what apt would do.
+
+use nixfleet_contract::apt::declared::DeclaredPackages;
+use nixfleet_contract::apt::plan::{AptPlan, PackageChange, PackageOperation};
+use nixfleet_contract::plan::{Plan, Warning};
+use nixfleet_contract::problem::{Code, Problem};
+
+use super::ask::AptQuestions;
+use super::drift::drift;
+use super::owned::OwnedPackages;
+use super::view::{self, AptView};
+use crate::engine::plan::planner::Planned;
+use crate::engine::plan::target::Target;
+use crate::host::Host;
+
+/// Adds to a plan what apt would do before and after its steps. `may_ask`: whether the contents that are not
+/// on the host may be requested first. Returns the view of the package sources for which the plan was made.
+///
+/// # Errors
+/// Fails with [`Code::Packages`] if apt cannot carry out the declaration, or with the errors of
+/// [`AptView::of`].
+pub fn add(
+    host: &Host,
+    target: &Target,
+    planned: &mut Planned,
+    may_ask: bool,
+) -> Result<Option<AptView>, Problem> {
+    let owned = OwnedPackages::read(host)?;
+    let declared = target.manifest.apt.clone().unwrap_or_default();
+    let nothing = DeclaredPackages { lock_timeout: declared.lock_timeout, ..DeclaredPackages::default() };
+    if declared == nothing && owned == OwnedPackages::default() {
+        return Ok(None);
+    }
+    if target.number.is_some() {
+        let what = "a rollback changes no package: those that an apply installed stay installed";
+        planned.plan.warnings.push(Warning { subject: "apt".to_owned(), what: what.to_owned() });
+        return Ok(None);
+    }
+    if !host.is_machine() {
+        return Err(Problem::new(Code::Packages, "packages of apt cannot be installed in a directory")
+            .at("nixfleet.apt.packages")
+            .help("apply to the host itself"));
+    }
+    let questions = AptQuestions::of(&declared, &owned)?;
+    if planned.state.manifest.as_ref() == Some(&target.digest) {
+        planned.plan.drift.extend(drift(&declared, &questions.host));
+    }
+    let view = if questions.needs_sources() {
+        let lacks = view::lacking(target);
+        if !lacks.is_empty() && may_ask {
+            planned.plan.lacks.extend(lacks);
+            planned.plan.unvalidated = true;
+            return Ok(None);
+        }
+        if !lacks.is_empty() {
+            return Err(Problem::new(Code::Packages, "apt cannot be asked about the package sources")
+                .at("nixfleet.apt.sources")
+                .because("the content of a source, a pin or a key was not sent to the host")
+                .help("plan without --no-validate; each of these files can have one mebibyte at most"));
+        }
+        Some(AptView::of(host, target)?)
+    } else {
+        None
+    };
+    let options = view.as_ref().map_or(&[][..], |view| &view.options);
+    let mut apt = questions.ask(options, &activator())?;
+    planned.plan.problems.append(&mut apt.problems);
+    if !apt.is_empty() {
+        planned.plan.fingerprint = format!("{}.{}", planned.plan.fingerprint, apt.fingerprint);
+        if installs(&apt) {
+            postpone(planned);
+        }
+        planned.plan.apt = Some(apt);
+    }
+    Ok(view)
+}
+
+/// Returns the path of this program, which apt starts.
+#[must_use]
+pub fn activator() -> String {
+    let program = std::env::current_exe().ok();
+    program.map_or_else(|| "/proc/self/exe".to_owned(), |program| program.to_string_lossy().into_owned())
+}
+
+/// Whether apt installs or completes a package, so that its accounts and units may not be on the host yet.
+#[must_use]
+pub fn installs(plan: &AptPlan) -> bool {
+    let is_new = |package: &PackageChange| matches!(package.change, PackageOperation::Install { .. });
+    !plan.repairs.is_empty() || plan.packages.iter().any(is_new)
+}
+
+/// Turns problems that a new package may solve into warnings: its accounts and units exist only after it is
+/// installed. The plan after apt has them as problems again.
+fn postpone(planned: &mut Planned) {
+    let awaits = &planned.awaits_package;
+    let is_later = |problem: &Problem| problem.code == Code::Command || awaits.contains(problem);
+    postpone_each(&mut planned.plan, is_later);
+}
+
+/// Turns the findings of tools into warnings, if apt installs new packages: a new package may have the
+/// program that a tool misses. They are problems again after apt has installed the packages.
+pub fn postpone_findings(plan: &mut Plan) {
+    if plan.apt.as_ref().is_some_and(installs) {
+        postpone_each(plan, |problem| problem.code == Code::Validation);
+    }
+}
+
+fn postpone_each(plan: &mut Plan, is_later: impl Fn(&Problem) -> bool) {
+    let (postponed, problems): (Vec<_>, Vec<_>) = plan.problems.drain(..).partition(is_later);
+    plan.problems = problems;
+    plan.warnings.extend(postponed.into_iter().map(checked_later));
+}
+
+/// Returns the warning for a problem that is checked after apt has installed the new packages.
+fn checked_later(problem: Problem) -> Warning {
+    Warning {
+        subject: problem.location.unwrap_or_else(|| "apt".to_owned()),
+        what: format!("checked after apt: {}", problem.what),
+    }
+}

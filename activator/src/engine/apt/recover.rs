@@ -1,0 +1,42 @@
+//! Ends an interrupted transaction of apt. dpkg itself is repaired by the next plan.
+
+use nixfleet_contract::problem::Problem;
+use tracing::{info, warn};
+
+use super::held;
+use super::journal::{self, AptJournal};
+use super::owned::OwnedPackages;
+use super::run::automatic;
+use crate::engine::transaction::journal::Journal;
+use crate::host::Host;
+use crate::host::apt::dpkg::HostPackages;
+use crate::host::apt::transaction;
+
+/// Brings the records of apt up to date after a run that was interrupted. Returns a note if a transaction of
+/// apt was interrupted. The caller must hold the lock, and must have recovered the transaction of the host.
+///
+/// # Errors
+/// [`nixfleet_contract::problem::Code::Packages`] if dpkg does not answer,
+/// [`nixfleet_contract::problem::Code::State`] if a record cannot be read, or the errors of writing one.
+pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
+    held::forget(host)?;
+    let Some(journal) = AptJournal::read(host)? else { return Ok(None) };
+    info!("a transaction of apt was interrupted");
+    let packages = HostPackages::read()?;
+    // A mark that cannot be set does not matter: the package then stays when nothing needs it any more.
+    if let Err(failure) = transaction::mark("auto", automatic(&journal.plan, &packages).iter()) {
+        warn!("packages could not be marked as automatic: {}", failure.problem().why.unwrap_or_default());
+    }
+    let owned = OwnedPackages::read(host)?;
+    owned.settled(&packages).write(host, &owned)?;
+    host.remove_record(journal::RECORD)?;
+    Ok(Some("an interrupted run had started apt; the plan completes the packages that are left".to_owned()))
+}
+
+/// Whether a transaction of apt was interrupted while packages may have changed, and the change of the host
+/// had not begun.
+#[must_use]
+pub fn is_interrupted(host: &Host) -> bool {
+    AptJournal::read(host).is_ok_and(|journal| journal.is_some())
+        && Journal::read(host).is_ok_and(|journal| journal.is_none())
+}

@@ -1,0 +1,164 @@
+//! Tests of what happens if apt or the change after it fails, or is interrupted.
+
+use std::time::Duration;
+
+use nixfleet_lab::command::wait_until;
+use serde_json::{Value, json};
+
+use super::{HOSTS, Stage, app, installed, library, role, starts};
+use crate::stage::{outcomes, outcomes_of};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Adds a unit that fails to a role.
+fn with_failing_unit(mut role: Value) -> Value {
+    role["systemd"]["units"]["fails.service"] = json!({
+        "sections": {
+            "Service": { "Type": "oneshot", "ExecStart": "/bin/false" },
+            "Install": { "WantedBy": "multi-user.target" },
+        },
+    });
+    role
+}
+
+fn problem<'d>(document: &'d Value, host: &str) -> &'d Value {
+    let hosts = document["hosts"].as_array().unwrap().iter();
+    &hosts.clone().find(|it| it["host"] == host).unwrap()["problem"]
+}
+
+#[test]
+fn a_change_that_fails_after_apt_leaves_the_packages_and_their_units_at_rest() {
+    let stage = Stage::set();
+    stage.declares(&json!({}));
+    stage.applies("ok");
+    stage.declares(&with_failing_unit(role()));
+    let document = stage.applies("partial");
+    for (host, entry) in stage.hosts().into_iter().zip(document["hosts"].as_array().unwrap()) {
+        assert_eq!(entry["reasonCode"], "apt-forward-only", "{entry:#}");
+        assert!(installed(host, "app"));
+        assert_eq!(host.ask("cat /etc/app.conf").unwrap(), "of the package");
+        // Nobody can start the daemon without the configuration of the fleet, not even a reboot.
+        host.ask("systemctl start app.service").unwrap();
+        assert_ne!(host.sh("systemctl is-active app.service").unwrap().code, 0);
+        assert!(!starts(host).contains("of the package"), "{}", starts(host));
+    }
+    let status = stage.types("nixfleet status --role web");
+    assert!(status.stdout.contains("does not start before an apply succeeds"), "{status}");
+
+    stage.declares(&role());
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask("systemctl is-active app.service").unwrap(), "active");
+        assert!(!starts(host).contains("of the package"), "{}", starts(host));
+    }
+}
+
+#[test]
+fn a_plan_from_before_the_repository_moved_is_refused() {
+    let stage = Stage::set();
+    stage.declares(&role());
+    stage.types("nixfleet plan --role web --out plan.json").success().unwrap();
+    stage.publishes(&[app("2.0"), library()]);
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --plan plan.json");
+    assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, "blocked"))), "{finished}");
+    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+        assert_eq!(problem(&document, name)["code"], "NF-403", "{finished}");
+        assert!(!installed(host, "app") && !host.files().unwrap().exists("/etc/app.conf"));
+    }
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask("dpkg-query --show --showformat='${Version}' app").unwrap(), "2.0");
+    }
+}
+
+#[test]
+fn a_lock_is_waited_for_and_its_holder_is_named() {
+    let stage = Stage::set();
+    let hold = |seconds: u32| {
+        let lock = format!(
+            "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep({seconds})"
+        );
+        for host in stage.hosts() {
+            host.ask(&format!("systemd-run --quiet --collect --unit=holder python3 -c \"{lock}\"")).unwrap();
+        }
+    };
+    let mut role = role();
+    role["apt"]["lockTimeout"] = 1.into();
+    stage.declares(&role);
+    hold(600);
+    let document = stage.applies("blocked");
+    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+        let problem = problem(&document, name);
+        assert_eq!(problem["code"], "NF-401", "{problem:#}");
+        assert!(problem["why"].as_str().unwrap().contains("python3"), "{problem:#}");
+        assert!(!installed(host, "app"));
+        host.ask("systemctl stop holder").unwrap();
+    }
+    role["apt"]["lockTimeout"] = 60.into();
+    stage.declares(&role);
+    hold(5);
+    stage.applies("ok");
+}
+
+#[test]
+fn a_package_whose_script_fails_is_completed_by_the_next_apply() {
+    let stage = Stage::set();
+    let mut broken = app("1.0");
+    broken.postinst =
+        "test ! -e /etc/app.broken\nmkdir -p /var/lib/app\nuseradd --system app\nchown app /var/lib/app\n";
+    stage.publishes(&[broken, library()]);
+    for host in stage.hosts() {
+        host.ask("touch /etc/app.broken").unwrap();
+    }
+    stage.declares(&role());
+    let document = stage.applies("partial");
+    for entry in document["hosts"].as_array().unwrap() {
+        assert_eq!(
+            (&entry["reasonCode"], &entry["problem"]["code"]),
+            (&json!("apt-unfinished"), &json!("NF-425"))
+        );
+    }
+    for host in stage.hosts() {
+        host.ask("rm /etc/app.broken").unwrap();
+    }
+    let plan = stage.types("nixfleet plan --role web");
+    assert!(plan.stdout.contains("complete"), "{plan}");
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert!(installed(host, "app"));
+        assert_eq!(starts(host), "of the fleet\n", "{}", host.name());
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    web.ask("touch /etc/app.slow").unwrap();
+    stage.declares(&role());
+    let operator = stage.0.operator().unwrap();
+    let mut apply = operator.typed("nixfleet apply --yes --json --host web-1").unwrap().into_command();
+    let apply = apply.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let files = web.files().unwrap();
+    wait_until("dpkg runs the script", LIMIT, || Ok(files.exists("/run/app.configures"))).unwrap();
+    let unit = "systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d ' ' -f 1";
+    web.ask(&format!("systemctl kill --kill-whom=main --signal=KILL $({unit})")).unwrap();
+    let ended = apply.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let entry = &document["hosts"][0];
+    assert_eq!(
+        (&entry["outcome"], &entry["reasonCode"]),
+        (&json!("partial"), &json!("apt-unfinished")),
+        "{entry:#}"
+    );
+    web.ask("rm /etc/app.slow").unwrap();
+    assert!(!installed(web, "app"));
+
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert!(plan.stdout.contains("complete"), "{plan}");
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --host web-1");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
+    assert!(installed(web, "app"));
+    assert_eq!(starts(web), "of the fleet\n");
+    assert_eq!(web.ask("apt-mark showauto libapp").unwrap(), "libapp");
+}

@@ -1,0 +1,218 @@
+//! Tests of packages that apt installs, on a host with Debian 13 and on one with Debian 12. The packages and
+//! their repository are made by the tests.
+
+mod failures;
+mod repository;
+
+use std::sync::Mutex;
+
+use nixfleet_lab::command::Finished;
+use nixfleet_lab::guest::Guest;
+use nixfleet_lab::lab::{Lab, Plan};
+use nixfleet_lab::recipe::Recipe;
+use repository::{Package, Repository};
+use serde_json::{Value, json};
+
+use crate::stage::shared::{Shared, Turn};
+use crate::stage::{outcomes, outcomes_of};
+
+/// The two hosts: Debian 13 and Debian 12.
+const HOSTS: [&str; 2] = ["web-1", "web-2"];
+const UNIT: &str = "[Service]\nExecStart=/usr/bin/app\nUser=app\n[Install]\nWantedBy=multi-user.target\n";
+/// A daemon that notes its configuration at each start.
+const DAEMON: &str = "#!/bin/sh\ncat /etc/app.conf >> /var/lib/app/starts\nexec sleep infinity\n";
+/// Like many packages, the script starts the daemon as soon as it is installed.
+const POSTINST: &str = "getent passwd app >/dev/null || useradd --system --user-group --home-dir /var/lib/app app\n\
+                        mkdir -p /var/lib/app && chown app: /var/lib/app\n\
+                        while [ -e /etc/app.slow ]; do touch /run/app.configures; sleep 0.1; done\n\
+                        systemctl daemon-reload\nsystemctl enable app.service\nsystemctl start app.service\n";
+const PRERM: &str = "[ \"$1\" != remove ] || systemctl disable --now app.service\n";
+
+/// A lab with the two hosts, whose role is given by each test. The hosts have no package source.
+static LAB: Shared = Shared::restored(|| {
+    let plan = Plan::of_test().without("db-1").with_root("web-2", Recipe::older_host());
+    let lab = Lab::boot(&plan).unwrap();
+    let operator = lab.operator().unwrap();
+    let files = operator.guest().files().unwrap();
+    let key = REPOSITORY.lock().unwrap().get_or_insert_with(Repository::new).key();
+    files.write("/home/ada/fleet/roles/app.asc", key).unwrap();
+    let role = "{ imports = [ { nixfleet = builtins.fromJSON (builtins.readFile ./role.json); } ]; }\n";
+    files.write("/home/ada/fleet/roles/web.nix", role).unwrap();
+    files.write("/home/ada/fleet/roles/role.json", "{}").unwrap();
+    for host in lab.hosts() {
+        host.ask("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*").unwrap();
+    }
+    lab
+});
+
+/// The repository of all tests. Making its key takes a moment.
+static REPOSITORY: Mutex<Option<Repository>> = Mutex::new(None);
+
+/// The lab, and a repository with the daemon and its library.
+struct Stage(Turn<'static>);
+
+impl Stage {
+    fn set() -> Self {
+        let stage = Self(LAB.turn());
+        stage.publishes(&[app("1.0"), library()]);
+        stage
+    }
+
+    /// Publishes exactly these packages.
+    fn publishes(&self, packages: &[Package]) {
+        let mut guard = REPOSITORY.lock().unwrap();
+        let repository = guard.as_mut().unwrap();
+        repository.clear();
+        for package in packages {
+            repository.add(package);
+        }
+        repository.publish(&self.0);
+    }
+
+    fn host(&self, name: &str) -> &Guest {
+        self.0.guest(name).unwrap()
+    }
+
+    fn hosts(&self) -> [&Guest; 2] {
+        HOSTS.map(|host| self.host(host))
+    }
+
+    /// Replaces the role of both hosts with these NixFleet options, and with the source of the repository.
+    fn declares(&self, options: &Value) {
+        let operator = self.0.operator().unwrap();
+        let files = operator.guest().files().unwrap();
+        let fingerprint = REPOSITORY.lock().unwrap().as_ref().unwrap().fingerprint.clone();
+        let role = format!(
+            "{{ imports = [ {{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }} ];\n\
+             nixfleet.apt.sources.app = {{ uris = [ \"http://{}:8000/\" ]; suites = [ \"stable\" ];\n\
+             components = [ \"main\" ]; key = ./app.asc; keyFingerprint = \"{fingerprint}\"; }}; }}\n",
+            operator.guest().addr()
+        );
+        files.write("/home/ada/fleet/roles/web.nix", role).unwrap();
+        files.write("/home/ada/fleet/roles/role.json", options.to_string()).unwrap();
+    }
+
+    fn types(&self, line: &str) -> Finished {
+        self.0.operator().unwrap().types(line).unwrap()
+    }
+
+    fn types_for_json(&self, line: &str) -> (Finished, Value) {
+        self.0.operator().unwrap().types_for_json(line).unwrap()
+    }
+
+    /// Applies the role to both hosts, with this outcome on each.
+    #[track_caller]
+    fn applies(&self, outcome: &str) -> Value {
+        let (finished, document) = self.types_for_json("nixfleet apply --yes --json --role web");
+        assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, outcome))), "{finished}");
+        document
+    }
+}
+
+fn app(version: &'static str) -> Package {
+    Package {
+        name: "app",
+        version,
+        control: "Depends: libapp\n",
+        files: vec![
+            ("/usr/bin/app", 0o755, DAEMON),
+            ("/etc/app.conf", 0o644, "of the package\n"),
+            ("/usr/lib/systemd/system/app.service", 0o644, UNIT),
+        ],
+        postinst: POSTINST,
+        prerm: PRERM,
+    }
+}
+
+fn library() -> Package {
+    let files = vec![("/usr/share/libapp/data", 0o644, "data\n")];
+    Package { name: "libapp", version: "1.0", files, ..Package::default() }
+}
+
+/// A role: the package, a file of its user, a check of this file with its program, and its unit.
+fn role() -> Value {
+    json!({
+        "apt": { "packages": { "app": {} } },
+        "files": { "/etc/app.conf": {
+            "text": "of the fleet\n", "owner": "app", "mode": "0640",
+            "validate": ["/usr/bin/test", "-s", "%s"],
+        } },
+        "systemd": { "units": { "app.service": { "enabled": true, "running": true } } },
+    })
+}
+
+/// Returns the configurations with which the daemon has started on a host.
+fn starts(host: &Guest) -> String {
+    host.sh("cat /var/lib/app/starts").unwrap().stdout
+}
+
+fn installed(host: &Guest, package: &str) -> bool {
+    let script = format!("dpkg-query --show --showformat='${{db:Status-Status}}' {package} 2>/dev/null");
+    host.sh(&script).unwrap().stdout == "installed"
+}
+
+#[test]
+fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
+    let stage = Stage::set();
+    stage.declares(&role());
+    let plan = stage.types("nixfleet plan --role web");
+    for text in ["app", "libapp", "1.0", "Tests", "checked after apt"] {
+        assert!(plan.stdout.contains(text), "nothing says `{text}`:\n{plan}");
+    }
+    for host in stage.hosts() {
+        assert!(!installed(host, "app"));
+    }
+
+    stage.applies("ok");
+
+    for host in stage.hosts() {
+        assert_eq!(starts(host), "of the fleet\n", "{}", host.name());
+        assert_eq!(host.ask("systemctl is-active app.service").unwrap(), "active");
+        assert_eq!(host.ask("stat -c %U:%a /etc/app.conf").unwrap(), "app:640");
+        assert_eq!(host.ask("apt-mark showauto app libapp").unwrap(), "libapp");
+        assert_eq!(
+            host.sh("ls /etc/systemd/system/app.service.d /var/cache/nixfleet-apt").unwrap().stdout,
+            ""
+        );
+    }
+    stage.applies("unchanged");
+    let status = stage.types("nixfleet status --role web");
+    assert!(!status.stdout.contains("package"), "{status}");
+
+    // Somebody removes the package by hand. The next apply installs it again.
+    let web = stage.host("web-1");
+    web.ask("dpkg --remove app").unwrap();
+    let status = stage.types("nixfleet status --host web-1");
+    assert!(status.stdout.contains("package app: not installed"), "{status}");
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --role web");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok"), ("web-2", "unchanged")]), "{finished}");
+    assert_eq!(starts(web), "of the fleet\nof the fleet\n");
+
+    // The end of the declaration removes what apt had installed for it, and nothing else.
+    stage.declares(&json!({}));
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert!(!installed(host, "app") && !installed(host, "libapp"), "{}", host.name());
+        assert_ne!(host.sh("systemctl is-active app.service").unwrap().code, 0);
+    }
+    stage.applies("unchanged");
+}
+
+#[test]
+fn a_package_that_was_there_before_stays_with_its_marks() {
+    let stage = Stage::set();
+    for host in stage.hosts() {
+        host.ask(&format!("curl -sf http://{}:8000/pool/libapp_1.0_all.deb -o /tmp/l.deb && dpkg -i /tmp/l.deb && apt-mark auto libapp", stage.0.operator().unwrap().guest().addr())).unwrap();
+    }
+    stage.declares(&json!({ "apt": { "packages": { "libapp": { "hold": true } } } }));
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask("apt-mark showmanual libapp; apt-mark showhold").unwrap(), "libapp\nlibapp");
+    }
+    stage.declares(&json!({}));
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask("apt-mark showauto libapp; apt-mark showhold").unwrap(), "libapp");
+        assert!(installed(host, "libapp"));
+    }
+}

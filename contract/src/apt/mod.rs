@@ -1,0 +1,40 @@
+//! Packages that apt installs and removes.
+//!
+//! - [`intent`]: what the backend passes to the builder
+//! - [`declared`]: the part of the manifest
+//! - [`plan`]: the transaction that apt would carry out
+//! - [`report`]: the result of such a transaction
+
+pub mod declared;
+pub mod intent;
+pub mod plan;
+pub mod report;
+
+use serde::{Deserialize, Serialize};
+
+/// When the units of a package start for the first time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstStart {
+    /// After the files and units of the host are in place.
+    #[default]
+    AfterActivation,
+    /// Only when something other than the installation starts them.
+    Never,
+    /// While apt installs the package.
+    Distribution,
+}
+
+/// The type of a question of debconf. Passwords are missing on purpose: everybody can read the Nix store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuestionType {
+    /// `true` or `false`.
+    Boolean,
+    /// Any text.
+    String,
+    /// One of several words.
+    Select,
+    /// Several words, separated by commas.
+    Multiselect,
+}

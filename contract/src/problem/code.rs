@@ -142,7 +142,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the generated reference page.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,

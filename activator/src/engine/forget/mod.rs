@@ -100,7 +100,7 @@ fn still_declared(state: &State) -> Option<String> {
     let user = || state.users.iter().find(|(_, owned)| !owned.disabled);
     path.map(|(path, _)| path.to_string())
         .or_else(|| user().map(|(name, _)| format!("user {name}")))
-        .or_else(|| state.units.keys().next().map(ToString::to_string))
+        .or_else(|| state.units.keys().chain(state.unit_states.keys()).next().map(ToString::to_string))
         .or_else(|| state.packages.first().map(|_| "nixfleet.packages".to_owned()))
 }
 

@@ -15,6 +15,8 @@ use nixfleet_contract::holder::Holder;
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 
+use crate::engine::apt::held::HELD;
+use crate::engine::apt::journal as apt_journal;
 use crate::engine::recovery_unit;
 use crate::engine::state::{State, Thing};
 use crate::engine::transaction::journal;
@@ -32,7 +34,7 @@ pub fn plan(host: &Host, mode: ForgetMode) -> Result<ForgetPlan, Problem> {
     let (state, _) = State::read(host)?;
     let objection = Lock::objection(host);
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
-    let interrupted = journal::interrupted(host).filter(|_| objection.is_none());
+    let interrupted = interrupted(host).filter(|_| objection.is_none());
     let problem =
         objection.or_else(|| refusal_on_nixos(host)).or_else(|| interrupted.as_deref().map(unrecovered));
     Ok(ForgetPlan {
@@ -71,7 +73,7 @@ fn run(host: &Host, mode: ForgetMode, holder: &Holder, report: &mut ForgetReport
     if let Some(problem) = refusal_on_nixos(host) {
         return Err(problem);
     }
-    if let Some(what) = journal::interrupted(host) {
+    if let Some(what) = interrupted(host) {
         return Err(unrecovered(&what));
     }
     let (state, _) = State::read(host)?;
@@ -91,6 +93,15 @@ fn run(host: &Host, mode: ForgetMode, holder: &Holder, report: &mut ForgetReport
     removal::remove_activator(host)?;
     report.outcome = Outcome::Ok;
     Ok(())
+}
+
+/// Describes an interrupted change of files or of packages. Units of new packages that are still held need an
+/// apply too.
+fn interrupted(host: &Host) -> Option<String> {
+    let is_open = |name: &&str| host.path(HOME).join(name).exists();
+    let of_apt = || [apt_journal::RECORD, HELD].into_iter().find(is_open);
+    journal::interrupted(host)
+        .or_else(|| of_apt().map(|name| format!("a change of packages left {HOME}/{name}")))
 }
 
 /// Returns something that the generation in force declares, apart from the recovery at boot.

@@ -4,6 +4,7 @@ use nixfleet_contract::backup::BackupReason;
 use nixfleet_contract::forget::{ForgetMode, Remnant};
 use nixfleet_contract::problem::Problem;
 
+use crate::engine::apt::owned;
 use crate::engine::backups;
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::state::State;
@@ -23,6 +24,10 @@ pub(super) fn of(host: &Host, state: &State, mode: ForgetMode) -> Result<Vec<Rem
     let count = |is_counted: fn(&BackupReason) -> bool| {
         backups.iter().filter(|backup| is_counted(&backup.kind)).count()
     };
+    if mode == ForgetMode::Leave && host.path(HOME).join(owned::RECORD).exists() {
+        let why = "they stay installed, with their holds and marks; NixFleet forgets which it installed";
+        remnants.push(remnant("packages of apt", why));
+    }
     let copies = count(|kind| *kind != BackupReason::Original);
     if copies > 0 {
         let why = format!("{copies} backups of replaced content; remove them after you have read them");

@@ -10,6 +10,7 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::remnants::LEFT;
+use crate::engine::apt::{owned, view};
 use crate::engine::family::paths::slots::{BACKUPS, ORIGINALS, SLOTS};
 use crate::engine::recovery_unit;
 use crate::engine::state::{RECORD, STAGED, State};
@@ -46,7 +47,7 @@ pub(super) fn remove(
     let recovery: Vec<String> = recovery(host, state).collect();
     for path in records() {
         remove_path(&host.path(&path)).map_err(|error| failed(&path, error))?;
-        if path.ends_with(RECORD) {
+        if path == format!("{HOME}/{RECORD}") {
             // From here on, the host is not managed.
             disk::sync_directory(&host.path(HOME)).map_err(|error| failed(&path, error))?;
         }
@@ -79,9 +80,9 @@ pub(super) fn remove_activator(host: &Host) -> Result<(), Problem> {
 
 /// Returns the records of NixFleet. The state is the first of them.
 fn records() -> impl Iterator<Item = String> {
-    let names = [RECORD, STAGED, "last.json", "checks.json", SLOTS];
+    let names = [RECORD, STAGED, "last.json", "checks.json", SLOTS, owned::RECORD];
     let records = names.into_iter().map(|name| format!("{HOME}/{name}"));
-    records.chain([transcript::DIRECTORY.to_owned()])
+    records.chain([transcript::DIRECTORY, view::DIRECTORY].map(str::to_owned))
 }
 
 /// Returns the files of the recovery at boot, and their directory if NixFleet created it and it has nothing

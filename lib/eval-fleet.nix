@@ -198,6 +198,12 @@ let
     ) fleet.backends;
 
     evaluate = name: evalHost { inherit fleet name; };
+    evaluateBare =
+      name:
+      evalHost {
+        inherit fleet name;
+        isBare = true;
+      };
 
     # The evaluations of all hosts. As long as the fleet is used, Nix keeps these evaluations in memory. So
     # they are used only for reports, and when a module of one host reads the configuration of another host.

@@ -1,15 +1,19 @@
 # Evaluates the modules of one host to its intent: `evalHost { fleet; name; }`, where `fleet` is a result of
-# evalFleet.
+# evalFleet. With `isBare = true`, the host is evaluated without its modules.
 #
 # Returns { config; options; intent; problems; warnings; evaluated; }. `intent` may be used only if `problems`
 # is empty, because placeholders replace wrong values in the intent. `evaluated` is the whole evaluation,
 # which is a NixOS system for a NixOS host.
-{ fleet, name }:
+{
+  fleet,
+  name,
+  isBare ? false,
+}:
 let
   backend = fleet.backends.${fleet.hosts.${name}.base};
   objection = backend.objection fleet.nixpkgs;
 
-  given = import ./host-modules.nix { inherit fleet name; };
+  given = import ./host-modules.nix { inherit fleet isBare name; };
   evaluated = backend.evaluate given;
 
   # The result if the fleet's nixpkgs cannot evaluate hosts of this base. It throws when it is used. The

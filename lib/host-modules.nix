@@ -1,5 +1,10 @@
-# Returns the modules of a host and their arguments, which its backend then evaluates.
-{ fleet, name }:
+# Returns the modules of a host and their arguments, which its backend then evaluates. If `isBare` is true,
+# the host has no modules, so that nothing is declared.
+{
+  fleet,
+  name,
+  isBare ? false,
+}:
 let
   inherit (fleet) lib;
   host = fleet.hosts.${name};
@@ -24,8 +29,9 @@ in
 {
   inherit host specialArgs;
   inherit (fleet) nixpkgs;
-  modules =
-    fleet.config.defaults.modules ++ map (role: fleet.config.roles.${role}) knownRoles ++ host.modules;
+  modules = lib.optionals (!isBare) (
+    fleet.config.defaults.modules ++ map (role: fleet.config.roles.${role}) knownRoles ++ host.modules
+  );
   ours = fleet.intentModules.${host.base};
   intentOf = import ./intent-of.nix { inherit fleet name specialArgs; };
 }

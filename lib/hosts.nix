@@ -16,12 +16,10 @@ let
       outPath = inFleet (context.inHost name closure.outPath);
     };
 
-  ofHost =
-    name: host:
+  # Returns the closures of an evaluated host.
+  closuresOf =
+    name: host: evaluated:
     let
-      # `fleet.intents` is not used here, because it would keep the evaluations of all hosts in memory.
-      evaluated = fleet.evaluate name;
-
       # A function that takes a build system and a builder, and returns the closure. Everything that does not
       # depend on the build system is evaluated only once.
       closureFor = fleet.checked { ${name} = evaluated; } (
@@ -45,6 +43,15 @@ let
       # the operator's machine.
       toplevel = toplevelFor.${host.system} or (throw (noActivator name host.system));
       inherit toplevelFor;
+    };
+
+  ofHost =
+    name: host:
+    # `fleet.intents` is not used here, because it would keep the evaluations of all hosts in memory.
+    closuresOf name host (fleet.evaluate name)
+    // {
+      # The closures of the host with nothing declared, which `nixfleet forget --clean` applies.
+      bare = closuresOf name host (fleet.evaluateBare name);
 
       # For `nix repl`: the configuration and options of all modules of the host, and its packages. Nothing
       # else uses them, so the host is evaluated again in memory of its own.

@@ -11,6 +11,7 @@
   bootstrap = "Prepare hosts that have only an SSH server";
   doctor = "Find out what is missing on this machine and on hosts";
   host = "Record the keys of hosts";
+  forget = "Take hosts out of the management of NixFleet";
   gc = "Drop generations that hosts no longer need";
   backups = "List, show or drop backups: what stood on hosts before NixFleet replaced or removed it";
 }

@@ -9,6 +9,7 @@ use nixfleet_contract::force::Force;
 use nixfleet_contract::login::Login;
 use nixfleet_contract::run_id::RunId;
 
+use super::forget::ForgetArgs;
 use super::upkeep::{BackupsCommand, GcArgs};
 
 /// Build NixFleet host closures, and activate them on a host.
@@ -167,6 +168,8 @@ pub enum Command {
     },
     /// Drop generations that nothing needs.
     Gc(GcArgs),
+    /// Remove the records of NixFleet from a host that leaves its management.
+    Forget(ForgetArgs),
     /// List, show or drop backups of replaced content.
     Backups {
         #[command(subcommand)]
@@ -206,6 +209,7 @@ impl Command {
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
             Self::Gc(args) => args.wants_json(),
+            Self::Forget(args) => args.wants_json(),
             Self::Backups { command } => command.wants_json(),
         }
     }

@@ -1,6 +1,7 @@
 //! `nixfleet-activate`: builds host closures and activates them.
 
 mod arguments;
+mod forget;
 mod upkeep;
 
 use std::io::{self, Read as _, Write as _};
@@ -184,6 +185,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             print(&state, common.json, show::inspect).map_err(one)?;
         }
         Command::Gc(args) => return upkeep::collect(&args).map_err(one),
+        Command::Forget(args) => return forget::execute(&args).map_err(one),
         Command::Backups { command } => return upkeep::of_backups(command).map_err(one),
     }
     Ok(ExitCode::SUCCESS)

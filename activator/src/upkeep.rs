@@ -179,7 +179,10 @@ pub fn of_backups(command: BackupsCommand) -> Result<ExitCode, Problem> {
 }
 
 /// Prints a report and its problem, if any. Returns the exit code.
-fn ended<T: Serialize>(
+///
+/// # Errors
+/// The report cannot be printed.
+pub fn ended<T: Serialize>(
     report: &T,
     problem: Option<&Problem>,
     json: bool,

@@ -32,6 +32,7 @@ in
           "check"
           "bootstrap"
           "doctor"
+          "forget"
           "gc"
           "host"
           "history"
@@ -126,6 +127,38 @@ in
         aarch64-linux = "aarch64-linux";
         x86_64-linux = "x86_64-linux";
       }
+      true
+    ];
+  };
+
+  "the bare closure of a host is that of the host without its modules" = {
+    expr =
+      let
+        fleet =
+          declared:
+          (mkFleet {
+            hosts.web-1.addr = "web-1";
+            roles.web.nixfleet.files."/etc/a".text = "a";
+            defaults = lib.optionalAttrs declared {
+              roles = [ "web" ];
+              modules = [ { nixfleet.users.b = { }; } ];
+            };
+          }).nixfleet.hosts.web-1;
+        drvPaths = host: [
+          host.toplevel.drvPath
+          host.bare.toplevel.drvPath
+        ];
+        declared = drvPaths (fleet true);
+        bare = drvPaths (fleet false);
+      in
+      [
+        (lib.last declared == lib.head bare)
+        (lib.head declared == lib.head bare)
+        (lib.last bare == lib.head bare)
+      ];
+    expected = [
+      true
+      false
       true
     ];
   };

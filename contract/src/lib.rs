@@ -20,6 +20,7 @@
 //! - [`generation`]: generations of a host
 //! - [`gc`]: garbage collection of generations
 //! - [`backup`]: backups of content that was replaced or removed
+//! - [`forget`]: the end of management
 //! - [`holder`]: the run that holds the lock of a host
 //! - [`run`]: a run on a host: its notices and its result
 //! - [`run_id`]: the id of a run
@@ -37,6 +38,7 @@ pub mod backoff;
 pub mod backup;
 pub mod fleet;
 pub mod force;
+pub mod forget;
 pub mod gc;
 pub mod generation;
 pub mod health;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nixfleet_contract::backup::{Backup, DropReport};
+use nixfleet_contract::forget::{ForgetMode, Remnant};
 use nixfleet_contract::gc::{Disk, GcPlan, GcReport};
 use nixfleet_contract::health::{CheckResult, HealthVerdict};
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
@@ -54,6 +55,9 @@ pub struct HostResult {
     /// Only for the command `bootstrap`: the planned steps, and how they ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bootstrap: Option<Box<BootstrapView>>,
+    /// Only for the command `forget`: what goes, what stays, and what to delete in the inventory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forget: Option<Box<ForgetView>>,
     /// Only for the commands `host adopt` and `bootstrap`: the key that the host offers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_key: Option<Box<OfferedKey>>,
@@ -110,6 +114,31 @@ pub struct BootstrapView {
     pub report: Vec<Reported>,
 }
 
+/// The plan and the report of the end of management of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForgetView {
+    /// Whether everything declared stays or is removed first.
+    pub mode: ForgetMode,
+    /// What is removed in addition to everything declared.
+    pub removed: Vec<String>,
+    /// What stays on the host, and why.
+    pub remnants: Vec<Remnant>,
+    /// How the undo of the steps of bootstraps ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Reported>,
+    /// What to delete on the operator's machine: lines of the inventory, and the host key.
+    pub inventory: Vec<String>,
+}
+
+impl ForgetView {
+    /// Creates an empty view.
+    #[must_use]
+    pub const fn new(mode: ForgetMode) -> Self {
+        Self { mode, removed: Vec::new(), remnants: Vec::new(), steps: Vec::new(), inventory: Vec::new() }
+    }
+}
+
 /// The result of a command that `nixfleet run` executed on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,6 +168,7 @@ impl HostResult {
             gc: None,
             backups: None,
             bootstrap: None,
+            forget: None,
             host_key: None,
             findings: Vec::new(),
             reason: None,
@@ -231,6 +261,7 @@ pub const fn outcome_of(problem: &Problem) -> Outcome {
         Code::NoSudo
         | Code::NoNix
         | Code::Bootstrap
+        | Code::Forget
         | Code::Locked
         | Code::Conflict
         | Code::PlanOutdated

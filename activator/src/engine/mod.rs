@@ -13,11 +13,13 @@
 //! - [`recovery_unit`]: the unit that recovers a host at boot
 //! - [`gc`]: the removal of generations that nothing needs
 //! - [`backups`]: the backups of replaced content
+//! - [`forget`]: the end of management
 
 pub mod apply;
 pub mod apt;
 pub mod backups;
 pub mod family;
+pub mod forget;
 pub mod gc;
 pub mod health;
 pub mod observe;

@@ -105,6 +105,12 @@ pub fn tidy(host: &Host, is_managed: bool) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Returns the path of the link to the installed activator.
+#[must_use]
+pub fn path() -> String {
+    format!("{DIRECTORY}/{LINK}")
+}
+
 fn link(host: &Host) -> PathBuf {
     host.path(DIRECTORY).join(LINK)
 }

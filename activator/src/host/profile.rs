@@ -271,6 +271,18 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns the path of the link of a generation of NixFleet's own profile.
+#[must_use]
+pub fn link_of(number: u64) -> String {
+    format!("{DIRECTORY}/{}", link_name(number))
+}
+
+/// Returns the path of the link to the current generation of NixFleet's own profile.
+#[must_use]
+pub fn current_path() -> String {
+    format!("{DIRECTORY}/{CURRENT}")
+}
+
 fn link_name(number: u64) -> String {
     format!("{CURRENT}-{number}-link")
 }

@@ -15,6 +15,7 @@ mod directories;
 mod documents;
 mod durability;
 mod forged;
+mod forget;
 mod formers;
 mod generations;
 mod harmless;

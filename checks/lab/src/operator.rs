@@ -87,6 +87,7 @@ fn programs(layer: &Layer, binaries: &Binaries) -> Result<()> {
         "bootstrap",
         "host",
         "doctor",
+        "forget",
         "gc",
         "backups",
     ] {

@@ -10,7 +10,7 @@ use crate::stage::{applies, lone, outcomes_of};
 /// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
-const COMMANDS: &str = "plan apply status check rollback run history hosts bootstrap host doctor import gc \
+const COMMANDS: &str = "plan apply status check rollback run history hosts bootstrap host doctor forget import gc \
                         backups explain completions help";
 
 /// The user `ada`, whose bash has the package in its environment.

@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod flake;
 mod force;
+mod forget;
 mod gc;
 mod history;
 mod host;
@@ -38,6 +39,7 @@ pub use exit::ExitArgs;
 pub use explain::ExplainArgs;
 pub use flake::FlakeArgs;
 pub use force::ForceArgs;
+pub use forget::ForgetArgs;
 pub use gc::GcArgs;
 pub use history::{HistoryArgs, HistoryCommand};
 pub use host::{AdoptArgs, HostArgs, HostCommand, HostKeyArgs};
@@ -111,6 +113,8 @@ pub enum Command {
     Host(HostArgs),
     /// Find out what is missing on this machine and on hosts, and how to correct it
     Doctor(DoctorArgs),
+    /// Take hosts out of the management of NixFleet
+    Forget(ForgetArgs),
     /// Write a fleet.nix with the hosts of Ansible, ssh, colmena or deploy-rs
     Import(ImportArgs),
     /// Drop generations that hosts no longer need
@@ -188,6 +192,7 @@ impl Command {
             | Self::Run(_)
             | Self::Bootstrap(_)
             | Self::Host(_)
+            | Self::Forget(_)
             | Self::Gc(_) => true,
             Self::Backups(args) => matches!(args.what, BackupsCommand::Drop(_)),
             Self::Doctor(_)
@@ -227,6 +232,7 @@ impl Command {
             Self::Bootstrap(_) => "bootstrap",
             Self::Host(_) => "host",
             Self::Doctor(_) => "doctor",
+            Self::Forget(_) => "forget",
             Self::Import(_) => "import",
             Self::Gc(_) => "gc",
             Self::Backups(_) => "backups",

@@ -11,6 +11,7 @@ mod completions;
 mod confirm;
 mod doctor;
 mod explain;
+mod forget;
 mod gc;
 mod history;
 mod hosts;
@@ -163,6 +164,7 @@ async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> 
             HostCommand::Adopt(args) => adopt::execute(args, context).await,
         },
         Command::Doctor(args) => doctor::execute(args, context).await,
+        Command::Forget(args) => forget::execute(args, context).await,
         Command::Import(args) => import::execute(args, context).await,
         Command::Gc(args) => gc::execute(args, context).await,
         Command::Backups(args) => backups::execute(args, context).await,

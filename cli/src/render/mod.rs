@@ -11,6 +11,7 @@ mod explanation;
 mod fold;
 #[cfg(test)]
 mod forged_tests;
+mod forget;
 mod gc;
 mod generation;
 mod health;
@@ -35,6 +36,7 @@ pub use doctor::diagnosis;
 pub use errands::errands;
 pub use explanation::{codes, explanation, explanation_section, how_to_explain};
 pub use fold::folded;
+pub use forget::{forget_plans, forgotten};
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};

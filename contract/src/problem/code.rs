@@ -63,6 +63,9 @@ pub enum Code {
     /// The host cannot be prepared for `NixFleet`, or a step of its preparation failed.
     #[serde(rename = "NF-309")]
     Bootstrap,
+    /// The host cannot be taken out of management, or a part of the removal failed.
+    #[serde(rename = "NF-310")]
+    Forget,
     /// Another run holds the lock of the host.
     #[serde(rename = "NF-401")]
     Locked,
@@ -139,7 +142,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the generated reference page.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Usage,
         Self::NoFleet,
         Self::Selection,
@@ -158,6 +161,7 @@ impl Code {
         Self::BadAnswer,
         Self::TimedOut,
         Self::Bootstrap,
+        Self::Forget,
         Self::Locked,
         Self::Conflict,
         Self::PlanOutdated,
@@ -224,6 +228,9 @@ impl Code {
             Self::TimedOut => ("NF-308", "A command did not end in time."),
             Self::Bootstrap => {
                 ("NF-309", "The host cannot be prepared for NixFleet, or a step of its preparation failed.")
+            }
+            Self::Forget => {
+                ("NF-310", "The host cannot be taken out of management, or a part of the removal failed.")
             }
             Self::Locked => ("NF-401", "Another run holds the lock of the host."),
             Self::Conflict => {

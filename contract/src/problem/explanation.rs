@@ -65,6 +65,7 @@ impl Code {
             Self::BadAnswer => &connection::BAD_ANSWER,
             Self::TimedOut => &connection::TIMED_OUT,
             Self::Bootstrap => &preparation::BOOTSTRAP,
+            Self::Forget => &preparation::FORGET,
             Self::Locked => &refusal::LOCKED,
             Self::Conflict => &refusal::CONFLICT,
             Self::PlanOutdated => &refusal::PLAN_OUTDATED,

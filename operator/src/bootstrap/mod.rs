@@ -3,6 +3,7 @@
 
 mod facts;
 mod installer;
+mod made;
 mod plan;
 mod requirements;
 mod step;
@@ -10,6 +11,7 @@ mod version;
 
 pub use facts::{Account, Daemon, Facts, OtherBootstrap, Package, Space};
 pub use installer::Installer;
+pub use made::{Made, Undoing};
 pub use plan::{BootstrapPlan, Target};
 pub use step::{Planned, Reported, Step, StepEnd, StepState};
 pub use version::is_at_least;

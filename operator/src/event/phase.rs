@@ -58,6 +58,8 @@ pub enum Phase {
     Running,
     /// The host is being prepared by a bootstrap.
     Preparing,
+    /// NixFleet's own records are being removed from the host, which leaves the management.
+    Forgetting,
     /// The host is dropping generations or backups that are not needed.
     Cleaning,
 }
@@ -81,6 +83,7 @@ impl Phase {
             Self::RollingBack => "rolling back",
             Self::Running => "running",
             Self::Preparing => "preparing",
+            Self::Forgetting => "forgetting",
             Self::Cleaning => "cleaning up",
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::eval_hosts::DerivationsByHost;
-use super::functions::local_system;
+use super::functions::{self, local_system};
 use super::{ClosureSender, Nix, failure, no_result, stored};
 use crate::event::{Bus, EventKind, Phase};
 
@@ -80,6 +80,28 @@ impl Nix {
         );
         self.store_results().await;
         built.map(|((), built)| built)
+    }
+
+    /// Builds the closures of these hosts with nothing declared. The closures also hold the recovery at boot.
+    ///
+    /// # Errors
+    /// As for [`Self::build`].
+    pub async fn build_bare(&self, hosts: &[Host]) -> Result<Built, Problem> {
+        if hosts.is_empty() {
+            return Ok(Built::default());
+        }
+        let here = local_system();
+        let is_foreign = hosts.iter().any(|host| host.system != here);
+        let hosts: Vec<&Host> = hosts.iter().collect();
+        let mut built = Built::default();
+        for some in functions::parts(&hosts) {
+            for derivations in parts(self.bare_derivations(some).await?) {
+                let Built { closures, failed } = self.build_part(&derivations, is_foreign).await?;
+                built.closures.extend(closures);
+                built.failed.extend(failed);
+            }
+        }
+        Ok(built)
     }
 
     /// Builds the closures of all derivations that arrive in `derivations`, with several calls of Nix at the

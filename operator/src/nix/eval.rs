@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::cache::{CacheFiles, Derivations, Inventory};
-use super::functions::{derivations_of, fits, fleet_and_derivations};
+use super::functions::{bare_derivations_of, derivations_of, fits, fleet_and_derivations};
 use super::{Nix, inventory_document, no_result, stored, trace};
 use crate::process::{Invocation, PeakMemory};
 
@@ -107,6 +107,19 @@ impl Nix {
         let derivations = only_derivations(serde_json::from_slice(&json).map_err(unreadable)?)?;
         self.results.add_hosts(Derivations { derivations: derivations.clone(), warnings });
         Ok(derivations)
+    }
+
+    /// Evaluates the derivations of these hosts with nothing declared, and returns them by host. Nothing of
+    /// it is stored in the cache of evaluations.
+    ///
+    /// # Errors
+    /// As for [`Self::derivations`], or the flake has an older NixFleet.
+    pub(super) async fn bare_derivations(
+        &self,
+        hosts: &[&Host],
+    ) -> Result<BTreeMap<String, String>, Problem> {
+        let printed = self.evaluate("nixfleet.hosts", Some(&bare_derivations_of(hosts)), None).await?;
+        only_derivations(serde_json::from_slice(&printed.json).map_err(unreadable)?)
     }
 
     /// Applies a Nix function to an output of the flake, and returns the result as JSON. The flake need not

@@ -47,6 +47,18 @@ pub fn derivations_of(hosts: &[&Host]) -> String {
     )
 }
 
+/// Returns the function that Nix applies to `nixfleet.hosts` to obtain the derivations of hosts with nothing
+/// declared.
+pub fn bare_derivations_of(hosts: &[&Host]) -> String {
+    let missing =
+        "[NF-201] the nixfleet of the flake is older than this command\nwrite: nix flake update nixfleet";
+    format!(
+        "all: ({}) (builtins.mapAttrs (_: host: host.bare or (throw {})) all)",
+        derivations_of(hosts),
+        nix_string(missing),
+    )
+}
+
 /// Returns the function that Nix applies to `nixfleet.whole` to obtain the inventory and the derivations of
 /// the hosts with these names. Names that no host has are ignored. `None` means all hosts. Hosts that are
 /// excluded from an apply are left out, because their evaluation may fail. NixOS hosts are left out, because

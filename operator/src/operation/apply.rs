@@ -101,6 +101,11 @@ impl Apply {
         Self { flake, terms, asking, closures, activators, paths: OnceLock::new(), known: OnceLock::new() }
     }
 
+    /// Sets the closures that may be copied to hosts. Without this call, they are those of the plans.
+    pub fn expect(&self, closures: impl IntoIterator<Item = String>) {
+        self.paths.get_or_init(|| ClosurePaths::of(closures));
+    }
+
     /// Returns the store paths to copy to a host for this closure.
     async fn paths(&self, closure: &Closure) -> Result<Vec<Arc<StorePath>>, Problem> {
         self.paths.get_or_init(|| ClosurePaths::of([closure.path.clone()])).closure(&closure.path).await
@@ -156,8 +161,7 @@ impl Operation for Apply {
 
     fn begin(&self, plans: &[HostPlan<Self::Plan>]) {
         let changing = plans.iter().filter_map(HostPlan::known).filter(|planned| planned.is_to_change());
-        let closures = changing.map(|planned| planned.target.path.clone());
-        self.paths.get_or_init(|| ClosurePaths::of(closures));
+        self.expect(changing.map(|planned| planned.target.path.clone()));
     }
 
     async fn prepare(&self, session: &Session, plan: &Self::Plan) -> Result<(), Problem> {

@@ -3,6 +3,7 @@
 //! test.
 //!
 //! - [`bootstrap`], [`adopt`], [`doctor`]: hosts that are not managed yet, their keys, and what is missing
+//! - [`forget`]: the end of management
 //! - [`verb`]: the trait of operations, such as [`apply`], [`rollback`], [`gc`] and [`backups`]
 //! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
 //! - [`status`], [`check`], [`run`]: commands that inspect hosts, or run a command of the user
@@ -28,10 +29,13 @@ pub mod connections;
 pub mod context;
 pub mod doctor;
 pub mod fleet;
+pub mod forget;
+mod forget_problems;
 pub mod gc;
 pub mod going_back;
 pub mod host_plan;
 pub mod planned_change;
+pub mod planned_forget;
 pub mod policy_request;
 pub mod post_change_checks;
 pub mod reconcile;

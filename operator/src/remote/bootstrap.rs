@@ -8,7 +8,7 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::Answer;
 use super::{FACTS, PRELUDE, ask};
-use crate::bootstrap::{Facts, Reported, Step, StepEnd};
+use crate::bootstrap::{Facts, Made, Reported, Step, StepEnd};
 use crate::password::Password;
 use crate::process::limits::TEXT;
 use crate::ssh::Session;
@@ -123,6 +123,26 @@ pub async fn undo(session: &Session, privilege: &Privilege) -> Result<StepReport
 /// As for [`facts`].
 pub async fn end(session: &Session, privilege: &Privilege) -> Result<(), Problem> {
     send(session, privilege, &["end"], None, session.to_answer()).await.map(drop)
+}
+
+/// Asks a host what its bootstraps have made. Changes nothing.
+///
+/// # Errors
+/// As for [`facts`].
+pub async fn made(session: &Session, privilege: &Privilege) -> Result<Made, Problem> {
+    let text = send(session, privilege, &["made"], None, session.to_answer()).await?;
+    Ok(Made::parse(&text))
+}
+
+/// Undoes steps of all bootstraps of a host.
+///
+/// # Errors
+/// As for [`change`].
+pub async fn forget(session: &Session, privilege: &Privilege, steps: &[Step]) -> Result<StepReport, Problem> {
+    let steps = steps.iter().map(|step| step.as_str());
+    let arguments: Vec<&str> = ["forget"].into_iter().chain(steps).collect();
+    let text = send(session, privilege, &arguments, None, session.to_change()).await?;
+    Ok(StepReport::parse(&text))
 }
 
 /// Runs the program, and returns the lines that it prints.

@@ -20,7 +20,7 @@ use crate::host::disk::{self, Opening, Writer};
 use crate::host::{Host, host_file};
 
 /// The directory of views. apt downloads as another user, who has to reach the keys.
-const DIRECTORY: &str = "/var/cache/nixfleet-apt";
+pub const DIRECTORY: &str = "/var/cache/nixfleet-apt";
 /// The directory of the keys of package sources.
 const KEYS: &str = "/etc/apt/keyrings/";
 /// The directories in which a view has files of the manifest, each with the option of apt that names it.

@@ -26,6 +26,11 @@ pub fn has(path: &str) -> bool {
     FILES.iter().any(|(own, _)| *own == path)
 }
 
+/// Returns the paths of the two recovery files.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(path, _)| *path)
+}
+
 /// Returns the content of the recovery file at `path`. Returns `None` if no recovery file belongs at `path`,
 /// or if the digest of the content is not `sha256`.
 #[must_use]

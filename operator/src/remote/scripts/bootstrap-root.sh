@@ -23,8 +23,8 @@
 # `undone STEP` or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs
 # printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
 #
-# The output of `made` has a line `made STEP WHAT` for each step in the records, and a line `used PATH` for each
-# root for garbage collection that is not one of NixFleet.
+# The output of `made` has a line `made STEP WHAT` for each step in the records, a line `used PATH` for each root
+# for garbage collection that is not one of NixFleet, and a line `managed yes` if NixFleet has other records.
 set -u
 exec </dev/null
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -535,6 +535,10 @@ made() {
       fact made "$step ${what:--}"
     done <"$record/begun"
   done
+  for each in /nix/var/nix/profiles/nixfleet/activator /nix/var/nix/profiles/nixfleet/system \
+    /var/lib/nixfleet/state.json; do
+    if [ -e "$each" ]; then fact managed yes; fi
+  done
   find /nix/var/nix/profiles /nix/var/nix/gcroots -type l -lname '/nix/store/*' 2>/dev/null |
     grep -v -e '^/nix/var/nix/profiles/nixfleet/' -e '^/nix/var/nix/gcroots/nixfleet-' |
     while read -r each; do
@@ -545,16 +549,15 @@ made() {
   echo end
 }
 
-# Runs in the unit. Undoes the steps in $run/steps, and removes them from the records.
+# Runs in the unit. Undoes the steps in $run/steps, in this order, and removes them from the records.
 forget_steps() {
   spared=sudo
   find_store
-  for number in $(numbers); do
-    record=$records/$number
-    read -r user <"$record/user"
-    cp "$record/begun" "$run/chosen" || return
-    while read -r step; do
-      grep -qxF -e "$step" "$run/steps" || continue
+  while read -r step; do
+    for number in $(numbers); do
+      record=$records/$number
+      grep -qxF -e "$step" "$record/begun" || continue
+      read -r user <"$record/user"
       if undo_step "$step" </dev/null >&2; then
         printf 'undone %s\n' "$step"
         grep -vxF -e "$step" "$record/begun" >"$record/begun.new"
@@ -564,9 +567,11 @@ forget_steps() {
         sed "1,/^nixfleet: undo $step\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
         return 1
       fi
-    done <"$run/chosen"
+    done
+  done <"$run/steps"
+  for number in $(numbers); do
     # The host key stays, because others have recorded it.
-    grep -qvxF -e host-key "$record/begun" || rm -rf "$record"
+    grep -qvxF -e host-key "$records/$number/begun" || rm -rf "${records:?}/$number"
   done
   rmdir "$records" /var/lib/nixfleet 2>/dev/null
   return 0

@@ -1,6 +1,8 @@
 //! Tests of `bootstrap`, `host adopt` and `doctor` on hosts that have only an SSH server and a user who may
 //! use sudo with a password.
 
+mod forget;
+
 use std::time::{Duration, Instant};
 
 use nixfleet_lab::command::{Finished, wait_until};

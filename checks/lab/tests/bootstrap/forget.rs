@@ -1,0 +1,125 @@
+//! Tests of `forget` on a host that was bare, then prepared, then managed.
+
+use std::time::Duration;
+
+use nixfleet_lab::command::wait_until;
+use nixfleet_lab::snapshot::Snapshot;
+
+use super::{BARE, IGNORED, LOGIN, document, fingerprint, types};
+use crate::stage::{assert_says, outcomes, outcomes_of};
+
+/// Entries of a snapshot that `forget --clean` names as what stays: the account of the web server, the files
+/// of accounts, and the directory with a file that the server has written.
+const STAYS: [&str; 6] =
+    ["user web", "/var/lib/web", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
+
+/// Prepares web-1, and applies the demo's fleet to it.
+fn manages(lab: &nixfleet_lab::lab::Lab) {
+    let key = fingerprint(lab.guest("web-1").unwrap(), "ed25519");
+    let bootstrap = format!("nixfleet bootstrap web-1 {LOGIN} --fingerprint {key} --yes");
+    assert_says(&types(lab, &bootstrap), 0, &["done: packages, daemon, user, keys, sudo"]);
+    let finished = types(lab, "nixfleet apply web-1 --yes --json");
+    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+}
+
+#[test]
+fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
+    let lab = BARE.turn();
+    let web = lab.guest("web-1").unwrap();
+    // apt keeps the lists of packages that the bootstrap has fetched.
+    let before = Snapshot::take(web).unwrap();
+    manages(&lab);
+    let written = || Ok(web.sh("test -e /var/lib/web/heartbeat")?.ok());
+    wait_until("the timer has written a file", Duration::from_secs(30), written).unwrap();
+
+    // Refusals change nothing.
+    let managed = Snapshot::take(web).unwrap();
+    let forget = |more: &str| types(&lab, &format!("nixfleet forget {more}"));
+    assert_says(&forget("--clean --yes"), 1, &["NF-101", "must be named"]);
+    let own = forget("web-1 --clean --with-access --login deploy --yes");
+    assert_says(&own, 2, &["NF-310", "would remove the user with whom the command logs in"]);
+    web.ask("setsid flock /var/lib/nixfleet/lock sleep 600 >/dev/null 2>&1 & echo $! >/run/locker; sleep 1")
+        .unwrap();
+    assert_says(&forget("web-1 --clean --yes"), 2, &["NF-401"]);
+    web.ask("pkill -KILL -F /run/locker; pkill -KILL -x sleep; true").unwrap();
+    let planned = forget("web-1 --clean --dry-run");
+    assert_says(
+        &planned,
+        0,
+        &["removed afterwards:", "/var/lib/nixfleet/state.json", "user web", "--with-nix"],
+    );
+    assert_says(
+        &forget("web-1 --gone"),
+        0,
+        &["fleet.nix:", "hosts.web-1", "host-keys.json:2", "ssh-keygen -R web-1"],
+    );
+    assert_eq!(managed.difference(&Snapshot::take(web).unwrap()), "");
+
+    // The undo of the bootstrap waits for the lock of apt, and is killed.
+    let all = "web-1 --clean --with-nix --with-access --login admin --password-stdin --yes";
+    let lock = "python3 -c 'import fcntl, os, time; f = open(\"/var/lib/dpkg/lock-frontend\", \"w\"); \
+                fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(600)'";
+    web.ask(&format!("setsid {lock} >/dev/null 2>&1 & echo $! >/run/locker")).unwrap();
+    let kill = "until systemctl is-active --quiet nixfleet-bootstrap.service; do sleep 0.1; done; sleep 1; \
+                systemctl kill --signal KILL nixfleet-bootstrap.service; kill $(cat /run/locker)";
+    web.ask(&format!("setsid sh -c '{kill}' >/dev/null 2>&1 &")).unwrap();
+    assert_says(&forget(all), 2, &["NF-310"]);
+    // Nothing is declared any more, and the way in is still there.
+    assert_eq!(web.ask("ls -d /etc/web /var/lib/nixfleet/state.json 2>/dev/null; true").unwrap(), "");
+    assert_says(&types(&lab, "nixfleet run web-1 -- true"), 0, &[]);
+
+    let finished = forget(&format!("{all} --json"));
+    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    let after = Snapshot::take(web).unwrap();
+    let difference = before.difference(&after);
+    let is_named = |line: &&str| {
+        IGNORED.iter().any(|path| line.split([' ', ':']).any(|word| word == *path))
+            || STAYS.iter().any(|stays| line[2..].starts_with(stays))
+    };
+    let lines: Vec<&str> = difference.lines().filter(|line| !is_named(line)).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+    let left = "ls -d /nix /etc/nix /var/lib/nixfleet /run/nixfleet /run/nixfleet-bootstrap /home/deploy 2>/dev/null; \
+                dpkg --audit; systemctl --failed --plain --no-legend; getent passwd deploy; true";
+    assert_eq!(web.ask(left).unwrap(), "");
+    let again = format!("nixfleet forget {all} --json");
+    assert_says(&types(&lab, &again), 0, &["unchanged"]);
+    assert_says(&types(&lab, "nixfleet history"), 0, &["forget"]);
+}
+
+#[test]
+fn a_host_that_is_left_keeps_running_after_its_store_is_collected() {
+    let lab = BARE.turn();
+    let web = lab.guest("web-1").unwrap();
+    manages(&lab);
+    let motd = web.ask("cat /etc/motd").unwrap();
+    let finished = types(&lab, "nixfleet forget web-1 --leave --yes --json");
+    let document = document(&finished);
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
+    let remnants = document["hosts"][0]["forget"]["remnants"].to_string();
+    for subject in
+        ["everything declared", "/nix/var/nix/profiles/nixfleet/system", "/var/lib/nixfleet/left-*"]
+    {
+        assert!(remnants.contains(subject), "{subject}: {remnants}");
+    }
+
+    web.ask("nix-collect-garbage --delete-old 2>&1").unwrap();
+    web.ask("systemctl restart web.service web-heartbeat.service && systemctl is-active web.service")
+        .unwrap();
+    assert!(web.ask("curl --silent http://127.0.0.1:8080/").unwrap().contains("hello from web-1"));
+    assert_eq!(
+        web.ask("bash -lc hello").unwrap(),
+        web.ask("/nix/var/nix/profiles/nixfleet/system/sw/bin/hello").unwrap()
+    );
+    assert_eq!(web.ask("cat /etc/motd").unwrap(), motd);
+    // The original of this path is still there, and says where it belongs.
+    assert!(web.ask("cat /var/lib/nixfleet/left-*/originals/*/meta.json").unwrap().contains("/etc/motd"));
+    let gone = "ls /var/lib/nixfleet/state.json /nix/var/nix/profiles/nixfleet/activator \
+                /etc/systemd/system/nixfleet-recover.service 2>/dev/null; true";
+    assert_eq!(web.ask(gone).unwrap(), "");
+    web.power_cut().unwrap();
+    web.power_on().unwrap();
+    web.wait_until_up(nixfleet_lab::lab::BOOT_LIMIT).unwrap();
+    let serves = || Ok(web.ask("systemctl is-active web.service || true")? == "active");
+    wait_until("the web server runs after a boot", Duration::from_secs(30), serves).unwrap();
+    assert_says(&types(&lab, "nixfleet forget web-1 --leave --yes"), 0, &["unchanged"]);
+}

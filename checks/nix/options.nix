@@ -52,6 +52,17 @@ in
     expr = without (option: (option.type or "unspecified") != "unspecified");
     expected = [ ];
   };
+  # An option for a single package would be made with `mkPackageOption`.
+  "no option has a single package as its value" = {
+    expr = without (
+      option:
+      !lib.elem (option.type or "") [
+        "package"
+        "null or package"
+      ]
+    );
+    expected = [ ];
+  };
   "every option has an example" = {
     expr = without (option: option ? example);
     expected = [ ];

@@ -86,6 +86,17 @@ in
     expected = lib.genAttrs systems (_: true);
   };
 
+  "the tests of the packages are derivations" = {
+    expr = map (program: lib.hasSuffix ".drv" program.passthru.tests.version.drvPath) (
+      lib.attrValues nixfleet.packages.x86_64-linux
+    );
+    expected = [
+      true
+      true
+      true
+    ];
+  };
+
   "the packages have all of meta, tests and an update script" = {
     expr = map (
       program:

@@ -96,6 +96,27 @@ fn a_collection_between_the_copy_and_the_change_takes_nothing() {
     web(&lab).ask(CLEARED).unwrap();
 }
 
+/// A Nix before 2.0 greets with version 2.4 of the protocol of `nix-store --serve`.
+#[test]
+fn a_host_whose_nix_is_too_old_is_refused_and_not_changed() {
+    let lab = FRESH_WEB.turn();
+    let before = Snapshot::take(web(&lab)).unwrap();
+    let greeting = r"\313\356\122\124\000\000\000\000\004\002\000\000\000\000\000\000";
+    let old = format!(
+        "#!/bin/sh\ncase \"$*\" in\n  *--serve*) printf '{greeting}'; exec cat >/dev/null ;;\nesac\n\
+         exec /opt/nix-store \"$@\"\n"
+    );
+    web(&lab).ask("ln -s /usr/bin/nix /opt/nix-store && rm /usr/bin/nix-store").unwrap();
+    web(&lab).files().unwrap().write("/usr/bin/nix-store", old).unwrap();
+    web(&lab).ask("chmod 0755 /usr/bin/nix-store").unwrap();
+    let refused = lab.operator().unwrap().types("nixfleet apply --yes --host web-1").unwrap();
+    let sayings = ["[NF-306]", "version 2.4 of its protocol", "help: install a newer Nix on the host"];
+    assert_says(&refused, 1, &sayings);
+    web(&lab).ask("rm /usr/bin/nix-store /opt/nix-store && ln -s nix /usr/bin/nix-store").unwrap();
+    let difference = before.difference(&Snapshot::take(web(&lab)).unwrap());
+    assert!(difference.is_empty(), "web-1 has changed:\n{difference}");
+}
+
 #[test]
 fn a_host_fetches_from_its_own_cache_what_that_has() {
     let lab = FRESH_WEB.turn();

@@ -213,7 +213,7 @@ fn assert_tells_a_failed_build(operator: Operator) {
 
 /// Initialises a template, and makes one line of it wrong. Asserts that `nix flake check` accepts the
 /// template, and that it then ends with the message of NixFleet.
-fn assert_check_finds_a_wrong_line(operator: Operator) {
+fn assert_check_finds_wrong_lines(operator: Operator) {
     let types = |line: &str| operator.types(&format!("cd ../checked && {line}")).unwrap();
     operator.types("mkdir ../checked").unwrap().success().unwrap();
     types("nix flake init -t path:/srv/nixfleet#minimal").success().unwrap();
@@ -229,6 +229,13 @@ fn assert_check_finds_a_wrong_line(operator: Operator) {
         "0999",
     ];
     assert_says(&types("nix flake check"), 1, &sayings);
+    // A mistake in the rules of a rollout belongs to no host, and is found too.
+    let canary = "sed -i 's/0999/0644/' roles/web.nix && \
+                  sed -i 's/^  roles.web =/  defaults.rollout.canary = [ \"web-9\" ];\n&/' fleet.nix";
+    types(canary).success().unwrap();
+    let sayings =
+        ["the canary \"web-9\" is no host of this fleet", "where: defaults.rollout.canary", "fleet.nix"];
+    assert_says(&types("nix flake check"), 1, &sayings);
 }
 
 /// Asserts the messages for all mistakes, on an operator's machine that has the version `nix` of Nix.
@@ -238,7 +245,7 @@ fn assert_errors(nix: &str, root: impl Into<Root>) {
     assert_as_written(&all_errors(operator));
     assert_needs_a_builder(operator);
     assert_tells_a_failed_build(operator);
-    assert_check_finds_a_wrong_line(operator);
+    assert_check_finds_wrong_lines(operator);
 }
 
 #[test]

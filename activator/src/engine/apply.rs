@@ -185,7 +185,10 @@ fn run(
         return Err(problem);
     }
     if planned.plan.steps.is_empty() && planned.plan.apt.is_none() {
-        let ended = unchanged(host, &target.manifest.health_checks, report);
+        let mut ended = unchanged(host, &target.manifest.health_checks, report);
+        if ended.is_ok() {
+            ended = end_of_holds(host, request);
+        }
         report_excluded(&planned.plan.excluded, report);
         report_boot(&planned.plan.awaits_boot, Outcome::Deferred, report);
         return ended;
@@ -203,13 +206,14 @@ fn run(
         phases::before(&run, view.as_ref(), report)?;
     }
     drop(view);
-    let target = target_closure.open()?.without(request.force).on(host);
-    let mut again = planner::plan(host, &target)?;
+    let target = target_closure.open().map(|target| target.without(request.force).on(host));
+    let again = target.and_then(|target| Ok((planner::plan(host, &target)?, target)));
+    let (mut again, target) = again.inspect_err(|_| phases::forward_only(host, &apt, report))?;
     again.plan.overrule(request.force);
     let problem = first_of(&again.plan.problems);
     phases::check_again(host, &apt, (&planned, &again), problem, report)?;
     let changed = if again.plan.steps.is_empty() {
-        unchanged(host, &target.manifest.health_checks, report)
+        unchanged(host, &target.manifest.health_checks, report).and_then(|()| end_of_holds(host, request))
     } else {
         change_host(host, request, (&again, &target), (holder, window), report)
     };
@@ -270,6 +274,15 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
     let verdict = HealthVerdict::on(&report.health_checks);
     (report.outcome, report.reason_code) = (verdict.outcome(Outcome::Unchanged), verdict.reason_code());
     verdict.into_problem().map_or(Ok(()), Err)
+}
+
+/// Releases the units of new packages whose starts are held, because the host is as the closure declares
+/// without a change. A rollback releases none.
+fn end_of_holds(host: &Host, request: ApplyRequest<'_>) -> Result<(), Problem> {
+    match request.target {
+        TargetRef::Closure(_) => held::end(host),
+        TargetRef::Generation(_) => Ok(()),
+    }
 }
 
 /// Adds the excluded paths to the report. If there are any, a good outcome becomes `partial`.

@@ -24,7 +24,7 @@ use crate::host::{HOME, Host, host_file};
 /// The record of held units, under [`HOME`]. Starts are held while it exists.
 pub const HELD: &str = "held.json";
 /// The name of the record after the release, until the change is committed or undone.
-const RELEASED: &str = "released.json";
+pub(super) const RELEASED: &str = "released.json";
 
 /// The name of the drop-ins. Drop-ins are read in the order of their names, so this one comes last.
 const DROP_IN: &str = "zz-nixfleet-held.conf";
@@ -73,6 +73,15 @@ pub fn hold(host: &Host, units: BTreeMap<UnitName, bool>) -> Result<(), Problem>
         write(&host.path(&path), &text).map_err(|error| host_file("write", &path, &error))?;
     }
     Ok(())
+}
+
+/// Lets all held units start, and removes their drop-ins, because the host is as declared without a change.
+///
+/// # Errors
+/// As for [`release`] and [`forget`].
+pub fn end(host: &Host) -> Result<(), Problem> {
+    release(host)?;
+    forget(host)
 }
 
 /// Lets all held units start, without starting them.

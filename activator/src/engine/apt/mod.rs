@@ -32,3 +32,15 @@ pub mod recover;
 pub mod request;
 pub mod run;
 pub mod view;
+
+use self::owned::OwnedPackages;
+use crate::host::Host;
+
+/// Whether the records of a host show that packages or units of packages may have to change, also if nothing
+/// is declared.
+#[must_use]
+pub fn may_have_work(host: &Host) -> bool {
+    let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
+    [journal::RECORD, held::HELD, held::RELEASED].iter().any(is_there)
+        || OwnedPackages::read(host).map_or(true, |owned| owned != OwnedPackages::default())
+}

@@ -10,8 +10,8 @@ use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
-/// that is named as one of several alternatives counts as needed: to keep too many is safe. `new`: the
-/// relations of packages that apt installs in the same apply.
+/// that is named as one of several alternatives counts as needed: to keep too many is safe. Kernels stay too,
+/// because the host may run one of them. `new`: the relations of packages that apt installs in the same apply.
 #[must_use]
 pub fn unneeded(
     declared: &DeclaredPackages,
@@ -21,7 +21,10 @@ pub fn unneeded(
     new: &[&Relations],
 ) -> BTreeSet<PackageName> {
     let is_declared = |name: &PackageName| {
-        matches!(declared.packages.get(name), Some(DeclaredPackage::Present(_))) || name.is_protected()
+        matches!(declared.packages.get(name), Some(DeclaredPackage::Present(_)))
+            || name.is_protected()
+            || host.packages.get(name).is_some_and(|package| package.is_vital)
+            || name.plain().starts_with("linux-image-")
     };
     let installed = owned.installed.iter().filter(|name| host.installed(name).is_some());
     let mut goes: BTreeSet<PackageName> = installed.filter(|name| !is_declared(name)).cloned().collect();

@@ -9,6 +9,7 @@ use nixfleet_contract::values::PackageName;
 
 use super::brought::Brought;
 use super::held::HeldUnits;
+use super::journal::AptJournal;
 use super::plan::full_name;
 use super::run::AptRun;
 use super::view::AptView;
@@ -22,7 +23,12 @@ use crate::host::apt::dpkg::HostPackages;
 /// # Errors
 /// Fails if apt did not come to its end.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
-    let done = run.before(view)?;
+    let done = run.before(view).inspect_err(|_| {
+        // From the moment at which the journal is written, dpkg may have changed packages.
+        if !matches!(AptJournal::read(run.host), Ok(None)) {
+            (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
+        }
+    })?;
     let problem = done.problem.clone();
     let has_changed = done.has_changed();
     report.apt = Some(done);

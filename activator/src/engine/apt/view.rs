@@ -50,6 +50,11 @@ impl AptView {
         forget_ended(&host.path(DIRECTORY));
         let directory = host.path(DIRECTORY).join(std::process::id().to_string());
         let mut view = Self { directory, options: Vec::new() };
+        // A view may be left of a process that had the same number before the host was restarted.
+        if view.directory.exists() {
+            disk::remove_tree(&view.directory)
+                .map_err(|error| host_file("remove an old view in", &view.directory, &error))?;
+        }
         let made = view.make(host, target);
         made.map_err(|error| host_file("make a view of package sources in", &view.directory, &error))?;
         transaction::update(&view.options)?;

@@ -4,7 +4,7 @@ use nixfleet_contract::backup::BackupReason;
 use nixfleet_contract::forget::{ForgetMode, Remnant};
 use nixfleet_contract::problem::Problem;
 
-use crate::engine::apt::owned;
+use crate::engine::apt::owned::{self, OwnedPackages};
 use crate::engine::backups;
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::state::State;
@@ -24,6 +24,12 @@ pub(super) fn of(host: &Host, state: &State, mode: ForgetMode) -> Result<Vec<Rem
     let count = |is_counted: fn(&BackupReason) -> bool| {
         backups.iter().filter(|backup| is_counted(&backup.kind)).count()
     };
+    let owned = OwnedPackages::read(host)?.installed;
+    if mode == ForgetMode::Clean && !owned.is_empty() {
+        let names: Vec<&str> = owned.iter().map(|name| &**name as &str).collect();
+        let why = format!("NixFleet installed them, and other packages need them: {}", names.join(", "));
+        remnants.push(remnant("packages of apt", why));
+    }
     if mode == ForgetMode::Leave && host.path(HOME).join(owned::RECORD).exists() {
         let why = "they stay installed, with their holds and marks; NixFleet forgets which it installed";
         remnants.push(remnant("packages of apt", why));

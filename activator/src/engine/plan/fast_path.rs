@@ -19,6 +19,7 @@ use rustix::fs::{FileType, Statx};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::engine::apt;
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::reading::{self, LARGEST};
 use crate::engine::observe::{self, Observed};
@@ -45,7 +46,7 @@ pub fn unchanged(host: &Host, target_closure: &TargetClosure) -> Option<Plan> {
     let outline: ManifestOutline<'_> =
         if in_force { serde_json::from_slice(&target_closure.manifest).ok()? } else { return None };
     // Neither the states of units of the distribution nor packages of apt are compared here.
-    if outline.unit_states.is_some() || outline.apt.is_some() {
+    if outline.unit_states.is_some() || outline.apt.is_some() || apt::may_have_work(host) {
         return None;
     }
     let (mut state, paths) = recorded.without_paths();

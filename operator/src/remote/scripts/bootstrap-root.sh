@@ -151,7 +151,8 @@ facts_of_user() {
   fact user "$(printf '%s' "$entry" | cut -d: -f 3,6,7 | tr : ' ')"
   home=$(home_of "$user")
   # Only a key without options may log in without restrictions.
-  head -c 100000 "$home/.ssh/authorized_keys" 2>/dev/null | while read -r kind key _; do
+  # The user may have put a link or a pipe there.
+  timeout 10 runuser -u "$user" -- head -c 100000 "$home/.ssh/authorized_keys" 2>/dev/null | while read -r kind key _; do
     case $kind in ssh-* | ecdsa-* | sk-*) fact key "$kind $key" ;; esac
   done
   if command -v sudo >/dev/null && runuser -u "$user" -- sudo -n true 2>/dev/null; then fact root yes; fi
@@ -258,9 +259,12 @@ apt() {
     --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold "$@"
 }
 
+# Prints the installed packages. Those of the host's own architecture have no architecture in their names, as in
+# the simulations of apt.
 installed() {
   # shellcheck disable=SC2016
-  dpkg-query --show --showformat '${binary:Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | sort
+  dpkg-query --show --showformat '${binary:Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' |
+    sed "s/:$(dpkg --print-architecture)\$//" | sort
 }
 
 # $1: the packages.
@@ -275,20 +279,17 @@ do_packages() {
   # shellcheck disable=SC2086
   apt install --simulate --no-install-recommends --no-remove $1 >"$here/simulated" || return
   grep '^Inst [^ ]* \[' "$here/simulated" | cut -d ' ' -f 2 >"$here/upgraded"
+  sed -n 's/^Inst \([^ ]*\) (.*/\1/p' "$here/simulated" | sort | comm -23 - "$here/before" >"$here/new"
   # shellcheck disable=SC2086
   apt install --no-install-recommends --no-remove $1 || return
-  installed | comm -13 "$here/before" - >"$here/new"
   find_store
 }
 
-# Prints the packages that the step has installed and that are installed now.
+# Prints the packages that the step has installed and that are installed now. Only packages that apt named in its
+# simulation count, because another program may have installed packages at the same time.
 own_packages() {
-  if [ -e "$record/undo/packages/new" ]; then
-    installed | comm -12 "$record/undo/packages/new" - | grep -vxF -e "$spared"
-  else
-    # The step was interrupted, a moment ago.
-    installed | comm -13 "$record/undo/packages/before" -
-  fi
+  [ -e "$record/undo/packages/new" ] || return 0
+  installed | comm -12 "$record/undo/packages/new" - | grep -vxF -e "$spared"
 }
 
 undo_packages() {
@@ -316,7 +317,7 @@ undo_packages() {
     if getent group "$each" >/dev/null && ! grep -qxF -e "$each" "$here/groups"; then groupdel "$each"; fi
   done
   for each in /nix /etc/nix; do
-    grep -qxF -e "$each" "$here/directories" || mountpoint -q "$each" || rm -rf "$each"
+    grep -qxF -e "$each" "$here/directories" || mountpoint -q "$each" || rm -rf --one-file-system "$each"
   done
   [ ! -s "$here/upgraded" ] || { echo "upgraded packages stay:" && cat "$here/upgraded" && return 1; }
 }
@@ -383,11 +384,30 @@ do_user() {
   : >"$record/undo/user/absent"
   useradd --create-home --shell /bin/bash "$user" || return
   # sshd without PAM refuses an account whose password is locked. No password matches an asterisk.
-  usermod --password '*' "$user"
+  usermod --password '*' "$user" && id -u "$user" >"$record/undo/user/uid"
+}
+
+# Prints files in the home directory of the user that did not come with the account.
+own_files() {
+  home=$(home_of "$user")
+  [ -d "$home" ] && cd -- "$home" || return 0
+  find . -xdev -type f ! -path './.ssh/*' ! -path './.cache/*' ! -name '.bash_history' | while IFS= read -r file; do
+    cmp -s -- "$file" "/etc/skel/$file" || printf '%s\n' "$home/$file"
+  done | head -n 3
+  cd /
 }
 
 undo_user() {
   [ -e "$record/undo/user/absent" ] && getent passwd "$user" >/dev/null || return 0
+  if [ -e "$record/undo/user/uid" ] && ! id -u "$user" | cmp -s - "$record/undo/user/uid"; then
+    echo "the user $user was created again by somebody else"
+    return 1
+  fi
+  files=$(own_files)
+  if [ -n "$files" ]; then
+    echo "the user $user has files: $files"
+    return 1
+  fi
   # userdel refuses an account with processes. The connection that runs this script may be one.
   for _ in 1 2 3 4 5; do
     pgrep -u "$user" >/dev/null || break
@@ -424,17 +444,18 @@ do_keys() {
 undo_keys() {
   here=$record/undo/keys
   getent passwd "$user" >/dev/null || return 0
-  if [ ! -e "$here/file" ]; then
-    as_user 'rm -f .ssh/authorized_keys' || return
-  else
-    # A command substitution drops the line breaks at the end, so a dot protects them.
-    as_user '
-      file=.ssh/authorized_keys
-      rest=$(grep -vxF -f - "$file"; echo .)
-      printf %s "${rest%.}" >"$file"' || return
-    if [ -e "$here/unterminated" ]; then as_user 'truncate --size=-1 .ssh/authorized_keys' || return; fi
-  fi
-  [ -e "$here/directory" ] || as_user 'rmdir .ssh'
+  # The file is replaced at once, so a full disk or a power cut leaves the keys of others in place.
+  as_user '
+    file=.ssh/authorized_keys
+    [ -e "$file" ] || exit 0
+    grep -vxF -f - "$file" >"$file.nixfleet"
+    [ $? -le 1 ] && chmod --reference="$file" "$file.nixfleet"' || return
+  if [ -e "$here/unterminated" ]; then as_user 'truncate --size=-1 .ssh/authorized_keys.nixfleet' || return; fi
+  as_user '
+    file=.ssh/authorized_keys
+    [ ! -e "$file.nixfleet" ] || { sync "$file.nixfleet" && mv "$file.nixfleet" "$file"; }' || return
+  if [ ! -e "$here/file" ]; then as_user '[ -s .ssh/authorized_keys ] || rm -f .ssh/authorized_keys' || return; fi
+  if [ ! -e "$here/directory" ]; then as_user '[ -e .ssh/authorized_keys ] || rmdir .ssh' || return; fi
 }
 
 # sudo ignores files with a dot in their names.

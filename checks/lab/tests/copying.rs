@@ -111,7 +111,7 @@ fn a_host_whose_nix_is_too_old_is_refused_and_not_changed() {
     web(&lab).ask("chmod 0755 /usr/bin/nix-store").unwrap();
     let refused = lab.operator().unwrap().types("nixfleet apply --yes --host web-1").unwrap();
     let sayings = ["[NF-306]", "version 2.4 of its protocol", "help: install a newer Nix on the host"];
-    assert_says(&refused, 1, &sayings);
+    assert_says(&refused, 2, &sayings);
     web(&lab).ask("rm /usr/bin/nix-store /opt/nix-store && ln -s nix /usr/bin/nix-store").unwrap();
     let difference = before.difference(&Snapshot::take(web(&lab)).unwrap());
     assert!(difference.is_empty(), "web-1 has changed:\n{difference}");

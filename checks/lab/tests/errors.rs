@@ -231,7 +231,7 @@ fn assert_check_finds_wrong_lines(operator: Operator) {
     assert_says(&types("nix flake check"), 1, &sayings);
     // A mistake in the rules of a rollout belongs to no host, and is found too.
     let canary = "sed -i 's/0999/0644/' roles/web.nix && \
-                  sed -i 's/^  roles.web =/  defaults.rollout.canary = [ \"web-9\" ];\n&/' fleet.nix";
+                  sed -i 's/^  roles.web =/  defaults.rollout.canary = [ \"web-9\" ]; &/' fleet.nix";
     types(canary).success().unwrap();
     let sayings =
         ["the canary \"web-9\" is no host of this fleet", "where: defaults.rollout.canary", "fleet.nix"];

@@ -185,10 +185,7 @@ fn run(
         return Err(problem);
     }
     if planned.plan.steps.is_empty() && planned.plan.apt.is_none() {
-        let mut ended = unchanged(host, &target.manifest.health_checks, report);
-        if ended.is_ok() {
-            ended = end_of_holds(host, request);
-        }
+        let ended = as_declared(host, request, &target.manifest.health_checks, report);
         report_excluded(&planned.plan.excluded, report);
         report_boot(&planned.plan.awaits_boot, Outcome::Deferred, report);
         return ended;
@@ -208,12 +205,16 @@ fn run(
     drop(view);
     let target = target_closure.open().map(|target| target.without(request.force).on(host));
     let again = target.and_then(|target| Ok((planner::plan(host, &target)?, target)));
-    let (mut again, target) = again.inspect_err(|_| phases::forward_only(host, &apt, report))?;
+    let (mut again, target) = again.inspect_err(|_| {
+        if phases::has_before(&planned.plan) {
+            phases::forward_only(host, &apt, report);
+        }
+    })?;
     again.plan.overrule(request.force);
     let problem = first_of(&again.plan.problems);
     phases::check_again(host, &apt, (&planned, &again), problem, report)?;
     let changed = if again.plan.steps.is_empty() {
-        unchanged(host, &target.manifest.health_checks, report).and_then(|()| end_of_holds(host, request))
+        as_declared(host, request, &target.manifest.health_checks, report)
     } else {
         change_host(host, request, (&again, &target), (holder, window), report)
     };
@@ -276,9 +277,15 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
     verdict.into_problem().map_or(Ok(()), Err)
 }
 
-/// Releases the units of new packages whose starts are held, because the host is as the closure declares
-/// without a change. A rollback releases none.
-fn end_of_holds(host: &Host, request: ApplyRequest<'_>) -> Result<(), Problem> {
+/// Reports a host that needs no step. If it is healthy, the units of new packages whose starts are held may
+/// start from now on. A rollback releases none.
+fn as_declared(
+    host: &Host,
+    request: ApplyRequest<'_>,
+    checks: &[Check],
+    report: &mut Report,
+) -> Result<(), Problem> {
+    unchanged(host, checks, report)?;
     match request.target {
         TargetRef::Closure(_) => held::end(host),
         TargetRef::Generation(_) => Ok(()),

@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::host::accounts::Accounts;
 use crate::host::apt::archive;
 
-/// What came with packages.
+/// The paths, units and accounts that came with packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brought {
     /// The paths in the file lists of the packages, with their directories.

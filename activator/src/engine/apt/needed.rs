@@ -128,6 +128,13 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_stays_because_the_host_may_run_it() {
+        let relations = [("linux-image-6.1.0-1-amd64", "", ""), ("app", "", "")];
+        let owned = ["linux-image-6.1.0-1-amd64", "app"];
+        assert_eq!(unneeded_of(&[], &owned, &relations), names(&["app"]));
+    }
+
+    #[test]
     fn a_package_that_was_there_before_stays() {
         assert!(unneeded_of(&[], &[], &RELATIONS).is_empty());
     }

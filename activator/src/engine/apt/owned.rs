@@ -15,7 +15,7 @@ use crate::host::{HOME, Host};
 /// The name of the record under [`HOME`].
 pub const RECORD: &str = "packages.json";
 
-/// What NixFleet did to the packages of a host.
+/// The packages and marks of a host that NixFleet has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OwnedPackages {

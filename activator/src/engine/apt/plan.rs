@@ -26,9 +26,9 @@ pub struct AptFacts<'a> {
     pub host: &'a HostPackages,
     /// The packages that NixFleet installed, held or marked.
     pub owned: &'a OwnedPackages,
-    /// What apt would do before the files of the host change.
+    /// The simulated transaction before the files of the host change.
     pub before: &'a AptTransaction,
-    /// What apt would do after the change of the host is committed.
+    /// The simulated transaction after the change of the host is committed.
     pub after: &'a AptTransaction,
     /// The files that package sources offer.
     pub files: &'a OfferedFiles,

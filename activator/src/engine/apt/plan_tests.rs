@@ -8,7 +8,7 @@ use super::*;
 use crate::host::apt::offers::OfferedFile;
 use crate::host::apt::relations::Relations;
 
-/// What apt would do, as a test states it.
+/// A transaction of apt that a test describes.
 struct PlanCase {
     declared: Value,
     owned: OwnedPackages,

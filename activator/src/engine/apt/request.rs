@@ -1,4 +1,4 @@
-//! What apt is asked for.
+//! The requests to apt.
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 //!
 //! The links depend on the unit file, which only the host has. So the entries are added on the host, before a
 //! plan is made. From then on, they are paths like all others: a plan shows them, an undo restores them, and
-//! what stood at a path comes back when its declaration ends.
+//! the former object at a path is restored when its declaration ends.
 
 mod install;
 mod unit_file;

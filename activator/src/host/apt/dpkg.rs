@@ -7,7 +7,7 @@ use nixfleet_contract::values::{PackageName, PackageVersion};
 
 use super::answer;
 
-/// What dpkg and apt record about the packages of a host.
+/// The records of dpkg and apt about the packages of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostPackages {
     /// The architecture of the host, such as `amd64`.
@@ -17,7 +17,7 @@ pub struct HostPackages {
     pub packages: BTreeMap<PackageName, DpkgPackage>,
 }
 
-/// What dpkg and apt record about a package.
+/// The records of dpkg and apt about a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DpkgPackage {
     /// How far the package is installed.

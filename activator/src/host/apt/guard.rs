@@ -22,7 +22,7 @@ struct DpkgAction<'a> {
     kind: DpkgActionKind<'a>,
 }
 
-/// What dpkg does.
+/// An operation of dpkg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DpkgActionKind<'a> {
     /// Unpack a file.

@@ -38,7 +38,7 @@ pub struct TransactionPackage {
     pub name: String,
     /// The architecture of the package; never `all`.
     pub architecture: String,
-    /// What apt would do with the package.
+    /// The operation that apt plans for the package.
     pub mode: TransactionMode,
     /// Whether the package would be marked as installed automatically.
     pub automatic: bool,
@@ -46,7 +46,7 @@ pub struct TransactionPackage {
     pub versions: TransactionVersions,
 }
 
-/// What apt would do with a package.
+/// An operation that apt plans for a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TransactionMode {

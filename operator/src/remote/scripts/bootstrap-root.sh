@@ -449,8 +449,9 @@ undo_keys() {
     file=.ssh/authorized_keys
     [ -e "$file" ] || exit 0
     grep -vxF -f - "$file" >"$file.nixfleet"
-    [ $? -le 1 ] && chmod --reference="$file" "$file.nixfleet"' || return
-  if [ -e "$here/unterminated" ]; then as_user 'truncate --size=-1 .ssh/authorized_keys.nixfleet' || return; fi
+    if [ $? -gt 1 ]; then rm -f "$file.nixfleet"; exit 1; fi
+    chmod --reference="$file" "$file.nixfleet"' || return
+  if [ -e "$here/unterminated" ]; then as_user 'truncate --no-create --size=-1 .ssh/authorized_keys.nixfleet' || return; fi
   as_user '
     file=.ssh/authorized_keys
     [ ! -e "$file.nixfleet" ] || { sync "$file.nixfleet" && mv "$file.nixfleet" "$file"; }' || return

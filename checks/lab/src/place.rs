@@ -42,18 +42,22 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock on the file at `path`, which is created if it is missing.
+    /// Waits for the lock on the file at `path`. The file and its directory are created if they are missing.
     ///
     /// # Errors
     /// The file cannot be created or locked.
     pub fn wait(path: &Path) -> Result<Self> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;
+        }
         let lock = Self { file: open(path)? };
         flock(&lock.file, FlockOperation::LockExclusive)
             .with_context(|| format!("Failed to lock {}", path.display()))?;
         Ok(lock)
     }
 
-    /// Takes the lock on the file at `path`, or returns nothing if another process holds the lock.
+    /// Takes the lock on the file at `path`, or returns nothing if another process holds the lock. The file is
+    /// created if it is missing, its directory is not.
     ///
     /// # Errors
     /// The file cannot be created or locked.
@@ -68,9 +72,6 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<File> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("Failed to create {}", parent.display()))?;
-    }
     File::options()
         .create(true)
         .truncate(false)

@@ -42,10 +42,14 @@ pub fn reap(_alone: &Lock) -> Result<Vec<Running>> {
     let mut running = Vec::new();
     for entry in entries {
         let dir = entry.with_context(|| format!("Failed to list {}", labs.display()))?.path();
-        let lock = Lock::take(&dir.join("lock"))?;
+        let lock = match Lock::take(&dir.join("lock")) {
+            // The supervisor of this lab has removed the directory since it was listed.
+            Err(_) if !dir.exists() => continue,
+            lock => lock?,
+        };
         match (lock, Spec::read(&dir)) {
             (Some(_), Ok(spec)) => clear(&dir, &spec, false)?,
-            (Some(_), Err(_)) => remove_tree(&dir)?,
+            (Some(_), Err(_)) => remove(&dir)?,
             (None, Ok(spec)) => running.push(Running { name: spec.name.clone(), spec }),
             // Another process is removing this lab.
             (None, Err(_)) => {}
@@ -71,6 +75,11 @@ pub fn clear(dir: &Path, spec: &Spec, from_within: bool) -> Result<()> {
     if from_within {
         unmount(dir, spec)?;
     }
+    remove(dir)
+}
+
+/// Removes the files of a lab. The supervisor of the lab may be removing them at the same time.
+fn remove(dir: &Path) -> Result<()> {
     let what = format!("{} is removed", dir.display());
     wait_until(&what, Duration::from_secs(10), || Ok(remove_tree(dir).is_ok()))
 }

@@ -10,7 +10,7 @@ use crate::ledger;
 use crate::room::{Room, directory, file, unit, with};
 
 /// The number of mutated documents of each kind.
-const DOCUMENTS: u32 = 1024;
+const DOCUMENTS: u32 = 256;
 /// The number of documents of each kind with `NIXFLEET_SOAK`.
 const SOAKED: u32 = 65_536;
 

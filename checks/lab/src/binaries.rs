@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail};
 
 use crate::command::Program;
+use crate::lint;
 use crate::place::{self, Lock};
 
 const ACTIVATOR: &str = "nixfleet-activate";
@@ -156,6 +157,7 @@ fn release(package: &str) -> Program {
              -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-T,checks/lab/no-unwind-tables.ld",
         )
         .env("CARGO_TARGET_DIR", place::target())
+        .without_env(lint::COMPILER)
         .dir(place::checkout())
         .unlimited()
 }

@@ -20,7 +20,7 @@ use crate::previous::Previous;
 use crate::tally::Tally;
 
 /// The name of the test program.
-const PROGRAM: &str = "hosts";
+pub(crate) const PROGRAM: &str = "hosts";
 /// The modules of the test program that contain only functions for the other modules.
 const WITHOUT_TESTS: [&str; 2] = ["fleet16", "stage"];
 /// The number of processes that run at once, each with [`THREADS`] tests at once. Most tests of a module take

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::binaries;
 use crate::checkout;
 use crate::command::Program;
+use crate::lint;
 use crate::place::{self, Lock};
 
 /// The archive with the source of the first version.
@@ -63,6 +64,7 @@ impl Previous {
             .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
             .args(AS_TODAY)
             .env(DEBUG.0, env::var_os(DEBUG.0).unwrap_or_else(|| DEBUG.1.into()))
+            .without_env(lint::COMPILER)
             .env("CARGO_BUILD_BUILD_DIR", place::target())
             .env("CARGO_TARGET_DIR", previous.dir.join("target"))
             .dir(&source)

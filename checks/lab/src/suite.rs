@@ -1,22 +1,20 @@
 //! Runs all checks of the project and counts them.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 
-use crate::checkout;
-use crate::command::{PATIENTLY, Program};
+use crate::command::Program;
 use crate::host_tests::{self, HostTests};
-use crate::nix_linters::NixLinters;
+use crate::lint;
 use crate::nix_tests;
 use crate::pages::LargePages;
 use crate::place;
 use crate::recipe::Recipe;
 use crate::rootfs::RootFs;
+use crate::shown;
 use crate::tally::Tally;
 use crate::upgrade::Upgrade;
 
@@ -76,7 +74,7 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
         let hosts = hosts(parts);
         joined(roots)?;
         let nix = scope.spawn(|| asked(&Part::Nix, "tests of the Nix code", nix_tests::run));
-        let lint = scope.spawn(|| asked(&Part::Lint, "lint", lint));
+        let lint = scope.spawn(|| asked(&Part::Lint, "lint", lint::run));
         if let Some(hosts) = hosts {
             total += timed("tests on real hosts", || lab(hosts))?;
         }
@@ -131,90 +129,6 @@ fn timed(name: &str, check: impl FnOnce() -> Result<Tally>) -> Result<Tally> {
     Ok(tally)
 }
 
-fn lint() -> Result<Tally> {
-    let mut tally = Tally::default();
-    for (name, command) in [
-        ("formatting", vec!["cargo", "fmt", "--all", "--check"]),
-        (
-            "clippy",
-            vec![
-                "cargo",
-                "clippy",
-                "--quiet",
-                "--locked",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        // The tests on real hosts need a command of their own, because `--all-targets` omits targets with
-        // `test = false`.
-        (
-            "clippy on the tests of real hosts",
-            vec![
-                "cargo",
-                "clippy",
-                "--quiet",
-                "--locked",
-                "--package",
-                "nixfleet-lab",
-                "--test",
-                "hosts",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        (
-            "documentation",
-            vec![
-                "cargo",
-                "doc",
-                "--quiet",
-                "--locked",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-            ],
-        ),
-        // This command reads only the manifests, and fails if `fuzz/Cargo.lock` does not match them.
-        (
-            "lock file of the fuzz programs",
-            vec![
-                "cargo",
-                "update",
-                "--quiet",
-                "--locked",
-                "--workspace",
-                "--manifest-path",
-                "fuzz/Cargo.toml",
-            ],
-        ),
-    ] {
-        tally += lint_by(name, &command)?;
-    }
-    let scripts = checkout::scripts()?;
-    tally += lint_by("shell scripts", &on(&["shellcheck"], &scripts))?;
-    let linters = NixLinters::install()?;
-    let nix_files = checkout::nix_files()?;
-    tally += lint_by("Nix formatting", &on(&[&linters.nixfmt(), "--check"], &nix_files))?;
-    tally += lint_by("Nix code nobody uses", &on(&[&linters.deadnix(), "--fail"], &nix_files))?;
-    Ok(tally)
-}
-
-/// Appends files to the words of a command.
-fn on<'a>(command: &[&'a str], files: &'a [String]) -> Vec<&'a str> {
-    command.iter().copied().chain(files.iter().map(String::as_str)).collect()
-}
-
-fn lint_by(name: &str, command: &[&str]) -> Result<Tally> {
-    let (passed, _) = show(&[&PATIENTLY, command].concat())?;
-    println!("lint: {name} … {}", if passed { "ok" } else { "FAILED" });
-    Ok(Tally::one(passed))
-}
-
 /// Compiles the unit tests. A failure is ignored here, because [`unit()`] compiles the tests again and
 /// reports the failure.
 fn compile() -> Result<()> {
@@ -241,33 +155,10 @@ fn lab(hosts: Result<HostTests>) -> Result<Tally> {
 
 fn cargo_test(arguments: &[&str]) -> Result<Tally> {
     let command = [&["cargo", "test", "--quiet", "--locked", "--no-fail-fast"], arguments].concat();
-    let (passed, mut tally) = show(&command)?;
+    let (passed, mut tally) = shown::run(&command)?;
     if !passed && tally.failed == 0 {
         // No test was counted as failed: the tests do not compile, or a test has ended the whole process.
         tally += Tally::one(false);
     }
     Ok(tally)
-}
-
-/// Runs a command, prints its output, and adds up the test counts in it.
-fn show(command: &[&str]) -> Result<(bool, Tally)> {
-    let mut child = Command::new(command[0])
-        .args(&command[1..])
-        .current_dir(place::checkout())
-        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("Failed to start `{}`", command.join(" ")))?;
-    let mut tally = Tally::default();
-    for line in BufReader::new(child.stdout.take().context("Standard output is missing")?).lines() {
-        let line = line.context("Failed to read what a check prints")?;
-        println!("{line}");
-        if let Some(counted) = Tally::of_line(&line) {
-            tally += counted;
-        }
-    }
-    let status = child.wait().with_context(|| format!("Failed to wait for `{}`", command.join(" ")))?;
-    Ok((status.success(), tally))
 }

@@ -46,12 +46,21 @@ impl Binaries {
     /// The programs do not compile.
     pub fn build() -> Result<Self> {
         if HERE.get().is_none() && !are_built() {
-            let built = release(ACTIVATOR).arg("--quiet").run()?;
-            built.success().context("Failed to build the activator")?;
+            Self::build_activator()?;
             of_unit_tests(COMMAND_LINE, &PROGRAMS)?;
             HERE.get_or_init(|| ());
         }
         Ok(Self { nixfleet: stripped(COMMAND_LINE) })
+    }
+
+    /// Builds the release of the activator, unless it is up to date.
+    ///
+    /// # Errors
+    /// The program does not compile.
+    pub fn build_activator() -> Result<()> {
+        let built = release(ACTIVATOR).arg("--quiet").run()?;
+        built.success().context("Failed to build the activator")?;
+        Ok(())
     }
 
     /// Builds the releases of the activator and of the command line for benchmarks, unless they are up to

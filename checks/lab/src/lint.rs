@@ -1,8 +1,8 @@
 //! Checks formatting, style and documentation.
 //!
-//! `cargo clippy` and `cargo doc` compile all libraries once more, without code. If Clippy has compiled the
-//! tests instead of `rustc`, both are unnecessary: cargo repeats the warnings of that compilation, and rustdoc
-//! reads the libraries that it made. `.ci/run` sets [`COMPILER`] for this.
+//! `cargo clippy` and `cargo doc` compile all libraries once more, without code. Both are unnecessary if
+//! Clippy has compiled the tests instead of `rustc`: cargo repeats the warnings of that compilation, and
+//! rustdoc reads the libraries that it made. `.ci/run` sets [`COMPILER`] for this.
 
 use std::env;
 use std::process::{Command, Stdio};

@@ -56,8 +56,8 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Takes the lock on the file at `path`, or returns nothing if another process holds the lock. The file is
-    /// created if it is missing, its directory is not.
+    /// Takes the lock on the file at `path`, or returns nothing if another process holds the lock. The file
+    /// is created if it is missing, its directory is not.
     ///
     /// # Errors
     /// The file cannot be created or locked.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::binaries::Binaries;
 use crate::command::Program;
 use crate::host_tests::{self, HostTests};
 use crate::lint;
@@ -52,10 +53,11 @@ impl FromStr for Part {
 }
 
 /// Runs the parts and prints the number of passed and failed checks at the end. A failed part does not stop
-/// the others. While cargo keeps only one processor busy, other work runs too: root filesystems are made
-/// while cargo compiles the unit tests, and the unit tests run while cargo links the activator. Tests on real
-/// hosts often wait, so lint and the tests of the Nix code run at the same time. All programs that the hosts
-/// need are compiled before the tests on real hosts begin, because cargo runs only one build at a time.
+/// the others. While cargo keeps only one processor busy, other work runs too: root filesystems are made and
+/// the release of the activator is compiled while cargo compiles the unit tests, and the unit tests run
+/// while cargo compiles the other programs. Tests on real hosts often wait, so lint and the tests of the Nix
+/// code run at the same time. All programs that the hosts need are compiled before the tests on real hosts
+/// begin, because cargo runs only one build at a time in a directory.
 ///
 /// # Errors
 /// A program cannot be started. A failed check is not an error.
@@ -67,10 +69,12 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
     let mut total = Tally::default();
     thread::scope(|scope| {
         let roots = scope.spawn(|| root_filesystems(parts));
+        let release = scope.spawn(|| release(parts));
         if parts.contains(&Part::Unit) {
             compile()?;
         }
         let unit = scope.spawn(|| asked(&Part::Unit, "unit tests", unit));
+        release.join().map_err(|_| anyhow!("a part of the suite panicked"))?;
         let hosts = hosts(parts);
         joined(roots)?;
         let nix = scope.spawn(|| asked(&Part::Nix, "tests of the Nix code", nix_tests::run));
@@ -102,6 +106,15 @@ fn root_filesystems(parts: &[Part]) -> Result<()> {
         RootFs::of(&Recipe::older_host())?;
     }
     Ok(())
+}
+
+/// Compiles the release of the activator, which the tests on real hosts use. Its last step keeps only one
+/// processor busy. A failure is ignored here, because [`hosts`] compiles the activator again and reports the
+/// failure.
+fn release(parts: &[Part]) {
+    if parts.iter().any(|part| matches!(part, Part::Lab | Part::Hosts(_))) {
+        Binaries::build_activator().ok();
+    }
 }
 
 /// Compiles the tests on real hosts that are among `parts`. Returns nothing if `parts` has no such tests.

@@ -47,6 +47,7 @@ use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
 use crate::host::nixos::Owners;
 use crate::host::profile::Profile;
+use crate::host::transcript::Transcript;
 use crate::host::{Host, roots};
 
 /// The target of a run, as named on the command line.
@@ -198,7 +199,8 @@ fn run(
         return Err(problem);
     }
     let declared = target.manifest.apt.clone().unwrap_or_default();
-    let run = AptRun { host, declared: &declared, plan: &apt };
+    let transcript = holder.run.as_ref().map(|run| Transcript::of(host, run)).filter(Transcript::exists);
+    let run = AptRun { host, declared: &declared, plan: &apt, transcript };
     if phases::has_before(&planned.plan) {
         phases::before(&run, view.as_ref(), report)?;
     }
@@ -225,7 +227,9 @@ fn run(
         phases::forward_only(host, &apt, report);
     }
     changed?;
-    phases::after(&run, report)
+    phases::after(&run, report)?;
+    // The packages whose units are held may be gone, or the generation declares them.
+    if request.force.contains(&Force::Packages) { held::end(host) } else { Ok(()) }
 }
 
 /// Returns the findings of the host's tools about a plan. Findings that a new package may change are left out

@@ -170,10 +170,17 @@ fn collect(directory: &Path, shown: &str, found: &mut Vec<String>) {
 /// Returns the differences between the packages of a host and their declaration, and the units that do not
 /// start because an apply failed after apt had installed them.
 fn apt_drift(host: &Host, observed: &Observed, declared: Option<&DeclaredPackages>) -> Vec<Drift> {
+    let unknown = |problem: Problem| vec![Drift { subject: "apt".to_owned(), what: problem.what }];
     let mut drift: Vec<Drift> = match declared.filter(|_| host.is_machine()) {
         Some(declared) => match HostPackages::read() {
-            Ok(packages) => apt::drift::drift(declared, &packages),
-            Err(problem) => vec![Drift { subject: "apt".to_owned(), what: problem.what }],
+            Ok(packages) => {
+                let answers = apt::answers::changes(declared, &packages);
+                let answers = answers.map(|answers| apt::answers::drift(&answers).collect());
+                let mut drift = apt::drift::drift(declared, &packages);
+                drift.extend(answers.unwrap_or_else(unknown));
+                drift
+            }
+            Err(problem) => unknown(problem),
         },
         None => Vec::new(),
     };

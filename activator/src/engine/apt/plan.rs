@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use nixfleet_contract::apt::answer::AnswerChange;
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::apt::plan::{
     AptPhase, AptPlan, Mark, MarkChange, Offer, PackageCause, PackageChange, PackageOperation, SourceRelease,
@@ -32,6 +33,8 @@ pub struct AptFacts<'a> {
     pub after: &'a AptTransaction,
     /// The files that package sources offer.
     pub files: &'a OfferedFiles,
+    /// The answers to questions of debconf that change.
+    pub answers: &'a [AnswerChange],
     /// The release of the running kernel, as `uname -r` prints it.
     pub kernel: &'a str,
 }
@@ -55,8 +58,10 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
     let marks = marks(facts, &packages);
     let repairs = facts.host.unfinished();
     let problems = objections(facts, &packages, &marks);
-    let fingerprint = fingerprint(&repairs, &packages, &marks)?;
-    Ok(AptPlan { fingerprint, repairs, packages, marks, problems })
+    let answers = facts.answers.to_vec();
+    let fingerprint = fingerprint((&repairs, &packages), &marks, &answers)?;
+    let (running, space) = (Vec::new(), Vec::new());
+    Ok(AptPlan { fingerprint, repairs, packages, marks, answers, running, space, problems })
 }
 
 /// Returns the name of a package as dpkg, apt and declarations write it on this host.
@@ -170,9 +175,9 @@ fn marks(facts: &AptFacts<'_>, changes: &[PackageChange]) -> Vec<MarkChange> {
 
 /// Returns a digest of what apt would do.
 fn fingerprint(
-    repairs: &[PackageName],
-    packages: &[PackageChange],
+    (repairs, packages): (&[PackageName], &[PackageChange]),
     marks: &[MarkChange],
+    answers: &[AnswerChange],
 ) -> Result<String, Problem> {
     // The units of a package are known only after its download, which does not change the plan.
     let packages: Vec<_> = packages
@@ -185,7 +190,7 @@ fn fingerprint(
             package
         })
         .collect();
-    let json = serde_json::to_vec(&(repairs, packages, marks)).map_err(|error| {
+    let json = serde_json::to_vec(&(repairs, packages, marks, answers)).map_err(|error| {
         Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").because(error)
     })?;
     Ok(digest::of(json).chars().take(32).collect())

@@ -5,9 +5,12 @@ use nixfleet_contract::apt::plan::{AptPlan, PackageChange, PackageOperation};
 use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::answers;
 use super::ask::AptQuestions;
 use super::drift::drift;
 use super::owned::OwnedPackages;
+use super::space;
+use super::units;
 use super::view::{self, AptView};
 use crate::engine::plan::planner::Planned;
 use crate::engine::plan::target::Target;
@@ -31,8 +34,9 @@ pub fn add(
     if declared == nothing && owned == OwnedPackages::default() {
         return Ok(None);
     }
-    if target.number.is_some() {
-        let what = "a rollback changes no package: those that an apply installed stay installed";
+    if target.number.is_some() && !target.with_packages {
+        let what = "a rollback changes no package: those that an apply installed stay installed; `--force \
+                    packages` also changes packages";
         planned.plan.warnings.push(Warning { subject: "apt".to_owned(), what: what.to_owned() });
         return Ok(None);
     }
@@ -44,6 +48,7 @@ pub fn add(
     let questions = AptQuestions::of(&declared, &owned)?;
     if planned.state.manifest.as_ref() == Some(&target.digest) {
         planned.plan.drift.extend(drift(&declared, &questions.host));
+        planned.plan.drift.extend(answers::drift(&questions.answers));
     }
     let view = if questions.needs_sources() {
         let lacks = view::lacking(target);
@@ -64,7 +69,11 @@ pub fn add(
     };
     let options = view.as_ref().map_or(&[][..], |view| &view.options);
     let mut apt = questions.ask(options, &activator())?;
+    apt.space = space::needs(&apt.packages)?;
+    apt.running = units::running(host, &apt.packages, &questions.host)?;
+    units::add(&mut apt.packages);
     planned.plan.problems.append(&mut apt.problems);
+    planned.plan.problems.extend(space::objections(&apt.space));
     if !apt.is_empty() {
         planned.plan.fingerprint = format!("{}.{}", planned.plan.fingerprint, apt.fingerprint);
         if installs(&apt) {

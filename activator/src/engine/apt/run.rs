@@ -9,6 +9,7 @@ use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::apt::plan::{AptPhase, AptPlan, Mark, PackageOperation};
 use nixfleet_contract::apt::report::{AptReport, ChangedPackage};
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::run::Notice;
 use nixfleet_contract::values::PackageName;
 use tracing::info;
 
@@ -18,9 +19,11 @@ use super::plan::full_name;
 use super::planning::activator;
 use super::view::AptView;
 use crate::host::Host;
+use crate::host::apt::debconf;
 use crate::host::apt::dpkg::HostPackages;
-use crate::host::apt::lock;
+use crate::host::apt::lock::{self, PackageLockHolder};
 use crate::host::apt::transaction::{self, AptCall, AptFailure};
+use crate::host::transcript::Transcript;
 
 /// The pause between two looks at the locks of apt and dpkg.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -33,6 +36,8 @@ pub struct AptRun<'a> {
     pub declared: &'a DeclaredPackages,
     /// The plan.
     pub plan: &'a AptPlan,
+    /// The transcript to which the run reports that it waits, if the run has one.
+    pub transcript: Option<Transcript>,
 }
 
 impl AptRun<'_> {
@@ -53,6 +58,11 @@ impl AptRun<'_> {
         }
         let host = HostPackages::read()?;
         self.open(AptPhase::Before, self.plan.clone(), &host)?;
+        if let Err(problem) = debconf::set(&self.plan.answers) {
+            let mut report = self.close(&host, Ok(()))?;
+            report.problem = Some(problem);
+            return Ok(report);
+        }
         // If dpkg cannot complete a package, apt may still be able to, since it installs dependencies too.
         let repaired = if self.plan.repairs.is_empty() { None } else { transaction::configure_all() };
         let mut ended = self.set_marks(&[Mark::Unhold]);
@@ -62,6 +72,8 @@ impl AptRun<'_> {
         let ended = ended.and_then(|()| self.mark_automatic());
         let ended = ended.and_then(|()| self.set_marks(&[Mark::Manual, Mark::Auto, Mark::Hold]));
         let mut report = self.close(&host, ended)?;
+        let answered = self.plan.answers.iter().map(|it| format!("{} {}", it.package, it.question));
+        report.answered = answered.collect();
         let is_left = self.plan.repairs.iter().any(|name| report.unfinished.contains(name));
         if let Some(why) = repaired.filter(|_| is_left && report.problem.is_none()) {
             report.problem = Some(AptFailure::Failed(why).problem());
@@ -102,6 +114,7 @@ impl AptRun<'_> {
         while let Some(holder) = lock::holder() {
             if told.as_ref() != Some(&holder) {
                 info!("waiting for {holder}, which uses apt or dpkg");
+                self.report_wait(Some(&holder));
                 told = Some(holder.clone());
             }
             if Instant::now() >= deadline {
@@ -112,7 +125,19 @@ impl AptRun<'_> {
             }
             thread::sleep(PAUSE);
         }
+        if told.is_some() {
+            self.report_wait(None);
+        }
         Ok(())
+    }
+
+    /// Reports the process for which the run waits, or that it waits no longer. An error is ignored, since a
+    /// client can safely miss this notice.
+    fn report_wait(&self, holder: Option<&PackageLockHolder>) {
+        if let Some(transcript) = &self.transcript {
+            let holder = holder.map(PackageLockHolder::reported);
+            let _ = transcript.say(&Notice::awaiting_apt(transcript.run().clone(), holder));
+        }
     }
 
     /// Writes the records before dpkg may change anything.
@@ -138,6 +163,7 @@ impl AptRun<'_> {
         Ok(AptReport {
             fingerprint: self.plan.fingerprint.clone(),
             changed: changed(before, &after),
+            answered: Vec::new(),
             unfinished: after.unfinished(),
             set_aside: set_aside(self.host, self.plan),
             problem: ended.err().map(|failure| failure.problem()),

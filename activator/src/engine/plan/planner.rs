@@ -17,7 +17,6 @@ use crate::engine::plan::diff::{diff, package_changes};
 use crate::engine::plan::preflight::obstacles;
 use crate::engine::plan::programs;
 use crate::engine::plan::target::Target;
-use crate::engine::plan::unsupported::unsupported;
 use crate::engine::state::State;
 use crate::host::{HOME, Host, transcript};
 
@@ -73,7 +72,6 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(target.objections.refused.clone())
             .chain(missing.iter().cloned())
             .chain(obstacles)
-            .chain(unsupported(&target.manifest))
             .chain(home_objection(host))
             .chain(volatile_home(host, target))
             .chain(health::objections(host, target))

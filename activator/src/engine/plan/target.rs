@@ -40,6 +40,8 @@ pub struct Target {
     pub number: Option<u64>,
     /// File contents that were sent with the manifest.
     pub contents: Arc<Contents>,
+    /// Whether packages of apt may change although the target is an existing generation.
+    pub with_packages: bool,
     /// The excluded paths. The change leaves these paths and all managed paths below them as they are.
     pub exclude: BTreeSet<ManagedPath>,
     /// Reasons why the declared state of a unit of the distribution cannot be reached on this host.
@@ -142,7 +144,8 @@ impl TargetClosure {
         })?;
         recovery_unit::take_over(&mut manifest);
         let (exclude, objections) = (BTreeSet::new(), UnitObjections::default());
-        Ok(Target { manifest, digest, closure, number, contents, exclude, objections })
+        let with_packages = false;
+        Ok(Target { manifest, digest, closure, number, contents, with_packages, exclude, objections })
     }
 }
 
@@ -170,7 +173,8 @@ impl Target {
     /// Excludes the paths that the operator wants to leave as they are.
     #[must_use]
     pub fn without(self, force: &[Force]) -> Self {
-        Self { exclude: force.iter().filter_map(Force::path).cloned().collect(), ..self }
+        let exclude = force.iter().filter_map(Force::path).cloned().collect();
+        Self { exclude, with_packages: force.contains(&Force::Packages), ..self }
     }
 
     /// Opens the content of a file.

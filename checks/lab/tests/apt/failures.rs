@@ -11,7 +11,7 @@ use crate::stage::{outcomes, outcomes_of};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Adds a unit that fails to a role.
-fn with_failing_unit(mut role: Value) -> Value {
+pub fn with_failing_unit(mut role: Value) -> Value {
     role["systemd"]["units"]["fails.service"] = json!({
         "sections": {
             "Service": { "Type": "oneshot", "ExecStart": "/bin/false" },
@@ -21,7 +21,7 @@ fn with_failing_unit(mut role: Value) -> Value {
     role
 }
 
-fn problem<'d>(document: &'d Value, host: &str) -> &'d Value {
+pub fn problem<'d>(document: &'d Value, host: &str) -> &'d Value {
     let hosts = document["hosts"].as_array().unwrap().iter();
     &hosts.clone().find(|it| it["host"] == host).unwrap()["problem"]
 }

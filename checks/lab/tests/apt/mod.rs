@@ -1,6 +1,7 @@
 //! Tests of packages that apt installs, on a host with Debian 13 and on one with Debian 12. The packages and
 //! their repository are made by the tests.
 
+mod answers;
 mod failures;
 mod repository;
 

@@ -274,7 +274,7 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
         let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
-        planning::postpone_findings(&mut planned.plan);
+        planning::postpone_findings(&mut planned);
         if enabled {
             system::foresee(&mut planned.plan, host, &planned.state, target, request.name_lacking);
         }

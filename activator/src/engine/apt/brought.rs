@@ -113,8 +113,8 @@ pub fn take_over(host: &Host, manifest: &mut Manifest) {
     }
 }
 
-/// Returns the paths of an installed package.
-fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
+/// Returns the paths of a package of which dpkg knows.
+pub(super) fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
     let list = |name: &str| fs::read_to_string(host.path(&format!("/var/lib/dpkg/info/{name}.list"))).ok();
     // The list of a package that can be installed for several architectures has the architecture in its name.
     let found = list(name).or_else(|| {

@@ -11,6 +11,8 @@
 //! - [`run`][]: the transactions before and after the change of the host
 //! - [`guarding`]: the check just before dpkg starts
 //! - [`held`][]: the units of new packages whose starts are held
+//! - `drop_ins`: the files that hold them
+//! - [`release`][]: the held units that a change releases
 //! - [`phases`]: the order of these transactions in an apply
 //! - [`mod@journal`], [`owned`][]: the records on a host
 //! - [`brought`][]: the paths, units and accounts that came with packages
@@ -19,6 +21,7 @@
 pub mod ask;
 pub mod brought;
 pub mod drift;
+mod drop_ins;
 pub mod guarding;
 pub mod held;
 pub mod journal;
@@ -29,6 +32,7 @@ pub mod phases;
 pub mod plan;
 pub mod planning;
 pub mod recover;
+pub mod release;
 pub mod request;
 pub mod run;
 pub mod view;
@@ -41,6 +45,6 @@ use crate::host::Host;
 #[must_use]
 pub fn may_have_work(host: &Host) -> bool {
     let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
-    [journal::RECORD, held::HELD, held::RELEASED].iter().any(is_there)
+    [journal::RECORD, held::HELD, held::RELEASED, held::STILL_HELD].iter().any(is_there)
         || OwnedPackages::read(host).map_or(true, |owned| owned != OwnedPackages::default())
 }

@@ -23,7 +23,7 @@ use crate::host::apt::dpkg::HostPackages;
 /// # Errors
 /// Fails if apt did not come to its end.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
-    let done = run.before(view).inspect_err(|_| {
+    let (done, of_others) = run.before(view).inspect_err(|_| {
         // From the moment at which the journal is written, dpkg may have changed packages.
         if !matches!(AptJournal::read(run.host), Ok(None)) {
             (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
@@ -32,6 +32,13 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
     let problem = done.problem.clone();
     let has_changed = done.has_changed();
     report.apt = Some(done);
+    if !of_others.is_empty() {
+        let names: Vec<&str> = of_others.iter().map(|name| &**name as &str).collect();
+        let names = names.join(", ");
+        report.notes.push(format!(
+            "not completely installed, and not declared: {names}; run `dpkg --configure -a` on the host"
+        ));
+    }
     let Some(problem) = problem else { return Ok(()) };
     if has_changed {
         (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
@@ -127,7 +134,7 @@ fn stays(host: &Host, apt: &AptPlan) -> Vec<String> {
             new.join(", ")
         )
     });
-    let held = HeldUnits::of(host).filter(|held| !held.units.is_empty()).map(|held| {
+    let held = HeldUnits::of(host).ok().flatten().map(|held| {
         let units: Vec<&str> = held.units.keys().map(|unit| &**unit as &str).collect();
         format!("new units do not start before an apply succeeds: {}", units.join(", "))
     });

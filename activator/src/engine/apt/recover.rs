@@ -34,6 +34,15 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
     Ok(Some("an interrupted run had started apt; the plan completes the packages that are left".to_owned()))
 }
 
+/// Describes an interrupted transaction of apt, whose records are not up to date; `None` if there is none.
+#[must_use]
+pub fn interrupted(host: &Host) -> Option<String> {
+    match AptJournal::read(host) {
+        Ok(journal) => journal.map(|_| "a transaction of apt".to_owned()),
+        Err(problem) => Some(problem.what),
+    }
+}
+
 /// Whether a transaction of apt was interrupted while packages may have changed, and the change of the host
 /// had not begun.
 #[must_use]

@@ -14,6 +14,8 @@ impl Differ<'_> {
     /// stops has its own action.
     pub(super) fn held_units(&mut self, actions: &mut UnitActions) {
         let observed = self.observed;
+        // The release removes drop-ins, also of units that do not start.
+        self.reload_daemon |= observed.held.values().any(|release| *release != HeldRelease::Stay);
         for (unit, _) in observed.held.iter().filter(|(_, release)| **release == HeldRelease::Start) {
             let state = self.observed_state(unit, false);
             let is_declared = self.manifest.unit_states.get(unit).is_some_and(|state| state.runs().is_some());

@@ -21,6 +21,7 @@ use crate::engine::observe::Observed;
 use crate::engine::plan::planner::{self, Planned};
 use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::{RECORD, State};
+use crate::engine::transaction::journal;
 use crate::health::last;
 use crate::host::apt::dpkg::HostPackages;
 use crate::host::lock::Lock;
@@ -74,7 +75,7 @@ fn observed(host: &Host) -> Result<Status, Problem> {
         drift: Vec::new(),
         units: Vec::new(),
         backups: backups(host),
-        interrupted: crate::engine::transaction::journal::interrupted(host),
+        interrupted: journal::interrupted(host).or_else(|| apt::recover::interrupted(host)),
         locked_by: Lock::holder(host),
         to_finish: None,
         last: last_run(host),

@@ -21,6 +21,8 @@ pub struct Brought {
     paths: BTreeSet<String>,
     units: BTreeSet<UnitName>,
     accounts: BTreeSet<String>,
+    /// The paths that are declared absent. The scripts of a package may have made one of them.
+    absent: BTreeSet<String>,
 }
 
 impl Brought {
@@ -37,7 +39,15 @@ impl Brought {
         let users = after.users.keys().filter(|name| !before.users.contains_key(*name));
         let groups = after.groups.keys().filter(|name| !before.groups.contains_key(*name));
         let accounts = users.chain(groups).cloned().collect();
-        Self { paths, units, accounts }
+        Self { paths, units, accounts, absent: BTreeSet::new() }
+    }
+
+    /// Adds the paths that a manifest declares absent: their removal is declared, whoever made them.
+    #[must_use]
+    pub fn with_absent(mut self, manifest: &Manifest) -> Self {
+        let absent = manifest.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Absent(_)));
+        self.absent = absent.map(|(path, _)| path.to_string()).collect();
+        self
     }
 
     /// Returns a problem if the plan after apt differs from the plan before apt in anything that did not come
@@ -74,7 +84,9 @@ impl Brought {
     fn has_path(&self, path: &str) -> bool {
         let link = path.strip_prefix(UNITS).and_then(|name| name.rsplit('/').next());
         let unit = link.and_then(|name| name.trim_end_matches(".d").parse().ok());
-        self.paths.contains(path) || unit.is_some_and(|unit| self.has_unit(&unit))
+        self.paths.contains(path)
+            || self.absent.contains(path)
+            || unit.is_some_and(|unit| self.has_unit(&unit))
     }
 
     fn has_unit(&self, unit: &UnitName) -> bool {
@@ -113,7 +125,7 @@ pub fn take_over(host: &Host, manifest: &mut Manifest) {
     }
 }
 
-/// Returns the paths of an installed package.
+/// Returns the paths of a package of which dpkg knows.
 pub(super) fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
     let list = |name: &str| fs::read_to_string(host.path(&format!("/var/lib/dpkg/info/{name}.list"))).ok();
     // The list of a package that can be installed for several architectures has the architecture in its name.

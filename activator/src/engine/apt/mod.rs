@@ -14,6 +14,9 @@
 //! - [`run`][]: the transactions before and after the change of the host
 //! - [`guarding`]: the check just before dpkg starts
 //! - [`held`][]: the units of new packages whose starts are held
+//! - `waiting`: the wait for the locks of apt and dpkg
+//! - `drop_ins`: the files that hold them
+//! - [`release`][]: the held units that a change releases
 //! - `undo`: what a change that failed after apt says about the packages
 //! - [`phases`]: the order of these transactions in an apply
 //! - [`mod@journal`], [`owned`][]: the records on a host
@@ -24,6 +27,7 @@ pub mod answers;
 pub mod ask;
 pub mod brought;
 pub mod drift;
+mod drop_ins;
 pub mod guarding;
 pub mod held;
 pub mod journal;
@@ -34,12 +38,14 @@ pub mod phases;
 pub mod plan;
 pub mod planning;
 pub mod recover;
+pub mod release;
 pub mod request;
 pub mod run;
 pub mod space;
 mod undo;
 pub mod units;
 pub mod view;
+mod waiting;
 
 use self::owned::OwnedPackages;
 use crate::host::Host;
@@ -49,6 +55,6 @@ use crate::host::Host;
 #[must_use]
 pub fn may_have_work(host: &Host) -> bool {
     let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
-    [journal::RECORD, held::HELD, held::RELEASED].iter().any(is_there)
+    [journal::RECORD, held::HELD, held::RELEASED, held::STILL_HELD].iter().any(is_there)
         || OwnedPackages::read(host).map_or(true, |owned| owned != OwnedPackages::default())
 }

@@ -11,7 +11,7 @@ use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
 /// that is named as one of several alternatives counts as needed: to keep too many is safe. Kernels stay too,
-/// because the host may run one of them. `new`: the relations of packages that apt installs in the same
+/// because the host may run one of them, and so do dependencies that somebody marked as manual. `new`: the relations of packages that apt installs in the same
 /// apply.
 #[must_use]
 pub fn unneeded(
@@ -26,6 +26,7 @@ pub fn unneeded(
             || name.is_protected()
             || host.packages.get(name).is_some_and(|package| package.is_vital)
             || name.plain().starts_with("linux-image-")
+            || is_taken_over(owned, host, name)
     };
     let installed = owned.installed.iter().filter(|name| host.installed(name).is_some());
     let mut goes: BTreeSet<PackageName> = installed.filter(|name| !is_declared(name)).cloned().collect();
@@ -44,6 +45,14 @@ pub fn unneeded(
             return goes;
         }
     }
+}
+
+/// Whether somebody has marked a package as manual that apt had installed as a dependency: this is how
+/// administrators say that they need it.
+fn is_taken_over(owned: &OwnedPackages, host: &HostPackages, name: &PackageName) -> bool {
+    owned.dependencies.contains(name)
+        && !owned.marked_manual.contains(name)
+        && host.packages.get(name).is_some_and(|package| !package.is_automatic)
 }
 
 #[cfg(test)]
@@ -132,6 +141,30 @@ mod tests {
         let relations = [("linux-image-6.1.0-1-amd64", "", ""), ("app", "", "")];
         let owned = ["linux-image-6.1.0-1-amd64", "app"];
         assert_eq!(unneeded_of(&[], &owned, &relations), names(&["app"]));
+    }
+
+    #[test]
+    fn a_dependency_that_somebody_marked_as_manual_stays() {
+        let name: PackageName = "libapp".parse().unwrap();
+        let package = |is_automatic| DpkgPackage {
+            status: DpkgStatus::Installed,
+            version: "1.0".parse().ok(),
+            is_held: false,
+            is_automatic,
+            is_vital: false,
+        };
+        let owned = OwnedPackages::default().with_installed([(name.clone(), true)].into_iter());
+        let by_us = OwnedPackages { marked_manual: names(&["libapp"]), ..owned.clone() };
+        for (owned, is_automatic, goes) in
+            [(&owned, true, true), (&owned, false, false), (&by_us, false, true)]
+        {
+            let host = HostPackages {
+                architecture: "amd64".to_owned(),
+                packages: [(name.clone(), package(is_automatic))].into(),
+            };
+            let found = unneeded(&DeclaredPackages::default(), owned, &host, &BTreeMap::new(), &[]);
+            assert_eq!(found.contains("libapp"), goes, "{owned:?}, automatic: {is_automatic}");
+        }
     }
 
     #[test]

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use nixfleet_contract::apt::plan::{AptPlan, Mark, PackageOperation};
+use nixfleet_contract::apt::plan::{AptPlan, Mark};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::plan::full_name;
-use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
+use crate::host::apt::dpkg::HostPackages;
 use crate::host::{HOME, Host};
 
 /// The name of the record under [`HOME`].
@@ -21,6 +20,9 @@ pub const RECORD: &str = "packages.json";
 pub struct OwnedPackages {
     /// Packages that were not installed before NixFleet installed them.
     pub installed: BTreeSet<PackageName>,
+    /// Those of the installed packages that apt installed because another package needs them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub dependencies: BTreeSet<PackageName>,
     /// Packages that were not held before NixFleet held them.
     pub held: BTreeSet<PackageName>,
     /// Packages that were marked as automatic before NixFleet marked them as manual.
@@ -74,12 +76,25 @@ impl OwnedPackages {
         host.write_record(RECORD, &Recorded { schema: Self::SCHEMA, owned: self.clone() })
     }
 
-    /// Returns the record during a transaction, with everything that the transaction may change.
+    /// Returns the record with packages that dpkg is about to install, each with whether it is automatic.
     #[must_use]
-    pub fn with(&self, plan: &AptPlan, host: &HostPackages) -> Self {
+    pub fn with_installed(&self, packages: impl Iterator<Item = (PackageName, bool)>) -> Self {
         let mut owned = self.clone();
-        let new = plan.packages.iter().filter(|it| matches!(it.change, PackageOperation::Install { .. }));
-        owned.installed.extend(new.map(|it| full_name(host, &it.name, &it.architecture)));
+        for (package, automatic) in packages {
+            if automatic {
+                owned.dependencies.insert(package.clone());
+            } else {
+                owned.dependencies.remove(&package);
+            }
+            owned.installed.insert(package);
+        }
+        owned
+    }
+
+    /// Returns the record during a transaction, with all marks that the transaction may change.
+    #[must_use]
+    pub fn with_marks(&self, plan: &AptPlan, host: &HostPackages) -> Self {
+        let mut owned = self.clone();
         let is_there = |name: &PackageName| host.installed(name).is_some();
         for change in &plan.marks {
             let package = change.package.clone();
@@ -100,19 +115,14 @@ impl OwnedPackages {
     /// Forgets what is not true any more: packages that are not on the host, and marks that are gone.
     #[must_use]
     pub fn settled(&self, host: &HostPackages) -> Self {
-        let is_on_host = |name: &&PackageName| {
-            let status = host.packages.get(*name).map(|package| package.status);
-            matches!(
-                status,
-                Some(DpkgStatus::Installed | DpkgStatus::Unfinished | DpkgStatus::ReinstallRequired)
-            )
-        };
+        let is_on_host = |name: &&PackageName| host.is_on_host(name);
         let kept = |names: &BTreeSet<PackageName>, keep: &dyn Fn(&PackageName) -> bool| {
             names.iter().filter(is_on_host).filter(|name| keep(name)).cloned().collect()
         };
         let of = |name: &PackageName| &host.packages[name];
         Self {
             installed: kept(&self.installed, &|_| true),
+            dependencies: kept(&self.dependencies, &|_| true),
             held: kept(&self.held, &|name| of(name).is_held),
             marked_manual: kept(&self.marked_manual, &|name| !of(name).is_automatic),
         }

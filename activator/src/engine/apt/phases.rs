@@ -2,6 +2,7 @@
 
 use nixfleet_contract::apt::plan::{AptPhase, AptPlan};
 use nixfleet_contract::apt::report::AptReport;
+use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
@@ -26,7 +27,7 @@ use crate::host::apt::dpkg::HostPackages;
 /// # Errors
 /// Fails if apt did not come to its end.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
-    let done = run.before(view).inspect_err(|_| {
+    let (done, of_others) = run.before(view).inspect_err(|_| {
         // From the moment at which the journal is written, dpkg may have changed packages.
         if !matches!(AptJournal::read(run.host), Ok(None)) {
             (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
@@ -35,6 +36,13 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
     let problem = done.problem.clone();
     let has_changed = done.has_changed();
     report.apt = Some(done);
+    if !of_others.is_empty() {
+        let names: Vec<&str> = of_others.iter().map(|name| &**name as &str).collect();
+        let names = names.join(", ");
+        report.notes.push(format!(
+            "not completely installed, and not declared: {names}; run `dpkg --configure -a` on the host"
+        ));
+    }
     let Some(problem) = problem else {
         report.notes.extend(answers::notes(&run.plan.answers));
         return Ok(());
@@ -53,14 +61,16 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
 pub fn check_again(
     host: &Host,
     apt: &AptPlan,
-    (before, after): (&Planned, &Planned),
+    (before, after, manifest): (&Planned, &Planned, &Manifest),
     problem: Option<Problem>,
     report: &mut Report,
 ) -> Result<(), Problem> {
     let objection = problem.or_else(|| {
         let packages = names(apt).unwrap_or_default();
         let accounts = (&before.observed.accounts, &after.observed.accounts);
-        Brought::of(host, packages.iter(), accounts).objection(&before.plan, &after.plan)
+        Brought::of(host, packages.iter(), accounts)
+            .with_absent(manifest)
+            .objection(&before.plan, &after.plan)
     });
     let Some(problem) = objection else { return Ok(()) };
     (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PlanChanged));
@@ -138,7 +148,7 @@ fn names(apt: &AptPlan) -> Result<Vec<PackageName>, Problem> {
 /// Returns notes about what apt did and nothing undoes, about the plan that removes the new packages again,
 /// and about the starts that are held.
 fn stays(host: &Host, apt: &AptPlan, report: &Report) -> Vec<String> {
-    let held = HeldUnits::of(host).filter(|held| !held.units.is_empty()).map(|held| {
+    let held = HeldUnits::of(host).ok().flatten().map(|held| {
         let units: Vec<&str> = held.units.keys().map(|unit| &**unit as &str).collect();
         format!("new units do not start before an apply succeeds: {}", units.join(", "))
     });

@@ -9,6 +9,7 @@ use nixfleet_contract::step::Step;
 use nixfleet_contract::values::AbsPath;
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::apt::release::releases;
 use crate::engine::family::commands::run;
 use crate::engine::family::units::bystanders;
 use crate::engine::health;
@@ -33,6 +34,8 @@ pub struct Planned {
     pub wanted_system: Option<AbsPath>,
     /// The problems of the plan that a package may solve that apt installs before the change.
     pub awaits_package: Vec<Problem>,
+    /// Whether apt installs or completes a package before the change.
+    pub awaits_apt: bool,
 }
 
 /// Plans the steps that bring a host to a target. The plan does not contain file contents;
@@ -42,7 +45,7 @@ pub struct Planned {
 /// Fails if the state or the host cannot be read.
 pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
-    let observed = observe(host, &state, &target.manifest)?;
+    let observed = observe(host, &state, &target.manifest, releases(host, target)?)?;
     state.forget_replaced(&observed.accounts);
     let diff = diff(&state, target.view(), &observed);
     let known = |problem: &&Problem| !diff.problems.contains(problem);
@@ -89,7 +92,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
     let wanted_system = target.manifest.nixos.as_ref().map(|system| system.toplevel.clone());
-    Ok(Planned { plan, state, observed, wanted_system, awaits_package })
+    Ok(Planned { plan, state, observed, wanted_system, awaits_package, awaits_apt: false })
 }
 
 impl Planned {

@@ -195,14 +195,22 @@ mod tests {
         let text = apt(&plan).join("\n") + "\n";
         expect![[r#"
             ~ torn: complete an interrupted installation
+            ~ nginx: answer to nginx/mode: "a b"
+            ~ ssh: answer to ssh/port: "22" → "", used when the package is next upgraded or reconfigured
             + nginx 1.22  Debian bookworm, 4.0 KiB installed
+            + ssh 1  Debian, 4.0 KiB installed, brings ssh.service
             ~ libc6 2.35 → 2.36  Debian bookworm-security, security update, 4.0 KiB installed, needed
             ~ old 2 → 1, which is older  Debian, 4.0 KiB installed
             - exim4 4.96  removed, before the change
             ~ nginx: held at its version
             - left  purged, after the change
             - ours 1.0  removed, after the change, nothing needs it any more
-            to download: 6.0 KiB; nothing undoes what apt does
+            ~ exim4.service runs, and is stopped, because exim4 changes
+            ~ db@1.service runs, and may be restarted, because libc6 changes
+            the units of new packages are known after the download
+            to download: 8.0 KiB; nothing undoes what apt does
+            needs on /: at most 4.0 KiB of 64.0 KiB free, 12 of 90 inodes
+            needs on /var: at most 6.0 KiB of 1.0 KiB free
         "#]]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     }

@@ -306,7 +306,9 @@ mod tests {
         assert_eq!(names(AptPhase::After), ["telnet"]);
         assert_eq!(plan.download_size(), 200);
         assert!(!plan.is_empty());
-        let answer = json!({ "package": "nginx", "question": "nginx/port", "type": "string", "from": null, "to": "80" });
+        let answer = json!({
+            "package": "nginx", "question": "nginx/port", "type": "string", "from": null, "to": "80",
+        });
         let answers = json!({ "fingerprint": "f", "packages": [], "answers": [answer] });
         assert!(!serde_json::from_value::<AptPlan>(answers).unwrap().is_empty());
     }

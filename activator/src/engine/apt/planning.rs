@@ -91,8 +91,8 @@ pub fn add(
 }
 
 /// Plans with the part of apt. While another program uses apt or dpkg, their answers are those of the moment,
-/// so a plan with a part of apt is made again when that program has ended. `transcript`: where the run reports
-/// the program.
+/// so a plan with a part of apt is made again when that program has ended. `transcript`: where the run
+/// reports the program.
 ///
 /// # Errors
 /// As for [`planner::plan`] and [`add`], or [`Code::Locked`] if a program holds a lock for too long.

@@ -1,5 +1,5 @@
-//! What a change that failed after apt says about the packages: nothing undoes apt, but another plan can remove
-//! the new packages.
+//! What a change that failed after apt says about the packages: nothing undoes apt, but another plan can
+//! remove the new packages.
 
 use nixfleet_contract::apt::plan::{AptPhase, AptPlan, PackageChange, PackageOperation};
 use nixfleet_contract::report::Report;

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn answers_are_read_with_their_spaces_and_colons() {
-        let shown = "* app/mode: Internet Site\n  app/none:\n* app/url: http://a:1/ \n  app/key: (password omitted)\nodd\n";
+        let shown = "* app/mode: Internet Site\n  app/none:\n* app/url: http://a:1/ \n\
+                       \x20 app/key: (password omitted)\nodd\n";
         let expected = [
             ("app/key", "(password omitted)"),
             ("app/mode", "Internet Site"),

@@ -132,6 +132,14 @@ pub fn postpone_findings(planned: &mut Planned) {
     }
 }
 
+/// Adds the reason why apt could not be asked. The problems that a package may solve are not shown: nobody
+/// knows whether apt would install the package.
+pub fn refuse(planned: &mut Planned, problem: Problem) {
+    let awaits = &planned.awaits_package;
+    planned.plan.problems.retain(|other| !awaits.contains(other));
+    planned.plan.problems.push(problem);
+}
+
 fn postpone_each(plan: &mut Plan, is_later: impl Fn(&Problem) -> bool) {
     let (postponed, problems): (Vec<_>, Vec<_>) = plan.problems.drain(..).partition(is_later);
     plan.problems = problems;

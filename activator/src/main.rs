@@ -267,7 +267,7 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         Err(problem) => return planner::refused(target, problem),
     };
     if calm && let Err(problem) = planning::add(host, target, &mut planned, request.name_lacking) {
-        planned.plan.problems.push(problem);
+        planning::refuse(&mut planned, problem);
     }
     planned.plan.overrule(request.force);
     if calm {

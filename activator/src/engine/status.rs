@@ -85,8 +85,8 @@ fn observed(host: &Host) -> Result<Status, Problem> {
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let of_system = declared_units(&target.manifest);
-            let declared = target.manifest.apt.clone();
             let target = Target { number: state.generation, ..target }.on(host);
+            let declared = target.manifest.apt.clone();
             let planned = planner::plan(host, &target)?;
             if status.interrupted.is_none() {
                 status.to_finish = to_finish(&planned);

@@ -56,5 +56,5 @@ use crate::host::Host;
 pub fn may_have_work(host: &Host) -> bool {
     let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
     [journal::RECORD, held::HELD, held::RELEASED, held::STILL_HELD].iter().any(is_there)
-        || OwnedPackages::read(host).map_or(true, |owned| owned != OwnedPackages::default())
+        || OwnedPackages::read(host).map_or(true, |owned| owned.has_work())
 }

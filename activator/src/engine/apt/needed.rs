@@ -6,7 +6,7 @@ use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::values::PackageName;
 
 use super::owned::OwnedPackages;
-use crate::host::apt::dpkg::HostPackages;
+use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
 use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
@@ -28,8 +28,11 @@ pub fn unneeded(
             || name.plain().starts_with("linux-image-")
             || is_taken_over(owned, host, name)
     };
-    let installed = owned.installed.iter().filter(|name| host.installed(name).is_some());
-    let mut goes: BTreeSet<PackageName> = installed.filter(|name| !is_declared(name)).cloned().collect();
+    // An interrupted removal leaves a package that is not finished.
+    let status = |name| host.packages.get(name).map(|package| package.status);
+    let is_there = |name| matches!(status(name), Some(DpkgStatus::Installed | DpkgStatus::Unfinished));
+    let there = owned.installed.iter().filter(|name| is_there(*name));
+    let mut goes: BTreeSet<PackageName> = there.filter(|name| !is_declared(name)).cloned().collect();
     loop {
         let stays = relations.iter().filter(|(name, _)| !goes.contains(*name));
         let stays = stays.map(|(_, it)| it).chain(new.iter().copied());
@@ -60,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::host::apt::dpkg::{DpkgPackage, DpkgStatus};
+    use crate::host::apt::dpkg::DpkgPackage;
 
     fn names(of: &[&str]) -> BTreeSet<PackageName> {
         of.iter().map(|name| name.parse().unwrap()).collect()
@@ -155,6 +158,10 @@ mod tests {
         };
         let owned = OwnedPackages::default().with_installed([(name.clone(), true)].into_iter());
         let by_us = OwnedPackages { marked_manual: names(&["libapp"]), ..owned.clone() };
+        let torn = DpkgPackage { status: DpkgStatus::Unfinished, ..package(true) };
+        let host = HostPackages { architecture: "amd64".to_owned(), packages: [(name.clone(), torn)].into() };
+        let found = unneeded(&DeclaredPackages::default(), &owned, &host, &BTreeMap::new(), &[]);
+        assert!(found.contains("libapp"), "its removal was interrupted");
         for (owned, is_automatic, goes) in
             [(&owned, true, true), (&owned, false, false), (&by_us, false, true)]
         {

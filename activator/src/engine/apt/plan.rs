@@ -56,7 +56,9 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
     }
     let packages: Vec<_> = changes.into_values().collect();
     let marks = marks(facts, &packages);
-    let repairs = facts.host.unfinished();
+    let mut repairs = facts.host.unfinished();
+    // A package whose removal was interrupted is not completed first: a script would start its daemon again.
+    repairs.retain(|name| !is_removed_later(facts, &packages, name));
     let problems = objections(facts, &packages, &marks);
     let answers = facts.answers.to_vec();
     let fingerprint = fingerprint((&repairs, &packages), &marks, &answers)?;
@@ -68,6 +70,16 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
 pub(super) fn full_name(host: &HostPackages, name: &PackageName, architecture: &str) -> PackageName {
     let foreign = format!("{name}:{architecture}").parse();
     if architecture == host.architecture { name.clone() } else { foreign.unwrap_or_else(|_| name.clone()) }
+}
+
+/// Whether an unfinished package is removed after the change of the host.
+fn is_removed_later(facts: &AptFacts<'_>, packages: &[PackageChange], name: &PackageName) -> bool {
+    let removes = |package: &PackageChange| {
+        package.phase == AptPhase::After
+            && package.change.is_removal()
+            && full_name(facts.host, &package.name, &package.architecture) == *name
+    };
+    facts.host.packages[name].status == DpkgStatus::Unfinished && packages.iter().any(removes)
 }
 
 fn change(

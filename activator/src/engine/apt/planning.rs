@@ -36,7 +36,7 @@ pub fn add(
     let owned = OwnedPackages::read(host)?;
     let declared = target.manifest.apt.clone().unwrap_or_default();
     let nothing = DeclaredPackages { lock_timeout: declared.lock_timeout, ..DeclaredPackages::default() };
-    if declared == nothing && owned == OwnedPackages::default() {
+    if declared == nothing && !owned.has_work() {
         return Ok(None);
     }
     if target.number.is_some() && !target.with_packages {
@@ -146,6 +146,14 @@ pub fn postpone_findings(planned: &mut Planned) {
     if planned.awaits_apt {
         postpone_each(&mut planned.plan, |problem| problem.code == Code::Validation);
     }
+}
+
+/// Adds the reason why apt could not be asked. The problems that a package may solve are not shown: nobody
+/// knows whether apt would install the package.
+pub fn refuse(planned: &mut Planned, problem: Problem) {
+    let awaits = &planned.awaits_package;
+    planned.plan.problems.retain(|other| !awaits.contains(other));
+    planned.plan.problems.push(problem);
 }
 
 fn postpone_each(plan: &mut Plan, is_later: impl Fn(&Problem) -> bool) {

@@ -157,8 +157,8 @@ impl Target {
         TargetView { manifest, closure, number: *number, exclude }
     }
 
-    /// Adds what depends on the host: the links for the states of units of the distribution, and the
-    /// permission to take over files that came with packages that NixFleet installed.
+    /// Adds what depends on the host: the links for the states of units of the distribution, the names of
+    /// packages without the architecture of the host, and the permission to take over files that came with packages that NixFleet installed.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {
         if !self.manifest.unit_states.is_empty() {
@@ -166,6 +166,7 @@ impl Target {
             let (state, _) = State::read(host).unwrap_or_default();
             self.objections = unit_states::add_entries(host, &state, &mut self.manifest);
         }
+        self.manifest.apt = self.manifest.apt.map(|packages| packages.on(&self.manifest.system));
         brought::take_over(host, &mut self.manifest);
         self
     }

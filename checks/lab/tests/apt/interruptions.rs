@@ -139,7 +139,7 @@ fn an_error_after_apt_is_never_called_blocked() {
     for (entry, reason) in
         document["hosts"].as_array().unwrap().iter().zip(["apt-unfinished", "apt-forward-only"])
     {
-        assert_eq!((&entry["reasonCode"], &entry["problem"]["code"]), (&json!(reason), &json!("NF-402")));
+        assert_eq!((&entry["reasonCode"], &entry["problem"]["code"]), (&json!(reason), &json!("NF-404")));
     }
     for host in stage.hosts() {
         host.ask("cp /root/*.json /var/lib/nixfleet/; rm /etc/app.tears").unwrap();

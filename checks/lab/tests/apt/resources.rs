@@ -83,7 +83,7 @@ fn an_upgrade_keeps_the_managed_configuration_file() {
         assert_eq!(host.ask("dpkg-query --show --showformat='${Version}' app").unwrap(), "2.0");
         assert_eq!(host.ask("cat /etc/app.conf").unwrap(), "of the fleet");
         assert_eq!(host.ask("cat /etc/app.conf.dpkg-dist").unwrap(), "of the newer package");
-        assert_eq!(entry["apt"]["setAside"], json!(["/etc/app.conf.dpkg-dist"]), "{entry:#}");
+        assert_eq!(entry["report"]["apt"]["setAside"], json!(["/etc/app.conf.dpkg-dist"]), "{entry:#}");
         assert!(!starts(host).contains("package"), "{}", starts(host));
     }
     stage.applies("unchanged");

@@ -107,8 +107,8 @@ impl Plan {
         self.offers(name, recipe, &debs::NIX)
     }
 
-    /// Makes packages of Debian available on the host `name`, whose root filesystem is made from `recipe`. The
-    /// directory `/srv/debs` has these packages and all packages on which they depend.
+    /// Makes packages of Debian available on the host `name`, whose root filesystem is made from `recipe`.
+    /// The directory `/srv/debs` has these packages and all packages on which they depend.
     #[must_use]
     pub fn offers(mut self, name: &str, recipe: &Recipe, packages: &[&'static str]) -> Self {
         for host in self.hosts.iter_mut().filter(|host| host.name == name) {

@@ -12,8 +12,8 @@ use nixfleet_operator::text::one_line;
 use super::plan::{change, come, go};
 use super::size::size;
 
-/// Returns one line for each repair, answer, package and mark, in the order in which apt carries them out, and
-/// then one for each running unit that this affects, and for each filesystem that needs space.
+/// Returns one line for each repair, answer, package and mark, in the order in which apt carries them out,
+/// and then one for each running unit that this affects, and for each filesystem that needs space.
 pub fn apt(plan: &AptPlan) -> Vec<String> {
     let repairs = plan.repairs.iter();
     let repairs =
@@ -170,7 +170,7 @@ mod tests {
             "fingerprint": "f", "repairs": ["torn"],
             "packages": [
                 package("nginx", json!({ "change": "install", "to": new, "units": null }), "declared"),
-                package("ssh", json!({ "change": "install", "to": old, "units": ["ssh.service"] }), "declared"),
+                package("ssh", json!({ "change": "install", "to": old, "units": ["ssh.socket"] }), "declared"),
                 package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": fixed }), "needed"),
                 package("old", json!({ "change": "downgrade", "from": "2", "to": old }), "declared"),
                 package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared"),
@@ -180,7 +180,10 @@ mod tests {
             "marks": [{ "package": "nginx", "mark": "hold" }],
             "answers": [
                 { "package": "nginx", "question": "nginx/mode", "type": "select", "from": null, "to": "a b" },
-                { "package": "ssh", "question": "ssh/port", "type": "string", "from": "22", "to": "", "isLate": true },
+                {
+                    "package": "ssh", "question": "ssh/port", "type": "string", "from": "22", "to": "",
+                    "isLate": true,
+                },
             ],
             "running": [
                 { "unit": "exim4.service", "package": "exim4", "effect": "stops" },
@@ -198,7 +201,7 @@ mod tests {
             ~ nginx: answer to nginx/mode: "a b"
             ~ ssh: answer to ssh/port: "22" → "", used when the package is next upgraded or reconfigured
             + nginx 1.22  Debian bookworm, 4.0 KiB installed
-            + ssh 1  Debian, 4.0 KiB installed, brings ssh.service
+            + ssh 1  Debian, 4.0 KiB installed, brings ssh.socket
             ~ libc6 2.35 → 2.36  Debian bookworm-security, security update, 4.0 KiB installed, needed
             ~ old 2 → 1, which is older  Debian, 4.0 KiB installed
             - exim4 4.96  removed, before the change

@@ -21,8 +21,8 @@ use crate::ssh::Session;
 /// takes its full time.
 const FEW: usize = 5;
 
-/// Asks a host what a rollback would change. `force`: what the user has given with `--force`. Returns the plan and the activator that made it. Planning
-/// changes nothing on the host.
+/// Asks a host what a rollback would change. `force`: what the user has given with `--force`. Returns the
+/// plan and the activator that made it. Planning changes nothing on the host.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, has no such generation, or its activator refuses.

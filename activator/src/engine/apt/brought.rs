@@ -104,8 +104,8 @@ fn account_of(step: &AccountStep) -> &str {
     }
 }
 
-/// Lets the change take over declared files that came with an owned package, or that it has left. The file of the package becomes
-/// the original, so the end of the declaration gives the host the file of the package.
+/// Lets the change take over declared files that came with an owned package, or that it has left. The file of
+/// the package becomes the original, so the end of the declaration gives the host the file of the package.
 pub fn take_over(host: &Host, manifest: &mut Manifest) {
     if manifest.apt.is_none() {
         return;

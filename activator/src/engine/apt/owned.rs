@@ -121,8 +121,8 @@ impl OwnedPackages {
         owned
     }
 
-    /// Forgets what is not true any more: packages that are not on the host, and marks that are gone. A package
-    /// that was removed stays known if its configuration files are left.
+    /// Forgets what is not true any more: packages that are not on the host, and marks that are gone. A
+    /// package that was removed stays known if its configuration files are left.
     #[must_use]
     pub fn settled(&self, host: &HostPackages) -> Self {
         let is_on_host = |name: &&PackageName| host.is_on_host(name);

@@ -1,5 +1,5 @@
-//! Measures a role with nginx from apt, compared with the same role in Ansible: the first apply, which installs
-//! the package, and an apply that changes nothing.
+//! Measures a role with nginx from apt, compared with the same role in Ansible: the first apply, which
+//! installs the package, and an apply that changes nothing.
 
 use anyhow::{Result, ensure};
 

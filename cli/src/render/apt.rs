@@ -170,7 +170,7 @@ mod tests {
             "fingerprint": "f", "repairs": ["torn"],
             "packages": [
                 package("nginx", json!({ "change": "install", "to": new, "units": null }), "declared"),
-                package("ssh", json!({ "change": "install", "to": old, "units": ["ssh.socket"] }), "declared"),
+                package("ssh", json!({ "change": "install", "to": old, "units": ["a.socket"] }), "declared"),
                 package("libc6", json!({ "change": "upgrade", "from": "2.35", "to": fixed }), "needed"),
                 package("old", json!({ "change": "downgrade", "from": "2", "to": old }), "declared"),
                 package("exim4", json!({ "change": "remove", "from": "4.96" }), "declared"),
@@ -201,7 +201,7 @@ mod tests {
             ~ nginx: answer to nginx/mode: "a b"
             ~ ssh: answer to ssh/port: "22" → "", used when the package is next upgraded or reconfigured
             + nginx 1.22  Debian bookworm, 4.0 KiB installed
-            + ssh 1  Debian, 4.0 KiB installed, brings ssh.socket
+            + ssh 1  Debian, 4.0 KiB installed, brings a.socket
             ~ libc6 2.35 → 2.36  Debian bookworm-security, security update, 4.0 KiB installed, needed
             ~ old 2 → 1, which is older  Debian, 4.0 KiB installed
             - exim4 4.96  removed, before the change

@@ -15,7 +15,7 @@ use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
-use nixfleet_activate::engine::apt::{guarding, planning};
+use nixfleet_activate::engine::apt::{guarding, planning, recover as apt_recover};
 use nixfleet_activate::engine::family::paths::late_owners;
 use nixfleet_activate::engine::family::system::foresee as system;
 use nixfleet_activate::engine::health;
@@ -247,7 +247,8 @@ fn plan(host: &Host, target_closure: TargetClosure, request: &PlanRequest<'_>) -
         full_plan(host, &target, request, objection.is_none())
     };
     // While a run holds the lock, the open transaction belongs to that run and is not interrupted.
-    plan.interrupted = journal::interrupted(host).filter(|_| objection.is_none());
+    let interrupted = || journal::interrupted(host).or_else(|| apt_recover::interrupted(host));
+    plan.interrupted = interrupted().filter(|_| objection.is_none());
     if objection.is_some() {
         // The changes of that run would look like drift.
         plan.drift.clear();
@@ -266,7 +267,7 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         Err(problem) => return planner::refused(target, problem),
     };
     if calm && let Err(problem) = planning::add(host, target, &mut planned, request.name_lacking) {
-        planned.plan.problems.push(problem);
+        planning::refuse(&mut planned, problem);
     }
     planned.plan.overrule(request.force);
     if calm {
@@ -274,7 +275,7 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
         let terms = foresight::ValidationTerms { enabled, may_ask: request.name_lacking, login };
         foresight::foresee(&mut planned, host, target, terms);
-        planning::postpone_findings(&mut planned.plan);
+        planning::postpone_findings(&mut planned);
         if enabled {
             system::foresee(&mut planned.plan, host, &planned.state, target, request.name_lacking);
         }

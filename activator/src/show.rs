@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use nixfleet_contract::apt::lock::LockHolder;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{CheckResult, Checked};
 use nixfleet_contract::plan::{Drift, Plan};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
-use nixfleet_contract::run::{AwaitingConfirm, News, Notice};
+use nixfleet_contract::run::{AwaitingApt, AwaitingConfirm, News, Notice};
 use nixfleet_contract::status::Status;
 use nixfleet_contract::values::Owner;
 
@@ -135,6 +136,10 @@ pub fn notice(notice: &Notice) -> String {
             format!("done, and undone again unless it is confirmed within {seconds} s: confirm --run {run}\n")
         }
         News::AwaitingChecks(_) => "confirmed; health checks are tried\n".to_owned(),
+        News::AwaitingApt(AwaitingApt { holder: Some(LockHolder { process, name, .. }), .. }) => {
+            format!("waits for {name} (process {process}), which uses apt or dpkg\n")
+        }
+        News::AwaitingApt(AwaitingApt { holder: None, .. }) => "apt and dpkg are free\n".to_owned(),
     }
 }
 

@@ -19,13 +19,19 @@ pub enum Force {
     HostName,
     /// Keep a change even if its health checks fail or cannot be tried.
     HealthChecks,
+    /// Let a rollback install, change and remove packages of apt too.
+    Packages,
     /// Leave a path and everything managed below it unchanged.
     Path(ManagedPath),
 }
 
 /// Every objection except [`Force::Path`], with its value on the command line.
-const NAMED: [(Force, &str); 3] =
-    [(Force::Lockout, "lockout"), (Force::HostName, "host-name"), (Force::HealthChecks, "health-checks")];
+const NAMED: [(Force, &str); 4] = [
+    (Force::Lockout, "lockout"),
+    (Force::HostName, "host-name"),
+    (Force::HealthChecks, "health-checks"),
+    (Force::Packages, "packages"),
+];
 
 impl Force {
     /// Returns whether this value of `--force` overrules a problem.
@@ -35,9 +41,9 @@ impl Force {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
-            // The plan excludes this path and reports no problem about it, so there is no problem to
-            // overrule.
-            Self::Path(_) => false,
+            // The plan excludes this path, or includes these packages, and reports no problem about it, so
+            // there is no problem to overrule.
+            Self::Packages | Self::Path(_) => false,
         }
     }
 
@@ -46,7 +52,7 @@ impl Force {
     pub const fn path(&self) -> Option<&ManagedPath> {
         match self {
             Self::Path(path) => Some(path),
-            Self::Lockout | Self::HostName | Self::HealthChecks => None,
+            Self::Lockout | Self::HostName | Self::HealthChecks | Self::Packages => None,
         }
     }
 }
@@ -96,7 +102,7 @@ mod tests {
 
     #[test]
     fn an_objection_has_one_word_and_a_path_is_one() {
-        for word in ["lockout", "host-name", "health-checks", "/home/ada/.bashrc"] {
+        for word in ["lockout", "host-name", "health-checks", "packages", "/home/ada/.bashrc"] {
             assert_eq!(word.parse::<Force>().unwrap().to_string(), word);
         }
         for word in ["", "lock-out", "etc/motd", "/etc/../passwd", "/nix/store/x"] {

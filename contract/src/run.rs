@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::SCHEMA;
+use crate::apt::lock::LockHolder;
 use crate::generation::Generation;
 use crate::health::CheckResult;
 use crate::holder::Holder;
@@ -30,6 +31,18 @@ pub enum News {
     AwaitingConfirm(AwaitingConfirm),
     /// The run is waiting only for its health checks on the host.
     AwaitingChecks(RunId),
+    /// The run is waiting for a lock of apt or dpkg, or has stopped waiting for it.
+    AwaitingApt(AwaitingApt),
+}
+
+/// The details of a run that is waiting for a lock of apt or dpkg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwaitingApt {
+    /// The id of the run.
+    pub run: RunId,
+    /// The process that holds the lock; `None` if the run waits no longer.
+    pub holder: Option<LockHolder>,
 }
 
 /// The details of a run that is waiting for a confirmation.
@@ -53,6 +66,12 @@ impl Notice {
     #[must_use]
     pub const fn checking(run: RunId) -> Self {
         Self { schema: SCHEMA, news: News::AwaitingChecks(run) }
+    }
+
+    /// Creates the notice of a run that is waiting for a lock of apt or dpkg, or no longer.
+    #[must_use]
+    pub const fn awaiting_apt(run: RunId, holder: Option<LockHolder>) -> Self {
+        Self { schema: SCHEMA, news: News::AwaitingApt(AwaitingApt { run, holder }) }
     }
 }
 
@@ -242,12 +261,21 @@ mod tests {
     #[test]
     fn a_notice_is_one_line_that_names_the_run() {
         let run: RunId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let holder = LockHolder { process: 815, name: "apt-get".to_owned(), since: Some(1) };
         for (notice, line) in [
             (
                 Notice::awaiting(run.clone(), 30),
                 r#"{"schema":1,"awaitingConfirm":{"run":"RUN","seconds":30}}"#,
             ),
             (Notice::checking(run.clone()), r#"{"schema":1,"awaitingChecks":"RUN"}"#),
+            (
+                Notice::awaiting_apt(run.clone(), Some(holder)),
+                r#"{"schema":1,"awaitingApt":{"run":"RUN","holder":{"process":815,"name":"apt-get","since":1}}}"#,
+            ),
+            (
+                Notice::awaiting_apt(run.clone(), None),
+                r#"{"schema":1,"awaitingApt":{"run":"RUN","holder":null}}"#,
+            ),
         ] {
             let line = line.replace("RUN", &run);
             assert_eq!(serde_json::to_string(&notice).unwrap(), line);

@@ -4,6 +4,7 @@
   lib,
   problem,
   scalar,
+  shared,
 }:
 let
   inherit (scalar) matching;
@@ -41,6 +42,38 @@ in
     regex = "[A-Za-z0-9][A-Za-z0-9+._-]*(/[A-Za-z0-9+._-]+)+";
     placeholder = "package/question";
   };
+
+  # The type of a question of debconf. A password is refused with a message of its own, because everybody can
+  # read the Nix store.
+  debconfType =
+    let
+      type = scalar.oneOf shared.choices.debconfType;
+      password =
+        loc: def:
+        problem.make {
+          inherit loc def;
+          what = "${lib.showOption loc} cannot be \"password\"";
+          why = "everybody can read the Nix store, on the operator's machine and on the host";
+          help = "remove this answer; run debconf-set-selections on the host, or set the password in a file of the package";
+        };
+    in
+    type
+    // scalar.fromResolve {
+      name = "debconfType";
+      inherit (type) description;
+      resolve =
+        loc: defs:
+        let
+          passwords = lib.filter (def: def.value == "password") defs;
+        in
+        if passwords == [ ] then
+          type.resolve loc defs
+        else
+          {
+            value = type.placeholder;
+            problems = map (password loc) passwords;
+          };
+    };
 
   # The address of a package source, in the form that apt accepts in `URIs`.
   sourceUri = matching {

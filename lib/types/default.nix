@@ -68,6 +68,7 @@ in
     lib
     problem
     scalar
+    shared
     ;
 }
 // import ./assertions.nix { inherit lib problem scalar; }

@@ -12,39 +12,51 @@ let
     };
     fields = {
       type = mkOption {
-        type = types.oneOf choices.debconfType;
+        type = types.debconfType;
         default = "string";
         example = "boolean";
         description = ''
-          The type of the question, as `debconf-show` and the package's templates name it. There is no `password`,
-          because everybody can read the Nix store.
+          The type of the question, as `/var/lib/dpkg/info/PACKAGE.templates` names it. There is no `password`,
+          because everybody can read the Nix store: give a password on the host, or in a file that the package reads.
         '';
       };
       value = mkOption {
         type = types.line;
         defaultText = lib.literalMD "none: the option must be set";
         example = "Internet Site";
-        description = "The answer. The answer to a `boolean` is `\"true\"` or `\"false\"`.";
+        description = ''
+          The answer. The answer to a `boolean` is `"true"` or `"false"`. Everybody can read the answer in the Nix store,
+          on the operator's machine and on the host, so it must not be a secret.
+        '';
       };
     };
     check =
       { loc, value, ... }@given:
-      lib.optional
-        (
-          value.type == "boolean"
-          && !lib.elem value.value [
-            "true"
-            "false"
-          ]
+      lib.optional (lib.hasSuffix "\\" value.value) (
+        types.problem.about [ "value" ] (
+          types.problem.at (given // { loc = loc ++ [ "value" ]; })
+            "${lib.showOption loc}.value ends with a backslash"
+            "debconf would read the next line as a part of the answer"
+            "${lib.showOption loc}.value = \"…\";"
         )
-        (
-          types.problem.about [ "type" "value" ] (
-            types.problem.at (given // { loc = loc ++ [ "value" ]; })
-              "${lib.showOption loc}.value is neither \"true\" nor \"false\""
-              "the question is of the type boolean"
-              "${lib.showOption loc}.value = \"true\";"
+      )
+      ++
+        lib.optional
+          (
+            value.type == "boolean"
+            && !lib.elem value.value [
+              "true"
+              "false"
+            ]
           )
-        );
+          (
+            types.problem.about [ "type" "value" ] (
+              types.problem.at (given // { loc = loc ++ [ "value" ]; })
+                "${lib.showOption loc}.value is neither \"true\" nor \"false\""
+                "the question is of the type boolean"
+                "${lib.showOption loc}.value = \"true\";"
+            )
+          );
   };
 
   # The name of a package without its architecture.
@@ -158,8 +170,9 @@ let
           };
         };
         description = ''
-          Answers to the questions of debconf, given before the package is installed for the first time. They are not
-          applied to a package that is installed already.
+          Answers to the questions of debconf, set before dpkg configures the package. If the package is installed
+          already, debconf gets the answer, and the package uses it when it is next upgraded: NixFleet never runs
+          `dpkg-reconfigure`. An answer that is no longer declared stays as it is.
         '';
       };
     };

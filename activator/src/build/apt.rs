@@ -24,6 +24,7 @@ impl Compiler<'_> {
             self.key(key, intent);
         }
         let packages = self.apt_packages(apt);
+        self.answers_once(&packages);
         let holds = apt.holds.iter().filter_map(|hold| self.parse("nixfleet.apt.holds", hold)).collect();
         let lock_timeout = apt.lock_timeout.filter(|limit| *limit != DeclaredPackages::LOCK_TIMEOUT);
         let declared = DeclaredPackages { packages, holds, lock_timeout };
@@ -97,11 +98,32 @@ impl Compiler<'_> {
             self.reject(option, "the answer contains a line break or another control character", "");
             return None;
         }
+        // debconf would read the next line as a part of the answer.
+        if value.ends_with('\\') {
+            self.reject(option, "the answer ends with a backslash", "");
+            return None;
+        }
         if *kind == QuestionType::Boolean && !["true", "false"].contains(&value.as_str()) {
             self.reject(option, "the answer to a boolean question is neither `true` nor `false`", "");
             return None;
         }
         Some(DebconfAnswer { question: question.clone(), kind: *kind, value: value.clone() })
+    }
+
+    /// Refuses two answers to one question, which two packages may share.
+    fn answers_once(&mut self, packages: &BTreeMap<PackageName, DeclaredPackage>) {
+        let mut answers: BTreeMap<&str, (&PackageName, &DebconfAnswer)> = BTreeMap::new();
+        for (name, package) in packages {
+            let DeclaredPackage::Present(present) = package else { continue };
+            for answer in &present.debconf {
+                let (first, given) = *answers.entry(&answer.question).or_insert((name, answer));
+                if given != answer {
+                    let option = format!("nixfleet.apt.packages.{:?}.debconf.{:?}", &**name, answer.question);
+                    let what = format!("{first} declares another answer to the same question");
+                    self.reject(option, what, "remove one of the two answers");
+                }
+            }
+        }
     }
 
     /// Checks that the file of a key has the declared key, and only this key.

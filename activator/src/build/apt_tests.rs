@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use nixfleet_contract::intent::Intent;
-use nixfleet_contract::problem::Problem;
 use serde_json::{Value, json};
 
 use crate::build::compile::compile;
@@ -24,11 +23,10 @@ fn intent(more: &Value) -> Intent {
     parse::intent(intent).unwrap()
 }
 
-/// Returns what the builder refuses, without the declarations that the engine cannot carry out yet.
+/// Returns what the builder refuses.
 fn refused(more: &Value) -> Vec<String> {
     let problems = compile(&intent(more)).err().unwrap_or_default();
-    let others = problems.iter().map(|problem| problem.what.clone());
-    others.filter(|what| !what.starts_with("NixFleet cannot ")).collect()
+    problems.into_iter().map(|problem| problem.what).collect()
 }
 
 fn package(name: &str, state: &str) -> Value {
@@ -99,17 +97,20 @@ fn a_key_must_be_a_file_of_the_intent() {
 }
 
 #[test]
-fn answers_to_questions_are_refused_because_they_cannot_be_given_yet() {
-    let answer = json!({ "question": "app/a", "type": "string", "value": "x" });
-    let app = with(package("app", "present"), "debconf", json!([answer]));
-    let mut more = packages(&[app, package("nginx", "present"), package("telnet", "purged")]);
+fn answers_are_sorted_and_a_question_has_one_answer() {
+    let answer =
+        |question: &str, value: &str| json!({ "question": question, "type": "string", "value": value });
+    let app = json!([answer("shared/b", "x"), answer("app/a", "y")]);
+    let app = with(package("app", "present"), "debconf", app);
+    let other =
+        |value: &str| with(package("other", "present"), "debconf", json!([answer("shared/b", value)]));
+    let mut more = packages(&[app.clone(), other("x"), package("telnet", "purged")]);
     more["apt"]["holds"] = json!(["linux-*"]);
-    let problems = compile(&intent(&more)).err().unwrap();
-    let options: Vec<_> = problems.into_iter().filter_map(|Problem { location, .. }| location).collect();
-    assert_eq!(options, ["nixfleet.apt.packages.\"app\".debconf"]);
-    more["apt"]["packages"][0]["debconf"] = json!([]);
     let manifest = compile(&intent(&more)).unwrap().manifest;
-    assert_eq!(manifest.apt.unwrap().packages.len(), 3);
+    let declared = serde_json::to_value(manifest.apt.unwrap()).unwrap();
+    let questions = &declared["packages"]["app"]["debconf"];
+    assert_eq!((&questions[0]["question"], &questions[1]["question"]), (&json!("app/a"), &json!("shared/b")));
+    assert_eq!(refused(&packages(&[app, other("z")])), ["app declares another answer to the same question"]);
 }
 
 #[test]
@@ -134,6 +135,7 @@ fn packages_that_a_host_would_refuse_are_refused() {
         ),
         (answer("a b", "string", ""), "`a b` is not the name of a question of debconf"),
         (answer("app/a", "string", "x\ny"), "the answer contains a line break or another control character"),
+        (answer("app/a", "string", "x\\"), "the answer ends with a backslash"),
         (answer("app/a", "boolean", "yes"), "the answer to a boolean question is neither `true` nor `false`"),
     ] {
         assert_eq!(refused(&packages(&[package])), [what]);

@@ -46,7 +46,6 @@ pub fn compile(intent: &Intent) -> Result<Closure<'_>, Vec<Problem>> {
     let health_checks = compiler.health_checks(&intent.health_checks);
     let nixos = compiler.nixos(intent);
     let apt = compiler.apt(intent);
-    compiler.unsupported(apt.as_ref());
     compiler.nesting();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);

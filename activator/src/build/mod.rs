@@ -16,7 +16,6 @@ mod openpgp;
 pub mod parse;
 mod unit_states;
 mod units;
-mod unsupported;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -47,6 +47,7 @@ use crate::host::activator::{self, Acting};
 use crate::host::lock::Lock;
 use crate::host::nixos::Owners;
 use crate::host::profile::Profile;
+use crate::host::transcript::Transcript;
 use crate::host::{Host, roots};
 
 /// The target of a run, as named on the command line.
@@ -173,8 +174,8 @@ fn run(
     }
     let target = target_closure.clone().open()?.without(request.force).on(host);
     report.host.clone_from(&target.manifest.host);
-    let mut planned = planner::plan(host, &target)?;
-    let view = planning::add(host, &target, &mut planned, false)?;
+    let transcript = holder.run.as_ref().map(|run| Transcript::of(host, run)).filter(Transcript::exists);
+    let (mut planned, view) = planning::plan(host, &target, transcript.as_ref())?;
     planned.plan.overrule(request.force);
     if request.expect.is_some_and(|expect| expect != planned.plan.fingerprint) {
         return Err(Problem::new(Code::PlanOutdated, "the host changed between plan and apply")
@@ -185,7 +186,7 @@ fn run(
         return Err(problem);
     }
     if planned.plan.steps.is_empty() && planned.plan.apt.is_none() {
-        let ended = as_declared(host, request, &target.manifest.health_checks, report);
+        let ended = as_declared(host, &planned, &target.manifest.health_checks, report);
         report_excluded(&planned.plan.excluded, report);
         report_boot(&planned.plan.awaits_boot, Outcome::Deferred, report);
         return ended;
@@ -198,7 +199,7 @@ fn run(
         return Err(problem);
     }
     let declared = target.manifest.apt.clone().unwrap_or_default();
-    let run = AptRun { host, declared: &declared, plan: &apt };
+    let run = AptRun { host, declared: &declared, plan: &apt, transcript };
     if phases::has_before(&planned.plan) {
         phases::before(&run, view.as_ref(), report)?;
     }
@@ -212,9 +213,9 @@ fn run(
     })?;
     again.plan.overrule(request.force);
     let problem = first_of(&again.plan.problems);
-    phases::check_again(host, &apt, (&planned, &again), problem, report)?;
+    phases::check_again(host, &apt, (&planned, &again, &target.manifest), problem, report)?;
     let changed = if again.plan.steps.is_empty() {
-        as_declared(host, request, &target.manifest.health_checks, report)
+        as_declared(host, &again, &target.manifest.health_checks, report)
     } else {
         change_host(host, request, (&again, &target), (holder, window), report)
     };
@@ -238,7 +239,7 @@ fn validated(
 ) -> validate::Findings {
     let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
     let mut found = validate::validate(host, planned, target, login);
-    if planned.plan.apt.as_ref().is_some_and(planning::installs) {
+    if planned.awaits_apt {
         found.problems.retain(|problem| problem.code != Code::Validation);
     }
     found
@@ -278,18 +279,10 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
 }
 
 /// Reports a host that needs no step. If it is healthy, the units of new packages whose starts are held may
-/// start from now on. A rollback releases none.
-fn as_declared(
-    host: &Host,
-    request: ApplyRequest<'_>,
-    checks: &[Check],
-    report: &mut Report,
-) -> Result<(), Problem> {
+/// start from now on.
+fn as_declared(host: &Host, planned: &Planned, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
     unchanged(host, checks, report)?;
-    match request.target {
-        TargetRef::Closure(_) => held::end(host),
-        TargetRef::Generation(_) => Ok(()),
-    }
+    held::end(host, &planned.observed.stay_held())
 }
 
 /// Adds the excluded paths to the report. If there are any, a good outcome becomes `partial`.
@@ -346,6 +339,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     // synced to disk. So an error of either call also leads to an undo.
     let opened =
         roots::pin(host, &journal.pinned()).and_then(|()| host.write_record(journal::RECORD, &journal));
+    let opened = opened.and_then(|()| held::keep(host, &planned.observed.stay_held()));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
         Ok((done, failed)) => {
             report.steps_done = done;

@@ -21,6 +21,7 @@ use crate::engine::observe::Observed;
 use crate::engine::plan::planner::{self, Planned};
 use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::{RECORD, State};
+use crate::engine::transaction::journal;
 use crate::health::last;
 use crate::host::apt::dpkg::HostPackages;
 use crate::host::lock::Lock;
@@ -74,7 +75,7 @@ fn observed(host: &Host) -> Result<Status, Problem> {
         drift: Vec::new(),
         units: Vec::new(),
         backups: backups(host),
-        interrupted: crate::engine::transaction::journal::interrupted(host),
+        interrupted: journal::interrupted(host).or_else(|| apt::recover::interrupted(host)),
         locked_by: Lock::holder(host),
         to_finish: None,
         last: last_run(host),
@@ -84,8 +85,8 @@ fn observed(host: &Host) -> Result<Status, Problem> {
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {
         Ok(target) => {
             let of_system = declared_units(&target.manifest);
-            let declared = target.manifest.apt.clone();
             let target = Target { number: state.generation, ..target }.on(host);
+            let declared = target.manifest.apt.clone();
             let planned = planner::plan(host, &target)?;
             if status.interrupted.is_none() {
                 status.to_finish = to_finish(&planned);
@@ -170,10 +171,17 @@ fn collect(directory: &Path, shown: &str, found: &mut Vec<String>) {
 /// Returns the differences between the packages of a host and their declaration, and the units that do not
 /// start because an apply failed after apt had installed them.
 fn apt_drift(host: &Host, observed: &Observed, declared: Option<&DeclaredPackages>) -> Vec<Drift> {
+    let unknown = |problem: Problem| vec![Drift { subject: "apt".to_owned(), what: problem.what }];
     let mut drift: Vec<Drift> = match declared.filter(|_| host.is_machine()) {
         Some(declared) => match HostPackages::read() {
-            Ok(packages) => apt::drift::drift(declared, &packages),
-            Err(problem) => vec![Drift { subject: "apt".to_owned(), what: problem.what }],
+            Ok(packages) => {
+                let answers = apt::answers::changes(declared, &packages);
+                let answers = answers.map(|answers| apt::answers::drift(&answers).collect());
+                let mut drift = apt::drift::drift(declared, &packages);
+                drift.extend(answers.unwrap_or_else(unknown));
+                drift
+            }
+            Err(problem) => unknown(problem),
         },
         None => Vec::new(),
     };

@@ -21,6 +21,7 @@ mod generations;
 mod harmless;
 mod health;
 mod health_limits;
+mod held_starts;
 mod homes;
 mod ledger;
 mod limits;

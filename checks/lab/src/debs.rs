@@ -12,17 +12,17 @@ use crate::place::{self, Lock};
 use crate::rootfs::remove_tree;
 
 /// The packages that a bootstrap installs.
-const PACKAGES: [&str; 2] = ["nix-bin", "nix-setup-systemd"];
+pub const NIX: [&str; 2] = ["nix-bin", "nix-setup-systemd"];
 
-/// Returns the directory with the packages of Nix, and with all packages on which they depend and that the
-/// root filesystem at `root`, of the Debian release `suite`, does not have. The directory is made once.
+/// Returns the directory with packages, and with all packages on which they depend and that the root
+/// filesystem at `root`, of the Debian release `suite`, does not have. The directory is made once.
 ///
 /// # Errors
 /// apt cannot download a package, or a file cannot be written.
-pub fn of_nix(root: &Path, suite: &str) -> Result<PathBuf> {
+pub fn of(root: &Path, suite: &str, packages: &[&str]) -> Result<PathBuf> {
     let debs = place::lab().join("debs");
-    let name = root.file_name().unwrap_or_default();
-    let path = debs.join(name);
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let path = debs.join(format!("{name}-{}", packages.join("+")));
     fs::create_dir_all(&debs).with_context(|| format!("Failed to create {}", debs.display()))?;
     let _lock = Lock::wait(&debs.join("lock"))?;
     if path.exists() {
@@ -38,7 +38,7 @@ pub fn of_nix(root: &Path, suite: &str) -> Result<PathBuf> {
     fs::write(unfinished.join("etc/sources.list"), source).context("Failed to write a package source")?;
     apt_get(root, &unfinished, &["update"])?;
     let install = ["install", "--download-only", "--yes", "--no-install-recommends"];
-    apt_get(root, &unfinished, &install.into_iter().chain(PACKAGES).collect::<Vec<_>>())?;
+    apt_get(root, &unfinished, &install.into_iter().chain(packages.iter().copied()).collect::<Vec<_>>())?;
     let archives = unfinished.join("cache/archives");
     let index =
         Program::new("sh").args(["-c", "cd \"$1\" && dpkg-scanpackages --multiversion . >Packages", "sh"]);
@@ -63,6 +63,6 @@ fn apt_get(root: &Path, place: &Path, arguments: &[&str]) -> Result<()> {
     ];
     let options = options.iter().flat_map(|option| ["--option", option]);
     let program = Program::new("apt-get").arg("--quiet").args(options).args(arguments);
-    program.limit(Duration::from_secs(600)).run()?.success().context("Failed to download packages of Nix")?;
+    program.limit(Duration::from_secs(600)).run()?.success().context("Failed to download packages")?;
     Ok(())
 }

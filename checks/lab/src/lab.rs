@@ -141,11 +141,12 @@ impl Lab {
         for host in &plan.hosts {
             let root = host.root.make()?.path().to_path_buf();
             let nixos = if host.nixos { Some(nixos_layer::above(&root, &running, alone)?) } else { None };
-            let debs = host.bare.map(|suite| debs::of_nix(&root, suite)).transpose()?;
+            let debs = host.offered.as_ref().map(|offered| debs::of(&root, offered.suite, &offered.packages));
+            let debs = debs.transpose()?;
             let below = nixos.into_iter().chain([root]).collect();
             let shows = debs.into_iter().map(|debs| (debs, "/srv/debs".into())).collect();
             let (name, addr, nixos) = (host.name.clone(), host.addr.clone(), host.nixos);
-            guests.push(GuestSpec { name, addr, below, nixos, bare: host.bare.is_some(), shows });
+            guests.push(GuestSpec { name, addr, below, nixos, bare: host.bare, shows });
         }
         let spec = Spec { name: plan.name.clone(), id: fresh_id()?, guests };
         fs::create_dir_all(&dir).with_context(|| format!("Failed to create {}", dir.display()))?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::debs;
 use crate::recipe::Recipe;
 use crate::rootfs::Root;
 
@@ -15,6 +16,13 @@ pub struct Plan {
     pub(crate) shipped: bool,
 }
 
+/// Packages of a Debian release.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    pub(crate) suite: &'static str,
+    pub(crate) packages: Vec<&'static str>,
+}
+
 /// A host in the plan of a lab.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedHost {
@@ -23,8 +31,10 @@ pub(crate) struct PlannedHost {
     pub(crate) root: Root,
     /// Whether the host is a stand-in for a NixOS host.
     pub(crate) nixos: bool,
-    /// The Debian release of a host that has no Nix and no user `deploy`.
-    pub(crate) bare: Option<&'static str>,
+    /// Whether the host has no Nix and no user `deploy`.
+    pub(crate) bare: bool,
+    /// The packages that the host can install from the directory `/srv/debs`, if it has one.
+    pub(crate) offered: Option<Offered>,
 }
 
 impl Plan {
@@ -63,7 +73,7 @@ impl Plan {
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, addr: impl Into<String>) -> Self {
         let (name, addr, root) = (name.into(), addr.into(), Recipe::host().into());
-        self.hosts.push(PlannedHost { name, addr, root, nixos: false, bare: None });
+        self.hosts.push(PlannedHost { name, addr, root, nixos: false, bare: false, offered: None });
         self
     }
 
@@ -92,7 +102,17 @@ impl Plan {
     pub fn bare(mut self, name: &str, recipe: &Recipe) -> Self {
         for host in self.hosts.iter_mut().filter(|host| host.name == name) {
             host.root = recipe.clone().into();
-            host.bare = Some(recipe.suite);
+            host.bare = true;
+        }
+        self.offers(name, recipe, &debs::NIX)
+    }
+
+    /// Makes packages of Debian available on the host `name`, whose root filesystem is made from `recipe`.
+    /// The directory `/srv/debs` has these packages and all packages on which they depend.
+    #[must_use]
+    pub fn offers(mut self, name: &str, recipe: &Recipe, packages: &[&'static str]) -> Self {
+        for host in self.hosts.iter_mut().filter(|host| host.name == name) {
+            host.offered = Some(Offered { suite: recipe.suite, packages: packages.to_vec() });
         }
         self
     }

@@ -37,6 +37,7 @@ in
             type = "password";
             value = "x";
           };
+          "asked/slash".value = "x\\";
           "asked/none" = { };
           asked.value = "x";
         };

@@ -85,6 +85,31 @@ impl DeclaredPackages {
         matches!(declared, Some(DeclaredPackage::Present(package)) if package.hold)
             || self.holds.iter().any(|pattern| pattern.matches(package))
     }
+
+    /// Names the packages as dpkg does on a host: without the architecture of the host. `system`: the system
+    /// of the host, such as `x86_64-linux`.
+    #[must_use]
+    pub fn on(mut self, system: &str) -> Self {
+        let architecture = match system {
+            "x86_64-linux" => "amd64",
+            "aarch64-linux" => "arm64",
+            "i686-linux" => "i386",
+            "armv7l-linux" => "armhf",
+            _ => return self,
+        };
+        let is_native = |name: &&PackageName| name.architecture() == Some(architecture);
+        let native: Vec<PackageName> = self.packages.keys().filter(is_native).cloned().collect();
+        for name in native {
+            // A package that is declared under both names keeps them, so the plan is refused.
+            if let Ok(plain) = name.plain().parse::<PackageName>()
+                && !self.packages.contains_key(&plain)
+                && let Some(package) = self.packages.remove(&name)
+            {
+                self.packages.insert(plain, package);
+            }
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +140,20 @@ mod tests {
     fn a_package_that_should_not_be_there_has_no_version() {
         let wrong = json!({ "state": "absent", "version": "1.0" });
         assert!(serde_json::from_value::<DeclaredPackage>(wrong).is_err());
+    }
+
+    #[test]
+    fn a_package_for_the_architecture_of_the_host_has_no_architecture() {
+        let declared = json!({ "packages": {
+            "app:amd64": { "state": "present" }, "libc6:i386": { "state": "present" },
+            "two": { "state": "present" }, "two:amd64": { "state": "absent" },
+        } });
+        let declared: DeclaredPackages = serde_json::from_value(declared).unwrap();
+        let names = |system: &str| -> Vec<String> {
+            declared.clone().on(system).packages.keys().map(ToString::to_string).collect()
+        };
+        assert_eq!(names("x86_64-linux"), ["app", "libc6:i386", "two", "two:amd64"]);
+        assert_eq!(names("i686-linux"), ["app:amd64", "libc6", "two", "two:amd64"]);
     }
 
     #[test]

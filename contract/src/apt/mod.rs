@@ -3,12 +3,18 @@
 //! - [`intent`]: what the backend passes to the builder
 //! - [`declared`]: the part of the manifest
 //! - [`plan`]: the transaction that apt would carry out
+//! - [`answer`], [`running`], [`space`]: the answers to debconf, the running units and the space in a plan
+//! - [`lock`]: the process for whose lock a run waits
 //! - [`report`]: the result of such a transaction
 
+pub mod answer;
 pub mod declared;
 pub mod intent;
+pub mod lock;
 pub mod plan;
 pub mod report;
+pub mod running;
+pub mod space;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,4 +43,17 @@ pub enum QuestionType {
     Select,
     /// Several words, separated by commas.
     Multiselect,
+}
+
+impl QuestionType {
+    /// Returns the word that debconf uses for the type.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::String => "string",
+            Self::Select => "select",
+            Self::Multiselect => "multiselect",
+        }
+    }
 }

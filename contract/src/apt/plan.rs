@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::AnswerChange;
+use super::running::RunningUnit;
+use super::space::SpaceNeed;
 use crate::problem::Problem;
 use crate::values::{PackageName, PackageVersion, UnitName};
 
@@ -20,6 +23,16 @@ pub struct AptPlan {
     /// The marks of packages that change, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<MarkChange>,
+    /// The answers to questions of debconf that change, sorted by package and question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerChange>,
+    /// Running units of packages that change. They are not part of the fingerprint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub running: Vec<RunningUnit>,
+    /// The space that the transaction needs, one element for each filesystem. It is not part of the
+    /// fingerprint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub space: Vec<SpaceNeed>,
     /// Reasons why apt would be refused, and nothing would change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
@@ -202,7 +215,10 @@ impl AptPlan {
     /// Returns whether the plan changes nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.repairs.is_empty() && self.packages.is_empty() && self.marks.is_empty()
+        self.repairs.is_empty()
+            && self.packages.is_empty()
+            && self.marks.is_empty()
+            && self.answers.is_empty()
     }
 
     /// Returns the packages that change in a phase.
@@ -274,6 +290,9 @@ mod tests {
                 ),
             ],
             marks: vec![MarkChange { package: "nginx".parse().unwrap(), mark: Mark::Hold }],
+            answers: Vec::new(),
+            running: Vec::new(),
+            space: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -287,6 +306,11 @@ mod tests {
         assert_eq!(names(AptPhase::After), ["telnet"]);
         assert_eq!(plan.download_size(), 200);
         assert!(!plan.is_empty());
+        let answer = json!({
+            "package": "nginx", "question": "nginx/port", "type": "string", "from": null, "to": "80",
+        });
+        let answers = json!({ "fingerprint": "f", "packages": [], "answers": [answer] });
+        assert!(!serde_json::from_value::<AptPlan>(answers).unwrap().is_empty());
     }
 
     #[test]

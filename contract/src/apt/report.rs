@@ -13,6 +13,9 @@ pub struct AptReport {
     pub fingerprint: String,
     /// The packages that changed, sorted by name and architecture.
     pub changed: Vec<ChangedPackage>,
+    /// The questions of debconf that got another answer, each as `PACKAGE QUESTION`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<String>,
     /// Packages that are not completely installed. The next plan repairs them first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfinished: Vec<PackageName>,
@@ -40,10 +43,10 @@ pub struct ChangedPackage {
 }
 
 impl AptReport {
-    /// Returns whether the transaction changed packages or left some of them unfinished.
+    /// Returns whether the transaction changed packages or answers, or left packages unfinished.
     #[must_use]
     pub const fn has_changed(&self) -> bool {
-        !self.changed.is_empty() || !self.unfinished.is_empty()
+        !self.changed.is_empty() || !self.answered.is_empty() || !self.unfinished.is_empty()
     }
 }
 
@@ -57,11 +60,15 @@ mod tests {
         let mut report = AptReport {
             fingerprint: "f".to_owned(),
             changed: Vec::new(),
+            answered: Vec::new(),
             unfinished: Vec::new(),
             set_aside: Vec::new(),
             problem: Some(Problem::new(Code::PlanOutdated, "apt would do something else")),
         };
         assert!(!report.has_changed());
+        report.answered.push("app app/port".to_owned());
+        assert!(report.has_changed());
+        report.answered.clear();
         report.unfinished.push("app".parse().unwrap());
         assert!(report.has_changed());
         let json = serde_json::to_value(&report).unwrap();

@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, Unit};
 use nixfleet_contract::SCHEMA;
+use nixfleet_contract::apt::lock::LockHolder;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::policy::Policy;
 use nixfleet_contract::problem::Problem;
@@ -144,6 +145,14 @@ pub enum EventKind {
         host: String,
         /// The new phase.
         phase: Phase,
+    },
+    /// A host waits until another program leaves apt and dpkg, or waits no longer.
+    HostAwaitsApt {
+        /// The name of the host.
+        host: String,
+        /// The process that holds the lock; missing at the end of the wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<LockHolder>,
     },
     /// A host made its plan, or could not make one.
     HostPlanned {

@@ -23,6 +23,10 @@ pub(super) fn tell(kind: &EventKind) {
         EventKind::WaveSoaking { wave, seconds } => debug!(target: STEP, wave, seconds, "wave watched"),
         EventKind::WaveEnded { wave, failed, .. } => debug!(target: STEP, wave, failed, "wave ended"),
         EventKind::HostPhase { host, phase } => debug!(target: STEP, host, ?phase, "host at work"),
+        EventKind::HostAwaitsApt { host, holder } => {
+            let process = holder.as_ref().map(|holder| holder.process);
+            debug!(target: STEP, host, process, "host waits for apt");
+        }
         EventKind::HostPlanned { host, steps, problem, .. } => {
             debug!(target: STEP, host, steps, code = code(problem), "host planned");
         }

@@ -21,7 +21,7 @@ use crate::event::{Bus, EventKind, Level, Phase};
 use crate::health;
 use crate::host_result::HostResult;
 use crate::nix::{Closure, ClosurePaths, ClosureReceiver, StorePath};
-use crate::remote::{self, Activators, HostTarget, PlanOptions, PlanTerms};
+use crate::remote::{self, Activators, HostTarget, PlanOptions, PlanTerms, Terms};
 use crate::ssh::Session;
 
 /// The settings with which hosts are queried for their plans.
@@ -172,7 +172,8 @@ impl Operation for Apply {
     async fn perform(&self, session: &Session, plan: &Self::Plan, events: &Bus) -> HostResult {
         let host = session.host().name.as_str();
         let phase = |phase| events.say(EventKind::HostPhase { host: host.to_owned(), phase });
-        let terms = self.terms.of(session, plan.checks.as_deref(), &phase);
+        let waits = |holder| events.say(EventKind::HostAwaitsApt { host: host.to_owned(), holder });
+        let terms = Terms { waits: &waits, ..self.terms.of(session, plan.checks.as_deref(), &phase) };
         phase(Phase::Copying);
         let applied = async {
             let paths = self.paths(&plan.target).await?;

@@ -64,6 +64,7 @@ impl ChangeTerms {
             substitute: self.substitute,
             checks,
             phase,
+            waits: &|_| (),
         }
     }
 
@@ -76,7 +77,8 @@ impl ChangeTerms {
     ) -> HostResult {
         let host = &session.host().name;
         let phase = |phase| events.say(EventKind::HostPhase { host: host.clone(), phase });
-        let terms = self.of(session, planned.checks.as_deref(), &phase);
+        let waits = |holder| events.say(EventKind::HostAwaitsApt { host: host.clone(), holder });
+        let terms = Terms { waits: &waits, ..self.of(session, planned.checks.as_deref(), &phase) };
         let TargetGeneration { to, activator } = &planned.target;
         phase(Phase::RollingBack);
         let plan = (planned.plan.fingerprint.as_str(), planned.plan.target.as_str());
@@ -176,14 +178,14 @@ impl ChangeTerms {
         options: PlanOptions,
         events: &Bus,
     ) -> Result<(Plan, String, Option<String>), Problem> {
-        let (plan, activator) = remote::plan_rollback(session, to, options).await?;
+        let (plan, activator) = remote::plan_rollback(session, to, options, &self.force).await?;
         let (target, terms) = (plan.target.clone(), recovery::terms(false, &|_| ()));
         let change = || remote::rollback(session, to, &activator, (Plan::NONE, &target), terms);
         let recovered = recovery::recover(session, self, &plan, events, change).await?;
         if recovered.is_none() {
             return Ok((plan, activator, None));
         }
-        let (plan, activator) = remote::plan_rollback(session, to, options).await?;
+        let (plan, activator) = remote::plan_rollback(session, to, options, &self.force).await?;
         Ok((plan, activator, recovered))
     }
 

@@ -46,7 +46,7 @@ pub async fn attempt(session: &Session, terms: Terms<'_>, mut report: Report, ma
 
 async fn go_back(session: &Session, number: u64, terms: Terms<'_>) -> Result<Report, Problem> {
     let to = Destination::Number(number);
-    let (plan, activator) = remote::plan_rollback(session, to, PlanOptions::default()).await?;
+    let (plan, activator) = remote::plan_rollback(session, to, PlanOptions::default(), &[]).await?;
     (terms.phase)(Phase::RollingBack);
     let terms = Terms { confirm: None, force: &[], checks: None, ..terms };
     remote::rollback(session, to, &activator, (&plan.fingerprint, &plan.target), terms).await

@@ -77,7 +77,7 @@ fn told(host: &str, run: &str, report: Report) -> Result<String, Problem> {
 
 /// Returns the terms of a change that is ordered only to make a host recover.
 pub fn terms(substitute: bool, phase: &(dyn Fn(Phase) + Send + Sync)) -> Terms<'_> {
-    Terms { confirm: None, revision: None, force: &[], substitute, checks: None, phase }
+    Terms { confirm: None, revision: None, force: &[], substitute, checks: None, phase, waits: &|_| () }
 }
 
 #[cfg(test)]

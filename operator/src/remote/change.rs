@@ -182,6 +182,9 @@ impl<'a> Change<'a> {
                     checking = true;
                     (self.terms.phase)(Phase::Checking);
                 }
+                Ok(News::AwaitingApt(waiting)) if waiting.run == *self.run => {
+                    (self.terms.waits)(waiting.holder);
+                }
                 _ => {}
             }
         }

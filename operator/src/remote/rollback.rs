@@ -1,5 +1,6 @@
 //! Rolls a host back to an earlier generation.
 
+use nixfleet_contract::force::Force;
 use nixfleet_contract::inspected;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
@@ -11,6 +12,7 @@ use super::forged::Expected;
 use super::plan::named;
 use super::plan_options::PlanOptions;
 use super::run_id::new_run;
+use super::terms::force_flags;
 use super::{Terms, ask};
 use crate::identity::operator;
 use crate::ssh::Session;
@@ -19,8 +21,8 @@ use crate::ssh::Session;
 /// takes its full time.
 const FEW: usize = 5;
 
-/// Asks a host what a rollback would change. Returns the plan and the activator that made it. Planning
-/// changes nothing on the host.
+/// Asks a host what a rollback would change. `force`: what the user has given with `--force`. Returns the
+/// plan and the activator that made it. Planning changes nothing on the host.
 ///
 /// # Errors
 /// The host cannot be reached, is not managed, has no such generation, or its activator refuses.
@@ -28,10 +30,13 @@ pub async fn plan_rollback(
     session: &Session,
     to: Destination,
     options: PlanOptions,
+    force: &[Force],
 ) -> Result<(Plan, String), Problem> {
     let script = include_str!("scripts/plan-rollback.sh");
     let number = to.to_string();
-    let flags: Vec<String> = options.flags().collect();
+    // Other objections are overruled on this machine, after the host has made the plan.
+    let packages = force.iter().filter(|force| **force == Force::Packages);
+    let flags: Vec<String> = options.flags().chain(force_flags(packages)).collect();
     let arguments: Vec<&str> =
         [number.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
     // The number of file checks in the generation is not known on this machine, so the time limit allows for

@@ -1,5 +1,6 @@
 //! The terms on which a host is changed.
 
+use nixfleet_contract::apt::lock::LockHolder;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::Check;
 
@@ -21,6 +22,9 @@ pub struct Terms<'a> {
     pub checks: Option<&'a [Check]>,
     /// The callback for each new phase of the work on the host.
     pub phase: &'a (dyn Fn(Phase) + Send + Sync),
+    /// The callback for the process whose lock of apt or dpkg the host waits for; `None` at the end of the
+    /// wait.
+    pub waits: &'a (dyn Fn(Option<LockHolder>) + Send + Sync),
 }
 
 impl Terms<'_> {
@@ -33,6 +37,6 @@ impl Terms<'_> {
 }
 
 /// Returns overruled objections as flags of the activator.
-pub fn force_flags(force: &[Force]) -> impl Iterator<Item = String> {
-    force.iter().map(|force| format!("--force={force}"))
+pub fn force_flags<'f>(force: impl IntoIterator<Item = &'f Force>) -> impl Iterator<Item = String> {
+    force.into_iter().map(|force| format!("--force={force}"))
 }

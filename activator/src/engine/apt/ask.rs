@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use nixfleet_contract::apt::answer::AnswerChange;
 use nixfleet_contract::apt::declared::DeclaredPackages;
 use nixfleet_contract::apt::plan::AptPlan;
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::answers;
 use super::needed::unneeded;
 use super::owned::OwnedPackages;
 use super::plan::{AptFacts, plan};
@@ -23,6 +25,8 @@ pub struct AptQuestions<'a> {
     owned: &'a OwnedPackages,
     /// The packages of this machine.
     pub host: HostPackages,
+    /// The answers to questions of debconf that change.
+    pub answers: Vec<AnswerChange>,
     requests: AptRequests,
 }
 
@@ -30,11 +34,12 @@ impl<'a> AptQuestions<'a> {
     /// Compares a declaration with the packages of this machine. apt is not asked yet.
     ///
     /// # Errors
-    /// Fails with [`Code::Packages`] if dpkg does not answer.
+    /// Fails with [`Code::Packages`] if dpkg or debconf does not answer.
     pub fn of(declared: &'a DeclaredPackages, owned: &'a OwnedPackages) -> Result<Self, Problem> {
         let host = HostPackages::read()?;
         let requests = requests(declared, &BTreeSet::new(), &host);
-        Ok(Self { declared, owned, host, requests })
+        let answers = answers::changes(declared, &host)?;
+        Ok(Self { declared, owned, host, answers, requests })
     }
 
     /// Whether apt has to read the package sources to answer.
@@ -49,7 +54,7 @@ impl<'a> AptQuestions<'a> {
     /// # Errors
     /// Fails with [`Code::Packages`] if apt does not answer, or cannot carry out the declaration.
     pub fn ask(&self, options: &[String], activator: &str) -> Result<AptPlan, Problem> {
-        let Self { declared, owned, host, requests } = self;
+        let Self { declared, owned, host, answers, requests } = self;
         let of_sources = |request: &AptRequest| AptRequest { options: options.to_vec(), ..request.clone() };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
         let before = simulate(&install, activator)?;
@@ -62,12 +67,13 @@ impl<'a> AptQuestions<'a> {
         }
         let kernel = rustix::system::uname();
         let kernel = &kernel.release().to_string_lossy();
-        plan(&AptFacts { declared, host, owned, before: &before, after: &after, files: &files, kernel })
+        let (before, after, files) = (&before, &after, &files);
+        plan(&AptFacts { declared, host, owned, before, after, files, answers, kernel })
     }
 
     /// Returns the transactions that remove packages. `files`: the packages that apt installs.
     fn removals(&self, files: &OfferedFiles) -> Result<AptRequests, Problem> {
-        let Self { declared, owned, host, requests: found } = self;
+        let Self { declared, owned, host, requests: found, .. } = self;
         if owned.installed.is_empty() {
             return Ok(found.clone());
         }

@@ -1,6 +1,6 @@
 //! The paths, units and accounts that came with packages of apt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use nixfleet_contract::manifest::{Entry, Manifest, OnConflict, UNITS};
@@ -21,6 +21,8 @@ pub struct Brought {
     paths: BTreeSet<String>,
     units: BTreeSet<UnitName>,
     accounts: BTreeSet<String>,
+    /// The paths that are declared absent. The scripts of a package may have made one of them.
+    absent: BTreeSet<String>,
 }
 
 impl Brought {
@@ -37,7 +39,15 @@ impl Brought {
         let users = after.users.keys().filter(|name| !before.users.contains_key(*name));
         let groups = after.groups.keys().filter(|name| !before.groups.contains_key(*name));
         let accounts = users.chain(groups).cloned().collect();
-        Self { paths, units, accounts }
+        Self { paths, units, accounts, absent: BTreeSet::new() }
+    }
+
+    /// Adds the paths that a manifest declares absent: their removal is declared, whoever made them.
+    #[must_use]
+    pub fn with_absent(mut self, manifest: &Manifest) -> Self {
+        let absent = manifest.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Absent(_)));
+        self.absent = absent.map(|(path, _)| path.to_string()).collect();
+        self
     }
 
     /// Returns a problem if the plan after apt differs from the plan before apt in anything that did not come
@@ -74,7 +84,9 @@ impl Brought {
     fn has_path(&self, path: &str) -> bool {
         let link = path.strip_prefix(UNITS).and_then(|name| name.rsplit('/').next());
         let unit = link.and_then(|name| name.trim_end_matches(".d").parse().ok());
-        self.paths.contains(path) || unit.is_some_and(|unit| self.has_unit(&unit))
+        self.paths.contains(path)
+            || self.absent.contains(path)
+            || unit.is_some_and(|unit| self.has_unit(&unit))
     }
 
     fn has_unit(&self, unit: &UnitName) -> bool {
@@ -92,14 +104,20 @@ fn account_of(step: &AccountStep) -> &str {
     }
 }
 
-/// Lets the change take over declared files that came with an owned package. The file of the package becomes
-/// the original, so the end of the declaration gives the host the file of the package.
+/// Lets the change take over declared files that came with an owned package, or that it has left. The file of
+/// the package becomes the original, so the end of the declaration gives the host the file of the package.
 pub fn take_over(host: &Host, manifest: &mut Manifest) {
     if manifest.apt.is_none() {
         return;
     }
     let Ok(owned) = OwnedPackages::read(host) else { return };
-    let brought: BTreeSet<String> = owned.installed.iter().flat_map(|name| files_of(host, name)).collect();
+    let diverted = diverted(host);
+    // A package that is installed again finds the configuration files that it has left.
+    let brought = owned.installed.union(&owned.left).flat_map(|name| {
+        let is_theirs = |path: &String| diverted.get(path).is_none_or(|by| by == name.plain());
+        files_of(host, name).into_iter().filter(is_theirs)
+    });
+    let brought: BTreeSet<String> = brought.collect();
     for (path, entry) in &mut manifest.entries {
         let on_conflict = match entry {
             Entry::File(file) => &mut file.on_conflict,
@@ -113,8 +131,17 @@ pub fn take_over(host: &Host, manifest: &mut Manifest) {
     }
 }
 
-/// Returns the paths of an installed package.
-fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
+/// Returns the paths that dpkg-divert gives to a package, or to the administrator (`:`). A file of any other
+/// package with such a path is elsewhere.
+fn diverted(host: &Host) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(host.path("/var/lib/dpkg/diversions")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let entries = lines.chunks_exact(3);
+    entries.map(|entry| (entry[0].to_owned(), entry[2].to_owned())).collect()
+}
+
+/// Returns the paths of a package of which dpkg knows.
+pub(super) fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
     let list = |name: &str| fs::read_to_string(host.path(&format!("/var/lib/dpkg/info/{name}.list"))).ok();
     // The list of a package that can be installed for several architectures has the architecture in its name.
     let found = list(name).or_else(|| {
@@ -125,4 +152,40 @@ fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
         list(&names.find(|full| full.starts_with(&start))?)
     });
     found.unwrap_or_default().lines().filter(|path| *path != "/.").map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::host::HOME;
+
+    #[test]
+    fn a_file_is_taken_over_only_if_the_package_has_it_there() {
+        let directory = TempDir::new().unwrap();
+        let host = Host::open(directory.path()).unwrap();
+        for path in [HOME, "/var/lib/dpkg/info"] {
+            fs::create_dir_all(host.path(path)).unwrap();
+        }
+        let write = |path: &str, text: &str| fs::write(host.path(path), text).unwrap();
+        write("/var/lib/nixfleet/packages.json", r#"{ "schema": 1, "installed": ["app"] }"#);
+        write("/var/lib/dpkg/info/app.list", "/.\n/etc\n/etc/a\n/etc/b\n/etc/c\n");
+        let diversions = "/etc/b\n/etc/b.app\n:\n/etc/c\n/etc/c.other\napp\n";
+        write("/var/lib/dpkg/diversions", diversions);
+        let link = json!({ "kind": "link", "target": "/x", "onConflict": "fail" });
+        let entries = ["/etc/a", "/etc/b", "/etc/c", "/etc/d"].map(|path| (path.to_owned(), link.clone()));
+        let entries: serde_json::Map<_, _> = entries.into_iter().collect();
+        let mut manifest: Manifest = serde_json::from_value(json!({
+            "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "packages": [],
+            "groups": [], "users": [], "entries": entries, "units": {}, "healthChecks": [], "apt": {},
+        }))
+        .unwrap();
+        take_over(&host, &mut manifest);
+        let taken = manifest.entries.iter().filter(
+            |(_, entry)| matches!(entry, Entry::Link(link) if link.on_conflict == OnConflict::Backup),
+        );
+        assert_eq!(taken.map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["/etc/a", "/etc/c"]);
+    }
 }

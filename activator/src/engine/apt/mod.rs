@@ -1,24 +1,33 @@
 //! Packages of apt: what apt would do on a host, and how it is carried out.
 //!
+//! - [`answers`]: the answers to questions of debconf that change
 //! - [`mod@ask`]: the questions to dpkg and apt
 //! - [`request`][]: what apt is asked for, from the declared packages and the host
 //! - [`needed`][]: the owned packages that nothing needs any more
 //! - [`view`]: the package sources that apt sees
 //! - [`mod@plan`]: the plan, from the answer of apt
 //! - `objections`: reasons to refuse the plan
+//! - [`space`]: the space that the plan needs on each filesystem
+//! - [`units`]: the units of the packages that change
 //! - [`planning`]: the part of apt in the plan of a host
 //! - [`mod@drift`]: differences between the packages of a host and their declaration
 //! - [`run`][]: the transactions before and after the change of the host
 //! - [`guarding`]: the check just before dpkg starts
 //! - [`held`][]: the units of new packages whose starts are held
+//! - `waiting`: the wait for the locks of apt and dpkg
+//! - `drop_ins`: the files that hold them
+//! - [`release`][]: the held units that a change releases
+//! - `undo`: what a change that failed after apt says about the packages
 //! - [`phases`]: the order of these transactions in an apply
 //! - [`mod@journal`], [`owned`][]: the records on a host
 //! - [`brought`][]: the paths, units and accounts that came with packages
 //! - [`recover`]: the end of an interrupted transaction
 
+pub mod answers;
 pub mod ask;
 pub mod brought;
 pub mod drift;
+mod drop_ins;
 pub mod guarding;
 pub mod held;
 pub mod journal;
@@ -29,9 +38,14 @@ pub mod phases;
 pub mod plan;
 pub mod planning;
 pub mod recover;
+pub mod release;
 pub mod request;
 pub mod run;
+pub mod space;
+mod undo;
+pub mod units;
 pub mod view;
+mod waiting;
 
 use self::owned::OwnedPackages;
 use crate::host::Host;
@@ -41,6 +55,6 @@ use crate::host::Host;
 #[must_use]
 pub fn may_have_work(host: &Host) -> bool {
     let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
-    [journal::RECORD, held::HELD, held::RELEASED].iter().any(is_there)
-        || OwnedPackages::read(host).map_or(true, |owned| owned != OwnedPackages::default())
+    [journal::RECORD, held::HELD, held::RELEASED, held::STILL_HELD].iter().any(is_there)
+        || OwnedPackages::read(host).map_or(true, |owned| owned.has_work())
 }

@@ -6,12 +6,12 @@ use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::values::PackageName;
 
 use super::owned::OwnedPackages;
-use crate::host::apt::dpkg::HostPackages;
+use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
 use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
 /// that is named as one of several alternatives counts as needed: to keep too many is safe. Kernels stay too,
-/// because the host may run one of them. `new`: the relations of packages that apt installs in the same
+/// because the host may run one of them, and so do dependencies that somebody marked as manual. `new`: the relations of packages that apt installs in the same
 /// apply.
 #[must_use]
 pub fn unneeded(
@@ -26,9 +26,13 @@ pub fn unneeded(
             || name.is_protected()
             || host.packages.get(name).is_some_and(|package| package.is_vital)
             || name.plain().starts_with("linux-image-")
+            || is_taken_over(owned, host, name)
     };
-    let installed = owned.installed.iter().filter(|name| host.installed(name).is_some());
-    let mut goes: BTreeSet<PackageName> = installed.filter(|name| !is_declared(name)).cloned().collect();
+    // An interrupted removal leaves a package that is not finished.
+    let status = |name| host.packages.get(name).map(|package| package.status);
+    let is_there = |name| matches!(status(name), Some(DpkgStatus::Installed | DpkgStatus::Unfinished));
+    let there = owned.installed.iter().filter(|name| is_there(*name));
+    let mut goes: BTreeSet<PackageName> = there.filter(|name| !is_declared(name)).cloned().collect();
     loop {
         let stays = relations.iter().filter(|(name, _)| !goes.contains(*name));
         let stays = stays.map(|(_, it)| it).chain(new.iter().copied());
@@ -46,12 +50,20 @@ pub fn unneeded(
     }
 }
 
+/// Whether somebody has marked a package as manual that apt had installed as a dependency: this is how
+/// administrators say that they need it.
+fn is_taken_over(owned: &OwnedPackages, host: &HostPackages, name: &PackageName) -> bool {
+    owned.dependencies.contains(name)
+        && !owned.marked_manual.contains(name)
+        && host.packages.get(name).is_some_and(|package| !package.is_automatic)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::host::apt::dpkg::{DpkgPackage, DpkgStatus};
+    use crate::host::apt::dpkg::DpkgPackage;
 
     fn names(of: &[&str]) -> BTreeSet<PackageName> {
         of.iter().map(|name| name.parse().unwrap()).collect()
@@ -132,6 +144,34 @@ mod tests {
         let relations = [("linux-image-6.1.0-1-amd64", "", ""), ("app", "", "")];
         let owned = ["linux-image-6.1.0-1-amd64", "app"];
         assert_eq!(unneeded_of(&[], &owned, &relations), names(&["app"]));
+    }
+
+    #[test]
+    fn a_dependency_that_somebody_marked_as_manual_stays() {
+        let name: PackageName = "libapp".parse().unwrap();
+        let package = |is_automatic| DpkgPackage {
+            status: DpkgStatus::Installed,
+            version: "1.0".parse().ok(),
+            is_held: false,
+            is_automatic,
+            is_vital: false,
+        };
+        let owned = OwnedPackages::default().with_installed([(name.clone(), true)].into_iter());
+        let by_us = OwnedPackages { marked_manual: names(&["libapp"]), ..owned.clone() };
+        let torn = DpkgPackage { status: DpkgStatus::Unfinished, ..package(true) };
+        let host = HostPackages { architecture: "amd64".to_owned(), packages: [(name.clone(), torn)].into() };
+        let found = unneeded(&DeclaredPackages::default(), &owned, &host, &BTreeMap::new(), &[]);
+        assert!(found.contains("libapp"), "its removal was interrupted");
+        for (owned, is_automatic, goes) in
+            [(&owned, true, true), (&owned, false, false), (&by_us, false, true)]
+        {
+            let host = HostPackages {
+                architecture: "amd64".to_owned(),
+                packages: [(name.clone(), package(is_automatic))].into(),
+            };
+            let found = unneeded(&DeclaredPackages::default(), owned, &host, &BTreeMap::new(), &[]);
+            assert_eq!(found.contains("libapp"), goes, "{owned:?}, automatic: {is_automatic}");
+        }
     }
 
     #[test]

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use nixfleet_contract::apt::plan::{AptPlan, Mark, PackageOperation};
+use nixfleet_contract::apt::plan::{AptPlan, Mark};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 use serde::{Deserialize, Serialize};
 
-use super::plan::full_name;
 use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
 use crate::host::{HOME, Host};
 
@@ -21,6 +20,12 @@ pub const RECORD: &str = "packages.json";
 pub struct OwnedPackages {
     /// Packages that were not installed before NixFleet installed them.
     pub installed: BTreeSet<PackageName>,
+    /// Those of the installed packages that apt installed because another package needs them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub dependencies: BTreeSet<PackageName>,
+    /// Packages that were installed, and have left configuration files.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub left: BTreeSet<PackageName>,
     /// Packages that were not held before NixFleet held them.
     pub held: BTreeSet<PackageName>,
     /// Packages that were marked as automatic before NixFleet marked them as manual.
@@ -74,12 +79,31 @@ impl OwnedPackages {
         host.write_record(RECORD, &Recorded { schema: Self::SCHEMA, owned: self.clone() })
     }
 
-    /// Returns the record during a transaction, with everything that the transaction may change.
+    /// Whether a plan of apt may be needed because of the record, also if nothing is declared.
     #[must_use]
-    pub fn with(&self, plan: &AptPlan, host: &HostPackages) -> Self {
+    pub fn has_work(&self) -> bool {
+        !self.installed.is_empty() || !self.held.is_empty() || !self.marked_manual.is_empty()
+    }
+
+    /// Returns the record with packages that dpkg is about to install, each with whether it is automatic.
+    #[must_use]
+    pub fn with_installed(&self, packages: impl Iterator<Item = (PackageName, bool)>) -> Self {
         let mut owned = self.clone();
-        let new = plan.packages.iter().filter(|it| matches!(it.change, PackageOperation::Install { .. }));
-        owned.installed.extend(new.map(|it| full_name(host, &it.name, &it.architecture)));
+        for (package, automatic) in packages {
+            if automatic {
+                owned.dependencies.insert(package.clone());
+            } else {
+                owned.dependencies.remove(&package);
+            }
+            owned.installed.insert(package);
+        }
+        owned
+    }
+
+    /// Returns the record during a transaction, with all marks that the transaction may change.
+    #[must_use]
+    pub fn with_marks(&self, plan: &AptPlan, host: &HostPackages) -> Self {
+        let mut owned = self.clone();
         let is_there = |name: &PackageName| host.installed(name).is_some();
         for change in &plan.marks {
             let package = change.package.clone();
@@ -97,24 +121,56 @@ impl OwnedPackages {
         owned
     }
 
-    /// Forgets what is not true any more: packages that are not on the host, and marks that are gone.
+    /// Forgets what is not true any more: packages that are not on the host, and marks that are gone. A
+    /// package that was removed stays known if its configuration files are left.
     #[must_use]
     pub fn settled(&self, host: &HostPackages) -> Self {
-        let is_on_host = |name: &&PackageName| {
-            let status = host.packages.get(*name).map(|package| package.status);
-            matches!(
-                status,
-                Some(DpkgStatus::Installed | DpkgStatus::Unfinished | DpkgStatus::ReinstallRequired)
-            )
-        };
+        let is_on_host = |name: &&PackageName| host.is_on_host(name);
         let kept = |names: &BTreeSet<PackageName>, keep: &dyn Fn(&PackageName) -> bool| {
             names.iter().filter(is_on_host).filter(|name| keep(name)).cloned().collect()
         };
         let of = |name: &PackageName| &host.packages[name];
+        let has_left = |name: &PackageName| {
+            host.packages.get(name).is_some_and(|package| package.status == DpkgStatus::ConfigFiles)
+        };
         Self {
             installed: kept(&self.installed, &|_| true),
+            dependencies: kept(&self.dependencies, &|_| true),
+            left: self.installed.union(&self.left).filter(|name| has_left(name)).cloned().collect(),
             held: kept(&self.held, &|name| of(name).is_held),
             marked_manual: kept(&self.marked_manual, &|name| !of(name).is_automatic),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::host::apt::dpkg::DpkgPackage;
+
+    #[test]
+    fn a_removed_package_stays_known_while_its_configuration_files_are_left() {
+        let host = |status| HostPackages {
+            architecture: "amd64".to_owned(),
+            packages: BTreeMap::from([(
+                "app".parse().unwrap(),
+                DpkgPackage { status, version: None, is_held: false, is_automatic: false, is_vital: false },
+            )]),
+        };
+        let app: PackageName = "app".parse().unwrap();
+        let owned = OwnedPackages { installed: [app.clone()].into(), ..OwnedPackages::default() };
+        assert_eq!(owned.settled(&host(DpkgStatus::Installed)), owned);
+        let left = owned.settled(&host(DpkgStatus::ConfigFiles));
+        assert_eq!(left, OwnedPackages { left: [app.clone()].into(), ..OwnedPackages::default() });
+        assert!(owned.has_work() && !left.has_work());
+        assert_eq!(left.settled(&host(DpkgStatus::ConfigFiles)), left);
+        // Somebody else has purged the package, or installed it.
+        for status in [DpkgStatus::NotInstalled, DpkgStatus::Installed] {
+            assert_eq!(left.settled(&host(status)), OwnedPackages::default());
+        }
+        let again = left.with_installed([(app, false)].into_iter());
+        assert_eq!(again.settled(&host(DpkgStatus::Installed)), owned);
     }
 }

@@ -1,17 +1,21 @@
 //! The phases of an apply with packages of apt: packages first, then the change of the host, removals last.
 
-use nixfleet_contract::apt::plan::{AptPhase, AptPlan, PackageOperation};
+use nixfleet_contract::apt::plan::{AptPhase, AptPlan};
+use nixfleet_contract::apt::report::AptReport;
+use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
 use nixfleet_contract::values::PackageName;
 
+use super::answers;
 use super::brought::Brought;
 use super::held::HeldUnits;
 use super::journal::AptJournal;
 use super::plan::full_name;
 use super::run::AptRun;
+use super::undo;
 use super::view::AptView;
 use crate::engine::plan::planner::Planned;
 use crate::host::Host;
@@ -23,7 +27,7 @@ use crate::host::apt::dpkg::HostPackages;
 /// # Errors
 /// Fails if apt did not come to its end.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
-    let done = run.before(view).inspect_err(|_| {
+    let (done, of_others) = run.before(view).inspect_err(|_| {
         // From the moment at which the journal is written, dpkg may have changed packages.
         if !matches!(AptJournal::read(run.host), Ok(None)) {
             (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
@@ -32,7 +36,17 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
     let problem = done.problem.clone();
     let has_changed = done.has_changed();
     report.apt = Some(done);
-    let Some(problem) = problem else { return Ok(()) };
+    if !of_others.is_empty() {
+        let names: Vec<&str> = of_others.iter().map(|name| &**name as &str).collect();
+        let names = names.join(", ");
+        report.notes.push(format!(
+            "not completely installed, and not declared: {names}; run `dpkg --configure -a` on the host"
+        ));
+    }
+    let Some(problem) = problem else {
+        report.notes.extend(answers::notes(&run.plan.answers));
+        return Ok(());
+    };
     if has_changed {
         (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
     }
@@ -47,18 +61,21 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
 pub fn check_again(
     host: &Host,
     apt: &AptPlan,
-    (before, after): (&Planned, &Planned),
+    (before, after, manifest): (&Planned, &Planned, &Manifest),
     problem: Option<Problem>,
     report: &mut Report,
 ) -> Result<(), Problem> {
     let objection = problem.or_else(|| {
         let packages = names(apt).unwrap_or_default();
         let accounts = (&before.observed.accounts, &after.observed.accounts);
-        Brought::of(host, packages.iter(), accounts).objection(&before.plan, &after.plan)
+        Brought::of(host, packages.iter(), accounts)
+            .with_absent(manifest)
+            .objection(&before.plan, &after.plan)
     });
     let Some(problem) = objection else { return Ok(()) };
     (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::PlanChanged));
-    report.notes.extend(stays(host, apt));
+    let notes = stays(host, apt, report);
+    report.notes.extend(notes);
     Err(problem)
 }
 
@@ -67,7 +84,8 @@ pub fn forward_only(host: &Host, apt: &AptPlan, report: &mut Report) {
     match report.outcome {
         Outcome::Blocked | Outcome::RolledBack => {
             (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptForwardOnly));
-            report.notes.extend(stays(host, apt));
+            let notes = stays(host, apt, report);
+            report.notes.extend(notes);
         }
         Outcome::Ok
         | Outcome::Unchanged
@@ -89,10 +107,10 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     }
     let ended = run.after().and_then(|done| {
         let problem = done.problem.clone();
-        let earlier = report.apt.take();
-        let changed = earlier.into_iter().flat_map(|earlier| earlier.changed);
-        let changed = changed.chain(done.changed.iter().cloned()).collect();
-        report.apt = Some(nixfleet_contract::apt::report::AptReport { changed, ..done });
+        report.apt = Some(match report.apt.take() {
+            Some(earlier) => joined(earlier, done),
+            None => done,
+        });
         problem.map_or(Ok(()), Err)
     });
     if ended.is_err() {
@@ -101,11 +119,21 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     ended
 }
 
+/// Returns the report of both phases. dpkg answers after the second phase which packages are unfinished.
+fn joined(earlier: AptReport, done: AptReport) -> AptReport {
+    let changed = earlier.changed.into_iter().chain(done.changed).collect();
+    let set_aside = earlier.set_aside.into_iter().chain(done.set_aside).collect();
+    AptReport { changed, set_aside, answered: earlier.answered, ..done }
+}
+
 /// Whether apt does anything before the change of the host.
 #[must_use]
 pub fn has_before(plan: &Plan) -> bool {
     plan.apt.as_ref().is_some_and(|apt| {
-        apt.in_phase(AptPhase::Before).next().is_some() || !apt.repairs.is_empty() || !apt.marks.is_empty()
+        apt.in_phase(AptPhase::Before).next().is_some()
+            || !apt.repairs.is_empty()
+            || !apt.marks.is_empty()
+            || !apt.answers.is_empty()
     })
 }
 
@@ -117,19 +145,12 @@ fn names(apt: &AptPlan) -> Result<Vec<PackageName>, Problem> {
     Ok(there.chain(apt.repairs.iter().cloned()).collect())
 }
 
-/// Returns notes about what apt did and nothing undoes, and about the starts that are held.
-fn stays(host: &Host, apt: &AptPlan) -> Vec<String> {
-    let new = apt.packages.iter().filter(|it| matches!(it.change, PackageOperation::Install { .. }));
-    let new: Vec<&str> = new.map(|package| &*package.name as &str).collect();
-    let installed = (!new.is_empty()).then(|| {
-        format!(
-            "apt has installed {}, which nothing undoes: to remove packages again, apply without their declaration",
-            new.join(", ")
-        )
-    });
-    let held = HeldUnits::of(host).filter(|held| !held.units.is_empty()).map(|held| {
+/// Returns notes about what apt did and nothing undoes, about the plan that removes the new packages again,
+/// and about the starts that are held.
+fn stays(host: &Host, apt: &AptPlan, report: &Report) -> Vec<String> {
+    let held = HeldUnits::of(host).ok().flatten().map(|held| {
         let units: Vec<&str> = held.units.keys().map(|unit| &**unit as &str).collect();
         format!("new units do not start before an apply succeeds: {}", units.join(", "))
     });
-    installed.into_iter().chain(held).collect()
+    undo::notes(apt, report).into_iter().chain(held).collect()
 }

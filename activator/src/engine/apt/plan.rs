@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use nixfleet_contract::apt::answer::AnswerChange;
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::apt::plan::{
     AptPhase, AptPlan, Mark, MarkChange, Offer, PackageCause, PackageChange, PackageOperation, SourceRelease,
@@ -32,6 +33,8 @@ pub struct AptFacts<'a> {
     pub after: &'a AptTransaction,
     /// The files that package sources offer.
     pub files: &'a OfferedFiles,
+    /// The answers to questions of debconf that change.
+    pub answers: &'a [AnswerChange],
     /// The release of the running kernel, as `uname -r` prints it.
     pub kernel: &'a str,
 }
@@ -53,16 +56,30 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
     }
     let packages: Vec<_> = changes.into_values().collect();
     let marks = marks(facts, &packages);
-    let repairs = facts.host.unfinished();
+    let mut repairs = facts.host.unfinished();
+    // A package whose removal was interrupted is not completed first: a script would start its daemon again.
+    repairs.retain(|name| !is_removed_later(facts, &packages, name));
     let problems = objections(facts, &packages, &marks);
-    let fingerprint = fingerprint(&repairs, &packages, &marks)?;
-    Ok(AptPlan { fingerprint, repairs, packages, marks, problems })
+    let answers = facts.answers.to_vec();
+    let fingerprint = fingerprint((&repairs, &packages), &marks, &answers)?;
+    let (running, space) = (Vec::new(), Vec::new());
+    Ok(AptPlan { fingerprint, repairs, packages, marks, answers, running, space, problems })
 }
 
 /// Returns the name of a package as dpkg, apt and declarations write it on this host.
 pub(super) fn full_name(host: &HostPackages, name: &PackageName, architecture: &str) -> PackageName {
     let foreign = format!("{name}:{architecture}").parse();
     if architecture == host.architecture { name.clone() } else { foreign.unwrap_or_else(|_| name.clone()) }
+}
+
+/// Whether an unfinished package is removed after the change of the host.
+fn is_removed_later(facts: &AptFacts<'_>, packages: &[PackageChange], name: &PackageName) -> bool {
+    let removes = |package: &PackageChange| {
+        package.phase == AptPhase::After
+            && package.change.is_removal()
+            && full_name(facts.host, &package.name, &package.architecture) == *name
+    };
+    facts.host.packages[name].status == DpkgStatus::Unfinished && packages.iter().any(removes)
 }
 
 fn change(
@@ -170,9 +187,9 @@ fn marks(facts: &AptFacts<'_>, changes: &[PackageChange]) -> Vec<MarkChange> {
 
 /// Returns a digest of what apt would do.
 fn fingerprint(
-    repairs: &[PackageName],
-    packages: &[PackageChange],
+    (repairs, packages): (&[PackageName], &[PackageChange]),
     marks: &[MarkChange],
+    answers: &[AnswerChange],
 ) -> Result<String, Problem> {
     // The units of a package are known only after its download, which does not change the plan.
     let packages: Vec<_> = packages
@@ -185,7 +202,7 @@ fn fingerprint(
             package
         })
         .collect();
-    let json = serde_json::to_vec(&(repairs, packages, marks)).map_err(|error| {
+    let json = serde_json::to_vec(&(repairs, packages, marks, answers)).map_err(|error| {
         Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").because(error)
     })?;
     Ok(digest::of(json).chars().take(32).collect())

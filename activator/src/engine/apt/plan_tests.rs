@@ -11,6 +11,7 @@ use crate::host::apt::relations::Relations;
 /// A transaction of apt that a test describes.
 struct PlanCase {
     declared: Value,
+    answers: Vec<AnswerChange>,
     owned: OwnedPackages,
     before: Vec<Value>,
     after: Vec<Value>,
@@ -18,7 +19,8 @@ struct PlanCase {
 
 impl PlanCase {
     fn of(declared: Value) -> Self {
-        Self { declared, owned: OwnedPackages::default(), before: Vec::new(), after: Vec::new() }
+        let (owned, answers) = (OwnedPackages::default(), Vec::new());
+        Self { declared, answers, owned, before: Vec::new(), after: Vec::new() }
     }
 
     fn plan(&self) -> AptPlan {
@@ -41,6 +43,7 @@ impl PlanCase {
             before: &transaction(&self.before),
             after: &transaction(&self.after),
             files: &files.into(),
+            answers: &self.answers,
             kernel: "6.1.0-1-amd64",
         })
         .unwrap()
@@ -234,8 +237,26 @@ fn an_answer_without_a_version_is_refused() {
         before: &transaction,
         after: &AptTransaction::default(),
         files: &OfferedFiles::new(),
+        answers: &[],
         kernel: "",
     })
     .unwrap_err();
     assert_eq!(problem.code, Code::Packages);
+}
+
+#[test]
+fn an_answer_is_part_of_the_fingerprint() {
+    let mut case = PlanCase::of(json!({}));
+    let answer = |from: Option<&str>, to: &str| {
+        serde_json::from_value(json!({
+            "package": "nginx", "question": "nginx/port", "type": "string", "from": from, "to": to,
+        }))
+        .unwrap()
+    };
+    let mut fingerprints = std::collections::BTreeSet::from([case.plan().fingerprint]);
+    for answer in [answer(None, "80"), answer(Some("81"), "80"), answer(Some("81"), "82")] {
+        case.answers = vec![answer];
+        assert_eq!(case.plan().answers, case.answers);
+        assert!(fingerprints.insert(case.plan().fingerprint));
+    }
 }

@@ -4,14 +4,22 @@ use nixfleet_contract::apt::declared::DeclaredPackages;
 use nixfleet_contract::apt::plan::{AptPlan, PackageChange, PackageOperation};
 use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::values::PackageName;
 
+use super::answers;
 use super::ask::AptQuestions;
 use super::drift::drift;
 use super::owned::OwnedPackages;
+use super::run::concerns;
+use super::space;
+use super::units;
 use super::view::{self, AptView};
-use crate::engine::plan::planner::Planned;
+use super::waiting::wait_for_locks;
+use crate::engine::plan::planner::{self, Planned};
 use crate::engine::plan::target::Target;
 use crate::host::Host;
+use crate::host::apt::lock;
+use crate::host::transcript::Transcript;
 
 /// Adds to a plan what apt would do before and after its steps. `may_ask`: whether the contents that are not
 /// on the host may be requested first. Returns the view of the package sources for which the plan was made.
@@ -28,11 +36,12 @@ pub fn add(
     let owned = OwnedPackages::read(host)?;
     let declared = target.manifest.apt.clone().unwrap_or_default();
     let nothing = DeclaredPackages { lock_timeout: declared.lock_timeout, ..DeclaredPackages::default() };
-    if declared == nothing && owned == OwnedPackages::default() {
+    if declared == nothing && !owned.has_work() {
         return Ok(None);
     }
-    if target.number.is_some() {
-        let what = "a rollback changes no package: those that an apply installed stay installed";
+    if target.number.is_some() && !target.with_packages {
+        let what = "a rollback changes no package: those that an apply installed stay installed; `--force \
+                    packages` also changes packages";
         planned.plan.warnings.push(Warning { subject: "apt".to_owned(), what: what.to_owned() });
         return Ok(None);
     }
@@ -44,6 +53,7 @@ pub fn add(
     let questions = AptQuestions::of(&declared, &owned)?;
     if planned.state.manifest.as_ref() == Some(&target.digest) {
         planned.plan.drift.extend(drift(&declared, &questions.host));
+        planned.plan.drift.extend(answers::drift(&questions.answers));
     }
     let view = if questions.needs_sources() {
         let lacks = view::lacking(target);
@@ -58,21 +68,54 @@ pub fn add(
                 .because("the content of a source, a pin or a key was not sent to the host")
                 .help("plan without --no-validate; each of these files can have one mebibyte at most"));
         }
-        Some(AptView::of(host, target)?)
+        Some(AptView::of(host, target, &planned.state)?)
     } else {
         None
     };
     let options = view.as_ref().map_or(&[][..], |view| &view.options);
     let mut apt = questions.ask(options, &activator())?;
+    apt.space = space::needs(&apt.packages)?;
+    apt.running = units::running(host, &apt.packages, &questions.host)?;
+    units::add(&mut apt.packages);
     planned.plan.problems.append(&mut apt.problems);
+    planned.plan.problems.extend(space::objections(&apt.space));
     if !apt.is_empty() {
         planned.plan.fingerprint = format!("{}.{}", planned.plan.fingerprint, apt.fingerprint);
-        if installs(&apt) {
+        planned.awaits_apt = installs(&apt, |name| concerns(&owned, &declared, &apt, name));
+        if planned.awaits_apt {
             postpone(planned);
         }
         planned.plan.apt = Some(apt);
     }
     Ok(view)
+}
+
+/// Plans with the part of apt. While another program uses apt or dpkg, their answers are those of the moment,
+/// so a plan with a part of apt is made again when that program has ended. `transcript`: where the run
+/// reports the program.
+///
+/// # Errors
+/// As for [`planner::plan`] and [`add`], or [`Code::Locked`] if a program holds a lock for too long.
+pub fn plan(
+    host: &Host,
+    target: &Target,
+    transcript: Option<&Transcript>,
+) -> Result<(Planned, Option<AptView>), Problem> {
+    let plan = || {
+        let mut planned = planner::plan(host, target)?;
+        let view = add(host, target, &mut planned, false)?;
+        Ok((planned, view))
+    };
+    let is_locked = || host.is_machine() && lock::holder().is_some();
+    let was_locked = is_locked();
+    let made = plan();
+    let has_part = made.as_ref().map_or(true, |(planned, _)| planned.plan.apt.is_some());
+    if !has_part || !(was_locked || is_locked()) {
+        return made;
+    }
+    drop(made);
+    wait_for_locks(&target.manifest.apt.clone().unwrap_or_default(), transcript)?;
+    plan()
 }
 
 /// Returns the path of this program, which apt starts.
@@ -83,10 +126,10 @@ pub fn activator() -> String {
 }
 
 /// Whether apt installs or completes a package, so that its accounts and units may not be on the host yet.
-#[must_use]
-pub fn installs(plan: &AptPlan) -> bool {
+/// `concerns`: whether a package matters for the declaration.
+fn installs(plan: &AptPlan, concerns: impl Fn(&PackageName) -> bool) -> bool {
     let is_new = |package: &PackageChange| matches!(package.change, PackageOperation::Install { .. });
-    !plan.repairs.is_empty() || plan.packages.iter().any(is_new)
+    plan.repairs.iter().any(concerns) || plan.packages.iter().any(is_new)
 }
 
 /// Turns problems that a new package may solve into warnings: its accounts and units exist only after it is
@@ -99,10 +142,18 @@ fn postpone(planned: &mut Planned) {
 
 /// Turns the findings of tools into warnings, if apt installs new packages: a new package may have the
 /// program that a tool misses. They are problems again after apt has installed the packages.
-pub fn postpone_findings(plan: &mut Plan) {
-    if plan.apt.as_ref().is_some_and(installs) {
-        postpone_each(plan, |problem| problem.code == Code::Validation);
+pub fn postpone_findings(planned: &mut Planned) {
+    if planned.awaits_apt {
+        postpone_each(&mut planned.plan, |problem| problem.code == Code::Validation);
     }
+}
+
+/// Adds the reason why apt could not be asked. The problems that a package may solve are not shown: nobody
+/// knows whether apt would install the package.
+pub fn refuse(planned: &mut Planned, problem: Problem) {
+    let awaits = &planned.awaits_package;
+    planned.plan.problems.retain(|other| !awaits.contains(other));
+    planned.plan.problems.push(problem);
 }
 
 fn postpone_each(plan: &mut Plan, is_later: impl Fn(&Problem) -> bool) {

@@ -24,13 +24,23 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
     info!("a transaction of apt was interrupted");
     let packages = HostPackages::read()?;
     // A mark that cannot be set does not matter: the package then stays when nothing needs it any more.
-    if let Err(failure) = transaction::mark("auto", automatic(&journal.plan, &packages).iter()) {
+    let owned = OwnedPackages::read(host)?;
+    if let Err(failure) = transaction::mark("auto", automatic(&journal.plan, &packages, &owned).iter()) {
         warn!("packages could not be marked as automatic: {}", failure.problem().why.unwrap_or_default());
     }
-    let owned = OwnedPackages::read(host)?;
     owned.settled(&packages).write(host, &owned)?;
+    held::forget_removed(host, |package| packages.is_on_host(package))?;
     host.remove_record(journal::RECORD)?;
     Ok(Some("an interrupted run had started apt; the plan completes the packages that are left".to_owned()))
+}
+
+/// Describes an interrupted transaction of apt, whose records are not up to date; `None` if there is none.
+#[must_use]
+pub fn interrupted(host: &Host) -> Option<String> {
+    match AptJournal::read(host) {
+        Ok(journal) => journal.map(|_| "a transaction of apt".to_owned()),
+        Err(problem) => Some(problem.what),
+    }
 }
 
 /// Whether a transaction of apt was interrupted while packages may have changed, and the change of the host

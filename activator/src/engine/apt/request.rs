@@ -46,7 +46,7 @@ pub fn requests(
             .filter(|(name, _)| host.packages.get(*name).is_some_and(|package| is_there(package.status)));
         there.map(|(name, _)| name.to_string()).collect()
     };
-    let mut remove = of_state(&DeclaredPackage::Absent {}, is_unpacked);
+    let mut remove = of_state(&DeclaredPackage::Absent {}, DpkgStatus::is_unpacked);
     let is_undeclared = |name: &&PackageName| !declared.packages.contains_key(*name);
     remove.extend(unneeded.iter().filter(is_undeclared).map(ToString::to_string));
     AptRequests {
@@ -56,14 +56,6 @@ pub fn requests(
             "purge",
             of_state(&DeclaredPackage::Purged {}, |status| status != DpkgStatus::NotInstalled),
         ),
-    }
-}
-
-/// Whether files of the package are on the host, apart from its configuration files.
-const fn is_unpacked(status: DpkgStatus) -> bool {
-    match status {
-        DpkgStatus::Installed | DpkgStatus::Unfinished | DpkgStatus::ReinstallRequired => true,
-        DpkgStatus::ConfigFiles | DpkgStatus::NotInstalled => false,
     }
 }
 

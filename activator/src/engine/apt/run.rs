@@ -2,28 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
+use nixfleet_contract::apt::FirstStart;
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
 use nixfleet_contract::apt::plan::{AptPhase, AptPlan, Mark, PackageOperation};
 use nixfleet_contract::apt::report::{AptReport, ChangedPackage};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
-use tracing::info;
+use tracing::warn;
 
+use super::held;
 use super::journal::{self, AptJournal};
 use super::owned::OwnedPackages;
 use super::plan::full_name;
 use super::planning::activator;
 use super::view::AptView;
+use super::waiting::wait_for_locks;
 use crate::host::Host;
+use crate::host::apt::debconf;
 use crate::host::apt::dpkg::HostPackages;
-use crate::host::apt::lock;
 use crate::host::apt::transaction::{self, AptCall, AptFailure};
-
-/// The pause between two looks at the locks of apt and dpkg.
-const PAUSE: Duration = Duration::from_millis(500);
+use crate::host::transcript::Transcript;
 
 /// The transactions of a plan of apt.
 pub struct AptRun<'a> {
@@ -33,40 +32,54 @@ pub struct AptRun<'a> {
     pub declared: &'a DeclaredPackages,
     /// The plan.
     pub plan: &'a AptPlan,
+    /// The transcript to which the run reports that it waits, if the run has one.
+    pub transcript: Option<Transcript>,
 }
 
 impl AptRun<'_> {
     /// Repairs, installs and upgrades packages, and sets their marks. The report has a problem if apt did not
-    /// come to its end.
+    /// come to its end. Also returns the packages of others that are not completely installed.
     ///
     /// # Errors
     /// Fails if nothing was changed: a lock was held for too long, a file could not be downloaded, or a
     /// record could not be read or written.
-    pub fn before(&self, view: Option<&AptView>) -> Result<AptReport, Problem> {
+    pub fn before(&self, view: Option<&AptView>) -> Result<(AptReport, Vec<PackageName>), Problem> {
         let options = view.map_or(&[][..], |view| &view.options);
         let activator = activator();
         let call = AptCall { activator: &activator, options };
-        self.wait_for_locks()?;
+        wait_for_locks(self.declared, self.transcript.as_ref())?;
         let installs = self.plan.in_phase(AptPhase::Before).next().is_some();
         if installs {
             call.download(self.plan).map_err(|failure| failure.problem())?;
         }
         let host = HostPackages::read()?;
+        if let Some(problem) = outdated(self.plan, &host) {
+            return Err(problem);
+        }
         self.open(AptPhase::Before, self.plan.clone(), &host)?;
+        if let Err(problem) = debconf::set(&self.plan.answers) {
+            let mut report = self.close(&host, Ok(()))?;
+            report.problem = Some(problem);
+            return Ok((report, Vec::new()));
+        }
         // If dpkg cannot complete a package, apt may still be able to, since it installs dependencies too.
         let repaired = if self.plan.repairs.is_empty() { None } else { transaction::configure_all() };
         let mut ended = self.set_marks(&[Mark::Unhold]);
         if installs && ended.is_ok() {
-            ended = call.install(self.plan);
+            ended = call.install(self.plan).or_else(|failure| self.without_others(failure));
         }
         let ended = ended.and_then(|()| self.mark_automatic());
         let ended = ended.and_then(|()| self.set_marks(&[Mark::Manual, Mark::Auto, Mark::Hold]));
         let mut report = self.close(&host, ended)?;
+        let answered = self.plan.answers.iter().map(|it| format!("{} {}", it.package, it.question));
+        report.answered = answered.collect();
+        let (ours, of_others) = report.unfinished.into_iter().partition(|name| self.concerns(name));
+        report.unfinished = ours;
         let is_left = self.plan.repairs.iter().any(|name| report.unfinished.contains(name));
         if let Some(why) = repaired.filter(|_| is_left && report.problem.is_none()) {
             report.problem = Some(AptFailure::Failed(why).problem());
         }
-        Ok(report)
+        Ok((report, of_others))
     }
 
     /// Removes packages, after the change of the host is committed. The report has a problem if apt did not
@@ -77,7 +90,7 @@ impl AptRun<'_> {
     pub fn after(&self) -> Result<AptReport, Problem> {
         let activator = activator();
         let call = AptCall { activator: &activator, options: &[] };
-        self.wait_for_locks()?;
+        wait_for_locks(self.declared, self.transcript.as_ref())?;
         let host = HostPackages::read()?;
         let mut ended = Ok(());
         for verb in ["remove", "purge"] {
@@ -94,24 +107,22 @@ impl AptRun<'_> {
         self.close(&host, ended)
     }
 
-    /// Waits until no other program holds a lock of apt or dpkg.
-    fn wait_for_locks(&self) -> Result<(), Problem> {
-        let limit = self.declared.lock_timeout.unwrap_or(DeclaredPackages::LOCK_TIMEOUT);
-        let deadline = Instant::now() + Duration::from_secs(limit);
-        let mut told = None;
-        while let Some(holder) = lock::holder() {
-            if told.as_ref() != Some(&holder) {
-                info!("waiting for {holder}, which uses apt or dpkg");
-                told = Some(holder.clone());
-            }
-            if Instant::now() >= deadline {
-                return Err(Problem::new(Code::Locked, "another program uses apt or dpkg")
-                    .at(holder.path)
-                    .because(format!("{holder} has held the lock for more than {limit} seconds"))
-                    .help("wait until the program has ended, then apply again"));
-            }
-            thread::sleep(PAUSE);
+    /// Whether a package matters for the declaration. Any other package belongs to somebody else.
+    fn concerns(&self, name: &PackageName) -> bool {
+        // If the record cannot be read, each package may be owned.
+        OwnedPackages::read(self.host).map_or(true, |owned| concerns(&owned, self.declared, self.plan, name))
+    }
+
+    /// apt also tries to complete the packages of others, and fails if it cannot. If it has done all that was
+    /// planned, this is no failure.
+    fn without_others(&self, failure: AptFailure) -> Result<(), AptFailure> {
+        let AptFailure::Failed(why) = &failure else { return Err(failure) };
+        let Ok(host) = HostPackages::read() else { return Err(failure) };
+        let is_complete = |name: &PackageName| !self.concerns(name);
+        if !is_reached(self.plan, &host) || !host.unfinished().iter().all(is_complete) {
+            return Err(failure);
         }
+        warn!("apt could not complete a package that is not declared: {why}");
         Ok(())
     }
 
@@ -119,13 +130,13 @@ impl AptRun<'_> {
     fn open(&self, phase: AptPhase, plan: AptPlan, host: &HostPackages) -> Result<(), Problem> {
         self.host.create_home()?;
         let owned = OwnedPackages::read(self.host)?;
-        owned.with(&plan, host).write(self.host, &owned)?;
+        owned.with_marks(&plan, host).write(self.host, &owned)?;
         let starts = self.declared.packages.iter().filter_map(|(name, package)| match package {
             DeclaredPackage::Present(present) => Some((name.clone(), present.start)),
             DeclaredPackage::Absent {} | DeclaredPackage::Purged {} => None,
         });
         let starts: BTreeMap<PackageName, _> =
-            starts.filter(|(_, start)| *start != nixfleet_contract::apt::FirstStart::default()).collect();
+            starts.filter(|(_, start)| *start != FirstStart::default()).collect();
         AptJournal { schema: AptJournal::SCHEMA, phase, plan, starts }.write(self.host)
     }
 
@@ -134,10 +145,12 @@ impl AptRun<'_> {
         let after = HostPackages::read()?;
         let owned = OwnedPackages::read(self.host)?;
         owned.settled(&after).write(self.host, &owned)?;
+        held::forget_removed(self.host, |package| after.is_on_host(package))?;
         self.host.remove_record(journal::RECORD)?;
         Ok(AptReport {
             fingerprint: self.plan.fingerprint.clone(),
             changed: changed(before, &after),
+            answered: Vec::new(),
             unfinished: after.unfinished(),
             set_aside: set_aside(self.host, self.plan),
             problem: ended.err().map(|failure| failure.problem()),
@@ -146,8 +159,10 @@ impl AptRun<'_> {
 
     /// Marks packages as automatic again. apt marks each package as manual that it is asked for.
     fn mark_automatic(&self) -> Result<(), AptFailure> {
-        let host = HostPackages::read().map_err(|problem| AptFailure::Failed(problem.to_string()))?;
-        transaction::mark("auto", automatic(self.plan, &host).iter())
+        let failed = |problem: Problem| AptFailure::Failed(problem.to_string());
+        let host = HostPackages::read().map_err(failed)?;
+        let owned = OwnedPackages::read(self.host).map_err(failed)?;
+        transaction::mark("auto", automatic(self.plan, &host, &owned).iter())
     }
 
     fn set_marks(&self, marks: &[Mark]) -> Result<(), AptFailure> {
@@ -165,13 +180,59 @@ impl AptRun<'_> {
     }
 }
 
-/// Returns the installed packages of a plan that are automatic.
-pub(super) fn automatic(plan: &AptPlan, host: &HostPackages) -> Vec<PackageName> {
+/// Whether a package matters for a declaration: the plan changes it, the declaration names it, or NixFleet
+/// owns it.
+pub(super) fn concerns(
+    owned: &OwnedPackages,
+    declared: &DeclaredPackages,
+    plan: &AptPlan,
+    name: &PackageName,
+) -> bool {
+    let planned = || plan.packages.iter().any(|change| &*change.name == name.plain());
+    planned() || declared.packages.contains_key(name) || owned.installed.contains(name)
+}
+
+/// Returns a problem if another program has changed a package since the plan was made.
+fn outdated(plan: &AptPlan, host: &HostPackages) -> Option<Problem> {
+    let changed = plan.in_phase(AptPhase::Before).find(|change| {
+        let name = full_name(host, &change.name, &change.architecture);
+        let version = host.packages.get(&name).and_then(|package| package.version.as_ref());
+        match &change.change {
+            PackageOperation::Install { .. } => host.installed(&name).is_some(),
+            PackageOperation::Upgrade { from, .. }
+            | PackageOperation::Downgrade { from, .. }
+            | PackageOperation::Remove { from } => version != Some(from),
+            PackageOperation::Reinstall { to } => version != Some(&to.version),
+            PackageOperation::Purge { from } => from.is_some() && version != from.as_ref(),
+        }
+    })?;
+    Some(
+        Problem::new(Code::PlanOutdated, "the packages of the host changed after the plan")
+            .because(format!("another program has installed, changed or removed {}", changed.name))
+            .help("plan again, then apply the new plan"),
+    )
+}
+
+/// Whether all packages have the versions that a plan gives them before the change of the host.
+fn is_reached(plan: &AptPlan, host: &HostPackages) -> bool {
+    plan.in_phase(AptPhase::Before).all(|change| {
+        let name = full_name(host, &change.name, &change.architecture);
+        host.installed(&name) == change.change.to().map(|offer| &offer.version)
+    })
+}
+
+/// Returns the installed packages of a plan that are automatic. A package that somebody else installed
+/// meanwhile is not one of them.
+pub(super) fn automatic(plan: &AptPlan, host: &HostPackages, owned: &OwnedPackages) -> Vec<PackageName> {
     let manual = |name: &PackageName| {
         plan.marks.iter().any(|change| change.mark == Mark::Manual && change.package == *name)
     };
     let automatic = plan.in_phase(AptPhase::Before).filter(|package| package.automatic);
-    let names = automatic.map(|package| full_name(host, &package.name, &package.architecture));
+    let names = automatic.filter_map(|package| {
+        let name = full_name(host, &package.name, &package.architecture);
+        let is_new = matches!(package.change, PackageOperation::Install { .. });
+        (!is_new || owned.installed.contains(&name)).then_some(name)
+    });
     names.filter(|name| host.installed(name).is_some() && !manual(name)).collect()
 }
 

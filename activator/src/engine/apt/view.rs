@@ -15,6 +15,7 @@ use nixfleet_contract::values::ManagedPath;
 use rustix::fs::CWD;
 
 use crate::engine::plan::target::Target;
+use crate::engine::state::{Origin, State};
 use crate::host::apt::transaction;
 use crate::host::disk::{self, Opening, Writer};
 use crate::host::{Host, host_file};
@@ -41,12 +42,13 @@ pub struct AptView {
 }
 
 impl AptView {
-    /// Makes a view for a target, and fetches the lists of its sources.
+    /// Makes a view for a target, and fetches the lists of its sources. `state`: the recorded state. The view
+    /// has no source, pin and login whose management ends with the target.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`], or
     /// [`nixfleet_contract::problem::Code::Packages`] if a source cannot be read.
-    pub fn of(host: &Host, target: &Target) -> Result<Self, Problem> {
+    pub fn of(host: &Host, target: &Target, state: &State) -> Result<Self, Problem> {
         forget_ended(&host.path(DIRECTORY));
         let directory = host.path(DIRECTORY).join(std::process::id().to_string());
         let mut view = Self { directory, options: Vec::new() };
@@ -55,13 +57,13 @@ impl AptView {
             disk::remove_tree(&view.directory)
                 .map_err(|error| host_file("remove an old view in", &view.directory, &error))?;
         }
-        let made = view.make(host, target);
+        let made = view.make(host, target, state);
         made.map_err(|error| host_file("make a view of package sources in", &view.directory, &error))?;
         transaction::update(&view.options)?;
         Ok(view)
     }
 
-    fn make(&mut self, host: &Host, target: &Target) -> io::Result<()> {
+    fn make(&mut self, host: &Host, target: &Target, state: &State) -> io::Result<()> {
         disk::make_directories(&self.directory.join("lists/partial"), 0o755)?;
         disk::make_directories(&self.directory.join("keys"), 0o755)?;
         for (path, entry) in below(&target.manifest, KEYS) {
@@ -74,7 +76,8 @@ impl AptView {
             let name = option.rsplit(':').next().unwrap_or(option);
             let parts = self.directory.join(name);
             disk::make_directories(&parts, 0o755)?;
-            self.parts(host, target, place, &parts)?;
+            self.parts(target, (place, &parts))?;
+            link_others(host, &target.manifest, state, (place, &parts))?;
             self.options.push(format!("{option}={}", parts.display()));
         }
         // The lists that have not changed are not fetched again.
@@ -89,8 +92,8 @@ impl AptView {
         Ok(())
     }
 
-    /// Fills a directory with the files of the host, and with the entries of the manifest in their place.
-    fn parts(&self, host: &Host, target: &Target, place: &str, parts: &Path) -> io::Result<()> {
+    /// Fills a directory of the view with the entries of the manifest.
+    fn parts(&self, target: &Target, (place, parts): (&str, &Path)) -> io::Result<()> {
         for (path, entry) in below(&target.manifest, place) {
             match entry {
                 Entry::File(file) => {
@@ -103,13 +106,6 @@ impl AptView {
                 Entry::Directory(_) | Entry::Absent(_) => {}
             }
         }
-        for file in fs::read_dir(host.path(place)).into_iter().flatten().flatten() {
-            let name = file.file_name();
-            let path = format!("{place}{}", name.to_string_lossy());
-            if !target.manifest.entries.contains_key(path.as_str()) {
-                disk::symlink(&file.path(), CWD, parts.join(name))?;
-            }
-        }
         Ok(())
     }
 
@@ -119,6 +115,30 @@ impl AptView {
         below(&target.manifest, KEYS)
             .fold(text, |text, (path, _)| text.replace(&**path, &keys.join(path.name()).to_string_lossy()))
     }
+}
+
+/// Adds the files of the host that the manifest does not replace. The change removes files whose management
+/// ends, so the view has their originals instead, if there are any.
+fn link_others(
+    host: &Host,
+    manifest: &Manifest,
+    state: &State,
+    (place, parts): (&str, &Path),
+) -> io::Result<()> {
+    for file in fs::read_dir(host.path(place)).into_iter().flatten().flatten() {
+        let name = file.file_name();
+        let path = format!("{place}{}", name.to_string_lossy());
+        if manifest.entries.contains_key(path.as_str()) {
+            continue;
+        }
+        let source = match state.paths.get(path.as_str()).map(|owned| &owned.origin) {
+            None => file.path(),
+            Some(Origin::Original { backup }) => host.path(backup),
+            Some(Origin::Created | Origin::Moved { .. } | Origin::Existed { .. }) => continue,
+        };
+        disk::symlink(&source, CWD, parts.join(name))?;
+    }
+    Ok(())
 }
 
 impl Drop for AptView {
@@ -165,4 +185,48 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let file: File = disk::open(CWD, path, Opening::New)?;
     Writer(&file).write_all(content)?;
     Ok(disk::change_mode(&file, 0o644)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::engine::state::{Owned, Thing};
+
+    #[test]
+    fn a_view_has_no_source_that_the_change_removes() {
+        let directory = TempDir::new().unwrap();
+        let host = Host::open(directory.path()).unwrap();
+        let (place, parts) = ("/etc/apt/sources.list.d/", directory.path().join("parts"));
+        fs::create_dir_all(host.path(place)).unwrap();
+        fs::create_dir_all(&parts).unwrap();
+        for name in ["dead", "declared", "foreign", "replaced"] {
+            fs::write(host.path(place).join(format!("{name}.sources")), "now").unwrap();
+        }
+        fs::create_dir_all(host.path("/var/lib/nixfleet/originals")).unwrap();
+        fs::write(host.path("/var/lib/nixfleet/originals/1"), "before").unwrap();
+        let link = json!({ "kind": "link", "target": "/x" });
+        let mut manifest: Manifest = serde_json::from_value(json!({
+            "schema": 1, "host": "web-1", "base": "ubuntu", "system": "x86_64-linux", "packages": [],
+            "groups": [], "users": [], "entries": {}, "units": {}, "healthChecks": [],
+        }))
+        .unwrap();
+        let path = |name: &str| format!("{place}{name}.sources").parse::<ManagedPath>().unwrap();
+        manifest.entries.insert(path("declared"), serde_json::from_value(link).unwrap());
+        let owned = |origin| Owned::without_hooks(Thing::Absent, origin);
+        let backup = "/var/lib/nixfleet/originals/1".parse().unwrap();
+        let mut state = State::default();
+        state.paths.insert(path("dead"), owned(Origin::Created));
+        state.paths.insert(path("declared"), owned(Origin::Created));
+        state.paths.insert(path("replaced"), owned(Origin::Original { backup }));
+
+        link_others(&host, &manifest, &state, (place, &parts)).unwrap();
+
+        let seen = |name: &str| fs::read_to_string(parts.join(format!("{name}.sources"))).ok();
+        assert_eq!(seen("foreign").as_deref(), Some("now"));
+        assert_eq!(seen("replaced").as_deref(), Some("before"));
+        assert_eq!((seen("dead"), seen("declared")), (None, None));
+    }
 }

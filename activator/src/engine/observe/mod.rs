@@ -15,7 +15,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::step::FileView;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner, UnitName};
 
-use crate::engine::apt::held::HeldUnits;
+use crate::engine::apt::release::HeldRelease;
 use crate::engine::family::paths::home::Homes;
 use crate::engine::observe::path_observer::PathObserver;
 use crate::engine::observe::special::Special;
@@ -49,8 +49,8 @@ pub struct Observed {
     /// Units that the change needs but the host does not have: units that enabled units name in `WantedBy=`
     /// and similar settings, and templates that get only drop-ins.
     pub absent: BTreeSet<UnitName>,
-    /// Units of new packages whose starts are held, each with whether it starts if it is enabled.
-    pub held: BTreeMap<UnitName, bool>,
+    /// Units of new packages whose starts are held, each with what the change does with it.
+    pub held: BTreeMap<UnitName, HeldRelease>,
     /// Units that are no longer declared and whose original unit file is a mask, a link to `/dev/null`. The
     /// change restores the mask.
     pub original_masks: BTreeSet<UnitName>,
@@ -150,14 +150,26 @@ impl Observed {
     pub fn found(&self, path: &ManagedPath) -> &Found {
         self.paths.get(path).unwrap_or(&Found::Missing)
     }
+
+    /// Returns the units whose starts are held, and stay held after the change.
+    #[must_use]
+    pub fn stay_held(&self) -> BTreeSet<UnitName> {
+        let stay = self.held.iter().filter(|(_, release)| **release == HeldRelease::Stay);
+        stay.map(|(unit, _)| unit.clone()).collect()
+    }
 }
 
-/// Observes a host.
+/// Observes a host. `held`: the units whose starts are held.
 ///
 /// # Errors
 /// The accounts, systemd or the profile cannot be read. A path that cannot be read is no error, but
 /// [`Found::Unreachable`].
-pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observed, Problem> {
+pub fn observe(
+    host: &Host,
+    state: &State,
+    manifest: &Manifest,
+    held: BTreeMap<UnitName, HeldRelease>,
+) -> Result<Observed, Problem> {
     let accounts = Accounts::read(host)?;
     let homes = Homes::of(host, state, manifest, &accounts, |home| manifest.entries.contains_key(home));
     let new_homes: Vec<ManagedPath> = homes.missing().collect();
@@ -177,7 +189,6 @@ pub fn observe(host: &Host, state: &State, manifest: &Manifest) -> Result<Observ
     let observer = PathObserver { accounts: &accounts, state, manifest, etc, needed: &directories };
     let paths = observer.all(host, wanted.into_iter());
     let foreign = foreign::foreign(host, new_paths(), &paths);
-    let held = HeldUnits::of(host).map(|held| held.units).unwrap_or_default();
     let (units, absent) = observe_units(host, state, manifest, &held)?;
     let processes =
         if homes_may_change(state, manifest, &accounts) { processes_by_user(host) } else { BTreeMap::new() };
@@ -246,7 +257,7 @@ pub fn observe_units(
     host: &Host,
     state: &State,
     manifest: &Manifest,
-    held: &BTreeMap<UnitName, bool>,
+    held: &BTreeMap<UnitName, HeldRelease>,
 ) -> Result<(Option<Units>, BTreeSet<UnitName>), Problem> {
     let Some(systemd) = Systemd::of(host) else { return Ok((None, BTreeSet::new())) };
     let mut names = units_of(state, manifest);

@@ -2,7 +2,7 @@
 //!
 //! - [`target`], [`contents`]: the target of a plan, and the file contents that were sent with the target
 //! - [`mod@diff`]: the computation of the steps, without access to the host
-//! - [`planner`], [`preflight`], [`programs`], [`texts`], `unsupported`: the parts of a complete plan
+//! - [`planner`], [`preflight`], [`programs`], [`texts`]: the parts of a complete plan
 //! - [`fast_path`]: a quick check for hosts that need no change
 
 pub mod contents;
@@ -16,4 +16,3 @@ pub mod programs;
 pub mod target;
 pub mod texts;
 pub(in crate::engine) mod unit_states;
-mod unsupported;

@@ -9,6 +9,7 @@ use nixfleet_contract::step::Step;
 use nixfleet_contract::values::AbsPath;
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::apt::release::releases;
 use crate::engine::family::commands::run;
 use crate::engine::family::units::bystanders;
 use crate::engine::health;
@@ -17,7 +18,6 @@ use crate::engine::plan::diff::{diff, package_changes};
 use crate::engine::plan::preflight::obstacles;
 use crate::engine::plan::programs;
 use crate::engine::plan::target::Target;
-use crate::engine::plan::unsupported::unsupported;
 use crate::engine::state::State;
 use crate::host::{HOME, Host, transcript};
 
@@ -34,6 +34,8 @@ pub struct Planned {
     pub wanted_system: Option<AbsPath>,
     /// The problems of the plan that a package may solve that apt installs before the change.
     pub awaits_package: Vec<Problem>,
+    /// Whether apt installs or completes a package before the change.
+    pub awaits_apt: bool,
 }
 
 /// Plans the steps that bring a host to a target. The plan does not contain file contents;
@@ -43,7 +45,7 @@ pub struct Planned {
 /// Fails if the state or the host cannot be read.
 pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
-    let observed = observe(host, &state, &target.manifest)?;
+    let observed = observe(host, &state, &target.manifest, releases(host, target)?)?;
     state.forget_replaced(&observed.accounts);
     let diff = diff(&state, target.view(), &observed);
     let known = |problem: &&Problem| !diff.problems.contains(problem);
@@ -73,7 +75,6 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(target.objections.refused.clone())
             .chain(missing.iter().cloned())
             .chain(obstacles)
-            .chain(unsupported(&target.manifest))
             .chain(home_objection(host))
             .chain(volatile_home(host, target))
             .chain(health::objections(host, target))
@@ -91,7 +92,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
     let wanted_system = target.manifest.nixos.as_ref().map(|system| system.toplevel.clone());
-    Ok(Planned { plan, state, observed, wanted_system, awaits_package })
+    Ok(Planned { plan, state, observed, wanted_system, awaits_package, awaits_apt: false })
 }
 
 impl Planned {

@@ -40,6 +40,8 @@ pub struct Target {
     pub number: Option<u64>,
     /// File contents that were sent with the manifest.
     pub contents: Arc<Contents>,
+    /// Whether packages of apt may change although the target is an existing generation.
+    pub with_packages: bool,
     /// The excluded paths. The change leaves these paths and all managed paths below them as they are.
     pub exclude: BTreeSet<ManagedPath>,
     /// Reasons why the declared state of a unit of the distribution cannot be reached on this host.
@@ -142,7 +144,8 @@ impl TargetClosure {
         })?;
         recovery_unit::take_over(&mut manifest);
         let (exclude, objections) = (BTreeSet::new(), UnitObjections::default());
-        Ok(Target { manifest, digest, closure, number, contents, exclude, objections })
+        let with_packages = false;
+        Ok(Target { manifest, digest, closure, number, contents, with_packages, exclude, objections })
     }
 }
 
@@ -154,8 +157,9 @@ impl Target {
         TargetView { manifest, closure, number: *number, exclude }
     }
 
-    /// Adds what depends on the host: the links for the states of units of the distribution, and the
-    /// permission to take over files that came with packages that NixFleet installed.
+    /// Adds what depends on the host: the links for the states of units of the distribution, the names of
+    /// packages without the architecture of the host, and the permission to take over files that came with
+    /// packages that NixFleet installed.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {
         if !self.manifest.unit_states.is_empty() {
@@ -163,6 +167,7 @@ impl Target {
             let (state, _) = State::read(host).unwrap_or_default();
             self.objections = unit_states::add_entries(host, &state, &mut self.manifest);
         }
+        self.manifest.apt = self.manifest.apt.map(|packages| packages.on(&self.manifest.system));
         brought::take_over(host, &mut self.manifest);
         self
     }
@@ -170,7 +175,8 @@ impl Target {
     /// Excludes the paths that the operator wants to leave as they are.
     #[must_use]
     pub fn without(self, force: &[Force]) -> Self {
-        Self { exclude: force.iter().filter_map(Force::path).cloned().collect(), ..self }
+        let exclude = force.iter().filter_map(Force::path).cloned().collect();
+        Self { exclude, with_packages: force.contains(&Force::Packages), ..self }
     }
 
     /// Opens the content of a file.

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use nixfleet_contract::problem::Problem;
+use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::UnitName;
 
 use super::answer;
 
 /// The directories from which systemd reads the units of packages.
-const UNITS: [&str; 2] = ["usr/lib/systemd/system/", "lib/systemd/system/"];
+const UNITS: [&str; 3] = ["usr/lib/systemd/system/", "lib/systemd/system/", "etc/systemd/system/"];
 /// The directory of init scripts. systemd makes a service for each init script without a unit.
 const SCRIPTS: &str = "etc/init.d/";
 
@@ -19,19 +19,31 @@ const SCRIPTS: &str = "etc/init.d/";
 /// Fails with [`nixfleet_contract::problem::Code::Packages`] if the archive cannot be read.
 pub fn paths(archive: &Path) -> Result<BTreeSet<String>, Problem> {
     let archive = archive.to_string_lossy();
-    Ok(parse(&answer(&["dpkg-deb", "--contents", &archive])?))
+    let contents = answer(&["dpkg-deb", "--contents", &archive])?;
+    parse(&contents).ok_or_else(|| {
+        Problem::new(Code::Packages, "the files of a package cannot be listed")
+            .at(archive)
+            .because("dpkg-deb has listed the package in an unknown form")
+    })
 }
 
 /// Parses lines such as `-rw-r--r-- root/root 87 2026-11-30 10:56 ./usr/lib/systemd/system/app.service`. The
-/// line of a link has its target after an arrow. A directory ends in a slash, and is left out.
-fn parse(contents: &str) -> BTreeSet<String> {
-    let path = |line: &str| {
-        let (_, path) = line.split_once(" ./")?;
+/// line of a link has its target after an arrow. A directory ends in a slash, and is left out. An archive that
+/// dpkg-deb has not made may have paths that begin with `/`, or with a name. Returns `None` if a line has no
+/// path.
+fn parse(contents: &str) -> Option<BTreeSet<String>> {
+    fn path(line: &str) -> Option<&str> {
+        let mut rest = line;
+        for _ in 0..5 {
+            rest = rest.trim_start().split_once(' ')?.1;
+        }
         let path =
-            path.split_once(" -> ").or_else(|| path.split_once(" link to ")).map_or(path, |(path, _)| path);
-        (!path.is_empty() && !path.ends_with('/')).then(|| format!("/{path}"))
-    };
-    contents.lines().filter_map(path).collect()
+            rest.split_once(" -> ").or_else(|| rest.split_once(" link to ")).map_or(rest, |(path, _)| path);
+        Some(path.strip_prefix('.').filter(|path| path.starts_with('/')).unwrap_or(path))
+    }
+    let paths: Option<Vec<&str>> = contents.lines().map(path).collect();
+    let files = paths?.into_iter().filter(|path| !path.is_empty() && !path.ends_with('/'));
+    Some(files.map(|path| format!("/{}", path.trim_start_matches('/'))).collect())
 }
 
 /// Returns the units among the paths of a package, with the services of its init scripts.
@@ -68,7 +80,7 @@ hrw-r--r-- root/root         0 2026-11-30 10:56 ./usr/share/doc/app/b link to ./
 
     #[test]
     fn paths_are_read_without_directories_and_targets_of_links() {
-        let paths: Vec<_> = parse(CONTENTS).into_iter().collect();
+        let paths: Vec<_> = parse(CONTENTS).unwrap().into_iter().collect();
         assert_eq!(
             paths,
             [
@@ -85,7 +97,22 @@ hrw-r--r-- root/root         0 2026-11-30 10:56 ./usr/share/doc/app/b link to ./
 
     #[test]
     fn units_and_init_scripts_are_units() {
-        let units: Vec<_> = units(&parse(CONTENTS)).iter().map(ToString::to_string).collect();
+        let units: Vec<_> = units(&parse(CONTENTS).unwrap()).iter().map(ToString::to_string).collect();
         assert_eq!(units, ["app.service", "app@.service", "appv.service", "old.socket"]);
+    }
+
+    #[test]
+    fn an_archive_may_have_other_paths_and_units_in_etc() {
+        let line = |path: &str| format!("-rw-r--r-- root/root       100 2026-11-30 10:56 {path}\n");
+        for path in [
+            "./etc/systemd/system/app.service",
+            "usr/lib/systemd/system/app.service",
+            "/lib/systemd/system/app.service",
+        ] {
+            let found = units(&parse(&line(path)).unwrap());
+            assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["app.service"], "{path}");
+        }
+        assert_eq!(parse("").unwrap().len(), 0);
+        assert_eq!(parse("a list in another form\n"), None);
     }
 }

@@ -48,6 +48,17 @@ pub enum DpkgStatus {
     ReinstallRequired,
 }
 
+impl DpkgStatus {
+    /// Whether files of the package are on the host, apart from its configuration files.
+    #[must_use]
+    pub const fn is_unpacked(self) -> bool {
+        match self {
+            Self::Installed | Self::Unfinished | Self::ReinstallRequired => true,
+            Self::ConfigFiles | Self::NotInstalled => false,
+        }
+    }
+}
+
 /// The fields to query for each package, each in a column of its own.
 const FORMAT: &str = "--showformat=${binary:Package}\\t${db:Status-Want}\\t${db:Status-Status}\\t\
                       ${db:Status-Eflag}\\t${Version}\\t${Essential}\\t${Protected}\\n";
@@ -83,6 +94,12 @@ impl HostPackages {
     pub fn installed(&self, name: &PackageName) -> Option<&PackageVersion> {
         let package = self.packages.get(name).filter(|package| package.status == DpkgStatus::Installed)?;
         package.version.as_ref()
+    }
+
+    /// Whether files of a package are on the host, apart from its configuration files.
+    #[must_use]
+    pub fn is_on_host(&self, name: &PackageName) -> bool {
+        self.packages.get(name).is_some_and(|package| package.status.is_unpacked())
     }
 
     /// Returns the packages whose installation or removal is not finished, sorted.

@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::time::Duration;
 
+use nixfleet_contract::apt::lock::LockHolder;
 use rustix::process::{FlockType, fcntl_getlk};
+
+use crate::host::clock;
 
 /// The files that apt and dpkg lock, in the order in which apt locks them.
 const LOCKS: [&str; 4] = [
@@ -29,6 +33,27 @@ impl fmt::Display for PackageLockHolder {
         let name = if self.name.is_empty() { "a program that has ended" } else { &self.name };
         write!(f, "{name} (process {})", self.process)
     }
+}
+
+impl PackageLockHolder {
+    /// Returns the holder as a run reports it.
+    #[must_use]
+    pub fn reported(&self) -> LockHolder {
+        let since = started(&fs::read_to_string(format!("/proc/{}/stat", self.process)).unwrap_or_default());
+        let since = since.and_then(|since| {
+            clock::seconds().checked_sub(clock::since_boot().checked_sub(since)?.as_secs())
+        });
+        LockHolder { process: self.process, name: self.name.clone(), since }
+    }
+}
+
+/// Returns the time from boot to the start of a process. `stat`: the content of its file `stat` in `/proc`.
+fn started(stat: &str) -> Option<Duration> {
+    // The name of the program, in parentheses, may contain any character. The start is the 20th field after
+    // it, in hundredths of a second (proc(5)).
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let hundredths: u64 = fields.split(' ').nth(19)?.parse().ok()?;
+    Some(Duration::from_millis(hundredths.saturating_mul(10)))
 }
 
 /// Returns a process that holds one of the locks, or `None` if the locks are free.
@@ -60,6 +85,18 @@ mod tests {
             PackageLockHolder { name: String::new(), ..holder }.to_string(),
             "a program that has ended (process 815)"
         );
+    }
+
+    #[test]
+    fn the_start_of_a_process_is_read_behind_its_name() {
+        let stat = "815 (a) b) S 1 815 815 0 -1 4194304 1 0 0 0 2 1 0 0 20 0 1 0 1234 10 20";
+        assert_eq!(started(stat), Some(Duration::from_millis(12_340)));
+        assert_eq!(started(""), None);
+        let path = "/var/lib/dpkg/lock";
+        let process = i32::try_from(std::process::id()).unwrap();
+        let holder = PackageLockHolder { process, name: "apt-get".to_owned(), path }.reported();
+        let age = clock::seconds().abs_diff(holder.since.unwrap());
+        assert!(age < 3600, "{age}");
     }
 
     #[test]

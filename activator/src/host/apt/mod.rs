@@ -1,16 +1,21 @@
 //! The packages of a Debian or Ubuntu host, and the questions that apt answers about them.
 //!
 //! - [`archive`][]: the files of a package that is not installed yet
+//! - [`cache`]: the files that apt has downloaded and kept
+//! - [`debconf`]: the answers to the questions of packages
 //! - [`dpkg`][]: the packages that dpkg has installed
 //! - [`hook`][]: the program that apt starts to tell what a transaction would change
 //! - [`simulation`][]: a transaction that apt only simulates
 //! - [`guard`][]: the check of a transaction just before dpkg carries it out
 //! - [`lock`][]: the process that holds the lock of apt or dpkg
+//! - [`sizes`]: the sizes of installed packages
 //! - [`relations`]: what installed packages need and provide
 //! - [`transaction`]: a transaction that apt carries out
 //! - [`offers`][]: the versions that package sources offer
 
 pub mod archive;
+pub mod cache;
+pub mod debconf;
 pub mod dpkg;
 pub mod guard;
 pub mod hook;
@@ -18,6 +23,7 @@ pub mod lock;
 pub mod offers;
 pub mod relations;
 pub mod simulation;
+pub mod sizes;
 pub mod transaction;
 
 use std::time::Duration;

@@ -209,9 +209,16 @@ fn ended(finished: &Finished) -> Result<(), AptFailure> {
 
 /// Returns the errors that apt or dpkg reported. If there are none, returns the last lines of their output.
 fn errors(finished: &Finished) -> String {
-    let is_error = |line: &&str| ["E: ", "dpkg: error", "Err:"].iter().any(|start| line.starts_with(start));
-    let lines = finished.stdout.lines().chain(finished.stderr.lines()).filter(is_error);
-    let errors: Vec<&str> = lines.map(|line| line.strip_prefix("E: ").unwrap_or(line)).take(10).collect();
+    let is_error = |line: &str| ["E: ", "dpkg: error", "Err:"].iter().any(|start| line.starts_with(start));
+    let mut of_dpkg = false;
+    // dpkg says the cause of an error in the next line, which begins with a space.
+    let lines = finished.stdout.lines().chain(finished.stderr.lines()).filter(|line| {
+        let is_cause = of_dpkg && line.starts_with(' ');
+        of_dpkg = line.starts_with("dpkg: error");
+        is_cause || is_error(line)
+    });
+    let lines = lines.map(|line| line.strip_prefix("E: ").unwrap_or(line).trim());
+    let errors: Vec<&str> = lines.take(10).collect();
     if errors.is_empty() { finished.why_of_both() } else { errors.join("\n") }
 }
 

@@ -25,6 +25,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use job::Job;
+pub use presence::DIRECTORIES;
 pub use running::{Running, failed};
 pub use state::{Refuses, UnitState};
 pub use verb::Verb;

@@ -10,7 +10,7 @@ use super::Systemd;
 
 /// The directories with unit files, from systemd.unit(5), and the older `/lib`. The first directory contains
 /// most units.
-const DIRECTORIES: [&str; 12] = [
+pub const DIRECTORIES: [&str; 12] = [
     "/usr/lib/systemd/system",
     "/etc/systemd/system",
     "/run/systemd/system",

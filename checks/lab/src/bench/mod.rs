@@ -6,6 +6,7 @@ mod engine;
 mod evaluate;
 mod figure;
 mod fleet;
+mod nginx;
 mod nixos;
 mod results;
 mod scale;
@@ -36,6 +37,8 @@ pub enum Part {
     Evaluate,
     /// Measure applies to sixteen real hosts, compared with Ansible and bare SSH.
     Apply,
+    /// Measure a role with nginx from apt, compared with Ansible.
+    Nginx,
     /// Measure applies to sixteen stand-ins for NixOS hosts, compared with bare SSH.
     Nixos,
 }
@@ -64,6 +67,9 @@ pub fn run(parts: &[Part]) -> Result<()> {
             apply::measure(&lab, &mut results)?;
         }
     }
+    if wants(Part::Nginx) {
+        nginx::measure(&Lab::boot(&two_for_nginx())?, &mut results)?;
+    }
     if wants(Part::Nixos) {
         let names = (1..=HOSTS).map(host);
         let plan = names.fold(sixteen(), |plan, name| plan.nixos(&name));
@@ -76,6 +82,14 @@ pub fn run(parts: &[Part]) -> Result<()> {
 fn sixteen() -> Plan {
     let plan = Plan::new(format!("bench-{}", process::id())).operator(Recipe::ansible()).shipped();
     (1..=HOSTS).fold(plan, |plan, number| plan.host(host(number), format!("10.0.1.{}", 100 + number)))
+}
+
+/// The plan of a lab with two hosts whose package source has nginx.
+fn two_for_nginx() -> Plan {
+    let plan = Plan::new(format!("bench-{}", process::id())).operator(Recipe::ansible()).shipped();
+    nginx::HOSTS.into_iter().zip(101..).fold(plan, |plan, (name, last)| {
+        plan.host(name, format!("10.0.1.{last}")).offers(name, &Recipe::host(), &[nginx::PACKAGE])
+    })
 }
 
 fn host(number: usize) -> String {

@@ -1,17 +1,12 @@
-//! Tests of what happens if apt or the change after it fails, or is interrupted.
+//! Tests of what happens if apt or the change after it fails.
 
-use std::time::Duration;
-
-use nixfleet_lab::command::wait_until;
 use serde_json::{Value, json};
 
 use super::{HOSTS, Stage, app, installed, library, role, starts};
 use crate::stage::{outcomes, outcomes_of};
 
-const LIMIT: Duration = Duration::from_secs(60);
-
 /// Adds a unit that fails to a role.
-fn with_failing_unit(mut role: Value) -> Value {
+pub fn with_failing_unit(mut role: Value) -> Value {
     role["systemd"]["units"]["fails.service"] = json!({
         "sections": {
             "Service": { "Type": "oneshot", "ExecStart": "/bin/false" },
@@ -21,7 +16,7 @@ fn with_failing_unit(mut role: Value) -> Value {
     role
 }
 
-fn problem<'d>(document: &'d Value, host: &str) -> &'d Value {
+pub fn problem<'d>(document: &'d Value, host: &str) -> &'d Value {
     let hosts = document["hosts"].as_array().unwrap().iter();
     &hosts.clone().find(|it| it["host"] == host).unwrap()["problem"]
 }
@@ -128,37 +123,4 @@ fn a_package_whose_script_fails_is_completed_by_the_next_apply() {
         assert!(installed(host, "app"));
         assert_eq!(starts(host), "of the fleet\n", "{}", host.name());
     }
-}
-
-#[test]
-fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
-    let stage = Stage::set();
-    let web = stage.host("web-1");
-    web.ask("touch /etc/app.slow").unwrap();
-    stage.declares(&role());
-    let operator = stage.0.operator().unwrap();
-    let mut apply = operator.typed("nixfleet apply --yes --json --host web-1").unwrap().into_command();
-    let apply = apply.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let files = web.files().unwrap();
-    wait_until("dpkg runs the script", LIMIT, || Ok(files.exists("/run/app.configures"))).unwrap();
-    let unit = "systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d ' ' -f 1";
-    web.ask(&format!("systemctl kill --kill-whom=main --signal=KILL $({unit})")).unwrap();
-    let ended = apply.wait_with_output().unwrap();
-    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
-    let entry = &document["hosts"][0];
-    assert_eq!(
-        (&entry["outcome"], &entry["reasonCode"]),
-        (&json!("partial"), &json!("apt-unfinished")),
-        "{entry:#}"
-    );
-    web.ask("rm /etc/app.slow").unwrap();
-    assert!(!installed(web, "app"));
-
-    let plan = stage.types("nixfleet plan --host web-1");
-    assert!(plan.stdout.contains("complete"), "{plan}");
-    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --host web-1");
-    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{finished}");
-    assert!(installed(web, "app"));
-    assert_eq!(starts(web), "of the fleet\n");
-    assert_eq!(web.ask("apt-mark showauto libapp").unwrap(), "libapp");
 }

@@ -1,8 +1,12 @@
 //! Tests of packages that apt installs, on a host with Debian 13 and on one with Debian 12. The packages and
 //! their repository are made by the tests.
 
+mod answers;
 mod failures;
+mod interruptions;
+mod others;
 mod repository;
+mod resources;
 
 use std::sync::Mutex;
 
@@ -26,7 +30,8 @@ const POSTINST: &str = "getent passwd app >/dev/null || useradd --system --user-
                         mkdir -p /var/lib/app && chown app: /var/lib/app\n\
                         while [ -e /etc/app.slow ]; do touch /run/app.configures; sleep 0.1; done\n\
                         systemctl daemon-reload\nsystemctl enable app.service\nsystemctl start app.service\n";
-const PRERM: &str = "[ \"$1\" != remove ] || systemctl disable --now app.service\n";
+const PRERM: &str = "while [ -e /etc/app.lingers ]; do touch /run/app.lingers; sleep 0.1; done\n\
+                     [ \"$1\" != remove ] || systemctl disable --now app.service\n";
 
 /// A lab with the two hosts, whose role is given by each test. The hosts have no package source.
 static LAB: Shared = Shared::restored(|| {

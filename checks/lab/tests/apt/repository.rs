@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The directory of the repository on the operator's machine.
-const SERVED: &str = "/srv/packages";
+pub const SERVED: &str = "/srv/packages";
 
 /// A package to build.
 #[derive(Clone, Debug, Default)]

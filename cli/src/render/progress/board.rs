@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use console::{measure_text_width, truncate_str};
+use jiff::tz::TimeZone;
+use nixfleet_contract::apt::lock::LockHolder;
 use nixfleet_contract::outcome::Outcome;
 
 use nixfleet_operator::event::{EventKind, Phase, Stage};
+
+use super::waits::waits;
 
 /// The size of the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,8 @@ pub struct Board {
 struct Active {
     phase: Phase,
     since: Instant,
+    /// What the host waits for, instead of its phase.
+    waits: Option<String>,
     /// The position of this host in the order in which the hosts were started. The lines are sorted by it, so
     /// that their order is stable.
     place: usize,
@@ -58,6 +64,7 @@ impl Board {
                 self.restart();
             }
             EventKind::HostPhase { host, phase } => self.phase(host, *phase, now),
+            EventKind::HostAwaitsApt { host, holder } => self.awaits_apt(host, holder.as_ref(), now),
             EventKind::HostPlanned { host, .. } => self.over(host),
             EventKind::HostEnded(end) => {
                 self.over(&end.host);
@@ -85,11 +92,19 @@ impl Board {
     fn phase(&mut self, host: &str, phase: Phase, now: Instant) {
         match self.active.get_mut(host) {
             Some(active) if active.phase == phase => {}
-            Some(active) => (active.phase, active.since) = (phase, now),
+            Some(active) => (active.phase, active.since, active.waits) = (phase, now, None),
             None => {
                 self.begun += 1;
-                self.active.insert(host.to_owned(), Active { phase, since: now, place: self.begun });
+                self.active
+                    .insert(host.to_owned(), Active { phase, since: now, waits: None, place: self.begun });
             }
+        }
+    }
+
+    fn awaits_apt(&mut self, host: &str, holder: Option<&LockHolder>, now: Instant) {
+        if let Some(active) = self.active.get_mut(host) {
+            active.since = now;
+            active.waits = holder.map(|holder| waits(holder, &TimeZone::system()));
         }
     }
 
@@ -127,7 +142,7 @@ impl Board {
             .iter()
             .map(|(host, active)| {
                 let padding = " ".repeat(names.saturating_sub(measure_text_width(host)));
-                let doing = self.doing(host, active.phase);
+                let doing = active.waits.clone().unwrap_or_else(|| self.doing(host, active.phase));
                 let host = truncate_str(host, names, "…");
                 format!("{host}{padding}  {doing}  {}", elapsed(now - active.since))
             })

@@ -186,3 +186,19 @@ fn nothing_is_shown_while_nothing_is_done() {
     let end = nixfleet_operator::event::End::Complete;
     assert!(idle(&EventKind::RolloutEnded { end, duration_ms: 1 }));
 }
+
+#[test]
+fn a_host_that_waits_for_apt_shows_the_program_until_the_wait_ends() {
+    let waits = |second, name: Option<&str>| {
+        let holder = name.map(|name| LockHolder { process: 815, name: name.into(), since: None });
+        (second, EventKind::HostAwaitsApt { host: "web-1".into(), holder })
+    };
+    let mut kinds = vec![(0, phase("web-1", Phase::Activating)), waits(2, Some("apt-get"))];
+    assert!(
+        shown(80, 24, &kinds).contains("web-1  waits for apt: 815 apt-get  0s"),
+        "{}",
+        shown(80, 24, &kinds)
+    );
+    kinds.push(waits(9, None));
+    assert!(shown(80, 24, &kinds).contains("web-1  activating"), "{}", shown(80, 24, &kinds));
+}

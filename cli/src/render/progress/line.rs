@@ -2,6 +2,9 @@
 
 use nixfleet_contract::outcome::Outcome;
 
+use jiff::tz::TimeZone;
+
+use super::waits::waits;
 use crate::render::style::{YELLOW, outcome_style, paint};
 use crate::render::time;
 use nixfleet_operator::event::{Event, EventKind, HostEnd, Level};
@@ -20,6 +23,9 @@ pub fn line(event: &Event) -> Option<String> {
             format!("wave {wave} of {of}: {}", hosts(members.len()))
         }
         EventKind::WaveSoaking { wave, seconds } => format!("wave {wave}: watched for {}", time(*seconds)),
+        EventKind::HostAwaitsApt { host, holder: Some(holder) } => {
+            format!("{host}: {}", waits(holder, &TimeZone::system()))
+        }
         EventKind::RolloutPaused { reason } => format!("no further host is started: {reason}"),
         EventKind::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
         EventKind::RolloutInterrupted => INTERRUPTED.to_owned(),

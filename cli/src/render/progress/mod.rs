@@ -4,6 +4,7 @@ mod board;
 mod line;
 mod live;
 mod screen;
+mod waits;
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;

@@ -110,6 +110,10 @@ pub(super) const DISK_FULL: Explanation = Explanation {
             cause: "The filesystem has no free inodes, or a quota is reached.",
             remedy: "Check `df -i` and the quotas on the host.",
         },
+        UsualCause {
+            cause: "The packages of apt need more space than a filesystem has.",
+            remedy: "Compare the needs in the plan with `df` on the host, and free space there.",
+        },
     ],
     changed: UNDONE,
     title: "The disk is full",

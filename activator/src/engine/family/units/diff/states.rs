@@ -3,6 +3,7 @@
 
 use nixfleet_contract::values::UnitName;
 
+use crate::engine::apt::release::HeldRelease;
 use crate::engine::family::units::diff::Differ;
 use crate::engine::family::units::diff::unit_action::{UnitAction, UnitActions, should_run};
 use crate::engine::plan::unit_states;
@@ -13,7 +14,9 @@ impl Differ<'_> {
     /// stops has its own action.
     pub(super) fn held_units(&mut self, actions: &mut UnitActions) {
         let observed = self.observed;
-        for (unit, _) in observed.held.iter().filter(|(_, starts)| **starts) {
+        // The release removes drop-ins, also of units that do not start.
+        self.reload_daemon |= observed.held.values().any(|release| *release != HeldRelease::Stay);
+        for (unit, _) in observed.held.iter().filter(|(_, release)| **release == HeldRelease::Start) {
             let state = self.observed_state(unit, false);
             let is_declared = self.manifest.unit_states.get(unit).is_some_and(|state| state.runs().is_some());
             if state.enabled && !state.is_up() && !state.masked && !is_declared && !unit.is_template() {

@@ -72,7 +72,7 @@ fn target_without(closure: &str, absent: &[Value], files: &[Value], units: &[Val
     let contents = std::sync::Arc::default();
     let (digest, closure, exclude) = (closure.to_owned(), closure.to_owned(), BTreeSet::new());
     let objections = UnitObjections::default();
-    Target { manifest, digest, closure, number: None, contents, exclude, objections }
+    Target { manifest, digest, closure, number: None, contents, with_packages: false, exclude, objections }
 }
 
 /// A simulated host in memory. After a target has been applied, the target is in force and its enabled units

@@ -1,0 +1,56 @@
+//! The wait for the locks of apt and dpkg.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nixfleet_contract::apt::declared::DeclaredPackages;
+use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::run::Notice;
+use tracing::info;
+
+use crate::host::apt::lock::{self, PackageLockHolder};
+use crate::host::transcript::Transcript;
+
+/// The pause between two looks at the locks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Waits until no other program holds a lock of apt or dpkg. `transcript`: where the run reports the program,
+/// if it has a transcript.
+///
+/// # Errors
+/// [`Code::Locked`] if a program holds a lock for too long.
+pub(super) fn wait_for_locks(
+    declared: &DeclaredPackages,
+    transcript: Option<&Transcript>,
+) -> Result<(), Problem> {
+    let limit = declared.lock_timeout.unwrap_or(DeclaredPackages::LOCK_TIMEOUT);
+    let deadline = Instant::now() + Duration::from_secs(limit);
+    let mut told = None;
+    while let Some(holder) = lock::holder() {
+        if told.as_ref() != Some(&holder) {
+            info!("waiting for {holder}, which uses apt or dpkg");
+            report(transcript, Some(&holder));
+            told = Some(holder.clone());
+        }
+        if Instant::now() >= deadline {
+            return Err(Problem::new(Code::Locked, "another program uses apt or dpkg")
+                .at(holder.path)
+                .because(format!("{holder} has held the lock for more than {limit} seconds"))
+                .help("wait until the program has ended, then apply again"));
+        }
+        thread::sleep(PAUSE);
+    }
+    if told.is_some() {
+        report(transcript, None);
+    }
+    Ok(())
+}
+
+/// Reports the process for which the run waits, or that it waits no longer. An error is ignored, since a
+/// client can safely miss this notice.
+fn report(transcript: Option<&Transcript>, holder: Option<&PackageLockHolder>) {
+    if let Some(transcript) = transcript {
+        let holder = holder.map(PackageLockHolder::reported);
+        let _ = transcript.say(&Notice::awaiting_apt(transcript.run().clone(), holder));
+    }
+}

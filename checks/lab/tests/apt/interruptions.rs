@@ -1,0 +1,172 @@
+//! Tests of runs that end in the middle of a phase of apt, and of what they leave to the next run.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use nixfleet_lab::command::wait_until;
+use nixfleet_lab::guest::Guest;
+use serde_json::{Value, json};
+
+use super::{Stage, app, installed, library, role, starts};
+use crate::stage::{outcomes, outcomes_of};
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// Kills the run of a host, without its `ExecStopPost=`.
+const KILL: &str = "systemctl kill --kill-whom=main --signal=KILL \
+                    $(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d ' ' -f 1)";
+
+/// Starts an apply to web-1, and waits until a script of a package has made this file.
+fn starts_apply(stage: &Stage, made: &str) -> Child {
+    let operator = stage.0.operator().unwrap();
+    let mut apply = operator.typed("nixfleet apply --yes --json --host web-1").unwrap().into_command();
+    let apply = apply.stdout(Stdio::piped()).spawn().unwrap();
+    let files = stage.host("web-1").files().unwrap();
+    wait_until("dpkg runs the script", LIMIT, || Ok(files.exists(made))).unwrap();
+    apply
+}
+
+/// Checks that an apply has ended in the middle of a phase of apt.
+fn assert_unfinished(apply: Child) {
+    let ended = apply.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let entry = &document["hosts"][0];
+    assert_eq!(
+        (&entry["outcome"], &entry["reasonCode"]),
+        (&json!("partial"), &json!("apt-unfinished")),
+        "{entry:#}"
+    );
+}
+
+fn applies(stage: &Stage, outcome: &str) {
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --host web-1");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", outcome)]), "{finished}");
+}
+
+/// Checks that the next plan completes the package, and that the next apply carries it out.
+fn assert_completed(stage: &Stage, web: &Guest) {
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert!(plan.stdout.contains("complete"), "{plan}");
+    applies(stage, "ok");
+    assert!(installed(web, "app"));
+    assert_eq!(starts(web), "of the fleet\n");
+    assert_eq!(web.ask("apt-mark showauto libapp").unwrap(), "libapp");
+}
+
+#[test]
+fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    web.ask("touch /etc/app.slow").unwrap();
+    stage.declares(&role());
+    let apply = starts_apply(&stage, "/run/app.configures");
+    web.ask(KILL).unwrap();
+    assert_unfinished(apply);
+    web.ask("rm /etc/app.slow").unwrap();
+    assert!(!installed(web, "app"));
+    assert_completed(&stage, web);
+}
+
+#[test]
+fn a_power_cut_in_mid_install_is_completed_by_the_next_apply() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    web.ask("touch /etc/app.slow").unwrap();
+    stage.declares(&role());
+    let apply = starts_apply(&stage, "/run/app.configures");
+    web.power_cut().unwrap();
+    web.power_on().unwrap();
+    apply.wait_with_output().unwrap();
+    web.ask("rm /etc/app.slow").unwrap();
+    assert!(!installed(web, "app") && !starts(web).contains("of the package"));
+    assert_completed(&stage, web);
+}
+
+#[test]
+fn a_removal_that_is_killed_is_finished_although_nothing_is_declared() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    stage.declares(&role());
+    applies(&stage, "ok");
+    web.ask("touch /etc/app.lingers").unwrap();
+    stage.declares(&json!({}));
+    let apply = starts_apply(&stage, "/run/app.lingers");
+    web.ask(KILL).unwrap();
+    assert_unfinished(apply);
+    web.ask("rm /etc/app.lingers").unwrap();
+    applies(&stage, "ok");
+    assert!(!installed(web, "app") && !installed(web, "libapp"));
+    applies(&stage, "unchanged");
+}
+
+#[test]
+fn a_host_is_not_forgotten_before_its_packages_are_removed() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    let mut stubborn = app("1.0");
+    stubborn.prerm = "test ! -e /etc/app.stays\n";
+    stage.publishes(&[stubborn, library()]);
+    stage.declares(&role());
+    applies(&stage, "ok");
+    web.ask("touch /etc/app.stays").unwrap();
+    for _ in 0..2 {
+        let forget = stage.types("nixfleet forget web-1 --clean --yes");
+        assert_ne!(forget.code, 0, "{forget}");
+        assert!(installed(web, "app") && web.files().unwrap().exists("/var/lib/nixfleet/packages.json"));
+    }
+    web.ask("rm /etc/app.stays").unwrap();
+    let forget = stage.types("nixfleet forget web-1 --clean --yes");
+    assert_eq!(forget.code, 0, "{forget}");
+    assert!(!installed(web, "app") && !installed(web, "libapp"));
+    assert!(!web.files().unwrap().exists("/var/lib/nixfleet"));
+}
+
+#[test]
+fn an_error_after_apt_is_never_called_blocked() {
+    let stage = Stage::set();
+    let mut tears = app("1.0");
+    tears.postinst = "mkdir -p /var/lib/app\nuseradd --system app\nchown app /var/lib/app\n\
+                      cd /var/lib/nixfleet; for record in $(cat /etc/app.tears); do\n\
+                      cp $record.json /root/ 2>/dev/null || true; echo torn > $record.json; done\n";
+    stage.publishes(&[tears, library()]);
+    stage.declares(&json!({}));
+    stage.applies("ok");
+    // On one host, the records of apt cannot be written; on the other, the second plan cannot be made.
+    for (host, record) in stage.hosts().into_iter().zip(["packages", "state"]) {
+        host.ask(&format!("echo {record} > /etc/app.tears")).unwrap();
+    }
+    stage.declares(&role());
+    let document = stage.applies("partial");
+    for (entry, reason) in
+        document["hosts"].as_array().unwrap().iter().zip(["apt-unfinished", "apt-forward-only"])
+    {
+        assert_eq!((&entry["reasonCode"], &entry["problem"]["code"]), (&json!(reason), &json!("NF-404")));
+    }
+    for host in stage.hosts() {
+        host.ask("cp /root/*.json /var/lib/nixfleet/; rm /etc/app.tears").unwrap();
+    }
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert!(installed(host, "app"));
+    }
+}
+
+#[test]
+fn a_unit_that_never_starts_is_not_held_for_ever() {
+    let stage = Stage::set();
+    let mut role = role();
+    role["systemd"] = json!({});
+    role["apt"]["packages"]["app"]["start"] = "never".into();
+    stage.declares(&role);
+    stage.applies("ok");
+    for host in stage.hosts() {
+        host.ask("dpkg --remove app && rm -rf /var/lib/app").unwrap();
+    }
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(starts(host), "", "{}", host.name());
+        let left = "find /var/lib/nixfleet/*held.json /etc/systemd/system -name '*held*' 2>/dev/null";
+        assert_eq!(host.sh(left).unwrap().stdout, "");
+        host.ask("systemctl start app.service && systemctl is-active app.service").unwrap();
+    }
+    stage.applies("unchanged");
+}

@@ -1,0 +1,90 @@
+//! Tests of package sources that cannot be used, of full disks, and of configuration files of packages.
+
+use nixfleet_lab::guest::Guest;
+use serde_json::json;
+
+use super::failures::problem;
+use super::repository::{Package, SERVED};
+use super::{HOSTS, Stage, app, installed, library, role, starts};
+
+/// Where an apply would have left something.
+fn traces(host: &Guest) -> String {
+    let script = "dpkg-query --show; apt-mark showauto; ls -A /etc/apt/sources.list.d /etc/apt/keyrings \
+                  /etc/app.conf /var/lib/nixfleet/packages.json /var/cache/nixfleet-apt 2>&1";
+    host.sh(script).unwrap().stdout
+}
+
+#[test]
+fn a_source_with_a_bad_signature_is_refused() {
+    let stage = Stage::set();
+    stage.declares(&role());
+    let operator = stage.0.operator().unwrap();
+    operator
+        .guest()
+        .ask(&format!("sed -i 's/^Label: Tests/Label: Forged/' {SERVED}/dists/stable/InRelease"))
+        .unwrap();
+    let before: Vec<String> = stage.hosts().into_iter().map(traces).collect();
+    let document = stage.applies("blocked");
+    for (host, before) in HOSTS.into_iter().zip(before) {
+        let problem = problem(&document, host);
+        assert_eq!(problem["code"], "NF-425", "{problem:#}");
+        assert!(problem["why"].as_str().unwrap().contains("signature"), "{problem:#}");
+        assert_eq!(traces(stage.host(host)), before, "{host}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_the_next_apply_finishes() {
+    let stage = Stage::set();
+    let data: &'static str = "0123456789abcdef\n".repeat(1 << 16).leak();
+    let large = Package { files: vec![("/usr/share/libapp/data", 0o644, data)], ..library() };
+    stage.publishes(&[app("1.0"), large]);
+    stage.declares(&role());
+    // There is no room for the files to download.
+    for host in stage.hosts() {
+        host.ask("mount -t tmpfs -o size=4k tmpfs /var/cache/apt/archives").unwrap();
+    }
+    let document = stage.applies("blocked");
+    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+        assert_eq!(problem(&document, name)["code"], "NF-425");
+        assert!(!installed(host, "libapp"));
+        host.ask("umount /var/cache/apt/archives; mkdir -p /usr/share/libapp").unwrap();
+        host.ask("mount -t tmpfs -o size=64k tmpfs /usr/share/libapp").unwrap();
+    }
+    // There is no room for the files of the package.
+    let (_, document) = stage.types_for_json("nixfleet apply --yes --json --role web");
+    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+        let problem = problem(&document, name);
+        assert_eq!(problem["code"], "NF-425", "{document:#}");
+        assert!(problem["why"].as_str().unwrap().contains("No space left"), "{problem:#}");
+        assert!(!installed(host, "app") && !starts(host).contains("of the package"));
+        host.ask("umount /usr/share/libapp").unwrap();
+    }
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert!(installed(host, "app") && installed(host, "libapp"));
+        assert_eq!(starts(host), "of the fleet\n");
+    }
+}
+
+#[test]
+fn an_upgrade_keeps_the_managed_configuration_file() {
+    let stage = Stage::set();
+    stage.declares(&role());
+    stage.applies("ok");
+    let mut newer = app("2.0");
+    newer.files[1].2 = "of the newer package\n";
+    stage.publishes(&[newer, library()]);
+    let mut role = role();
+    role["apt"]["packages"]["app"] = json!({ "version": "2.0" });
+    stage.declares(&role);
+    let document = stage.applies("ok");
+    for (host, entry) in stage.hosts().into_iter().zip(document["hosts"].as_array().unwrap()) {
+        assert_eq!(host.ask("dpkg-query --show --showformat='${Version}' app").unwrap(), "2.0");
+        assert_eq!(host.ask("cat /etc/app.conf").unwrap(), "of the fleet");
+        assert_eq!(host.ask("cat /etc/app.conf.dpkg-dist").unwrap(), "of the newer package");
+        assert_eq!(entry["report"]["apt"]["setAside"], json!(["/etc/app.conf.dpkg-dist"]), "{entry:#}");
+        assert!(!starts(host).contains("package"), "{}", starts(host));
+    }
+    stage.applies("unchanged");
+}

@@ -16,7 +16,7 @@ use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::hook::{AptTransaction, TransactionMode, TransactionPackage};
 use crate::host::apt::offers::{OfferedFiles, offered};
 use crate::host::apt::relations;
-use crate::host::apt::simulation::AptRequest;
+use crate::host::apt::simulation::{AptRequest, FIX_BROKEN};
 
 /// A declaration, compared with the packages of this machine.
 #[derive(Debug)]
@@ -55,7 +55,10 @@ impl<'a> AptQuestions<'a> {
     /// Fails with [`Code::Packages`] if apt does not answer, or cannot carry out the declaration.
     pub fn ask(&self, options: &[String], activator: &str) -> Result<AptPlan, Problem> {
         let Self { declared, owned, host, answers, requests } = self;
-        let of_sources = |request: &AptRequest| AptRequest { options: options.to_vec(), ..request.clone() };
+        // apt refuses everything else while a package is unpacked without what it depends on.
+        let fix = (!host.unfinished().is_empty()).then(|| FIX_BROKEN.to_owned());
+        let options = &[options, fix.as_slice()].concat();
+        let of_sources = |request: &AptRequest| AptRequest { options: options.clone(), ..request.clone() };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
         let before = simulate(&install, activator)?;
         let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
@@ -63,6 +66,7 @@ impl<'a> AptQuestions<'a> {
         let mut after = AptTransaction::default();
         let AptRequests { remove, purge, .. } = self.removals(&files)?;
         for request in [remove, purge].into_iter().flatten() {
+            let request = AptRequest { options: fix.iter().cloned().collect(), ..request };
             after.packages.extend(request.simulate(activator)?.packages);
         }
         let kernel = rustix::system::uname();

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_script_has_a_case_for_each_step_and_its_undo() {
-        let script = include_str!("../remote/scripts/bootstrap-root.sh");
+        let script = include_str!("../remote/scripts/bootstrap/change.sh");
         for step in Step::CHANGES {
             let name = step.as_str();
             for case in [format!("    {name}) do_"), format!("    {name}) undo_")] {

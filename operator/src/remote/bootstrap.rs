@@ -15,8 +15,22 @@ use crate::ssh::Session;
 
 /// The script that becomes root and runs [`PROGRAM`].
 const SCRIPT: &str = include_str!("scripts/bootstrap.sh");
-/// The program that prepares the host, as root.
-const PROGRAM: &str = include_str!("scripts/bootstrap-root.sh");
+/// The program that prepares the host, as root. Its parts are functions, except for the first part, which sets
+/// variables, and the last part, which reads the arguments.
+const PROGRAM: &str = concat!(
+    include_str!("scripts/bootstrap/settings.sh"),
+    include_str!("scripts/bootstrap/facts.sh"),
+    include_str!("scripts/bootstrap/packages.sh"),
+    include_str!("scripts/bootstrap/nix.sh"),
+    include_str!("scripts/bootstrap/account.sh"),
+    include_str!("scripts/bootstrap/keys.sh"),
+    include_str!("scripts/bootstrap/sudo.sh"),
+    include_str!("scripts/bootstrap/host-key.sh"),
+    include_str!("scripts/bootstrap/change.sh"),
+    include_str!("scripts/bootstrap/record.sh"),
+    include_str!("scripts/bootstrap/forget.sh"),
+    include_str!("scripts/bootstrap/verbs.sh"),
+);
 
 /// The way to become root on a host.
 #[derive(Clone, Debug, Default)]

@@ -24,6 +24,8 @@ pub enum Step {
     Sudo,
     /// Make an ed25519 host key.
     HostKey,
+    /// Complete the record of a bootstrap that has not ended.
+    Record,
 }
 
 /// The state of a step on a host.
@@ -95,6 +97,7 @@ impl Step {
             Self::Keys => "keys",
             Self::Sudo => "sudo",
             Self::HostKey => "host-key",
+            Self::Record => "record",
         }
     }
 

@@ -34,6 +34,7 @@ mod forget_problems;
 pub mod gc;
 pub mod going_back;
 pub mod host_plan;
+pub mod planned_bootstrap;
 pub mod planned_change;
 pub mod planned_forget;
 pub mod policy_request;

@@ -44,6 +44,7 @@ pub use plan::{Activators, HostTarget, PlanTerms, plan};
 pub use plan_options::PlanOptions;
 pub use rollback::{plan_rollback, rollback};
 pub use run::{Finished, RemoteCommand, run};
+pub(crate) use run_id::new_run;
 pub use send::send;
 pub use status::status;
 pub use terms::Terms;

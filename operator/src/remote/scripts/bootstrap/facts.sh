@@ -25,11 +25,17 @@ facts() {
   facts_of_space
   facts_of_user
   [ -s "$host_key" ] && fact hostKey "$(cut -d ' ' -f 1,2 "$host_key.pub" 2>/dev/null)"
-  systemctl is-active --quiet "$unit" && fact running yes
-  [ -e "$run/begun" ] && fact earlier yes
+  if is_running; then fact running "$(owner)"; fi
+  fact_of_open_change
   find /tmp /var/tmp -maxdepth 1 -name 'nixfleet.??????????' -mmin +60 2>/dev/null | while read -r left; do
     fact leftover "$left"
   done
+}
+
+# Prints the id of the open change, its age in seconds, and its owner.
+fact_of_open_change() {
+  id=$(open_id)
+  [ "$id" = - ] || fact earlier "$id $(($(date +%s) - $(stat -c %Y "$open/begun"))) $(owner)"
 }
 
 facts_of_packages() {
@@ -75,8 +81,9 @@ facts_of_user() {
   home=$(home_of "$user")
   # Only a key without options may log in without restrictions.
   # The user may have put a link or a pipe there.
-  timeout 10 runuser -u "$user" -- head -c 100000 "$home/.ssh/authorized_keys" 2>/dev/null | while read -r kind key _; do
-    case $kind in ssh-* | ecdsa-* | sk-*) fact key "$kind $key" ;; esac
-  done
+  timeout 5 runuser -u "$user" -- head -c 100000 "$home/.ssh/authorized_keys" 2>/dev/null |
+    while read -r kind key _; do
+      case $kind in ssh-* | ecdsa-* | sk-*) fact key "$kind $key" ;; esac
+    done
   if command -v sudo >/dev/null && runuser -u "$user" -- sudo -n true 2>/dev/null; then fact root yes; fi
 }

@@ -1,6 +1,15 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # The undo of earlier changes.
 
+# $1: a step. Fails if others have begun to use what the step has made since the plan.
+is_unused() {
+  case $1 in packages | installer) roots=$(foreign_roots | tr '\n' ' ') ;; *) return 0 ;; esac
+  [ -n "$roots" ] || return 0
+  echo "nixfleet: undo $1" >&2
+  echo "these roots for garbage collection are not of NixFleet: $roots" >&2
+  return 1
+}
+
 # Runs in the unit. Undoes the steps in $run/steps, in this order, and removes them from the records.
 forget_steps() {
   spared=sudo
@@ -10,7 +19,7 @@ forget_steps() {
       record=$records/$number
       grep -qxF -e "$step" "$record/begun" || continue
       read -r user <"$record/user"
-      if undo_step "$step" </dev/null >&2; then
+      if is_unused "$step" && undo_step "$step" </dev/null >&2; then
         printf 'undone %s\n' "$step"
         grep -vxF -e "$step" "$record/begun" >"$record/begun.new"
         mv "$record/begun.new" "$record/begun" && rm -rf "$record/undo/$step"
@@ -25,16 +34,11 @@ forget_steps() {
     # The host key stays, because others have recorded it.
     grep -qvxF -e host-key "$records/$number/begun" || rm -rf "${records:?}/$number"
   done
-  rmdir "$records" /var/lib/nixfleet 2>/dev/null
-  return 0
 }
 
 forget() {
-  if systemctl is-active --quiet "$unit"; then
-    echo busy
-    return
-  fi
-  rm -rf "$run"
-  mkdir -m 0700 "$run" && cp -- "$0" "$run/program" && printf '%s\n' "$@" >"$run/steps" || return
+  claim "$1" || return 0
+  shift
+  keep && prepare && printf '%s\n' "$@" >"$run/steps" || return
   in_unit forget-steps
 }

@@ -11,6 +11,11 @@ as_user() {
 # shellcheck disable=SC2016
 do_keys() {
   here=$record/undo/keys
+  # A pipe would stop the program.
+  if ! as_user '[ -f .ssh/authorized_keys ] || [ ! -e .ssh/authorized_keys ]'; then
+    echo "$(home_of "$user")/.ssh/authorized_keys is not a file"
+    return 1
+  fi
   as_user '[ -d .ssh ]' && : >"$here/directory"
   as_user '[ -e .ssh/authorized_keys ]' && : >"$here/file"
   as_user '[ -n "$(tail -c 1 .ssh/authorized_keys 2>/dev/null)" ]' && : >"$here/unterminated"
@@ -30,11 +35,13 @@ undo_keys() {
   # The file is replaced at once, so a full disk or a power cut leaves the keys of others in place.
   as_user '
     file=.ssh/authorized_keys
-    [ -e "$file" ] || exit 0
+    [ -f "$file" ] || exit 0
     grep -vxF -f - "$file" >"$file.nixfleet"
     if [ $? -gt 1 ]; then rm -f "$file.nixfleet"; exit 1; fi
     chmod --reference="$file" "$file.nixfleet"' || return
-  if [ -e "$here/unterminated" ]; then as_user 'truncate --no-create --size=-1 .ssh/authorized_keys.nixfleet' || return; fi
+  if [ -e "$here/unterminated" ]; then
+    as_user 'truncate --no-create --size=-1 .ssh/authorized_keys.nixfleet' || return
+  fi
   as_user '
     file=.ssh/authorized_keys
     [ ! -e "$file.nixfleet" ] || { sync "$file.nixfleet" && mv "$file.nixfleet" "$file"; }' || return

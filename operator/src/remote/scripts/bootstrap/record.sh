@@ -6,23 +6,25 @@ numbers() {
   find "$records" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' 2>/dev/null | sort -rn
 }
 
-# Keeps the record of the last change for `forget`.
+# Moves the record of the open change to the others, for `forget`.
+keep() {
+  [ -s "$open/begun" ] || return 0
+  last=$(numbers | head -n 1)
+  mv "$open" "$records/$((${last:-0} + 1))" && sync "$records"
+}
+
+# $1: the id of a change, which another operator may have ended.
 end() {
-  if [ -s "$run/begun" ]; then
-    (umask 077 && mkdir -p "$records") || return
-    last=$(numbers | head -n 1)
-    new=$records/$((${last:-0} + 1))
-    rm -rf "$records/new" && mkdir -m 0700 "$records/new" &&
-      cp -a "$run/undo" "$run/user" "$run/authorized_keys" "$run/begun" "$records/new/" || return
-    sync -f "$records" && mv "$records/new" "$new" && sync "$records" || return
+  if [ "$(open_id)" = "$1" ]; then
+    claim "$1" >/dev/null && keep && tidy || return
   fi
-  rm -rf "$run" && echo end
+  echo end
 }
 
 made() {
   spared=sudo
-  for number in $(numbers); do
-    record=$records/$number
+  fact_of_open_change
+  for record in $([ "$(open_id)" = - ] || echo "$open") $(numbers | sed "s|^|$records/|"); do
     read -r user <"$record/user"
     while read -r step; do
       case $step in
@@ -44,12 +46,17 @@ made() {
     /var/lib/nixfleet/state.json; do
     if [ -e "$each" ]; then fact managed yes; fi
   done
+  foreign_roots | while read -r each; do fact used "$each"; done
+  echo end
+}
+
+# Prints the roots for garbage collection that are not those of NixFleet.
+foreign_roots() {
   find /nix/var/nix/profiles /nix/var/nix/gcroots -type l -lname '/nix/store/*' 2>/dev/null |
     grep -v -e '^/nix/var/nix/profiles/nixfleet/' -e '^/nix/var/nix/gcroots/nixfleet-' |
     while read -r each; do
       # An empty profile, which some versions of Nix make, uses nothing.
       [ "$(find "$each/" -mindepth 1 ! -name manifest.nix ! -name manifest.json 2>/dev/null)" = "" ] ||
-        fact used "$each"
+        echo "$each"
     done
-  echo end
 }

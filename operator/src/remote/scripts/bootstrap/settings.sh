@@ -3,16 +3,20 @@
 # Prepares a host that has no activator yet. Runs as root.
 #
 #   facts USER                 print a fact on each line: its name, a space, and its value
-#   change USER KEYS LINE...   run steps, and undo all of them if one fails
-#   undo                       undo the steps of the last change
-#   end                        keep a record of the last change, which cannot be undone as a whole any more
+#   simulate NAME...           print the packages that apt would upgrade to install these packages
+#   change ID EARLIER OWNER USER KEYS LINE...
+#                              run steps, and undo all of them if one fails
+#   undo ID                    undo the steps of this change
+#   end ID                     keep the record of this change, which cannot be undone as a whole any more
 #   made                       print what earlier changes have made
-#   forget STEP...             undo these steps of all earlier changes
+#   forget EARLIER STEP...     undo these steps of all earlier changes
 #
-# USER is the user that NixFleet will log in as. KEYS are the public keys to add, one a line. Each LINE is a
-# step and its argument, or `argument` and an argument of the installer:
+# A change is open until `undo` or `end`. ID names the change, and OWNER its operator. EARLIER is the id of the
+# open change that the operator knows of, or `-`: that change is ended first. USER is the user that NixFleet will
+# log in as. KEYS are the public keys to add, one a line. Each LINE is a step and its argument, `upgrade` and a
+# package that apt may upgrade, or `argument` and an argument of the installer:
 #
-#   packages NAME...   install packages of the distribution
+#   packages NAME...   install packages of the distribution, each with `=VERSION` if the version is planned
 #   installer SHA256   run the installer, which is in the directory of this program
 #   daemon             enable and start the Nix daemon
 #   user               create the user
@@ -20,9 +24,9 @@
 #   sudo               let the user become root without a password
 #   host-key           make an ed25519 host key
 #
-# The output of `change` and `undo` is `busy`, or a line for each step: `done STEP`, `failed STEP`,
-# `undone STEP` or `left STEP`. After a failed step, lines that begin with `error` have the end of what programs
-# printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
+# The output of `change`, `undo` and `forget` is `busy OWNER` if another change is open or runs. Otherwise, it has a
+# line for each step: `done STEP`, `failed STEP`, `undone STEP` or `left STEP`. After a failed step, lines that
+# begin with `error` have the end of what programs printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
 #
 # The output of `made` has a line `made STEP WHAT` for each step in the records, a line `used PATH` for each root
 # for garbage collection that is not one of NixFleet, and a line `managed yes` if NixFleet has other records.
@@ -37,11 +41,14 @@ NEEDRESTART_SUSPEND=1
 export PATH LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND NEEDRESTART_SUSPEND
 umask 022
 
+# The program and the input and output of its unit.
 run=/run/nixfleet-bootstrap
-# The directory with what the undo of steps needs.
-record=$run
 # The records of the bootstraps of this host, 1, 2, …, for `forget`.
 records=/var/lib/nixfleet/bootstrap
+# The record of the open change. A reboot does not remove it.
+open=$records/open
+# The directory with what the undo of steps needs.
+record=$open
 # A package that the undo of the step `packages` leaves installed. Other users may need sudo by now.
 spared=
 unit=nixfleet-bootstrap.service

@@ -7,16 +7,22 @@ case ${1-} in
     shift
     change "$@"
     ;;
-  undo) if [ -e "$run/begun" ]; then in_unit undo-steps; else echo end; fi ;;
-  end) end ;;
+  undo) undo_change "$2" ;;
+  end) end "$2" ;;
   made) made ;;
   forget)
     shift
     forget "$@"
     ;;
+  simulate)
+    shift
+    simulate "$@"
+    ;;
   # These run in the unit.
   steps) steps ;;
   undo-steps) undo ;;
   forget-steps) forget_steps ;;
+  # apt runs this.
+  guard) guard <&3 ;;
   *) exit 64 ;;
 esac

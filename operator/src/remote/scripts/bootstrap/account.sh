@@ -20,9 +20,10 @@ do_user() {
 own_files() {
   home=$(home_of "$user")
   [ -d "$home" ] && cd -- "$home" || return 0
-  find . -xdev -type f ! -path './.ssh/*' ! -path './.cache/*' ! -name '.bash_history' | while IFS= read -r file; do
-    cmp -s -- "$file" "/etc/skel/$file" || printf '%s\n' "$home/$file"
-  done | head -n 3
+  find . -xdev -type f ! -path './.ssh/*' ! -path './.cache/*' ! -name '.bash_history' -printf '%P\n' |
+    while IFS= read -r file; do
+      cmp -s -- "$file" "/etc/skel/$file" || printf '%s\n' "$home/$file"
+    done | head -n 3
   cd /
 }
 

@@ -93,7 +93,7 @@ steps() {
       printf 'done %s\n' "$step"
     else
       printf 'failed %s\n' "$step"
-      sed "1,/^nixfleet: $step\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
+      errors_after "nixfleet: $step"
       undo
       return 1
     fi
@@ -116,6 +116,11 @@ undo() {
     fi
   done <"$record/begun"
   mv "$record/left" "$record/begun" && keep
+}
+
+# $1: a line of the errors. Prints the last lines after it. It may be the first line, which `1,` would not find.
+errors_after() {
+  sed "0,/^$1\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
 }
 
 do_step() {

@@ -25,7 +25,7 @@ forget_steps() {
         mv "$record/begun.new" "$record/begun" && rm -rf "$record/undo/$step"
       else
         printf 'left %s\n' "$step"
-        sed "1,/^nixfleet: undo $step\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
+        errors_after "nixfleet: undo $step"
         return 1
       fi
     done

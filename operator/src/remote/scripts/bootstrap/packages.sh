@@ -44,7 +44,7 @@ do_packages() {
   # shellcheck disable=SC2086
   apt install --simulate --no-install-recommends --no-remove $names >"$here/simulated" || return
   sed -n 's/^Inst \([^ ]*\) \(\[[^]]*\] \)\{0,1\}(\([^ ]*\) .*/\1=\3/p' "$here/simulated" >"$here/planned" || return
-  upgraded <"$here/simulated" >"$here/upgraded" || return
+  upgraded <"$here/simulated" >"$here/upgrades" || return
   is_planned "$1" || return
   # The guard runs after apt has taken the lock of dpkg, and before dpkg.
   printf '#!/bin/sh\nexec /bin/sh %s guard 3<&0\n' "$run/program" >"$here/guard" &&
@@ -64,19 +64,20 @@ is_planned() {
     echo "the plan has $each, and after apt-get update, apt would install $found"
     return 1
   done
-  others=$(grep -vxF -f "$run/upgrades" "$here/upgraded" | tr '\n' ' ')
+  others=$(grep -vxF -f "$run/upgrades" "$here/upgrades" | tr '\n' ' ')
   [ -n "$others" ] || return 0
   echo "the plan does not have these upgrades, which apt makes after apt-get update: $others"
   return 1
 }
 
 # Reads a transaction of apt, in version 3 of the protocol of DPkg::Pre-Install-Pkgs. Fails if the simulation does
-# not have it. Records the packages that are new on the host: no other program can install packages now.
+# not have it. Records the packages that are new on the host, and those that are upgraded: no other program can
+# install packages now.
 guard() {
   here=$record/undo/packages
   native=$(dpkg --print-architecture)
   while IFS= read -r line && [ -n "$line" ]; do :; done
-  : >"$here/new.unsorted" || return
+  : >"$here/new.unsorted" && : >"$here/upgraded" || return
   while read -r name old _ _ _ version architecture _ action; do
     [ "$action" != '**CONFIGURE**' ] || continue
     case $architecture in "$native" | all) ;; *) name=$name:$architecture ;; esac
@@ -84,7 +85,8 @@ guard() {
       echo "apt would change $name to $version, which its simulation did not have" >&2
       return 1
     fi
-    if [ "$old" = - ]; then echo "$name" >>"$here/new.unsorted" || return; fi
+    if [ "$old" = - ]; then file=new.unsorted; else file=upgraded; fi
+    echo "$name" >>"$here/$file" || return
   done
   sort "$here/new.unsorted" >"$here/new" && sync "$here/new"
 }

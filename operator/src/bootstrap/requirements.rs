@@ -97,16 +97,13 @@ impl BootstrapPlan {
     pub(super) fn earlier(&mut self, facts: &Facts) {
         let OtherBootstrap::Unfinished(earlier) = &facts.other else { return };
         let (step, owner) = (Step::Record, &earlier.owner);
-        match earlier.remaining().filter(|_| self.is_to_change()) {
-            Some(remaining) => {
-                let detail = format!("the bootstrap of {owner} has not ended, and may be checking the host");
-                self.cannot(step, detail, earlier.help(remaining));
-            }
-            None => {
-                let detail = format!("complete the record of the bootstrap of {owner}, which has not ended");
-                self.add(step, StepState::ToDo, detail);
-                self.earlier = Some(earlier.id.clone());
-            }
+        if let Some(remaining) = earlier.remaining().filter(|_| self.is_to_change()) {
+            let detail = format!("the bootstrap of {owner} has not ended, and may be checking the host");
+            self.cannot(step, detail, earlier.help(remaining));
+        } else {
+            let detail = format!("complete the record of the bootstrap of {owner}, which has not ended");
+            self.add(step, StepState::ToDo, detail);
+            self.earlier = Some(earlier.id.clone());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nixfleet_lab::command::wait_until;
 use nixfleet_lab::snapshot::Snapshot;
 
+use super::open::starts;
 use super::program::{MAKE, SOURCE};
 use super::{BARE, IGNORED, LOGIN, document, fingerprint, types};
 use crate::stage::{assert_says, outcomes, outcomes_of};
@@ -108,23 +109,27 @@ fn packages_of_apt_end_as_they_were_even_if_the_command_is_killed() {
         .edits(
             "roles/web.nix",
             "  nixfleet.users.web.description",
-            "  nixfleet.apt.packages = [ \"zz-new\" \"zz-auto\" ];\n  nixfleet.apt.holds = [ \"zz-new\" \"zz-held\" ];\n  \
+            "  nixfleet.apt.packages = [ \"zz-new\" \"zz-auto\" ];\n  nixfleet.apt.holds = [ \"zz-auto\" \"zz-held\" ];\n  \
              nixfleet.users.web.description",
         )
         .unwrap();
     manages(&lab);
     let managed = web.ask(MARKS).unwrap();
-    assert!(managed.contains("zz-dep 1 ii") && managed.contains("zz-new 1 hi"), "{managed}");
+    assert!(managed.contains("zz-dep 1 ii") && managed.contains("zz-auto 1 hi"), "{managed}");
     assert_ne!(managed, before);
 
     // The command is killed while the host removes the packages.
-    web.ask("echo 'DPkg::Pre-Invoke { \"touch /run/removes; sleep 3\"; };' >/etc/apt/apt.conf.d/zz-slow")
-        .unwrap();
-    types(&lab, "(nixfleet forget web-1 --clean --yes </dev/null >/dev/null 2>&1 &)").success().unwrap();
-    let removes = || Ok(web.sh("test -e /run/removes")?.ok());
-    wait_until("the packages are removed", Duration::from_secs(90), removes).unwrap();
+    let slow = "cd /var/lib/dpkg/info && printf '#!/bin/sh\\ntouch /run/removes\\nsleep 3\\n' >zz-new.prerm && \
+                chmod +x zz-new.prerm";
+    web.ask(slow).unwrap();
+    starts(&lab, "forget", "nixfleet forget web-1 --clean --yes");
+    let removes = || {
+        let said = operator.types("test ! -s ~/forget.code || cat ~/forget.*")?.stdout;
+        assert_eq!(said, "", "the command has ended");
+        Ok(web.sh("test -e /run/removes")?.ok())
+    };
+    wait_until("the packages are removed", Duration::from_secs(60), removes).unwrap();
     types(&lab, "pkill -KILL -x nixfleet; true").success().unwrap();
-    web.ask("rm /etc/apt/apt.conf.d/zz-slow").unwrap();
     let idle = || Ok(web.ask("systemctl list-units --plain --no-legend 'nixfleet-run-*'")?.is_empty());
     wait_until("the run on the host ends", Duration::from_secs(60), idle).unwrap();
 

@@ -14,8 +14,8 @@ const HOLD: &str = "printf 'if [ \"$USER\" = deploy ] && [ -e /run/hold ]; then 
                     chmod 0666 /run/hold";
 const RECORDS: &str = "/var/lib/nixfleet/bootstrap";
 
-/// Starts a bootstrap, whose output goes to files with this name.
-fn starts(lab: &Lab, name: &str, line: &str) {
+/// Starts a command, whose output and exit code go to files with this name.
+pub(super) fn starts(lab: &Lab, name: &str, line: &str) {
     // A shell gives its background commands no standard input.
     let line = format!("exec 3<&0; ({line} <&3 >~/{name}.said 2>&1; echo $? >~/{name}.code) &");
     types(lab, &line).success().unwrap();

@@ -32,8 +32,8 @@ struct ImportDocument<'d, D> {
     nix: &'d str,
 }
 
-/// Writes a `fleet.nix` with the hosts of another tool, without a connection to any host, or a module with what
-/// apt has on a host.
+/// Writes a `fleet.nix` with the hosts of another tool, without a connection to any host, or a module with
+/// what apt has on a host.
 ///
 /// # Errors
 /// The inventory of the other tool cannot be read, or the `fleet.nix` exists already or cannot be written.

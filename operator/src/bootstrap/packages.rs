@@ -108,8 +108,8 @@ impl BootstrapPlan {
         }
     }
 
-    /// Returns the packages whose installation the host is asked to simulate. A host without lists of packages
-    /// cannot simulate it.
+    /// Returns the packages whose installation the host is asked to simulate. A host without lists of
+    /// packages cannot simulate it.
     #[must_use]
     pub fn to_simulate(&self) -> Vec<&str> {
         let is_planned = self.is_to_change() && self.packages.iter().all(|wanted| wanted.version.is_some());

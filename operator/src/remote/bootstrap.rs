@@ -16,8 +16,8 @@ use crate::ssh::Session;
 
 /// The script that becomes root and runs [`PROGRAM`].
 const SCRIPT: &str = include_str!("scripts/bootstrap.sh");
-/// The program that prepares the host, as root. Its parts are functions, except for the first part, which sets
-/// variables, and the last part, which reads the arguments.
+/// The program that prepares the host, as root. Its parts are functions, except for the first part, which
+/// sets variables, and the last part, which reads the arguments.
 const PROGRAM: &str = concat!(
     include_str!("scripts/bootstrap/settings.sh"),
     include_str!("scripts/bootstrap/facts.sh"),

@@ -19,5 +19,6 @@ mod tip;
 
 pub use program::run;
 pub use render::{
-    backups, dropped, drops, gc_plans, gc_reports, health as health_table, imported, plans, results, statuses,
+    backups, dropped, drops, gc_plans, gc_reports, health as health_table, imported, imported_apt, plans,
+    results, statuses,
 };

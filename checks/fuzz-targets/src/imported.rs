@@ -1,9 +1,9 @@
 //! Checks the importers for inventories of other tools. Each text must be imported or refused. No part of the
 //! text may end a comment or a string of the fleet.nix early, and thus become Nix code.
 
-use nixfleet::imported;
+use nixfleet::{imported, imported_apt};
 use nixfleet_contract::problem::Problem;
-use nixfleet_operator::import::{Draft, ansible, render, ssh_config};
+use nixfleet_operator::import::{Draft, ansible, apt, render, ssh_config};
 
 use crate::held::hold;
 
@@ -23,6 +23,20 @@ pub fn ssh_config(text: &[u8]) {
     check(ssh_config::parse(&String::from_utf8_lossy(text), "config"));
 }
 
+/// Checks the import of the answer of a host about apt.
+///
+/// # Panics
+/// Panics if a check fails.
+pub fn apt(text: &[u8]) {
+    let draft = apt::AptDraft::of("web-1", &String::from_utf8_lossy(text));
+    hold(&imported_apt(&draft, None));
+    let fields = ["types", "uris", "suites", "components", "architectures", "keyring", "packages", "release"];
+    let others =
+        ["origin = ", "version = ", "priority = ", "nixfleet.apt.", "nixfleet.absent.", "\"", "{", "}", "]"];
+    let is_code: Vec<&str> = fields.into_iter().chain(others).collect();
+    assert_code(&apt::render(&draft), &is_code);
+}
+
 fn check(draft: Result<Draft, Problem>) {
     let draft = match draft {
         Ok(draft) => draft,
@@ -33,9 +47,14 @@ fn check(draft: Result<Draft, Problem>) {
         assert!(begins.iter().any(|begin| line.starts_with(begin)), "{line:?}");
         assert!(!line.chars().any(char::is_control), "{line:?}");
     }
-    for line in render(&draft).lines() {
+    let is_code = ["{", "}", "]", "defaults.", "hosts.", "addr = ", "ssh.", "system = ", "tags = ", "\""];
+    assert_code(&render(&draft), &is_code);
+}
+
+/// Checks that each line of a Nix file is a comment or begins as code of this tool does.
+fn assert_code(text: &str, is_code: &[&str]) {
+    for line in text.lines() {
         let line = line.trim_start();
-        let is_code = ["{", "}", "]", "defaults.", "hosts.", "addr = ", "ssh.", "system = ", "tags = ", "\""];
         assert!(
             line.is_empty() || line.starts_with('#') || is_code.iter().any(|begin| line.starts_with(begin)),
             "a line that is neither code of ours nor a comment: {line:?}"

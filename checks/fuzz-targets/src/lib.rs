@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     // Tests the parser of manifests, which operators send to hosts.
     Target { name: "manifest", check: |document| _ = harmless::manifest(document) },
     // Tests the parser of intents, and the builder that makes manifests from intents.
@@ -43,6 +43,8 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "ansible_ini", check: imported::ansible_ini },
     // Tests the importer of SSH configurations, and the fleet.nix that it writes.
     Target { name: "ssh_config", check: imported::ssh_config },
+    // Tests the importer of what apt has on a host, and the module that it writes.
+    Target { name: "import_apt", check: imported::apt },
 ];
 
 /// Runs the target with the given name on an input.

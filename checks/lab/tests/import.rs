@@ -43,9 +43,9 @@ fn writes(lab: &Lab, files: &[(&str, &str)]) {
     }
 }
 
-/// Checks that the formatter nixfmt would not change the fleet.nix, and returns the text of this file.
-fn formatted(lab: &Lab) -> String {
-    let text = lab.operator().unwrap().types("cat fleet.nix").unwrap().success().unwrap().stdout;
+/// Checks that the formatter nixfmt would not change a file of the fleet, and returns its text.
+fn formatted(lab: &Lab, file: &str) -> String {
+    let text = lab.operator().unwrap().types(&format!("cat {file}")).unwrap().success().unwrap().stdout;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("fleet.nix");
     fs::write(&path, &text).unwrap();
@@ -82,7 +82,7 @@ fn an_inventory_of_ansible_becomes_a_fleet_that_is_applied() {
     makes_room(&lab);
     let finished = operator.types(import).unwrap();
     assert_says(&finished, 0, &["imported 3 hosts", "3 groups became tags", "2  not copied: secrets"]);
-    let text = formatted(&lab);
+    let text = formatted(&lab, "fleet.nix");
     assert!(!text.contains("hunter"), "{text}");
     assert!(text.contains("# ansible: http_port = 80 (variable, not imported)"), "{text}");
 
@@ -118,7 +118,7 @@ fn the_hosts_of_an_ssh_configuration_are_reached_as_before() {
     let finished = operator.types("nixfleet import ssh-config --out fleet.nix").unwrap();
     let left = "not imported: the host github.com: it is a Git server";
     assert_says(&finished, 0, &["imported 2 hosts", left]);
-    formatted(&lab);
+    formatted(&lab, "fleet.nix");
     assert_eq!(hosts(&lab)["inner"]["addr"], "inner");
     let (finished, document) = operator.types_for_json("nixfleet run --json -- hostname").unwrap();
     assert_eq!(outcomes(&document), outcomes_of([("inner", "ok"), ("web-1", "ok")]), "{finished}");
@@ -234,7 +234,7 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
         "1  not copied: secrets",
     ];
     assert_says(&finished, 0, &left);
-    formatted(&lab);
+    formatted(&lab, "fleet.nix");
     let found = hosts(&lab);
     let db = &found["db"];
     assert_eq!((&db["base"], &db["system"]), (&Value::from("nixos"), &Value::from("aarch64-linux")));
@@ -245,7 +245,7 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
     assert_has_systems(&lab, &["db", "web-1", "web-2"]);
 
     assert_says(&imports("colmena", "evaluated"), 0, &["imported 1 host"]);
-    formatted(&lab);
+    formatted(&lab, "fleet.nix");
     assert_eq!(hosts(&lab)["web-1"]["base"], "nixos");
     assert_has_systems(&lab, &["web-1"]);
 
@@ -255,7 +255,7 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
         0,
         &["imported 2 hosts", "1  not imported", "1  to add to your SSH configuration"],
     );
-    assert!(formatted(&lab).contains("#     ProxyJump gate"));
+    assert!(formatted(&lab, "fleet.nix").contains("#     ProxyJump gate"));
     let found = hosts(&lab);
     assert_eq!(
         (&found["web-1"]["ssh"]["port"], &found["web-2"]["base"]),
@@ -269,5 +269,68 @@ fn the_nodes_of_other_flakes_become_nixos_hosts_without_their_systems_being_eval
         assert_eq!(finished.code, 1, "{finished}");
         assert_eq!(document["problem"]["code"], "NF-106", "{finished}");
         assert!(document["problem"]["what"].as_str().unwrap().contains(saying), "{finished}");
+    }
+}
+
+#[test]
+fn what_apt_has_on_a_host_becomes_a_module_that_changes_nothing() {
+    let lab = LAB.turn();
+    let (operator, host) = (lab.operator().unwrap(), lab.guest("web-2").unwrap());
+    let fleet = |modules: &str| {
+        let text = format!(
+            "{{\n  defaults.ssh.user = \"deploy\";\n  hosts.web-2 = {{ addr = \"web-2\"; modules = [ {modules} ]; }};\n}}\n"
+        );
+        operator.guest().files().unwrap().write("/home/ada/fleet/fleet.nix", text).unwrap();
+    };
+    fleet("");
+    operator.types("nixfleet apply web-2 --yes").unwrap().success().unwrap();
+    host.ask("apt-mark hold curl").unwrap();
+    let import = "nixfleet import apt web-2 --out apt.nix";
+    assert_says(
+        &operator.types(import).unwrap(),
+        0,
+        &["imported from web-2:", "1 hold,", "written to apt.nix"],
+    );
+    assert_says(&operator.types(import).unwrap(), 1, &["NF-101", "the file exists already"]);
+    let module = formatted(&lab, "apt.nix");
+    for line in ["    \"openssh-server\"\n", "  nixfleet.apt.holds = [ \"curl\" ];\n"] {
+        assert!(module.contains(line), "{line}: {module}");
+    }
+    // The installer of the distribution installs this package.
+    assert!(!module.contains("\"dpkg\""), "{module}");
+    operator.types("git add apt.nix 2>/dev/null; true").unwrap();
+    fleet("./apt.nix");
+    let planned = || {
+        let (finished, document) = operator.types_for_json("nixfleet plan web-2 --json").unwrap();
+        assert_eq!(finished.code, 0, "{finished}");
+        (document["hosts"][0]["plan"].clone(), finished.to_string())
+    };
+    // The new closure becomes a generation, and nothing else changes.
+    let (plan, said) = planned();
+    assert_eq!(plan["steps"].as_array().unwrap().len(), 1, "{said}");
+    assert_eq!(
+        (&plan["steps"][0]["step"], &plan["apt"]),
+        (&Value::from("switchProfile"), &Value::Null),
+        "{said}"
+    );
+
+    // Other sources and pins move to the fleet.
+    host.ask(
+        "echo 'deb [signed-by=/usr/share/keyrings/tools.gpg] http://10.0.1.2:9/debian trixie main' \
+         >/etc/apt/sources.list.d/tools.list; \
+         printf 'Package: curl\\nPin: release n=trixie\\nPin-Priority: 900\\n' >/etc/apt/preferences.d/curl",
+    )
+    .unwrap();
+    assert_says(&operator.types(&format!("{import} --force")).unwrap(), 0, &["1 source, 1 pin"]);
+    let module = formatted(&lab, "apt.nix");
+    assert!(
+        module.contains("nixfleet.apt.sources.tools = {") && module.contains("nixfleet.apt.pins.curl = {"),
+        "{module}"
+    );
+    let (_, said) = planned();
+    host.ask("rm /etc/apt/sources.list.d/tools.list /etc/apt/preferences.d/curl; apt-mark unhold curl")
+        .unwrap();
+    for path in ["/etc/apt/sources.list.d/tools.list", "/etc/apt/sources.list.d/nixfleet-tools.sources"] {
+        assert!(said.contains(path), "{path}: {said}");
     }
 }

@@ -24,6 +24,8 @@ pub enum ImportCommand {
     Colmena(ImportColmenaArgs),
     /// Import the nodes of deploy-rs
     DeployRs(ImportDeployRsArgs),
+    /// Import the packages, holds, package sources and pins of apt from a host
+    Apt(ImportAptArgs),
 }
 
 /// Arguments of `import ansible`.
@@ -94,6 +96,25 @@ pub struct ImportDeployRsArgs {
     pub out: ImportOutArgs,
 }
 
+/// Arguments of `import apt`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nixfleet import apt web-1                          print a module with what apt has on the host
+  nixfleet import apt web-1 --out roles/base.nix     write it to a file, if that does not exist
+
+The host must be in the inventory. It is only read, without root.")]
+pub struct ImportAptArgs {
+    /// The host, by its name in the inventory
+    pub host: String,
+
+    #[command(flatten)]
+    pub flake: FlakeArgs,
+
+    #[command(flatten)]
+    pub out: ImportOutArgs,
+}
+
 /// Arguments that name the imported flake.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Flake")]
@@ -128,7 +149,7 @@ impl ImportFlakeArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "File")]
 pub struct ImportOutArgs {
-    /// Write the fleet.nix to this file, instead of printing it
+    /// Write the result to this file, instead of printing it
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 

@@ -8,8 +8,11 @@ use nixfleet_contract::SCHEMA;
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_operator::event::Stage;
 use nixfleet_operator::flake::Flake;
-use nixfleet_operator::import::{Draft, ansible, colmena, deploy_rs, render as page, ssh_config};
+use nixfleet_operator::import::{ansible, apt, colmena, deploy_rs, render as page, ssh_config};
+use nixfleet_operator::inventory::Selection;
 use nixfleet_operator::nix::Nix;
+use nixfleet_operator::operation::Targets;
+use nixfleet_operator::operation::import_apt::import_apt;
 use nixfleet_operator::stop::Stop;
 use serde::Serialize;
 
@@ -20,16 +23,17 @@ use crate::render;
 
 /// The JSON document that `import --json` prints.
 #[derive(Serialize)]
-struct ImportDocument<'d> {
+struct ImportDocument<'d, D> {
     schema: u32,
     command: &'static str,
     #[serde(flatten)]
-    draft: &'d Draft,
-    /// The text of the new `fleet.nix`.
+    draft: &'d D,
+    /// The text of the new file.
     nix: &'d str,
 }
 
-/// Writes a `fleet.nix` with the hosts of another tool, without a connection to any host.
+/// Writes a `fleet.nix` with the hosts of another tool, without a connection to any host, or a module with
+/// what apt has on a host.
 ///
 /// # Errors
 /// The inventory of the other tool cannot be read, or the `fleet.nix` exists already or cannot be written.
@@ -39,6 +43,7 @@ pub async fn execute(args: &ImportArgs, context: &Context) -> Result<Exit, Stop>
         ImportCommand::SshConfig(args) => &args.out,
         ImportCommand::Colmena(args) => &args.out,
         ImportCommand::DeployRs(args) => &args.out,
+        ImportCommand::Apt(args) => &args.out,
     };
     check(out, context)?;
     let stage = Stage::Evaluation;
@@ -53,18 +58,38 @@ pub async fn execute(args: &ImportArgs, context: &Context) -> Result<Exit, Stop>
             let nix = nix(&args.flake, context)?;
             context.operation.stage(stage, deploy_rs::import(&nix)).await?
         }
+        ImportCommand::Apt(args) => {
+            let targets = Targets {
+                fleet: args.flake.request(context.output)?,
+                selection: Selection { hosts: vec![args.host.clone()], ..Selection::default() },
+                ..Targets::default()
+            };
+            let draft = import_apt(&targets, &context.operation).await?;
+            let summary = render::imported_apt(&draft, out.out.as_deref());
+            return finish(&draft, &apt::render(&draft), &summary, out, context);
+        }
     };
-    let text = page(&draft);
+    let summary = render::imported(&draft, out.out.as_deref());
+    finish(&draft, &page(&draft), &summary, out, context)
+}
+
+/// Writes or prints the text, and then the data or the summary.
+fn finish<D: Serialize>(
+    draft: &D,
+    text: &str,
+    summary: &str,
+    out: &ImportOutArgs,
+    context: &Context,
+) -> Result<Exit, Stop> {
     match &out.out {
-        Some(path) => write(path, &text, out.force)?,
-        None => context.show(&text),
+        Some(path) => write(path, text, out.force)?,
+        None => context.show(text),
     }
     if context.output.json {
         let command = context.operation.command;
-        let document = ImportDocument { schema: SCHEMA, command, draft: &draft, nix: &text };
+        let document = ImportDocument { schema: SCHEMA, command, draft, nix: text };
         render::json(&document).map_err(Stop::bug)?;
     } else if !context.output.events {
-        let summary = render::imported(&draft, out.out.as_deref());
         context.progress.suspend(|| render::err(summary.trim_end()));
     }
     Ok(Exit::Good)
@@ -93,7 +118,7 @@ fn nix(args: &ImportFlakeArgs, context: &Context) -> Result<Nix, Problem> {
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Problem> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unwritten = |error: std::io::Error| {
-        Problem::new(Code::Usage, "the fleet.nix cannot be written").at(path.display()).because(error)
+        Problem::new(Code::Usage, "the file cannot be written").at(path.display()).because(error)
     };
     let mut file = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use nixfleet_operator::import::apt::AptDraft;
 use nixfleet_operator::import::{Draft, NoteKind};
 
 /// Returns the summary of an import: what was imported, what was changed, and what was lost.
@@ -38,6 +39,28 @@ pub fn imported(draft: &Draft, out: Option<&Path>) -> String {
     let lost = draft.all_notes().next().is_some() || !draft.left_out.is_empty();
     if lost || settings > 0 {
         let _ = writeln!(text, "The comments that begin with `# {}:` tell the details.", draft.tool.name());
+    }
+    text
+}
+
+/// Returns the summary of an import of apt.
+#[must_use]
+pub fn imported_apt(draft: &AptDraft, out: Option<&Path>) -> String {
+    let mut text = format!(
+        "imported from {}: {}, {}, {}, {}",
+        draft.host,
+        many(draft.packages.len(), "package"),
+        many(draft.holds.len(), "hold"),
+        many(draft.sources.len(), "source"),
+        many(draft.pins.len(), "pin")
+    );
+    if let Some(path) = out {
+        let _ = write!(text, "; written to {}", path.display());
+    }
+    text.push('\n');
+    let checks = draft.notes.iter().filter(|note| note.kind == NoteKind::Check).count();
+    if checks > 0 {
+        let _ = writeln!(text, "{checks:>4}  to check: see the comments that begin with `# apt:`");
     }
     text
 }

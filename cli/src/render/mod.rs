@@ -40,7 +40,7 @@ pub use forget::{forget_plans, forgotten};
 pub use gc::{gc_plans, gc_reports};
 pub use health::health;
 pub use history::{entries, entry};
-pub use import::imported;
+pub use import::{imported, imported_apt};
 pub use plan::plans;
 pub use print::{err, json, lost, out};
 pub use progress::Progress;

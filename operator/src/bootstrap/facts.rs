@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::unfinished::Unfinished;
+
 /// The most lines that are read. A host has a few dozen facts, and a line for each key of a user.
 const MOST: usize = 2000;
 
@@ -76,15 +78,15 @@ pub enum Daemon {
 }
 
 /// Another bootstrap of a host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OtherBootstrap {
     /// There is none, or it has ended.
     #[default]
     None,
     /// Its operator has neither confirmed nor undone its steps.
-    Unfinished,
-    /// It is changing the host now.
-    Running,
+    Unfinished(Unfinished),
+    /// It is changing the host now, for this operator.
+    Running(String),
 }
 
 /// The free space below a directory.
@@ -156,8 +158,11 @@ impl Facts {
             }
             "root" => self.becomes_root = true,
             "hostKey" => self.host_key = some(),
-            "running" => self.other = OtherBootstrap::Running,
-            "earlier" if self.other == OtherBootstrap::None => self.other = OtherBootstrap::Unfinished,
+            "running" => self.other = OtherBootstrap::Running(text()),
+            "earlier" if self.other == OtherBootstrap::None => {
+                self.other =
+                    Unfinished::parse(value).map_or(OtherBootstrap::None, OtherBootstrap::Unfinished);
+            }
             "leftover" => self.leftovers.extend(some()),
             _ => {}
         }

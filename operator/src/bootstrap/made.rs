@@ -5,6 +5,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
+use super::unfinished::Unfinished;
 
 /// The most lines that are read.
 const MOST: usize = 2000;
@@ -18,6 +19,8 @@ pub struct Made {
     pub steps: Vec<(Step, String)>,
     /// The roots for garbage collection that are not those of NixFleet.
     pub roots: Vec<String>,
+    /// The change that a bootstrap has begun and not ended. Its steps are among the steps.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// The work of bootstraps to undo when a host is forgotten.
@@ -39,6 +42,7 @@ impl Made {
             let (name, value) = line.split_once(' ').unwrap_or((line, ""));
             match name {
                 "managed" => made.is_managed = true,
+                "earlier" => made.unfinished = Unfinished::parse(value),
                 "used" => made.roots.push(value.to_owned()),
                 "made" => {
                     let (step, what) = value.split_once(' ').unwrap_or((value, "-"));
@@ -57,7 +61,7 @@ impl Made {
             Step::Packages | Step::Installer | Step::Daemon => undoing.nix,
             Step::User | Step::Keys | Step::Sudo => undoing.access,
             // Others have recorded the host key.
-            Step::Platform | Step::Space | Step::HostKey => false,
+            Step::Platform | Step::Space | Step::HostKey | Step::Record => false,
         };
         let order = [Step::Daemon, Step::Packages, Step::Installer, Step::Sudo, Step::Keys, Step::User];
         order.into_iter().filter(|step| is_undone(*step) && self.has(*step)).collect()
@@ -89,7 +93,7 @@ impl Made {
                         "a bootstrap made it; --clean --with-access removes it"
                     }
                     Step::HostKey => "a bootstrap made it; others have recorded it, so it always stays",
-                    Step::Platform | Step::Space => "",
+                    Step::Platform | Step::Space | Step::Record => "",
                 };
                 Remnant { subject: told(*step, what), why: why.to_owned() }
             })
@@ -108,6 +112,13 @@ impl Made {
     pub fn refusal(&self, host: &str, undoing: Undoing, login: &str) -> Option<Problem> {
         let undone = self.undone(undoing);
         let problem = |what: &str| Problem::new(Code::Forget, what).at(host);
+        if let Some(unfinished) = &self.unfinished
+            && let Some(remaining) = unfinished.remaining().filter(|_| !undone.is_empty())
+        {
+            let why = format!("it is the bootstrap of {}", unfinished.owner);
+            let problem = Problem::new(Code::Locked, "a bootstrap of the host has not ended").at(host);
+            return Some(problem.because(why).help(unfinished.help(remaining)));
+        }
         let is_own = |(step, what): &&(Step, String)| {
             matches!(step, Step::User | Step::Keys) && what.split(' ').next() == Some(login)
         };
@@ -157,7 +168,7 @@ fn told(step: Step, what: &str) -> String {
         Step::Keys => format!("{rest} keys of {first}"),
         Step::Sudo => format!("sudo rule {what}"),
         Step::HostKey => format!("host key {what}"),
-        Step::Platform | Step::Space => step.as_str().to_owned(),
+        Step::Platform | Step::Space | Step::Record => step.as_str().to_owned(),
     }
 }
 
@@ -209,6 +220,9 @@ mod tests {
         let used = Made::parse(&format!("{SAID}used /nix/var/nix/profiles/per-user/ada/profile-1-link\n"));
         assert!(refusal(&used, undoing(true, false), "root").is_some_and(|what| what.contains("--with-nix")));
         assert_eq!(refusal(&used, undoing(false, true), "root"), None);
+        let open = Made::parse(&format!("{SAID}earlier 0f 12 ada@laptop\n"));
+        assert!(refusal(&open, undoing(true, false), "root").is_some_and(|what| what.contains("not ended")));
+        assert_eq!(refusal(&open, undoing(false, false), "root"), None);
         // A Nix without a record stays, and prevents nothing.
         let foreign = Made::parse("used /nix/var/nix/profiles/default-1-link\nend\n");
         assert_eq!(refusal(&foreign, undoing(true, false), "root"), None);

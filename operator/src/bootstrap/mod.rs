@@ -4,14 +4,19 @@
 mod facts;
 mod installer;
 mod made;
+mod packages;
 mod plan;
 mod requirements;
+mod simulated;
 mod step;
+mod unfinished;
 mod version;
 
 pub use facts::{Account, Daemon, Facts, OtherBootstrap, Package, Space};
 pub use installer::Installer;
 pub use made::{Made, Undoing};
 pub use plan::{BootstrapPlan, Target};
+pub use simulated::Simulated;
 pub use step::{Planned, Reported, Step, StepEnd, StepState};
+pub use unfinished::Unfinished;
 pub use version::is_at_least;

@@ -3,18 +3,10 @@
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 
-use super::facts::{Daemon, Facts};
+use super::facts::Facts;
 use super::installer::Installer;
+use super::packages::Wanted;
 use super::step::{Planned, Step, StepState};
-use super::version::is_at_least;
-
-/// The oldest Nix that hosts may have.
-const OLDEST_NIX: (u64, u64) = (2, 0);
-/// The oldest apt that waits for its lock (`DPkg::Lock::Timeout`). Debian 11 and Ubuntu 20.04 have a newer
-/// one.
-const OLDEST_APT: (u64, u64) = (2, 0);
-/// The packages of Debian and Ubuntu that contain Nix and the units of its daemon.
-const NIX_PACKAGES: [&str; 2] = ["nix-bin", "nix-setup-systemd"];
 
 /// What a host is to become.
 #[derive(Clone, Debug)]
@@ -34,10 +26,14 @@ pub struct Target<'a> {
 pub struct BootstrapPlan {
     /// The requirements and the steps, in order.
     pub steps: Vec<Planned>,
-    /// The packages to install.
-    packages: Vec<&'static str>,
+    /// The packages to install, each with its version if the host knows it.
+    pub(super) packages: Vec<Wanted>,
+    /// The installed packages that apt upgrades to install the others.
+    pub(super) upgrades: Vec<String>,
     /// The keys to add to the SSH user, one a line.
     pub keys: String,
+    /// The id of the change that another bootstrap has begun and not ended.
+    pub earlier: Option<String>,
 }
 
 impl BootstrapPlan {
@@ -51,6 +47,7 @@ impl BootstrapPlan {
             plan.nix(target, facts);
             plan.account(target, facts);
             plan.host_key(facts);
+            plan.earlier(facts);
         }
         plan
     }
@@ -89,11 +86,18 @@ impl BootstrapPlan {
         for planned in self.steps.iter().filter(|planned| planned.state == StepState::ToDo) {
             let name = planned.step.as_str();
             match (planned.step, installer) {
-                (Step::Packages, _) => lines.push(format!("{name} {}", self.packages.join(" "))),
+                (Step::Packages, _) => {
+                    let words: Vec<String> =
+                        self.packages.iter().map(|package| package.joined('=')).collect();
+                    lines.push(format!("{name} {}", words.join(" ")));
+                    lines.extend(self.upgrades.iter().map(|package| format!("upgrade {package}")));
+                }
                 (Step::Installer, Some(installer)) => {
                     lines.push(format!("{name} {}", installer.digest));
                     lines.extend(installer.arguments.iter().map(|word| format!("argument {word}")));
                 }
+                // The operator asks for it after its check of the host.
+                (Step::Record, _) => {}
                 _ => lines.push(name.to_owned()),
             }
         }
@@ -109,104 +113,6 @@ impl BootstrapPlan {
     pub(super) fn cannot(&mut self, step: Step, detail: impl Into<String>, help: impl Into<String>) {
         let (detail, help) = (detail.into(), Some(help.into()));
         self.steps.push(Planned { step, state: StepState::Cannot, detail, help });
-    }
-
-    /// Plans the packages or the installer, and the daemon.
-    fn nix(&mut self, target: &Target<'_>, facts: &Facts) {
-        let needs_sudo = !facts.has_sudo && target.host.ssh.user != "root";
-        let has_units = !facts.units.is_empty();
-        let is_silent = matches!(facts.daemon, Daemon::Silent(_));
-        let needs_nix = facts.nix.is_none();
-        self.packages = match (needs_nix, target.installer) {
-            (true, None) => NIX_PACKAGES.to_vec(),
-            // Debian's package of Nix itself has no units.
-            (false, _) if is_silent && !has_units && facts.package("nix-bin").installed.is_some() => {
-                vec!["nix-setup-systemd"]
-            }
-            _ => Vec::new(),
-        };
-        if needs_sudo {
-            self.packages.push("sudo");
-        }
-        match &facts.nix {
-            Some(version) if !is_at_least(version, OLDEST_NIX) => self.cannot(
-                Step::Packages,
-                format!("Nix {version} is too old: hosts need Nix 2.0 or later"),
-                "install a newer Nix on the host",
-            ),
-            _ if !self.packages.is_empty() => self.apt(facts),
-            Some(version) => self.add(Step::Packages, StepState::Done, format!("Nix {version}")),
-            None => {}
-        }
-        if needs_nix && let Some(installer) = target.installer {
-            let digest = installer.digest.get(..12).unwrap_or_default();
-            let detail = format!("run the installer with the digest {digest}…; it cannot always be undone");
-            self.add(Step::Installer, StepState::ToDo, detail);
-        }
-        let is_to_install = needs_nix || self.packages.contains(&"nix-setup-systemd");
-        self.daemon(facts, is_to_install);
-    }
-
-    fn apt(&mut self, facts: &Facts) {
-        let step = Step::Packages;
-        let too_old = |name: &&&str| {
-            let candidate = facts.package(name).candidate;
-            name.starts_with("nix") && candidate.is_some_and(|version| !is_at_least(&version, OLDEST_NIX))
-        };
-        let missing = |name: &&&str| facts.has_lists && facts.package(name).candidate.is_none();
-        let elsewhere = "use an installer of Nix: --installer FILE --installer-sha256 DIGEST";
-        if let Some(said) = &facts.dpkg {
-            self.cannot(
-                step,
-                format!("packages are only partly installed: {said}"),
-                "run on the host, as root: dpkg --configure -a",
-            );
-        } else if !facts.apt.as_deref().is_some_and(|version| is_at_least(version, OLDEST_APT)) {
-            let version = facts.apt.as_deref().unwrap_or("missing");
-            let detail = format!("apt is too old: it is {version}, and NixFleet needs 2.0 or later");
-            self.cannot(step, detail, "upgrade the distribution of the host");
-        } else if let Some(name) = self.packages.clone().iter().find(missing) {
-            self.cannot(
-                step,
-                format!("the package sources of the host have no {name}"),
-                format!(
-                    "run on the host, as root: apt-get update; enable the component main of Debian or universe of \
-                     Ubuntu; or {elsewhere}"
-                ),
-            );
-        } else if let Some(name) = self.packages.clone().iter().find(too_old) {
-            let version = facts.package(name).candidate.unwrap_or_default();
-            self.cannot(step, format!("{name} {version} is too old: hosts need Nix 2.0 or later"), elsewhere);
-        } else {
-            let versions: Vec<String> = self
-                .packages
-                .iter()
-                .map(|name| match facts.package(name).candidate {
-                    Some(version) => format!("{name} {version}"),
-                    None => (*name).to_owned(),
-                })
-                .collect();
-            self.add(step, StepState::ToDo, format!("install {}", versions.join(", ")));
-        }
-    }
-
-    fn daemon(&mut self, facts: &Facts, is_to_install: bool) {
-        let step = Step::Daemon;
-        let disabled = facts.units.iter().find(|(_, state)| *state == "disabled").map(|(unit, _)| unit);
-        match (&facts.daemon, disabled) {
-            _ if is_to_install => self.add(step, StepState::ToDo, "enable and start it"),
-            (Daemon::Answers, None) => self.add(step, StepState::Done, "answers"),
-            (Daemon::Answers, Some(unit)) => self.add(step, StepState::ToDo, format!("enable {unit}")),
-            (Daemon::Silent(_), _) if !facts.units.is_empty() => {
-                self.add(step, StepState::ToDo, "enable and start it: it does not answer");
-            }
-            (Daemon::Silent(said), _) => self.cannot(
-                step,
-                format!("the host has Nix, but no daemon that answers: {said}"),
-                "install the multi-user Nix with its daemon on the host",
-            ),
-            (Daemon::None, _) => {}
-        }
     }
 
     /// Plans the SSH user, its keys and its right to become root.

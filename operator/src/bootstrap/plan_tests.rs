@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::bootstrap::Simulated;
 use crate::sample;
 
 const KEY: &str = "ssh-ed25519 AAAA ada";
@@ -22,6 +23,9 @@ space /var 4194304 -
 sudo yes
 hostKey ssh-ed25519 BBBB
 ";
+
+/// The line of the step that installs Nix on this host.
+const NIX: &str = "packages nix-bin=2.26.3+dfsg-1 nix-setup-systemd=2.26.3+dfsg-1";
 
 fn planned(facts: &str, change: impl FnOnce(&mut Host, &mut Vec<String>)) -> BootstrapPlan {
     let (mut host, mut keys) = (sample::host("web-1"), vec![KEY.to_owned()]);
@@ -62,7 +66,7 @@ fn a_bare_host_gets_everything() {
     "]]
     .assert_eq(&text(&plan));
     assert!(plan.is_to_change());
-    assert_eq!(plan.lines(None), ["packages nix-bin nix-setup-systemd", "daemon", "user", "keys", "sudo"]);
+    assert_eq!(plan.lines(None), [NIX, "daemon", "user", "keys", "sudo"]);
     assert_eq!(plan.keys, KEY);
 }
 
@@ -81,9 +85,9 @@ fn a_prepared_host_has_nothing_to_do() {
 fn root_needs_neither_an_account_nor_sudo() {
     let bare = BARE.replace("sudo yes\n", "").replace("package sudo 1.9.16p2-3", "package sudo -");
     let plan = planned(&bare, |host, _| host.ssh.user = "root".into());
-    assert_eq!(plan.lines(None), ["packages nix-bin nix-setup-systemd", "daemon", "keys"]);
+    assert_eq!(plan.lines(None), [NIX, "daemon", "keys"]);
     let plan = planned(&bare, |_, _| {});
-    assert_eq!(plan.lines(None)[0], "packages nix-bin nix-setup-systemd sudo");
+    assert_eq!(plan.lines(None)[0], format!("{NIX} sudo=1.9.16p2-3"));
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_host_that_cannot_be_prepared_is_refused_with_the_reason() {
         ("nix-bin - 2.26.3+dfsg-1", "nix-bin - 1.11.15", "nix-bin 1.11.15 is too old"),
         ("/nix 4194304 900000", "/nix 102400 900000", "/nix has only 100 MiB free"),
         ("/nix 4194304 900000", "/nix 4194304 12", "12 inodes"),
-        ("hostKey", "running yes\nhostKey", "another bootstrap"),
+        ("hostKey", "running ada@laptop\nhostKey", "that of ada@laptop"),
         ("hostKey", "nix 1.11.16\ndaemon answers\nhostKey", "Nix 1.11.16 is too old"),
         ("hostKey", "nix 2.8.0\ndaemon silent no socket\nhostKey", "no daemon that answers: no socket"),
         ("hostKey", "user 1000 /home/deploy /usr/sbin/nologin\nhostKey", "usermod --shell /bin/bash deploy"),
@@ -151,4 +155,37 @@ fn somebody_must_be_able_to_log_in_afterwards() {
     assert!(problem.help.unwrap().contains("hosts.web-1.ssh.authorizedKeys"));
     let own = format!("{BARE}user 1000 /home/deploy /bin/bash\nkey ssh-rsa CCCC\n");
     assert!(planned(&own, |_, keys| keys.clear()).is_to_change());
+}
+
+#[test]
+fn nobody_interferes_with_a_bootstrap_whose_operator_may_be_checking_the_host() {
+    let recent = refused(&format!("{BARE}earlier 0f 12 ada@laptop\n"));
+    assert!(recent.contains("ada@laptop has not ended"), "{recent}");
+    assert!(recent.contains("wait 288 seconds"), "{recent}");
+    // Later, the record is completed together with the steps that are missing.
+    let plan = planned(&format!("{BARE}earlier 0f 301 ada@laptop\n"), |_, _| {});
+    assert_eq!(plan.earlier.as_deref(), Some("0f"));
+    assert!(plan.lines(None).iter().all(|line| line != "record"), "{:?}", plan.lines(None));
+    // Without missing steps, it is completed at once: the check of both operators is the same.
+    let done =
+        "nix 2.26.3\ndaemon answers\nuser 1000 /home/deploy /bin/bash\nkey ssh-ed25519 AAAA\nroot yes\n";
+    let plan = planned(&format!("{BARE}{done}earlier 0f 12 ada@laptop\n"), |_, _| {});
+    assert!(plan.is_to_change() && plan.lines(None).is_empty(), "{plan:?}");
+    assert!(!planned(&format!("{BARE}{done}"), |_, _| {}).is_to_change());
+}
+
+#[test]
+fn a_plan_has_everything_that_apt_upgrades() {
+    let mut plan = planned(BARE, |_, _| {});
+    assert_eq!(plan.to_simulate(), ["nix-bin", "nix-setup-systemd"]);
+    plan.simulated(Simulated::parse("upgrade libc6\nupgrade libssl3t64\nend\n"));
+    assert!(text(&plan).contains("nix-setup-systemd 2.26.3+dfsg-1; upgrade libc6, libssl3t64\n"), "{plan:?}");
+    assert_eq!(plan.lines(None)[..3], [NIX, "upgrade libc6", "upgrade libssl3t64"]);
+
+    plan.simulated(Simulated::parse("refused  nix-bin : Depends: libc6 (>= 3)\nend\n"));
+    let problem = plan.refusal("web-1").unwrap();
+    assert!(problem.why.unwrap().contains("Depends: libc6 (>= 3)"));
+    // Without lists of packages, nothing can be simulated.
+    let unknown = BARE.replace("lists 2", "lists 0").replace("- 2.26.3+dfsg-1", "- -");
+    assert!(planned(&unknown, |_, _| {}).to_simulate().is_empty());
 }

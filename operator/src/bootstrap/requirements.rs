@@ -60,10 +60,10 @@ impl BootstrapPlan {
                 "systemd does not run this host",
                 "boot the host with systemd; a container needs it as its first process",
             );
-        } else if facts.other == OtherBootstrap::Running {
+        } else if let OtherBootstrap::Running(owner) = &facts.other {
             self.cannot(
                 step,
-                "another bootstrap is changing the host",
+                format!("another bootstrap is changing the host, that of {owner}"),
                 "wait until it has ended, then run the command again",
             );
         } else {
@@ -89,6 +89,21 @@ impl BootstrapPlan {
                 self.cannot(Step::Space, detail, help);
             }
             None => self.add(Step::Space, StepState::Done, format!("at least {} MiB free", ROOM >> 10)),
+        }
+    }
+
+    /// Plans the end of a change that another bootstrap has begun. While its operator may still be checking
+    /// the host, no other step is done.
+    pub(super) fn earlier(&mut self, facts: &Facts) {
+        let OtherBootstrap::Unfinished(earlier) = &facts.other else { return };
+        let (step, owner) = (Step::Record, &earlier.owner);
+        if let Some(remaining) = earlier.remaining().filter(|_| self.is_to_change()) {
+            let detail = format!("the bootstrap of {owner} has not ended, and may be checking the host");
+            self.cannot(step, detail, earlier.help(remaining));
+        } else {
+            let detail = format!("complete the record of the bootstrap of {owner}, which has not ended");
+            self.add(step, StepState::ToDo, detail);
+            self.earlier = Some(earlier.id.clone());
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Step {
     Sudo,
     /// Make an ed25519 host key.
     HostKey,
+    /// Complete the record of a bootstrap that has not ended.
+    Record,
 }
 
 /// The state of a step on a host.
@@ -95,6 +97,7 @@ impl Step {
             Self::Keys => "keys",
             Self::Sudo => "sudo",
             Self::HostKey => "host-key",
+            Self::Record => "record",
         }
     }
 
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_script_has_a_case_for_each_step_and_its_undo() {
-        let script = include_str!("../remote/scripts/bootstrap-root.sh");
+        let script = include_str!("../remote/scripts/bootstrap/change.sh");
         for step in Step::CHANGES {
             let name = step.as_str();
             for case in [format!("    {name}) do_"), format!("    {name}) undo_")] {

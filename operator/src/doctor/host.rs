@@ -109,7 +109,8 @@ fn preparation(host: &Host, facts: &Facts) -> Vec<Finding> {
         }
     };
     // Other findings have the space, and the login shows that the user, its keys and its rule work.
-    let shown = |step: Step| !matches!(step, Step::Space | Step::User | Step::Keys | Step::Sudo);
+    let shown =
+        |step: Step| !matches!(step, Step::Space | Step::User | Step::Keys | Step::Sudo | Step::Record);
     let systemd =
         facts.systemd.as_ref().map(|version| Finding::good("systemd", format!("systemd {version}")));
     plan.steps.iter().filter(|planned| shown(planned.step)).map(finding).chain(systemd).collect()
@@ -146,11 +147,11 @@ fn clock(host: &Host, facts: &Facts, now: i64) -> Option<Finding> {
 fn leftovers(host: &Host, facts: &Facts) -> Vec<Finding> {
     let name = &host.name;
     let mut findings = Vec::new();
-    if facts.other == OtherBootstrap::Unfinished {
+    if let OtherBootstrap::Unfinished(earlier) = &facts.other {
         findings.push(Finding::warning(
             "bootstrap",
-            "an earlier bootstrap was interrupted; to see what is missing: nixfleet bootstrap --dry-run",
-            format!("nixfleet run --sudo --host {name} -- rm -r /run/nixfleet-bootstrap"),
+            format!("the bootstrap of {} has not ended", earlier.owner),
+            format!("nixfleet bootstrap {name}"),
         ));
     }
     if let Some(first) = facts.leftovers.first() {
@@ -237,7 +238,7 @@ mod tests {
             ("900000", "100", "few inodes"),
             ("hostKey ssh-ed25519 AAAA\n", "", "host-key: bad: missing: make an ed25519 key"),
             ("clock 1000", "clock 500", "clock: warning: 490 s behind this machine -> nixfleet run --sudo"),
-            ("sudo yes", "earlier yes", "bootstrap: warning"),
+            ("sudo yes", "earlier 0f 12 ada@laptop", "bootstrap: warning"),
             ("sudo yes", "sudo yes\nleftover /tmp/nixfleet.abc", "-- rm -r /tmp/nixfleet.abc"),
         ] {
             assert!(FACTS.contains(from), "{from}");

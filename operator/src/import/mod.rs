@@ -4,8 +4,11 @@
 //!   accept
 //! - [`Draft`]: the inventory to write as a `fleet.nix`, and notes on everything that was left out or changed
 //! - [`render()`]: the text of the `fleet.nix`
+//!
+//! [`apt`] reads what apt has on a host instead, and writes a module.
 
 pub mod ansible;
+pub mod apt;
 pub mod colmena;
 mod defaults;
 pub mod deploy_rs;
@@ -16,6 +19,7 @@ mod hive;
 mod jump;
 mod names;
 mod note;
+mod page;
 mod render;
 mod secret;
 mod ssh_arguments;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::import::page::WIDTH;
 
 #[test]
 fn a_page_says_what_was_not_imported_where_it_belongs() {

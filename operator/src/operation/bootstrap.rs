@@ -10,17 +10,21 @@ use serde::{Deserialize, Serialize};
 
 use super::adopt::{self, Offer};
 use super::at_once::{AtOnce, resting};
-use super::bootstrap_problems::{again, busy, failed, outcome_of, unverified};
+use super::bootstrap_problems::{
+    again, busy, earlier_unverified, failed, outcome_of, taken_over, unverified,
+};
 use super::connections::Connections;
 use super::context::Context;
+use super::planned_bootstrap::PlannedBootstrap;
 use super::targets::Targets;
-use super::verb::{Operation, Planned};
-use crate::bootstrap::{BootstrapPlan, Daemon, Facts, Installer, Step, StepState, Target};
+use super::verb::Operation;
+use crate::bootstrap::{BootstrapPlan, Daemon, Facts, Installer, Reported, Step, StepEnd, Target};
 use crate::event::{Bus, EventKind, Phase};
 use crate::host_keys::HostKeys;
 use crate::host_result::{BootstrapView, HostResult};
 use crate::password::Password;
-use crate::remote::bootstrap::{self as remote, Privilege, StepReport};
+use crate::remote::bootstrap::{self as remote, Change, Privilege, StepReport};
+use crate::remote::new_run;
 use crate::ssh::{Session, Sockets, host_key};
 use crate::stop::Stop;
 
@@ -59,11 +63,6 @@ pub struct Bootstrap {
     connections: Connections,
     /// The file for new host keys, and the hosts whose key is in it.
     file: Option<(HostKeys, BTreeSet<String>)>,
-}
-
-/// The planned preparation of a host.
-pub struct PlannedBootstrap {
-    plan: BootstrapPlan,
 }
 
 impl BootstrapRequest {
@@ -171,26 +170,36 @@ impl Bootstrap {
         let lines = planned.plan.lines(installer);
         let program =
             installer.filter(|_| planned.has(Step::Installer)).map(|each| Arc::clone(&each.program));
-        let user = (host.ssh.user.as_str(), planned.plan.keys.as_str());
-        let report = match remote::change(session, &self.privilege, user, &lines, program).await {
-            Ok(report) => report,
-            Err(problem) => return (StepReport::default(), Some(again(problem, &name))),
-        };
-        if report.is_busy {
-            return (report, Some(busy(&name)));
+        let (id, earlier) = (new_run(), planned.plan.earlier.as_deref());
+        let mut report = StepReport::default();
+        if !lines.is_empty() {
+            let (user, keys) = (host.ssh.user.as_str(), planned.plan.keys.as_str());
+            let change = Change { id: &id, earlier, user, keys, lines: &lines };
+            report = match remote::change(session, &self.privilege, change, program).await {
+                Ok(report) => report,
+                Err(problem) => return (report, Some(again(problem, &name))),
+            };
+        }
+        if let Some(owner) = report.busy.take() {
+            return (report, Some(busy(&name, &owner)));
         }
         if let Some(step) = report.failed() {
             let problem = failed(&name, step, &report);
             return (report, Some(problem));
         }
-        events.say(EventKind::HostPhase { host: name, phase: Phase::Confirming });
+        events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Confirming });
         match self.verify(&host).await {
             Ok(facts) => {
-                // If this fails, the next boot removes what is left in /run.
-                let _ = remote::end(session, &self.privilege).await;
+                let open = if lines.is_empty() { earlier } else { Some(&*id) };
+                // If this fails, the next bootstrap completes the record.
+                let ended = remote::end(session, &self.privilege, open.unwrap_or_default()).await;
+                if earlier.is_some() && ended.is_ok() {
+                    report.steps.push(Reported { step: Step::Record, end: StepEnd::Done });
+                }
                 (report, self.record(&host, &facts).await.err())
             }
-            Err(problem) => self.undo_all(session, report, &problem).await,
+            Err(problem) if lines.is_empty() => (report, Some(earlier_unverified(&problem).at(&name))),
+            Err(problem) => self.undo_all(session, &id, report, &problem).await,
         }
     }
 
@@ -198,10 +207,14 @@ impl Bootstrap {
     async fn undo_all(
         &self,
         session: &Session,
+        id: &str,
         mut report: StepReport,
         problem: &Problem,
     ) -> (StepReport, Option<Problem>) {
-        let undo = match remote::undo(session, &self.privilege).await {
+        let undo = match remote::undo(session, &self.privilege, id).await {
+            Ok(undone) if undone.busy.is_some() => {
+                return (report, Some(taken_over(problem).at(&session.host().name)));
+            }
             Ok(undone) => {
                 report.steps.extend(undone.steps);
                 None
@@ -228,7 +241,13 @@ impl Operation for Bootstrap {
             installer: self.installer.as_ref(),
             has_login: session.host().ssh.user == host.ssh.user && !session.used_password(),
         };
-        Ok(PlannedBootstrap { plan: BootstrapPlan::of(&target, &facts) })
+        let mut plan = BootstrapPlan::of(&target, &facts);
+        let packages = plan.to_simulate();
+        if !packages.is_empty() {
+            let simulated = remote::simulate(session, &self.privilege, &packages).await?;
+            plan.simulated(simulated);
+        }
+        Ok(PlannedBootstrap { plan })
     }
 
     async fn perform(&self, session: &Session, planned: &PlannedBootstrap, events: &Bus) -> HostResult {
@@ -245,35 +264,5 @@ impl Operation for Bootstrap {
                 HostResult { outcome, bootstrap: view(report), ..result }
             }
         }
-    }
-}
-
-impl PlannedBootstrap {
-    fn has(&self, step: Step) -> bool {
-        self.plan.steps.iter().any(|planned| planned.step == step && planned.state == StepState::ToDo)
-    }
-}
-
-impl Planned for PlannedBootstrap {
-    fn is_to_change(&self) -> bool {
-        self.plan.is_to_change()
-    }
-
-    fn result(&self, host: &str) -> HostResult {
-        let view = BootstrapView { steps: self.plan.steps.clone(), report: Vec::new() };
-        let bootstrap = Some(Box::new(view));
-        match self.plan.refusal(host) {
-            Some(problem) => HostResult { bootstrap, ..HostResult::failed(host, problem) },
-            None if self.is_to_change() => HostResult { bootstrap, ..HostResult::new(host, Outcome::Ok) },
-            None => HostResult { bootstrap, ..HostResult::new(host, Outcome::Unchanged) },
-        }
-    }
-
-    fn told(host: &str, planned: &Result<Self, Problem>) -> Option<EventKind> {
-        let (steps, problem) = match planned {
-            Ok(planned) => (Some(planned.plan.lines(None).len()), planned.plan.refusal(host)),
-            Err(problem) => (None, Some(problem.clone())),
-        };
-        Some(EventKind::HostPlanned { host: host.to_owned(), steps, current: None, problem })
     }
 }

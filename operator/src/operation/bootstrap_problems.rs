@@ -51,10 +51,32 @@ pub(super) fn unverified(problem: &Problem, undo: Option<&Problem>) -> Problem {
     Problem::new(Code::Bootstrap, what).because(why).help(help)
 }
 
-/// Returns the problem to report if another bootstrap is changing the host.
-pub(super) fn busy(host: &str) -> Problem {
+/// Returns the problem to report for a host that did not pass its check because of `problem`, and on which
+/// another bootstrap has done the steps.
+pub(super) fn earlier_unverified(problem: &Problem) -> Problem {
+    let unverified = unverified(problem, None);
+    Problem {
+        what: "the host did not pass its check, and the record was not completed".to_owned(),
+        ..unverified
+    }
+}
+
+/// Returns the problem to report for a host that did not pass its check because of `problem`, and whose
+/// change another bootstrap has recorded meanwhile.
+pub(super) fn taken_over(problem: &Problem) -> Problem {
+    let unverified = unverified(problem, None);
+    let what = "the prepared host did not pass its check, and its steps stay";
+    let why = unverified.why.unwrap_or_default();
+    Problem::new(Code::Bootstrap, what)
+        .because(format!("{why}; another bootstrap has recorded the steps meanwhile"))
+        .help("run the command again; nixfleet forget undoes the steps of a bootstrap")
+}
+
+/// Returns the problem to report if the bootstrap of `owner` is open on the host.
+pub(super) fn busy(host: &str, owner: &str) -> Problem {
     Problem::new(Code::Locked, "another bootstrap is changing the host")
         .at(host)
+        .because(format!("it is the bootstrap of {owner}, which began after this command had asked the host"))
         .help("wait until it has ended, then run the command again")
 }
 
@@ -75,7 +97,7 @@ mod tests {
 
     fn report(steps: &[(Step, StepEnd)]) -> StepReport {
         let steps = steps.iter().map(|(step, end)| Reported { step: *step, end: *end }).collect();
-        StepReport { steps, errors: "useradd: cannot lock /etc/passwd\n".to_owned(), is_busy: false }
+        StepReport { steps, errors: "useradd: cannot lock /etc/passwd\n".to_owned(), busy: None }
     }
 
     #[test]

@@ -189,7 +189,8 @@ impl Forget {
             return Ok(());
         }
         let login = self.login(session);
-        let report = prepared::forget(login, &self.privilege, &planned.steps).await?;
+        let report =
+            prepared::forget(login, &self.privilege, planned.unfinished.as_deref(), &planned.steps).await?;
         view.steps.clone_from(&report.steps);
         incomplete(host, &planned.steps, &report).map_or(Ok(()), Err)
     }

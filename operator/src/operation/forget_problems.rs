@@ -26,8 +26,9 @@ pub(super) fn nixos(host: &str) -> Problem {
 
 /// Returns the problem to report if not all of these steps of a bootstrap were undone.
 pub(super) fn incomplete(host: &str, steps: &[Step], report: &StepReport) -> Option<Problem> {
-    if report.is_busy {
+    if let Some(owner) = &report.busy {
         let problem = Problem::new(Code::Locked, "a bootstrap is changing the host").at(host);
+        let problem = problem.because(format!("it is the bootstrap of {owner}"));
         return Some(problem.help("wait until it has ended, then run the command again"));
     }
     let is_undone = |step: &Step| {
@@ -54,7 +55,7 @@ mod tests {
         let steps = [Step::Daemon, Step::Packages];
         let report = |ends: &[(Step, StepEnd)], errors: &str| {
             let steps = ends.iter().map(|(step, end)| Reported { step: *step, end: *end }).collect();
-            StepReport { steps, errors: errors.to_owned(), is_busy: false }
+            StepReport { steps, errors: errors.to_owned(), busy: None }
         };
         let all = [(Step::Daemon, StepEnd::Undone), (Step::Packages, StepEnd::Undone)];
         assert_eq!(incomplete("web-1", &steps, &report(&all, "")), None);

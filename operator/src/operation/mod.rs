@@ -6,7 +6,8 @@
 //! - [`forget`]: the end of management
 //! - [`verb`]: the trait of operations, such as [`apply`], [`rollback`], [`gc`] and [`backups`]
 //! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
-//! - [`status`], [`check`], [`run`]: commands that inspect hosts, or run a command of the user
+//! - [`status`], [`check`], [`run`], [`import_apt`]: commands that inspect hosts, or run a command of the
+//!   user
 //! - [`targets`], [`fleet`], [`connections`], [`policy_request`], [`window`]: the parts of a request
 //! - [`apply_request`], [`build`], [`saved_plan`], [`resume`]: the request to apply, and where its closures
 //!   come from: a build, a saved plan or an earlier rollout
@@ -34,6 +35,8 @@ mod forget_problems;
 pub mod gc;
 pub mod going_back;
 pub mod host_plan;
+pub mod import_apt;
+pub mod planned_bootstrap;
 pub mod planned_change;
 pub mod planned_forget;
 pub mod policy_request;

@@ -23,6 +23,8 @@ pub struct PlannedForget {
     pub(super) directories: Vec<String>,
     /// The steps of bootstraps to undo.
     pub(super) steps: Vec<Step>,
+    /// The id of the change that a bootstrap has begun and not ended.
+    pub(super) unfinished: Option<String>,
     problem: Option<Problem>,
     pub(super) view: ForgetView,
 }
@@ -63,7 +65,9 @@ impl PlannedForget {
             inventory,
             ..ForgetView::new(mode)
         };
-        Self { change, records, directories, steps: made.undone(undoing), problem, view }
+        let unfinished = made.unfinished.as_ref().map(|unfinished| unfinished.id.clone());
+        let steps = made.undone(undoing);
+        Self { change, records, directories, steps, unfinished, problem, view }
     }
 
     /// Returns the parts that stay and that the records do not name.

@@ -8,15 +8,48 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::Answer;
 use super::{FACTS, PRELUDE, ask};
-use crate::bootstrap::{Facts, Made, Reported, Step, StepEnd};
+use crate::bootstrap::{Facts, Made, Reported, Simulated, Step, StepEnd};
+use crate::identity;
 use crate::password::Password;
 use crate::process::limits::TEXT;
 use crate::ssh::Session;
 
 /// The script that becomes root and runs [`PROGRAM`].
 const SCRIPT: &str = include_str!("scripts/bootstrap.sh");
-/// The program that prepares the host, as root.
-const PROGRAM: &str = include_str!("scripts/bootstrap-root.sh");
+/// The program that prepares the host, as root. Its parts are functions, except for the first part, which
+/// sets variables, and the last part, which reads the arguments.
+const PROGRAM: &str = concat!(
+    include_str!("scripts/bootstrap/settings.sh"),
+    include_str!("scripts/bootstrap/facts.sh"),
+    include_str!("scripts/bootstrap/packages.sh"),
+    include_str!("scripts/bootstrap/nix.sh"),
+    include_str!("scripts/bootstrap/account.sh"),
+    include_str!("scripts/bootstrap/keys.sh"),
+    include_str!("scripts/bootstrap/sudo.sh"),
+    include_str!("scripts/bootstrap/host-key.sh"),
+    include_str!("scripts/bootstrap/change.sh"),
+    include_str!("scripts/bootstrap/record.sh"),
+    include_str!("scripts/bootstrap/forget.sh"),
+    include_str!("scripts/bootstrap/verbs.sh"),
+);
+
+/// The id of no change, for a host on which no change is open.
+const NONE: &str = "-";
+
+/// A change of a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// The id of the change.
+    pub id: &'a str,
+    /// The id of the open change of another bootstrap, which is recorded first.
+    pub earlier: Option<&'a str>,
+    /// The user that NixFleet will log in as.
+    pub user: &'a str,
+    /// The public keys to add, one a line.
+    pub keys: &'a str,
+    /// The steps, as [`crate::bootstrap::BootstrapPlan::lines`] returns them.
+    pub lines: &'a [String],
+}
 
 /// The way to become root on a host.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +65,8 @@ pub struct StepReport {
     pub steps: Vec<Reported>,
     /// The last lines that programs printed before a step failed.
     pub errors: String,
-    /// Whether another bootstrap is changing the host, so that no step was begun.
-    pub is_busy: bool,
+    /// The operator of another bootstrap that is open on the host, so that no step was begun.
+    pub busy: Option<String>,
 }
 
 impl StepReport {
@@ -43,7 +76,7 @@ impl StepReport {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             match (word, StepEnd::of_word(word).zip(Step::named(rest))) {
                 (_, Some((end, step))) => report.steps.push(Reported { step, end }),
-                ("busy", None) => report.is_busy = true,
+                ("busy", None) => report.busy = Some(rest.to_owned()),
                 ("error", None) if report.errors.len() + rest.len() < TEXT => {
                     report.errors.push_str(rest);
                     report.errors.push('\n');
@@ -76,6 +109,20 @@ pub async fn facts(session: &Session, privilege: &Privilege, user: &str) -> Resu
     Ok(Facts::parse(&text))
 }
 
+/// Asks a host what apt would do to install these packages. Changes nothing.
+///
+/// # Errors
+/// As for [`facts`].
+pub async fn simulate(
+    session: &Session,
+    privilege: &Privilege,
+    packages: &[&str],
+) -> Result<Simulated, Problem> {
+    let arguments: Vec<&str> = ["simulate"].into_iter().chain(packages.iter().copied()).collect();
+    let text = send(session, privilege, &arguments, None, session.to_answer()).await?;
+    Ok(Simulated::parse(&text))
+}
+
 /// Asks a host for its facts over a new login that is used for nothing else. The login needs a key, and the
 /// user must become root without a password.
 ///
@@ -89,7 +136,8 @@ pub async fn facts_afresh(session: &Session, user: &str) -> Result<Facts, Proble
     Answer::read(session.host(), output)?.lines().map(|text| Facts::parse(&text))
 }
 
-/// Runs steps on a host. If a step fails, the host undoes all of them.
+/// Runs steps on a host. If a step fails, the host undoes all of them. Otherwise, the change is open until
+/// [`undo`] or [`end`].
 ///
 /// # Errors
 /// The host cannot be reached, or the SSH user cannot become root. If the connection broke, the host may have
@@ -97,32 +145,33 @@ pub async fn facts_afresh(session: &Session, user: &str) -> Result<Facts, Proble
 pub async fn change(
     session: &Session,
     privilege: &Privilege,
-    (user, keys): (&str, &str),
-    lines: &[String],
+    change: Change<'_>,
     installer: Option<Arc<[u8]>>,
 ) -> Result<StepReport, Problem> {
     session.verify().await?;
-    let arguments: Vec<&str> =
-        ["change", user, keys].into_iter().chain(lines.iter().map(String::as_str)).collect();
+    let Change { id, earlier, user, keys, lines } = change;
+    let owner = identity::operator();
+    let arguments = ["change", id, earlier.unwrap_or(NONE), &owner, user, keys];
+    let arguments: Vec<&str> = arguments.into_iter().chain(lines.iter().map(String::as_str)).collect();
     let text = send(session, privilege, &arguments, installer, session.to_change()).await?;
     Ok(StepReport::parse(&text))
 }
 
-/// Undoes the steps of the last change of a host.
+/// Undoes the steps of the open change with this id.
 ///
 /// # Errors
 /// As for [`change`].
-pub async fn undo(session: &Session, privilege: &Privilege) -> Result<StepReport, Problem> {
-    let text = send(session, privilege, &["undo"], None, session.to_change()).await?;
+pub async fn undo(session: &Session, privilege: &Privilege, id: &str) -> Result<StepReport, Problem> {
+    let text = send(session, privilege, &["undo", id], None, session.to_change()).await?;
     Ok(StepReport::parse(&text))
 }
 
-/// Lets a host forget how to undo its last change.
+/// Lets a host keep the record of the open change with this id, if that change is still open.
 ///
 /// # Errors
 /// As for [`facts`].
-pub async fn end(session: &Session, privilege: &Privilege) -> Result<(), Problem> {
-    send(session, privilege, &["end"], None, session.to_answer()).await.map(drop)
+pub async fn end(session: &Session, privilege: &Privilege, id: &str) -> Result<(), Problem> {
+    send(session, privilege, &["end", id], None, session.to_answer()).await.map(drop)
 }
 
 /// Asks a host what its bootstraps have made. Changes nothing.
@@ -134,13 +183,19 @@ pub async fn made(session: &Session, privilege: &Privilege) -> Result<Made, Prob
     Ok(Made::parse(&text))
 }
 
-/// Undoes steps of all bootstraps of a host.
+/// Undoes steps of all bootstraps of a host. `earlier` is the id of the open change of a bootstrap, which is
+/// recorded first.
 ///
 /// # Errors
 /// As for [`change`].
-pub async fn forget(session: &Session, privilege: &Privilege, steps: &[Step]) -> Result<StepReport, Problem> {
+pub async fn forget(
+    session: &Session,
+    privilege: &Privilege,
+    earlier: Option<&str>,
+    steps: &[Step],
+) -> Result<StepReport, Problem> {
     let steps = steps.iter().map(|step| step.as_str());
-    let arguments: Vec<&str> = ["forget"].into_iter().chain(steps).collect();
+    let arguments: Vec<&str> = ["forget", earlier.unwrap_or(NONE)].into_iter().chain(steps).collect();
     let text = send(session, privilege, &arguments, None, session.to_change()).await?;
     Ok(StepReport::parse(&text))
 }
@@ -191,7 +246,7 @@ mod tests {
         assert_eq!(report.left(), [Step::Packages]);
         assert_eq!(report.steps.len(), 4);
         assert_eq!(report.errors, "useradd: group deploy exists\n\n");
-        assert!(StepReport::parse("busy\n").is_busy);
+        assert_eq!(StepReport::parse("busy ada@laptop\n").busy.as_deref(), Some("ada@laptop"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use nixfleet_lab::command::wait_until;
 use nixfleet_lab::snapshot::Snapshot;
 
+use super::open::starts;
+use super::program::{MAKE, SOURCE};
 use super::{BARE, IGNORED, LOGIN, document, fingerprint, types};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
@@ -84,6 +86,59 @@ fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
     let again = format!("nixfleet forget {all} --json");
     assert_says(&types(&lab, &again), 0, &["unchanged"]);
     assert_says(&types(&lab, "nixfleet history"), 0, &["forget"]);
+}
+
+/// Packages that are installed before the host is managed, each with its marks, and a package that NixFleet
+/// installs together with a package that it needs.
+const PACKAGES: &str = "make zz-held 1 '' && make zz-auto 1 '' && make zz-dep 1 '' &&\n\
+    make zz-new 1 \"$(printf 'Depends: zz-dep\\n')\n\" && index &&\n\
+    dpkg --install /srv/more/zz-held_1.deb /srv/more/zz-auto_1.deb >/dev/null &&\n\
+    apt-mark hold zz-held >/dev/null && apt-mark auto zz-auto >/dev/null && apt-get update >/dev/null";
+/// Prints the installed packages with their marks.
+const MARKS: &str = "dpkg-query --show --showformat '${Package} ${Version} ${db:Status-Abbrev}\\n' 'zz-*' | sort; \
+                     echo auto $(apt-mark showauto 'zz-*')";
+
+#[test]
+fn packages_of_apt_end_as_they_were_even_if_the_command_is_killed() {
+    let lab = BARE.turn();
+    let web = lab.guest("web-1").unwrap();
+    let operator = lab.operator().unwrap();
+    web.ask(&format!("{MAKE}{SOURCE}{PACKAGES}")).unwrap();
+    let before = web.ask(MARKS).unwrap();
+    operator
+        .edits(
+            "roles/web.nix",
+            "  nixfleet.users.web.description",
+            "  nixfleet.apt.packages = [ \"zz-new\" \"zz-auto\" ];\n  nixfleet.apt.holds = [ \"zz-auto\" \"zz-held\" ];\n  \
+             nixfleet.users.web.description",
+        )
+        .unwrap();
+    manages(&lab);
+    let managed = web.ask(MARKS).unwrap();
+    assert!(managed.contains("zz-dep 1 ii") && managed.contains("zz-auto 1 hi"), "{managed}");
+    assert_ne!(managed, before);
+
+    // The command is killed while the host removes the packages.
+    let slow = "cd /var/lib/dpkg/info && printf '#!/bin/sh\\ntouch /run/removes\\nsleep 3\\n' >zz-new.prerm && \
+                chmod +x zz-new.prerm";
+    web.ask(slow).unwrap();
+    starts(&lab, "forget", "nixfleet forget web-1 --clean --yes");
+    let removes = || {
+        let said = operator.types("test ! -s ~/forget.code || cat ~/forget.*")?.stdout;
+        assert_eq!(said, "", "the command has ended");
+        Ok(web.sh("test -e /run/removes")?.ok())
+    };
+    wait_until("the packages are removed", Duration::from_secs(60), removes).unwrap();
+    types(&lab, "pkill -KILL -x nixfleet; true").success().unwrap();
+    let idle = || Ok(web.ask("systemctl list-units --plain --no-legend 'nixfleet-run-*'")?.is_empty());
+    wait_until("the run on the host ends", Duration::from_secs(60), idle).unwrap();
+
+    let finished = types(&lab, "nixfleet forget web-1 --clean --yes --json");
+    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    assert_eq!(web.ask(MARKS).unwrap(), before);
+    let records = "ls /var/lib/nixfleet/packages.json /var/lib/nixfleet/held.json /etc/web 2>/dev/null; true";
+    assert_eq!(web.ask(records).unwrap(), "");
+    assert_says(&types(&lab, "nixfleet forget web-1 --clean --yes"), 0, &["unchanged"]);
 }
 
 #[test]

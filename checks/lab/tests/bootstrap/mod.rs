@@ -2,6 +2,8 @@
 //! use sudo with a password.
 
 mod forget;
+mod open;
+mod program;
 
 use std::time::{Duration, Instant};
 
@@ -352,7 +354,13 @@ fn a_dropped_connection_does_not_interrupt_the_steps() {
     web.ask("kill $(cat /run/locker)").unwrap();
     let done = || Ok(web.ask(unit)? != "active");
     wait_until("the steps are done", Duration::from_secs(120), done).unwrap();
-    assert_says(&types(&lab, "nixfleet bootstrap web-1 --yes"), 0, &["done already"]);
+    // Nobody has checked the host and recorded the steps yet.
+    let record = "ls /var/lib/nixfleet/bootstrap";
+    assert_eq!(web.ask(record).unwrap(), "open");
+    assert_says(&types(&lab, "nixfleet doctor web-1"), 0, &["has not ended", "nixfleet bootstrap web-1"]);
+    assert_says(&types(&lab, "nixfleet bootstrap web-1 --yes"), 0, &["done already", "done: record"]);
+    assert_eq!(web.ask(record).unwrap(), "1");
+    assert_says(&types(&lab, "nixfleet bootstrap web-1 --yes"), 0, &["unchanged"]);
 }
 
 #[test]

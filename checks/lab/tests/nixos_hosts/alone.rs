@@ -55,6 +55,24 @@ fn a_system_is_applied_and_rolled_back_and_stays_after_a_power_cut() {
 }
 
 #[test]
+fn a_nixos_host_is_never_forgotten() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    declares(&lab, HOST, &app("first", ""));
+    applies(&lab, "ok");
+    let (first, number) = (running(host), generation(host));
+    for how in ["--leave", "--clean", "--clean --with-nix --with-access --login root"] {
+        let finished = lab.operator().unwrap().types(&format!("nixfleet forget {HOST} {how} --yes")).unwrap();
+        let sayings =
+            ["blocked", "NF-310", "a NixOS host cannot be forgotten", "nixos-rebuild switch --flake .#db-1"];
+        assert_says(&finished, 2, &sayings);
+    }
+    assert_eq!((running(host), generation(host)), (first.clone(), number));
+    assert_runs(host, &first, "first");
+    applies(&lab, "unchanged");
+}
+
+#[test]
 fn nixos_rebuild_and_nixfleet_alternate() {
     let lab = LAB.turn();
     let (host, operator) = (db(&lab), lab.operator().unwrap());

@@ -1,0 +1,25 @@
+# shellcheck shell=sh
+# Prints what apt has on the host: lines that begin with a word. The lines after `file PATH` that begin with a space
+# are the text of the file. Reads only what the user may read, and changes nothing.
+facts none
+command -v apt-mark >/dev/null || { echo "none"; exit 0; }
+printf 'architecture %s\n' "$(dpkg --print-architecture)"
+# shellcheck disable=SC2016
+dpkg-query --show --showformat \
+  '${db:Status-Status} ${Package} ${Architecture} ${Priority} ${Essential}\n' | sed -n 's/^installed /installed /p'
+apt-mark showmanual | sed 's/^/manual /'
+apt-mark showhold | sed 's/^/held /'
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
+  /etc/apt/preferences /etc/apt/preferences.d/*; do
+  [ -f "$file" ] || continue
+  if [ -r "$file" ]; then
+    printf 'file %s\n' "$file"
+    head -c 100000 "$file" | sed 's/^/ /'
+    echo
+  else
+    printf 'unreadable %s\n' "$file"
+  fi
+done
+for file in /etc/apt/trusted.gpg /etc/apt/trusted.gpg.d/*; do
+  if [ -f "$file" ]; then printf 'trusted %s\n' "$file"; fi
+done

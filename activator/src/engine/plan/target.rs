@@ -155,7 +155,8 @@ impl Target {
     }
 
     /// Adds what depends on the host: the links for the states of units of the distribution, the names of
-    /// packages without the architecture of the host, and the permission to take over files that came with packages that NixFleet installed.
+    /// packages without the architecture of the host, and the permission to take over files that came with
+    /// packages that NixFleet installed.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {
         if !self.manifest.unit_states.is_empty() {

@@ -29,7 +29,9 @@ pub fn ssh_config(text: &[u8]) {
 /// Panics if a check fails.
 pub fn apt(text: &[u8]) {
     let draft = apt::AptDraft::of("web-1", &String::from_utf8_lossy(text));
-    hold(&imported_apt(&draft, None));
+    for line in imported_apt(&draft, None).lines() {
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
     let fields = ["types", "uris", "suites", "components", "architectures", "keyring", "packages", "release"];
     let others =
         ["origin = ", "version = ", "priority = ", "nixfleet.apt.", "nixfleet.absent.", "\"", "{", "}", "]"];

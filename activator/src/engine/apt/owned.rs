@@ -101,8 +101,8 @@ impl OwnedPackages {
         owned
     }
 
-    /// Returns the record without dependencies that a plan removes: apt marks them as manual before it removes
-    /// them, and nobody else has asked for that.
+    /// Returns the record without dependencies that a plan removes: apt marks them as manual before it
+    /// removes them, and nobody else has asked for that.
     #[must_use]
     pub fn without_dependencies(mut self, plan: &AptPlan, host: &HostPackages) -> Self {
         for change in plan.packages.iter().filter(|package| package.change.is_removal()) {

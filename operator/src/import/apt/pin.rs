@@ -61,7 +61,7 @@ fn released(text: &str) -> Option<String> {
         property.split_once('=').is_some_and(|(name, value)| {
             ["a", "c", "n", "o", "l", "v", "b"].contains(&name)
                 && !value.is_empty()
-                && !value.contains(char::is_control)
+                && value.chars().all(|c| c == ' ' || c.is_ascii_graphic())
         })
     };
     properties.iter().all(is_property).then(|| properties.join(","))

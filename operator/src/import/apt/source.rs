@@ -53,6 +53,7 @@ impl DraftSource {
         if self.types.is_empty() || !self.types.iter().all(|each| ["deb", "deb-src"].contains(&&**each)) {
             return Err("a source has an unknown type".to_owned());
         }
+        let is_plain = |c: char| c.is_ascii_graphic() && !"[]\"\\$".contains(c);
         for uri in &self.uris {
             let (scheme, rest) = uri.split_once("://").unwrap_or((uri, ""));
             if rest.split('/').next().is_some_and(|authority| authority.contains('@')) {
@@ -61,7 +62,7 @@ impl DraftSource {
             let is_known =
                 ["http", "https", "ftp", "file", "copy", "mirror+http", "mirror+https", "mirror+file"]
                     .contains(&scheme);
-            if !is_known || rest.is_empty() || uri.contains(['[', ']', '"', '\\', '$']) {
+            if !is_known || rest.is_empty() || !uri.chars().all(is_plain) {
                 return Err(format!("the address {uri} cannot be declared"));
             }
         }

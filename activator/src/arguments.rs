@@ -83,6 +83,14 @@ pub enum Command {
         #[arg(long, value_name = "STORE PATH")]
         closure: String,
     },
+    /// Download the packages of apt that an apply of a closure would install, without installing them.
+    Download {
+        #[command(flatten)]
+        common: Common,
+        /// The closure.
+        #[arg(long, value_name = "STORE PATH")]
+        closure: String,
+    },
     /// Roll back to a generation of the host, as one transaction.
     Rollback {
         #[command(flatten)]
@@ -206,6 +214,7 @@ impl Command {
             | Self::Recover { common, .. }
             | Self::Health { common }
             | Self::DryActivate { common, .. }
+            | Self::Download { common, .. }
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
             Self::Gc(args) => args.wants_json(),

@@ -15,7 +15,7 @@ use clap::Parser as _;
 use nixfleet_activate::attend;
 use nixfleet_activate::diagnostics;
 use nixfleet_activate::engine::apply::{ApplyRequest, TargetRef, apply_within};
-use nixfleet_activate::engine::apt::{guarding, planning, recover as apt_recover};
+use nixfleet_activate::engine::apt::{download, guarding, planning, recover as apt_recover};
 use nixfleet_activate::engine::family::paths::late_owners;
 use nixfleet_activate::engine::family::system::foresee as system;
 use nixfleet_activate::engine::health;
@@ -125,12 +125,8 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let request = ApplyRequest { target: &target, expect, force, login };
             return change(&common, request, &run, "apply").map_err(one);
         }
-        Command::DryActivate { common, closure } => {
-            let host = Host::open(&common.root).map_err(one)?;
-            let target = TargetClosure::of_closure(&closure).and_then(TargetClosure::open).map_err(one)?;
-            let said = nixos::dry_activate(&host, target.manifest.nixos.as_ref()).map_err(one)?;
-            print(&said, common.json, |said| said.lines.join("\n") + "\n").map_err(one)?;
-        }
+        Command::DryActivate { common, closure } => dry_activate(&common, &closure).map_err(one)?,
+        Command::Download { common, closure } => download(&common, &closure).map_err(one)?,
         Command::Rollback { common, to, plan: true, planning, force, run, .. } => {
             let host = Host::open(&common.root).map_err(one)?;
             let profile = nixfleet_activate::host::profile::Profile::read(&host).map_err(one)?;
@@ -285,6 +281,22 @@ fn full_plan(host: &Host, target: &Target, request: &PlanRequest<'_>, calm: bool
         texts::add(&mut plan, host, target, request.planning.show_private);
     }
     plan
+}
+
+/// Prints what `switch-to-configuration dry-activate` of a closure prints.
+fn dry_activate(common: &Common, closure: &str) -> Result<(), Problem> {
+    let host = Host::open(&common.root)?;
+    let target = TargetClosure::of_closure(closure)?.open()?;
+    let said = nixos::dry_activate(&host, target.manifest.nixos.as_ref())?;
+    print(&said, common.json, |said| said.lines.join("\n") + "\n")
+}
+
+/// Downloads the packages that an apply of a closure would install.
+fn download(common: &Common, closure: &str) -> Result<(), Problem> {
+    let host = Host::open(&common.root)?;
+    let target = TargetClosure::of_closure(closure)?.open()?.on(&host);
+    download::download(&host, &target)?;
+    print(&Done { schema: SCHEMA }, common.json, |_| String::new())
 }
 
 /// Runs the health checks of the generation in force. The exit code tells whether all of them passed.

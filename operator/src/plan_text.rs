@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nixfleet_contract::apt::plan::AptPlan;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::Problem;
@@ -28,6 +29,8 @@ pub struct PlanText {
     pub problems: Vec<Problem>,
     /// The parts that take effect only when the host is restarted, such as `kernel`.
     pub awaits_boot: Vec<String>,
+    /// The size of the packages that apt has to download, in bytes.
+    pub download_size: u64,
     is_to_change: bool,
     text: Arc<RawValue>,
 }
@@ -40,6 +43,7 @@ impl PlanText {
     pub fn of(plan: Plan) -> serde_json::Result<Self> {
         let text = serde_json::value::to_raw_value(&plan)?.into();
         let is_to_change = plan.is_to_change();
+        let download_size = plan.apt.as_ref().map_or(0, AptPlan::download_size);
         let Plan {
             fingerprint,
             interrupted,
@@ -61,6 +65,7 @@ impl PlanText {
             steps,
             problems,
             awaits_boot,
+            download_size,
             is_to_change,
             text,
         })

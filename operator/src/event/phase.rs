@@ -42,6 +42,8 @@ pub enum Phase {
     Planning,
     /// The closure is being copied to the host.
     Copying,
+    /// apt downloads packages to the host.
+    Downloading,
     /// The closure has been copied, and the host waits for its turn.
     Waiting,
     /// The host is being changed.
@@ -75,6 +77,7 @@ impl Phase {
             Self::Looking => "looking",
             Self::Planning => "planning",
             Self::Copying => "copying",
+            Self::Downloading => "downloading packages",
             Self::Waiting => "waiting",
             Self::Activating => "activating",
             Self::Checking => "checking",

@@ -164,9 +164,15 @@ impl Operation for Apply {
         self.expect(changing.map(|planned| planned.target.path.clone()));
     }
 
-    async fn prepare(&self, session: &Session, plan: &Self::Plan) -> Result<(), Problem> {
+    async fn prepare(&self, session: &Session, plan: &Self::Plan, events: &Bus) -> Result<(), Problem> {
         let paths = self.paths(&plan.target).await?;
-        remote::send(session, paths, self.terms.substitute).await
+        remote::send(session, paths, self.terms.substitute).await?;
+        if plan.downloads() {
+            let host = session.host().name.clone();
+            events.say(EventKind::HostPhase { host, phase: Phase::Downloading });
+            remote::download(session, &plan.target.path).await?;
+        }
+        Ok(())
     }
 
     async fn perform(&self, session: &Session, plan: &Self::Plan, events: &Bus) -> HostResult {

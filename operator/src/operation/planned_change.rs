@@ -83,6 +83,10 @@ impl<T: Send + Sync + 'static> Planned for PlannedChange<T> {
         self.plan.is_to_change()
     }
 
+    fn downloads(&self) -> bool {
+        self.plan.download_size > 0
+    }
+
     fn result(&self, host: &str) -> HostResult {
         let result = match self.plan.problems.first() {
             Some(problem) => {

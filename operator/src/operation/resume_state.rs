@@ -159,6 +159,9 @@ impl PriorProgress {
             if self.changed.contains_key(name) {
                 hosts.stands_changed(host);
             }
+            if by_name.get(name).and_then(|plan| plan.known()).is_some_and(Planned::downloads) {
+                hosts.download_first(host);
+            }
         }
         hosts
     }

@@ -28,7 +28,7 @@ impl<O: Operation> Work for RolloutWork<O> {
     async fn prepare(&self, host: usize) -> Result<(), Problem> {
         let host = &self.plans[host];
         match host.known() {
-            Some(plan) => self.operation.prepare(&host.session, plan).await,
+            Some(plan) => self.operation.prepare(&host.session, plan, &self.events).await,
             None => Ok(()),
         }
     }

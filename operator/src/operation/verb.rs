@@ -47,6 +47,7 @@ pub trait Operation: Send + Sync + 'static {
         &self,
         _session: &Session,
         _plan: &Self::Plan,
+        _events: &Bus,
     ) -> impl Future<Output = Result<(), Problem>> + Send {
         async { Ok(()) }
     }
@@ -78,6 +79,11 @@ pub trait Operation: Send + Sync + 'static {
 pub trait Planned: Send + Sync + Sized + 'static {
     /// Whether carrying out the plan would change the host.
     fn is_to_change(&self) -> bool;
+
+    /// Whether the host downloads packages. All hosts of a rollout do so before the first host is changed.
+    fn downloads(&self) -> bool {
+        false
+    }
 
     /// Returns the result that the host has if the plan is not carried out.
     fn result(&self, host: &str) -> HostResult;

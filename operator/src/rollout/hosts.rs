@@ -34,6 +34,8 @@ pub struct Hosts {
     /// budget or the order of groups) held them back.
     held: Vec<usize>,
     to_return: BTreeSet<usize>,
+    /// The hosts that download packages before the first host of the rollout is changed.
+    downloading: BTreeSet<usize>,
     copying: usize,
     changing: usize,
 }
@@ -66,6 +68,7 @@ impl Hosts {
             waiting: (0..names.len()).collect(),
             held: Vec::new(),
             to_return: BTreeSet::new(),
+            downloading: BTreeSet::new(),
             copying: 0,
             changing: 0,
         };
@@ -145,6 +148,28 @@ impl Hosts {
     /// Records that a host has the generation that the rollout made, whatever the outcome of the host.
     pub fn stands_changed(&mut self, host: usize) {
         self.members[host].changed = true;
+    }
+
+    /// Makes a host download packages before the first host of the rollout is changed.
+    pub fn download_first(&mut self, host: usize) {
+        self.downloading.insert(host);
+    }
+
+    /// Whether a host has to download packages, or is still doing so.
+    #[must_use]
+    pub fn any_downloading(&self) -> bool {
+        let is_left = |host: &usize| matches!(self.state(*host), HostState::Waiting | HostState::Copying);
+        self.downloading.iter().any(is_left)
+    }
+
+    /// Starts at most `room` hosts that download packages, and returns them.
+    pub fn begin_download(&mut self, room: usize) -> Vec<usize> {
+        let waiting = self.downloading.intersection(&self.waiting);
+        let begun: Vec<usize> = waiting.copied().take(room).collect();
+        for host in &begun {
+            self.put(*host, HostState::Copying);
+        }
+        begun
     }
 
     /// Starts changing at most `room` hosts of a wave, and returns them.

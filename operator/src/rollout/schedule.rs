@@ -14,7 +14,7 @@ use super::verdict::{Pause, Verdict};
 /// in the order of the waves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Copy a closure to its host, ahead of the turn of the host.
+    /// Copy a closure to its host, ahead of the turn of the host, and download the packages of the host.
     Copy(usize),
     /// Change a host. This includes copying the store paths that the host lacks.
     Change(usize),
@@ -35,6 +35,8 @@ pub enum Action {
 /// The phase that a rollout is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SchedulePhase {
+    /// Hosts download packages. No host is changed before all of them have done so.
+    Downloading,
     /// The current wave has not started yet.
     Between,
     /// The hosts of the current wave are being changed.
@@ -62,8 +64,9 @@ pub struct Schedule {
 
 impl Schedule {
     /// Creates the schedule of a rollout that has not started.
-    pub const fn new(policy: Policy, hosts: Hosts) -> Self {
-        Self { policy, hosts, wave: 0, phase: SchedulePhase::Between, failures: 0, interrupted: false }
+    pub fn new(policy: Policy, hosts: Hosts) -> Self {
+        let phase = if hosts.any_downloading() { SchedulePhase::Downloading } else { SchedulePhase::Between };
+        Self { policy, hosts, wave: 0, phase, failures: 0, interrupted: false }
     }
 
     /// Creates the schedule of a rollout that rolls all its hosts back without waves, regardless of failures.
@@ -107,7 +110,8 @@ impl Schedule {
         self.hosts.put(host, HostState::Ended(outcome));
         // A copy that failed ahead of a host's turn does not count in the current wave. It counts when the
         // wave of the host starts.
-        if !returning && self.counts(outcome) && self.hosts.wave(host) <= self.wave {
+        let has_begun = self.phase != SchedulePhase::Downloading && self.hosts.wave(host) <= self.wave;
+        if !returning && self.counts(outcome) && has_begun {
             self.failures += 1;
         }
     }
@@ -139,12 +143,16 @@ impl Schedule {
 
     /// Advances the rollout by one step, if possible. Returns whether the rollout advanced.
     fn step(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
-        if let SchedulePhase::Between | SchedulePhase::Running | SchedulePhase::Soaking(_) = self.phase
+        if let SchedulePhase::Downloading
+        | SchedulePhase::Between
+        | SchedulePhase::Running
+        | SchedulePhase::Soaking(_) = self.phase
             && let Some(pause) = self.wants_stop()
         {
             return self.stop(pause, actions);
         }
         match self.phase.clone() {
+            SchedulePhase::Downloading => self.download(actions),
             SchedulePhase::Between => self.begin_wave(actions),
             SchedulePhase::Running => self.run(now, actions),
             SchedulePhase::Soaking(until) => now >= until && self.end_wave(actions),
@@ -165,6 +173,23 @@ impl Schedule {
     fn stop(&mut self, pause: Pause, actions: &mut Vec<Action>) -> bool {
         actions.push(Action::Stopped(pause.clone()));
         self.phase = SchedulePhase::Stopping(pause);
+        true
+    }
+
+    /// Lets hosts download packages. If too many of them fail, the rollout stops before any host is changed.
+    fn download(&mut self, actions: &mut Vec<Action>) -> bool {
+        let room = self.policy.max_parallel.get().saturating_sub(self.hosts.copying());
+        actions.extend(self.hosts.begin_download(room).into_iter().map(Action::Copy));
+        if self.hosts.any_downloading() {
+            return false;
+        }
+        let ended = (0..self.hosts.waves()).flat_map(|wave| self.hosts.ended(wave));
+        let failed = ended.filter(|(begun, outcome)| *begun && self.counts(*outcome)).count();
+        let allowed = self.policy.max_failures;
+        if failed > allowed.of_rounded_down(self.hosts.count()) {
+            return self.stop(Pause::Failures { failures: failed, allowed }, actions);
+        }
+        self.phase = SchedulePhase::Between;
         true
     }
 

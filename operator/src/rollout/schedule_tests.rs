@@ -142,6 +142,37 @@ fn what_must_wait_is_copied_to_beforehand() {
 }
 
 #[test]
+fn packages_are_downloaded_to_all_hosts_before_the_first_change() {
+    let outline = outline(&four(), &[], Policy { max_parallel: NonZeroUsize::new(2).unwrap(), ..in_pairs() });
+    let hosts = || {
+        let mut hosts = Hosts::new(&outline, |_| HostState::Waiting);
+        for host in [0, 2, 3] {
+            hosts.download_first(host);
+        }
+        hosts
+    };
+    let mut schedule = Schedule::new(outline.policy.clone(), hosts());
+    assert_eq!(schedule.next(Duration::ZERO), [0, 2].map(Action::Copy));
+    schedule.copied(0);
+    assert_eq!(schedule.next(Duration::ZERO), [Action::Copy(3)]);
+    schedule.copied(2);
+    assert_eq!(schedule.next(Duration::ZERO), []);
+    schedule.copied(3);
+    assert_eq!(schedule.next(Duration::ZERO)[..2], [Action::WaveBegan(0), Action::Change(0)]);
+
+    // A host of the last wave that cannot download its packages stops the rollout before the first change.
+    let mut schedule = Schedule::new(outline.policy.clone(), hosts());
+    schedule.next(Duration::ZERO);
+    schedule.ended(2, Outcome::Failed);
+    assert_eq!(schedule.next(Duration::ZERO), [Action::Copy(3)]);
+    for host in [0, 3] {
+        schedule.copied(host);
+    }
+    assert_eq!(schedule.next(Duration::ZERO), [Action::Stopped(failures(1))]);
+    assert_eq!(schedule.verdict(), Some(&Verdict::Paused(failures(1))));
+}
+
+#[test]
 fn who_cannot_be_copied_to_counts_once_and_in_its_own_wave() {
     let play = |failures, on_failure| {
         let (unreachable, max_failures) = (Unreachable::Fail, Amount::Count(failures));

@@ -26,6 +26,7 @@
 pub mod answers;
 pub mod ask;
 pub mod brought;
+pub mod download;
 pub mod drift;
 mod drop_ins;
 pub mod guarding;

@@ -2,6 +2,7 @@
 //! their repository are made by the tests.
 
 mod answers;
+mod downloads;
 mod failures;
 mod interruptions;
 mod others;
@@ -14,7 +15,7 @@ use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::recipe::Recipe;
-use repository::{Package, Repository};
+use repository::{Package, Repository, SERVED};
 use serde_json::{Value, json};
 
 use crate::stage::shared::{Shared, Turn};
@@ -72,6 +73,11 @@ impl Stage {
             repository.add(package);
         }
         repository.publish(&self.0);
+    }
+
+    /// Removes the published files of packages. The lists still name them.
+    fn loses_packages(&self) {
+        self.0.operator().unwrap().guest().ask(&format!("rm {SERVED}/pool/*")).unwrap();
     }
 
     fn host(&self, name: &str) -> &Guest {

@@ -1,0 +1,27 @@
+//! Downloads packages of apt to a host ahead of an apply.
+
+use std::time::Duration;
+
+use nixfleet_contract::problem::Problem;
+use serde::Deserialize;
+
+use super::ask;
+use crate::ssh::Session;
+
+/// The time limit for all files of a host.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+/// The answer of the activator, which has no content.
+#[derive(Deserialize)]
+struct Done {}
+
+/// Lets apt download the packages that an apply of a closure would install. The closure must be on the host.
+/// Takes one SSH exec.
+///
+/// # Errors
+/// The host cannot be reached, the SSH user cannot become root, or a file cannot be downloaded.
+pub async fn download(session: &Session, closure: &str) -> Result<(), Problem> {
+    let limit = session.to_answer().saturating_add(LIMIT);
+    let script = include_str!("scripts/download.sh");
+    ask(session, script, &[closure], Vec::new(), limit).await?.document::<Done>().map(|Done {}| ())
+}

@@ -8,6 +8,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 use serde::{Deserialize, Serialize};
 
+use super::plan::full_name;
 use crate::host::apt::dpkg::{DpkgStatus, HostPackages};
 use crate::host::{HOME, Host};
 
@@ -98,6 +99,16 @@ impl OwnedPackages {
             owned.installed.insert(package);
         }
         owned
+    }
+
+    /// Returns the record without dependencies that a plan removes: apt marks them as manual before it
+    /// removes them, and nobody else has asked for that.
+    #[must_use]
+    pub fn without_dependencies(mut self, plan: &AptPlan, host: &HostPackages) -> Self {
+        for change in plan.packages.iter().filter(|package| package.change.is_removal()) {
+            self.dependencies.remove(&full_name(host, &change.name, &change.architecture));
+        }
+        self
     }
 
     /// Returns the record during a transaction, with all marks that the transaction may change.

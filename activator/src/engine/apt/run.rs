@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nixfleet_contract::apt::FirstStart;
 use nixfleet_contract::apt::declared::{DeclaredPackage, DeclaredPackages};
-use nixfleet_contract::apt::plan::{AptPhase, AptPlan, Mark, PackageOperation};
+use nixfleet_contract::apt::plan::{AptPhase, AptPlan, Mark, PackageChange, PackageOperation};
 use nixfleet_contract::apt::report::{AptReport, ChangedPackage};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
@@ -93,6 +93,9 @@ impl AptRun<'_> {
         wait_for_locks(self.declared, self.transcript.as_ref())?;
         let host = HostPackages::read()?;
         let mut ended = Ok(());
+        if self.plan.in_phase(AptPhase::After).any(|change| !is_finished(&host, change)) {
+            ended = transaction::merge_interrupted();
+        }
         for verb in ["remove", "purge"] {
             let mut part = self.plan.clone();
             part.packages.retain(|package| {
@@ -130,7 +133,7 @@ impl AptRun<'_> {
     fn open(&self, phase: AptPhase, plan: AptPlan, host: &HostPackages) -> Result<(), Problem> {
         self.host.create_home()?;
         let owned = OwnedPackages::read(self.host)?;
-        owned.with_marks(&plan, host).write(self.host, &owned)?;
+        owned.with_marks(&plan, host).without_dependencies(&plan, host).write(self.host, &owned)?;
         let starts = self.declared.packages.iter().filter_map(|(name, package)| match package {
             DeclaredPackage::Present(present) => Some((name.clone(), present.start)),
             DeclaredPackage::Absent {} | DeclaredPackage::Purged {} => None,
@@ -211,6 +214,11 @@ fn outdated(plan: &AptPlan, host: &HostPackages) -> Option<Problem> {
             .because(format!("another program has installed, changed or removed {}", changed.name))
             .help("plan again, then apply the new plan"),
     )
+}
+
+/// Whether a package that a plan changes is not left in the middle of an installation or a removal.
+fn is_finished(host: &HostPackages, change: &PackageChange) -> bool {
+    !host.unfinished().contains(&full_name(host, &change.name, &change.architecture))
 }
 
 /// Whether all packages have the versions that a plan gives them before the change of the host.

@@ -28,9 +28,9 @@ pub fn paths(archive: &Path) -> Result<BTreeSet<String>, Problem> {
 }
 
 /// Parses lines such as `-rw-r--r-- root/root 87 2026-11-30 10:56 ./usr/lib/systemd/system/app.service`. The
-/// line of a link has its target after an arrow. A directory ends in a slash, and is left out. An archive that
-/// dpkg-deb has not made may have paths that begin with `/`, or with a name. Returns `None` if a line has no
-/// path.
+/// line of a link has its target after an arrow. A directory ends in a slash, and is left out. An archive
+/// that dpkg-deb has not made may have paths that begin with `/`, or with a name. Returns `None` if a line
+/// has no path.
 fn parse(contents: &str) -> Option<BTreeSet<String>> {
     fn path(line: &str) -> Option<&str> {
         let mut rest = line;

@@ -5,6 +5,9 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::ask;
 use super::hook::{AptTransaction, MARK};
 
+/// The option with which apt also installs what unpacked packages depend on.
+pub const FIX_BROKEN: &str = "APT::Get::Fix-Broken=true";
+
 /// A transaction that apt is asked to simulate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AptRequest {

@@ -6,7 +6,7 @@ use nixfleet_contract::apt::plan::{AptPhase, AptPlan, PackageChange, PackageOper
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 
-use super::simulation::quoted;
+use super::simulation::{FIX_BROKEN, quoted};
 use crate::host::command::{self, Finished};
 
 /// Time limit for a transaction. It is long, since a program that dpkg has started must not be killed.
@@ -113,6 +113,7 @@ impl AptCall<'_> {
             "--option=DPkg::Lock::Timeout=60",
         ];
         let mut words: Vec<String> = fixed.map(str::to_owned).to_vec();
+        words.push(format!("--option={FIX_BROKEN}"));
         words.extend(self.options.iter().map(|option| format!("--option={option}")));
         let changes = || plan.packages.iter().map(|package| &package.change);
         if changes().any(|change| matches!(change, PackageOperation::Downgrade { .. })) {
@@ -177,9 +178,26 @@ pub fn update(options: &[String]) -> Result<(), Problem> {
     };
     match run(&words) {
         Ok(finished) if finished.success() => Ok(()),
-        Ok(finished) => Err(failed(errors(&finished))),
+        Ok(finished) => Err(failed([signatures(&finished), errors(&finished)].concat())),
         Err(AptFailure::Failed(why) | AptFailure::Guarded(why)) => Err(failed(why)),
     }
+}
+
+/// Returns what apt reports about signatures, which are only warnings for it.
+fn signatures(finished: &Finished) -> String {
+    let lines = finished.stdout.lines().chain(finished.stderr.lines());
+    let lines = lines.filter_map(|line| line.strip_prefix("W: ").or_else(|| line.strip_prefix("Warning: ")));
+    lines.filter(|line| line.contains("signature")).fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// Merges the changes that an interrupted dpkg had begun into its records. Until then, apt refuses to remove
+/// anything. No package is configured.
+///
+/// # Errors
+/// Fails with the messages of dpkg.
+pub fn merge_interrupted() -> Result<(), AptFailure> {
+    // dpkg merges them before it reads its standard input, which is empty.
+    ended(&run(&["dpkg", "--set-selections"].map(str::to_owned))?)
 }
 
 /// Returns what `apt-get install` needs to change exactly these packages.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use nixfleet_activate::engine::apt::ask::{AptQuestions, exactly};
+use nixfleet_activate::engine::apt::ask::{AptQuestions, exactly, fixes};
 use nixfleet_activate::engine::apt::owned::OwnedPackages;
 use nixfleet_activate::host::apt::archive;
 use nixfleet_activate::host::apt::hook::{
@@ -174,6 +174,27 @@ fn an_exact_request_is_the_same_transaction() {
         told(transaction).iter().map(|line| line.replace(" (automatic)", "")).collect()
     };
     assert_eq!(unmarked(&again), unmarked(&transaction));
+}
+
+#[test]
+fn an_unpacked_package_gets_what_it_depends_on() {
+    let torn =
+        INSTALLED.replace("Package: oldapp", "Package: app").replace("Version: 0.9", "Version: 1:2.0-1");
+    let torn = torn.replace(
+        "Package: libapp\nStatus: install ok installed",
+        "Package: other\nStatus: install ok installed",
+    );
+    let torn = torn.replace(
+        "Package: app\nStatus: install ok installed",
+        "Package: app\nStatus: install ok unpacked\nDepends: libapp",
+    );
+    let repository = Repository::new(&[APP, LIBRARY], &torn);
+    assert!(repository.request(&["app"]).simulate(PROGRAM).is_err(), "apt can do it without being told");
+    let fixes = fixes(&repository.options(), PROGRAM).unwrap();
+    assert_eq!(told(&fixes), ["Install libapp - 1.1~rc1 (automatic)"]);
+    let packages = [vec!["app".to_owned()], exactly(&fixes).packages].concat();
+    let request = AptRequest { packages, ..repository.request(&[]) };
+    assert!(told(&request.simulate(PROGRAM).unwrap()).contains(&"Install libapp - 1.1~rc1".to_owned()));
 }
 
 #[test]

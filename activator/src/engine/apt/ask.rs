@@ -56,11 +56,23 @@ impl<'a> AptQuestions<'a> {
     pub fn ask(&self, options: &[String], activator: &str) -> Result<AptPlan, Problem> {
         let Self { declared, owned, host, answers, requests } = self;
         // apt refuses everything else while a package is unpacked without what it depends on.
+        let is_torn = !self.requests.install.is_empty() && !host.unfinished().is_empty();
+        let fixes = if is_torn { fixes(options, activator)? } else { AptTransaction::default() };
         let fix = (!host.unfinished().is_empty()).then(|| FIX_BROKEN.to_owned());
         let options = &[options, fix.as_slice()].concat();
-        let of_sources = |request: &AptRequest| AptRequest { options: options.clone(), ..request.clone() };
+        let of_sources = |request: &AptRequest| {
+            let packages = [request.packages.clone(), exactly(&fixes).packages].concat();
+            AptRequest { options: options.clone(), packages, ..request.clone() }
+        };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
-        let before = simulate(&install, activator)?;
+        let mut before = simulate(&install, activator)?;
+        // A package that is named is manual for apt.
+        for fix in fixes.packages.iter().filter(|fix| fix.automatic) {
+            let is_fix = |it: &&mut SimulatedPackage| it.name == fix.name && it.architecture == fix.architecture;
+            if let Some(package) = before.packages.iter_mut().find(is_fix) {
+                package.automatic = true;
+            }
+        }
         let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
         let files = offered(&versions, options)?;
         let mut after = AptTransaction::default();
@@ -85,6 +97,16 @@ impl<'a> AptQuestions<'a> {
         let new: Vec<_> = files.values().map(|file| &file.relations).collect();
         Ok(requests(declared, &unneeded(declared, owned, host, &relations, &new), host))
     }
+}
+
+/// Returns what apt would change so that each unpacked package has what it depends on. `options`: options of apt
+/// for the package sources, each as `NAME=VALUE`.
+///
+/// # Errors
+/// Fails with [`Code::Packages`] if apt knows no such transaction.
+pub fn fixes(options: &[String], activator: &str) -> Result<AptTransaction, Problem> {
+    let options = [options, &[FIX_BROKEN.to_owned()]].concat();
+    AptRequest { verb: "install", options, ..AptRequest::default() }.simulate(activator)
 }
 
 /// Simulates one transaction for all requests. If there are several requests, their results are joined, and

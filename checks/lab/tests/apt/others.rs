@@ -132,6 +132,8 @@ fn a_held_unit_does_not_start_when_its_declaration_ends() {
     let stage = Stage::set();
     stage.declares(&json!({}));
     stage.applies("ok");
+    stage.declares(&json!({ "files": { "/etc/second": { "text": "generation\n" } } }));
+    stage.applies("ok");
     let mut broken = role();
     broken["systemd"] = json!({ "units": { "app.service": { "running": true } } });
     broken["apt"]["packages"]["other"] = json!({});

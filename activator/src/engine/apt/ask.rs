@@ -52,22 +52,20 @@ impl<'a> AptQuestions<'a> {
         let Self { declared, owned, host, requests } = self;
         // apt refuses everything else while a package is unpacked without what it depends on.
         let is_torn = !self.requests.install.is_empty() && !host.unfinished().is_empty();
-        let fixes = if is_torn { fixes(options, activator)? } else { AptTransaction::default() };
+        let lacking = if is_torn { fixes(options, activator)? } else { AptTransaction::default() };
         let fix = (!host.unfinished().is_empty()).then(|| FIX_BROKEN.to_owned());
         let options = &[options, fix.as_slice()].concat();
         let of_sources = |request: &AptRequest| {
-            let packages = [request.packages.clone(), exactly(&fixes).packages].concat();
+            let packages = [request.packages.clone(), exactly(&lacking).packages].concat();
             AptRequest { options: options.clone(), packages, ..request.clone() }
         };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
         let mut before = simulate(&install, activator)?;
         // A package that is named is manual for apt.
-        for fix in fixes.packages.iter().filter(|fix| fix.automatic) {
-            let same = before
-                .packages
-                .iter_mut()
-                .find(|it| it.name == fix.name && it.architecture == fix.architecture);
-            same.into_iter().for_each(|package| package.automatic = true);
+        for package in &mut before.packages {
+            let same =
+                |it: &&TransactionPackage| it.name == package.name && it.architecture == package.architecture;
+            package.automatic |= lacking.packages.iter().find(same).is_some_and(|it| it.automatic);
         }
         let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
         let files = offered(&versions, options)?;
@@ -94,8 +92,8 @@ impl<'a> AptQuestions<'a> {
     }
 }
 
-/// Returns what apt would change so that each unpacked package has what it depends on. `options`: options of apt
-/// for the package sources, each as `NAME=VALUE`.
+/// Returns what apt would change so that each unpacked package has what it depends on. `options`: options of
+/// apt for the package sources, each as `NAME=VALUE`.
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if apt knows no such transaction.

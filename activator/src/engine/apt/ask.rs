@@ -57,21 +57,20 @@ impl<'a> AptQuestions<'a> {
         let Self { declared, owned, host, answers, requests } = self;
         // apt refuses everything else while a package is unpacked without what it depends on.
         let is_torn = !self.requests.install.is_empty() && !host.unfinished().is_empty();
-        let fixes = if is_torn { fixes(options, activator)? } else { AptTransaction::default() };
+        let lacking = if is_torn { fixes(options, activator)? } else { AptTransaction::default() };
         let fix = (!host.unfinished().is_empty()).then(|| FIX_BROKEN.to_owned());
         let options = &[options, fix.as_slice()].concat();
         let of_sources = |request: &AptRequest| {
-            let packages = [request.packages.clone(), exactly(&fixes).packages].concat();
+            let packages = [request.packages.clone(), exactly(&lacking).packages].concat();
             AptRequest { options: options.clone(), packages, ..request.clone() }
         };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
         let mut before = simulate(&install, activator)?;
         // A package that is named is manual for apt.
-        for fix in fixes.packages.iter().filter(|fix| fix.automatic) {
-            let is_fix = |it: &&mut SimulatedPackage| it.name == fix.name && it.architecture == fix.architecture;
-            if let Some(package) = before.packages.iter_mut().find(is_fix) {
-                package.automatic = true;
-            }
+        for package in &mut before.packages {
+            let same =
+                |it: &&TransactionPackage| it.name == package.name && it.architecture == package.architecture;
+            package.automatic |= lacking.packages.iter().find(same).is_some_and(|it| it.automatic);
         }
         let versions: Vec<String> = before.packages.iter().filter_map(exact_version).collect();
         let files = offered(&versions, options)?;
@@ -99,8 +98,8 @@ impl<'a> AptQuestions<'a> {
     }
 }
 
-/// Returns what apt would change so that each unpacked package has what it depends on. `options`: options of apt
-/// for the package sources, each as `NAME=VALUE`.
+/// Returns what apt would change so that each unpacked package has what it depends on. `options`: options of
+/// apt for the package sources, each as `NAME=VALUE`.
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if apt knows no such transaction.

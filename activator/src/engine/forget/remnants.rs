@@ -27,7 +27,8 @@ pub(super) fn of(host: &Host, state: &State, mode: ForgetMode) -> Result<Vec<Rem
     let owned = OwnedPackages::read(host)?.installed;
     if mode == ForgetMode::Clean && !owned.is_empty() {
         let names: Vec<&str> = owned.iter().map(|name| &**name as &str).collect();
-        let why = format!("NixFleet installed them, and other packages need them: {}", names.join(", "));
+        let why =
+            format!("NixFleet installed them; those stay that other packages need: {}", names.join(", "));
         remnants.push(remnant("packages of apt", why));
     }
     if mode == ForgetMode::Leave && host.path(HOME).join(owned::RECORD).exists() {

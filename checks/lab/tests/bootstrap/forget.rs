@@ -109,7 +109,7 @@ fn packages_of_apt_end_as_they_were_even_if_the_command_is_killed() {
         .edits(
             "roles/web.nix",
             "  nixfleet.users.web.description",
-            "  nixfleet.apt.packages = [ \"zz-new\" \"zz-auto\" ];\n  nixfleet.apt.holds = [ \"zz-auto\" \"zz-held\" ];\n  \
+            "  nixfleet.apt.packages = [ \"zz-new\" \"zz-auto\" ];\n  nixfleet.apt.holds = [ \"zz-auto\" \"zz-held\" \"zz-new\" ];\n  \
              nixfleet.users.web.description",
         )
         .unwrap();

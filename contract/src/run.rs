@@ -41,7 +41,7 @@ pub enum News {
 pub struct AwaitingApt {
     /// The id of the run.
     pub run: RunId,
-    /// The process that holds the lock; `None` if the run waits no longer.
+    /// The process that holds the lock; `None` if the wait is over.
     pub holder: Option<LockHolder>,
 }
 

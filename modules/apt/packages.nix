@@ -16,8 +16,9 @@ let
         default = "string";
         example = "boolean";
         description = ''
-          The type of the question, as `/var/lib/dpkg/info/PACKAGE.templates` names it. There is no `password`,
-          because everybody can read the Nix store: give a password on the host, or in a file that the package reads.
+          The type of the question, as `/var/lib/dpkg/info/PACKAGE.templates` names it. There is no type
+          `password`, because everybody can read the Nix store. Set a password on the host, or in a file that the
+          package reads.
         '';
       };
       value = mkOption {
@@ -25,8 +26,8 @@ let
         defaultText = lib.literalMD "none: the option must be set";
         example = "Internet Site";
         description = ''
-          The answer. The answer to a `boolean` is `"true"` or `"false"`. Everybody can read the answer in the Nix store,
-          on the operator's machine and on the host, so it must not be a secret.
+          The answer. For the type `boolean`, it is `"true"` or `"false"`. Everybody can read the answer in the Nix
+          store, on the operator's machine and on the host, so it must not be a secret.
         '';
       };
     };
@@ -171,7 +172,7 @@ let
         };
         description = ''
           Answers to the questions of debconf, set before dpkg configures the package. If the package is installed
-          already, debconf gets the answer, and the package uses it when it is next upgraded: NixFleet never runs
+          already, debconf gets the answer, and the package uses the answer at its next upgrade: NixFleet never runs
           `dpkg-reconfigure`. An answer that is no longer declared stays as it is.
         '';
       };

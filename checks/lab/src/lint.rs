@@ -65,7 +65,7 @@ pub fn run() -> Result<Tally> {
     Ok(tally)
 }
 
-/// Checks code and documentation by programs of their own.
+/// Checks code and documentation with separate runs of Clippy and rustdoc.
 fn with_clippy() -> Result<Tally> {
     let cargo = |words: &[&'static str], flags: &[&'static str]| {
         [&["cargo"], words, &["--quiet", "--locked"], flags].concat()

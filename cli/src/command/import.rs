@@ -33,7 +33,7 @@ struct ImportDocument<'d, D> {
 }
 
 /// Writes a `fleet.nix` with the hosts of another tool, without a connection to any host, or a module with
-/// what apt has on a host.
+/// the packages, holds, package sources and pins of a host.
 ///
 /// # Errors
 /// The inventory of the other tool cannot be read, or the `fleet.nix` exists already or cannot be written.

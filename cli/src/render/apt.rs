@@ -12,8 +12,9 @@ use nixfleet_operator::text::one_line;
 use super::plan::{change, come, go};
 use super::size::size;
 
-/// Returns one line for each repair, answer, package and mark, in the order in which apt carries them out,
-/// and then one for each running unit that this affects, and for each filesystem that needs space.
+/// Returns one line for each repair, answer, package and mark, in the order in which apt carries them out.
+/// Then follow one line for each running unit that the transaction affects, and one for each filesystem that
+/// the transaction needs space on.
 pub fn apt(plan: &AptPlan) -> Vec<String> {
     let repairs = plan.repairs.iter();
     let repairs =

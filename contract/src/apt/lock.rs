@@ -1,4 +1,4 @@
-//! The process for whose lock a run waits.
+//! The process that holds the lock for which a run waits.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@
 //! - [`declared`]: the part of the manifest
 //! - [`plan`]: the transaction that apt would carry out
 //! - [`answer`], [`running`], [`space`]: the answers to debconf, the running units and the space in a plan
-//! - [`lock`]: the process for whose lock a run waits
+//! - [`lock`]: the process that holds the lock for which a run waits
 //! - [`report`]: the result of such a transaction
 
 pub mod answer;

@@ -146,7 +146,7 @@ pub enum EventKind {
         /// The new phase.
         phase: Phase,
     },
-    /// A host waits until another program leaves apt and dpkg, or waits no longer.
+    /// A host waits while another program uses apt or dpkg, or the wait is over.
     HostAwaitsApt {
         /// The name of the host.
         host: String,

@@ -24,8 +24,8 @@ pub fn changes(declared: &DeclaredPackages, host: &HostPackages) -> Result<Vec<A
     Ok(differing(declared, host, &debconf::read(&packages)?))
 }
 
-/// Returns a difference for each answer of an installed package. An answer that a package gets with its
-/// installation is none.
+/// Returns a difference for each changed answer of an installed package. An answer for a package that is not
+/// installed yet is no difference.
 pub fn drift(changes: &[AnswerChange]) -> impl Iterator<Item = Drift> {
     changes.iter().filter(|change| change.is_late).map(|change| {
         let from = change.from.as_deref().unwrap_or("none");
@@ -34,8 +34,9 @@ pub fn drift(changes: &[AnswerChange]) -> impl Iterator<Item = Drift> {
     })
 }
 
-/// Returns a note for each installed package that got other answers. `dpkg-reconfigure` is not run: it runs
-/// the scripts of the package again, which may overwrite files and restart services.
+/// Returns a note for each installed package that got other answers. NixFleet does not run
+/// `dpkg-reconfigure`, because this program runs the scripts of the package again, which may overwrite files
+/// and restart services.
 pub fn notes(changes: &[AnswerChange]) -> impl Iterator<Item = String> {
     let late: BTreeSet<&PackageName> =
         changes.iter().filter(|change| change.is_late).map(|change| &change.package).collect();
@@ -123,7 +124,7 @@ mod tests {
         ] }, "gone": { "state": "purged" } });
         let known = [("new/empty", ""), ("new/port", "80"), ("new/words", "a, b")];
         assert!(changed(&packages, &known).is_empty());
-        // An unknown question would get the default of its package.
+        // Without an answer, a question gets the default of its package.
         let questions: Vec<_> = changed(&packages, &known[1..]).into_iter().map(|it| it.question).collect();
         assert_eq!(questions, ["new/empty"]);
     }

@@ -55,7 +55,7 @@ impl<'a> AptQuestions<'a> {
     /// Fails with [`Code::Packages`] if apt does not answer, or cannot carry out the declaration.
     pub fn ask(&self, options: &[String], activator: &str) -> Result<AptPlan, Problem> {
         let Self { declared, owned, host, answers, requests } = self;
-        // apt refuses everything else while a package is unpacked without what it depends on.
+        // While an unpacked package lacks a dependency, apt refuses every other request.
         let is_torn = !self.requests.install.is_empty() && !host.unfinished().is_empty();
         let lacking = if is_torn { fixes(options, activator)? } else { AptTransaction::default() };
         let fix = (!host.unfinished().is_empty()).then(|| FIX_BROKEN.to_owned());
@@ -66,7 +66,7 @@ impl<'a> AptQuestions<'a> {
         };
         let install: Vec<AptRequest> = requests.install.iter().map(of_sources).collect();
         let mut before = simulate(&install, activator)?;
-        // A package that is named is manual for apt.
+        // If a request names a package, apt treats the package as manual.
         for package in &mut before.packages {
             let same =
                 |it: &&TransactionPackage| it.name == package.name && it.architecture == package.architecture;
@@ -98,8 +98,8 @@ impl<'a> AptQuestions<'a> {
     }
 }
 
-/// Returns what apt would change so that each unpacked package has what it depends on. `options`: options of
-/// apt for the package sources, each as `NAME=VALUE`.
+/// Returns the transaction with which apt would give each unpacked package its dependencies. `options`:
+/// options of apt for the package sources, each as `NAME=VALUE`.
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if apt knows no such transaction.

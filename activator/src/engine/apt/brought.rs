@@ -42,7 +42,8 @@ impl Brought {
         Self { paths, units, accounts, absent: BTreeSet::new() }
     }
 
-    /// Adds the paths that a manifest declares absent: their removal is declared, whoever made them.
+    /// Adds the paths that a manifest declares absent. Their removal is declared, also if a package made
+    /// them.
     #[must_use]
     pub fn with_absent(mut self, manifest: &Manifest) -> Self {
         let absent = manifest.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Absent(_)));
@@ -131,8 +132,8 @@ pub fn take_over(host: &Host, manifest: &mut Manifest) {
     }
 }
 
-/// Returns the paths that dpkg-divert gives to a package, or to the administrator (`:`). A file of any other
-/// package with such a path is elsewhere.
+/// Returns the paths that dpkg-divert has diverted for another package, or for the administrator (`:`). dpkg
+/// installs the file of any other package with such a path at another path.
 fn diverted(host: &Host) -> BTreeMap<String, String> {
     let text = fs::read_to_string(host.path("/var/lib/dpkg/diversions")).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
@@ -140,7 +141,7 @@ fn diverted(host: &Host) -> BTreeMap<String, String> {
     entries.map(|entry| (entry[0].to_owned(), entry[2].to_owned())).collect()
 }
 
-/// Returns the paths of a package of which dpkg knows.
+/// Returns the paths of a package that dpkg knows.
 pub(super) fn files_of(host: &Host, name: &PackageName) -> Vec<String> {
     let list = |name: &str| fs::read_to_string(host.path(&format!("/var/lib/dpkg/info/{name}.list"))).ok();
     // The list of a package that can be installed for several architectures has the architecture in its name.

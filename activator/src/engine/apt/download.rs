@@ -11,8 +11,8 @@ use crate::host::apt::lock;
 use crate::host::apt::transaction::AptCall;
 
 /// Downloads the files that apt needs for an apply of a target, into the cache of apt. Changes nothing else.
-/// Does nothing while another program uses apt or dpkg: their answers are those of the moment, and the apply
-/// waits for the program and downloads the files itself.
+/// Does nothing while another program uses apt or dpkg, because their answers may change at any moment. In
+/// this case, the apply waits for the program and downloads the files itself.
 ///
 /// # Errors
 /// As for [`planner::plan`] and [`planning::add`], or the messages of apt if a file cannot be downloaded.

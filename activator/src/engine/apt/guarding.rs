@@ -1,7 +1,7 @@
 //! The guard of a transaction of apt: checks that dpkg is about to do exactly what was planned, and holds the
-//! starts of new units. It also records the new packages as owned: only here it is certain that dpkg is about
-//! to install them for NixFleet. apt starts it after the download, with the lock of dpkg, see
-//! [`crate::host::apt::guard`].
+//! starts of new units. It also records the new packages as owned, because only here it is certain that dpkg
+//! is about to install them for NixFleet. apt starts the guard after the download, while it holds the lock of
+//! dpkg, see [`crate::host::apt::guard`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -24,7 +24,7 @@ use crate::host::apt::{archive, guard};
 use crate::host::systemd::{DIRECTORIES, Systemd, UnitState};
 
 /// The units that connect a host to its network, resolve its names and let people log in. Their starts are
-/// never held: after a power cut, nobody could reach the host to release them.
+/// never held: if they were held after a power cut, nobody could reach the host to release them.
 const WAY_IN: [&str; 18] = [
     "NetworkManager.service",
     "connman.service",
@@ -83,7 +83,7 @@ fn prepare(host: &Host, journal: &AptJournal, new: &[(&PackageChange, String)]) 
     }
     let systemd = Systemd::of(host);
     if let Some(systemd) = systemd {
-        // A unit that runs would not start again if a script of the package restarts it.
+        // If a script of the package restarts a running unit, a held start would leave the unit down.
         let states = systemd.show(&units.keys().collect::<Vec<_>>())?;
         let earlier = HeldUnits::of(host)?.map(|held| held.units).unwrap_or_default();
         let runs = |unit: &UnitName| states.get(unit).is_some_and(UnitState::is_up);
@@ -103,13 +103,13 @@ fn starts(journal: &AptJournal, package: &PackageName) -> Option<bool> {
     }
 }
 
-/// Whether the start of a unit of a new package must not be held: another package or the administrator has
-/// brought the unit before, or the host is reached with it.
+/// Whether the start of a unit of a new package must not be held: the host had the unit already, from another
+/// package or from the administrator, or logins need the unit.
 fn is_exempt(host: &Host, package: &PackageName, unit: &UnitName) -> bool {
     if package.is_protected() || WAY_IN.contains(&&**unit) {
         return true;
     }
-    // Configuration files that are left of the package itself do not count.
+    // Configuration files that an earlier installation of the package has left do not count.
     let left: BTreeSet<String> = files_of(host, package).into_iter().collect();
     let script = unit.strip_suffix(".service").map(|name| format!("/etc/init.d/{name}"));
     let files = DIRECTORIES.iter().filter(|directory| !directory.contains("/generator"));

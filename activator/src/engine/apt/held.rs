@@ -6,8 +6,8 @@
 //! release all units at once. After the change is committed, the drop-ins are removed. If the change is
 //! undone, the file gets its name back.
 //!
-//! A change may have to leave some units held, see [`super::release`]. These have a second condition, on the
-//! file [`STILL_HELD`], which exists before the release and becomes [`HELD`] after the commit.
+//! A change may have to leave some units held, see [`super::release`]. These units have a second condition,
+//! on the file [`STILL_HELD`]. It is written before the release, and renamed to [`HELD`] after the commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,8 +92,8 @@ pub fn hold(host: &Host, units: BTreeMap<UnitName, HeldUnit>) -> Result<(), Prob
     drop_ins::write(host, held.units.keys(), &[HELD])
 }
 
-/// Lets all held units start except those of `stays`, and removes their drop-ins, because the host is as
-/// declared without a change.
+/// Releases all held units except those in `stays`, and removes the drop-ins of the released units. This is
+/// for a host that needs no change.
 ///
 /// # Errors
 /// As for [`keep`], [`release`] and [`forget`].
@@ -125,7 +125,7 @@ pub fn keep(host: &Host, stays: &BTreeSet<UnitName>) -> Result<(), Problem> {
     Systemd::of(host).map_or(Ok(()), Systemd::daemon_reload)
 }
 
-/// Lets the held units start, without starting them.
+/// Releases the held units. Does not start them.
 ///
 /// # Errors
 /// [`Code::HostFile`].
@@ -159,7 +159,7 @@ pub fn forget(host: &Host) -> Result<(), Problem> {
     host.remove_record(RELEASED)
 }
 
-/// Forgets the held units of packages that are not on the host. `is_there`: whether a package is.
+/// Forgets the held units of packages that are not on the host. `is_there`: whether a package is on the host.
 ///
 /// # Errors
 /// As for [`forget`].

@@ -14,10 +14,10 @@
 //! - [`run`][]: the transactions before and after the change of the host
 //! - [`guarding`]: the check just before dpkg starts
 //! - [`held`][]: the units of new packages whose starts are held
-//! - `waiting`: the wait for the locks of apt and dpkg
-//! - `drop_ins`: the files that hold them
+//! - `drop_ins`: the files that hold the starts of these units
 //! - [`release`][]: the held units that a change releases
-//! - `undo`: what a change that failed after apt says about the packages
+//! - `waiting`: the wait for the locks of apt and dpkg
+//! - `undo`: the notes of a change that failed after apt
 //! - [`phases`]: the order of these transactions in an apply
 //! - [`mod@journal`], [`owned`][]: the records on a host
 //! - [`brought`][]: the paths, units and accounts that came with packages

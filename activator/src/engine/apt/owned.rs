@@ -21,10 +21,10 @@ pub const RECORD: &str = "packages.json";
 pub struct OwnedPackages {
     /// Packages that were not installed before NixFleet installed them.
     pub installed: BTreeSet<PackageName>,
-    /// Those of the installed packages that apt installed because another package needs them.
+    /// Those of the installed packages that apt installed as dependencies.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub dependencies: BTreeSet<PackageName>,
-    /// Packages that were installed, and have left configuration files.
+    /// Packages that were removed, and have left configuration files.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub left: BTreeSet<PackageName>,
     /// Packages that were not held before NixFleet held them.
@@ -101,8 +101,8 @@ impl OwnedPackages {
         owned
     }
 
-    /// Returns the record without dependencies that a plan removes: apt marks them as manual before it
-    /// removes them, and nobody else has asked for that.
+    /// Returns the record without the dependencies that a plan removes. apt marks them as manual before it
+    /// removes them. After an interrupted removal, this mark must not look like one of an administrator.
     #[must_use]
     pub fn without_dependencies(mut self, plan: &AptPlan, host: &HostPackages) -> Self {
         for change in plan.packages.iter().filter(|package| package.change.is_removal()) {
@@ -132,8 +132,8 @@ impl OwnedPackages {
         owned
     }
 
-    /// Forgets what is not true any more: packages that are not on the host, and marks that are gone. A
-    /// package that was removed stays known if its configuration files are left.
+    /// Removes outdated entries: packages that are not on the host, and marks that are gone. A removed
+    /// package stays in the record while its configuration files are on the host.
     #[must_use]
     pub fn settled(&self, host: &HostPackages) -> Self {
         let is_on_host = |name: &&PackageName| host.is_on_host(name);

@@ -119,7 +119,7 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     ended
 }
 
-/// Returns the report of both phases. dpkg answers after the second phase which packages are unfinished.
+/// Returns the report of both phases. The second phase tells which packages are unfinished.
 fn joined(earlier: AptReport, done: AptReport) -> AptReport {
     let changed = earlier.changed.into_iter().chain(done.changed).collect();
     let set_aside = earlier.set_aside.into_iter().chain(done.set_aside).collect();
@@ -145,7 +145,7 @@ fn names(apt: &AptPlan) -> Result<Vec<PackageName>, Problem> {
     Ok(there.chain(apt.repairs.iter().cloned()).collect())
 }
 
-/// Returns notes about what apt did and nothing undoes, about the plan that removes the new packages again,
+/// Returns notes about the part of apt that nothing undoes, about the command that removes the new packages,
 /// and about the starts that are held.
 fn stays(host: &Host, apt: &AptPlan, report: &Report) -> Vec<String> {
     let held = HeldUnits::of(host).ok().flatten().map(|held| {

@@ -57,7 +57,8 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
     let packages: Vec<_> = changes.into_values().collect();
     let marks = marks(facts, &packages);
     let mut repairs = facts.host.unfinished();
-    // A package whose removal was interrupted is not completed first: a script would start its daemon again.
+    // A package whose removal was interrupted is not completed first, because a script would start its
+    // daemon.
     repairs.retain(|name| !is_removed_later(facts, &packages, name));
     let problems = objections(facts, &packages, &marks);
     let answers = facts.answers.to_vec();

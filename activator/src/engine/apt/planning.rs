@@ -90,9 +90,9 @@ pub fn add(
     Ok(view)
 }
 
-/// Plans with the part of apt. While another program uses apt or dpkg, their answers are those of the moment,
-/// so a plan with a part of apt is made again when that program has ended. `transcript`: where the run
-/// reports the program.
+/// Plans with the part of apt. While another program uses apt or dpkg, their answers may change at any
+/// moment, so a plan with a part of apt is made again when that program has ended. `transcript`: where the
+/// run reports the program.
 ///
 /// # Errors
 /// As for [`planner::plan`] and [`add`], or [`Code::Locked`] if a program holds a lock for too long.
@@ -148,8 +148,8 @@ pub fn postpone_findings(planned: &mut Planned) {
     }
 }
 
-/// Adds the reason why apt could not be asked. The problems that a package may solve are not shown: nobody
-/// knows whether apt would install the package.
+/// Adds the reason why apt could not be asked. The problems that a package may solve are not shown, because
+/// it is unknown whether apt would install the package.
 pub fn refuse(planned: &mut Planned, problem: Problem) {
     let awaits = &planned.awaits_package;
     planned.plan.problems.retain(|other| !awaits.contains(other));

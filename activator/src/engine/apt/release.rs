@@ -1,5 +1,5 @@
-//! What a change does with the units whose starts are held: a unit starts only if its package stays on the
-//! host, so that its configuration is in place.
+//! The decision of a change about each unit whose start is held. A unit starts only if its package stays on
+//! the host, because only then its configuration is in place.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::relations;
 
-/// What a change does with a unit whose start is held.
+/// The decision of a change about a unit whose start is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeldRelease {
     /// The unit is released, and starts if it is enabled.
@@ -35,7 +35,7 @@ enum PackagePlace {
     Wanted,
     /// The package is not on the host, or belongs to somebody else.
     Foreign,
-    /// The package goes, or the target does not decide about packages.
+    /// The change removes the package, or the target does not decide about packages.
     Undecided,
 }
 
@@ -73,7 +73,7 @@ fn places<'p>(
     packages: impl Iterator<Item = &'p PackageName>,
 ) -> Result<BTreeMap<PackageName, PackagePlace>, Problem> {
     let declared = target.manifest.apt.clone().unwrap_or_default();
-    // A rollback neither installs nor removes packages. In a directory, nobody can be asked about them.
+    // A rollback neither installs nor removes packages. In a directory, no dpkg can be asked about them.
     let decides = (target.number.is_none() || target.with_packages) && host.is_machine();
     if !decides {
         return Ok(packages.map(|package| (package.clone(), PackagePlace::Undecided)).collect());
@@ -94,7 +94,7 @@ fn place(
     match declared.packages.get(package) {
         Some(DeclaredPackage::Absent {} | DeclaredPackage::Purged {}) => PackagePlace::Undecided,
         None if !there.is_on_host(package) || !owned.installed.contains(package) => PackagePlace::Foreign,
-        // A package that is not completely installed is completed first, and goes with the next apply.
+        // A package that is not completely installed is completed first, and the next apply removes it.
         None if goes || there.installed(package).is_none() => PackagePlace::Undecided,
         Some(DeclaredPackage::Present(_)) | None => PackagePlace::Wanted,
     }

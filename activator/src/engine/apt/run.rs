@@ -116,8 +116,8 @@ impl AptRun<'_> {
         OwnedPackages::read(self.host).map_or(true, |owned| concerns(&owned, self.declared, self.plan, name))
     }
 
-    /// apt also tries to complete the packages of others, and fails if it cannot. If it has done all that was
-    /// planned, this is no failure.
+    /// Ignores a failure if apt has carried out the whole plan. apt also tries to complete the packages of
+    /// others, and fails if it cannot.
     fn without_others(&self, failure: AptFailure) -> Result<(), AptFailure> {
         let AptFailure::Failed(why) = &failure else { return Err(failure) };
         let Ok(host) = HostPackages::read() else { return Err(failure) };
@@ -216,7 +216,7 @@ fn outdated(plan: &AptPlan, host: &HostPackages) -> Option<Problem> {
     )
 }
 
-/// Whether a package that a plan changes is not left in the middle of an installation or a removal.
+/// Whether the installation or removal of a package that a plan changes is complete.
 fn is_finished(host: &HostPackages, change: &PackageChange) -> bool {
     !host.unfinished().contains(&full_name(host, &change.name, &change.architecture))
 }
@@ -229,8 +229,8 @@ fn is_reached(plan: &AptPlan, host: &HostPackages) -> bool {
     })
 }
 
-/// Returns the installed packages of a plan that are automatic. A package that somebody else installed
-/// meanwhile is not one of them.
+/// Returns the installed packages of a plan that are automatic, without those that somebody else has
+/// installed in the meantime.
 pub(super) fn automatic(plan: &AptPlan, host: &HostPackages, owned: &OwnedPackages) -> Vec<PackageName> {
     let manual = |name: &PackageName| {
         plan.marks.iter().any(|change| change.mark == Mark::Manual && change.package == *name)

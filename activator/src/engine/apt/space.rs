@@ -1,8 +1,8 @@
 //! The space that a transaction of apt needs, compared with the space that is free.
 //!
 //! Package sources state the size of a package and of its installed files, but not the paths of the files. So
-//! the needs are estimates, which are refused only if they do not fit: all files of a package count for
-//! `/usr`, and those of a kernel for `/boot` too.
+//! the needs are estimates: all files of a package count for `/usr`, and those of a kernel for `/boot` too. A
+//! plan is refused only if an estimate is larger than the free space.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,10 +17,10 @@ use crate::host::apt::cache;
 use crate::host::apt::sizes::InstalledSizes;
 
 /// The mean size of a file of a package, in bytes, and the smallest number of its files. Most packages have
-/// larger files and fewer of them, so the estimate is seldom too low.
+/// fewer and larger files, so the estimate is seldom too low.
 const FILE: u64 = 16 << 10;
 const FILES: u64 = 12;
-/// The space of the records of a package in the database of dpkg, in bytes, and their number.
+/// The space that the records of a package need in the database of dpkg, in bytes, and their number.
 const RECORDS: (u64, u64) = (32 << 10, 5);
 /// The space that a kernel and its initial RAM disk need in `/boot`, if there is no other kernel to compare
 /// with, in bytes.
@@ -57,7 +57,7 @@ pub fn needs(packages: &[PackageChange]) -> Result<Vec<SpaceNeed>, Problem> {
     Ok(joined(found))
 }
 
-/// Returns a problem for each filesystem that has not enough space.
+/// Returns a problem for each filesystem that does not have enough space.
 pub fn objections(needs: &[SpaceNeed]) -> impl Iterator<Item = Problem> {
     needs.iter().filter(|need| !need.has_bytes() || !need.has_files()).map(|need| {
         let (what, numbers) = if need.has_bytes() {
@@ -126,8 +126,8 @@ fn is_kernel(name: &str) -> bool {
     version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// Returns the space that another kernel needs in `/boot`: as much as the largest present one, and its
-/// initial RAM disk a second time, since it is replaced after it is complete.
+/// Returns the space that another kernel needs in `/boot`: as much as the largest present kernel, and its
+/// initial RAM disk once more, because a new initial RAM disk is written beside the old one.
 fn kernel() -> u64 {
     let mut largest = BTreeMap::from([("vmlinuz-", 0), ("initrd.img-", 0), ("System.map-", 0)]);
     for entry in fs::read_dir("/boot").into_iter().flatten().flatten() {

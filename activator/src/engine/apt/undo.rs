@@ -1,11 +1,11 @@
-//! What a change that failed after apt says about the packages: nothing undoes apt, but another plan can
-//! remove the new packages.
+//! The notes about packages of a change that failed after apt. Nothing undoes the work of apt, but another
+//! plan can remove the new packages.
 
 use nixfleet_contract::apt::plan::{AptPhase, AptPlan, PackageChange, PackageOperation};
 use nixfleet_contract::report::Report;
 
-/// Returns what apt did before a change that was refused or undone, and the command that removes the new
-/// packages again.
+/// Returns notes about the work of apt before a change that was refused or undone, and about the command that
+/// removes the new packages.
 pub(super) fn notes(apt: &AptPlan, report: &Report) -> Vec<String> {
     let done: Vec<String> = apt.in_phase(AptPhase::Before).map(done).collect();
     if done.is_empty() {

@@ -1,4 +1,4 @@
-//! The units of the packages that change: those that run now, and those of new packages.
+//! The units of the packages that change: the running units, and the units of new packages.
 
 use nixfleet_contract::apt::plan::{PackageChange, PackageOperation};
 use nixfleet_contract::apt::running::{RunningUnit, UnitEffect};
@@ -34,7 +34,7 @@ pub fn running(
     }
 }
 
-/// Returns the units of packages that run. An instance of a template belongs to the package of the template.
+/// Returns the running units of packages. An instance of a template belongs to the package of the template.
 fn among(of_packages: &[(UnitName, &PackageChange)], running: &Running) -> Vec<RunningUnit> {
     let mut found = Vec::new();
     for (unit, package) in of_packages {
@@ -49,8 +49,8 @@ fn among(of_packages: &[(UnitName, &PackageChange)], running: &Running) -> Vec<R
     found
 }
 
-/// Adds their units to the new packages whose files apt has downloaded already. A plan downloads nothing, so
-/// the units of the others are unknown.
+/// Adds the units to each new package whose file apt has downloaded already. A plan downloads nothing, so the
+/// units of the other new packages are unknown.
 pub fn add(packages: &mut [PackageChange]) {
     for package in packages {
         let found = package.change.to().and_then(|offer| cache::find(package, offer));

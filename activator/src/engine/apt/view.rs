@@ -43,7 +43,7 @@ pub struct AptView {
 
 impl AptView {
     /// Makes a view for a target, and fetches the lists of its sources. `state`: the recorded state. The view
-    /// has no source, pin and login whose management ends with the target.
+    /// has no source, pin or login whose management ends with the target.
     ///
     /// # Errors
     /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`], or

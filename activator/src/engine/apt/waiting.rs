@@ -11,7 +11,7 @@ use tracing::info;
 use crate::host::apt::lock::{self, PackageLockHolder};
 use crate::host::transcript::Transcript;
 
-/// The pause between two looks at the locks.
+/// The pause between two checks of the locks.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Waits until no other program holds a lock of apt or dpkg. `transcript`: where the run reports the program,
@@ -46,8 +46,8 @@ pub(super) fn wait_for_locks(
     Ok(())
 }
 
-/// Reports the process for which the run waits, or that it waits no longer. An error is ignored, since a
-/// client can safely miss this notice.
+/// Reports the process for which the run waits, or the end of the wait. An error is ignored, because a client
+/// can safely miss this notice.
 fn report(transcript: Option<&Transcript>, holder: Option<&PackageLockHolder>) {
     if let Some(transcript) = transcript {
         let holder = holder.map(PackageLockHolder::reported);

@@ -28,7 +28,7 @@ pub(super) fn of(host: &Host, state: &State, mode: ForgetMode) -> Result<Vec<Rem
     if mode == ForgetMode::Clean && !owned.is_empty() {
         let names: Vec<&str> = owned.iter().map(|name| &**name as &str).collect();
         let why =
-            format!("NixFleet installed them; those stay that other packages need: {}", names.join(", "));
+            format!("NixFleet installed them; those that other packages need stay: {}", names.join(", "));
         remnants.push(remnant("packages of apt", why));
     }
     if mode == ForgetMode::Leave && host.path(HOME).join(owned::RECORD).exists() {

@@ -151,7 +151,7 @@ impl Observed {
         self.paths.get(path).unwrap_or(&Found::Missing)
     }
 
-    /// Returns the units whose starts are held, and stay held after the change.
+    /// Returns the units whose starts stay held after the change.
     #[must_use]
     pub fn stay_held(&self) -> BTreeSet<UnitName> {
         let stay = self.held.iter().filter(|(_, release)| **release == HeldRelease::Stay);

@@ -10,8 +10,8 @@ use crate::digest;
 /// The directory of the files.
 pub const CACHE: &str = "/var/cache/apt/archives";
 
-/// Returns whether the file of a package is there. Only its size is compared: apt downloads a file with
-/// another content again, which seldom happens.
+/// Returns whether the file of a package is there. Only its size is compared. If its content is wrong, which
+/// is rare, apt downloads the file again.
 #[must_use]
 pub fn is_there(package: &PackageChange, offer: &Offer) -> bool {
     fs::metadata(path(package, offer)).is_ok_and(|found| found.len() == offer.size)

@@ -35,7 +35,7 @@ pub fn read(packages: &BTreeSet<&str>) -> Result<Answers, Problem> {
     Ok(parse(&answer(&argv)?))
 }
 
-/// Parses lines such as `* app/port: 80`. The star marks a question that somebody was asked.
+/// Parses lines such as `* app/port: 80`. A star marks a question that debconf has asked.
 fn parse(shown: &str) -> Answers {
     let of_line = |line: &str| {
         let question = line.strip_prefix("* ").or_else(|| line.strip_prefix("  "))?;

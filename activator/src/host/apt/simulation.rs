@@ -5,7 +5,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::ask;
 use super::hook::{AptTransaction, MARK};
 
-/// The option with which apt also installs what unpacked packages depend on.
+/// The option with which apt also installs the missing dependencies of unpacked packages.
 pub const FIX_BROKEN: &str = "APT::Get::Fix-Broken=true";
 
 /// A transaction that apt is asked to simulate.

@@ -1,4 +1,4 @@
-//! The sizes of installed packages, as their maintainers state them.
+//! The sizes of installed packages, as the packages state them.
 
 use std::collections::BTreeMap;
 

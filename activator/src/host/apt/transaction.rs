@@ -183,7 +183,7 @@ pub fn update(options: &[String]) -> Result<(), Problem> {
     }
 }
 
-/// Returns what apt reports about signatures, which are only warnings for it.
+/// Returns the messages of apt about signatures. apt itself treats them as warnings.
 fn signatures(finished: &Finished) -> String {
     let lines = finished.stdout.lines().chain(finished.stderr.lines());
     let lines = lines.filter_map(|line| line.strip_prefix("W: ").or_else(|| line.strip_prefix("Warning: ")));
@@ -229,7 +229,7 @@ fn ended(finished: &Finished) -> Result<(), AptFailure> {
 fn errors(finished: &Finished) -> String {
     let is_error = |line: &str| ["E: ", "dpkg: error", "Err:"].iter().any(|start| line.starts_with(start));
     let mut of_dpkg = false;
-    // dpkg says the cause of an error in the next line, which begins with a space.
+    // dpkg prints the cause of an error in the next line, which begins with a space.
     let lines = finished.stdout.lines().chain(finished.stderr.lines()).filter(|line| {
         let is_cause = of_dpkg && line.starts_with(' ');
         of_dpkg = line.starts_with("dpkg: error");

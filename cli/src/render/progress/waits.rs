@@ -1,4 +1,4 @@
-//! The text about a host that waits for another program to leave apt.
+//! The text about a host that waits until another program ends its use of apt.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

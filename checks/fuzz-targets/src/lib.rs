@@ -43,7 +43,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "ansible_ini", check: imported::ansible_ini },
     // Tests the importer of SSH configurations, and the fleet.nix that it writes.
     Target { name: "ssh_config", check: imported::ssh_config },
-    // Tests the importer of what apt has on a host, and the module that it writes.
+    // Tests the import of apt from a host, and the module that it writes.
     Target { name: "import_apt", check: imported::apt },
 ];
 

@@ -19,7 +19,7 @@ pub struct Made {
     pub steps: Vec<(Step, String)>,
     /// The roots for garbage collection that are not those of NixFleet.
     pub roots: Vec<String>,
-    /// The change that a bootstrap has begun and not ended. Its steps are among the steps.
+    /// The open change of a bootstrap. `steps` includes its steps.
     pub unfinished: Option<Unfinished>,
 }
 

@@ -9,7 +9,7 @@ use super::version::is_at_least;
 /// The oldest Nix that hosts may have.
 const OLDEST_NIX: (u64, u64) = (2, 0);
 /// The oldest apt that waits for its lock (`DPkg::Lock::Timeout`). Debian 11 and Ubuntu 20.04 have a newer
-/// one.
+/// apt.
 const OLDEST_APT: (u64, u64) = (2, 0);
 /// The packages of Debian and Ubuntu that contain Nix and the units of its daemon.
 const NIX_PACKAGES: [&str; 2] = ["nix-bin", "nix-setup-systemd"];
@@ -108,8 +108,8 @@ impl BootstrapPlan {
         }
     }
 
-    /// Returns the packages whose installation the host is asked to simulate. A host without lists of
-    /// packages cannot simulate it.
+    /// Returns the packages whose installation the host has to simulate. A host without package lists cannot
+    /// simulate the installation.
     #[must_use]
     pub fn to_simulate(&self) -> Vec<&str> {
         let is_planned = self.is_to_change() && self.packages.iter().all(|wanted| wanted.version.is_some());
@@ -117,7 +117,7 @@ impl BootstrapPlan {
         names.map(|wanted| wanted.name).collect()
     }
 
-    /// Adds what a simulation of the installation has shown.
+    /// Adds the result of a simulation of the installation.
     pub fn simulated(&mut self, simulated: Simulated) {
         let Some(at) = self.steps.iter().position(|planned| planned.step == Step::Packages) else { return };
         let planned = &mut self.steps[at];

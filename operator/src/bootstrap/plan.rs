@@ -32,7 +32,7 @@ pub struct BootstrapPlan {
     pub(super) upgrades: Vec<String>,
     /// The keys to add to the SSH user, one a line.
     pub keys: String,
-    /// The id of the change that another bootstrap has begun and not ended.
+    /// The id of the open change of another bootstrap.
     pub earlier: Option<String>,
 }
 

@@ -92,8 +92,8 @@ impl BootstrapPlan {
         }
     }
 
-    /// Plans the end of a change that another bootstrap has begun. While its operator may still be checking
-    /// the host, no other step is done.
+    /// Plans the end of the open change of another bootstrap. No step is done while the operator of that
+    /// bootstrap may still be checking the host.
     pub(super) fn earlier(&mut self, facts: &Facts) {
         let OtherBootstrap::Unfinished(earlier) = &facts.other else { return };
         let (step, owner) = (Step::Record, &earlier.owner);

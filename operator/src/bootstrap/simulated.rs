@@ -1,4 +1,4 @@
-//! What apt would do to install packages, as a host simulates it.
+//! The transaction of apt that a host has simulated for the packages of a bootstrap.
 
 /// The most lines that are read.
 const MOST: usize = 2000;
@@ -8,7 +8,7 @@ const MOST: usize = 2000;
 pub struct Simulated {
     /// The installed packages that apt would upgrade.
     pub upgrades: Vec<String>,
-    /// Why apt cannot install the packages, if it cannot.
+    /// The reason why apt cannot install the packages; `None` if it can.
     pub refusal: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The change of a host that a bootstrap has begun and not ended.
+//! The open change of a bootstrap: the bootstrap has begun the change, and has not ended it.
 
 /// The seconds within which the operator of a bootstrap checks the host after the last step. This is the
 /// default of `timeouts.answer`.
@@ -32,7 +32,7 @@ impl Unfinished {
         CHECKING.checked_sub(age).filter(|remaining| *remaining > 0)
     }
 
-    /// Returns what another command can do if this change is not over.
+    /// Returns the advice for another command while this change is open.
     #[must_use]
     pub fn help(&self, remaining: u64) -> String {
         format!(

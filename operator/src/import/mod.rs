@@ -5,7 +5,7 @@
 //! - [`Draft`]: the inventory to write as a `fleet.nix`, and notes on everything that was left out or changed
 //! - [`render()`]: the text of the `fleet.nix`
 //!
-//! [`apt`] reads what apt has on a host instead, and writes a module.
+//! [`apt`] reads the packages and package sources of a host instead, and writes a module.
 
 pub mod ansible;
 pub mod apt;

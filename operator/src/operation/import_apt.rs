@@ -1,4 +1,4 @@
-//! Import of what apt has on one host.
+//! Import of the packages, holds, package sources and pins of one host.
 
 use nixfleet_contract::problem::{Code, Problem};
 
@@ -8,7 +8,7 @@ use crate::import::apt::AptDraft;
 use crate::remote;
 use crate::stop::Stop;
 
-/// Asks a host what apt has on it. Changes nothing.
+/// Asks a host for its packages, holds, package sources and pins of apt. Changes nothing.
 ///
 /// # Errors
 /// The fleet cannot be evaluated, not exactly one host is selected, or the host cannot be reached or has no

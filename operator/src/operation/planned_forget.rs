@@ -23,7 +23,7 @@ pub struct PlannedForget {
     pub(super) directories: Vec<String>,
     /// The steps of bootstraps to undo.
     pub(super) steps: Vec<Step>,
-    /// The id of the change that a bootstrap has begun and not ended.
+    /// The id of the open change of a bootstrap.
     pub(super) unfinished: Option<String>,
     problem: Option<Problem>,
     pub(super) view: ForgetView,

@@ -65,7 +65,7 @@ pub struct StepReport {
     pub steps: Vec<Reported>,
     /// The last lines that programs printed before a step failed.
     pub errors: String,
-    /// The operator of another bootstrap that is open on the host, so that no step was begun.
+    /// The operator of another bootstrap, if that bootstrap is open on the host. Then no step was begun.
     pub busy: Option<String>,
 }
 
@@ -109,7 +109,7 @@ pub async fn facts(session: &Session, privilege: &Privilege, user: &str) -> Resu
     Ok(Facts::parse(&text))
 }
 
-/// Asks a host what apt would do to install these packages. Changes nothing.
+/// Asks a host to simulate the installation of these packages. Changes nothing.
 ///
 /// # Errors
 /// As for [`facts`].

@@ -1,11 +1,12 @@
-//! Reads what apt has on a host.
+//! Reads the packages, holds, package sources and pins of apt on a host.
 
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::ask;
 use crate::ssh::Session;
 
-/// Returns what apt has on a host, in the lines of the script. Takes one SSH exec, without root.
+/// Returns the packages, holds, package sources and pins of a host, as the lines that the script prints.
+/// Takes one SSH exec, without root.
 ///
 /// # Errors
 /// The host cannot be reached, or has no apt.

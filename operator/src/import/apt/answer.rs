@@ -1,4 +1,4 @@
-//! What a host says about apt.
+//! The answer of a host about apt.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Imports what apt has on a host: the packages that somebody has installed, holds, other package sources and
-//! pins.
+//! Imports from a host the packages that are marked as manual, the holds, the pins, and the package sources
+//! that did not come with the distribution.
 
 mod answer;
 mod pin;
@@ -18,13 +18,13 @@ use answer::Answer;
 pub use pin::DraftPin;
 pub use source::DraftSource;
 
-/// The part of a module that declares what apt has on a host.
+/// The content of a module that declares the packages, holds, package sources and pins of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AptDraft {
     /// The host.
     pub host: String,
-    /// The packages that somebody has installed.
+    /// The packages that are marked as manual, without the basic packages of a distribution.
     pub packages: BTreeSet<String>,
     /// The packages that are held.
     pub holds: BTreeSet<String>,
@@ -144,7 +144,7 @@ impl AptDraft {
 
 pub use render::render;
 
-/// Returns a label for an object of a file, which no other object has.
+/// Returns a name for an object of a file that no other object has.
 fn free_name<T>(path: &str, taken: &BTreeMap<String, T>) -> String {
     let file = path.rsplit('/').next().unwrap_or_default();
     let stem = ["sources", "list", "pref"]

@@ -1,4 +1,4 @@
-//! Writes the module that declares what apt has on a host.
+//! Writes the module that declares the packages, holds, package sources and pins of a host.
 
 use super::super::page::{Page, attribute, string};
 use super::AptDraft;
@@ -66,7 +66,7 @@ pub fn render(draft: &AptDraft) -> String {
     page.text
 }
 
-/// Writes a list of a field. The order of the items stays, because apt tries addresses in this order.
+/// Writes a field that is a list. The order of the items stays, because apt tries addresses in this order.
 fn list(page: &mut Page, name: &str, items: &[String]) {
     match items {
         [] => {}

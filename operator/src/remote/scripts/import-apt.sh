@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# Prints what apt has on the host: lines that begin with a word. The lines after `file PATH` that begin with a space
-# are the text of the file. Reads only what the user may read, and changes nothing.
+# Prints the packages, holds, package sources and pins of the host. Each line begins with a word. The lines
+# after `file PATH` that begin with a space are the text of the file. Reads only files that the user may read,
+# and changes nothing.
 facts none
 command -v apt-mark >/dev/null || { echo "none"; exit 0; }
 printf 'architecture %s\n' "$(dpkg --print-architecture)"

@@ -15,9 +15,9 @@ owner() {
   cat "$open/owner" 2>/dev/null || echo another operator
 }
 
-# $1: the id of the open change that the operator knows of. Fails if another command is at work, or if the open
-# change is another one. The lock is released when the program ends; the steps run in the unit, which may outlive
-# the program.
+# $1: the id of the open change that the operator knows of. Fails if another command is working on the host,
+# or if another change is open. The lock is released when the program ends, but the unit that runs the steps
+# may outlive the program.
 claim() {
   if exec 9>"$run.lock" && flock --wait 10 9 && ! is_running && [ "$(open_id)" = "$1" ]; then return; fi
   printf 'busy %s\n' "$(owner)"
@@ -77,7 +77,7 @@ undo_change() {
   prepare && in_unit undo-steps
 }
 
-# $1: a step, of which the undo must be known before it is done.
+# $1: a step. Its undo must be recorded before the step begins.
 begin() {
   mkdir -p "$record/undo/$1" && printf '%s\n' "$1" | cat - "$record/begun" >"$record/begun.new" &&
     sync "$record/begun.new" && mv "$record/begun.new" "$record/begun" && sync "$record"
@@ -102,8 +102,8 @@ steps() {
   touch "$record/begun"
 }
 
-# Runs in the unit. The steps that began last are undone first. The record of steps that are left stays, for
-# `forget`.
+# Runs in the unit. The steps that began last are undone first. The record of steps that cannot be undone
+# stays, for `forget`.
 undo() {
   read -r user <"$record/user"
   : >"$record/left"
@@ -118,7 +118,8 @@ undo() {
   mv "$record/left" "$record/begun" && keep
 }
 
-# $1: a line of the errors. Prints the last lines after it. It may be the first line, which `1,` would not find.
+# $1: a line of the errors. Prints the last lines after this line. It may be the first line, and the address
+# `1,` would not find it there.
 errors_after() {
   sed "0,/^$1\$/d" "$run/errors" | tail -n 12 | sed 's/^/error /'
 }

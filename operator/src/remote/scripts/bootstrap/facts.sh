@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # The facts of a host.
 
-# $1: a name. $2: a value, of which only the first line counts.
+# $1: a name. $2: a value. Only its first line is printed.
 fact() {
   printf '%s %.400s\n' "$1" "${2%%"$newline"*}"
 }
@@ -63,7 +63,7 @@ facts_of_nix() {
   done
 }
 
-# $1: a path. Its filesystem may count no inodes.
+# $1: a path. Its filesystem may not count inodes.
 facts_of_space() {
   for each in /nix /var; do
     place=$each

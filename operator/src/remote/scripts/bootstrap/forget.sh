@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # The undo of earlier changes.
 
-# $1: a step. Fails if others have begun to use what the step has made since the plan.
+# $1: a step. Fails if somebody has begun to use the result of the step since the plan.
 is_unused() {
   case $1 in packages | installer) roots=$(foreign_roots | tr '\n' ' ') ;; *) return 0 ;; esac
   [ -n "$roots" ] || return 0

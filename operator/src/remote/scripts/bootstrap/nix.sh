@@ -8,7 +8,7 @@ find_store() {
   done
 }
 
-# Asks the daemon about a path that no store has. Only a daemon that answers says so.
+# Asks the daemon about a path that no store has. Only a working daemon answers that the path is missing.
 ask_daemon() {
   [ -n "$store" ] || return
   missing=/nix/store/00000000000000000000000000000000-nixfleet

@@ -19,8 +19,8 @@ upgraded() {
   sed -n 's/^Inst \([^ ]*\) \[.*/\1/p'
 }
 
-# Prints the packages that apt would upgrade to install these packages, or why it cannot install them. Changes
-# nothing, also no cache of apt.
+# Prints the packages that apt would upgrade to install these packages, or why apt cannot install them.
+# Changes nothing, not even the caches of apt.
 simulate() {
   if simulated=$(apt install --simulate --no-install-recommends --no-remove --option Dir::Cache::pkgcache= \
     --option Dir::Cache::srcpkgcache= "$@" 2>&1); then
@@ -70,9 +70,9 @@ is_planned() {
   return 1
 }
 
-# Reads a transaction of apt, in version 3 of the protocol of DPkg::Pre-Install-Pkgs. Fails if the simulation does
-# not have it. Records the packages that are new on the host, and those that are upgraded: no other program can
-# install packages now.
+# Reads a transaction of apt, in version 3 of the protocol of DPkg::Pre-Install-Pkgs. Fails if the transaction
+# has a package that the simulation did not have. Records the new packages and the upgraded packages here,
+# because no other program can install packages now.
 guard() {
   here=$record/undo/packages
   native=$(dpkg --print-architecture)
@@ -145,7 +145,7 @@ undo_packages() {
   for each in $(own_directories); do
     rm -rf --one-file-system "$each" || return
   done
-  # Upgrades cannot be undone. A change that is forgotten has had them in its plan.
+  # Upgrades cannot be undone. `forget` does not report them, because the plan of the change had them.
   [ -z "$spared" ] && [ -s "$here/upgraded" ] || return 0
   echo "upgraded packages stay:" && cat "$here/upgraded"
   return 1

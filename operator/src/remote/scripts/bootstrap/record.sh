@@ -6,14 +6,14 @@ numbers() {
   find "$records" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' 2>/dev/null | sort -rn
 }
 
-# Moves the record of the open change to the others, for `forget`.
+# Moves the record of the open change to the other records, for `forget`.
 keep() {
   [ -s "$open/begun" ] || return 0
   last=$(numbers | head -n 1)
   mv "$open" "$records/$((${last:-0} + 1))" && sync "$records"
 }
 
-# $1: the id of a change, which another operator may have ended.
+# $1: the id of a change. Another operator may have ended this change.
 end() {
   if [ "$(open_id)" = "$1" ]; then
     claim "$1" >/dev/null && keep && tidy || return

@@ -49,7 +49,8 @@ records=/var/lib/nixfleet/bootstrap
 open=$records/open
 # The directory with what the undo of steps needs.
 record=$open
-# A package that the undo of the step `packages` leaves installed. Other users may need sudo by now.
+# A package that the undo of the step `packages` does not remove. `forget` and `made` set it to sudo, because
+# other users may need sudo by now.
 spared=
 unit=nixfleet-bootstrap.service
 host_key=/etc/ssh/ssh_host_ed25519_key

@@ -41,8 +41,8 @@ impl Force {
             Self::Lockout => problem.code == Code::LockedOut,
             Self::HostName => problem.code == Code::OtherHost,
             Self::HealthChecks => problem.code == Code::HealthCheck,
-            // The plan excludes this path, or includes these packages, and reports no problem about it, so
-            // there is no problem to overrule.
+            // The plan excludes the path, or includes the packages, and reports no problem. So there is no
+            // problem to overrule.
             Self::Packages | Self::Path(_) => false,
         }
     }

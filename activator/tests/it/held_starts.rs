@@ -1,6 +1,6 @@
-//! Tests of records of apt that are left on a host: they are never passed over, and units of new packages
-//! stay held as long as their configuration is not in place. A directory has no packages, so a target decides
-//! about them only by its units.
+//! Tests of records of apt that are left on a host: they are never ignored, and units of new packages stay
+//! held as long as their configuration is not in place. A directory has no packages, so only the units of a
+//! target decide about held units.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Runs checks that are programs, and shows what they print.
+//! Runs checks that are programs, and shows their output.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};

@@ -51,8 +51,8 @@ pub(super) fn unverified(problem: &Problem, undo: Option<&Problem>) -> Problem {
     Problem::new(Code::Bootstrap, what).because(why).help(help)
 }
 
-/// Returns the problem to report for a host that did not pass its check because of `problem`, and on which
-/// another bootstrap has done the steps.
+/// Returns the problem to report for a host that did not pass its check because of `problem`, if another
+/// bootstrap has done the steps.
 pub(super) fn earlier_unverified(problem: &Problem) -> Problem {
     let unverified = unverified(problem, None);
     Problem {
@@ -61,8 +61,8 @@ pub(super) fn earlier_unverified(problem: &Problem) -> Problem {
     }
 }
 
-/// Returns the problem to report for a host that did not pass its check because of `problem`, and whose
-/// change another bootstrap has recorded meanwhile.
+/// Returns the problem to report for a host that did not pass its check because of `problem`, if another
+/// bootstrap has recorded the change in the meantime.
 pub(super) fn taken_over(problem: &Problem) -> Problem {
     let unverified = unverified(problem, None);
     let what = "the prepared host did not pass its check, and its steps stay";

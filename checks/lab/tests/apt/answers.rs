@@ -1,5 +1,5 @@
-//! Tests of the answers to questions of debconf, of the space that packages need, and of what a host shows
-//! while it waits for apt.
+//! Tests of the answers to questions of debconf, of the space that packages need, and of the progress while a
+//! host waits for apt.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn a_package_is_configured_with_the_declared_answers_and_later_ones_wait_for_its
     }
     stage.applies("unchanged");
 
-    // The package is installed. Its new answer is set and told, and the package itself is left alone.
+    // The package is installed. Its new answer is set and reported, and the package itself does not change.
     stage.declares(&answers("9090"));
     let plan = stage.types("nixfleet plan --role web");
     let line = "\"8080 ü\" → \"9090\", used when the package is next upgraded or reconfigured";
@@ -174,7 +174,7 @@ fn the_command_that_a_failed_change_offers_removes_the_new_packages() {
     assert!(!status.stdout.contains("does not start before"), "{status}");
     stage.declares(&json!({}));
     stage.applies("unchanged");
-    // A rollback without these words changes no packages.
+    // A rollback without `--force packages` changes no packages.
     stage.publishes(&[app("1.0"), library()]);
     stage.declares(&role());
     stage.applies("ok");

@@ -1,4 +1,4 @@
-//! Tests of runs that end in the middle of a phase of apt, and of what they leave to the next run.
+//! Tests of runs that end in the middle of a phase of apt, and of the run after each of them.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;

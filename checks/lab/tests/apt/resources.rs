@@ -7,7 +7,7 @@ use super::failures::problem;
 use super::repository::{Package, SERVED};
 use super::{HOSTS, Stage, app, installed, library, role, starts};
 
-/// Where an apply would have left something.
+/// The paths at which an apply would have left files.
 fn traces(host: &Guest) -> String {
     let script = "dpkg-query --show; apt-mark showauto; ls -A /etc/apt/sources.list.d /etc/apt/keyrings \
                   /etc/app.conf /var/lib/nixfleet/packages.json /var/cache/nixfleet-apt 2>&1";

@@ -89,7 +89,7 @@ fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
 }
 
 /// Packages that are installed before the host is managed, each with its marks, and a package that NixFleet
-/// installs together with a package that it needs.
+/// installs together with its dependency.
 const PACKAGES: &str = "make zz-held 1 '' && make zz-auto 1 '' && make zz-dep 1 '' &&\n\
     make zz-new 1 \"$(printf 'Depends: zz-dep\\n')\n\" && index &&\n\
     dpkg --install /srv/more/zz-held_1.deb /srv/more/zz-auto_1.deb >/dev/null &&\n\

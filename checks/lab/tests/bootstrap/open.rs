@@ -48,7 +48,7 @@ fn nobody_undoes_or_ends_the_bootstrap_of_another_operator() {
     let other = format!("USER=bob nixfleet bootstrap web-1 {LOGIN} --key ~/.ssh/other.pub --yes");
     assert_says(&types(&lab, &other), 2, &["blocked", "the bootstrap of ada@operator has not ended", "wait"]);
 
-    // Later, it does its step, and keeps the record of the first one.
+    // Later, the second bootstrap does its step, and keeps the record of the first bootstrap.
     web.ask(&format!("touch -d '-10 min' {RECORDS}/open/begun")).unwrap();
     starts(&lab, "bob", &other);
     held("2");
@@ -57,7 +57,8 @@ fn nobody_undoes_or_ends_the_bootstrap_of_another_operator() {
         "ada@operator\nbob@operator"
     );
 
-    // The check of the first one fails. It does not undo the steps of the second one, or its own.
+    // The check of the first bootstrap fails. It undoes neither the steps of the second bootstrap nor its
+    // own.
     web.ask("pkill --oldest -KILL -u deploy sshd-session").unwrap();
     let said = ends(&lab, "ada");
     assert!(said.starts_with('2') && said.contains("its steps stay"), "{said}");

@@ -85,7 +85,7 @@ fn an_undo_leaves_packages_of_others_and_everything_mounted_below_nix() {
     assert_eq!(says(web, &format!("ls /nix/disk && {installed}")), "data\n2");
     web.ask("umount /nix/disk && rmdir /nix/disk").unwrap();
 
-    // Somebody uses Nix since the plan.
+    // Somebody has begun to use Nix since the plan.
     web.ask("mkdir -p /nix/store/app && touch /nix/store/app/file && ln -s /nix/store/app /nix/var/nix/gcroots/app")
         .unwrap();
     let forget = "records=/root/records; mkdir -p $records; cp -a $record $records/1; echo packages >$records/1/begun\n\
@@ -125,7 +125,7 @@ fn apt_installs_only_what_the_plan_shows() {
     crate::stage::assert_says(&planned, 0, &["nix-setup-systemd 9; upgrade zz-lib"]);
     assert_eq!(web.ask(versions).unwrap(), "zz-lib 1");
 
-    // The same step with a plan that does not have the upgrade, or has it.
+    // The same step, first with a plan that does not have the upgrade, then with a plan that has it.
     let step = "apt update >&2; do_packages 'nix-bin nix-setup-systemd=9'";
     let refused = calls(web, step);
     assert!(refused.code == 1 && refused.stdout.contains("does not have these upgrades"), "{refused}");

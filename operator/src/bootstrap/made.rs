@@ -54,7 +54,8 @@ impl Made {
         made
     }
 
-    /// Returns the steps to undo, in this order: the way in comes last, and the user after its keys.
+    /// Returns the steps to undo, in this order: the installer of Nix removes its directories before they are
+    /// removed with packages, the way in comes last, and the user after its keys.
     #[must_use]
     pub fn undone(&self, undoing: Undoing) -> Vec<Step> {
         let is_undone = |step: Step| match step {
@@ -63,7 +64,7 @@ impl Made {
             // Others have recorded the host key.
             Step::Platform | Step::Space | Step::HostKey | Step::Record => false,
         };
-        let order = [Step::Daemon, Step::Packages, Step::Installer, Step::Sudo, Step::Keys, Step::User];
+        let order = [Step::Daemon, Step::Installer, Step::Packages, Step::Sudo, Step::Keys, Step::User];
         order.into_iter().filter(|step| is_undone(*step) && self.has(*step)).collect()
     }
 

@@ -6,7 +6,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::facts::Facts;
 use super::installer::Installer;
 use super::packages::Wanted;
-use super::step::{Planned, Step, StepState};
+use super::step::{Planned, Reported, Step, StepEnd, StepState};
 
 /// What a host is to become.
 #[derive(Clone, Debug)]
@@ -77,6 +77,15 @@ impl BootstrapPlan {
         let problem = Problem::new(Code::Bootstrap, "the host cannot be prepared").at(host);
         let problem = problem.because(why.join("; "));
         Some(if help.is_empty() { problem } else { problem.help(help.join("; ")) })
+    }
+
+    /// Returns the first step of the script that is planned, but not reported as done.
+    #[must_use]
+    pub fn not_done(&self, reported: &[Reported]) -> Option<Step> {
+        let is_done = |step: Step| reported.iter().any(|it| it.step == step && it.end == StepEnd::Done);
+        let planned = self.steps.iter().filter(|planned| planned.state == StepState::ToDo);
+        // The operator asks for the record after its check of the host.
+        planned.map(|planned| planned.step).find(|step| *step != Step::Record && !is_done(*step))
     }
 
     /// Returns the lines that tell the script what to do.

@@ -189,3 +189,18 @@ fn a_plan_has_everything_that_apt_upgrades() {
     let unknown = BARE.replace("lists 2", "lists 0").replace("- 2.26.3+dfsg-1", "- -");
     assert!(planned(&unknown, |_, _| {}).to_simulate().is_empty());
 }
+
+#[test]
+fn a_step_without_a_report_was_interrupted() {
+    let plan = planned(BARE, |_, _| {});
+    let steps = plan.steps.iter().filter(|planned| planned.state == StepState::ToDo);
+    let mut reported: Vec<_> =
+        steps.map(|planned| Reported { step: planned.step, end: StepEnd::Done }).collect();
+    assert_eq!(plan.not_done(&reported), None);
+    let last = reported.iter().rposition(|it| it.step != Step::Record).unwrap();
+    let step = reported[last].step;
+    reported[last].end = StepEnd::Failed;
+    assert_eq!(plan.not_done(&reported), Some(step));
+    reported.remove(last);
+    assert_eq!(plan.not_done(&reported), Some(step));
+}

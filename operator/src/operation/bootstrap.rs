@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::adopt::{self, Offer};
 use super::at_once::{AtOnce, resting};
 use super::bootstrap_problems::{
-    again, busy, earlier_unverified, failed, outcome_of, taken_over, unverified,
+    again, busy, earlier_unverified, failed, interrupted, outcome_of, taken_over, unverified,
 };
 use super::connections::Connections;
 use super::context::Context;
@@ -186,6 +186,10 @@ impl Bootstrap {
         if let Some(step) = report.failed() {
             let problem = failed(&name, step, &report);
             return (report, Some(problem));
+        }
+        if let Some(step) = planned.plan.not_done(&report.steps) {
+            let problem = interrupted(step, &report);
+            return self.undo_all(session, &id, report, &problem).await;
         }
         events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Confirming });
         match self.verify(&host).await {

@@ -51,6 +51,16 @@ pub(super) fn unverified(problem: &Problem, undo: Option<&Problem>) -> Problem {
     Problem::new(Code::Bootstrap, what).because(why).help(help)
 }
 
+/// Returns the problem to report if a step did not come to its end, for example because its unit was killed.
+pub(super) fn interrupted(step: Step, report: &StepReport) -> Problem {
+    let what = format!("the step {} was interrupted on the host", step.as_str());
+    let problem = Problem::new(Code::Bootstrap, what);
+    match report.errors.trim_end() {
+        "" => problem,
+        errors => problem.because(errors),
+    }
+}
+
 /// Returns the problem to report for a host that did not pass its check because of `problem`, if another
 /// bootstrap has done the steps.
 pub(super) fn earlier_unverified(problem: &Problem) -> Problem {

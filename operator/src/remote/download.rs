@@ -11,9 +11,13 @@ use crate::ssh::Session;
 /// The time limit for all files of a host.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// The answer of the activator, which has no content.
+/// The answer of the activator, which has no content. A refusal has more fields.
 #[derive(Deserialize)]
-struct Done {}
+#[serde(deny_unknown_fields)]
+struct Done {
+    #[serde(rename = "schema")]
+    _schema: u32,
+}
 
 /// Lets apt download the packages that an apply of a closure would install. The closure must be on the host.
 /// Takes one SSH exec.
@@ -23,5 +27,5 @@ struct Done {}
 pub async fn download(session: &Session, closure: &str) -> Result<(), Problem> {
     let limit = session.to_answer().saturating_add(LIMIT);
     let script = include_str!("scripts/download.sh");
-    ask(session, script, &[closure], Vec::new(), limit).await?.document::<Done>().map(|Done {}| ())
+    ask(session, script, &[closure], Vec::new(), limit).await?.document::<Done>().map(drop)
 }

@@ -60,13 +60,15 @@ pub struct Schedule {
     phase: SchedulePhase,
     failures: usize,
     interrupted: bool,
+    /// Whether this command may have changed a host.
+    has_begun: bool,
 }
 
 impl Schedule {
     /// Creates the schedule of a rollout that has not started.
     pub fn new(policy: Policy, hosts: Hosts) -> Self {
         let phase = if hosts.any_downloading() { SchedulePhase::Downloading } else { SchedulePhase::Between };
-        Self { policy, hosts, wave: 0, phase, failures: 0, interrupted: false }
+        Self { policy, hosts, wave: 0, phase, failures: 0, interrupted: false, has_begun: false }
     }
 
     /// Creates the schedule of a rollout that rolls all its hosts back without waves, regardless of failures.
@@ -198,6 +200,7 @@ impl Schedule {
             self.phase = SchedulePhase::Over(Verdict::Complete);
             return true;
         }
+        self.has_begun = true;
         actions.push(Action::WaveBegan(self.wave));
         // Hosts to which copying failed, and hosts that did not answer the query for a plan, are never
         // started. Their failures therefore count at the start of their wave.
@@ -247,7 +250,9 @@ impl Schedule {
             self.phase = SchedulePhase::Over(Verdict::Complete);
             return true;
         }
-        let back = if matches!(pause, Pause::Failures { .. }) { self.to_take_back() } else { Vec::new() };
+        // If only downloads have failed, no host of this command has failed because of a change.
+        let takes_back = self.has_begun && matches!(pause, Pause::Failures { .. });
+        let back = if takes_back { self.to_take_back() } else { Vec::new() };
         if back.is_empty() || self.interrupted {
             self.phase = SchedulePhase::Over(Verdict::Paused(pause));
             return true;

@@ -173,6 +173,26 @@ fn packages_are_downloaded_to_all_hosts_before_the_first_change() {
 }
 
 #[test]
+fn a_failed_download_takes_no_earlier_wave_back() {
+    for on_failure in [OnFailure::RollbackWave, OnFailure::RollbackAll] {
+        let outline = outline(&four(), &[], Policy { on_failure, ..in_pairs() });
+        // An earlier command has changed the hosts of the first wave.
+        let stands =
+            |name: &str| if "ab".contains(name) { HostState::Ended(Outcome::Ok) } else { HostState::Waiting };
+        let mut hosts = Hosts::new(&outline, stands);
+        for host in [0, 1] {
+            hosts.stands_changed(host);
+        }
+        hosts.download_first(2);
+        let mut schedule = Schedule::new(outline.policy.clone(), hosts);
+        assert_eq!(schedule.next(Duration::ZERO), [Action::Copy(2)]);
+        schedule.ended(2, Outcome::Blocked);
+        assert_eq!(schedule.next(Duration::ZERO), [Action::Stopped(failures(1))]);
+        assert_eq!(schedule.verdict(), Some(&Verdict::Paused(failures(1))));
+    }
+}
+
+#[test]
 fn who_cannot_be_copied_to_counts_once_and_in_its_own_wave() {
     let play = |failures, on_failure| {
         let (unreachable, max_failures) = (Unreachable::Fail, Amount::Count(failures));

@@ -34,5 +34,5 @@ fn unlocked(host: &Host, target: &Target) -> Result<(), Problem> {
     let options = view.as_ref().map_or(&[][..], |view| &view.options);
     let activator = activator();
     let call = AptCall { activator: &activator, options };
-    call.download(&plan).map_err(|failure| failure.problem())
+    call.download(&plan)
 }

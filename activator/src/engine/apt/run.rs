@@ -50,7 +50,9 @@ impl AptRun<'_> {
         wait_for_locks(self.declared, self.transcript.as_ref())?;
         let installs = self.plan.in_phase(AptPhase::Before).next().is_some();
         if installs {
-            call.download(self.plan).map_err(|failure| failure.problem())?;
+            call.download(self.plan)?;
+            // A download may take long, and another program may have started meanwhile.
+            wait_for_locks(self.declared, self.transcript.as_ref())?;
         }
         let host = HostPackages::read()?;
         if let Some(problem) = outdated(self.plan, &host) {

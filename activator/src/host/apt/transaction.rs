@@ -6,6 +6,7 @@ use nixfleet_contract::apt::plan::{AptPhase, AptPlan, PackageChange, PackageOper
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 
+use super::cache;
 use super::simulation::{FIX_BROKEN, quoted};
 use crate::host::command::{self, Finished};
 
@@ -66,8 +67,20 @@ impl AptCall<'_> {
     /// Downloads the files of all packages that change before the change of the host.
     ///
     /// # Errors
-    /// Fails with the messages of apt.
-    pub fn download(&self, plan: &AptPlan) -> Result<(), AptFailure> {
+    /// Fails with [`Code::Packages`] and the messages of apt.
+    pub fn download(&self, plan: &AptPlan) -> Result<(), Problem> {
+        cache::drop_others(plan);
+        self.fetch(plan).map_err(|failure| match failure {
+            AptFailure::Guarded(_) => failure.problem(),
+            AptFailure::Failed(why) => {
+                Problem::new(Code::Packages, "apt could not download the packages of the plan")
+                    .because(why)
+                    .help("run `apt-get update` on the host, correct its package sources or the network, then apply again")
+            }
+        })
+    }
+
+    fn fetch(&self, plan: &AptPlan) -> Result<(), AptFailure> {
         let mut words = self.words(plan);
         words.extend(["--download-only".to_owned(), "install".to_owned(), "--".to_owned()]);
         words.extend(exactly(plan.in_phase(AptPhase::Before)));

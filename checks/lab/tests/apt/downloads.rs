@@ -17,7 +17,7 @@ fn no_host_is_changed_if_one_cannot_download_its_packages() {
     stage.declares(&role());
     let apply = "nixfleet apply --yes --json --parallel 1 --role web";
     let (finished, document) = stage.types_for_json(apply);
-    assert_eq!(outcomes(&document), outcomes_of([("web-1", "skipped"), ("web-2", "blocked")]), "{finished}");
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "deferred"), ("web-2", "blocked")]), "{finished}");
     for host in stage.hosts() {
         assert!(!installed(host, "app") && !installed(host, "libapp"), "{}", host.name());
         assert_eq!(host.sh("cat /etc/app.conf").unwrap().stdout, "");

@@ -38,7 +38,7 @@ do_packages() {
   cut -d: -f1 /etc/passwd >"$here/users" && cut -d: -f1 /etc/group >"$here/groups" || return
   for each in /nix /etc/nix; do
     if [ -e "$each" ]; then echo "$each"; fi
-  done >"$here/directories" && : >"$here/new" || return
+  done >"$here/directories" || return
   names=$(printf '%s' "$1" | sed 's/=[^ ]*//g')
   apt update || return
   # shellcheck disable=SC2086
@@ -97,8 +97,14 @@ own_packages() {
   installed | comm -12 "$record/undo/packages/new" - | grep -vxF -e "$spared"
 }
 
+# Whether the step has installed Nix. Without this, its directories and accounts belong to somebody else.
+has_installed_nix() {
+  grep -qx nix-bin "$record/undo/packages/new"
+}
+
 # Prints the directories of Nix that the step has made.
 own_directories() {
+  has_installed_nix || return 0
   for each in /nix /etc/nix; do
     grep -qxF -e "$each" "$record/undo/packages/directories" || echo "$each"
   done
@@ -109,6 +115,20 @@ mounts() {
   for each in $(own_directories); do
     findmnt --raw --noheadings --output TARGET | grep -e "^$each\$" -e "^$each/"
   done | tr '\n' ' '
+}
+
+# Removes what the packages of Nix leave when they are purged.
+undo_nix() {
+  # The package makes these accounts, and leaves them when it is purged.
+  cut -d: -f1 /etc/passwd | grep '^nixbld[0-9]*$' | while read -r each; do
+    grep -qxF -e "$each" "$here/users" || userdel "$each"
+  done
+  for each in nixbld nix-users; do
+    if getent group "$each" >/dev/null && ! grep -qxF -e "$each" "$here/groups"; then groupdel "$each"; fi
+  done
+  for each in $(own_directories); do
+    rm -rf --one-file-system "$each" || return
+  done
 }
 
 undo_packages() {
@@ -131,20 +151,11 @@ undo_packages() {
     fi
   fi
   # shellcheck disable=SC2046
-  systemctl stop $(daemon_units) 2>/dev/null
+  if has_installed_nix; then systemctl stop $(daemon_units) 2>/dev/null; fi
   dpkg --configure -a
   # shellcheck disable=SC2086
   if [ -n "$own" ]; then apt purge $own || return; fi
-  # The package makes these accounts, and leaves them when it is purged.
-  cut -d: -f1 /etc/passwd | grep '^nixbld[0-9]*$' | while read -r each; do
-    grep -qxF -e "$each" "$here/users" || userdel "$each"
-  done
-  for each in nixbld nix-users; do
-    if getent group "$each" >/dev/null && ! grep -qxF -e "$each" "$here/groups"; then groupdel "$each"; fi
-  done
-  for each in $(own_directories); do
-    rm -rf --one-file-system "$each" || return
-  done
+  if has_installed_nix; then undo_nix || return; fi
   # Upgrades cannot be undone. `forget` does not report them, because the plan of the change had them.
   [ -z "$spared" ] && [ -s "$here/upgraded" ] || return 0
   echo "upgraded packages stay:" && cat "$here/upgraded"

@@ -40,8 +40,9 @@ const TOGETHER: [&[&str]; 6] = [
 ];
 /// The modules that take longest, in the order in which their processes are started. They start before the
 /// other modules, because a long process that starts last would run alone at the end.
-const LONGEST: [&str; 14] = [
+const LONGEST: [&str; 15] = [
     "nixos_hosts",
+    "apt",
     "nixos_hosts::boots",
     "crashes",
     "units",

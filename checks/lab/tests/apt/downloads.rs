@@ -15,6 +15,8 @@ fn no_host_is_changed_if_one_cannot_download_its_packages() {
     stage.host("web-1").ask(&fill).unwrap();
     stage.loses_packages();
     stage.declares(&role());
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert!(plan.stdout.contains("brings app.service"), "{plan}");
     let apply = "nixfleet apply --yes --json --parallel 1 --role web";
     let (finished, document) = stage.types_for_json(apply);
     assert_eq!(outcomes(&document), outcomes_of([("web-1", "deferred"), ("web-2", "blocked")]), "{finished}");

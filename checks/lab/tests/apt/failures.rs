@@ -1,8 +1,10 @@
 //! Tests of what happens if apt or the change after it fails.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use super::{HOSTS, Stage, app, installed, library, role, starts};
+use super::{HOSTS, POSTINST, Stage, app, installed, library, role, starts};
 use crate::stage::{outcomes, outcomes_of};
 
 /// Adds a unit that fails to a role.
@@ -53,13 +55,15 @@ fn a_plan_from_before_the_repository_moved_is_refused() {
     let stage = Stage::set();
     stage.declares(&role());
     stage.types("nixfleet plan --role web --out plan.json").success().unwrap();
-    stage.publishes(&[app("2.0"), library()]);
+    stage.publishes_in("stable-security", &[app("2.0"), library()]);
     let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --plan plan.json");
     assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, "blocked"))), "{finished}");
     for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
         assert_eq!(problem(&document, name)["code"], "NF-403", "{finished}");
         assert!(!installed(host, "app") && !host.files().unwrap().exists("/etc/app.conf"));
     }
+    let plan = stage.types("nixfleet plan --host web-1");
+    assert!(plan.stdout.contains("app 2.0  Tests stable, security update"), "{plan}");
     stage.applies("ok");
     for host in stage.hosts() {
         assert_eq!(host.ask("dpkg-query --show --showformat='${Version}' app").unwrap(), "2.0");
@@ -91,8 +95,10 @@ fn a_lock_is_waited_for_and_its_holder_is_named() {
     }
     role["apt"]["lockTimeout"] = 60.into();
     stage.declares(&role);
-    hold(5);
+    let started = Instant::now();
+    hold(20);
     stage.applies("ok");
+    assert!(started.elapsed() >= Duration::from_secs(20), "the apply did not wait: {:?}", started.elapsed());
 }
 
 #[test]
@@ -122,5 +128,37 @@ fn a_package_whose_script_fails_is_completed_by_the_next_apply() {
     for host in stage.hosts() {
         assert!(installed(host, "app"));
         assert_eq!(starts(host), "of the fleet\n", "{}", host.name());
+    }
+}
+
+#[test]
+fn a_package_whose_script_changes_a_file_of_the_fleet_stops_the_change() {
+    let stage = Stage::set();
+    let shared = json!({ "text": "of the fleet\n" });
+    stage.declares(&json!({ "files": { "/etc/shared.conf": shared } }));
+    stage.applies("ok");
+    let mut writes = app("1.0");
+    let script = "echo of the package > /etc/shared.new\nmv --force /etc/shared.new /etc/shared.conf\n";
+    writes.postinst = format!("{POSTINST}{script}").leak();
+    stage.publishes(&[writes, library()]);
+    let mut role = role();
+    role["files"]["/etc/shared.conf"] = shared;
+    stage.declares(&role);
+    let document = stage.applies("partial");
+    for (host, entry) in stage.hosts().into_iter().zip(document["hosts"].as_array().unwrap()) {
+        let found = (&entry["reasonCode"], &entry["problem"]["code"]);
+        assert_eq!(found, (&json!("plan-changed"), &json!("NF-403")), "{entry:#}");
+        assert!(entry["problem"]["why"].as_str().unwrap().contains("/etc/shared.conf"), "{entry:#}");
+        // Nothing of the change is carried out.
+        assert!(installed(host, "app"));
+        assert_eq!(host.ask("cat /etc/app.conf /etc/shared.conf").unwrap(), "of the package\nof the package");
+        assert_eq!(starts(host), "");
+    }
+    let plan = stage.types("nixfleet plan --role web");
+    assert!(plan.stdout.contains("/etc/shared.conf"), "{plan}");
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask("cat /etc/app.conf /etc/shared.conf").unwrap(), "of the fleet\nof the fleet");
+        assert_eq!(starts(host), "of the fleet\n");
     }
 }

@@ -7,6 +7,7 @@ use nixfleet_lab::command::wait_until;
 use nixfleet_lab::guest::Guest;
 use serde_json::{Value, json};
 
+use super::first_starts::enables_itself;
 use super::{Stage, app, installed, library, role, starts};
 use crate::stage::{outcomes, outcomes_of};
 
@@ -15,10 +16,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 const KILL: &str = "systemctl kill --kill-whom=main --signal=KILL \
                     $(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d ' ' -f 1)";
 
+/// Prints the units of the runs of a host.
+const RUNS: &str = "systemctl list-units --plain --no-legend 'nixfleet-run-*'";
+
 /// Starts an apply to web-1, and waits until a script of a package has made this file.
-fn starts_apply(stage: &Stage, made: &str) -> Child {
+fn starts_apply(stage: &Stage, flags: &str, made: &str) -> Child {
     let operator = stage.0.operator().unwrap();
-    let mut apply = operator.typed("nixfleet apply --yes --json --host web-1").unwrap().into_command();
+    let line = format!("nixfleet apply --yes --json --host web-1 {flags}");
+    let mut apply = operator.typed(&line).unwrap().into_command();
     let apply = apply.stdout(Stdio::piped()).spawn().unwrap();
     let files = stage.host("web-1").files().unwrap();
     wait_until("dpkg runs the script", LIMIT, || Ok(files.exists(made))).unwrap();
@@ -58,7 +63,7 @@ fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
     let web = stage.host("web-1");
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
-    let apply = starts_apply(&stage, "/run/app.configures");
+    let apply = starts_apply(&stage, "", "/run/app.configures");
     web.ask(KILL).unwrap();
     assert_unfinished(apply);
     web.ask("rm /etc/app.slow").unwrap();
@@ -72,13 +77,58 @@ fn a_power_cut_in_mid_install_is_completed_by_the_next_apply() {
     let web = stage.host("web-1");
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
-    let apply = starts_apply(&stage, "/run/app.configures");
+    let apply = starts_apply(&stage, "", "/run/app.configures");
     web.power_cut().unwrap();
     web.power_on().unwrap();
     apply.wait_with_output().unwrap();
     web.ask("rm /etc/app.slow").unwrap();
     assert!(!installed(web, "app") && !starts(web).contains("of the package"));
     assert_completed(&stage, web);
+}
+
+#[test]
+fn an_apply_outlives_its_connection_in_mid_install() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    web.ask("touch /etc/app.slow").unwrap();
+    stage.declares(&role());
+    let apply = starts_apply(&stage, "", "/run/app.configures");
+    stage.0.operator().unwrap().guest().ask("pkill -KILL --exact ssh").unwrap();
+    web.ask("rm /etc/app.slow").unwrap();
+    let ended = apply.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok")]), "{document:#}");
+    assert!(installed(web, "app"));
+    assert_eq!(starts(web), "of the fleet\n");
+    applies(&stage, "unchanged");
+}
+
+#[test]
+fn a_host_ends_its_run_if_the_command_is_killed_in_mid_install() {
+    let stage = Stage::set();
+    let web = stage.host("web-1");
+    stage.declares(&json!({}));
+    applies(&stage, "ok");
+    web.ask("touch /etc/app.slow").unwrap();
+    stage.declares(&role());
+    let apply = starts_apply(&stage, "--confirm-timeout 2", "/run/app.configures");
+    stage.0.operator().unwrap().guest().ask("pkill -KILL --exact nixfleet; pkill -KILL --exact ssh").unwrap();
+    apply.wait_with_output().unwrap();
+    web.ask("rm /etc/app.slow").unwrap();
+    wait_until("the run has ended", LIMIT, || Ok(web.ask(RUNS)?.is_empty())).unwrap();
+    // Nobody has confirmed the change, so the host has undone it. The packages stay, and their daemon is down.
+    assert!(installed(web, "app") && installed(web, "libapp"));
+    assert_eq!(web.ask("cat /etc/app.conf").unwrap(), "of the package");
+    assert_ne!(web.sh("systemctl is-active app.service").unwrap().code, 0);
+    let status = stage.types("nixfleet status --host web-1");
+    assert!(status.stdout.contains("partial"), "{status}");
+    applies(&stage, "ok");
+    assert_eq!(
+        web.ask("systemctl is-active app.service; cat /etc/app.conf").unwrap(),
+        "active\nof the fleet"
+    );
+    assert!(!starts(web).contains("of the package"), "{}", starts(web));
+    applies(&stage, "unchanged");
 }
 
 #[test]
@@ -89,7 +139,7 @@ fn a_removal_that_is_killed_is_finished_although_nothing_is_declared() {
     applies(&stage, "ok");
     web.ask("touch /etc/app.lingers").unwrap();
     stage.declares(&json!({}));
-    let apply = starts_apply(&stage, "/run/app.lingers");
+    let apply = starts_apply(&stage, "", "/run/app.lingers");
     web.ask(KILL).unwrap();
     assert_unfinished(apply);
     web.ask("rm /etc/app.lingers").unwrap();
@@ -153,6 +203,7 @@ fn an_error_after_apt_is_never_called_blocked() {
 #[test]
 fn a_unit_that_never_starts_is_not_held_for_ever() {
     let stage = Stage::set();
+    stage.publishes(&[enables_itself(), library()]);
     let mut role = role();
     role["systemd"] = json!({});
     role["apt"]["packages"]["app"]["start"] = "never".into();

@@ -4,10 +4,13 @@
 mod answers;
 mod downloads;
 mod failures;
+mod first_starts;
 mod interruptions;
 mod others;
+mod removals;
 mod repository;
 mod resources;
+mod sources;
 
 use std::sync::Mutex;
 
@@ -26,11 +29,13 @@ const HOSTS: [&str; 2] = ["web-1", "web-2"];
 const UNIT: &str = "[Service]\nExecStart=/usr/bin/app\nUser=app\n[Install]\nWantedBy=multi-user.target\n";
 /// A daemon that notes its configuration at each start.
 const DAEMON: &str = "#!/bin/sh\ncat /etc/app.conf >> /var/lib/app/starts\nexec sleep infinity\n";
+/// The program of the package that checks its configuration. It accepts only that of the fleet.
+const CHECK: &str = "#!/bin/sh\ngrep -q fleet \"$1\"\n";
 /// Like many packages, the script starts the daemon as soon as it is installed.
 const POSTINST: &str = "getent passwd app >/dev/null || useradd --system --user-group --home-dir /var/lib/app app\n\
-                        mkdir -p /var/lib/app && chown app: /var/lib/app\n\
+                        mkdir -p /var/lib/app && chown app: /var/lib/app && env > /var/lib/app/environment\n\
                         while [ -e /etc/app.slow ]; do touch /run/app.configures; sleep 0.1; done\n\
-                        systemctl daemon-reload\nsystemctl enable app.service\nsystemctl start app.service\n";
+                        systemctl daemon-reload\nsystemctl start app.service\n";
 const PRERM: &str = "while [ -e /etc/app.lingers ]; do touch /run/app.lingers; sleep 0.1; done\n\
                      [ \"$1\" != remove ] || systemctl disable --now app.service\n";
 
@@ -66,9 +71,15 @@ impl Stage {
 
     /// Publishes exactly these packages.
     fn publishes(&self, packages: &[Package]) {
+        self.publishes_in("stable", packages);
+    }
+
+    /// Publishes exactly these packages, in a suite of this name.
+    fn publishes_in(&self, suite: &'static str, packages: &[Package]) {
         let mut guard = REPOSITORY.lock().unwrap();
         let repository = guard.as_mut().unwrap();
         repository.clear();
+        repository.suite = suite;
         for package in packages {
             repository.add(package);
         }
@@ -90,13 +101,18 @@ impl Stage {
 
     /// Replaces the role of both hosts with these NixFleet options, and with the source of the repository.
     fn declares(&self, options: &Value) {
+        self.declares_from("", options);
+    }
+
+    /// As [`Self::declares`], with further options of the source.
+    fn declares_from(&self, source: &str, options: &Value) {
         let operator = self.0.operator().unwrap();
         let files = operator.guest().files().unwrap();
         let fingerprint = REPOSITORY.lock().unwrap().as_ref().unwrap().fingerprint.clone();
         let role = format!(
             "{{ imports = [ {{ nixfleet = builtins.fromJSON (builtins.readFile ./role.json); }} ];\n\
              nixfleet.apt.sources.app = {{ uris = [ \"http://{}:8000/\" ]; suites = [ \"stable\" ];\n\
-             components = [ \"main\" ]; key = ./app.asc; keyFingerprint = \"{fingerprint}\"; }}; }}\n",
+             components = [ \"main\" ]; key = ./app.asc; keyFingerprint = \"{fingerprint}\"; {source} }}; }}\n",
             operator.guest().addr()
         );
         files.write("/home/ada/fleet/roles/web.nix", role).unwrap();
@@ -129,6 +145,7 @@ fn app(version: &'static str) -> Package {
             ("/usr/bin/app", 0o755, DAEMON),
             ("/etc/app.conf", 0o644, "of the package\n"),
             ("/usr/lib/systemd/system/app.service", 0o644, UNIT),
+            ("/usr/bin/app-check", 0o755, CHECK),
         ],
         postinst: POSTINST,
         prerm: PRERM,
@@ -146,7 +163,7 @@ fn role() -> Value {
         "apt": { "packages": { "app": {} } },
         "files": { "/etc/app.conf": {
             "text": "of the fleet\n", "owner": "app", "mode": "0640",
-            "validate": ["/usr/bin/test", "-s", "%s"],
+            "validate": ["/usr/bin/app-check", "%s"],
         } },
         "systemd": { "units": { "app.service": { "enabled": true, "running": true } } },
     })
@@ -167,7 +184,13 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
     let stage = Stage::set();
     stage.declares(&role());
     let plan = stage.types("nixfleet plan --role web");
-    for text in ["app", "libapp", "1.0", "Tests", "checked after apt"] {
+    for text in [
+        "libapp 1.0",
+        "Tests",
+        "checked after apt: unit app.service does not exist",
+        "checked after apt: user `app` is the owner",
+        "the units of new packages are known after the download",
+    ] {
         assert!(plan.stdout.contains(text), "nothing says `{text}`:\n{plan}");
     }
     for host in stage.hosts() {
@@ -178,17 +201,36 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
 
     for host in stage.hosts() {
         assert_eq!(starts(host), "of the fleet\n", "{}", host.name());
-        assert_eq!(host.ask("systemctl is-active app.service").unwrap(), "active");
+        let state = "systemctl is-enabled app.service; systemctl is-active app.service";
+        assert_eq!(host.ask(state).unwrap(), "enabled\nactive");
         assert_eq!(host.ask("stat -c %U:%a /etc/app.conf").unwrap(), "app:640");
         assert_eq!(host.ask("apt-mark showauto app libapp").unwrap(), "libapp");
         assert_eq!(
             host.sh("ls /etc/systemd/system/app.service.d /var/cache/nixfleet-apt").unwrap().stdout,
             ""
         );
+        let environment = host.ask("cat /var/lib/app/environment").unwrap();
+        for variable in [
+            "DEBIAN_FRONTEND=noninteractive",
+            "DEBIAN_PRIORITY=critical",
+            "NEEDRESTART_MODE=l",
+            "NEEDRESTART_SUSPEND=1",
+            "APT_LISTCHANGES_FRONTEND=none",
+        ] {
+            assert!(environment.lines().any(|line| line == variable), "no {variable}:\n{environment}");
+        }
     }
     stage.applies("unchanged");
     let status = stage.types("nixfleet status --role web");
     assert!(!status.stdout.contains("package"), "{status}");
+
+    // The program of the package checks the file.
+    let mut wrong = role();
+    wrong["files"]["/etc/app.conf"]["text"] = "of nobody\n".into();
+    stage.declares(&wrong);
+    let document = stage.applies("blocked");
+    assert!(document["hosts"][0]["problem"].to_string().contains("/usr/bin/app-check"), "{document:#}");
+    stage.declares(&role());
 
     // Somebody removes the package by hand. The next apply installs it again.
     let web = stage.host("web-1");

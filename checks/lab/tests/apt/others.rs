@@ -1,5 +1,6 @@
 //! Tests of packages and units that belong to somebody else.
 
+use nixfleet_lab::guest::Guest;
 use serde_json::json;
 
 use super::failures::problem;
@@ -17,23 +18,27 @@ fn foreign() -> Package {
     }
 }
 
-/// Runs dpkg on a host, with a file of the repository. The frontend lock can be held by another program.
-fn dpkg(stage: &Stage, host: usize, verb: &str, name: &str) {
+/// Prints the version of the library, and the packages that are held.
+const STATE: &str = "dpkg-query --show --showformat='${Version} ' libapp; apt-mark showhold";
+
+/// Installs a package of the repository with dpkg on a host. The frontend lock can be held by another program.
+/// `file`: the name of the package and its version, as in `app_1.0`.
+pub fn dpkg(stage: &Stage, host: &Guest, file: &str) {
     let server = stage.0.operator().unwrap().guest().addr().to_owned();
     let script = format!(
-        "curl -sf http://{server}:8000/pool/{name}_1.0_all.deb -o /tmp/{name}.deb\n\
-         DPKG_FRONTEND_LOCKED=1 dpkg {verb} /tmp/{name}.deb || true"
+        "curl -sf http://{server}:8000/pool/{file}_all.deb -o /tmp/{file}.deb\n\
+         DPKG_FRONTEND_LOCKED=1 dpkg --install /tmp/{file}.deb || true"
     );
-    stage.hosts()[host].ask(&script).unwrap();
+    host.ask(&script).unwrap();
 }
 
 #[test]
 fn a_broken_package_of_somebody_else_stops_nothing() {
     let stage = Stage::set();
     stage.publishes(&[app("1.0"), library(), foreign()]);
-    for (index, host) in stage.hosts().into_iter().enumerate() {
+    for host in stage.hosts() {
         host.ask("touch /etc/foreign.broken").unwrap();
-        dpkg(&stage, index, "--install", "foreign");
+        dpkg(&stage, host, "foreign_1.0");
         assert!(!installed(host, "foreign"));
     }
     stage.declares(&role());
@@ -67,11 +72,11 @@ fn a_package_that_somebody_installs_during_the_wait_is_not_owned() {
     let operator = stage.0.operator().unwrap();
     let mut apply = operator.typed("nixfleet apply --yes --json --role web").unwrap().into_command();
     let apply = apply.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    for (index, host) in stage.hosts().into_iter().enumerate() {
+    for host in stage.hosts() {
         let waits = "until journalctl --sync && journalctl --boot --quiet --output cat \
                      | grep 'waiting for python3'; do sleep 0.2; done";
         host.ask(&format!("timeout 60 sh -c \"{waits}\"")).unwrap();
-        dpkg(&stage, index, "--install", "libapp");
+        dpkg(&stage, host, "libapp_1.0");
         assert!(installed(host, "libapp"));
         host.ask("systemctl stop holder").unwrap();
     }
@@ -161,4 +166,45 @@ fn a_held_unit_does_not_start_when_its_declaration_ends() {
         );
     }
     stage.applies("unchanged");
+}
+
+#[test]
+fn a_version_and_a_hold_of_somebody_else_are_drift_and_the_hold_is_respected() {
+    let stage = Stage::set();
+    let newer = Package { version: "2.0", ..library() };
+    stage.publishes(&[library(), newer]);
+    let version = json!({ "version": "1.0" });
+    stage.declares(&json!({ "apt": { "packages": { "libapp": version } } }));
+    stage.applies("ok");
+    for host in stage.hosts() {
+        dpkg(&stage, host, "libapp_2.0");
+        host.ask("apt-mark hold libapp").unwrap();
+    }
+    let status = stage.types("nixfleet status --role web");
+    for text in ["package libapp: version 1.0 → 2.0", "package libapp: held on the host"] {
+        assert!(status.stdout.contains(text), "nothing says `{text}`:\n{status}");
+    }
+    let document = stage.applies("blocked");
+    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+        let problem = problem(&document, name);
+        assert_eq!(problem["code"], "NF-425", "{problem:#}");
+        assert_eq!(problem["why"], "somebody holds it on the host", "{problem:#}");
+        assert_eq!(host.ask(STATE).unwrap(), "2.0 libapp");
+        host.ask("apt-mark unhold libapp").unwrap();
+    }
+
+    // From now on, the fleet holds the package.
+    let holds = json!({ "apt": { "packages": { "libapp": version }, "holds": ["liba*"] } });
+    stage.declares(&holds);
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask(STATE).unwrap(), "1.0 libapp");
+    }
+    stage.applies("unchanged");
+    stage.declares(&json!({}));
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert!(!installed(host, "libapp"));
+        assert_eq!(host.ask("apt-mark showhold").unwrap(), "");
+    }
 }

@@ -35,6 +35,8 @@ pub struct Repository {
     packages: Vec<PathBuf>,
     /// The fingerprint of the key.
     pub fingerprint: String,
+    /// The name of its suite in the next release.
+    pub suite: &'static str,
 }
 
 impl Repository {
@@ -42,7 +44,8 @@ impl Repository {
     pub fn new() -> Self {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let mut repository = Self { directory, packages: Vec::new(), fingerprint: String::new() };
+        let mut repository =
+            Self { directory, packages: Vec::new(), fingerprint: String::new(), suite: "stable" };
         repository.gpg(&["--quick-generate-key", "Tests <tests@example.org>", "ed25519", "sign", "never"]);
         let keys = repository.gpg(&["--with-colons", "--list-keys"]);
         let line = keys.lines().find(|line| line.starts_with("fpr:")).unwrap();
@@ -110,8 +113,9 @@ impl Repository {
         }
         let date = Program::new("date").args(["-Ru"]).run().unwrap().success().unwrap().line().to_owned();
         let release = format!(
-            "Origin: Tests\nLabel: Tests\nSuite: stable\nCodename: stable\nDate: {date}\nArchitectures: amd64\n\
+            "Origin: Tests\nLabel: Tests\nSuite: {}\nCodename: stable\nDate: {date}\nArchitectures: amd64\n\
              Components: main\nSHA256:\n {} {} main/binary-amd64/Packages\n",
+            self.suite,
             sha256(index.as_bytes()),
             index.len()
         );

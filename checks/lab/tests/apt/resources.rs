@@ -8,7 +8,7 @@ use super::repository::{Package, SERVED};
 use super::{HOSTS, Stage, app, installed, library, role, starts};
 
 /// The paths at which an apply would have left files.
-fn traces(host: &Guest) -> String {
+pub fn traces(host: &Guest) -> String {
     let script = "dpkg-query --show; apt-mark showauto; ls -A /etc/apt/sources.list.d /etc/apt/keyrings \
                   /etc/app.conf /var/lib/nixfleet/packages.json /var/cache/nixfleet-apt 2>&1";
     host.sh(script).unwrap().stdout

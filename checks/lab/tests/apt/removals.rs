@@ -45,12 +45,6 @@ fn a_package_of_somebody_else_is_removed_only_if_a_declaration_names_it() {
         assert_eq!(host.sh(left).unwrap().stdout.trim(), "/etc/other.conf");
     }
     stage.applies("unchanged");
-    role["apt"]["packages"]["other"] = json!({ "state": "purged" });
-    stage.declares(&role);
-    stage.applies("ok");
-    for host in stage.hosts() {
-        assert_eq!(host.sh(left).unwrap().stdout, "");
-    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub fn objections(host: &Host, target: &Target, steps: &[Step]) -> (Vec<Problem>
             problems.push(objection);
         } else {
             let Problem { what, why, help, .. } = objection;
-            let what = [Some(what), why, help].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            let what = format!("{what}: {}; {}", why.unwrap_or_default(), help.unwrap_or_default());
             warnings.push(Warning { subject: file.to_owned(), what });
         }
     }

@@ -11,9 +11,9 @@ use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
 /// that is named as one of several alternatives counts as needed: to keep too many is safe. Kernels stay too,
-/// because the host may run one of them. So do protected packages, because the host may be reached through one of
-/// them, and dependencies that somebody marked as manual. `new`: the relations of packages that apt installs
-/// in the same apply.
+/// because the host may run one of them. So do protected packages, because the host may be reached through
+/// one of them, and dependencies that somebody marked as manual. `new`: the relations of packages that apt
+/// installs in the same apply.
 #[must_use]
 pub fn unneeded(
     declared: &DeclaredPackages,

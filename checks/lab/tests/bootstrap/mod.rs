@@ -203,6 +203,7 @@ fn nothing_is_done_before_the_host_key_is_agreed_to() {
         &[&key, "recorded"],
     );
     assert_says(&types(&lab, "nixfleet host adopt web-1"), 0, &["recorded already"]);
+    assert_says(&types(&lab, "nixfleet history"), 0, &["host adopt web-1"]);
 
     // The key of a host that was replaced needs a new agreement.
     web.ask("rm /etc/ssh/ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh")

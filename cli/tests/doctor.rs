@@ -78,7 +78,10 @@ fn each_missing_program_is_found_with_its_remedy() {
     for (name, finding) in [
         ("nix", "nix: bad: this machine has no nix -> install Nix"),
         ("ssh", "ssh: bad: this machine has no ssh -> install the OpenSSH client"),
-        ("git", "git: warning: this machine has no git, which Nix needs for a flake in a Git repository -> install git"),
+        (
+            "git",
+            "git: warning: this machine has no git, which Nix needs for a flake in a Git repository -> install git",
+        ),
     ] {
         let machine = machine();
         fs::remove_file(machine.path().join("bin").join(name)).unwrap();
@@ -91,11 +94,20 @@ fn each_missing_program_is_found_with_its_remedy() {
 fn old_programs_and_programs_that_fail_are_found_with_their_remedies() {
     let version = "case $* in --version) echo 'nix (Nix) 2.26.3' ;;";
     for (name, script, sayings) in [
-        ("nix", "echo 'nix (Nix) 2.8.0'".to_owned(), ["nix: bad: Nix 2.8.0 is too old", "-> install a newer Nix"]),
         (
             "nix",
-            format!("{version} *ping*) echo 'error: cannot connect to socket' >&2; exit 1 ;; *) echo true ;; esac"),
-            ["nix: bad: Nix does not work: error: cannot connect to socket", "sudo usermod --append --groups nix-users"],
+            "echo 'nix (Nix) 2.8.0'".to_owned(),
+            ["nix: bad: Nix 2.8.0 is too old", "-> install a newer Nix"],
+        ),
+        (
+            "nix",
+            format!(
+                "{version} *ping*) echo 'error: cannot connect to socket' >&2; exit 1 ;; *) echo true ;; esac"
+            ),
+            [
+                "nix: bad: Nix does not work: error: cannot connect to socket",
+                "sudo usermod --append --groups nix-users",
+            ],
         ),
         (
             "nix",
@@ -105,7 +117,10 @@ fn old_programs_and_programs_that_fail_are_found_with_their_remedies() {
         (
             "ssh",
             "echo 'OpenSSH_8.3p1, OpenSSL 1.1.1' >&2".to_owned(),
-            ["ssh: warning: OpenSSH 8.3p1: `bootstrap --ask-password` needs 8.4", "-> install a newer OpenSSH client"],
+            [
+                "ssh: warning: OpenSSH 8.3p1: `bootstrap --ask-password` needs 8.4",
+                "-> install a newer OpenSSH client",
+            ],
         ),
     ] {
         let machine = machine();

@@ -29,15 +29,22 @@ fn assert_refused(room: &Room, closure: &str, why: &str, help: &str) {
 fn a_source_is_refused_while_others_can_read_its_login() {
     let room = Room::new();
     let first = with_login(&room, "1", &[]);
-    assert_refused(&room, &first, "No such file", "create the file; then on the host: chown root: /srv/login");
+    assert_refused(
+        &room,
+        &first,
+        "No such file",
+        "create the file; then on the host: chown root: /srv/login",
+    );
     room.write(LOGIN, "machine example.org login a password b\n");
     for mode in [0o644, 0o604, 0o620] {
         room.chmod(LOGIN, mode);
         let why = format!("its mode is {mode:04o}");
         assert_refused(&room, &first, &why, "on the host: chown root: /srv/login && chmod 0600 /srv/login");
     }
+    std::fs::remove_file(room.path(LOGIN)).unwrap();
     let declared = with_login(&room, "declared", &[file("/srv/login", Some("login"))]);
     assert_refused(&room, &declared, "in the Nix store", "remove the declaration of the file");
+    room.write(LOGIN, "machine example.org login a password b\n");
     room.chmod(LOGIN, 0o600);
     room.applied(&first, "ok");
 }

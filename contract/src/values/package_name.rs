@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn a_package_is_protected_on_each_architecture() {
-        for (name, is_protected) in [("sudo", true), ("sudo:amd64", true), ("netplan.io", true), ("sudo-ldap", false)] {
+        for (name, is_protected) in
+            [("sudo", true), ("sudo:amd64", true), ("netplan.io", true), ("sudo-ldap", false)]
+        {
             assert_eq!(name.parse::<PackageName>().unwrap().is_protected(), is_protected, "{name}");
         }
     }

@@ -55,7 +55,8 @@ fn objection(host: &Host, manifest: &Manifest, source: &str, file: &str) -> Opti
     };
     let declared = manifest.entries.iter().find(|(path, _)| &***path == file).map(|(_, entry)| entry);
     if matches!(declared, Some(Entry::File(_))) {
-        let why = "the fleet declares the file, so its content is in the Nix store, where all users can read it";
+        let why =
+            "the fleet declares the file, so its content is in the Nix store, where all users can read it";
         let help = "remove the declaration of the file, and create the file on the host";
         return refused(why.to_owned(), help.to_owned());
     }

@@ -32,8 +32,9 @@ fn root_and_a_user_with_a_free_sudo_need_no_password_and_an_installer_is_undone(
     let (web, operator) = (lab.guest("web-1").unwrap(), lab.operator().unwrap());
     let adopt = format!("nixfleet host adopt web-1 --fingerprint {}", fingerprint(web, "ed25519"));
     types(&lab, &adopt).success().unwrap();
-    let bootstrap =
-        |login: &str, more: &str| types_with(&lab, &format!("nixfleet bootstrap web-1 {KEY} --login {login} {more}"), "");
+    let bootstrap = |login: &str, more: &str| {
+        types_with(&lab, &format!("nixfleet bootstrap web-1 {KEY} --login {login} {more}"), "")
+    };
     web.ask("install -d -m 0700 /root/.ssh && cp /home/admin/.ssh/authorized_keys /root/.ssh/").unwrap();
 
     // The login is that of root. useradd refuses a user whose group exists already, so the work of the
@@ -51,8 +52,10 @@ fn root_and_a_user_with_a_free_sudo_need_no_password_and_an_installer_is_undone(
     web.ask("groupdel deploy").unwrap();
 
     // A user who may use sudo without a password.
-    web.ask("echo 'admin ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin && chmod 0440 /etc/sudoers.d/admin")
-        .unwrap();
+    web.ask(
+        "echo 'admin ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin && chmod 0440 /etc/sudoers.d/admin",
+    )
+    .unwrap();
     let finished = bootstrap("admin", "--events");
     assert_eq!(ended(&finished), [("web-1".to_owned(), "ok".to_owned())], "{finished}");
     assert_says(&types_with(&lab, "nixfleet bootstrap web-1 --yes", ""), 0, &["unchanged"]);

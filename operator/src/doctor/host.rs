@@ -177,8 +177,8 @@ fn unfinished_packages(host: &Host, facts: &Facts) -> Option<Finding> {
 /// Returns the finding that units of new packages do not start, because an apply failed after apt.
 fn held_starts(host: &Host, inspected: &Inspected) -> Option<Finding> {
     let Ok(Some(status)) = &inspected.status else { return None };
-    let held = status.drift.iter().filter(|drift| drift.is_held_start());
-    let units: Vec<&str> = held.map(|drift| drift.subject.as_str()).collect();
+    let starts = status.drift.iter().filter(|drift| drift.is_held_start());
+    let units: Vec<&str> = starts.map(|drift| drift.subject.as_str()).collect();
     let what = format!("units of new packages do not start before an apply succeeds: {}", units.join(", "));
     let help = format!("nixfleet apply {}", host.name);
     (!units.is_empty()).then(|| Finding::warning("held-starts", what, help))

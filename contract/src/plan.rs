@@ -11,6 +11,7 @@ use crate::manifest::Package;
 use crate::problem::Problem;
 use crate::step::Step;
 use crate::step::system::ActivateSystem;
+use crate::values::UnitName;
 
 /// The changes that an apply would make on a host. Planning itself changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,4 +186,18 @@ pub struct Drift {
 impl Drift {
     /// The subject of the drift that another NixOS system runs than the last change activated.
     pub const RUNNING_SYSTEM: &str = "/run/current-system";
+    /// The text of the drift that the starts of a unit of a new package are held.
+    const HELD_START: &str = "does not start before an apply succeeds";
+
+    /// Creates the drift of a unit of a new package whose starts are held.
+    #[must_use]
+    pub fn of_held_start(unit: &UnitName) -> Self {
+        Self { subject: unit.to_string(), what: Self::HELD_START.to_owned() }
+    }
+
+    /// Whether this is the drift of a unit whose starts are held.
+    #[must_use]
+    pub fn is_held_start(&self) -> bool {
+        self.what == Self::HELD_START
+    }
 }

@@ -122,7 +122,8 @@ let
           `present`: the package is installed. `absent`: the package is not installed, its configuration files stay.
           `purged`: as `absent`, and its configuration files are removed. Only a package that is declared as absent or
           purged, or that NixFleet installed and that is no longer declared, is ever removed: a change that would remove
-          any other package is refused.
+          any other package is refused. A package that the host may need to boot or to be reached, such as `sudo` or
+          `ifupdown`, cannot be absent or purged, and stays installed when it is no longer declared.
         '';
       };
       version = mkOption {

@@ -221,7 +221,8 @@ let
         example = "/etc/apt/app.credentials";
         description = ''
           A file on the host with the login for the source, in the format of apt_auth.conf(5). The file must exist on the
-          host, and only root should be able to read it. A link in `/etc/apt/auth.conf.d` leads apt to it.
+          host, belong to root, and have a mode such as 0600: if other users could read it, the plan that adds the source
+          is refused. A link in `/etc/apt/auth.conf.d` leads apt to it.
         '';
       };
       onlyPackages = mkOption {

@@ -185,9 +185,6 @@ fn apt_drift(host: &Host, observed: &Observed, declared: Option<&DeclaredPackage
         },
         None => Vec::new(),
     };
-    drift.extend(observed.held.keys().map(|unit| Drift {
-        subject: unit.to_string(),
-        what: "does not start before an apply succeeds".to_owned(),
-    }));
+    drift.extend(observed.held.keys().map(Drift::of_held_start));
     drift
 }

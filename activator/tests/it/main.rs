@@ -10,6 +10,7 @@ mod apt;
 mod attackers;
 mod build;
 mod clock;
+mod credentials;
 mod damage;
 mod directories;
 mod documents;

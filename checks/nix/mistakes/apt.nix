@@ -14,6 +14,7 @@ in
       nixfleet.apt.packages = {
         Nginx = { };
         "nginx core" = { };
+        ifupdown.state = "absent";
         openssh-server.state = "absent";
         "sudo:amd64".state = "purged";
         gone = {

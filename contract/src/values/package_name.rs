@@ -41,19 +41,40 @@ impl PackageName {
     }
 
     /// The packages that NixFleet never removes. Without them, a host may not boot, or nobody can reach or
-    /// change it. The evaluation of a fleet has the same list (`options.json`).
-    pub const PROTECTED: [&str; 11] = [
+    /// change it: the programs that configure its network are among them. The evaluation of a fleet has the
+    /// same list (`options.json`).
+    pub const PROTECTED: [&str; 31] = [
         "apt",
+        "bridge-utils",
+        "connman",
         "dbus",
+        "dhcpcd",
+        "dhcpcd-base",
+        "dhcpcd5",
         "dpkg",
+        "dropbear",
+        "dropbear-bin",
+        "ifenslave",
+        "ifupdown",
+        "ifupdown2",
         "init",
+        "iproute2",
+        "isc-dhcp-client",
+        "iwd",
         "libc6",
+        "netplan.io",
+        "network-manager",
         "nix-bin",
         "nix-setup-systemd",
         "openssh-server",
+        "openssh-sftp-server",
         "sudo",
         "systemd",
+        "systemd-resolved",
         "systemd-sysv",
+        "udhcpc",
+        "vlan",
+        "wpasupplicant",
     ];
 
     /// Returns whether NixFleet never removes the package.
@@ -77,7 +98,9 @@ mod tests {
 
     #[test]
     fn a_package_is_protected_on_each_architecture() {
-        for (name, is_protected) in [("sudo", true), ("sudo:amd64", true), ("sudo-ldap", false)] {
+        for (name, is_protected) in
+            [("sudo", true), ("sudo:amd64", true), ("netplan.io", true), ("sudo-ldap", false)]
+        {
             assert_eq!(name.parse::<PackageName>().unwrap().is_protected(), is_protected, "{name}");
         }
     }

@@ -42,6 +42,8 @@ pub struct Facts {
     pub spaces: Vec<Space>,
     /// Whether `sudo` is installed.
     pub has_sudo: bool,
+    /// The first line about an error in the rules of `sudo`, if there is one.
+    pub sudo_error: Option<String>,
     /// The account of the SSH user, if it exists.
     pub account: Option<Account>,
     /// The public keys that may log in as the SSH user without restrictions, as type and key.
@@ -148,6 +150,7 @@ impl Facts {
             }
             "space" => self.note_space(value),
             "sudo" => self.has_sudo = true,
+            "rules" => self.sudo_error = some(),
             "user" => {
                 let mut words = value.split(' ').skip(1).map(str::to_owned);
                 let (home, shell) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());

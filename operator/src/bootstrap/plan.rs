@@ -143,6 +143,12 @@ impl BootstrapPlan {
         self.authorized_keys(target, facts, name);
         if user == "root" || facts.becomes_root {
             self.add(Step::Sudo, StepState::Done, format!("{user} becomes root without a password"));
+        } else if let Some(said) = &facts.sudo_error {
+            self.cannot(
+                Step::Sudo,
+                format!("the rules of sudo have an error: {said}"),
+                "correct the file on the host, until `visudo --check` finds no error",
+            );
         } else {
             self.add(Step::Sudo, StepState::ToDo, format!("let {user} become root without a password"));
         }

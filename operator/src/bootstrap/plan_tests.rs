@@ -135,6 +135,7 @@ fn a_host_that_cannot_be_prepared_is_refused_with_the_reason() {
         ("hostKey", "running ada@laptop\nhostKey", "that of ada@laptop"),
         ("hostKey", "nix 1.11.16\ndaemon answers\nhostKey", "Nix 1.11.16 is too old"),
         ("hostKey", "nix 2.8.0\ndaemon silent no socket\nhostKey", "no daemon that answers: no socket"),
+        ("hostKey", "rules /etc/sudoers.d/theirs:1:5: syntax error\nhostKey", "visudo --check"),
         ("hostKey", "user 1000 /home/deploy /usr/sbin/nologin\nhostKey", "usermod --shell /bin/bash deploy"),
     ] {
         assert!(BARE.contains(from), "{from}");

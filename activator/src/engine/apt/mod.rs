@@ -4,6 +4,7 @@
 //! - [`mod@ask`]: the questions to dpkg and apt
 //! - [`request`][]: what apt is asked for, from the declared packages and the host
 //! - [`needed`][]: the owned packages that nothing needs any more
+//! - [`credentials`]: the files with the logins for package sources
 //! - [`view`]: the package sources that apt sees
 //! - [`mod@plan`]: the plan, from the answer of apt
 //! - `objections`: reasons to refuse the plan
@@ -26,6 +27,7 @@
 pub mod answers;
 pub mod ask;
 pub mod brought;
+pub mod credentials;
 pub mod download;
 pub mod drift;
 mod drop_ins;

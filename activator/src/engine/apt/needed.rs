@@ -11,8 +11,9 @@ use crate::host::apt::relations::Relations;
 
 /// Returns the owned packages that are not declared, and that no other package needs or recommends. A package
 /// that is named as one of several alternatives counts as needed: to keep too many is safe. Kernels stay too,
-/// because the host may run one of them, and so do dependencies that somebody marked as manual. `new`: the
-/// relations of packages that apt installs in the same apply.
+/// because the host may run one of them. So do protected packages, because the host may be reached through
+/// one of them, and dependencies that somebody marked as manual. `new`: the relations of packages that apt
+/// installs in the same apply.
 #[must_use]
 pub fn unneeded(
     declared: &DeclaredPackages,
@@ -137,6 +138,13 @@ mod tests {
     fn what_a_package_of_somebody_else_needs_stays() {
         let owned = ["app", "app-data", "libapp"];
         assert_eq!(unneeded_of(&[], &owned, &RELATIONS), names(&["app", "app-data"]));
+    }
+
+    #[test]
+    fn what_keeps_the_way_in_stays_when_it_is_undeclared() {
+        let relations = [("network-manager", "libapp", ""), ("libapp", "", ""), ("app", "", "")];
+        let owned = ["network-manager", "libapp", "app"];
+        assert_eq!(unneeded_of(&[], &owned, &relations), names(&["app"]));
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn a_removal_is_refused_unless_it_is_declared_or_ours() {
 
 #[test]
 fn what_the_host_needs_is_never_removed() {
-    for name in ["bash", "sudo", "linux-image-6.1.0-1-amd64"] {
+    for name in ["bash", "sudo", "netplan.io", "linux-image-6.1.0-1-amd64"] {
         let declared = json!({ "packages": { name: { "state": "absent" } } });
         let case = PlanCase { after: vec![package(name, "deinstall")], ..PlanCase::of(declared) };
         assert_eq!(case.refusals(), [format!("apt would remove {name}")]);

@@ -9,6 +9,7 @@ use nixfleet_contract::step::Step;
 use nixfleet_contract::values::AbsPath;
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::apt::credentials;
 use crate::engine::apt::release::releases;
 use crate::engine::family::commands::run;
 use crate::engine::family::units::bystanders;
@@ -55,6 +56,7 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
     let steps = commands.steps;
     let shells = programs::missing_shells(host, &target.manifest, &steps);
     let obstacles = obstacles(host, &steps);
+    let (logins, unsafe_logins) = credentials::objections(host, target, &steps);
     let along = bystanders::warnings(host, &steps, &observed)?;
     let plan = Plan {
         schema: SCHEMA,
@@ -79,9 +81,17 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
             .chain(volatile_home(host, target))
             .chain(health::objections(host, target))
             .chain(commands.problems)
+            .chain(logins)
             .collect(),
         excluded: diff.excluded,
-        warnings: diff.warnings.into_iter().chain(along).chain(commands.warnings).chain(shells).collect(),
+        warnings: diff
+            .warnings
+            .into_iter()
+            .chain(along)
+            .chain(commands.warnings)
+            .chain(shells)
+            .chain(unsafe_logins)
+            .collect(),
         awaits_boot: diff.awaits_boot,
         system: None,
         dry_activation: Vec::new(),

@@ -7,7 +7,7 @@ use nixfleet_lab::snapshot::Snapshot;
 
 use super::open::starts;
 use super::program::{MAKE, SOURCE};
-use super::{BARE, IGNORED, LOGIN, document, fingerprint, types};
+use super::{BARE, IGNORED, LOGIN, document, ended, fingerprint, types};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// Entries of a snapshot that `forget --clean` names as what stays: the account of the web server, the files
@@ -132,8 +132,8 @@ fn packages_of_apt_end_as_they_were_even_if_the_command_is_killed() {
     wait_until("the run on the host ends", Duration::from_secs(30), idle).unwrap();
     assert!(web.ask("cat /var/lib/nixfleet/state.json").is_ok(), "the records are still there");
 
-    let finished = types(&lab, "nixfleet forget web-1 --clean --yes --json");
-    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    let finished = types(&lab, "nixfleet forget web-1 --clean --yes --events");
+    assert_eq!(ended(&finished), [("web-1".to_owned(), "ok".to_owned())], "{finished}");
     assert_eq!(web.ask(MARKS).unwrap(), before);
     let records = "ls /var/lib/nixfleet/packages.json /var/lib/nixfleet/held.json /etc/web 2>/dev/null; true";
     assert_eq!(web.ask(records).unwrap(), "");

@@ -2,6 +2,7 @@
 //! use sudo with a password.
 
 mod forget;
+mod logins;
 mod open;
 mod program;
 
@@ -72,6 +73,18 @@ fn fingerprint(host: &Guest, kind: &str) -> String {
 
 fn document(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"))
+}
+
+/// Returns each host with its outcome, as the events of a command say, and checks that the last event is the
+/// end of the command.
+#[track_caller]
+fn ended(finished: &Finished) -> Vec<(String, String)> {
+    let events: Vec<Value> =
+        finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.last().unwrap()["event"], "commandEnded", "{finished}");
+    let ends = events.iter().filter(|event| event["event"] == "hostEnded");
+    let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+    ends.map(|event| (text(event, "host"), text(event, "outcome"))).collect()
 }
 
 /// Returns the steps of a host in a document with this state.
@@ -190,6 +203,7 @@ fn nothing_is_done_before_the_host_key_is_agreed_to() {
         &[&key, "recorded"],
     );
     assert_says(&types(&lab, "nixfleet host adopt web-1"), 0, &["recorded already"]);
+    assert_says(&types(&lab, "nixfleet history"), 0, &["host adopt web-1"]);
 
     // The key of a host that was replaced needs a new agreement.
     web.ask("rm /etc/ssh/ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh")
@@ -227,7 +241,7 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
         )
     };
     let restored = || "ln -sf ../usr/lib/os-release /etc/os-release".to_owned();
-    let cases: [(String, String, &[&str]); 13] = [
+    let cases: [(String, String, &[&str]); 14] = [
         (release("debian", "fedora"), restored(), &["neither Debian nor Ubuntu"]),
         (release("debian", "nixos"), restored(), &["NixOS"]),
         (fake("getconf", "32"), unfake("getconf"), &["32-bit"]),
@@ -254,6 +268,11 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
         ),
         (nix("nix-store (Nix) 1.11.16"), unnix(), &["Nix 1.11.16 is too old"]),
         (nix("nix-store (Nix) 2.18.1"), unnix(), &["no daemon that answers", "install the multi-user Nix"]),
+        (
+            "echo 'not a rule' >/etc/sudoers.d/theirs && chmod 0440 /etc/sudoers.d/theirs".to_owned(),
+            "rm /etc/sudoers.d/theirs".to_owned(),
+            &["/etc/sudoers.d/theirs", "visudo --check"],
+        ),
         (
             "useradd --no-create-home --shell /usr/sbin/nologin deploy".to_owned(),
             "userdel deploy".to_owned(),

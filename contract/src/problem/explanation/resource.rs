@@ -216,6 +216,10 @@ pub(super) const PACKAGES: Explanation = Explanation {
             cause: "The host has no apt, or an apt that is older than 2.3.2.",
             remedy: "Remove `nixfleet.apt.packages` of the host, or upgrade its distribution.",
         },
+        UsualCause {
+            cause: "The file with the login for a new package source is missing, or users other than root can use it.",
+            remedy: "Create the file on the host, with the owner root and the mode 0600.",
+        },
     ],
     changed: "Nothing if the outcome is `blocked`. If the outcome is `partial`, packages were installed or \
               removed, and nothing undoes that.",

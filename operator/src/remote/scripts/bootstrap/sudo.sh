@@ -14,7 +14,7 @@ do_sudo() {
   visudo --check --quiet --file="$here/rule" || return
   [ -d /etc/sudoers.d ] || mkdir -m 0750 /etc/sudoers.d || return
   cp -p "$here/rule" "$file.new" && sync "$file.new" && mv "$file.new" "$file" || return
-  visudo --check --quiet || return
+  visudo --check || return
   runuser -u "$user" -- sudo -n true && return
   echo "the rule in $file has no effect: does /etc/sudoers include /etc/sudoers.d?"
   return 1

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
-use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::problem::Problem;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -166,10 +166,10 @@ impl<'a, W: Work> Driver<'a, W> {
                 return self.schedule.copied(host);
             }
             TaskEnd::NotCopied(problem) => {
-                let is_of_apt = problem.code == Code::Packages;
                 let failed = HostResult::failed(self.names[host].as_str(), problem);
-                // Without its packages, a host is not changed, like a host that refuses its plan.
-                let outcome = if is_of_apt { Outcome::Blocked } else { failed.outcome };
+                // A host that cannot get its packages is not changed, like a host that refuses its plan.
+                let is_blocked = self.schedule.is_downloading() && failed.outcome == Outcome::Failed;
+                let outcome = if is_blocked { Outcome::Blocked } else { failed.outcome };
                 (HostResult { outcome, ..failed }, Duration::ZERO)
             }
             TaskEnd::Ended(result, took) => (*result, took),

@@ -101,6 +101,11 @@ impl Schedule {
         }
     }
 
+    /// Whether hosts download packages, so that no host has been changed yet.
+    pub fn is_downloading(&self) -> bool {
+        self.phase == SchedulePhase::Downloading
+    }
+
     /// Notes that the closure of a host has been copied to it.
     pub fn copied(&mut self, host: usize) {
         self.hosts.put(host, HostState::Copied);
@@ -180,16 +185,16 @@ impl Schedule {
 
     /// Lets hosts download packages. If too many of them fail, the rollout stops before any host is changed.
     fn download(&mut self, actions: &mut Vec<Action>) -> bool {
-        let room = self.policy.max_parallel.get().saturating_sub(self.hosts.copying());
-        actions.extend(self.hosts.begin_download(room).into_iter().map(Action::Copy));
-        if self.hosts.any_downloading() {
-            return false;
-        }
         let ended = (0..self.hosts.waves()).flat_map(|wave| self.hosts.ended(wave));
         let failed = ended.filter(|(begun, outcome)| *begun && self.counts(*outcome)).count();
         let allowed = self.policy.max_failures;
         if failed > allowed.of_rounded_down(self.hosts.count()) {
             return self.stop(Pause::Failures { failures: failed, allowed }, actions);
+        }
+        let room = self.policy.max_parallel.get().saturating_sub(self.hosts.copying());
+        actions.extend(self.hosts.begin_download(room).into_iter().map(Action::Copy));
+        if self.hosts.any_downloading() {
+            return false;
         }
         self.phase = SchedulePhase::Between;
         true

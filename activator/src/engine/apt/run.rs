@@ -72,6 +72,11 @@ impl AptRun<'_> {
         }
         let ended = ended.and_then(|()| self.mark_automatic());
         let ended = ended.and_then(|()| self.set_marks(&[Mark::Manual, Mark::Auto, Mark::Hold]));
+        if ended.is_err() {
+            // A hold ends only together with the rest of the plan.
+            let unheld = self.plan.marks.iter().filter(|change| change.mark == Mark::Unhold);
+            let _ = transaction::mark("hold", unheld.map(|change| &change.package));
+        }
         let mut report = self.close(&host, ended)?;
         let answered = self.plan.answers.iter().map(|it| format!("{} {}", it.package, it.question));
         report.answered = answered.collect();

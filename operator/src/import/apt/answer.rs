@@ -22,6 +22,8 @@ pub(super) struct Answer {
     pub files: Vec<(String, String)>,
     /// The files that the user may not read.
     pub unreadable: Vec<String>,
+    /// The files that are too large to be read.
+    pub large: Vec<String>,
     /// The keyrings that apt trusts for every source.
     pub trusted: Vec<String>,
 }
@@ -47,6 +49,7 @@ impl Answer {
                 "held" => _ = answer.held.insert(rest.to_owned()),
                 "file" => answer.files.push((rest.to_owned(), String::new())),
                 "unreadable" => answer.unreadable.push(rest.to_owned()),
+                "large" => answer.large.push(rest.to_owned()),
                 "trusted" => answer.trusted.push(rest.to_owned()),
                 _ => {}
             }

@@ -48,6 +48,9 @@ impl AptDraft {
         for path in &answer.unreadable {
             draft.note(NoteKind::Check, format!("{path}: the user may not read this file"));
         }
+        for path in &answer.large {
+            draft.note(NoteKind::Check, format!("{path}: the file has more than 100,000 bytes"));
+        }
         for (path, text) in &answer.files {
             let name = path.rsplit('/').next().unwrap_or_default();
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -78,6 +81,8 @@ impl AptDraft {
         {
             return;
         }
+        // The file is replaced as a whole, so the sources of the distribution in it are declared too.
+        let found = found.into_iter().map(|source| source.and_then(DraftSource::declarable)).collect();
         self.add_file(path, found, |draft| &mut draft.sources);
     }
 

@@ -40,11 +40,21 @@ impl DraftSource {
         !self.uris.is_empty() && self.uris.iter().all(is_own)
     }
 
-    /// Returns the source, or why it cannot be declared.
+    /// Returns the source, or why it cannot be declared. A source of the distribution needs no declaration, so
+    /// it is only checked for a login.
     fn checked(self) -> Result<Self, String> {
-        if self.is_of_distribution() {
-            return Ok(self);
+        let authority = |uri: &String| {
+            let rest = uri.split_once("://").map_or(&**uri, |(_, rest)| rest);
+            rest.split('/').next().unwrap_or_default().to_owned()
+        };
+        if self.uris.iter().any(|uri| authority(uri).contains('@')) {
+            return Err("an address contains a login, which is not copied; use `credentials`".to_owned());
         }
+        if self.is_of_distribution() { Ok(self) } else { self.declarable() }
+    }
+
+    /// Returns the source, or why it cannot be declared.
+    pub(super) fn declarable(self) -> Result<Self, String> {
         let is_word = |text: &str, more: &str| {
             !text.is_empty()
                 && !text.starts_with('-')
@@ -56,9 +66,6 @@ impl DraftSource {
         let is_plain = |c: char| c.is_ascii_graphic() && !"[]\"\\$".contains(c);
         for uri in &self.uris {
             let (scheme, rest) = uri.split_once("://").unwrap_or((uri, ""));
-            if rest.split('/').next().is_some_and(|authority| authority.contains('@')) {
-                return Err("an address contains a login, which is not copied; use `credentials`".to_owned());
-            }
             let is_known =
                 ["http", "https", "ftp", "file", "copy", "mirror+http", "mirror+https", "mirror+file"]
                     .contains(&scheme);

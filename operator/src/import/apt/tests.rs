@@ -166,3 +166,22 @@ fn nothing_from_a_host_becomes_code() {
     }
     assert!(!module.contains("nixfleet.absent.\"/etc/apt/sources.list.d"), "{module}");
 }
+
+#[test]
+fn a_file_with_sources_of_the_distribution_is_imported_whole_or_not_at_all() {
+    let notes = |lines: &str| {
+        let text = format!("file /etc/apt/sources.list\n {lines}\n\n");
+        AptDraft::of("web-1", &text)
+    };
+    let vendor = "deb [signed-by=/etc/apt/keyrings/tools.asc] https://tools.example.org/ ./";
+    for (line, why) in [
+        ("deb http://deb.debian.org/debian trixie main", "a source has no keyring of its own"),
+        ("deb https://token@esm.ubuntu.com/apps noble main", "an address contains a login"),
+    ] {
+        let draft = notes(&format!("{vendor}\n {line}"));
+        assert!(draft.notes[0].text.starts_with(&format!("/etc/apt/sources.list stays as it is: {why}")));
+        assert!(draft.sources.is_empty() && draft.absent.is_empty() && !render(&draft).contains("token@"));
+    }
+    let large = AptDraft::of("web-1", "large /etc/apt/preferences\n");
+    assert_eq!(large.notes[0].text, "/etc/apt/preferences: the file has more than 100,000 bytes");
+}

@@ -13,12 +13,14 @@ apt-mark showhold | sed 's/^/held /'
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
   /etc/apt/preferences /etc/apt/preferences.d/*; do
   [ -f "$file" ] || continue
-  if [ -r "$file" ]; then
-    printf 'file %s\n' "$file"
-    head -c 100000 "$file" | sed 's/^/ /'
-    echo
-  else
+  if [ ! -r "$file" ]; then
     printf 'unreadable %s\n' "$file"
+  elif [ "$(wc -c <"$file")" -gt 100000 ]; then
+    printf 'large %s\n' "$file"
+  else
+    printf 'file %s\n' "$file"
+    sed 's/^/ /' "$file"
+    echo
   fi
 done
 for file in /etc/apt/trusted.gpg /etc/apt/trusted.gpg.d/*; do

@@ -58,7 +58,7 @@ change() {
   printf '%s\n' "$1" >"$open/id"
   printf '%s\n' "$3" >"$open/owner"
   printf '%s\n' "$4" >"$open/user"
-  printf '%s\n' "$5" >"$open/authorized_keys" || return
+  printf '%s\n' "$5" >"$open/authorized_keys" && sync "$open"/* || return
   shift 5
   : >"$run/arguments" && : >"$run/upgrades" || return
   for each; do
@@ -140,6 +140,10 @@ do_step() {
 
 undo_step() {
   echo "nixfleet: undo $1" >&2
+  if [ -z "$user" ]; then
+    echo "the record of the bootstrap does not name the user" >&2
+    return 1
+  fi
   case $1 in
     packages) undo_packages ;;
     installer) undo_installer ;;

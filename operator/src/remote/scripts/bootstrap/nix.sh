@@ -73,7 +73,11 @@ do_daemon() {
 }
 
 undo_daemon() {
+  # Without this file, the step has changed nothing.
+  [ -e "$record/undo/daemon/units" ] || return 0
   while read -r each enabled active; do
+    # Nix, with its units, may have been removed since.
+    [ "$(systemctl show --property LoadState --value "$each")" = loaded ] || continue
     [ "$enabled" = enabled ] || systemctl disable "$each" || return
     [ "$active" = active ] || systemctl stop "$each" || return
   done <"$record/undo/daemon/units"

@@ -201,6 +201,14 @@ fn a_version_and_a_hold_of_somebody_else_are_drift_and_the_hold_is_respected() {
         assert_eq!(host.ask(STATE).unwrap(), "2.0 libapp");
     }
     stage.applies("unchanged");
+    // The fleet holds the package no longer. Then it declares an older version.
+    for version in ["2.0", "1.0"] {
+        stage.declares(&json!({ "apt": { "packages": { "libapp": { "version": version } } } }));
+        stage.applies("ok");
+        for host in stage.hosts() {
+            assert_eq!(host.ask(STATE).unwrap().trim(), version);
+        }
+    }
     stage.declares(&json!({}));
     stage.applies("ok");
     for host in stage.hosts() {

@@ -21,7 +21,7 @@ fn foreign() -> Package {
 /// Prints the version of the library, and the packages that are held.
 const STATE: &str = "dpkg-query --show --showformat='${Version} ' libapp; apt-mark showhold";
 
-/// Installs a package of the repository with dpkg on a host. The frontend lock can be held by another program.
+/// Installs a package of the repository with dpkg on a host. Another program can hold the frontend lock.
 /// `file`: the name of the package and its version, as in `app_1.0`.
 pub fn dpkg(stage: &Stage, host: &Guest, file: &str) {
     let server = stage.0.operator().unwrap().guest().addr().to_owned();

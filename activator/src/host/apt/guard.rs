@@ -59,6 +59,9 @@ pub fn check<'p>(
         let change =
             change.ok_or_else(|| format!("apt would change {}, which is not planned", action.name))?;
         let (from, to) = versions(change);
+        // If only configuration files of a package are left, apt still sends the version that left them.
+        let is_left = matches!(change.change, PackageOperation::Purge { from: None });
+        let from = if is_left { action.from } else { from };
         if (from, to) != (action.from, action.to) {
             let shown = |version: Option<&str>| version.unwrap_or("none").to_owned();
             return Err(format!(
@@ -173,6 +176,17 @@ mod tests {
         assert_eq!(checked(&input), Ok(vec!["libapp".to_owned()]));
         let other = input.replace("app - - none < 1.0", "app - - none < 1.1");
         assert_eq!(checked(&other), Err("apt would not change app, which is planned".to_owned()));
+    }
+
+    #[test]
+    fn configuration_files_are_purged_with_any_version_that_left_them() {
+        let purge = json!({ "name": "old", "architecture": "amd64", "change": "purge", "from": null,
+            "cause": "declared", "phase": "after" });
+        let planned: PackageChange = serde_json::from_value(purge).unwrap();
+        let input = |line: &str| format!("VERSION 3\nDir=/\n\n{line}\n");
+        let checked = |line: &str| check(&[&planned], &input(line), |_| Ok(String::new()));
+        assert_eq!(checked("old 2.0 all none > - - none **REMOVE**"), Ok(Vec::new()));
+        assert!(checked("old - - none < 2.0 all none /old.deb").is_err());
     }
 
     #[test]

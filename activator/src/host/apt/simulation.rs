@@ -24,14 +24,15 @@ pub struct AptRequest {
 impl AptRequest {
     /// Returns the command that simulates the transaction. `activator`: the path of this program.
     ///
-    /// apt may change packages that are held: the plan refuses this, unless it also ends the hold.
+    /// apt may change packages that are held: the plan refuses this, unless it also ends the hold. apt may
+    /// install older versions: the plan refuses this, unless a declaration asks for the version.
     ///
     /// apt runs the hook with a shell. The socket of the hook is its standard input, and its standard output
     /// is the output of apt.
     fn argv(&self, activator: &str) -> Vec<String> {
         let hook = format!("exec {} apt-hook <&\"$APT_HOOK_SOCKET\"", quoted(activator));
-        let mut argv: Vec<String> =
-            ["apt-get", "--simulate", "-qq", "--allow-change-held-packages"].map(str::to_owned).to_vec();
+        let fixed = ["apt-get", "--simulate", "-qq", "--allow-change-held-packages", "--allow-downgrades"];
+        let mut argv = fixed.map(str::to_owned).to_vec();
         for option in ["AptCli::Hooks::Install::", "AptCli::Hooks::Upgrade::"] {
             argv.extend(["-o".to_owned(), format!("{option}={hook}")]);
         }
@@ -105,6 +106,7 @@ mod tests {
                 "--simulate",
                 "-qq",
                 "--allow-change-held-packages",
+                "--allow-downgrades",
                 "-o",
                 &install,
                 "-o",

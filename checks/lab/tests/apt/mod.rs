@@ -201,8 +201,8 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
 
     for host in stage.hosts() {
         assert_eq!(starts(host), "of the fleet\n", "{}", host.name());
-        let state = "systemctl is-enabled app.service; systemctl is-active app.service";
-        assert_eq!(host.ask(state).unwrap(), "enabled\nactive");
+        let asks = "systemctl is-enabled app.service; systemctl is-active app.service";
+        assert_eq!(host.ask(asks).unwrap(), "enabled\nactive");
         assert_eq!(host.ask("stat -c %U:%a /etc/app.conf").unwrap(), "app:640");
         assert_eq!(host.ask("apt-mark showauto app libapp").unwrap(), "libapp");
         assert_eq!(

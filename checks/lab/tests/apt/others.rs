@@ -21,7 +21,7 @@ fn foreign() -> Package {
 /// Prints the version of the library, and the packages that are held.
 const STATE: &str = "dpkg-query --show --showformat='${Version} ' libapp; apt-mark showhold";
 
-/// Installs a package of the repository with dpkg on a host. The frontend lock can be held by another program.
+/// Installs a package of the repository with dpkg on a host. Another program can hold the frontend lock.
 /// `file`: the name of the package and its version, as in `app_1.0`.
 pub fn dpkg(stage: &Stage, host: &Guest, file: &str) {
     let server = stage.0.operator().unwrap().guest().addr().to_owned();
@@ -201,6 +201,14 @@ fn a_version_and_a_hold_of_somebody_else_are_drift_and_the_hold_is_respected() {
         assert_eq!(host.ask(STATE).unwrap(), "2.0 libapp");
     }
     stage.applies("unchanged");
+    // The fleet holds the package no longer. Then it declares an older version.
+    for version in ["2.0", "1.0"] {
+        stage.declares(&json!({ "apt": { "packages": { "libapp": { "version": version } } } }));
+        stage.applies("ok");
+        for host in stage.hosts() {
+            assert_eq!(host.ask(STATE).unwrap().trim(), version);
+        }
+    }
     stage.declares(&json!({}));
     stage.applies("ok");
     for host in stage.hosts() {

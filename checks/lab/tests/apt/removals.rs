@@ -45,6 +45,12 @@ fn a_package_of_somebody_else_is_removed_only_if_a_declaration_names_it() {
         assert_eq!(host.sh(left).unwrap().stdout.trim(), "/etc/other.conf");
     }
     stage.applies("unchanged");
+    role["apt"]["packages"]["other"] = json!({ "state": "purged" });
+    stage.declares(&role);
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.sh(left).unwrap().stdout, "");
+    }
 }
 
 #[test]
@@ -56,8 +62,8 @@ fn a_package_is_removed_only_after_the_change_is_committed() {
     stage.applies("rolled-back");
     for host in stage.hosts() {
         assert!(installed(host, "app") && installed(host, "libapp"), "{}", host.name());
-        let state = "systemctl is-enabled app.service; systemctl is-active app.service; cat /etc/app.conf";
-        assert_eq!(host.ask(state).unwrap(), "enabled\nactive\nof the fleet");
+        let asks = "systemctl is-enabled app.service; systemctl is-active app.service; cat /etc/app.conf";
+        assert_eq!(host.ask(asks).unwrap(), "enabled\nactive\nof the fleet");
         assert!(!starts(host).contains("of the package"), "{}", starts(host));
     }
     stage.declares(&json!({}));

@@ -82,6 +82,8 @@ impl AptCall<'_> {
 
     fn fetch(&self, plan: &AptPlan) -> Result<(), AptFailure> {
         let mut words = self.words(plan);
+        // The hold that the plan ends still stands during the download.
+        words.push("--allow-change-held-packages".to_owned());
         words.extend(["--download-only".to_owned(), "install".to_owned(), "--".to_owned()]);
         words.extend(exactly(plan.in_phase(AptPhase::Before)));
         ended(&run(&words)?)

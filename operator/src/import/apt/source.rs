@@ -40,8 +40,8 @@ impl DraftSource {
         !self.uris.is_empty() && self.uris.iter().all(is_own)
     }
 
-    /// Returns the source, or why it cannot be declared. A source of the distribution needs no declaration, so
-    /// it is only checked for a login.
+    /// Returns the source, or why it cannot be declared. A source of the distribution needs no declaration,
+    /// so it is only checked for a login.
     fn checked(self) -> Result<Self, String> {
         let authority = |uri: &String| {
             let rest = uri.split_once("://").map_or(&**uri, |(_, rest)| rest);

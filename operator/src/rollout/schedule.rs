@@ -188,13 +188,16 @@ impl Schedule {
         let ended = (0..self.hosts.waves()).flat_map(|wave| self.hosts.ended(wave));
         let failed = ended.filter(|(begun, outcome)| *begun && self.counts(*outcome)).count();
         let allowed = self.policy.max_failures;
-        if failed > allowed.of_rounded_down(self.hosts.count()) {
-            return self.stop(Pause::Failures { failures: failed, allowed }, actions);
+        let is_beyond = failed > allowed.of_rounded_down(self.hosts.count());
+        if !is_beyond {
+            let room = self.policy.max_parallel.get().saturating_sub(self.hosts.copying());
+            actions.extend(self.hosts.begin_download(room).into_iter().map(Action::Copy));
         }
-        let room = self.policy.max_parallel.get().saturating_sub(self.hosts.copying());
-        actions.extend(self.hosts.begin_download(room).into_iter().map(Action::Copy));
-        if self.hosts.any_downloading() {
+        if self.hosts.copying() > 0 {
             return false;
+        }
+        if is_beyond {
+            return self.stop(Pause::Failures { failures: failed, allowed }, actions);
         }
         self.phase = SchedulePhase::Between;
         true

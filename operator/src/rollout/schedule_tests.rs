@@ -164,6 +164,9 @@ fn packages_are_downloaded_to_all_hosts_before_the_first_change() {
     let mut schedule = Schedule::new(outline.policy.clone(), hosts());
     schedule.next(Duration::ZERO);
     schedule.ended(2, Outcome::Failed);
+    // No further download is started, and the others come to their end.
+    assert_eq!(schedule.next(Duration::ZERO), []);
+    schedule.copied(0);
     assert_eq!(schedule.next(Duration::ZERO), [Action::Stopped(failures(1))]);
     assert_eq!(schedule.verdict(), Some(&Verdict::Paused(failures(1))));
 }

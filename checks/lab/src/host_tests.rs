@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -166,19 +166,25 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Compiles the tests that the arguments `tests` select, or all that a plain `cargo test` runs. Returns the
+/// messages of cargo as JSON.
+pub(crate) fn compile(tests: &[&str]) -> Result<Output> {
+    Command::new("cargo")
+        .args(["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--workspace"])
+        .args(tests)
+        .current_dir(place::checkout())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("Failed to start cargo")
+}
+
 /// Compiles the tests, and returns the path of the program.
 fn build() -> Result<PathBuf> {
     // A plain `cargo test` omits this program, because it has to work without root and without a lab. So the
     // command names the program. With `--workspace`, the libraries have the same features as in the unit
     // tests, so cargo does not compile them again.
-    let output = Command::new("cargo")
-        .args(["test", "--quiet", "--locked", "--no-run", "--message-format=json", "--workspace"])
-        .args(["--test", PROGRAM])
-        .current_dir(place::checkout())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("Failed to start cargo")?;
+    let output = compile(&["--test", PROGRAM])?;
     let said = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         bail!("the tests on real hosts do not compile\n{said}");

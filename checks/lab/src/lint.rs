@@ -5,7 +5,6 @@
 //! rustdoc reads the libraries that it made. `.ci/run` sets [`COMPILER`] for this.
 
 use std::env;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -99,14 +98,7 @@ fn after_clippy() -> Result<Tally> {
 /// Whether the tests compile without a warning. Cargo keeps the warnings of a crate that it does not have to
 /// compile again. Prints the warnings.
 fn compiles_without_warnings(tests: &[&str]) -> Result<bool> {
-    let output = Command::new("cargo")
-        .args(["test", "--quiet", "--locked", "--workspace", "--no-run", "--message-format=json"])
-        .args(tests)
-        .current_dir(place::checkout())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("Failed to start cargo")?;
+    let output = host_tests::compile(tests)?;
     let said = String::from_utf8_lossy(&output.stdout);
     let mut clean = output.status.success();
     for line in said.lines() {

@@ -12,11 +12,11 @@ pub struct RunningUnit {
     pub unit: UnitName,
     /// The package that has the unit.
     pub package: PackageName,
-    /// What happens to the unit.
+    /// The effect of the package change on the unit.
     pub effect: UnitEffect,
 }
 
-/// What happens to a running unit when its package changes.
+/// The effect that the change of a package has on its running unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum UnitEffect {

@@ -82,7 +82,7 @@ fn host_key(host: &Host) -> Finding {
         }
         None => Finding::warning(
             "host-key",
-            "the inventory does not have the key: your own known_hosts decides, and other operators decide anew",
+            "the inventory does not have the key, so the known_hosts file of each operator decides",
             format!("nixfleet host adopt {}", host.name),
         ),
     }

@@ -31,7 +31,7 @@ fn told_with(facts: Result<&str, Problem>, status: Option<Status>, now: i64) -> 
 fn a_prepared_host_has_only_things_to_do_next() {
     expect_test::expect![[r"
         connection: good: deploy@10.0.1.11
-        host-key: warning: the inventory does not have the key: your own known_hosts decides, and other operators decide anew -> nixfleet host adopt web-1
+        host-key: warning: the inventory does not have the key, so the known_hosts file of each operator decides -> nixfleet host adopt web-1
         root: good: deploy becomes root
         platform: good: Debian 13, x86_64-linux
         nix: good: Nix 2.26.3

@@ -116,7 +116,8 @@ fn a_host_ends_its_run_if_the_command_is_killed_in_mid_install() {
     apply.wait_with_output().unwrap();
     web.ask("rm /etc/app.slow").unwrap();
     wait_until("the run has ended", LIMIT, || Ok(web.ask(RUNS)?.is_empty())).unwrap();
-    // Nobody has confirmed the change, so the host has undone it. The packages stay, and their daemon rests.
+    // The host has undone the change, because no operator confirmed it. The packages stay installed, and
+    // their daemon does not start.
     assert!(installed(web, "app") && installed(web, "libapp"));
     assert_eq!(web.ask("cat /etc/app.conf").unwrap(), "of the package");
     assert_ne!(web.sh("systemctl is-active app.service").unwrap().code, 0);

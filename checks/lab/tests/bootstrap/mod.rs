@@ -373,7 +373,7 @@ fn a_dropped_connection_does_not_interrupt_the_steps() {
     web.ask("kill $(cat /run/locker)").unwrap();
     let done = || Ok(web.ask(unit)? != "active");
     wait_until("the steps are done", Duration::from_secs(120), done).unwrap();
-    // Nobody has checked the host and recorded the steps yet.
+    // The steps are done, but the operator has not checked the host, so their record is still open.
     let record = "ls /var/lib/nixfleet/bootstrap";
     assert_eq!(web.ask(record).unwrap(), "open");
     assert_says(&types(&lab, "nixfleet doctor web-1"), 0, &["has not ended", "nixfleet bootstrap web-1"]);

@@ -37,7 +37,7 @@ pub struct Board {
 struct Active {
     phase: Phase,
     since: Instant,
-    /// What the host waits for, instead of its phase.
+    /// The program for which the host waits. If it is set, the board shows it instead of the phase.
     waits: Option<String>,
     /// The position of this host in the order in which the hosts were started. The lines are sorted by it, so
     /// that their order is stable.

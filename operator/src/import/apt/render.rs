@@ -12,7 +12,7 @@ pub fn render(draft: &AptDraft) -> String {
     let mut page = Page { tool: TOOL, text: String::new() };
     for line in [
         &*crate::text::one_line(&format!(
-            "What apt has on {}, as `nixfleet import apt` has read it.",
+            "The packages, sources and pins of apt on {}, as read by `nixfleet import apt`.",
             draft.host
         )),
         "A line that begins with `# apt:` tells what was not imported.",

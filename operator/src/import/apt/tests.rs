@@ -16,7 +16,7 @@ manual nginx
 held nginx
 file /etc/apt/sources.list
  # main
- deb http://deb.debian.org/debian trixie main
+ deb http://pkg.debian.org/debian trixie main
 
 file /etc/apt/sources.list.d/pgdg.list
  deb [arch=amd64 signed-by=/usr/share/keyrings/pgdg.gpg] https://apt.example.org/pgdg trixie-pgdg main # comment
@@ -67,7 +67,7 @@ news
 fn everything_that_can_be_declared_is_and_the_rest_is_told() {
     let draft = AptDraft::of("web-1", ANSWER);
     expect_test::expect![[r##"
-        # What apt has on web-1, as `nixfleet import apt` has read it.
+        # The packages, sources and pins of apt on web-1, as read by `nixfleet import apt`.
         # A line that begins with `# apt:` tells what was not imported.
         # Remove the packages that the fleet need not install. apt also marks packages as installed by hand
         # that an image of a cloud contains.
@@ -175,7 +175,7 @@ fn a_file_with_sources_of_the_distribution_is_imported_whole_or_not_at_all() {
     };
     let vendor = "deb [signed-by=/etc/apt/keyrings/tools.asc] https://tools.example.org/ ./";
     for (line, why) in [
-        ("deb http://deb.debian.org/debian trixie main", "a source has no keyring of its own"),
+        ("deb http://pkg.debian.org/debian trixie main", "a source has no keyring of its own"),
         ("deb https://token@esm.ubuntu.com/apps noble main", "an address contains a login"),
     ] {
         let draft = notes(&format!("{vendor}\n {line}"));

@@ -340,6 +340,12 @@ fn nobody_is_forgotten_whose_command_was_killed(fleet: &Simulation) {
             Ok(begun_in(&log).len() == 2 && log.iter().any(has_ended))
         };
         wait_until("one host is being changed", Duration::from_secs(60), only_one_is_left).unwrap();
+        // The connection begins before the activator on the host has taken the lock.
+        let is_locked = || {
+            let (_, document) = nixfleet(fleet, "status --host host-0002");
+            Ok(document["hosts"][0]["status"]["lockedBy"].is_string())
+        };
+        wait_until("the host is locked", Duration::from_secs(60), is_locked).unwrap();
         fleet.operator().unwrap().ask("kill -KILL $(pidof nixfleet)").unwrap();
         assert!(!typed.join().unwrap().ok());
     });

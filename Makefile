@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down shell test soak soak-hosts fuzz lint bench clean
 
-LAB = cargo run --quiet --package nixfleet-lab --
+# With `--workspace`, the libraries have the same features as in the tests, so they are compiled only once.
+LAB = cargo build --quiet --locked --workspace --bin nixfleet-lab && $${CARGO_TARGET_DIR:-target}/debug/nixfleet-lab
 HOST ?= operator
 
 help: ## Say what there is to make
@@ -27,8 +28,9 @@ soak: ## Try random sequences for long, and every fault at every change of trees
 	@NIXFLEET_SOAK=$(SECONDS) cargo test --quiet --locked --package nixfleet-activate --test it -- --nocapture \
 	  sequences::every_sequence_ends_where_it_began newcomers::whatever_fails walk:: documents::a_bent
 
-soak-hosts: prepare ## Kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
+soak-hosts: prepare ## Run the tests on real hosts that take too long for `make test`, and kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
 	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test hosts -- --nocapture \
+	  --include-ignored apt:: bootstrap:: nixos:: nixos_evaluation:: nixos_hosts::boots:: \
 	  crashes::chance:: crashes::accounts::accounts_are_put_right_whatever_fails \
 	  crashes::room::a_full_filesystem crashes::window::the_window crashes::walk:: killed_before_the_changes
 

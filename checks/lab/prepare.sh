@@ -44,8 +44,8 @@ for tool in rustfmt clippy; do
   cargo "${tool/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$tool"
 done
 
-# Once it is built, `cargo run --quiet` says nothing. The first time takes a while, and should not look like a hang.
+# Once it is built, `cargo build --quiet` says nothing. The first time takes a while, and should not look like a hang.
 if [ ! -e "${CARGO_TARGET_DIR:-target}/debug/nixfleet-lab" ]; then
   echo "prepare: compiling the lab (once, about a minute)"
-  cargo build --locked --package nixfleet-lab
+  cargo build --locked --workspace --bin nixfleet-lab
 fi

@@ -168,7 +168,7 @@ fn unified() -> Result<PathBuf> {
 }
 
 /// Returns the mount point of the first filesystem with the wanted type and options.
-fn mounted(wanted: impl Fn(&str, &str) -> bool) -> Result<Option<PathBuf>> {
+pub(crate) fn mounted(wanted: impl Fn(&str, &str) -> bool) -> Result<Option<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("Failed to read /proc/self/mounts")?;
     Ok(mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);

@@ -17,6 +17,7 @@ use crate::checkout;
 use crate::command::Program;
 use crate::place;
 use crate::previous::Previous;
+use crate::processor_time::ProcessorTime;
 use crate::tally::Tally;
 
 /// The name of the test program.
@@ -228,7 +229,10 @@ fn batches(modules: BTreeMap<String, Vec<String>>) -> Vec<Batch> {
 fn one(program: &Path, Batch { modules, tests }: &Batch) -> Result<Tally> {
     let name = modules.join(", ");
     let began = Instant::now();
-    let output = Command::new(program)
+    let group = ProcessorTime::of(&modules[0]);
+    let output = group
+        .as_ref()
+        .map_or_else(|| Command::new(program), |group| group.command(program))
         .args([THREADS, "--exact"])
         .args(tests)
         .current_dir(place::checkout().join("checks/lab"))
@@ -239,7 +243,10 @@ fn one(program: &Path, Batch { modules, tests }: &Batch) -> Result<Tally> {
         .with_context(|| format!("Failed to start the tests `{name}`"))?;
     let said = String::from_utf8_lossy(&output.stdout);
     let took = began.elapsed().as_secs_f64();
-    print!("tests on real hosts: {name}, {took:.0} s\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    let used = group.as_ref().and_then(ProcessorTime::used);
+    let used = used.map(|used| format!(", {:.0} s of processors", used.as_secs_f64())).unwrap_or_default();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    print!("tests on real hosts: {name}, {took:.0} s{used}\n{said}{errors}");
     let mut tally = Tally::default();
     for counted in said.lines().filter_map(Tally::of_line) {
         tally += counted;

@@ -33,6 +33,7 @@ pub mod pages;
 pub mod place;
 pub mod plan;
 pub mod previous;
+pub mod processor_time;
 pub mod reaper;
 pub mod recipe;
 pub mod rootfs;

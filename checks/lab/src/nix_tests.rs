@@ -45,8 +45,9 @@ pub fn run() -> Result<Tally> {
     let whole = env::var_os(WHOLE).filter(|value| !value.is_empty());
     let whole = whole.map(|value| whole_at(Path::new(&value))).transpose()?;
     let mut total = Tally::default();
-    for root in [Recipe::host().into(), Upgrade::newer_nix().into()] {
-        total += run_on(root, whole.as_deref())?;
+    // A newer Nix evaluates an older lib as the first one does, so it does not repeat these tests.
+    for (root, older) in [(Recipe::host().into(), ""), (Upgrade::newer_nix().into(), "NIXPKGS_22_11=none ")] {
+        total += run_on(root, older, whole.as_deref())?;
     }
     Ok(total)
 }
@@ -60,9 +61,10 @@ fn whole_at(value: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn run_on(root: Root, whole: Option<&Path>) -> Result<Tally> {
+/// Runs the tests on a machine with this root filesystem. `setting` precedes the command.
+fn run_on(root: Root, setting: &str, whole: Option<&Path>) -> Result<Tally> {
     let mut plan = Plan::new(format!("nix-{}", std::process::id())).operator(root);
-    let mut line = format!("nix --version && /srv/nixfleet/{RUNNER}");
+    let mut line = format!("nix --version && {setting}/srv/nixfleet/{RUNNER}");
     if let Some(whole) = whole {
         plan = plan.operator_shows(whole, WHOLE_PLACE);
         line = format!("export {WHOLE}=path:{WHOLE_PLACE} && {line}");

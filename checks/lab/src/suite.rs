@@ -85,6 +85,9 @@ pub fn run(parts: &[Part]) -> Result<Tally> {
         for beside in [unit, nix, lint] {
             total += joined(beside)?;
         }
+        if total.left_to_soak > 0 {
+            println!("{} tests on real hosts run only in `make soak-hosts`", total.left_to_soak);
+        }
         println!("{total}");
         Ok(total)
     })

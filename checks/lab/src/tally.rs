@@ -10,13 +10,15 @@ pub struct Tally {
     pub passed: usize,
     /// The number of failed checks.
     pub failed: usize,
+    /// The number of tests that did not run because only `make soak-hosts` runs them.
+    pub left_to_soak: usize,
 }
 
 impl Tally {
     /// Creates the tally of one check.
     #[must_use]
     pub const fn one(passed: bool) -> Self {
-        Self { passed: passed as usize, failed: !passed as usize }
+        Self { passed: passed as usize, failed: !passed as usize, left_to_soak: 0 }
     }
 
     /// Parses the counts in a line such as `test result: ok. 3 passed; 1 failed; …`, which libtest prints, or
@@ -29,7 +31,8 @@ impl Tally {
         let mut counts = counts.split([',', ';']).map(str::trim);
         let passed = counts.next()?.strip_suffix(" passed")?.parse().ok()?;
         let failed = counts.next()?.strip_suffix(" failed")?.parse().ok()?;
-        Some(Self { passed, failed })
+        let ignored = counts.next().and_then(|it| it.strip_suffix(" ignored")?.parse().ok());
+        Some(Self { passed, failed, left_to_soak: ignored.unwrap_or(0) })
     }
 
     /// Whether at least one check ran and none failed.
@@ -43,6 +46,7 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.left_to_soak += other.left_to_soak;
     }
 }
 
@@ -59,9 +63,9 @@ mod tests {
     #[test]
     fn the_lines_of_both_runners_count() {
         let libtest =
-            "test result: FAILED. 12 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s";
-        assert_eq!(Tally::of_line(libtest), Some(Tally { passed: 12, failed: 1 }));
-        assert_eq!(Tally::of_line("3 passed, 0 failed"), Some(Tally { passed: 3, failed: 0 }));
+            "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1s";
+        assert_eq!(Tally::of_line(libtest), Some(Tally { passed: 12, failed: 1, left_to_soak: 2 }));
+        assert_eq!(Tally::of_line("3 passed, 0 failed"), Some(Tally { passed: 3, ..Tally::default() }));
     }
 
     #[test]

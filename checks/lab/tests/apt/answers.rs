@@ -7,8 +7,7 @@ use nixfleet_lab::command::wait_until;
 use serde_json::{Value, json};
 
 use super::failures::{problem, with_failing_unit};
-use super::{HOSTS, Package, Stage, app, installed, library, role};
-use crate::stage::{outcomes, outcomes_of};
+use super::{Package, Stage, app, installed, library, role};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -77,12 +76,12 @@ fn a_package_is_configured_with_the_declared_answers_and_later_ones_wait_for_its
     stage.applies("unchanged");
 
     // Somebody changes the answer on a host. The next apply sets it again.
-    let web = stage.host("web-1");
-    web.ask("echo asks asks/port string 1 | debconf-set-selections").unwrap();
-    let status = stage.types("nixfleet status --host web-1");
+    for host in stage.hosts() {
+        host.ask("echo asks asks/port string 1 | debconf-set-selections").unwrap();
+    }
+    let status = stage.types("nixfleet status --role web");
     assert!(status.stdout.contains("package asks: answer to asks/port: 9090 → 1"), "{status}");
-    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --role web");
-    assert_eq!(outcomes(&document), outcomes_of([("web-1", "ok"), ("web-2", "unchanged")]), "{finished}");
+    stage.applies("ok");
 
     // The upgrade uses the answer.
     stage.publishes(&[asks("2.0")]);
@@ -111,12 +110,12 @@ fn packages_that_need_more_room_than_there_is_are_refused_with_the_numbers() {
     assert!(plan.stdout.contains("apt needs more space than / has"), "{plan}");
     assert!(plan.stdout.contains("the packages need 67108"), "{plan}");
     let document = stage.applies("blocked");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         assert_eq!(problem(&document, name)["code"], "NF-411", "{document:#}");
         assert!(!installed(host, "large"));
         assert_eq!(host.sh("ls /var/cache/apt/archives/*.deb").unwrap().stdout, "");
     }
-    let (_, document) = stage.types_for_json("nixfleet plan --json --host web-1");
+    let (_, document) = stage.types_for_json("nixfleet plan --json --role web");
     let space = &document["hosts"][0]["plan"]["apt"]["space"][0];
     assert_eq!(space["path"], "/", "{document:#}");
     assert!(space["bytes"].as_u64() > space["freeBytes"].as_u64(), "{space}");
@@ -124,7 +123,7 @@ fn packages_that_need_more_room_than_there_is_are_refused_with_the_numbers() {
 
 #[test]
 fn a_wait_for_the_lock_of_apt_is_shown_with_its_holder() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     stage.declares(&role());
     let web = stage.host("web-1");
     let hold = "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(600)";

@@ -1,11 +1,11 @@
 //! A test of the downloads before a rollout.
 
-use super::{Stage, installed, role};
+use super::{HOSTS, Stage, installed, role};
 use crate::stage::{outcomes, outcomes_of};
 
 #[test]
 fn no_host_is_changed_if_one_cannot_download_its_packages() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&HOSTS);
     // The repository has lost its packages, and only the first host has them already.
     let fill = format!(
         "cd /var/cache/apt/archives && for it in app libapp; do \

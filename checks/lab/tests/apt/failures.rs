@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{HOSTS, POSTINST, Stage, app, installed, library, role, starts};
-use crate::stage::{outcomes, outcomes_of};
+use super::{POSTINST, Stage, app, installed, library, role, starts};
+use crate::stage::outcomes;
 
 /// Adds a unit that fails to a role.
 pub fn with_failing_unit(mut role: Value) -> Value {
@@ -57,12 +57,12 @@ fn a_plan_from_before_the_repository_moved_is_refused() {
     stage.types("nixfleet plan --role web --out plan.json").success().unwrap();
     stage.publishes_in("stable-security", &[app("2.0"), library()]);
     let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --plan plan.json");
-    assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, "blocked"))), "{finished}");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    assert_eq!(outcomes(&document), stage.all("blocked"), "{finished}");
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         assert_eq!(problem(&document, name)["code"], "NF-403", "{finished}");
         assert!(!installed(host, "app") && !host.files().unwrap().exists("/etc/app.conf"));
     }
-    let plan = stage.types("nixfleet plan --host web-1");
+    let plan = stage.types("nixfleet plan --role web");
     assert!(plan.stdout.contains("app 2.0  Tests stable, security update"), "{plan}");
     stage.applies("ok");
     for host in stage.hosts() {
@@ -86,7 +86,7 @@ fn a_lock_is_waited_for_and_its_holder_is_named() {
     stage.declares(&role);
     hold(600);
     let document = stage.applies("blocked");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         let problem = problem(&document, name);
         assert_eq!(problem["code"], "NF-401", "{problem:#}");
         assert!(problem["why"].as_str().unwrap().contains("python3"), "{problem:#}");

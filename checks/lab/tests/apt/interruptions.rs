@@ -59,7 +59,7 @@ fn assert_completed(stage: &Stage, web: &Guest) {
 
 #[test]
 fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
@@ -73,7 +73,7 @@ fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
 
 #[test]
 fn a_power_cut_in_mid_install_is_completed_by_the_next_apply() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
@@ -88,7 +88,7 @@ fn a_power_cut_in_mid_install_is_completed_by_the_next_apply() {
 
 #[test]
 fn an_apply_outlives_its_connection_in_mid_install() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
@@ -105,7 +105,7 @@ fn an_apply_outlives_its_connection_in_mid_install() {
 
 #[test]
 fn a_host_ends_its_run_if_the_command_is_killed_in_mid_install() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
     stage.declares(&json!({}));
     applies(&stage, "ok");
@@ -134,7 +134,7 @@ fn a_host_ends_its_run_if_the_command_is_killed_in_mid_install() {
 
 #[test]
 fn a_removal_that_is_killed_is_finished_although_nothing_is_declared() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
     stage.declares(&role());
     applies(&stage, "ok");
@@ -151,7 +151,7 @@ fn a_removal_that_is_killed_is_finished_although_nothing_is_declared() {
 
 #[test]
 fn a_host_is_not_forgotten_before_its_packages_are_removed() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
     let mut stubborn = app("1.0");
     stubborn.prerm = "test ! -e /etc/app.stays\n";
@@ -173,7 +173,7 @@ fn a_host_is_not_forgotten_before_its_packages_are_removed() {
 
 #[test]
 fn an_error_after_apt_is_never_called_blocked() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     let mut tears = app("1.0");
     tears.postinst = "mkdir -p /var/lib/app\nuseradd --system app\nchown app /var/lib/app\n\
                       cd /var/lib/nixfleet; for record in $(cat /etc/app.tears); do\n\
@@ -203,7 +203,7 @@ fn an_error_after_apt_is_never_called_blocked() {
 
 #[test]
 fn a_unit_that_never_starts_is_not_held_for_ever() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&["web-1"]);
     stage.publishes(&[enables_itself(), library()]);
     let mut role = role();
     role["systemd"] = json!({});

@@ -12,7 +12,9 @@ mod repository;
 mod resources;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::{env, slice, thread};
 
 use nixfleet_lab::command::Finished;
 use nixfleet_lab::guest::Guest;
@@ -27,6 +29,8 @@ use crate::stage::{outcomes, outcomes_of};
 /// The two hosts: Debian 13 and Debian 12.
 const HOSTS: [&str; 2] = ["web-1", "web-2"];
 const UNIT: &str = "[Service]\nExecStart=/usr/bin/app\nUser=app\n[Install]\nWantedBy=multi-user.target\n";
+/// The fleet file of the operator.
+const FLEET: &str = "/home/ada/fleet/fleet.nix";
 /// A daemon that notes its configuration at each start.
 const DAEMON: &str = "#!/bin/sh\ncat /etc/app.conf >> /var/lib/app/starts\nexec sleep infinity\n";
 /// The program of the package that checks its configuration. It accepts only that of the fleet.
@@ -59,14 +63,41 @@ static LAB: Shared = Shared::restored(|| {
 /// The repository of all tests. Making its key takes a moment.
 static REPOSITORY: Mutex<Option<Repository>> = Mutex::new(None);
 
-/// The lab, and a repository with the daemon and its library.
-struct Stage(Turn<'static>);
+/// The lab, a repository with the daemon and its library, and the names of the hosts with the role.
+struct Stage(Turn<'static>, Vec<&'static str>);
 
 impl Stage {
+    /// Gives the role to one of the hosts. The test's name determines which one, so that about half of the
+    /// tests use each version of apt. `make soak-hosts` runs each test on both hosts.
     fn set() -> Self {
-        let stage = Self(LAB.turn());
+        let name = thread::current().name().map_or(0, |name| name.bytes().map(usize::from).sum());
+        let both = env::var_os("NIXFLEET_SOAK_HOSTS").is_some();
+        Self::set_on(if both { &HOSTS } else { slice::from_ref(&HOSTS[name % HOSTS.len()]) })
+    }
+
+    /// Gives the role to these hosts.
+    fn set_on(names: &[&'static str]) -> Self {
+        let stage = Self(LAB.turn(), names.to_vec());
+        let files = stage.0.operator().unwrap().guest().files().unwrap();
+        let mut fleet = files.text(FLEET).unwrap();
+        for name in HOSTS.iter().filter(|name| !names.contains(name)) {
+            let roles = format!("addr = \"{name}\";\n    tags = [ \"web\" ];\n    roles = [ ");
+            let with = format!("{roles}\"web\" ");
+            assert!(fleet.contains(&with), "{fleet}");
+            fleet = fleet.replace(&with, &roles);
+        }
+        files.write(FLEET, fleet).unwrap();
         stage.publishes(&[app("1.0"), library()]);
         stage
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.1.clone().into_iter()
+    }
+
+    /// Returns the outcomes of all hosts with the role, if each has this outcome.
+    fn all(&self, outcome: &str) -> BTreeMap<String, String> {
+        self.names().map(|host| (host.to_owned(), outcome.to_owned())).collect()
     }
 
     /// Publishes exactly these packages.
@@ -95,11 +126,12 @@ impl Stage {
         self.0.guest(name).unwrap()
     }
 
-    fn hosts(&self) -> [&Guest; 2] {
-        HOSTS.map(|host| self.host(host))
+    /// Returns the hosts with the role.
+    fn hosts(&self) -> Vec<&Guest> {
+        self.names().map(|host| self.host(host)).collect()
     }
 
-    /// Replaces the role of both hosts with these NixFleet options, and with the source of the repository.
+    /// Replaces the role with these NixFleet options, and with the source of the repository.
     fn declares(&self, options: &Value) {
         self.declares_from("", options);
     }
@@ -127,11 +159,11 @@ impl Stage {
         self.0.operator().unwrap().types_for_json(line).unwrap()
     }
 
-    /// Applies the role to both hosts, with this outcome on each.
+    /// Applies the role, with this outcome on each host.
     #[track_caller]
     fn applies(&self, outcome: &str) -> Value {
         let (finished, document) = self.types_for_json("nixfleet apply --yes --json --role web");
-        assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, outcome))), "{finished}");
+        assert_eq!(outcomes(&document), self.all(outcome), "{finished}");
         document
     }
 }
@@ -181,7 +213,7 @@ fn installed(host: &Guest, package: &str) -> bool {
 
 #[test]
 fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&HOSTS);
     stage.declares(&role());
     let plan = stage.types("nixfleet plan --role web");
     for text in [

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::failures::problem;
 use super::repository::Package;
 use super::{HOSTS, Stage, app, installed, library, role, starts};
-use crate::stage::{outcomes, outcomes_of};
+use crate::stage::outcomes;
 
 /// A package of somebody else. It cannot be configured while a file exists.
 fn foreign() -> Package {
@@ -82,8 +82,8 @@ fn a_package_that_somebody_installs_during_the_wait_is_not_owned() {
     }
     let ended = apply.wait_with_output().unwrap();
     let document = serde_json::from_slice(&ended.stdout).unwrap();
-    assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, "blocked"))));
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    assert_eq!(outcomes(&document), stage.all("blocked"));
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         assert_eq!(problem(&document, name)["code"], "NF-403");
         assert!(!installed(host, "app"));
     }
@@ -98,7 +98,7 @@ fn a_package_that_somebody_installs_during_the_wait_is_not_owned() {
 
 #[test]
 fn a_dependency_that_somebody_wants_stays() {
-    let stage = Stage::set();
+    let stage = Stage::set_on(&HOSTS);
     stage.declares(&role());
     stage.applies("ok");
     stage.host("web-1").ask("apt-mark manual libapp").unwrap();
@@ -185,7 +185,7 @@ fn a_version_and_a_hold_of_somebody_else_are_drift_and_the_hold_is_respected() {
         assert!(status.stdout.contains(text), "nothing says `{text}`:\n{status}");
     }
     let document = stage.applies("blocked");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         let problem = problem(&document, name);
         assert_eq!(problem["code"], "NF-425", "{problem:#}");
         assert_eq!(problem["why"], "somebody holds it on the host", "{problem:#}");

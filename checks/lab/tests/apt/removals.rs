@@ -5,7 +5,7 @@ use serde_json::json;
 use super::failures::{problem, with_failing_unit};
 use super::others::dpkg;
 use super::resources::traces;
-use super::{HOSTS, Package, Stage, app, installed, library, role, starts};
+use super::{Package, Stage, app, installed, library, role, starts};
 
 #[test]
 fn a_package_of_somebody_else_is_removed_only_if_a_declaration_names_it() {
@@ -21,11 +21,11 @@ fn a_package_of_somebody_else_is_removed_only_if_a_declaration_names_it() {
         dpkg(&stage, host, "other_1.0");
         dpkg(&stage, host, "further_1.0");
     }
-    let before = stage.hosts().map(traces);
+    let before = stage.hosts().into_iter().map(traces).collect::<Vec<_>>();
     let mut role = role();
     stage.declares(&role);
     let document = stage.applies("blocked");
-    for (name, before) in HOSTS.into_iter().zip(before) {
+    for (name, before) in stage.names().zip(before) {
         let problem = problem(&document, name);
         assert_eq!(
             (&problem["code"], &problem["what"]),
@@ -74,7 +74,7 @@ fn a_package_is_removed_only_after_the_change_is_committed() {
 #[test]
 fn the_running_kernel_is_not_removed() {
     let stage = Stage::set();
-    let release = stage.host("web-1").ask("uname -r").unwrap();
+    let release = stage.hosts()[0].ask("uname -r").unwrap();
     let kernel: &'static str = format!("linux-image-{release}").leak();
     stage.publishes(&[Package { name: kernel, version: "1.0", ..Package::default() }]);
     for host in stage.hosts() {
@@ -82,7 +82,7 @@ fn the_running_kernel_is_not_removed() {
     }
     stage.declares(&json!({ "apt": { "packages": { kernel: { "state": "absent" } } } }));
     let document = stage.applies("blocked");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         let problem = problem(&document, name);
         assert_eq!(problem["code"], "NF-425", "{problem:#}");
         assert_eq!(problem["why"], "it is the kernel that the host runs", "{problem:#}");

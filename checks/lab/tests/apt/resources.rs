@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::failures::problem;
 use super::repository::{Package, SERVED};
-use super::{HOSTS, Stage, app, installed, library, role, starts};
+use super::{Stage, app, installed, library, role, starts};
 
 /// The paths at which an apply would have left files.
 pub fn traces(host: &Guest) -> String {
@@ -25,7 +25,7 @@ fn a_source_with_a_bad_signature_is_refused() {
         .unwrap();
     let before: Vec<String> = stage.hosts().into_iter().map(traces).collect();
     let document = stage.applies("blocked");
-    for (host, before) in HOSTS.into_iter().zip(before) {
+    for (host, before) in stage.names().zip(before) {
         let problem = problem(&document, host);
         assert_eq!(problem["code"], "NF-425", "{problem:#}");
         assert!(problem["why"].as_str().unwrap().contains("signature"), "{problem:#}");
@@ -48,7 +48,7 @@ fn a_full_disk_is_named_and_the_next_apply_finishes() {
         host.ask("mount -t tmpfs -o size=4k tmpfs /var/cache/apt/archives").unwrap();
     }
     let document = stage.applies("blocked");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         assert_eq!(problem(&document, name)["code"], "NF-411");
         assert!(!installed(host, "libapp"));
         host.ask("umount /var/cache/apt/archives; mkdir -p /usr/share/libapp").unwrap();
@@ -56,7 +56,7 @@ fn a_full_disk_is_named_and_the_next_apply_finishes() {
     }
     // There is no room for the files of the package.
     let (_, document) = stage.types_for_json("nixfleet apply --yes --json --role web");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         let problem = problem(&document, name);
         assert_eq!(problem["code"], "NF-425", "{document:#}");
         assert!(problem["why"].as_str().unwrap().contains("No space left"), "{problem:#}");

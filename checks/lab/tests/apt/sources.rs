@@ -5,7 +5,7 @@ use serde_json::json;
 use super::failures::problem;
 use super::repository::SERVED;
 use super::resources::traces;
-use super::{HOSTS, Package, Stage, app, installed, library, role};
+use super::{Package, Stage, app, installed, library, role};
 
 #[test]
 fn a_source_gives_only_the_packages_that_it_is_for() {
@@ -19,9 +19,9 @@ fn a_source_gives_only_the_packages_that_it_is_for() {
     let mut wanted = role();
     wanted["apt"]["packages"]["other"] = json!({});
     stage.declares_from(only, &wanted);
-    let before = stage.hosts().map(traces);
+    let before = stage.hosts().into_iter().map(traces).collect::<Vec<_>>();
     let document = stage.applies("blocked");
-    for (name, before) in HOSTS.into_iter().zip(before) {
+    for (name, before) in stage.names().zip(before) {
         let problem = problem(&document, name);
         assert_eq!(problem["code"], "NF-425", "{problem:#}");
         assert!(problem["why"].as_str().unwrap().contains("other"), "{problem:#}");
@@ -47,14 +47,14 @@ fn a_source_that_is_down_or_sends_another_file_changes_nothing() {
     let stage = Stage::set();
     stage.declares(&role());
     let server = stage.0.operator().unwrap().guest();
-    let before = stage.hosts().map(traces);
+    let before = stage.hosts().into_iter().map(traces).collect::<Vec<_>>();
     server.ask("systemctl stop packages").unwrap();
     let down = stage.applies("blocked");
     stage.publishes(&[app("1.0"), library()]);
     let file = format!("{SERVED}/pool/app_1.0_all.deb");
     server.ask(&format!("size=$(stat -c %s {file}); head -c $size /dev/zero > {file}")).unwrap();
     let wrong = stage.applies("blocked");
-    for (name, before) in HOSTS.into_iter().zip(before) {
+    for (name, before) in stage.names().zip(before) {
         for (document, why) in [(&down, server.addr()), (&wrong, "app_1.0_all.deb")] {
             let problem = problem(document, name);
             assert_eq!(problem["code"], "NF-425", "{problem:#}");

@@ -166,6 +166,7 @@ fn two_commands_lead_from_a_bare_host_to_its_first_apply() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn a_host_with_debian_12_is_prepared_with_its_own_nix() {
     let lab = bare(&Recipe::older_bare_host());
     let web = lab.guest("web-1").unwrap();

@@ -25,6 +25,7 @@ fn said(finished: &Finished) -> Vec<&str> {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn units_start_stop_restart_and_reload_by_the_rules_of_nixos() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -94,6 +95,7 @@ fn units_start_stop_restart_and_reload_by_the_rules_of_nixos() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn the_settings_of_a_unit_decide_between_restart_and_reload() {
     let lab = LAB.turn();
     let service = "[Service]\nExecStart=/a\n";
@@ -136,6 +138,7 @@ fn the_settings_of_a_unit_decide_between_restart_and_reload() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn an_activation_script_requests_restarts_and_reloads() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -160,6 +163,7 @@ fn an_activation_script_requests_restarts_and_reloads() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn a_socket_restarts_in_place_of_its_service() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -183,6 +187,7 @@ fn a_socket_restarts_in_place_of_its_service() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn failed_units_are_named_and_activation_is_complete() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -199,6 +204,7 @@ fn failed_units_are_named_and_activation_is_complete() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn a_run_that_is_killed_is_continued_by_the_next() {
     let lab = LAB.turn();
     let host = db(&lab);
@@ -226,6 +232,7 @@ fn a_run_that_is_killed_is_continued_by_the_next() {
 }
 
 #[test]
+#[ignore = "run by make soak-hosts"]
 fn files_accounts_and_links_are_those_of_the_system() {
     let lab = LAB.turn();
     let host = db(&lab);

@@ -91,6 +91,8 @@ impl Recipe {
                 ("etc/systemd/system-generators/systemd-fstab-generator", "/dev/null"),
                 ("etc/systemd/system-generators/systemd-getty-generator", "/dev/null"),
                 ("etc/systemd/system-generators/systemd-sysv-generator", "/dev/null"),
+                // systemd would start a manager for the user of each login, which costs more than the login.
+                ("etc/systemd/system/user@.service", "/dev/null"),
                 ("etc/systemd/system/apt-daily.timer", "/dev/null"),
                 ("etc/systemd/system/apt-daily-upgrade.timer", "/dev/null"),
                 ("etc/systemd/system/dpkg-db-backup.timer", "/dev/null"),

@@ -123,7 +123,8 @@ pub fn run<S: AsRef<OsStr>>(argv: &[S], limit: Duration) -> io::Result<Finished>
     run_to_end(argv, None, limit, path(), &[], &|| false)
 }
 
-/// Runs a tool with further variables in its environment, and waits for it.
+/// Runs a tool with further variables in its environment, and waits for it. If `is_off` returns true while
+/// the tool runs, the tool is killed.
 ///
 /// # Errors
 /// The tool could not be started.
@@ -131,8 +132,9 @@ pub fn run_in<S: AsRef<OsStr>>(
     environment: &[(&str, &str)],
     argv: &[S],
     limit: Duration,
+    is_off: &dyn Fn() -> bool,
 ) -> io::Result<Finished> {
-    run_to_end(argv, None, limit, path(), environment, &|| false)
+    run_to_end(argv, None, limit, path(), environment, is_off)
 }
 
 /// Runs a tool with an input and waits for it.

@@ -21,12 +21,14 @@
 //! - [`transcript`][]: the output of a run
 //! - [`transient`][]: the transient systemd unit of a run
 //! - [`command`][]: the runner of host tools
+//! - [`client`][]: the program that reads the output of this program
 //! - [`clock`][]: the wall clock and the monotonic clock
 
 pub mod accounts;
 pub mod activator;
 pub mod apt;
 pub mod boot;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod disk;

@@ -50,7 +50,7 @@ impl AptRun<'_> {
         wait_for_locks(self.declared, self.transcript.as_ref())?;
         let installs = self.plan.in_phase(AptPhase::Before).next().is_some();
         if installs {
-            call.download(self.plan)?;
+            call.download(self.plan, &|| false)?;
             // A download may take long, and another program may have started meanwhile.
             wait_for_locks(self.declared, self.transcript.as_ref())?;
         }

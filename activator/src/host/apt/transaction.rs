@@ -64,13 +64,14 @@ impl AptFailure {
 }
 
 impl AptCall<'_> {
-    /// Downloads the files of all packages that change before the change of the host.
+    /// Downloads the files of all packages that change before the change of the host. If `is_off` returns true
+    /// meanwhile, apt is killed.
     ///
     /// # Errors
     /// Fails with [`Code::Packages`] and the messages of apt.
-    pub fn download(&self, plan: &AptPlan) -> Result<(), Problem> {
+    pub fn download(&self, plan: &AptPlan, is_off: &dyn Fn() -> bool) -> Result<(), Problem> {
         cache::drop_others(plan);
-        self.fetch(plan).map_err(|failure| match failure {
+        self.fetch(plan, is_off).map_err(|failure| match failure {
             AptFailure::Guarded(_) => failure.problem(),
             AptFailure::Failed(why) => {
                 Problem::new(Code::Packages, "apt could not download the packages of the plan")
@@ -80,13 +81,13 @@ impl AptCall<'_> {
         })
     }
 
-    fn fetch(&self, plan: &AptPlan) -> Result<(), AptFailure> {
+    fn fetch(&self, plan: &AptPlan, is_off: &dyn Fn() -> bool) -> Result<(), AptFailure> {
         let mut words = self.words(plan);
         // The hold that the plan ends still stands during the download.
         words.push("--allow-change-held-packages".to_owned());
         words.extend(["--download-only".to_owned(), "install".to_owned(), "--".to_owned()]);
         words.extend(exactly(plan.in_phase(AptPhase::Before)));
-        ended(&run(&words)?)
+        ended(&run_until(is_off, &words)?)
     }
 
     /// Installs, upgrades and removes exactly the packages that change before the change of the host.
@@ -225,7 +226,12 @@ fn exactly<'p>(packages: impl Iterator<Item = &'p PackageChange>) -> Vec<String>
 }
 
 fn run(words: &[String]) -> Result<Finished, AptFailure> {
-    command::run_in(&ENVIRONMENT, words, LIMIT)
+    run_until(&|| false, words)
+}
+
+/// As [`run`], but kills the program if `is_off` returns true.
+fn run_until(is_off: &dyn Fn() -> bool, words: &[String]) -> Result<Finished, AptFailure> {
+    command::run_in(&ENVIRONMENT, words, LIMIT, is_off)
         .map_err(|error| AptFailure::Failed(format!("failed to run {}: {error}", words[0])))
 }
 

@@ -1,7 +1,14 @@
-//! A test of the downloads before a rollout.
+//! Tests of the downloads before a rollout.
 
-use super::{HOSTS, Stage, installed, role};
+use std::process::Stdio;
+use std::time::Duration;
+
+use nixfleet_lab::command::wait_until;
+
+use super::{HOSTS, Package, Stage, app, installed, library, role};
 use crate::stage::{outcomes, outcomes_of};
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn no_host_is_changed_if_one_cannot_download_its_packages() {
@@ -25,6 +32,50 @@ fn no_host_is_changed_if_one_cannot_download_its_packages() {
         assert_eq!(host.sh("cat /etc/app.conf").unwrap().stdout, "");
     }
 
-    stage.publishes(&[super::app("1.0"), super::library()]);
+    stage.publishes(&[app("1.0"), library()]);
     stage.applies("ok");
+}
+
+#[test]
+fn an_interrupted_download_ends_on_the_hosts_and_a_resumed_rollout_downloads_again() {
+    let stage = Stage::set_on(&HOSTS);
+    // Numbers that compress badly: with this limit, their download takes minutes.
+    let numbers: Vec<String> =
+        (0..40_000_u64).map(|number| format!("{:x}\n", number * 2_654_435_761)).collect();
+    let data: &'static str = numbers.concat().leak();
+    let large = Package { files: vec![("/usr/share/libapp/data", 0o644, data)], ..library() };
+    stage.publishes(&[app("1.0"), large]);
+    stage.declares(&role());
+    for host in stage.hosts() {
+        host.ask("echo 'Acquire::http::Dl-Limit \"1\";' >/etc/apt/apt.conf.d/slow").unwrap();
+    }
+    let operator = stage.0.operator().unwrap();
+    let loads =
+        "pgrep --full 'apt-get .*--download-only' >/dev/null && ls /var/cache/apt/archives/partial/*.deb";
+    // Ctrl-C ends the rollout. A killed command cannot end anything itself.
+    for (line, signal) in
+        [("nixfleet apply --yes --json --role web", "INT"), ("nixfleet apply --resume --yes --json", "KILL")]
+    {
+        let mut apply = operator.typed(line).unwrap().into_command();
+        let apply = apply.stdout(Stdio::piped()).spawn().unwrap();
+        for host in stage.hosts() {
+            wait_until("the host downloads", LIMIT, || Ok(host.sh(loads)?.ok())).unwrap();
+        }
+        operator.guest().ask(&format!("pkill -{signal} --exact nixfleet")).unwrap();
+        apply.wait_with_output().unwrap();
+        for host in stage.hosts() {
+            let ended = || Ok(!host.sh("pgrep --exact apt-get")?.ok());
+            wait_until("apt has ended", Duration::from_secs(10), ended).unwrap();
+            assert!(!installed(host, "app"), "{}", host.name());
+        }
+    }
+
+    // The resumed rollout asks the hosts again: nothing is changed while one cannot download.
+    stage.loses_packages();
+    let (finished, document) = stage.types_for_json("nixfleet apply --resume --yes --json");
+    assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, "blocked"))), "{finished}");
+    for host in stage.hosts() {
+        assert!(!installed(host, "app") && !installed(host, "libapp"), "{}", host.name());
+        host.ask("rm /etc/apt/apt.conf.d/slow").unwrap();
+    }
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::adopt::{self, Offer};
 use super::at_once::{AtOnce, resting};
 use super::bootstrap_problems::{
-    again, busy, earlier_unverified, failed, interrupted, outcome_of, taken_over, unverified,
+    again, busy, earlier_unverified, failed, gone, interrupted, never_begun, outcome_of, taken_over,
+    unverified,
 };
 use super::connections::Connections;
 use super::context::Context;
@@ -183,6 +184,9 @@ impl Bootstrap {
         if let Some(owner) = report.busy.take() {
             return (report, Some(busy(&name, &owner)));
         }
+        if report.is_gone {
+            return (report, Some(gone(&name)));
+        }
         if let Some(step) = report.failed() {
             let problem = failed(&name, step, &report);
             return (report, Some(problem));
@@ -218,6 +222,9 @@ impl Bootstrap {
         let undo = match remote::undo(session, &self.privilege, id).await {
             Ok(undone) if undone.busy.is_some() => {
                 return (report, Some(taken_over(problem).at(&session.host().name)));
+            }
+            Ok(undone) if undone.is_gone && report.steps.is_empty() => {
+                return (report, Some(never_begun(problem.clone()).at(&session.host().name)));
             }
             Ok(undone) => {
                 report.steps.extend(undone.steps);

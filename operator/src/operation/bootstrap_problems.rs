@@ -53,7 +53,11 @@ pub(super) fn unverified(problem: &Problem, undo: Option<&Problem>) -> Problem {
 
 /// Returns the problem to report if a step did not come to its end, for example because its unit was killed.
 pub(super) fn interrupted(step: Step, report: &StepReport) -> Problem {
-    let what = format!("the step {} was interrupted on the host", step.as_str());
+    let what = if report.steps.is_empty() {
+        "no step could be started on the host".to_owned()
+    } else {
+        format!("the step {} was interrupted on the host", step.as_str())
+    };
     let problem = Problem::new(Code::Bootstrap, what);
     match report.errors.trim_end() {
         "" => problem,
@@ -90,6 +94,26 @@ pub(super) fn busy(host: &str, owner: &str) -> Problem {
         .help("wait until it has ended, then run the command again")
 }
 
+/// Returns the problem to report if the open bootstrap that this command knew of is undone.
+pub(super) fn gone(host: &str) -> Problem {
+    Problem::new(
+        Code::PlanOutdated,
+        "the open bootstrap of the host was undone after this command had asked the host",
+    )
+    .at(host)
+    .because("nothing was started")
+    .help("run the command again")
+}
+
+/// Returns the problem to report for a host that did not pass its check because of `problem`, and on which no
+/// step is left to undo.
+pub(super) fn never_begun(problem: Problem) -> Problem {
+    match problem.help {
+        Some(_) => problem,
+        None => problem.help("nothing was changed; correct the cause, then run the command again"),
+    }
+}
+
 /// Adds what the user can do if the connection broke during the change.
 pub(super) fn again(problem: Problem, host: &str) -> Problem {
     match problem.code {
@@ -107,7 +131,12 @@ mod tests {
 
     fn report(steps: &[(Step, StepEnd)]) -> StepReport {
         let steps = steps.iter().map(|(step, end)| Reported { step: *step, end: *end }).collect();
-        StepReport { steps, errors: "useradd: cannot lock /etc/passwd\n".to_owned(), busy: None }
+        StepReport {
+            steps,
+            errors: "useradd: cannot lock /etc/passwd\n".to_owned(),
+            busy: None,
+            is_gone: false,
+        }
     }
 
     #[test]

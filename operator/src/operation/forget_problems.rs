@@ -2,6 +2,7 @@
 
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::bootstrap_problems::gone;
 use crate::bootstrap::{Step, StepEnd};
 use crate::remote::bootstrap::StepReport;
 
@@ -31,6 +32,9 @@ pub(super) fn incomplete(host: &str, steps: &[Step], report: &StepReport) -> Opt
         let problem = problem.because(format!("it is the bootstrap of {owner}"));
         return Some(problem.help("wait until it has ended, then run the command again"));
     }
+    if report.is_gone {
+        return Some(gone(host));
+    }
     let is_undone = |step: &Step| {
         let mut ends = report.steps.iter().filter(|each| each.step == *step).peekable();
         ends.peek().is_some() && ends.all(|each| each.end == StepEnd::Undone)
@@ -55,7 +59,7 @@ mod tests {
         let steps = [Step::Daemon, Step::Packages];
         let report = |ends: &[(Step, StepEnd)], errors: &str| {
             let steps = ends.iter().map(|(step, end)| Reported { step: *step, end: *end }).collect();
-            StepReport { steps, errors: errors.to_owned(), busy: None }
+            StepReport { steps, errors: errors.to_owned(), busy: None, is_gone: false }
         };
         let all = [(Step::Daemon, StepEnd::Undone), (Step::Packages, StepEnd::Undone)];
         assert_eq!(incomplete("web-1", &steps, &report(&all, "")), None);

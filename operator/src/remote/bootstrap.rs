@@ -67,6 +67,8 @@ pub struct StepReport {
     pub errors: String,
     /// The operator of another bootstrap, if that bootstrap is open on the host. Then no step was begun.
     pub busy: Option<String>,
+    /// Whether the change that the request was about has never begun, or is undone. Then no step was begun.
+    pub is_gone: bool,
 }
 
 impl StepReport {
@@ -77,6 +79,7 @@ impl StepReport {
             match (word, StepEnd::of_word(word).zip(Step::named(rest))) {
                 (_, Some((end, step))) => report.steps.push(Reported { step, end }),
                 ("busy", None) => report.busy = Some(rest.to_owned()),
+                ("gone", None) => report.is_gone = true,
                 ("error", None) if report.errors.len() + rest.len() < TEXT => {
                     report.errors.push_str(rest);
                     report.errors.push('\n');
@@ -247,6 +250,7 @@ mod tests {
         assert_eq!(report.steps.len(), 4);
         assert_eq!(report.errors, "useradd: group deploy exists\n\n");
         assert_eq!(StepReport::parse("busy ada@laptop\n").busy.as_deref(), Some("ada@laptop"));
+        assert!(StepReport::parse("gone\n").is_gone);
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod send;
 mod shape;
 mod status;
 mod sudo;
+#[cfg(test)]
+mod sudo_rule_tests;
 mod terms;
 mod typed;
 

@@ -1,9 +1,10 @@
 //! Tests of `bootstrap` with logins that need no password, and of the undo of an installer.
 
+use nixfleet_lab::guest::Guest;
 use nixfleet_lab::snapshot::Snapshot;
 
-use super::{BARE, assert_unchanged, ended, fingerprint, types, types_with};
-use crate::stage::assert_says;
+use super::{BARE, assert_unchanged, document, ended, fingerprint, types, types_with};
+use crate::stage::{assert_says, outcomes, outcomes_of};
 
 /// An installer that makes a Nix whose daemon always answers, and the program that removes its work, as the
 /// installer of Determinate Systems does.
@@ -51,7 +52,28 @@ fn root_and_a_user_with_a_free_sudo_need_no_password_and_an_installer_is_undone(
     assert_unchanged(web, &before);
     web.ask("groupdel deploy").unwrap();
 
+    // One command for two hosts. One of them has a Nix that somebody else has installed and configured.
+    let nix = "apt-get -qq update && apt-get -qq install --yes --no-install-recommends nix-bin nix-setup-systemd \
+               >/dev/null && echo 'max-jobs = 3' >>/etc/nix/nix.conf && systemctl restart nix-daemon.service";
+    web.ask(nix).unwrap();
+    let configured = web.ask("cat /etc/nix/nix.conf").unwrap();
+    let other = lab.guest("web-2").unwrap();
+    other.ask("install -d -m 0700 /root/.ssh && cp /home/admin/.ssh/authorized_keys /root/.ssh/").unwrap();
+    let key = fingerprint(other, "ed25519");
+    let line = format!("nixfleet bootstrap web-1 web-2 {KEY} --login root --fingerprint {key} --json");
+    let finished = types_with(&lab, &line, "");
+    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok"), ("web-2", "ok")]), "{finished}");
+    let made = |host: &Guest| host.ask("cat /var/lib/nixfleet/bootstrap/1/begun").unwrap();
+    assert_eq!(
+        (made(web), made(other)),
+        ("sudo\nkeys\nuser".into(), "sudo\nkeys\nuser\ndaemon\npackages".into())
+    );
+    let finished = types_with(&lab, "nixfleet apply web-1 --yes --json", "");
+    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    assert_eq!(web.ask("cat /etc/nix/nix.conf").unwrap(), configured);
+
     // A user who may use sudo without a password.
+    web.ask("rm /home/deploy/.ssh/authorized_keys").unwrap();
     web.ask(
         "echo 'admin ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin && chmod 0440 /etc/sudoers.d/admin",
     )

@@ -18,13 +18,15 @@ use serde_json::Value;
 use crate::stage::shared::Shared;
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
-/// A lab of [`bare`] with Debian 13.
-static BARE: Shared = Shared::restored(|| bare(&Recipe::bare_host()));
+/// A lab of [`bare`] with Debian 13, and with a second bare host.
+static BARE: Shared = Shared::restored(|| bare(&Recipe::bare_host(), &["web-1", "web-2"]));
 
-/// Boots a lab with the bare host web-1. The fleet has a file for host keys, and the operator does not know
+/// Boots a lab with these bare hosts. The fleet has a file for host keys, and the operator does not know
 /// the key of the host.
-fn bare(recipe: &Recipe) -> Lab {
-    let lab = Lab::boot(&Plan::of_test().only("web-1").bare("web-1", recipe)).unwrap();
+fn bare(recipe: &Recipe, hosts: &[&str]) -> Lab {
+    let plan = Plan::of_test().without("db-1");
+    let plan = if hosts.contains(&"web-2") { plan } else { plan.without("web-2") };
+    let lab = Lab::boot(&hosts.iter().fold(plan, |plan, host| plan.bare(host, recipe))).unwrap();
     let operator = lab.operator().unwrap();
     operator.edits("fleet.nix", "  defaults.ssh.user = \"deploy\";", FLEET).unwrap();
     let prepare = "rm ~/.ssh/known_hosts && ssh-keygen -y -f ~/.ssh/id_ed25519 > ~/.ssh/id_ed25519.pub";
@@ -168,7 +170,7 @@ fn two_commands_lead_from_a_bare_host_to_its_first_apply() {
 #[test]
 #[ignore = "run by make soak-hosts"]
 fn a_host_with_debian_12_is_prepared_with_its_own_nix() {
-    let lab = bare(&Recipe::older_bare_host());
+    let lab = bare(&Recipe::older_bare_host(), &["web-1"]);
     let web = lab.guest("web-1").unwrap();
     let key = fingerprint(web, "ed25519");
     let finished = types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --fingerprint {key} --yes"));
@@ -340,6 +342,20 @@ fn a_step_that_fails_undoes_all_steps() {
     );
     assert_unchanged(web, &before);
     web.ask("rm /etc/ssh/sshd_config.d/deny.conf && systemctl reload ssh").unwrap();
+
+    // systemd refuses to start the unit of the steps.
+    let before_refusal = Snapshot::take(web).unwrap();
+    let refuse = "printf '#!/bin/sh\\necho Failed to start transient service unit >&2; exit 1\\n' >/usr/sbin/systemd-run";
+    web.ask(&format!("{refuse} && chmod +x /usr/sbin/systemd-run")).unwrap();
+    let finished = types(&lab, &bootstrap);
+    assert_says(
+        &finished,
+        2,
+        &["no step could be started on the host", "Failed to start transient service unit"],
+    );
+    assert!(!finished.stderr.contains("another bootstrap"), "{finished}");
+    web.ask("rm /usr/sbin/systemd-run").unwrap();
+    assert_unchanged(web, &before_refusal);
 
     // What is left of an attempt does not prevent the next one.
     assert_says(&types(&lab, &bootstrap), 0, &["done: packages, daemon, user, keys, sudo"]);

@@ -212,6 +212,16 @@ fn a_user_of_somebody_else_is_not_deleted() {
     assert!(stopped.code == 1 && stopped.stdout.contains("has files: /home/deploy/results"), "{stopped}");
     assert_eq!(says(web, "cat /home/deploy/results"), "results");
 
+    // The id of a deleted user may become that of another account, and with it these files.
+    says(
+        web,
+        "rm /home/deploy/results; mkdir -p /srv/other; echo results >/srv/other/results; chown deploy /srv/other/results",
+    );
+    let stopped = calls(web, "undo_user");
+    assert!(stopped.code == 1 && stopped.stdout.contains("has files: /srv/other/results"), "{stopped}");
+    assert!(!says(web, exists).is_empty());
+    says(web, "chown root /srv/other/results; : >/home/deploy/results");
+
     // Files that came with the account or with its logins do not count.
     says(
         web,

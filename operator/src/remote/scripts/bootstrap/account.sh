@@ -27,15 +27,29 @@ own_files() {
   cd /
 }
 
+# Prints files outside the home directory that belong to the user. A later account could get the id of the user,
+# and with it these files. Filesystems of the network are not searched: other hosts may have given the same id to
+# another user. userdel removes the mail, the end of the last login removes the files of the session, and some
+# versions of Nix make directories for each user that stay empty.
+other_files() {
+  uid=$(id -u "$user") home=$(home_of "$user")
+  df --local --output=target 2>/dev/null | sed 1d | while IFS= read -r mount; do
+    find "$mount" -xdev \( -path "$home" -o -path /dev -o -path "/run/user/$uid" -o -path "/var/mail/$user" \
+      -o -path "/var/spool/mail/$user" -o -path /nix/store -o -path "/nix/var/nix/*/per-user/*" \) -prune \
+      -o -uid "$uid" -print 2>/dev/null
+  done | head -n 3
+}
+
 undo_user() {
   [ -e "$record/undo/user/absent" ] && getent passwd "$user" >/dev/null || return 0
   if [ -e "$record/undo/user/uid" ] && ! id -u "$user" | cmp -s - "$record/undo/user/uid"; then
     echo "the user $user was created again by somebody else"
     return 1
   fi
-  files=$(own_files)
+  files=$(own_files; other_files)
   if [ -n "$files" ]; then
     echo "the user $user has files: $files"
+    echo "the user stays; move these files or give them to another user: find / -user $user lists all of them"
     return 1
   fi
   # userdel refuses an account with processes. The connection that runs this script may be one.

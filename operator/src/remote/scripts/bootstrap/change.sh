@@ -16,11 +16,26 @@ owner() {
 }
 
 # $1: the id of the open change that the operator knows of. Fails if another command is working on the host,
-# or if another change is open. The lock is released when the program ends, but the unit that runs the steps
-# may outlive the program.
+# or if another change is open, or if this change is not open. The lock is released when the program ends, but
+# the unit that runs the steps may outlive the program.
 claim() {
-  if exec 9>"$run.lock" && flock --wait 10 9 && ! is_running && [ "$(open_id)" = "$1" ]; then return; fi
+  exec 9>"$run.lock" || return
+  if flock --wait 10 9 && ! is_running; then
+    case $(open_id) in
+      "$1") return ;;
+      # A change that was begun and ended has a record, or `forget` has undone it.
+      -) if ! is_recorded "$1"; then echo gone && return 1; fi ;;
+    esac
+  fi
   printf 'busy %s\n' "$(owner)"
+  return 1
+}
+
+# $1: the id of a change.
+is_recorded() {
+  for number in $(numbers); do
+    if [ "$(cat "$records/$number/id")" = "$1" ]; then return; fi
+  done
   return 1
 }
 
@@ -30,8 +45,9 @@ in_unit() {
   : >"$run/errors"
   systemd-run --quiet --collect --wait --unit="$unit" \
     --property=StandardOutput="file:$run/said" --property=StandardError="file:$run/errors" \
-    -- /bin/sh "$run/program" "$1"
+    -- /bin/sh "$run/program" "$1" 2>"$run/unit"
   cat "$run/said"
+  sed 's/^/error /' "$run/unit"
   echo end
   tidy
 }

@@ -30,7 +30,7 @@ made() {
       case $step in
         packages) what=$(own_packages | tr '\n' ' ') ;;
         installer) what=$([ -x /nix/nix-installer ] && echo /nix/nix-installer || echo -) ;;
-        sudo) what=$(rule_file) ;;
+        sudo) what=$(rule_in_record) ;;
         host-key) what=$host_key.pub ;;
         user)
           what=-

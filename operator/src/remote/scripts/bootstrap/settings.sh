@@ -24,9 +24,10 @@
 #   sudo               let the user become root without a password
 #   host-key           make an ed25519 host key
 #
-# The output of `change`, `undo` and `forget` is `busy OWNER` if another change is open or runs. Otherwise, it has a
-# line for each step: `done STEP`, `failed STEP`, `undone STEP` or `left STEP`. After a failed step, lines that
-# begin with `error` have the end of what programs printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
+# The output of `change`, `undo` and `forget` is `busy OWNER` if another change is open or runs, and `gone` if the
+# change that they are about has never begun, or is undone. Otherwise, it has a line for each step: `done STEP`,
+# `failed STEP`, `undone STEP` or `left STEP`. After a failed step, or if no step could be started, lines that begin
+# with `error` have the end of what programs printed. The last line of `change`, `undo`, `end` and `forget` is `end`.
 #
 # The output of `made` has a line `made STEP WHAT` for each step in the records, a line `used PATH` for each root
 # for garbage collection that is not one of NixFleet, and a line `managed yes` if NixFleet has other records.

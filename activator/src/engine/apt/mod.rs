@@ -19,6 +19,7 @@
 //! - [`release`][]: the held units that a change releases
 //! - `waiting`: the wait for the locks of apt and dpkg
 //! - `undo`: the notes of a change that failed after apt
+//! - [`ran_before`]: the units that ran before apt and are down after it
 //! - [`phases`]: the order of these transactions in an apply
 //! - [`mod@journal`], [`owned`][]: the records on a host
 //! - [`brought`][]: the paths, units and accounts that came with packages
@@ -40,6 +41,7 @@ pub mod owned;
 pub mod phases;
 pub mod plan;
 pub mod planning;
+mod ran_before;
 pub mod recover;
 pub mod release;
 pub mod request;

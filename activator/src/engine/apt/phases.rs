@@ -14,6 +14,7 @@ use super::brought::Brought;
 use super::held::HeldUnits;
 use super::journal::AptJournal;
 use super::plan::full_name;
+use super::ran_before::RanBefore;
 use super::run::AptRun;
 use super::undo;
 use super::view::AptView;
@@ -27,7 +28,10 @@ use crate::host::apt::dpkg::HostPackages;
 /// # Errors
 /// Fails if apt did not come to its end.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
-    let (done, of_others) = run.before(view).inspect_err(|_| {
+    let ran_before = RanBefore::record(run.host)?;
+    let done = run.before(view);
+    report.notes.extend(brought_back(ran_before, run.plan));
+    let (done, of_others) = done.inspect_err(|_| {
         // From the moment at which the journal is written, dpkg may have changed packages.
         if !matches!(AptJournal::read(run.host), Ok(None)) {
             (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
@@ -105,7 +109,10 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     if run.plan.in_phase(AptPhase::After).next().is_none() {
         return Ok(());
     }
-    let ended = run.after().and_then(|done| {
+    let ran_before = RanBefore::record(run.host)?;
+    let ended = run.after();
+    report.notes.extend(brought_back(ran_before, run.plan));
+    let ended = ended.and_then(|done| {
         let problem = done.problem.clone();
         report.apt = Some(match report.apt.take() {
             Some(earlier) => joined(earlier, done),
@@ -117,6 +124,15 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
         (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::AptUnfinished));
     }
     ended
+}
+
+/// Starts the units again that apt has stopped, and returns notes about them.
+fn brought_back(ran_before: RanBefore, plan: &AptPlan) -> Vec<String> {
+    // apt has changed packages already, so an error must not hide its report.
+    ran_before.bring_back(plan).unwrap_or_else(|problem| {
+        let why = problem.why.unwrap_or(problem.what);
+        vec![format!("the units that ran before apt could not be compared with those that run now: {why}")]
+    })
 }
 
 /// Returns the report of both phases. The second phase tells which packages are unfinished.

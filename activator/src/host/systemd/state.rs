@@ -68,6 +68,9 @@ pub struct UnitState {
     /// Whether the unit starts at boot: it is enabled, or made from an init script that is.
     #[serde(skip)]
     pub enabled: bool,
+    /// Whether the unit cannot be enabled: it starts when something else needs it.
+    #[serde(skip)]
+    pub is_static: bool,
     /// The path of the unit file, or empty if there is none.
     #[serde(skip)]
     pub fragment: String,
@@ -201,6 +204,7 @@ fn parse<'a>(text: &'a str, plain: &'a [&UnitName]) -> impl Iterator<Item = (Uni
             has_job: !matches!(block.get("Job"), "" | "0"),
             absent: block.get("LoadState") == "not-found",
             enabled: ["enabled", "enabled-runtime", "generated"].contains(&block.get("UnitFileState")),
+            is_static: ["static", "indirect", "alias"].contains(&block.get("UnitFileState")),
             fragment: block.get("FragmentPath").to_owned(),
             drop_ins: block.words("DropInPaths"),
             stop_along: block.units(&STOP_ALONG),

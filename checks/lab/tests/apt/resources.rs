@@ -77,7 +77,19 @@ fn an_upgrade_keeps_the_managed_configuration_file() {
     stage.applies("ok");
     let mut newer = app("2.0");
     newer.files[1].2 = "of the newer package\n";
+    // The script of the package leaves three services stopped. Two are not its own.
+    newer.postinst = "systemctl stop app.service other.service by-hand.service\n";
     stage.publishes(&[newer, library()]);
+    for host in stage.hosts() {
+        for (unit, install) in [
+            ("other", "[Install]\nWantedBy=multi-user.target\n"),
+            ("by-hand", "[Install]\nWantedBy=x.target\n"),
+        ] {
+            let text = format!("[Service]\nExecStart=/bin/sleep infinity\n{install}");
+            host.files().unwrap().write(&format!("/etc/systemd/system/{unit}.service"), text).unwrap();
+        }
+        host.ask("systemctl enable --quiet --now other.service && systemctl start by-hand.service").unwrap();
+    }
     let mut role = role();
     role["apt"]["packages"]["app"] = json!({ "version": "2.0" });
     stage.declares(&role);
@@ -88,6 +100,14 @@ fn an_upgrade_keeps_the_managed_configuration_file() {
         assert_eq!(host.ask("cat /etc/app.conf.dpkg-dist").unwrap(), "of the newer package");
         assert_eq!(entry["report"]["apt"]["setAside"], json!(["/etc/app.conf.dpkg-dist"]), "{entry:#}");
         assert!(!starts(host).contains("package"), "{}", starts(host));
+        assert_eq!(host.ask("systemctl is-active app.service other.service").unwrap(), "active\nactive");
+        let notes = entry["report"]["notes"].to_string();
+        for note in [
+            "other.service was stopped while apt worked, and was started again",
+            "by-hand.service ran before apt and no longer runs",
+        ] {
+            assert!(notes.contains(note), "{entry:#}");
+        }
     }
     stage.applies("unchanged");
 }

@@ -2,10 +2,12 @@
 //! their repository are made by the tests.
 
 mod answers;
+mod credentials;
 mod downloads;
 mod failures;
 mod first_starts;
 mod interruptions;
+mod nginx;
 mod others;
 mod removals;
 mod repository;
@@ -42,6 +44,16 @@ const POSTINST: &str = "getent passwd app >/dev/null || useradd --system --user-
                         systemctl daemon-reload\nsystemctl start app.service\n";
 const PRERM: &str = "while [ -e /etc/app.lingers ]; do touch /run/app.lingers; sleep 0.1; done\n\
                      [ \"$1\" != remove ] || systemctl disable --now app.service\n";
+
+/// The files that mask the timers of apt.
+const TIMERS: &str = "/etc/systemd/system/apt-daily.timer /etc/systemd/system/apt-daily-upgrade.timer";
+/// The properties of a unit that tell whether it runs and whether it starts at boot.
+const STATE: &str = "--property=Id,ActiveState,UnitFileState";
+
+/// Returns the names of the timers of apt.
+fn timers() -> String {
+    TIMERS.replace("/etc/systemd/system/", "")
+}
 
 /// A lab with the two hosts, whose role is given by each test. The hosts have no package source.
 static LAB: Shared = Shared::restored(|| {
@@ -227,9 +239,16 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
     }
     for host in stage.hosts() {
         assert!(!installed(host, "app"));
+        // The hosts of the lab mask these timers of apt, unlike others.
+        host.ask(&format!("rm {TIMERS} && systemctl daemon-reload && systemctl start {}", timers())).unwrap();
     }
+    let of_apt =
+        || stage.hosts().map(|host| host.ask(&format!("systemctl show {STATE} {}", timers())).unwrap());
+    let before = of_apt();
+    assert!(before[0].contains("ActiveState=active\nUnitFileState=enabled"), "{before:?}");
 
     stage.applies("ok");
+    assert_eq!(of_apt(), before);
 
     for host in stage.hosts() {
         assert_eq!(starts(host), "of the fleet\n", "{}", host.name());

@@ -43,6 +43,40 @@ fn a_source_gives_only_the_packages_that_it_is_for() {
 }
 
 #[test]
+fn recommended_packages_and_pinned_versions_are_as_declared() {
+    let stage = Stage::set();
+    let package = |name, control| Package { name, version: "1.0", control, ..Package::default() };
+    stage.publishes(&[
+        package("with", "Recommends: hint-with\n"),
+        package("without", "Recommends: hint-without\n"),
+        package("hint-with", ""),
+        package("hint-without", ""),
+        library(),
+        Package { version: "2.0", ..library() },
+    ]);
+    let packages =
+        json!({ "with": { "recommends": true }, "without": { "recommends": false }, "libapp": {} });
+    let pin = json!({ "packages": ["libapp"], "version": "1.*", "priority": 1001 });
+    stage.declares(&json!({ "apt": { "packages": packages, "pins": { "old": pin } } }));
+    stage.applies("ok");
+    let candidate = "apt-cache policy libapp | grep -o 'Candidate: .*'";
+    for host in stage.hosts() {
+        assert!(["with", "without", "hint-with"].iter().all(|name| installed(host, name)), "{}", host.name());
+        assert!(!installed(host, "hint-without"));
+        assert_eq!(host.ask("dpkg-query --show --showformat='${Version}' libapp").unwrap(), "1.0");
+        host.ask("apt-get -qq update").unwrap();
+        assert_eq!(host.ask(candidate).unwrap(), "Candidate: 1.0");
+    }
+    stage.applies("unchanged");
+    stage.declares(&json!({ "apt": { "packages": packages } }));
+    stage.applies("ok");
+    for host in stage.hosts() {
+        assert_eq!(host.ask(candidate).unwrap(), "Candidate: 2.0");
+        assert!(installed(host, "hint-with") && !installed(host, "hint-without"));
+    }
+}
+
+#[test]
 fn a_source_that_is_down_or_sends_another_file_changes_nothing() {
     let stage = Stage::set();
     stage.declares(&role());

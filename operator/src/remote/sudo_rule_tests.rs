@@ -6,7 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Runs a script that may call the functions for the rule of sudo, for the user and the record of a bootstrap.
+/// Runs a script that may call the functions for the rule of sudo, for the user and the record of a
+/// bootstrap.
 fn says(user: &str, record: &Path, script: &str) -> String {
     let functions = include_str!("scripts/bootstrap/sudo.sh");
     let script = format!("set -u\nuser=$1 record=$2\n{functions}\n{script}");

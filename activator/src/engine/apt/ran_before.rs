@@ -86,10 +86,12 @@ impl RanBefore {
     }
 }
 
-/// Decides what becomes of a unit that ran before apt. `is_of_plan`: whether the unit is one of a package that
-/// changes.
+/// Decides what becomes of a unit that ran before apt. `is_of_plan`: whether the unit is one of a package
+/// that changes.
 fn afterwards(state: &UnitState, is_of_plan: bool) -> Afterwards {
-    if state.is_up() || !state.triggered_by.is_empty() || !state.condition {
+    // systemd may have unloaded a stopped unit, together with the result of its conditions.
+    let is_hindered = !state.condition && !state.untried;
+    if state.is_up() || !state.triggered_by.is_empty() || is_hindered {
         Afterwards::Nothing
     } else if state.absent {
         Afterwards::Named("its unit file does not exist".to_owned())
@@ -127,7 +129,9 @@ mod tests {
         let enabled = UnitState { enabled: true, ..stopped.clone() };
         assert_eq!(afterwards(&enabled, false), Afterwards::Start);
         assert_eq!(afterwards(&stopped, true), Afterwards::Start);
+        let unloaded = UnitState { condition: false, untried: true, ..stopped.clone() };
         assert!(matches!(afterwards(&stopped, false), Afterwards::Named(_)));
+        assert!(matches!(afterwards(&unloaded, false), Afterwards::Named(_)));
         for state in [
             UnitState { active: "active".to_owned(), ..enabled.clone() },
             UnitState { triggered_by: vec!["a.socket".to_owned()], ..enabled.clone() },

@@ -64,8 +64,8 @@ impl AptFailure {
 }
 
 impl AptCall<'_> {
-    /// Downloads the files of all packages that change before the change of the host. If `is_off` returns true
-    /// meanwhile, apt is killed.
+    /// Downloads the files of all packages that change before the change of the host. If `is_off` returns
+    /// true meanwhile, apt is killed.
     ///
     /// # Errors
     /// Fails with [`Code::Packages`] and the messages of apt.

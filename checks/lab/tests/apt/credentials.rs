@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::failures::problem;
 use super::repository::SERVED;
-use super::{HOSTS, Stage, installed, role};
+use super::{Stage, installed, role};
 
-const PASSWORD: &str = "swordfish-7381";
+/// The password. It is not in this file as a whole, because the operator's store has the sources of the
+/// tests.
+const PASSWORD: &str = concat!("swordfish", "-7381");
 /// The file with the login, on each host.
 const FILE: &str = "/etc/apt/app.credentials";
 /// Looks for the password in the arguments and the environment of all processes, until a file is removed.
@@ -38,7 +40,7 @@ fn a_source_that_asks_for_a_password_gets_it_from_a_file_of_the_host_alone() {
         host.ask(&format!("chmod 0600 {FILE}")).unwrap();
     }
     let document = stage.applies("blocked");
-    for (host, name) in stage.hosts().into_iter().zip(HOSTS) {
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
         let problem = problem(&document, name);
         assert_eq!(problem["code"], "NF-425", "{problem:#}");
         assert!(problem["why"].as_str().unwrap().contains("401"), "{problem:#}");

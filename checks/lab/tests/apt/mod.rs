@@ -242,8 +242,10 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
         // The hosts of the lab mask these timers of apt, unlike others.
         host.ask(&format!("rm {TIMERS} && systemctl daemon-reload && systemctl start {}", timers())).unwrap();
     }
-    let of_apt =
-        || stage.hosts().map(|host| host.ask(&format!("systemctl show {STATE} {}", timers())).unwrap());
+    let of_apt = || -> Vec<String> {
+        let ask = |host: &Guest| host.ask(&format!("systemctl show {STATE} {}", timers())).unwrap();
+        stage.hosts().into_iter().map(ask).collect()
+    };
     let before = of_apt();
     assert!(before[0].contains("ActiveState=active\nUnitFileState=enabled"), "{before:?}");
 

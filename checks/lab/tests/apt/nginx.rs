@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::installed;
 use crate::stage::{outcomes, outcomes_of};
 
-/// The package source of the host is a directory with nginx and all packages on which it depends. A drop-in of
-/// the administrator notes the enabled sites before each start of nginx.
+/// The package source of the host is a directory with nginx and all packages on which it depends. A drop-in
+/// of the administrator notes the enabled sites before each start of nginx.
 const PREPARE: &str = "rm -f /etc/apt/sources.list.d/* && \
     echo 'deb [trusted=yes] file:///srv/debs ./' >/etc/apt/sources.list && apt-get -qq update && \
     mkdir /etc/systemd/system/nginx.service.d && \

@@ -19,6 +19,7 @@ let
       meta = package.meta // {
         homepage = url;
         changelog = "${url}/blob/main/CHANGELOG.md";
+        # nixpkgs lists maintainers as persons in `lib.maintainers`. No such person maintains this package yet.
         maintainers = [ ];
       };
     };

@@ -39,23 +39,25 @@ let
   # The page about NixOS hosts: its section about options, in one line.
   nixosPage = lib.head (
     lib.splitString "\n## The names of all hosts" (
-      lib.last (
-        lib.splitString "\n## Options on NixOS\n" (builtins.readFile ../../docs/how-to/nixos.md)
-      )
+      lib.last (lib.splitString "\n## Options on NixOS\n" (builtins.readFile ../../docs/how-to/nixos.md))
     )
   );
   nixosOptions = lib.replaceStrings [ "\n" ] [ " " ] nixosPage;
   unitTypes = import ../../backends/nixos/unit-types.nix { inherit lib; };
   # A list of types as words, such as "path, slice or target".
-  inWords =
-    types: "${lib.concatStringsSep ", " (lib.init types)} or ${lib.last types}";
+  inWords = types: "${lib.concatStringsSep ", " (lib.init types)} or ${lib.last types}";
 in
 {
   "the page about NixOS hosts has each option" = {
     expr =
       let
         options = lib.attrNames (evalFleet { hosts.host.addr = "host"; }).intents.host.options.nixfleet;
-        isMissing = option: !lib.any (end: lib.hasInfix "`${option}${end}" nixosOptions) [ "`" "." ];
+        isMissing =
+          option:
+          !lib.any (end: lib.hasInfix "`${option}${end}" nixosOptions) [
+            "`"
+            "."
+          ];
       in
       lib.filter isMissing options;
     expected = [ ];

@@ -8,9 +8,7 @@
 }:
 let
   isRight = host: !lib.elem "hosts.${host.name}.base" wrong;
-  having = lib.filter (
-    host: host.deployment.keys != { } && host.base != "nixos" && isRight host
-  ) all;
+  having = lib.filter (host: host.deployment.keys != { } && host.base != "nixos" && isRight host) all;
   first = lib.head having;
 in
 lib.optional (having != [ ]) (

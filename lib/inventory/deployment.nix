@@ -84,8 +84,7 @@ let
       in
       lib.optional (!isOne) (
         types.problem.about [ "keyFile" "keyCommand" ] (
-          at "${here} must have either keyFile or keyCommand"
-            "colmena reads the secret from one of them"
+          at "${here} must have either keyFile or keyCommand" "colmena reads the secret from one of them"
             "${here}.keyFile = \"/home/ada/secrets/${lib.last loc}\";"
         )
       )

@@ -19,7 +19,7 @@ let
       meta = package.meta // {
         homepage = url;
         changelog = "${url}/blob/main/CHANGELOG.md";
-        # nixpkgs lists maintainers as persons in `lib.maintainers`. No such person maintains this package yet.
+        # Empty, because nobody who is listed in nixpkgs' `lib.maintainers` maintains this package yet.
         maintainers = [ ];
       };
     };

@@ -95,7 +95,7 @@ let
       );
   };
 
-  # Colmena also has the option `text`. A secret in it would be in the files of the fleet and in the Nix store.
+  # Colmena also has the option `text`, but a secret in it would be in the files of the fleet and the store.
   keyWithoutText = key // {
     resolve =
       loc: defs:

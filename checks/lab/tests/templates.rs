@@ -82,8 +82,8 @@ fn initialises(lab: &Lab, template: &str) {
     assert!(check.ok(), "{check}");
 }
 
-/// Returns the outputs that `nix flake show` lists, without those of other systems: a line with the path and the
-/// type of each. Asserts that it warns of nothing but the outputs of other systems, which it leaves out.
+/// Returns the outputs that `nix flake show` lists, without those of other systems: a line with the path and
+/// the type of each. Asserts that it warns of nothing but the outputs of other systems, which it leaves out.
 fn shows(lab: &Lab, template: &str, flake: &str) -> String {
     let shown = types(lab, template, &format!("nix flake show --json --no-write-lock-file {flake}"));
     assert!(shown.ok(), "{shown}");

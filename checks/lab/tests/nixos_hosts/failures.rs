@@ -104,8 +104,8 @@ fn a_check_of_the_system_refuses_before_anything_is_touched() {
     before.assert_untouched();
 }
 
-/// The init of the running system becomes another one after the plan, so NixOS refuses the activation with exit
-/// code 100. From then on, a check of the old system refuses a return to it, as an inhibitor would.
+/// The init of the running system becomes another one after the plan, so NixOS refuses the activation with
+/// exit code 100. From then on, a check of the old system refuses a return to it, as an inhibitor would.
 #[test]
 fn a_system_that_needs_a_boot_after_all_is_undone_although_a_check_refuses_the_way_back() {
     let lab = LAB.turn();

@@ -1,4 +1,5 @@
-# Tests of the Nix code on the pages of the documentation about packages and flakes.
+# Tests of the Nix code on the pages of the documentation about packages and flakes, and of the page about
+# NixOS hosts: its lists of options and of types of units are those of the code.
 {
   blocksOf,
   evalFleet,

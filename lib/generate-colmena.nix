@@ -19,7 +19,10 @@ let
   packages = system: fleet.nixpkgs.legacyPackages.${system};
   usual = fleet.config.defaults.system;
 
-  # A module of a host can override the `mkDefault` values, and can add options such as `deployment.keys`.
+  # Options that are null are left out, so that they have colmena's defaults.
+  keyOf = lib.filterAttrs (_: value: value != null);
+
+  # A module of a host can override the `mkDefault` values, and can add options, such as further keys.
   deployment = host: {
     targetHost = lib.mkDefault host.addr;
     targetPort = lib.mkDefault host.ssh.port;
@@ -31,6 +34,7 @@ let
       "--"
     ];
     inherit (host) tags;
+    keys = lib.mapAttrs (_: keyOf) host.deployment.keys;
   };
 
   # Values that `nixpkgs.lib.nixosSystem` gives to a system. Colmena evaluates NixOS without `nixosSystem`,

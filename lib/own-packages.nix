@@ -19,6 +19,7 @@ let
       meta = package.meta // {
         homepage = url;
         changelog = "${url}/blob/main/CHANGELOG.md";
+        # Empty, because nobody who is listed in nixpkgs' `lib.maintainers` maintains this package yet.
         maintainers = [ ];
       };
     };

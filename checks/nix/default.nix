@@ -109,7 +109,8 @@ let
   suites =
     suitesOf world mistakes
     # In the checks of the flake, `nixpkgs` is a stand-in without the directory `lib`, which these suites
-    # need.
+    # need. `flake-checks` runs all suites above once more. The checks of this repository are evaluated with
+    # the nixpkgs of its own `flake.lock` only, so an older `lib` is not tried.
     // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
       flake-checks = import ./flake-checks.nix world;
       without-flakes = import ./without-flakes.nix world;
@@ -131,6 +132,12 @@ let
       lib.mapAttrs' (name: lib.nameValuePair "${name} with NixOS 22.11") (ofNixos world)
       // {
         nixos-22_11 = import ./nixos-22_11.nix world;
+      }
+      # The other tests of this suite are about the programs, whose packages need `lib.fileset` of 23.11.
+      // lib.optionalAttrs (builtins.pathExists "${nixpkgs}/lib") {
+        "without-flakes with the lib of 22.11" = lib.getAttrs [
+          "a fleet without a flake has the closures that it has in a flake"
+        ] (import ./without-flakes.nix (import ./world.nix { inherit nixpkgs; } // { source = older; }));
       }
       // withLib "the lib of 22.11" (import (older + "/lib"))
     )

@@ -51,8 +51,8 @@ let
       { roles.web = lib.elemAt written 2; }
     ];
   };
-  # The blocks of the page about NixOS hosts: the inventory, a host, a role for both bases, outputs of a flake
-  # without mkFleet, and the modules of the fleet.
+  # The blocks of the page about NixOS hosts: the inventory, a host, a role for both bases, keys for colmena,
+  # outputs of a flake without mkFleet, and the modules of the fleet.
   nixosPage = blocksOf ../../docs/how-to/nixos.md;
   withNixos = nixfleet.evalFleet {
     inputs.self = {
@@ -61,6 +61,7 @@ let
     };
     modules = [
       (removeAttrs (lib.head nixosPage) [ "roles" ])
+      (lib.elemAt nixosPage 3)
       (lib.last nixosPage)
       {
         roles.web = lib.elemAt nixosPage 2;
@@ -120,6 +121,7 @@ in
   "the page about NixOS hosts says what works" = {
     expr = {
       blocks = lib.length nixosPage;
+      keys = lib.attrNames withNixos.hosts.web-9.deployment.keys;
       mistakes = nixfleet.report withNixos;
       names = lib.mapAttrs (_: intent: lib.attrNames intent.intent.users) withNixos.intents;
       hosts = withNixos.intents.web-9.config.networking.hosts."10.0.1.11";
@@ -127,7 +129,7 @@ in
       outputs =
         let
           # The page's fleet.nix is not a file here.
-          outputs = lib.elemAt nixosPage 3 {
+          outputs = lib.elemAt nixosPage 4 {
             inherit nixpkgs;
             nixfleet.lib = nixfleet // {
               evalFleet = { nixpkgs, ... }: builtins.seq nixpkgs.lib.nixosSystem withNixos;
@@ -140,7 +142,8 @@ in
         ];
     };
     expected = {
-      blocks = 5;
+      blocks = 6;
+      keys = [ "token" ];
       mistakes = null;
       names = {
         web-1 = [

@@ -23,6 +23,10 @@ let
       };
       tags = [ "db" ];
       facts.fqdn = "db-1.example.org";
+      deployment.keys.password = {
+        keyFile = "/home/ada/secrets/password";
+        user = "app";
+      };
       modules = [
         (
           {
@@ -59,14 +63,17 @@ let
     nixpkgs.lib.nixosSystem {
       modules = [
         {
-          options.deployment = lib.genAttrs [
-            "keys"
-            "privilegeEscalationCommand"
-            "tags"
-            "targetHost"
-            "targetPort"
-            "targetUser"
-          ] (_: lib.mkOption { type = lib.types.raw; });
+          options.deployment =
+            lib.genAttrs [
+              "privilegeEscalationCommand"
+              "tags"
+              "targetHost"
+              "targetPort"
+              "targetUser"
+            ] (_: lib.mkOption { type = lib.types.raw; })
+            // {
+              keys = lib.mkOption { type = with lib.types; attrsOf (attrsOf raw); };
+            };
         }
       ]
       ++ hive.${name}
@@ -202,6 +209,10 @@ in
         targetUser = "deploy";
         tags = [ "db" ];
         keys.token.keyCommand = [ "pass" ];
+        keys.password = {
+          keyFile = "/home/ada/secrets/password";
+          user = "app";
+        };
         privilegeEscalationCommand = [
           "sudo"
           "-n"
@@ -211,6 +222,27 @@ in
       };
       me = "db-1 at 10.0.2.11";
       same = true;
+    };
+  };
+
+  "the keys of a host are in the hive alone" = {
+    expr =
+      let
+        keyless = mkFleet {
+          imports = [ module ];
+          hosts.db-1.deployment.keys = lib.mkForce { };
+        };
+        closure = outputs: outputs.nixfleet.hosts.db-1.toplevel.drvPath;
+      in
+      {
+        same = closure keyless == closure outputs;
+        inventory = outputs.nixfleet.fleet.hosts.db-1 ? deployment;
+        left = lib.attrNames (colmenaNode keyless.colmena "db-1").config.deployment.keys;
+      };
+    expected = {
+      same = true;
+      inventory = false;
+      left = [ "token" ];
     };
   };
 
@@ -228,7 +260,10 @@ in
     ) (import ../../operator/src/import/colmena.nix null outputs.colmena).nodes;
     expected = {
       db-1 = {
-        keys = [ "token" ];
+        keys = [
+          "password"
+          "token"
+        ];
         system = "x86_64-linux";
         tags = [ "db" ];
         targetHost = "10.0.2.11";

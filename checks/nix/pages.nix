@@ -1,6 +1,8 @@
-# Tests of the Nix code on the pages of the documentation about packages and flakes.
+# Tests of the Nix code on the pages of the documentation about packages and flakes, and of the page about
+# NixOS hosts: its lists of options and of types of units are those of the code.
 {
   blocksOf,
+  evalFleet,
   lib,
   nixfleet,
   nixpkgs,
@@ -34,8 +36,45 @@ let
       nixfleet.flakeModules.default = { };
       flake-parts.lib.mkFlake = _: module: module;
     };
+
+  # The page about NixOS hosts: its section about options, in one line.
+  nixosPage = lib.head (
+    lib.splitString "\n## The names of all hosts" (
+      lib.last (lib.splitString "\n## Options on NixOS\n" (builtins.readFile ../../docs/how-to/nixos.md))
+    )
+  );
+  nixosOptions = lib.replaceStrings [ "\n" ] [ " " ] nixosPage;
+  unitTypes = import ../../backends/nixos/unit-types.nix { inherit lib; };
+  # A list of types as words, such as "path, slice or target".
+  inWords = types: "${lib.concatStringsSep ", " (lib.init types)} or ${lib.last types}";
 in
 {
+  "the page about NixOS hosts has each option" = {
+    expr =
+      let
+        options = lib.attrNames (evalFleet { hosts.host.addr = "host"; }).intents.host.options.nixfleet;
+        isMissing =
+          option:
+          !lib.any (end: lib.hasInfix "`${option}${end}" nixosOptions) [
+            "`"
+            "."
+          ];
+      in
+      lib.filter isMissing options;
+    expected = [ ];
+  };
+
+  "the page about NixOS hosts has the types of units that NixOS restarts or leaves" = {
+    expr = map (words: lib.hasInfix words nixosOptions) [
+      "| `false` for an ${inWords unitTypes.restarted}; `true` for a ${inWords unitTypes.left} |"
+      "- NixOS does not restart a ${inWords unitTypes.left} if its unit changes."
+    ];
+    expected = [
+      true
+      true
+    ];
+  };
+
   "the page about packages says what works" = {
     expr = map (
       block:

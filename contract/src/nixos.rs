@@ -132,6 +132,10 @@ pub struct SystemSummary {
     /// For each unit, the units that the links in its directories `.wants`, `.requires` and `.upholds` name,
     /// such as the services of `multi-user.target`.
     pub wants: BTreeMap<String, BTreeSet<String>>,
+    /// The text of `etc/fstab` of the system; `None` if the system has no such file, or if a version of
+    /// NixFleet that did not read the file made the summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fstab: Option<String>,
 }
 
 impl SystemSummary {

@@ -139,6 +139,20 @@ let
         };
         description = "How to wake the host. Modules can read this; NixFleet itself wakes no host.";
       };
+      deployment = mkOption {
+        type = import ./deployment.nix { inherit lib types; };
+        default = {
+          keys = { };
+        };
+        example = {
+          keys = {
+            token = {
+              keyFile = "/home/ada/secrets/token";
+            };
+          };
+        };
+        description = "What the hive of the fleet tells colmena about this host. NixFleet itself ignores it.";
+      };
       facts = mkOption {
         type = types.facts;
         default = { };

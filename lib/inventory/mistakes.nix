@@ -175,6 +175,14 @@ reservedName
   hosts = all;
 }
 ++ sameAddresses
+++ import ./deployment-mistakes.nix {
+  inherit
+    all
+    lib
+    ofHosts
+    wrong
+    ;
+}
 ++ import ./package-mistakes.nix {
   inherit
     all

@@ -169,7 +169,7 @@ rec {
   names = namesUpTo 12;
 
   # The names that options can have. A few more are shown, so that each field of a host is shown.
-  optionNames = namesUpTo 16;
+  optionNames = namesUpTo 20;
 
   namesUpTo =
     most: list:

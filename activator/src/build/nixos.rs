@@ -107,7 +107,7 @@ impl Compiler<'_> {
 /// `paths`: the store paths in the closure of the system.
 ///
 /// # Errors
-/// A unit of the system cannot be read.
+/// A unit or the `fstab` of the system cannot be read.
 pub(super) fn summarize(system: &mut NixosSystem, mut paths: Vec<String>) -> Result<Vec<u8>, Problem> {
     let failed = |why: String| {
         Problem::new(Code::InvalidManifest, "the NixOS system cannot be summarized")
@@ -115,9 +115,10 @@ pub(super) fn summarize(system: &mut NixosSystem, mut paths: Vec<String>) -> Res
             .because(why)
     };
     paths.sort();
-    let (units, wants) =
-        toplevel::units::units(Path::new(&*system.toplevel)).map_err(|error| failed(error.to_string()))?;
-    let summary = serde_json::to_vec(&SystemSummary { paths, units, wants })
+    let path = Path::new(&*system.toplevel);
+    let (units, wants) = toplevel::units::units(path).map_err(|error| failed(error.to_string()))?;
+    let fstab = toplevel::fstab(path).map_err(|error| failed(error.to_string()))?;
+    let summary = serde_json::to_vec(&SystemSummary { paths, units, wants, fstab })
         .map_err(|error| failed(error.to_string()))?;
     system.summary = Some(SummaryFile { sha256: digest::of(&summary), size: summary.len() as u64 });
     Ok(summary)

@@ -61,6 +61,18 @@ pub fn inhibitors(system: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(inhibitors)
 }
 
+/// Returns the text of `etc/fstab` of a system; `None` if the system has no such file.
+///
+/// # Errors
+/// The file cannot be read, is larger than 1 MiB, or is not text.
+pub fn fstab(system: &Path) -> io::Result<Option<String>> {
+    match text(&system.join("etc/fstab")) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a small file of a system.
 ///
 /// # Errors
@@ -84,6 +96,10 @@ mod tests {
         let at = |name: &str| system.path().join(name);
         assert!(boot_parts(system.path()).unwrap().is_empty());
         assert!(inhibitors(system.path()).unwrap().is_empty());
+        assert_eq!(fstab(system.path()).unwrap(), None);
+        fs::create_dir(at("etc")).unwrap();
+        fs::write(at("etc/fstab"), "/dev/sda1 / ext4\n").unwrap();
+        assert_eq!(fstab(system.path()).unwrap().as_deref(), Some("/dev/sda1 / ext4\n"));
         symlink("/nix/store/k-linux/bzImage", at("kernel")).unwrap();
         fs::write(at("kernel-params"), "loglevel=4 quiet\n").unwrap();
         fs::write(at(INHIBITORS), r#"{"dbus":"/nix/store/d"}"#).unwrap();

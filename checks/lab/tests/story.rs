@@ -35,8 +35,13 @@ fn a_plan_shows_everything_and_touches_nothing() {
     let lab = UNCHANGED.turn();
     let before = snapshots(&lab);
 
-    let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
+    let operator = lab.operator().unwrap();
+    let plan = operator.types("nixfleet plan").unwrap();
+    // Selectors may stand before the verb.
+    let (some, document) = operator.types_for_json("nixfleet @web plan --json").unwrap();
 
+    assert!(some.ok(), "{some}");
+    assert_eq!(outcomes(&document).into_keys().collect::<Vec<_>>(), ["web-1", "web-2"]);
     assert_says(
         &plan,
         0,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::nixos_host::NixosHost;
 use crate::room::file;
@@ -133,6 +133,23 @@ fn a_system_that_is_older_than_the_checks_is_activated() {
         fs::write(&program, script).unwrap();
         host.applied(&one, "ok");
         assert_eq!(host.ends(), ["one"; 4]);
+    });
+}
+
+#[test]
+fn the_summary_of_a_system_has_its_fstab() {
+    with_own_mounts("nixos::switches::the_summary_of_a_system_has_its_fstab", |stand| {
+        let host = NixosHost::new(stand);
+        let system = host.system("one", "k1");
+        let fstab = |closure: &str| -> Value {
+            let closure = host.closure_of(closure, &system, None);
+            let summary = fs::read(format!("{closure}/system.json")).unwrap();
+            serde_json::from_slice::<Value>(&summary).unwrap()["fstab"].take()
+        };
+        assert_eq!(fstab("without"), Value::Null);
+        fs::create_dir(system.join("etc")).unwrap();
+        fs::write(system.join("etc/fstab"), "/dev/a /srv ext4\n").unwrap();
+        assert_eq!(fstab("with"), "/dev/a /srv ext4\n");
     });
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::walk::some;
 use super::{SOAK, report};
-use crate::stage::nixos::{boot_default, booted, declares, fresh, reboots, running};
+use crate::stage::nixos::{boot_default, booted, declares, fresh, native_profile, reboots, running};
 
 const HOST: &str = "db-1";
 const FAULTY: &str = "/var/tmp/faulty";
@@ -53,6 +53,9 @@ struct Walker<'l> {
     new: Snapshot,
     /// The old and the new system.
     systems: [String; 2],
+    /// Whether the new generation boots once before it becomes the boot default, so that no crash may change
+    /// the boot default.
+    boots_once: bool,
     runs: u64,
 }
 
@@ -90,8 +93,15 @@ impl<'l> Walker<'l> {
         let install = format!("cat > {FAULTY} && chmod +x {FAULTY}");
         guest.program("sh").unwrap().args(["-c", &install]).input(faulty).run().unwrap().success().unwrap();
         let new = Snapshot::take(guest).unwrap();
-        let mut walker =
-            Self { guest, closure: String::new(), old, new, systems: [from.clone(), from], runs: 0 };
+        let mut walker = Self {
+            guest,
+            closure: String::new(),
+            old,
+            new,
+            systems: [from.clone(), from],
+            boots_once: false,
+            runs: 0,
+        };
         walker.aims_at(lab, "");
         walker
     }
@@ -169,8 +179,8 @@ impl<'l> Walker<'l> {
         let phase = self.phase();
         let confirmed = phase.as_deref().map_or(killed.ok(), |phase| phase == "confirmed");
         let committed = phase.is_none() && running(self.guest) != old;
-        if !confirmed && !committed && boot_default(self.guest) != old {
-            return Err(format!("in phase {phase:?}, the boot default is unconfirmed"));
+        if self.boots_once || !confirmed && !committed {
+            self.assert_defaults_are_old(&format!("in phase {phase:?}"))?;
         }
         match rescue {
             Rescue::Boot => {
@@ -196,7 +206,23 @@ impl<'l> Walker<'l> {
                 }
             }
         }
+        if self.boots_once {
+            self.assert_defaults_are_old(&format!("after {rescue:?}"))?;
+        }
         self.judge()
+    }
+
+    /// Returns an error if the boot default or the current generation of the native profile is not the old
+    /// system, and so a system that is not confirmed.
+    fn assert_defaults_are_old(&self, moment: &str) -> Result<(), String> {
+        let defaults =
+            [("boot default", boot_default(self.guest)), ("native profile", native_profile(self.guest))];
+        for (what, system) in defaults {
+            if system != self.systems[0] {
+                return Err(format!("{moment}, the {what} is {system}, which is not confirmed"));
+            }
+        }
+        Ok(())
     }
 
     fn activator(&self) -> Program {
@@ -240,26 +266,38 @@ fn killed_before_the_changes_of_a_nixos_host() {
         format!("every 24th point of more than {}, and the first of each kind", log.len() / 20 * 20)
     };
     let tried = format!(
-        "{points}, to kill the process at, with a NixOS system and files; {} or more with a power cut; 2 kills \
+        "{points}, to kill the process at, with a NixOS system and files; {} or more with a power cut; 3 kills \
          before the boot loader is told to boot a new kernel once",
         boots.min(4)
     );
     report("nixos::killed_before_the_changes_of_a_nixos_host", &tried, &failures);
 }
 
-/// Kills an apply of a new kernel just before the boot loader is told to boot the kernel once. Returns the
-/// failures.
+/// Kills an apply of a new kernel before the boot loader gets an entry for the kernel, and just before it is
+/// told to boot the kernel once. `make soak-hosts` kills it before each change. Returns the failures.
 fn killed_before_a_new_kernel_is_to_boot(lab: &Lab, walker: &mut Walker<'_>) -> Vec<String> {
     walker.aims_at(lab, "boot.kernelRelease = \"6.12.9\";");
     let log = walker.changes();
     let told = log.iter().position(|line| line.contains("bootctl")).unwrap_or_else(|| panic!("{log:#?}"));
-    let mut failures = Vec::new();
+    let installs = log[..told].iter().rposition(|line| line.contains("\tRun\tenv"));
+    let installs = installs.unwrap_or_else(|| panic!("{log:#?}"));
     // The host runs the new system, so the next run completes the change. After a power cut, the host runs
     // the boot default, which is the old system.
-    for (rescue, is_new) in [(Rescue::NextRun, true), (Rescue::Boot, false)] {
-        let end = walker.death(told + 1, rescue);
-        if end != Ok(is_new) {
-            failures.push(format!("killed before a new kernel is to boot, then {rescue:?}: {end:?}"));
+    let mut trials = vec![
+        (told, Rescue::NextRun, Some(true)),
+        (told, Rescue::Boot, Some(false)),
+        (installs, Rescue::Recovery, Some(true)),
+    ];
+    if env::var_os(SOAK).is_some() {
+        let rescues = [Rescue::NextRun, Rescue::Boot, Rescue::Recovery];
+        trials.extend((0..log.len()).map(|index| (index, rescues[index % 3], None)));
+    }
+    walker.boots_once = true;
+    let mut failures = Vec::new();
+    for (index, rescue, is_new) in trials {
+        let end = walker.death(index + 1, rescue);
+        if end.is_err() || is_new.is_some_and(|is_new| end != Ok(is_new)) {
+            failures.push(format!("a new kernel: killed at {}, then {rescue:?}: {end:?}", log[index]));
         }
         walker.set_back();
     }

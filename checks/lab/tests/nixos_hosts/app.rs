@@ -9,7 +9,9 @@ use nixfleet_lab::unit::Unit;
 use serde_json::Value;
 
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, booted, declares, declares_fleet, fresh, reboots, running};
+use crate::stage::nixos::{
+    boot_default, booted, declares, declares_fleet, fresh, native_profile, reboots, running,
+};
 use crate::stage::shared::Shared;
 
 pub const HOST: &str = "db-1";
@@ -129,7 +131,7 @@ pub fn versions(host: &Guest) -> [String; 2] {
 #[track_caller]
 pub fn assert_runs(host: &Guest, system: &str, version: &str) {
     assert_eq!((&*running(host), &*boot_default(host)), (system, system));
-    assert_eq!(host.ask("readlink -f /nix/var/nix/profiles/system").unwrap(), system);
+    assert_eq!(native_profile(host), system);
     assert_eq!(versions(host), [version; 2]);
     let unit = if version.is_empty() { "inactive" } else { "active" };
     assert_eq!(host.unit("app.service").unwrap().active, unit);

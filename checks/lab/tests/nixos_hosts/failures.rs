@@ -11,7 +11,7 @@ use super::app::{
 };
 use super::{CONFIRMED, kept};
 use crate::stage::assert_says;
-use crate::stage::nixos::{boot_default, declares, running, switch, system};
+use crate::stage::nixos::{boot_default, declares, native_profile, running, switch, system};
 
 /// The time limit of each wait in these tests. It is far longer than any wait takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -104,6 +104,31 @@ fn a_check_of_the_system_refuses_before_anything_is_touched() {
     before.assert_untouched();
 }
 
+/// The init of the running system becomes another one after the plan, so NixOS refuses the activation with
+/// exit code 100. From then on, a check of the old system refuses a return to it, as an inhibitor would.
+#[test]
+fn a_system_that_needs_a_boot_after_all_is_undone_although_a_check_refuses_the_way_back() {
+    let lab = LAB.turn();
+    let host = db(&lab);
+    let check =
+        "system.preSwitchChecks.back = \"[ ! -e /run/no-way-back ] || { echo no way back; false; }\";";
+    declares(&lab, HOST, &app("one", check));
+    applies(&lab, "ok");
+    let before = Before::take(&lab);
+    let old = running(host);
+    let init = format!("{old}/init-interface-version");
+    let boots = format!(
+        "system.preSwitchChecks.init = \"[ $2 != test ] || {{ echo systemd 3 >/run/init; touch /run/no-way-back; \
+         /usr/bin/mount --bind /run/init {init}; }}\";"
+    );
+    let problem = problem(&lab, &boots, "", ["rolled-back", "NF-423"]);
+    assert_why(&problem, &["the new system needs a boot", "won't take effect until you reboot"]);
+    host.ask(&format!("umount {init}")).unwrap();
+    assert_says(&switch(host, &old, "test"), 1, &["no way back", "Pre-switch checks failed"]);
+    before.assert_back();
+    host.ask("rm /run/init /run/no-way-back").unwrap();
+}
+
 #[test]
 fn a_failed_activation_script_is_undone() {
     let lab = LAB.turn();
@@ -176,7 +201,7 @@ fn a_boot_default_that_another_tool_sets_during_a_change_stays() {
         (running(host), boot_default(host), versions(host)),
         (old.clone(), old, ["one"; 2].map(str::to_owned))
     );
-    assert_eq!(host.ask("readlink -f /nix/var/nix/profiles/system").unwrap(), foreign);
+    assert_eq!(native_profile(host), foreign);
     // The next plan mentions the boot default that the other tool set.
     let plan = lab.operator().unwrap().types("nixfleet plan").unwrap();
     assert_says(&plan, 0, &["the boot default is neither the running nor the new system"]);

@@ -81,6 +81,11 @@ pub fn boot_default(host: &Guest) -> String {
     host.ask(script).unwrap()
 }
 
+/// Returns the system of the current generation of NixOS's own profile.
+pub fn native_profile(host: &Guest) -> String {
+    host.ask("readlink -f /nix/var/nix/profiles/system").unwrap()
+}
+
 /// Reboots a host, and waits until it is up again.
 pub fn reboots(host: &Guest) {
     let before = host.leader().unwrap();

@@ -1,9 +1,12 @@
 //! Reads inventories in Ansible's INI format.
 //!
-//! No library for the INI format fits. Libraries read each line as one key and one value, but the line of a
-//! host is a name and any number of `key=value` words. Libraries also lose the line numbers. Only the library
-//! `shlex` is used, which splits a line into words. Ansible splits lines with Python's library of the same
-//! name.
+//! No library for the INI format fits, because only the sections look like INI. The line of a host is a name
+//! and any number of `key=value` words, with quotes (`web-1 a=1 b="x y"  # comment`). It may have ranges,
+//! which contain `:` and brackets (`web[01:50:2]`), a port (`web-1:2222`), or begin with a bracket
+//! (`[fd00::1]:2222`). A line of `[web:children]` has no value, and the values of `[web:vars]` are literals
+//! of Python. Libraries end a key at `:` or `=`, and lose the line numbers, which messages need. Only the
+//! library `shlex` is used, which splits a line into words as Python's library of the same name does for
+//! Ansible.
 
 use std::net::Ipv6Addr;
 

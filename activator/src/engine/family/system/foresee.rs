@@ -43,7 +43,7 @@ pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may
     match (known(&from, state).map_or_else(|| summary(host, &from), Ok), new) {
         (Ok(old), Ok(new)) => {
             plan.packages = packages::changes(&old.paths, &new.paths);
-            plan.system = Systemd::of(host).and_then(|systemd| units(systemd, &old, &new).ok());
+            plan.system = Systemd::of(host).and_then(|systemd| units(host, systemd, &old, &new).ok());
         }
         (Err(why), _) | (_, Err(why)) => plan.warnings.push(Warning {
             subject: "system".to_owned(),
@@ -53,9 +53,16 @@ pub fn foresee(plan: &mut Plan, host: &Host, state: &State, target: &Target, may
 }
 
 /// Returns the changes of units between two systems.
-fn units(systemd: Systemd, old: &SystemSummary, new: &SystemSummary) -> Result<SystemChanges, Problem> {
+fn units(
+    host: &Host,
+    systemd: Systemd,
+    old: &SystemSummary,
+    new: &SystemSummary,
+) -> Result<SystemChanges, Problem> {
     let states = systemd.not_inactive()?.into_iter().map(|(unit, state)| (unit.into(), state)).collect();
-    let Foreseen { mut changes, again } = unit_changes::changes(old, new, &states);
+    // Like NixOS, this compares the file of the host, and not the file of the running system.
+    let fstab = fs::read_to_string(host.path("/etc/fstab")).unwrap_or_default();
+    let Foreseen { mut changes, again } = unit_changes::changes(old, new, &fstab, &states);
     let again: Vec<UnitName> = again.iter().filter_map(|unit| unit.parse().ok()).collect();
     let again = systemd.show(&again.iter().collect::<Vec<_>>())?;
     // A unit whose conditions are not met stays down, although each activation tries to start it.
@@ -86,6 +93,7 @@ fn known(running: &str, state: &State) -> Option<SystemSummary> {
 /// Summarizes a system that is on this host: reads its units, and asks Nix for its store paths.
 fn summary(host: &Host, system: &str) -> Result<SystemSummary, String> {
     let (units, wants) = toplevel::units::units(Path::new(system)).map_err(|error| error.to_string())?;
+    let fstab = toplevel::fstab(Path::new(system)).map_err(|error| error.to_string())?;
     let mut paths = Vec::new();
     if host.is_machine() {
         let argv = ["nix-store", "--query", "--requisites", system];
@@ -96,5 +104,5 @@ fn summary(host: &Host, system: &str) -> Result<SystemSummary, String> {
         paths = listed.stdout.lines().map(str::to_owned).collect();
         paths.sort();
     }
-    Ok(SystemSummary { paths, units, wants })
+    Ok(SystemSummary { paths, units, wants, fstab })
 }

@@ -3,6 +3,7 @@
 
 mod along;
 mod difference;
+mod fstab;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use nixfleet_contract::nixos::SystemSummary;
 use nixfleet_contract::plan::SystemChanges;
 
 use difference::Difference;
+use fstab::Fstab;
 use settings::Settings;
 use versions::Versions;
 
@@ -48,10 +50,19 @@ struct Lists {
 }
 
 /// Returns the units that would change if a host activated the system `new` while it runs the system `old`.
-/// `states`: the `ActiveState` of each unit that is not inactive.
+/// `fstab`: the text of `/etc/fstab` of the host. `states`: the `ActiveState` of each unit that is not
+/// inactive.
 #[must_use]
-pub fn changes(old: &SystemSummary, new: &SystemSummary, states: &BTreeMap<String, String>) -> Foreseen {
+pub fn changes(
+    old: &SystemSummary,
+    new: &SystemSummary,
+    fstab: &str,
+    states: &BTreeMap<String, String>,
+) -> Foreseen {
     let mut lists = Lists::default();
+    if let Some(new) = &new.fstab {
+        lists.mounts(&Fstab::parse(fstab), &Fstab::parse(new), states);
+    }
     for (unit, state) in states {
         if matches!(state.as_str(), "active" | "activating") {
             lists.compare(unit, (old, new), states);

@@ -29,13 +29,17 @@ fn system(entries: Entries) -> SystemSummary {
 /// Returns the predicted changes as text, such as `stop a.service; start b.service`. `states`: the units that
 /// are not inactive, such as `a.service=failed`, or only `a.service` if the unit is active.
 fn foreseen(old: Entries, new: Entries, states: &str) -> String {
+    shown(&system(old), &system(new), "", states)
+}
+
+/// Like [`foreseen`]. `fstab`: the text of `/etc/fstab` of the host.
+fn shown(old: &SystemSummary, new: &SystemSummary, fstab: &str, states: &str) -> String {
     let state = |word: &str| {
         let (unit, state) = word.split_once('=').unwrap_or((word, "active"));
         (unit.to_owned(), state.to_owned())
     };
     let states = states.split_whitespace().map(state).collect();
-    let SystemChanges { stop, start, restart, reload, skip } =
-        changes(&system(old), &system(new), &states).changes;
+    let SystemChanges { stop, start, restart, reload, skip } = changes(old, new, fstab, &states).changes;
     let lists = [("stop", stop), ("start", start), ("restart", restart), ("reload", reload), ("skip", skip)];
     let lists = lists.into_iter().filter(|(_, units)| !units.is_empty());
     let lines: Vec<_> = lists.map(|(name, units)| format!("{name} {}", units.join(" "))).collect();
@@ -181,9 +185,10 @@ fn running_targets_are_started_again_with_everything_that_they_pull_in() {
     let expected = "start basic.target bound.service down.service failed.service new.socket sockets.target \
                     t@1.service";
     assert_eq!(foreseen(&new, &new, states), expected);
-    let again = changes(&system(&new), &system(&new), &BTreeMap::from([state("multi-user.target")])).again;
+    let again =
+        changes(&system(&new), &system(&new), "", &BTreeMap::from([state("multi-user.target")])).again;
     assert!(again.contains("down.service") && again.contains("t@1.service"), "{again:?}");
-    let again = changes(&system(&new[..1]), &system(&new), &BTreeMap::from([state("multi-user.target")]));
+    let again = changes(&system(&new[..1]), &system(&new), "", &BTreeMap::from([state("multi-user.target")]));
     assert_eq!(again.again, BTreeSet::new(), "{again:?}");
 
     let refuses = |key: &str| {
@@ -258,4 +263,40 @@ fn each_activation_restarts_the_target_for_early_units() {
     // The first activation after a boot finds that the target does not run, and starts it. So `part.service`,
     // which is a part of the target, is not restarted along with it.
     assert_eq!(foreseen(&early(BASE), &early(BASE), "part.service"), "start tmpfiles.service");
+}
+
+#[test]
+fn a_changed_fstab_is_treated_as_in_nixos() {
+    // Each row: the line of a mount or swap device on the host and in the new system, the changes if its unit
+    // is active, and the changes if it is not.
+    let rows = [
+        ("/dev/a /srv ext4 rw 0 2", "/dev/a /srv ext4 rw 0 0", "", ""),
+        ("/dev/a /srv ext4 rw", "/dev/a /srv ext4 ro", "reload srv.mount", "start srv.mount"),
+        ("/dev/a /srv ext4 rw", "/dev/b /srv ext4 rw", "restart srv.mount", "start srv.mount"),
+        ("/dev/a /srv ext4 rw", "/dev/a /srv xfs ro", "restart srv.mount", "start srv.mount"),
+        ("/dev/a /srv ext4 rw", "", "stop srv.mount", ""),
+        ("", "/dev/a /srv ext4 rw", "", "start srv.mount"),
+        ("", "/dev/a /srv ext4 rw,noauto", "", ""),
+        ("", "/dev/a /srv ext4 x-systemd.automount", "start srv.automount", "start srv.automount"),
+        ("/dev/a / ext4 rw", "/dev/b / ext4 rw", "skip -.mount", "skip -.mount"),
+        ("/dev/a /nix ext4 rw", "/dev/b /nix ext4 ro", "reload nix.mount", "start nix.mount"),
+        ("/dev/a none swap sw", "", "stop dev-a.swap", ""),
+        ("/dev/a none swap sw", "/dev/a none swap pri=1", "", ""),
+        ("", "/dev/a none swap sw", "", "start dev-a.swap"),
+    ];
+    for (old, new, active, inactive) in rows {
+        let fstab = |line: &str| format!("# Filesystems.\n{line}\n");
+        let new_system = SystemSummary { fstab: Some(fstab(new)), ..SystemSummary::default() };
+        let states = "srv.mount -.mount nix.mount dev-a.swap";
+        for (states, expected) in [(states, active), ("", inactive)] {
+            let found = shown(&SystemSummary::default(), &new_system, &fstab(old), states);
+            assert_eq!(found, expected, "{old} → {new}, {states}");
+        }
+        // The summary of an older version of NixFleet has no `fstab`.
+        assert_eq!(shown(&new_system, &SystemSummary::default(), &fstab(old), states), "");
+    }
+    let bound = [("app.service", "[Unit]\nBindsTo=srv.mount\n")];
+    let gone = SystemSummary { fstab: Some(String::new()), ..system(&bound) };
+    let found = shown(&system(&bound), &gone, "/dev/a /srv ext4\n", "srv.mount app.service");
+    assert_eq!(found, "stop app.service srv.mount");
 }

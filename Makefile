@@ -30,7 +30,7 @@ soak: ## Try random sequences for long, and every fault at every change of trees
 
 soak-hosts: prepare ## Run the tests on real hosts that take too long for `make test`, and kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
 	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test hosts -- --nocapture \
-	  --include-ignored apt:: bootstrap:: nixos:: nixos_evaluation:: nixos_hosts::boots:: \
+	  --include-ignored apt:: bootstrap:: nixos:: nixos_evaluation:: nixos_hosts::boots:: story:: \
 	  crashes::chance:: crashes::accounts::accounts_are_put_right_whatever_fails \
 	  crashes::room::a_full_filesystem crashes::window::the_window crashes::walk:: killed_before_the_changes
 

@@ -3,6 +3,7 @@
 use nixfleet_lab::files::Standing;
 use nixfleet_lab::lab::{BOOT_LIMIT, Lab, Plan};
 use nixfleet_lab::recipe::Recipe;
+use nixfleet_lab::rootfs::Root;
 use nixfleet_lab::upgrade::Upgrade;
 
 use crate::stage::shared::Shared;
@@ -10,17 +11,34 @@ use crate::stage::{applies, assert_as_before, assert_says, generation, outcomes,
 
 /// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the
 /// operator's machine and the other hosts have Nix 2.26.
-static UNCHANGED: Shared =
-    Shared::restored(|| Lab::boot(&Plan::of_test().with_root("web-2", Recipe::older_host())).unwrap());
+static UNCHANGED: Shared = Shared::restored(|| {
+    let plan = Plan::of_test().with_root("web-2", Recipe::older_host()).operator(operators()[0].clone());
+    Lab::boot(&plan).unwrap()
+});
 /// A lab for tests that need hosts with the demo's fleet, in generation 1. The host that most tests change
 /// has Debian 12, and the operator's machine and one host have Nix 2.34.
 static CONVERGED: Shared = Shared::restored(|| {
-    let plan = Plan::of_test().operator(Upgrade::newer_nix());
+    let plan = Plan::of_test().operator(operators()[1].clone());
     let plan = plan.with_root("web-1", Recipe::older_host()).with_root("db-1", Upgrade::newer_nix());
     let lab = Lab::boot(&plan).unwrap();
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
     lab
 });
+
+/// The Nix versions of the operator's machines of the two labs.
+fn versions() -> [&'static str; 2] {
+    if is_soak() { ["2.34", "2.26"] } else { ["2.26", "2.34"] }
+}
+
+/// Returns the root filesystems of the operator's machines of the two labs. `make soak-hosts` swaps them.
+fn operators() -> [Root; 2] {
+    let (older, newer) = (Recipe::host().into(), Upgrade::newer_nix().into());
+    if is_soak() { [newer, older] } else { [older, newer] }
+}
+
+fn is_soak() -> bool {
+    std::env::var_os("NIXFLEET_SOAK_HOSTS").is_some()
+}
 
 /// Returns the page of a web server, requested from the operator's machine.
 fn page(lab: &Lab, host: &str) -> String {
@@ -82,7 +100,7 @@ fn assert_nix(lab: &Lab, version: &str) {
 #[test]
 fn three_fresh_hosts_converge_and_serve() {
     let lab = UNCHANGED.turn();
-    assert_nix(&lab, "2.26");
+    assert_nix(&lab, versions()[0]);
 
     assert_eq!(applies(&lab, ""), outcomes_of([("db-1", "ok"), ("web-1", "ok"), ("web-2", "ok")]));
 
@@ -92,7 +110,7 @@ fn three_fresh_hosts_converge_and_serve() {
 #[test]
 fn three_fresh_hosts_converge_and_serve_with_a_newer_nix_too() {
     let lab = CONVERGED.turn();
-    assert_nix(&lab, "2.34");
+    assert_nix(&lab, versions()[1]);
     assert_serve(&lab);
 }
 

@@ -51,6 +51,21 @@ fn a_change_that_fails_after_apt_leaves_the_packages_and_their_units_at_rest() {
 }
 
 #[test]
+fn the_program_of_a_new_package_checks_a_file_in_the_first_apply() {
+    let stage = Stage::set();
+    let mut wrong = role();
+    wrong["files"]["/etc/app.conf"]["text"] = "of nobody\n".into();
+    stage.declares(&wrong);
+    let document = stage.applies("partial");
+    for (host, name) in stage.hosts().into_iter().zip(stage.names()) {
+        let problem = problem(&document, name);
+        assert!(problem.to_string().contains("/usr/bin/app-check"), "{problem:#}");
+        assert!(installed(host, "app") && starts(host).is_empty(), "{name}");
+        assert_eq!(host.ask("cat /etc/app.conf").unwrap(), "of the package");
+    }
+}
+
+#[test]
 fn a_plan_from_before_the_repository_moved_is_refused() {
     let stage = Stage::set();
     stage.declares(&role());

@@ -8,7 +8,7 @@ use nixfleet_lab::guest::Guest;
 use serde_json::{Value, json};
 
 use super::first_starts::enables_itself;
-use super::{Stage, app, installed, library, role, starts};
+use super::{HOSTS, Stage, app, installed, library, role, starts};
 use crate::stage::{outcomes, outcomes_of};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -173,7 +173,7 @@ fn a_host_is_not_forgotten_before_its_packages_are_removed() {
 
 #[test]
 fn an_error_after_apt_is_never_called_blocked() {
-    let stage = Stage::set_on(&["web-1"]);
+    let stage = Stage::set_on(&HOSTS);
     let mut tears = app("1.0");
     tears.postinst = "mkdir -p /var/lib/app\nuseradd --system app\nchown app /var/lib/app\n\
                       cd /var/lib/nixfleet; for record in $(cat /etc/app.tears); do\n\

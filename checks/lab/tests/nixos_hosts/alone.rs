@@ -80,6 +80,9 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     applies(&lab, "ok");
     let fourth = running(host);
     let number = generation(host);
+    declares(&lab, HOST, &app("fifth", ""));
+    let saves = format!("nixfleet plan --host {HOST} --out saved.json");
+    operator.types(&saves).unwrap().success().unwrap();
 
     // The next lines do what `nixos-rebuild switch` does. It does not change NixFleet's file outside of /etc.
     let foreign = system(&lab, HOST, &app("foreign", ""));
@@ -97,6 +100,11 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     let keep = "to keep the running system, add its changes to the fleet";
     assert_says(&operator.types("nixfleet status").unwrap(), 0, &["drift", "/run/current-system", keep]);
 
+    // The saved plan is for the system of before, and is refused.
+    let applies_saved = "nixfleet apply --yes --plan saved.json";
+    assert_says(&operator.types(applies_saved).unwrap(), 2, &["NF-403"]);
+    assert_eq!((running(host), boot_default(host)), (foreign.clone(), foreign.clone()));
+
     // The plan names the running system and the boot default. `nixos-rebuild` has changed both.
     declares(&lab, HOST, &app("fifth", ""));
     let plan = operator.types("nixfleet plan").unwrap();
@@ -105,7 +113,8 @@ fn nixos_rebuild_and_nixfleet_alternate() {
     for (step, what) in steps.iter().zip(["NixOS", "boot default"]) {
         assert!(step.starts_with(&format!("~ {what} {} → ", shown(&foreign))), "{plan}");
     }
-    applies(&lab, "ok");
+    operator.types(&saves).unwrap().success().unwrap();
+    operator.types(applies_saved).unwrap().success().unwrap();
     let fifth = running(host);
     assert_runs(host, &fifth, "fifth");
     assert_eq!(generation(host), foreign_number + 1, "nixos-rebuild has made a generation");

@@ -188,6 +188,13 @@ fn debian_and_nixos_hosts_share_a_role_and_every_verb() {
     let (finished, document) = json(&lab, "apply --yes");
     assert_all(&document, &finished, "unchanged");
     assert_managed(&lab);
+    let (finished, document) = json(&lab, "check @canary");
+    assert_eq!(outcomes(&document), outcomes_of([("db-1", "ok"), ("web-1", "ok")]), "{finished}");
+    let ran = operator.types("nixfleet run @canary -- sudo cat /etc/app/app.conf").unwrap();
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.ends_with("version 1")), "{ran}");
+    let backups = operator.types("nixfleet backups list @canary").unwrap();
+    assert_says(&backups, 0, &["No backups."]);
 
     edits("version = \"1\"", "version = \"2\"");
     let (finished, document) = json(&lab, "apply --yes");

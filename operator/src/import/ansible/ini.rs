@@ -4,9 +4,10 @@
 //! and any number of `key=value` words, with quotes (`web-1 a=1 b="x y"  # comment`). It may have ranges,
 //! which contain `:` and brackets (`web[01:50:2]`), a port (`web-1:2222`), or begin with a bracket
 //! (`[fd00::1]:2222`). A line of `[web:children]` has no value, and the values of `[web:vars]` are literals
-//! of Python. Libraries end a key at `:` or `=`, and lose the line numbers, which messages need. Only the
-//! library `shlex` is used, which splits a line into words as Python's library of the same name does for
-//! Ansible.
+//! of Python. Libraries for INI (`rust-ini`, `configparser`) merge the lines of one host, and lose the line
+//! numbers, which messages need. Of the libraries for Ansible's inventories, `ansible-inventory` 0.1 reads
+//! only the output of the program of this name, and `fleets` 0.1 has no line numbers. Only the library
+//! `shlex` is used, which splits a line into words as Python's library of the same name does for Ansible.
 
 use std::net::Ipv6Addr;
 

@@ -1,0 +1,5 @@
+{ inputs }:
+{
+  inherit inputs;
+  inventory = ./inventories/prod.json;
+}

@@ -37,7 +37,7 @@ fn no_host_is_changed_if_one_cannot_download_its_packages() {
 }
 
 #[test]
-fn an_interrupted_download_ends_on_the_hosts_and_a_resumed_rollout_downloads_again() {
+fn an_interrupted_download_ends_on_the_hosts_and_the_next_apply_downloads_again() {
     let stage = Stage::set_on(&HOSTS);
     // Numbers that compress badly: with this limit, their download takes minutes.
     let numbers: Vec<String> =
@@ -69,9 +69,9 @@ fn an_interrupted_download_ends_on_the_hosts_and_a_resumed_rollout_downloads_aga
         }
     }
 
-    // The resumed rollout asks the hosts again: nothing is changed while one cannot download.
+    // The next apply asks the hosts again: nothing counts as downloaded.
     stage.loses_packages();
-    let (finished, document) = stage.types_for_json("nixfleet apply --resume --yes --json");
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --role web");
     assert_eq!(outcomes(&document), outcomes_of(HOSTS.map(|host| (host, "blocked"))), "{finished}");
     for host in stage.hosts() {
         assert!(!installed(host, "app") && !installed(host, "libapp"), "{}", host.name());

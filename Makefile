@@ -26,7 +26,8 @@ test: prepare ## Run every test, on real hosts too, or one part: make test ONLY=
 SECONDS ?= 600
 soak: ## Try random sequences for long, and every fault at every change of trees of files: make soak SECONDS=600
 	@NIXFLEET_SOAK=$(SECONDS) cargo test --quiet --locked --package nixfleet-activate --test it -- --nocapture \
-	  sequences::every_sequence_ends_where_it_began newcomers::whatever_fails walk:: documents::a_bent
+	  sequences::every_sequence_ends_where_it_began newcomers::whatever_fails walk:: documents::a_bent \
+	  nixos::crashes::
 
 soak-hosts: prepare ## Run the tests on real hosts that take too long for `make test`, and kill activators and cut the power of busy hosts at random: make soak-hosts SECONDS=600
 	@NIXFLEET_SOAK_HOSTS=$(SECONDS) cargo test --quiet --locked --package nixfleet-lab --test hosts -- --nocapture \

@@ -2,8 +2,13 @@
 
 use std::fs;
 
+use serde_json::json;
+
+use super::walk::{RECOVER, Run, every};
+use crate::health;
 use crate::ledger;
 use crate::nixos_host::NixosHost;
+use crate::room::file;
 use crate::stand::with_own_mounts;
 
 #[test]
@@ -27,7 +32,7 @@ fn an_undo_that_is_killed_ends_in_the_old_system() {
             // Let `switch-to-configuration boot` of `two` succeed from now on, so that the recovery does not
             // fail.
             fs::remove_file(stand.path("/fail-boot")).unwrap();
-            let report = host.run(&["rollback", "--to", "99"]);
+            let report = host.run(&RECOVER);
             let end = host.ends();
             if report["problem"]["code"] != "NF-409" || (end != ["one"; 4] && end != ["two"; 4]) {
                 failures.push(format!("killed before change {at}: {end:?} {report}"));
@@ -82,7 +87,7 @@ fn a_host_that_booted_a_third_system_activates_the_former_one() {
                     stand.run(&["recover", "--boot"], None);
                     assert_eq!(host.running(), "third");
                 }
-                let report = host.run(&["rollback", "--to", "99"]);
+                let report = host.run(&RECOVER);
                 let running = if way == Third::WasDefault { "one" } else { "third" };
                 let trial = format!("killed before change {at}, {way:?}: {report:#}");
                 assert_eq!(host.ends(), [running, "third", "third", "one"], "{trial}");
@@ -125,21 +130,7 @@ fn a_one_time_boot_that_a_recovery_has_chosen_can_be_cancelled() {
     });
 }
 
-/// How a host is recovered after a run was killed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Recovery {
-    /// The host is not restarted, and the next NixFleet command recovers it.
-    Contact,
-    /// The host is restarted, and recovers itself while it boots.
-    Boot,
-    /// The host is restarted without its recovery unit, and the next NixFleet command recovers it.
-    BootThenContact,
-}
-
-/// Kills a run before each change that it makes. After the recovery, the running system, the boot default and
-/// the managed file must all be of the old generation, or all of the new generation. As long as the change is
-/// not confirmed, the boot default and the native profile must be the old system. If the new system is first
-/// booted once, they must be the old system during the whole run.
+/// Kills an apply of a new system before each change that it makes.
 fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);
@@ -147,68 +138,11 @@ fn killed_before_every_change(test: &str, loader: Option<&str>, kernel: &str) {
         let two = host.closure("two", kernel, loader);
         host.applied(&one, "ok");
         stand.save("one");
-        let changes = stand.changes(&["apply", "--closure", &two]).len();
-        assert!(changes > 20, "{changes} changes");
-        let after = host.ends();
-        let (mut failures, mut ends) = (Vec::new(), [0, 0]);
-        for at in 1..=changes {
-            let kill = || {
-                stand.load("one");
-                stand.run(&["apply", "--closure", &two], Some(("kill", at)));
-                host.phase()
-            };
-            let phase = kill();
-            let is_unconfirmed = phase != "confirmed" && phase != "committed";
-            let must_be_old = is_unconfirmed || after[1] == "one";
-            let defaults = [("boot default", host.default()), ("native profile", host.native())];
-            for (what, system) in defaults {
-                if must_be_old && system != "one" {
-                    failures.push(format!("before {at}: the {what} is {system} and unconfirmed"));
-                }
-            }
-            // As long as the run has not touched the NixOS system, all three kinds of recovery do the same.
-            // So only one kind is tried for each point, unless all cases are requested.
-            let is_untouched = matches!(&*phase, "preparing" | "accounts" | "swapping");
-            let all = [Recovery::Contact, Recovery::Boot, Recovery::BootThenContact];
-            // The boot loaders differ only in how they boot a system once, so one of them suffices.
-            let is_one = (is_untouched || loader == Some("grub")) && !ledger::soaks();
-            let tried = if is_one { &all[at % 3..=at % 3] } else { &all[..] };
-            for (nth, recovery) in tried.iter().copied().enumerate() {
-                let trial = format!("killed before change {at}, then {recovery:?}");
-                if nth > 0 {
-                    kill();
-                }
-                if recovery != Recovery::Contact {
-                    host.boots();
-                }
-                if recovery == Recovery::Boot {
-                    stand.run(&["recover", "--boot"], None);
-                }
-                let report = host.run(&["rollback", "--to", "99"]);
-                if report["problem"]["code"] != "NF-409" {
-                    failures.push(format!("{trial}: the recovery says {report}"));
-                }
-                let end = host.ends();
-                let is_new = end == after;
-                if !is_new && end.iter().any(|part| part != "one") {
-                    failures.push(format!("{trial}: {end:?}"));
-                }
-                ends[usize::from(is_new)] += 1;
-                if !is_new {
-                    let report = host.apply(&two);
-                    if host.ends() != after {
-                        failures.push(format!("{trial}: the next apply gives {:?} {report}", host.ends()));
-                    }
-                }
-            }
-        }
-        let tried = format!(
-            "{} points to kill the process at, or with a restart of the host: {} ended old, {} new",
-            ends[0] + ends[1],
-            ends[0],
-            ends[1]
-        );
-        ledger::record("All or nothing", test, &tried, &failures);
+        // The boot loaders differ only in how they boot a system once, so one of them suffices.
+        let with_all_recoveries = loader != Some("grub");
+        let run = Run::new(&host, "one", &["apply", "--closure", &two], with_all_recoveries);
+        assert!(run.changes.len() > 20, "{:?}", run.changes);
+        run.is_killed(test, "process", 1..=run.changes.len());
     });
 }
 
@@ -230,4 +164,68 @@ fn killed_before_every_change_of_a_kernel() {
 fn killed_before_every_change_of_a_kernel_with_grub() {
     let test = "nixos::crashes::killed_before_every_change_of_a_kernel_with_grub";
     killed_before_every_change(test, Some("grub"), "k2");
+}
+
+/// Kills an apply that fails before each change of its undo. `failure` is the content of the file `/fail-test`
+/// of the host, and `checks` are the health checks of the new system. The changes before the undo are the
+/// same as in an apply that succeeds.
+fn killed_before_every_change_of_an_undo(test: &str, failure: Option<&str>, checks: &[serde_json::Value]) {
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let nixos = json!({ "toplevel": host.system("two", "k1"), "loader": null });
+        let files = [file("/srv/app/name", Some("two"))];
+        let intent = json!({ "base": "nixos", "nixos": nixos, "files": files, "healthChecks": checks });
+        let two = stand.closure("closure-two", &intent);
+        if let Some(failure) = failure {
+            stand.write("/fail-test", failure, 0o644);
+        }
+        stand.save("one");
+        host.applied(&two, "rolled-back");
+        let run = Run::new(&host, "one", &["apply", "--closure", &two], false);
+        let is_activation = |line: &String| line.ends_with("/two/bin/switch-to-configuration");
+        let activation = run.changes.iter().rposition(is_activation).unwrap() + 1;
+        let undo = activation + 1..=run.changes.len();
+        assert!(undo.clone().count() > 10, "{:?}", run.changes);
+        run.is_killed(test, "undo", undo);
+    });
+}
+
+#[test]
+fn killed_before_every_change_of_the_undo_of_a_failed_activation() {
+    let test = "nixos::crashes::killed_before_every_change_of_the_undo_of_a_failed_activation";
+    killed_before_every_change_of_an_undo(test, Some("two 4\n"), &[]);
+}
+
+#[test]
+fn killed_before_every_change_of_the_undo_of_a_failed_health_check() {
+    let test = "nixos::crashes::killed_before_every_change_of_the_undo_of_a_failed_health_check";
+    killed_before_every_change_of_an_undo(test, None, &[health::command("web", "exit 1", "rollback")]);
+}
+
+#[test]
+fn killed_before_the_changes_of_a_rollback() {
+    let test = "nixos::crashes::killed_before_the_changes_of_a_rollback";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        host.applied(&host.closure("two", "k1", None), "ok");
+        stand.save("two");
+        let run = Run::new(&host, "two", &["rollback", "--to", "2"], false);
+        assert_eq!(host.ends(), ["one"; 4]);
+        run.is_killed(test, "rollback", (1..=run.changes.len()).step_by(every(4)));
+    });
+}
+
+#[test]
+fn killed_again_before_the_changes_of_the_recovery() {
+    let test = "nixos::crashes::killed_again_before_the_changes_of_the_recovery";
+    with_own_mounts(test, |stand| {
+        let host = NixosHost::new(stand);
+        host.applied(&host.closure("one", "k1", None), "ok");
+        let two = host.closure("two", "k1", None);
+        stand.save("one");
+        let run = Run::new(&host, "one", &["apply", "--closure", &two], false);
+        run.is_killed_again(test);
+    });
 }

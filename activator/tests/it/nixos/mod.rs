@@ -6,3 +6,4 @@ mod drift;
 mod generations;
 mod owners;
 mod switches;
+mod walk;

@@ -1,8 +1,8 @@
 //! `nixfleet-activate`: builds host closures and activates them.
 
 mod arguments;
+mod disk_space;
 mod forget;
-mod upkeep;
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -180,9 +180,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let (state, _) = State::read(&Host::open(&common.root).map_err(one)?).map_err(one)?;
             print(&state, common.json, show::inspect).map_err(one)?;
         }
-        Command::Gc(args) => return upkeep::collect(&args).map_err(one),
+        Command::Gc(args) => return disk_space::collect(&args).map_err(one),
         Command::Forget(args) => return forget::execute(&args).map_err(one),
-        Command::Backups { command } => return upkeep::of_backups(command).map_err(one),
+        Command::Backups { command } => return disk_space::of_backups(command).map_err(one),
     }
     Ok(ExitCode::SUCCESS)
 }

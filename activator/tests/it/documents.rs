@@ -1,11 +1,11 @@
 //! Tests with mutated documents: parsers never panic, and no accepted document contains an unsafe path.
 
+use nixfleet_activate::document_checks;
 use nixfleet_activate::engine::state::State;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::harmless;
 use crate::ledger;
 use crate::room::{Room, directory, file, unit, with};
 
@@ -174,7 +174,12 @@ fn a_bent_manifest_is_refused_or_harmless() {
     let closure = (closure.closure("1", &lists()), closure);
     let bytes = std::fs::read(format!("{}/manifest.json", closure.0)).unwrap();
     let document = serde_json::from_slice(&bytes).unwrap();
-    try_all("manifest", "documents::a_bent_manifest_is_refused_or_harmless", &document, harmless::manifest);
+    try_all(
+        "manifest",
+        "documents::a_bent_manifest_is_refused_or_harmless",
+        &document,
+        document_checks::manifest,
+    );
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn a_bent_state_is_refused_or_harmless() {
     room.write("/etc/a", "stood here\n");
     room.applied(&room.closure("1", &lists()), "ok");
     let document = serde_json::from_str(&room.read("/var/lib/nixfleet/state.json")).unwrap();
-    try_all("state", "documents::a_bent_state_is_refused_or_harmless", &document, harmless::state);
+    try_all("state", "documents::a_bent_state_is_refused_or_harmless", &document, document_checks::state);
 }
 
 #[test]
@@ -192,7 +197,12 @@ fn a_bent_journal_is_refused_or_harmless() {
     room.write("/etc/a", "stood here\n");
     room.run_killed(&["apply", "--closure", &room.closure("1", &lists())], 40);
     let document = serde_json::from_str(&room.read("/var/lib/nixfleet/journal.json")).unwrap();
-    try_all("journal", "documents::a_bent_journal_is_refused_or_harmless", &document, harmless::journal);
+    try_all(
+        "journal",
+        "documents::a_bent_journal_is_refused_or_harmless",
+        &document,
+        document_checks::journal,
+    );
 }
 
 #[test]
@@ -202,7 +212,7 @@ fn a_bent_intent_is_refused_or_builds_a_harmless_manifest() {
         document[list] = value.clone();
     }
     let test = "documents::a_bent_intent_is_refused_or_builds_a_harmless_manifest";
-    try_all("intent", test, &document, harmless::intent);
+    try_all("intent", test, &document, document_checks::intent);
 }
 
 #[test]

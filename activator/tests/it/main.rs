@@ -19,7 +19,6 @@ mod forged;
 mod forget;
 mod formers;
 mod generations;
-mod harmless;
 mod health;
 mod health_limits;
 mod held_starts;

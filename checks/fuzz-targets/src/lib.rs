@@ -8,12 +8,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answer;
-#[path = "../../../activator/tests/it/harmless.rs"]
-mod harmless;
-#[path = "../../../cli/src/render/held.rs"]
-mod held;
 mod imported;
 mod shown;
+
+use nixfleet_activate::document_checks;
 
 /// A fuzz target: a check that is run with many different inputs.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +25,13 @@ pub struct Target {
 /// All fuzz targets.
 pub const TARGETS: [Target; 9] = [
     // Tests the parser of manifests, which operators send to hosts.
-    Target { name: "manifest", check: |document| _ = harmless::manifest(document) },
+    Target { name: "manifest", check: |document| _ = document_checks::manifest(document) },
     // Tests the parser of intents, and the builder that makes manifests from intents.
-    Target { name: "intent", check: |document| _ = harmless::intent(document) },
+    Target { name: "intent", check: |document| _ = document_checks::intent(document) },
     // Tests the parser of recorded states, which may be damaged on disk.
-    Target { name: "state", check: |document| _ = harmless::state(document) },
+    Target { name: "state", check: |document| _ = document_checks::state(document) },
     // Tests the parser of journals, which may be damaged on disk.
-    Target { name: "journal", check: |document| _ = harmless::journal(document) },
+    Target { name: "journal", check: |document| _ = document_checks::journal(document) },
     // Tests the parser of answers from hosts. It tests too that text from these answers cannot control the
     // terminal.
     Target { name: "answer", check: answer::check },

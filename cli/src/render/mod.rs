@@ -15,10 +15,10 @@ mod forget;
 mod gc;
 mod generation;
 mod health;
-#[cfg(test)]
-mod held;
 mod history;
 mod import;
+#[cfg(any(test, feature = "output-checks"))]
+pub mod output_checks;
 mod plan;
 mod print;
 mod progress;

@@ -15,8 +15,9 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::answer::excerpt;
+use super::delivery::{self, DeliveryFailure};
 use super::forged::Expected;
-use super::{Answer, PRELUDE, Terms, delivery, typed};
+use super::{Answer, PRELUDE, Terms, typed};
 use crate::diagnostics::retried;
 use crate::event::Phase;
 use crate::health;
@@ -115,7 +116,11 @@ impl<'a> Change<'a> {
         let (sender, notices) = channel(NOTICES);
         let limit = self.session.to_copy() + self.session.to_change();
         let delivered = tokio::select! {
-            it = delivery::deliver(self.session, script, arguments, transfer, limit, sender, arrived) => it?,
+            it = delivery::deliver(self.session, script, arguments, transfer, limit, sender, arrived) => match it {
+                Ok(output) => Ok(output),
+                Err(DeliveryFailure::NotDelivered(problem)) => return Err(problem),
+                Err(DeliveryFailure::ConnectionBroke(problem)) => Err(problem),
+            },
             it = self.confirm_when_asked(notices) => it,
         };
         self.end(delivered.and_then(|output| self.read(output))).await

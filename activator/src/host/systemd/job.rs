@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
@@ -116,15 +117,14 @@ impl Systemd {
         is_moving: impl Fn(&UnitState) -> bool,
     ) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let deadline = Instant::now() + limit;
-        let mut pause = Duration::from_millis(20);
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500));
         loop {
             let states = self.show(units)?;
             let moving = units.iter().filter_map(|unit| states.get(*unit)).any(&is_moving);
             if !moving || Instant::now() >= deadline {
                 return Ok(states);
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(500));
+            thread::sleep(backoff.pause());
         }
     }
 }

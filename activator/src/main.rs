@@ -156,9 +156,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             attend::confirm(&host, &run, &said).map_err(one)?;
             print(&Done { schema: SCHEMA }, common.json, |_| String::new()).map_err(one)?;
         }
-        Command::Recover { common, boot, behind } => {
+        Command::Recover { common, boot, after } => {
             let host = Host::open(&common.root).map_err(one)?;
-            return recover(&host, boot, behind.as_ref(), common.json).map_err(one);
+            return recover(&host, boot, after.as_ref(), common.json).map_err(one);
         }
         Command::GiveOwners { common } => {
             let host = Host::open(&common.root).map_err(one)?;
@@ -356,9 +356,9 @@ fn change(
     finish(&apply_within(&host, request, holder, None), common.json)
 }
 
-/// Recovers the host: at boot, after the run `behind`, or on request. Returns the exit code.
-fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<ExitCode, Problem> {
-    if let Some(run) = behind {
+/// Recovers the host: at boot, after the run `after`, or on request. Returns the exit code.
+fn recover(host: &Host, boot: bool, after: Option<&RunId>, json: bool) -> Result<ExitCode, Problem> {
+    if let Some(run) = after {
         // systemd passes the result of the run in environment variables. A run that exited successfully has
         // written its report. `SERVICE_RESULT` alone is not enough: it is also `success` for a run that was
         // stopped.

@@ -147,8 +147,9 @@ pub enum Command {
         #[arg(long)]
         boot: bool,
         /// The name of a run that has just ended: recover the host unless that run succeeded.
-        #[arg(long, value_name = "RUN", conflicts_with = "boot")]
-        behind: Option<RunId>,
+        // The unit of a run that an older version started calls this option `--behind`.
+        #[arg(long, alias = "behind", value_name = "RUN", conflicts_with = "boot")]
+        after: Option<RunId>,
     },
     /// Give paths to the accounts that the activation of a NixOS system has created, on behalf of another
     /// activator process.

@@ -1,6 +1,5 @@
 //! Output for people. Results are printed on standard output, progress and questions on standard error.
 
-mod alike;
 mod apt;
 mod backups;
 mod bootstrap;
@@ -22,6 +21,7 @@ pub mod output_checks;
 mod plan;
 mod print;
 mod progress;
+mod same_messages;
 mod size;
 mod status;
 mod style;

@@ -43,7 +43,7 @@ pub enum StepState {
 /// A step in the plan of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Planned {
+pub struct PlannedStep {
     /// The step.
     pub step: Step,
     /// The state of the step.

@@ -10,15 +10,15 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::values::PackageName;
 
 use super::answers;
-use super::brought::Brought;
-use super::held::HeldUnits;
+use super::held_units::HeldUnits;
 use super::journal::AptJournal;
+use super::package_objects::PackageObjects;
 use super::plan::full_name;
 use super::ran_before::RanBefore;
 use super::run::AptRun;
 use super::undo;
 use super::view::AptView;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::host::Host;
 use crate::host::apt::dpkg::HostPackages;
 
@@ -65,14 +65,14 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
 pub fn check_again(
     host: &Host,
     apt: &AptPlan,
-    (before, after, manifest): (&Planned, &Planned, &Manifest),
+    (before, after, manifest): (&PlannedTransaction, &PlannedTransaction, &Manifest),
     problem: Option<Problem>,
     report: &mut Report,
 ) -> Result<(), Problem> {
     let objection = problem.or_else(|| {
         let packages = names(apt).unwrap_or_default();
         let accounts = (&before.observed.accounts, &after.observed.accounts);
-        Brought::of(host, packages.iter(), accounts)
+        PackageObjects::of(host, packages.iter(), accounts)
             .with_absent(manifest)
             .objection(&before.plan, &after.plan)
     });

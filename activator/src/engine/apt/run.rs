@@ -11,7 +11,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 use tracing::warn;
 
-use super::held;
+use super::held_units;
 use super::journal::{self, AptJournal};
 use super::owned::OwnedPackages;
 use super::plan::full_name;
@@ -155,7 +155,7 @@ impl AptRun<'_> {
         let after = HostPackages::read()?;
         let owned = OwnedPackages::read(self.host)?;
         owned.settled(&after).write(self.host, &owned)?;
-        held::forget_removed(self.host, |package| after.is_on_host(package))?;
+        held_units::forget_removed(self.host, |package| after.is_on_host(package))?;
         self.host.remove_record(journal::RECORD)?;
         Ok(AptReport {
             fingerprint: self.plan.fingerprint.clone(),

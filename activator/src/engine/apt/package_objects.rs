@@ -16,7 +16,7 @@ use crate::host::apt::archive;
 
 /// The paths, units and accounts that came with packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Brought {
+pub struct PackageObjects {
     /// The paths in the file lists of the packages, with their directories.
     paths: BTreeSet<String>,
     units: BTreeSet<UnitName>,
@@ -25,7 +25,7 @@ pub struct Brought {
     absent: BTreeSet<String>,
 }
 
-impl Brought {
+impl PackageObjects {
     /// Returns what came with these packages. `before`: the accounts before the packages were installed.
     #[must_use]
     pub fn of<'p>(

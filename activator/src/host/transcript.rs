@@ -75,7 +75,8 @@ impl Transcript {
     /// Creates the empty file of the transcript, and removes the files of old runs.
     ///
     /// # Errors
-    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], for example if the transcript already
+    /// exists.
     pub fn begin(&self, host: &Host) -> Result<(), Problem> {
         let directory = host.path(DIRECTORY);
         let begin = || {

@@ -8,7 +8,7 @@ use super::installer::Installer;
 use super::packages::Wanted;
 use super::step::{PlannedStep, Reported, Step, StepEnd, StepState};
 
-/// What a host is to become.
+/// The target of a bootstrap.
 #[derive(Clone, Debug)]
 pub struct BootstrapTarget<'a> {
     /// The host of the inventory, with the user that NixFleet will log in as.

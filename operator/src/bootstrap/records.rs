@@ -1,4 +1,4 @@
-//! The records that bootstraps have left on a host: what they have made there.
+//! The records that bootstraps have left on a host: the objects that they have created there.
 
 use nixfleet_contract::forget::Remnant;
 use nixfleet_contract::problem::{Code, Problem};
@@ -10,7 +10,7 @@ use super::unfinished::Unfinished;
 /// The most lines that are read.
 const MOST: usize = 2000;
 
-/// What bootstraps have made on a host and is still there.
+/// Objects that bootstraps created on a host and that still exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootstrapRecords {
     /// Whether the host has records of NixFleet, apart from those of bootstraps.

@@ -34,7 +34,7 @@ pub enum Step {
 pub enum StepState {
     /// The host is already as the step would leave it.
     Done,
-    /// The step is to be done.
+    /// The step must be done.
     ToDo,
     /// The step cannot be done.
     Cannot,
@@ -48,7 +48,7 @@ pub struct PlannedStep {
     pub step: Step,
     /// The state of the step.
     pub state: StepState,
-    /// What the host has, what the step changes, or why it cannot be done.
+    /// The reason for the state: what the host has, what the step changes, or why it cannot be done.
     pub detail: String,
     /// What the user can do about a step that cannot be done.
     #[serde(skip_serializing_if = "Option::is_none")]

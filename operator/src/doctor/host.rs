@@ -15,7 +15,7 @@ const TIGHT: u64 = 1 << 20;
 /// The free inodes below which a host gets a warning.
 const FEW_INODES: u64 = 50_000;
 
-/// What a host said about itself.
+/// The facts that a host reported.
 #[derive(Debug)]
 pub struct Inspected {
     /// The facts, or the problem because of which they are unknown.

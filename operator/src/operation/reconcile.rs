@@ -19,7 +19,7 @@ use crate::rollout::{PlannedHost, RolloutTarget};
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// What a host says about a change that a rollout did not record.
+/// The answer of a host about a change that a rollout did not record.
 #[derive(Debug)]
 pub enum UnrecordedChange {
     /// The rollout made this change, and the host still has the generation that the change made.

@@ -55,7 +55,7 @@ mod waiting;
 use self::owned::OwnedPackages;
 use crate::host::Host;
 
-/// Whether the records of a host show that packages or units of packages may have to change, also if nothing
+/// Whether the records of a host show that packages or units of packages may have to change, even if nothing
 /// is declared.
 #[must_use]
 pub fn may_have_work(host: &Host) -> bool {

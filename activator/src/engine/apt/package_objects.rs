@@ -42,7 +42,7 @@ impl PackageObjects {
         Self { paths, units, accounts, absent: BTreeSet::new() }
     }
 
-    /// Adds the paths that a manifest declares absent. Their removal is declared, also if a package made
+    /// Adds the paths that a manifest declares absent. Their removal is declared, even if a package made
     /// them.
     #[must_use]
     pub fn with_absent(mut self, manifest: &Manifest) -> Self {
@@ -60,7 +60,7 @@ impl PackageObjects {
         let mut differs = after.steps.iter().filter(changed).chain(before.steps.iter().filter(gone));
         let step = differs.find(|step| !self.explains(step))?;
         Some(
-            Problem::new(Code::PlanOutdated, "the change of the host is not the planned one any more")
+            Problem::new(Code::PlanOutdated, "the change of the host is no longer the planned change")
                 .because(format!(
                     "apt has changed packages, and since then the plan differs in: {}",
                     step.line()

@@ -23,10 +23,10 @@ use crate::host::Host;
 use crate::host::apt::dpkg::HostPackages;
 
 /// Carries out the phase before the change of the host. The outcome of the report is `blocked` if nothing was
-/// changed, and `partial` if apt did not come to its end.
+/// changed, and `partial` if apt did not finish.
 ///
 /// # Errors
-/// Fails if apt did not come to its end.
+/// Fails if apt did not finish.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
     let ran_before = RanBefore::record(run.host)?;
     let done = run.before(view);
@@ -57,8 +57,8 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
     Err(problem)
 }
 
-/// Checks the plan of the host after apt against the plan of before. The outcome of the report is `partial`
-/// if they differ in anything that did not come with the packages.
+/// Checks the plan of the host after apt against the plan made before apt ran. The outcome of the report is
+/// `partial` if they differ in anything that did not come with the packages.
 ///
 /// # Errors
 /// Fails if the change of the host cannot be made as planned.
@@ -104,7 +104,7 @@ pub fn forward_only(host: &Host, apt: &AptPlan, report: &mut Report) {
 /// Carries out the phase after the commit.
 ///
 /// # Errors
-/// Fails if apt did not come to its end. The change of the host stays.
+/// Fails if apt did not finish. The change of the host stays.
 pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     if run.plan.in_phase(AptPhase::After).next().is_none() {
         return Ok(());

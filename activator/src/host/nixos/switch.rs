@@ -240,7 +240,7 @@ pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActi
     };
     let program = Path::new(&**toplevel).join(toplevel::SWITCH);
     let refused = |why: String| {
-        Problem::new(Code::System, "NixOS could not foresee the activation").at(toplevel).because(why)
+        Problem::new(Code::System, "`switch-to-configuration dry-activate` failed").at(toplevel).because(why)
     };
     let argv = [program.to_string_lossy().into_owned(), "dry-activate".to_owned()];
     let finished = command::run(&argv, DRY_LIMIT).map_err(|error| refused(error.to_string()))?;

@@ -80,7 +80,7 @@ impl Systemd {
         since: Since,
     ) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let known = phase.units.iter().filter_map(|unit| Some((unit, wires.get(unit)?)));
-        // In the worst case, systemd processes the units one after the other.
+        // In the worst case, systemd processes the units one at a time.
         let limit = known.clone().map(|(unit, wire)| limit(phase.verb, wire, limits.get(unit)));
         let limit = limit.fold(Duration::ZERO, Duration::saturating_add);
         let argv = systemctl(&["--no-ask-password", phase.verb.as_str(), "--"], &phase.units);

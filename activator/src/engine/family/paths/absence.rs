@@ -155,13 +155,12 @@ impl Differ<'_> {
             )
             .at(path)
             .because(format!(
-                "an earlier apply moved {moved} into a backup; a path declared in {moved} now would \
-                 split the content of the directory between the host and the backup"
+                "an earlier apply moved {moved} into a backup because nixfleet.absent declares it; {path} is \
+                 in {moved}"
             ))
             .help(format!(
-                "to restore the directory, apply once without nixfleet.absent.{:?} and without any \
-                 declaration in the directory, or roll back to a generation without these declarations; \
-                 then add the declarations and apply again",
+                "1. apply once without nixfleet.absent.{:?} and without declarations in the directory, which \
+                 restores the directory; 2. add the declarations and apply again",
                 &*moved
             )),
         )

@@ -138,8 +138,8 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
         ~ generation none → 1
         [NF-402] /srv/app/deep/a cannot be managed until the removed directory /srv/app is restored
           where: /srv/app/deep/a
-          why: an earlier apply moved /srv/app into a backup; a path declared in /srv/app now would split the content of the directory between the host and the backup
-          help: to restore the directory, apply once without nixfleet.absent."/srv/app" and without any declaration in the directory, or roll back to a generation without these declarations; then add the declarations and apply again
+          why: an earlier apply moved /srv/app into a backup because nixfleet.absent declares it; /srv/app/deep/a is in /srv/app
+          help: 1. apply once without nixfleet.absent."/srv/app" and without declarations in the directory, which restores the directory; 2. add the declarations and apply again
     "#]]);
     // The problem does not occur if no path below `/srv/app` is declared. The directory is then restored or,
     // if `/srv/app` itself is declared as a file, the file is created.

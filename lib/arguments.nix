@@ -22,6 +22,9 @@ let
   reserved = import ./reserved-arguments.nix;
   inventoryFile = import ./inventory-file.nix { inherit lib; };
 
+  # The names in a set of module arguments that users cannot set.
+  reservedIn = value: filter (name: elem name reserved) (attrNames value);
+
   arguments = {
     inputs = {
       description = "the inputs of the flake";
@@ -41,10 +44,17 @@ let
       code = "inputs.nixpkgs";
     };
     specialArgs = {
-      description = "a set of module arguments by name, without ${lib.concatStringsSep ", " reserved}";
+      description = "a set of module arguments by name";
       meaning = "Further arguments of all modules, which modules can also use in `imports`.";
-      accepts =
-        value: isAttrs value && builtins.intersectAttrs (lib.genAttrs reserved (_: null)) value == { };
+      accepts = value: isAttrs value && reservedIn value == [ ];
+      objection = describe: value: {
+        what =
+          if isAttrs value then
+            "specialArgs of mkFleet must not contain ${lib.concatStringsSep ", " (reservedIn value)}, which NixFleet sets"
+          else
+            "the argument specialArgs of mkFleet must be a set of module arguments by name, but is ${describe value}";
+        example = "specialArgs = { site = \"berlin\"; };";
+      };
       default = { };
       example = "specialArgs = { site = \"berlin\"; };";
       code = "{ site = \"berlin\"; }";

@@ -33,7 +33,7 @@ in
       defaultText = lib.literalMD "an apply neither masks nor unmasks the unit";
       example = true;
       description = ''
-        Whether a unit of the distribution is masked. systemd starts a masked unit in no way. A masked unit is stopped.
+        Whether a unit of the distribution is masked. systemd never starts a masked unit. A masked unit is stopped.
         When the option is no longer set, the unit is as it was before.
       '';
     };
@@ -71,7 +71,7 @@ in
       lib.optionals (value.masked == true) (
         map (
           field:
-          at field "${here} is masked, and ${field} too" "systemd starts a masked unit in no way"
+          at field "${here} is declared both masked and ${field}" "systemd never starts a masked unit"
             "${here} = { masked = true; };"
         ) contradicts
         ++ lib.optional (value.dropIns != { }) (

@@ -9,13 +9,14 @@ use std::fmt::{self, Debug, Write as _};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::fstat;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber, debug};
 
 /// The time to wait for a systemd journal that accepts no data. After this time, the journal gets no more
 /// lines, because a change must not depend on it.
@@ -31,6 +32,11 @@ pub fn begin() {
         // This cannot fail: no subscriber was set before.
         let _ = tracing::subscriber::set_global_default(lines);
     }
+}
+
+/// Logs that an attempt failed and will be repeated after `pause`.
+pub fn retried(what: &'static str, attempt: u32, pause: Duration, why: &dyn fmt::Display) {
+    debug!(target: "nixfleet::retry", what, attempt, delay_ms = pause.as_millis(), %why, "tried again");
 }
 
 /// Whether systemd names this stream in `JOURNAL_STREAM`, as `DEVICE:INODE`.
@@ -179,7 +185,7 @@ mod tests {
     use std::fs::File;
     use std::os::unix::fs::MetadataExt as _;
 
-    use tracing::{debug, info, warn};
+    use tracing::{info, warn};
 
     use super::*;
 

@@ -1,45 +1,16 @@
 //! The command `forget`, which removes the records of NixFleet from a host.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
 use nixfleet_activate::engine::forget;
 use nixfleet_activate::host::{Host, lock};
-use nixfleet_contract::forget::{ForgetMode, ForgetPlan, ForgetReport, Remnant};
+use nixfleet_contract::forget::{ForgetPlan, ForgetReport, Remnant};
 use nixfleet_contract::problem::Problem;
 
-use super::arguments::Common;
-use super::upkeep::ended;
+use super::arguments::ForgetArgs;
+use super::disk_space::ended;
 use super::{print, read};
-
-/// The options of `forget`.
-#[derive(Args)]
-pub struct ForgetArgs {
-    #[command(flatten)]
-    common: Common,
-    /// `leave`: everything declared stays as it is. `clean`: nothing may be declared any more.
-    #[arg(long, value_name = "MODE")]
-    mode: ForgetMode,
-    /// Show what would be removed, without changing anything.
-    #[arg(long)]
-    dry_run: bool,
-    /// A file with the paths of directories that NixFleet created, one a line; `-` for standard input. The
-    /// report names those that still exist.
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
-    directories: Option<PathBuf>,
-    /// The operator, as shown to others who find the host locked.
-    #[arg(long, default_value = "root@localhost", value_name = "USER@MACHINE")]
-    by: String,
-}
-
-impl ForgetArgs {
-    /// Whether the command prints JSON, for a program to read.
-    pub const fn wants_json(&self) -> bool {
-        self.common.json
-    }
-}
 
 /// Removes the records of NixFleet, or prints what would be removed.
 ///

@@ -10,6 +10,7 @@
 //! - [`digest`]: SHA-256 digests
 //! - [`show`]: plans, reports and states as text for people
 //! - [`toplevel`]: NixOS systems in the Nix store
+//! - `document_checks`: properties of parsed documents, for tests and fuzz targets
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 // Tests write files directly, to create the hosts that they run the engine on.
@@ -19,6 +20,8 @@ pub mod attend;
 pub mod build;
 pub mod diagnostics;
 pub mod digest;
+#[cfg(feature = "document-checks")]
+pub mod document_checks;
 pub mod engine;
 pub mod health;
 pub mod host;

@@ -1,8 +1,8 @@
 //! `nixfleet-activate`: builds host closures and activates them.
 
 mod arguments;
+mod disk_space;
 mod forget;
-mod upkeep;
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -156,9 +156,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             attend::confirm(&host, &run, &said).map_err(one)?;
             print(&Done { schema: SCHEMA }, common.json, |_| String::new()).map_err(one)?;
         }
-        Command::Recover { common, boot, behind } => {
+        Command::Recover { common, boot, after } => {
             let host = Host::open(&common.root).map_err(one)?;
-            return recover(&host, boot, behind.as_ref(), common.json).map_err(one);
+            return recover(&host, boot, after.as_ref(), common.json).map_err(one);
         }
         Command::GiveOwners { common } => {
             let host = Host::open(&common.root).map_err(one)?;
@@ -180,9 +180,9 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let (state, _) = State::read(&Host::open(&common.root).map_err(one)?).map_err(one)?;
             print(&state, common.json, show::inspect).map_err(one)?;
         }
-        Command::Gc(args) => return upkeep::collect(&args).map_err(one),
+        Command::Gc(args) => return disk_space::collect(&args).map_err(one),
         Command::Forget(args) => return forget::execute(&args).map_err(one),
-        Command::Backups { command } => return upkeep::of_backups(command).map_err(one),
+        Command::Backups { command } => return disk_space::of_backups(command).map_err(one),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -356,9 +356,9 @@ fn change(
     finish(&apply_within(&host, request, holder, None), common.json)
 }
 
-/// Recovers the host: at boot, after the run `behind`, or on request. Returns the exit code.
-fn recover(host: &Host, boot: bool, behind: Option<&RunId>, json: bool) -> Result<ExitCode, Problem> {
-    if let Some(run) = behind {
+/// Recovers the host: at boot, after the run `after`, or on request. Returns the exit code.
+fn recover(host: &Host, boot: bool, after: Option<&RunId>, json: bool) -> Result<ExitCode, Problem> {
+    if let Some(run) = after {
         // systemd passes the result of the run in environment variables. A run that exited successfully has
         // written its report. `SERVICE_RESULT` alone is not enough: it is also `success` for a run that was
         // stopped.

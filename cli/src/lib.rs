@@ -18,6 +18,8 @@ mod render;
 mod tip;
 
 pub use program::run;
+#[cfg(feature = "output-checks")]
+pub use render::output_checks;
 pub use render::{
     backups, dropped, drops, gc_plans, gc_reports, health as health_table, imported, imported_apt, plans,
     results, statuses,

@@ -101,7 +101,7 @@ pub struct Host {
     pub ssh: Ssh,
     /// Settings for applying changes to the host.
     #[serde(default)]
-    pub rollout: Rollout,
+    pub rollout: RolloutSettings,
     /// Time limits for waiting for the host.
     #[serde(default)]
     pub timeouts: Timeouts,
@@ -149,14 +149,14 @@ pub enum Base {
 /// Settings for applying changes to a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rollout {
+pub struct RolloutSettings {
     /// How many seconds the host waits after a change for a confirmation, which the operator's machine sends
     /// over a new connection. Without a confirmation, the host rolls back. `None` if no confirmation is
     /// needed.
     pub confirm_timeout: Option<u64>,
 }
 
-impl Default for Rollout {
+impl Default for RolloutSettings {
     /// Returns the default values of the inventory option `defaults.rollout`.
     fn default() -> Self {
         Self { confirm_timeout: Some(30) }

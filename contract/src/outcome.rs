@@ -81,9 +81,9 @@ pub enum ReasonCode {
     /// apt has changed packages, but the change that should have followed was refused or undone. Nothing
     /// undoes what apt did.
     AptForwardOnly,
-    /// apt has changed packages, but the change that should have followed is not the planned one any more.
+    /// apt has changed packages, but the change that should have followed is no longer the planned one.
     PlanChanged,
-    /// A transaction of apt did not come to its end. The next plan repairs the packages.
+    /// A transaction of apt did not finish. The next plan repairs the packages.
     AptUnfinished,
     /// The reason is known only to a newer `NixFleet`.
     #[serde(other)]

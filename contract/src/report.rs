@@ -47,7 +47,7 @@ pub struct Report {
     /// confirmation with the results of these checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_to_others: Vec<CheckName>,
-    /// What apt did before and after the change; `None` if apt was not started.
+    /// The work of apt before and after the change; `None` if apt was not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apt: Option<AptReport>,
     /// How long the change took on the host, in milliseconds.

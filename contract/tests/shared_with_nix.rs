@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::apt::intent::PackageState;
 use nixfleet_contract::apt::{FirstStart, QuestionType};
-use nixfleet_contract::fleet::{Base, Rollout, Timeouts};
+use nixfleet_contract::fleet::{Base, RolloutSettings, Timeouts};
 use nixfleet_contract::health::check::{CheckName, Method, Probe};
 use nixfleet_contract::health::{Check, OnCheckFailure, Side};
 use nixfleet_contract::manifest::{OnConflict, UNITS, UserField};
@@ -71,7 +71,10 @@ fn defaults_and_limits_are_those_of_the_inventory() {
     let shared = shared();
     let defaults = &shared["defaults"];
     assert_eq!(serde_json::to_value(Timeouts::default()).unwrap(), defaults["timeouts"]);
-    assert_eq!(serde_json::to_value(Rollout::default().confirm_timeout).unwrap(), defaults["confirmTimeout"]);
+    assert_eq!(
+        serde_json::to_value(RolloutSettings::default().confirm_timeout).unwrap(),
+        defaults["confirmTimeout"]
+    );
     let plain = serde_json::to_value(Policy::plain()).unwrap();
     for (option, default) in defaults["rollout"].as_object().unwrap() {
         assert_eq!(&plain[option], default, "{option}");

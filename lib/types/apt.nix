@@ -118,7 +118,7 @@ in
     placeholder = "0000000000000000000000000000000000000000";
   };
 
-  # What a release must have for a pin (apt_preferences(5)), such as "o=Debian,n=bookworm".
+  # The properties of a release for a pin (apt_preferences(5)), such as "o=Debian,n=bookworm".
   pinnedRelease = matching {
     name = "pinnedRelease";
     description = "the properties of a release such as \"o=Debian,n=bookworm\"";
@@ -129,7 +129,7 @@ in
   # The priority of a pin. apt refuses 0.
   pinPriority = scalar.scalar {
     name = "pinPriority";
-    description = "a number from -32768 to 32767, but not 0";
+    description = "a number from -32768 to 32767 other than 0";
     accepts = value: builtins.isInt value && value >= -32768 && value <= 32767 && value != 0;
     placeholder = 500;
   };

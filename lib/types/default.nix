@@ -14,7 +14,7 @@ let
       problem
       ;
   };
-  strangers = import ./strangers.nix { inherit lib problem; };
+  strangers = import ./unknown-names.nix { inherit lib problem; };
   element = import ./element.nix {
     inherit lib;
     inherit (strangers) strangers;

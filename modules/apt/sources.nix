@@ -55,7 +55,7 @@ let
     )
     ++ lib.optional (flat != [ ] && value.components != [ ]) (
       about [ "suites" "components" ] (
-        at "components" "${here} has components, but ${lib.head flat} is a directory"
+        at "components" "${here} has components, but its suite ${lib.head flat} is a directory"
           "a suite that ends in \"/\" has no components"
           "${here}.components = [ ];"
       )
@@ -91,7 +91,7 @@ let
     ++ lib.optional (value.key == null && value.keyFingerprint != null) (
       about [ "key" "keyFingerprint" ] (
         at "keyFingerprint" "${here} has a keyFingerprint without key"
-          "only a key of the fleet is compared with it"
+          "NixFleet compares the fingerprint with the file in `key`, which is not set"
           "${here}.key = ./app.asc;"
       )
     )

@@ -12,7 +12,7 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::status::Status;
 use serde::Serialize;
 
-use crate::bootstrap::{Planned, Reported};
+use crate::bootstrap::{PlannedStep, Reported};
 use crate::diagnostics::milliseconds;
 use crate::doctor::Finding;
 use crate::event::HostEnd;
@@ -108,7 +108,7 @@ pub struct BackupsView {
 #[serde(rename_all = "camelCase")]
 pub struct BootstrapView {
     /// The requirements and the steps of the plan.
-    pub steps: Vec<Planned>,
+    pub steps: Vec<PlannedStep>,
     /// How the steps ended that were begun.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub report: Vec<Reported>,

@@ -6,12 +6,12 @@ mod conversation;
 mod large;
 mod last_line;
 pub mod limits;
+mod log;
 mod memory;
 mod output;
 mod reading;
 mod running;
 mod streams;
-mod told;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -29,12 +29,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use conversation::Ends;
 pub use large::HELD;
+pub use log::ProcessLog;
 pub use memory::{PeakMemory, available_memory};
 pub use output::Output;
 pub use reading::Hears;
 pub use running::{Drained, OwnedProcess, Running};
 pub use streams::Theirs;
-pub use told::Told;
 
 use argv::Argv;
 use large::LARGE;
@@ -134,11 +134,11 @@ impl Invocation {
     pub fn spawn(&self, streams: Theirs) -> io::Result<OwnedProcess> {
         let mut command = self.command();
         command.stdin(streams.stdin).stdout(streams.stdout).stderr(streams.stderr);
-        let told = self.told();
+        let log = self.log();
         match command.spawn() {
-            Ok(child) => Ok(OwnedProcess::new(child, told)),
+            Ok(child) => Ok(OwnedProcess::new(child, log)),
             Err(error) => {
-                told.failed(&error);
+                log.failed(&error);
                 Err(error)
             }
         }
@@ -146,8 +146,8 @@ impl Invocation {
 
     /// Creates the diagnostic record of the program, which is about to be started.
     #[must_use]
-    pub fn told(&self) -> Told {
-        Told::begin(Argv { program: &self.program, arguments: &self.args })
+    pub fn log(&self) -> ProcessLog {
+        ProcessLog::begin(Argv { program: &self.program, arguments: &self.args })
     }
 
     /// Runs the program to its end.
@@ -159,7 +159,7 @@ impl Invocation {
         let running = Running::start(!self.stdin.is_empty(), |streams, drained| {
             let program = self.spawn(streams)?;
             Ok(async move {
-                let (id, end) = (program.id(), program.end_behind(drained));
+                let (id, end) = (program.id(), program.end_after_output(drained));
                 match memory {
                     Some(memory) => memory.watch(id, end).await,
                     None => end.await,

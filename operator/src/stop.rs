@@ -14,7 +14,7 @@ pub enum Stop {
     Problem(#[from] Problem),
     /// Some hosts have problems, so the operation stops. Contains the result of each host. No host was
     /// changed.
-    #[error("hosts cannot be gone on with: {}", names(.0))]
+    #[error("some hosts have problems: {}", names(.0))]
     Hosts(Vec<HostResult>),
     /// A bug in this program.
     #[error("this is a bug in nixfleet: {0:?}")]

@@ -1,4 +1,4 @@
-# What a playbook says: which hosts get which roles, their variables, and the order of changes.
+# The content of a playbook: which hosts get which roles, their variables, and the order of changes.
 {
   roles.base = ./roles/base.nix;
   roles.web = ./roles/web.nix;

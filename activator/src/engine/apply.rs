@@ -15,7 +15,7 @@ use nixfleet_contract::status::ToFinish;
 use tracing::{info, warn};
 
 use crate::engine::apt::run::AptRun;
-use crate::engine::apt::{self, held, phases, planning};
+use crate::engine::apt::{self, held_units, phases, planning};
 use crate::engine::family::accounts::entry::AccountEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::paths::excluded::suggest_force_if_declared;
@@ -28,17 +28,17 @@ use crate::engine::family::units::execute::declaration;
 use crate::engine::health;
 use crate::engine::health::{Health, May};
 use crate::engine::plan::fast_path;
-use crate::engine::plan::planner::{self, Planned};
+use crate::engine::plan::planner::{self, PlannedTransaction};
 use crate::engine::plan::target::{GenerationRef, Target, TargetClosure};
 use crate::engine::state::State;
 use crate::engine::transaction::commit;
 use crate::engine::transaction::execute;
 use crate::engine::transaction::execute::Executed;
 use crate::engine::transaction::journal::{self, Journal, JournalPhase};
+use crate::engine::transaction::log::Brief;
 use crate::engine::transaction::open;
 use crate::engine::transaction::recover;
 use crate::engine::transaction::settle;
-use crate::engine::transaction::told::Brief;
 use crate::engine::transaction::undo;
 use crate::engine::transaction::undo::UndoTime;
 use crate::engine::transaction::window::Window;
@@ -234,7 +234,7 @@ fn run(
 fn validated(
     host: &Host,
     request: ApplyRequest<'_>,
-    planned: &Planned,
+    planned: &PlannedTransaction,
     target: &Target,
 ) -> validate::Findings {
     let login = request.login.filter(|_| !request.force.contains(&Force::Lockout));
@@ -249,7 +249,7 @@ fn validated(
 fn change_host(
     host: &Host,
     request: ApplyRequest<'_>,
-    (planned, target): (&Planned, &Target),
+    (planned, target): (&PlannedTransaction, &Target),
     (holder, window): (Holder, Option<Window<'_>>),
     report: &mut Report,
 ) -> Result<(), Problem> {
@@ -280,9 +280,14 @@ fn unchanged(host: &Host, checks: &[Check], report: &mut Report) -> Result<(), P
 
 /// Reports a host that needs no step. If it is healthy, the units of new packages whose starts are held may
 /// start from now on.
-fn as_declared(host: &Host, planned: &Planned, checks: &[Check], report: &mut Report) -> Result<(), Problem> {
+fn as_declared(
+    host: &Host,
+    planned: &PlannedTransaction,
+    checks: &[Check],
+    report: &mut Report,
+) -> Result<(), Problem> {
     unchanged(host, checks, report)?;
-    held::end(host, &planned.observed.stay_held())
+    held_units::end(host, &planned.observed.stay_held())
 }
 
 /// Adds the excluded paths to the report. If there are any, a good outcome becomes `partial`.
@@ -325,7 +330,7 @@ fn first_of(problems: &[Problem]) -> Option<Problem> {
 /// A validated plan, with everything that is needed to carry it out.
 struct ApplyChange<'a> {
     host: &'a Host,
-    planned: &'a Planned,
+    planned: &'a PlannedTransaction,
     target: &'a Target,
     window: Option<Window<'a>>,
     health: Health<'a>,
@@ -339,7 +344,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     // synced to disk. So an error of either call also leads to an undo.
     let opened =
         roots::pin(host, &journal.pinned()).and_then(|()| host.write_record(journal::RECORD, &journal));
-    let opened = opened.and_then(|()| held::keep(host, &planned.observed.stay_held()));
+    let opened = opened.and_then(|()| held_units::keep(host, &planned.observed.stay_held()));
     let failed = match opened.and_then(|()| execute_all(change, report, &mut journal)) {
         Ok((done, failed)) => {
             report.steps_done = done;
@@ -381,7 +386,7 @@ fn transact(change: &ApplyChange<'_>, holder: Holder, report: &mut Report) -> Re
     health.record_results(host, report.after.as_ref(), &report.health_checks);
     // The change is committed, so the new generation is in force even if the next call fails.
     commit::finish(host, &journal)?;
-    held::forget(host)?;
+    held_units::forget(host)?;
     if let Some(problem) = first_of(&failed) {
         (report.outcome, report.reason_code) = (Outcome::Failed, None);
         return Err(problem);
@@ -466,7 +471,11 @@ fn stand_without(missing: &[Missing]) -> Result<(), Problem> {
 
 /// Creates and changes accounts, and makes them the owners of the files staged for them. Returns the number
 /// of operations.
-fn bring_accounts(host: &Host, planned: &Planned, journal: &mut Journal) -> Result<usize, Problem> {
+fn bring_accounts(
+    host: &Host,
+    planned: &PlannedTransaction,
+    journal: &mut Journal,
+) -> Result<usize, Problem> {
     accounts::check(host, journal.accounts())?;
     if !journal.accounts().any(AccountEntry::makes_account) {
         return Ok(0);

@@ -18,7 +18,7 @@ use crate::engine::apt;
 use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::observe::Observed;
-use crate::engine::plan::planner::{self, Planned};
+use crate::engine::plan::planner::{self, PlannedTransaction};
 use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::{RECORD, State};
 use crate::engine::transaction::journal;
@@ -127,7 +127,7 @@ fn declared_units(manifest: &Manifest) -> BTreeSet<UnitName> {
 /// Returns the task that finishes the change to the generation in force. `planned`: the plan for this
 /// generation. A host that runs another system, although no boot is chosen for the wanted one, has nothing to
 /// finish: the status reports the other system as drift.
-fn to_finish(planned: &Planned) -> Option<ToFinish> {
+fn to_finish(planned: &PlannedTransaction) -> Option<ToFinish> {
     let awaits = &planned.plan.awaits_boot;
     // The plan leaves the next boot as it is only if the host boots the wanted system next.
     if !planned.plan.changes_boot() {

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::disk::{self, Opening, Writer};
 use super::{HOME, Host, clock, host_file};
+use crate::diagnostics::retried;
 
 /// The interval and the maximum number of attempts to take the lock while a reader holds it briefly. Reading
 /// the holder takes about one interval on an idle machine.
@@ -80,6 +81,7 @@ impl Lock {
                 // A reader may hold the lock briefly, see [`Self::holder`].
                 Err(Errno::WOULDBLOCK) if tries < POLLS => {
                     tries += 1;
+                    retried("lock the host", tries, POLL_INTERVAL, &"another process holds the lock");
                     thread::sleep(POLL_INTERVAL);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(held(&read_holder(&mut file))),
@@ -131,4 +133,24 @@ fn held(holder: &str) -> Problem {
             "wait until that run has ended, then run the command again; the lock is released when the \
              process of that run ends",
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::level_filters::LevelFilter;
+
+    use super::*;
+    use crate::diagnostics::written;
+
+    #[test]
+    fn each_attempt_to_take_a_held_lock_is_logged() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::open(root.path()).unwrap();
+        let _lock = Lock::take(&host, &this_process("alice@desk", "apply")).unwrap();
+        let take = || assert!(Lock::take(&host, &this_process("bob@desk", "apply")).is_err());
+        let log = written(false, LevelFilter::DEBUG, take);
+        let attempts = log.lines().filter(|line| line.starts_with("tried again what=\"lock the host\""));
+        assert_eq!(attempts.count(), POLLS as usize, "{log}");
+        assert!(log.contains("attempt=1 delay_ms=5 why=another process holds the lock"), "{log}");
+    }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
 use nixfleet_contract::run::{Confirmation, Notice};
@@ -31,8 +32,10 @@ const KEPT: Duration = Duration::from_secs(3600);
 /// How long to keep the files of a run that has not started. The closure of such a run may still be on its
 /// way to the host.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-/// The longest pause between two reads. It is short, so that followers receive lines almost immediately.
-const PAUSE: Duration = Duration::from_millis(5);
+/// The shortest and the longest pause between two reads. They are short, so that followers receive lines
+/// almost immediately.
+const FIRST_PAUSE: Duration = Duration::from_micros(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// The maximum number of bytes that are read from a transcript at once.
 const LIMIT: u64 = 64 * 1024 * 1024;
 
@@ -72,7 +75,8 @@ impl Transcript {
     /// Creates the empty file of the transcript, and removes the files of old runs.
     ///
     /// # Errors
-    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], also if the transcript already exists.
+    /// Fails with [`nixfleet_contract::problem::Code::HostFile`], for example if the transcript already
+    /// exists.
     pub fn begin(&self, host: &Host) -> Result<(), Problem> {
         let directory = host.path(DIRECTORY);
         let begin = || {
@@ -127,7 +131,7 @@ impl Transcript {
     /// deadline.
     #[must_use]
     pub fn wait_for_confirmation(&self, deadline: Instant) -> Option<Confirmation> {
-        let mut pause = Duration::from_micros(500);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             if let Ok(Some(bytes)) = read_limited(&self.confirmed)
                 && let Ok(confirmation) = serde_json::from_slice(&bytes)
@@ -137,8 +141,7 @@ impl Transcript {
             if Instant::now() >= deadline {
                 return None;
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE);
+            thread::sleep(backoff.pause());
         }
     }
 
@@ -166,7 +169,7 @@ impl Transcript {
         /// The interval between two calls of `is_over`.
         const DOUBT: Duration = Duration::from_secs(1);
         let mut reader = LineReader::new(self.lines.clone());
-        let mut pause = Duration::from_micros(500);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut asked = Instant::now();
         let mut over = Ok(());
         loop {
@@ -185,8 +188,7 @@ impl Transcript {
                 over = is_over();
                 asked = Instant::now();
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE);
+            thread::sleep(backoff.pause());
         }
     }
 }

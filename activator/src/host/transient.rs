@@ -99,7 +99,7 @@ impl Transient {
 /// Returns the properties of the unit of a run. `program`: the activator.
 fn properties(program: &str, run: &RunId, is_nixos: bool) -> Vec<String> {
     let mut properties = vec![
-        format!("--property=ExecStopPost={program} recover --behind {run}"),
+        format!("--property=ExecStopPost={program} recover --after {run}"),
         // When memory is short, the kernel should kill other processes rather than one that is changing the
         // host.
         "--property=OOMScoreAdjust=-900".to_owned(),

@@ -1,11 +1,11 @@
 //! Tests with mutated documents: parsers never panic, and no accepted document contains an unsafe path.
 
+use nixfleet_activate::document_checks;
 use nixfleet_activate::engine::state::State;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::harmless;
 use crate::ledger;
 use crate::room::{Room, directory, file, unit, with};
 
@@ -148,7 +148,7 @@ fn lists() -> Value {
 }
 
 fn try_all(name: &str, test: &str, document: &Value, check: fn(&[u8]) -> bool) {
-    assert!(check(document.to_string().as_bytes()), "the document is fine before it is bent");
+    assert!(check(document.to_string().as_bytes()), "the document is fine before it is mutated");
     let check = |bytes: &[u8]| {
         check(bytes);
         Ok(())
@@ -164,45 +164,56 @@ fn try_all(name: &str, test: &str, document: &Value, check: fn(&[u8]) -> bool) {
     if let Err(failure) = TestRunner::new(config).run(&noise, |bytes| check(&bytes)) {
         panic!("{failure}");
     }
-    let tried = format!("{cases} bent documents of a {name} and as many random ones");
+    let article = if name.starts_with('i') { "an" } else { "a" };
+    let tried = format!("{cases} mutated documents of {article} {name} and as many random ones");
     ledger::record("Parsers never panic and accept no path that leads elsewhere", test, &tried, &[]);
 }
 
 #[test]
-fn a_bent_manifest_is_refused_or_harmless() {
+fn a_mutated_manifest_is_refused_or_harmless() {
     let closure = Room::new();
     let closure = (closure.closure("1", &lists()), closure);
     let bytes = std::fs::read(format!("{}/manifest.json", closure.0)).unwrap();
     let document = serde_json::from_slice(&bytes).unwrap();
-    try_all("manifest", "documents::a_bent_manifest_is_refused_or_harmless", &document, harmless::manifest);
+    try_all(
+        "manifest",
+        "documents::a_mutated_manifest_is_refused_or_harmless",
+        &document,
+        document_checks::manifest,
+    );
 }
 
 #[test]
-fn a_bent_state_is_refused_or_harmless() {
+fn a_mutated_state_is_refused_or_harmless() {
     let room = Room::new();
     room.write("/etc/a", "stood here\n");
     room.applied(&room.closure("1", &lists()), "ok");
     let document = serde_json::from_str(&room.read("/var/lib/nixfleet/state.json")).unwrap();
-    try_all("state", "documents::a_bent_state_is_refused_or_harmless", &document, harmless::state);
+    try_all("state", "documents::a_mutated_state_is_refused_or_harmless", &document, document_checks::state);
 }
 
 #[test]
-fn a_bent_journal_is_refused_or_harmless() {
+fn a_mutated_journal_is_refused_or_harmless() {
     let room = Room::new();
     room.write("/etc/a", "stood here\n");
     room.run_killed(&["apply", "--closure", &room.closure("1", &lists())], 40);
     let document = serde_json::from_str(&room.read("/var/lib/nixfleet/journal.json")).unwrap();
-    try_all("journal", "documents::a_bent_journal_is_refused_or_harmless", &document, harmless::journal);
+    try_all(
+        "journal",
+        "documents::a_mutated_journal_is_refused_or_harmless",
+        &document,
+        document_checks::journal,
+    );
 }
 
 #[test]
-fn a_bent_intent_is_refused_or_builds_a_harmless_manifest() {
+fn a_mutated_intent_is_refused_or_builds_a_harmless_manifest() {
     let mut document = crate::room::empty_intent();
     for (list, value) in lists().as_object().unwrap() {
         document[list] = value.clone();
     }
-    let test = "documents::a_bent_intent_is_refused_or_builds_a_harmless_manifest";
-    try_all("intent", test, &document, harmless::intent);
+    let test = "documents::a_mutated_intent_is_refused_or_builds_a_harmless_manifest";
+    try_all("intent", test, &document, document_checks::intent);
 }
 
 #[test]

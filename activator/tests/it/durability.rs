@@ -207,7 +207,7 @@ fn what_a_step_builds_on_is_on_the_disk_before_it() {
             assert!(disk.committed && disk.swaps > 5, "{} swaps from {from}", disk.swaps);
             failures.append(&mut disk.failures);
         }
-        let tried = format!("{changes} changes of {} transactions, one after the other", runs.len());
+        let tried = format!("{changes} changes of {} transactions, one at a time", runs.len());
         ledger::record("What the next step builds on survives a power cut", test, &tried, &failures);
     });
 }

@@ -94,7 +94,7 @@ fn what_cannot_be_changed_is_said_and_nothing_else_changes() {
             }
             stand.apply(&two);
         }
-        let tried = format!("{} obstacles, each before the plan and behind it", OBSTACLES.len());
+        let tried = format!("{} obstacles, each before the plan and after it", OBSTACLES.len());
         ledger::record("What cannot be changed is said, and nothing else changes", test, &tried, &failures);
     });
 }

@@ -1,11 +1,10 @@
 //! Checks the importers for inventories of other tools. Each text must be imported or refused. No part of the
 //! text may end a comment or a string of the fleet.nix early, and thus become Nix code.
 
+use nixfleet::output_checks::check_lines;
 use nixfleet::{imported, imported_apt};
 use nixfleet_contract::problem::Problem;
 use nixfleet_operator::import::{Draft, ansible, apt, render, ssh_config};
-
-use crate::held::hold;
 
 /// Checks the import of an inventory in Ansible's INI format.
 ///
@@ -42,7 +41,9 @@ pub fn apt(text: &[u8]) {
 fn check(draft: Result<Draft, Problem>) {
     let draft = match draft {
         Ok(draft) => draft,
-        Err(problem) => return hold(&format!("error: {}", nixfleet_operator::text::problem_text(&problem))),
+        Err(problem) => {
+            return check_lines(&format!("error: {}", nixfleet_operator::text::problem_text(&problem)));
+        }
     };
     let begins = ["imported ", "not imported: the host ", "The comments that begin ", " "];
     for line in imported(&draft, None).lines() {

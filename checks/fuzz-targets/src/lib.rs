@@ -8,16 +8,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answer;
-#[path = "../../../activator/tests/it/harmless.rs"]
-mod harmless;
-#[path = "../../../cli/src/render/held.rs"]
-mod held;
 mod imported;
 mod shown;
 
+use nixfleet_activate::document_checks;
+
 /// A fuzz target: a check that is run with many different inputs.
 #[derive(Clone, Copy, Debug)]
-pub struct Target {
+pub struct FuzzTarget {
     /// The name of the target. The folder with its seeds and its program in `fuzz/` have the same name.
     pub name: &'static str,
     /// Runs the target with an input. It panics if a check fails.
@@ -25,26 +23,26 @@ pub struct Target {
 }
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [FuzzTarget; 9] = [
     // Tests the parser of manifests, which operators send to hosts.
-    Target { name: "manifest", check: |document| _ = harmless::manifest(document) },
+    FuzzTarget { name: "manifest", check: |document| _ = document_checks::manifest(document) },
     // Tests the parser of intents, and the builder that makes manifests from intents.
-    Target { name: "intent", check: |document| _ = harmless::intent(document) },
+    FuzzTarget { name: "intent", check: |document| _ = document_checks::intent(document) },
     // Tests the parser of recorded states, which may be damaged on disk.
-    Target { name: "state", check: |document| _ = harmless::state(document) },
+    FuzzTarget { name: "state", check: |document| _ = document_checks::state(document) },
     // Tests the parser of journals, which may be damaged on disk.
-    Target { name: "journal", check: |document| _ = harmless::journal(document) },
+    FuzzTarget { name: "journal", check: |document| _ = document_checks::journal(document) },
     // Tests the parser of answers from hosts. It tests too that text from these answers cannot control the
     // terminal.
-    Target { name: "answer", check: answer::check },
+    FuzzTarget { name: "answer", check: answer::check },
     // Tests what each command prints for answers from hosts.
-    Target { name: "shown", check: shown::check },
+    FuzzTarget { name: "shown", check: shown::check },
     // Tests the importer of Ansible's inventories, and the fleet.nix that it writes.
-    Target { name: "ansible_ini", check: imported::ansible_ini },
+    FuzzTarget { name: "ansible_ini", check: imported::ansible_ini },
     // Tests the importer of SSH configurations, and the fleet.nix that it writes.
-    Target { name: "ssh_config", check: imported::ssh_config },
+    FuzzTarget { name: "ssh_config", check: imported::ssh_config },
     // Tests the import of apt from a host, and the module that it writes.
-    Target { name: "import_apt", check: imported::apt },
+    FuzzTarget { name: "import_apt", check: imported::apt },
 ];
 
 /// Runs the target with the given name on an input.

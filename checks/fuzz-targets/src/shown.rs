@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
+use nixfleet::output_checks::check_lines;
 use nixfleet::{backups, dropped, drops, gc_plans, gc_reports, health_table, plans, results, statuses};
 use nixfleet_contract::backup::{Backups, DropReport};
 use nixfleet_contract::gc::{GcPlan, GcReport};
@@ -21,7 +22,6 @@ use nixfleet_operator::text::problem_text;
 use serde::de::DeserializeOwned;
 
 use crate::answer::host;
-use crate::held::hold;
 
 /// Reads `stdout` as each kind of answer that a host can give, and checks what each command prints for this
 /// answer.
@@ -37,7 +37,7 @@ pub fn check(stdout: &[u8]) {
         // host.
         let plan = Plan { host: host().name, ..plan };
         for verbose in [false, true] {
-            let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);
+            let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, check_lines);
         }
     }
     if let Some(status) = take::<Status>(&read, &mut all) {
@@ -63,11 +63,11 @@ pub fn check(stdout: &[u8]) {
     for one in all.chunks(1).chain([all.as_slice()]) {
         for verbose in [false, true] {
             for text in [statuses(one, verbose), health_table(one, verbose), gc_plans(one, verbose)] {
-                hold(&text);
+                check_lines(&text);
             }
         }
         for text in [results(one), gc_reports(one), backups(one), drops(one), dropped(one)] {
-            hold(&text);
+            check_lines(&text);
         }
     }
 }
@@ -83,7 +83,7 @@ fn take<T: DeserializeOwned>(
 }
 
 fn refused(problem: Problem) -> HostResult {
-    hold(&format!("error: {}", problem_text(&problem)));
+    check_lines(&format!("error: {}", problem_text(&problem)));
     HostResult::failed(host().name, problem)
 }
 

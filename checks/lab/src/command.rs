@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nixfleet_contract::backoff::Backoff;
 
 /// The factor by which every time limit is multiplied. The limits in the code are chosen for an idle machine.
 /// They exist only to stop programs that hang, so no step of the suite may reach its limit because the
@@ -235,7 +236,7 @@ impl Program {
 
 /// Waits for a child process to end, and kills it at the deadline. Without a deadline, waits forever.
 fn wait(child: &mut Child, deadline: Option<Instant>) -> Option<ExitStatus> {
-    let mut pause = Duration::from_millis(1);
+    let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
     loop {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
@@ -245,8 +246,7 @@ fn wait(child: &mut Child, deadline: Option<Instant>) -> Option<ExitStatus> {
             child.wait().ok();
             return None;
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
+        thread::sleep(backoff.pause());
     }
 }
 
@@ -281,13 +281,12 @@ fn text(bytes: &Receiver<Vec<u8>>) -> String {
 pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let limit = stretched(limit);
     let deadline = Instant::now() + limit;
-    let mut pause = Duration::from_millis(5);
+    let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(200));
     while !condition().with_context(|| format!("Failed to see whether {what}"))? {
         if Instant::now() > deadline {
             bail!("Waited {limit:?} in vain until {what}");
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(200));
+        thread::sleep(backoff.pause());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The dependencies between the crates of this repository, and between the modules of a crate.
+//! The dependencies between the crates of this repository, and between the folders of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::checkout;
 use crate::command::Program;
+use crate::uses;
 
 /// The part of the output of `cargo metadata` that is used here.
 #[derive(Deserialize)]
@@ -61,40 +62,48 @@ pub fn picture() -> Result<String> {
     Ok(lines.into_iter().map(|(_, line)| line + "\n").collect())
 }
 
-/// Returns the top-level modules of a crate, each with the modules that it uses. A module uses only modules
-/// that are listed above it.
+/// The folders of the four crates of the product, and the names by which Rust knows the crates. A crate comes
+/// after the crates that it uses.
+pub const CRATES: [(&str, &str); 4] = [
+    ("contract", "nixfleet_contract"),
+    ("activator", "nixfleet_activate"),
+    ("operator", "nixfleet_operator"),
+    ("cli", "nixfleet"),
+];
+
+/// Returns the folders and files directly below `src` of a crate, each with the others that it uses. A folder
+/// or file uses only lines above its own. `lib.rs` and `main.rs` are left out, because they only list the
+/// others or start them. `name`: the name by which Rust knows the crate, which a program uses to refer to its
+/// library.
 ///
 /// # Errors
-/// The modules depend on each other in a cycle, or cannot be read.
-pub fn folders(name: &str) -> Result<String> {
-    let top = checkout::path(name).join("src");
+/// The folders depend on each other in a cycle, or cannot be read.
+pub fn folders(folder: &str, name: &str) -> Result<String> {
+    let top = checkout::path(folder).join("src");
     let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources(&top)? {
-        let Some(folder) =
-            file.strip_prefix(&top)?.iter().next().and_then(|first| Path::new(first).file_stem())
-        else {
-            continue;
-        };
-        let folder = folder.to_string_lossy().into_owned();
+        let module = module(file.strip_prefix(&top)?);
+        let Some(own) = module.first().cloned() else { continue };
         let text = fs::read_to_string(&file).with_context(|| format!("Failed to read {}", file.display()))?;
-        let named = text.split("crate::").skip(1).map(|rest| {
-            rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-                .next()
-                .unwrap_or_default()
-        });
-        let used = graph.entry(folder.clone()).or_default();
-        used.extend(named.filter(|used| *used != folder).map(str::to_owned));
+        let used = graph.entry(own.clone()).or_default();
+        used.extend(uses::roots(&text, &module, name).into_iter().filter(|used| *used != own));
     }
     let all: BTreeSet<String> = graph.keys().cloned().collect();
     for used in graph.values_mut() {
         used.retain(|name| all.contains(name));
     }
+    ordered(&graph).with_context(|| format!("The folders of {folder}/ cannot be ordered"))
+}
+
+/// Returns the lines of a graph in an order in which each line uses only lines above its own.
+fn ordered(graph: &BTreeMap<String, BTreeSet<String>>) -> Result<String> {
     let mut lines = String::new();
     let mut done: BTreeSet<String> = BTreeSet::new();
-    while done.len() < all.len() {
+    while done.len() < graph.len() {
         let next: Vec<_> =
             graph.iter().filter(|(name, used)| !done.contains(*name) && used.is_subset(&done)).collect();
-        ensure!(!next.is_empty(), "{name}: a cycle among {:?}", all.difference(&done).collect::<Vec<_>>());
+        let left: Vec<&String> = graph.keys().filter(|name| !done.contains(*name)).collect();
+        ensure!(!next.is_empty(), "there is a cycle among {left:?}");
         for (folder, used) in &next {
             let arrow = if used.is_empty() { "" } else { " → " };
             let used: Vec<&str> = used.iter().map(String::as_str).collect();
@@ -104,6 +113,18 @@ pub fn folders(name: &str) -> Result<String> {
         done.extend(next);
     }
     Ok(lines)
+}
+
+/// Returns the path of the module in a file below `src`. A file `x_tests.rs` is the module `tests` of `x`.
+fn module(file: &Path) -> Vec<String> {
+    let mut module: Vec<String> = file.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let stem = module.pop().and_then(|last| last.strip_suffix(".rs").map(str::to_owned)).unwrap_or_default();
+    match stem.strip_suffix("_tests") {
+        Some(tested) => module.extend([tested.to_owned(), "tests".to_owned()]),
+        None if stem == "mod" => {}
+        None => module.push(stem),
+    }
+    module
 }
 
 /// Returns the Rust files below a directory, except `src/lib.rs` and `src/main.rs`.
@@ -132,16 +153,22 @@ mod tests {
     #[test]
     fn no_folders_use_each_other_in_a_cycle() {
         let page = fs::read_to_string(checkout::path("docs/internals/architecture.md")).unwrap();
-        for name in ["contract", "operator"] {
-            let picture = folders(name).unwrap();
+        for (folder, name) in CRATES {
+            let picture = folders(folder, name).unwrap();
             assert!(
-                page.contains(&format!("```text\n{picture}```\n")),
+                page.contains(&format!("### The folders of `{folder}/`\n"))
+                    && page.contains(&format!("```text\n{picture}```\n")),
                 "docs/internals/architecture.md lacks\n{picture}"
             );
         }
-        for name in ["activator", "cli"] {
-            folders(name).unwrap();
-        }
+    }
+
+    #[test]
+    fn a_cycle_is_found() {
+        let uses = |from: &str, to: &[&str]| (from.to_owned(), to.iter().map(ToString::to_string).collect());
+        assert_eq!(ordered(&BTreeMap::from([uses("a", &["b"]), uses("b", &[])])).unwrap(), "b\na → b\n");
+        let cycle = BTreeMap::from([uses("a", &["b"]), uses("b", &["a"]), uses("c", &[])]);
+        assert!(ordered(&cycle).unwrap_err().to_string().contains(r#"["a", "b"]"#));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub mod spec;
 pub mod suite;
 pub mod supervisor;
 pub mod tally;
+pub mod type_names;
 pub mod unit;
 pub mod upgrade;
+pub mod uses;
 pub mod width;

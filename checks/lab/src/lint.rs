@@ -22,7 +22,8 @@ use crate::tally::Tally;
 pub(crate) const COMPILER: &str = "RUSTC_WORKSPACE_WRAPPER";
 /// The name of Clippy's compiler. It prints Clippy's warnings and makes the same code as `rustc`.
 const CLIPPY: &str = "clippy-driver";
-/// A program that runs rustdoc in the place of the tests in the documentation.
+/// A replacement for rustdoc. When `cargo test` asks it to run the examples in the documentation, it only
+/// builds the documentation.
 const RUSTDOC: &str = "checks/lab/rustdoc-without-tests.sh";
 /// A warning of rustdoc fails the check. The documentation is for readers of the code, so public items may
 /// link to private ones.

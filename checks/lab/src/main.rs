@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use nixfleet_lab::lab::{Lab, OPERATOR, Plan};
 use nixfleet_lab::suite::{self, Part};
-use nixfleet_lab::{bench, demo, fuzz, reaper, supervisor};
+use nixfleet_lab::{bench, crates, demo, fuzz, reaper, supervisor};
 
 /// Run real systemd hosts on this machine.
 #[derive(Parser)]
@@ -59,6 +59,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Print the folders of each crate and the folders that they use, in an order without a cycle.
+    Folders,
     /// List the running labs.
     List,
     /// Open a shell on a host, or run a command there, as root. The shell on the operator's machine runs as
@@ -122,6 +124,11 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Demo => demo::run()?,
         Command::Bench { only } => bench::run(&only)?,
+        Command::Folders => {
+            for (folder, name) in crates::CRATES {
+                println!("{folder}/\n\n{}", crates::folders(folder, name)?);
+            }
+        }
         Command::List => {
             for lab in reaper::reap(&reaper::exclusively()?)? {
                 let hosts: Vec<_> = lab.spec.guests.iter().map(|guest| guest.name.as_str()).collect();

@@ -5,7 +5,7 @@ use std::fs;
 /// The setting of the kernel for pages of 64 KiB, since Linux 6.8.
 const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled";
 
-/// Large pages for all programs of the machine. The drop of this value restores the setting of before.
+/// Large pages for all programs of the machine. Dropping this value restores the earlier setting.
 #[derive(Debug)]
 pub struct LargePages {
     before: Option<String>,

@@ -12,8 +12,8 @@ use nixfleet_lab::manual::{Instruction, instructions};
 
 use crate::stage::shared::FRESH;
 
-/// The pages with instructions. The pages of a row are followed one after the other in the same directory,
-/// because later pages use the fleet of the first page.
+/// The pages with instructions. The pages of a row are followed in turn in the same directory, because later
+/// pages use the fleet of the first page.
 const FOLLOWED: [&[&str]; 3] = [
     &[
         "README.md",

@@ -42,7 +42,7 @@ fn standard_input_goes_to_one_host_or_to_all_who_are_to_have_it() {
     for host in hosts(&lab, "seq 400000 | nixfleet run --stdin --tag web --json -- sha256sum") {
         assert_eq!(host["run"]["stdout"], sum.as_str());
     }
-    // The hosts run the command one after the other. Each of them receives the complete input.
+    // The hosts run the command one at a time. Each of them receives the complete input.
     for host in hosts(
         &lab,
         "seq 400000 > numbers; nixfleet run --stdin --tag web --json --parallel 1 -- sha256sum < numbers",

@@ -154,7 +154,7 @@ fn a_change_outlives_its_connection_and_the_command_finds_it_again() {
     kept(
         "A change survives its connection",
         "a_change_outlives_its_connection_and_the_command_finds_it_again",
-        "1 ssh killed in mid-apply, and the command that comes back",
+        "1 ssh killed during an apply, and the command that comes back",
     );
 }
 
@@ -176,7 +176,7 @@ fn a_killed_command_leaves_a_host_that_goes_back_and_says_so() {
     kept(
         "A change survives its connection",
         "a_killed_command_leaves_a_host_that_goes_back_and_says_so",
-        "1 command killed with its ssh in mid-apply",
+        "1 command killed with its ssh during an apply",
     );
 }
 

@@ -1,3 +1,3 @@
 #!/bin/sh
-# What check runs in everything.nix.
+# The program of the health check in everything.nix.
 exit 0

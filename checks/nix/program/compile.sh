@@ -1,3 +1,3 @@
 #!/bin/sh
-# What onChange runs in everything.nix.
+# The program of `onChange` in everything.nix.
 exit 0

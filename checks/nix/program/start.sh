@@ -1,3 +1,3 @@
 #!/bin/sh
-# What start runs in everything.nix.
+# The program of `ExecStart` in everything.nix.
 exit 0

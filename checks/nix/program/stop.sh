@@ -1,3 +1,3 @@
 #!/bin/sh
-# What stop runs in everything.nix.
+# The program of `ExecStopPost` in everything.nix.
 exit 0

@@ -1,3 +1,3 @@
 #!/bin/sh
-# What validate runs in everything.nix.
+# The program of `validate` in everything.nix.
 exit 0

@@ -50,7 +50,7 @@ pub struct BootstrapArgs {
     #[arg(long, help_heading = "Bootstrap")]
     pub dry_run: bool,
 
-    /// Do not ask before changing hosts. Unknown host keys are never agreed to by this flag
+    /// Do not ask before changing hosts. This flag does not accept unknown host keys
     #[arg(short, long, help_heading = "Bootstrap")]
     pub yes: bool,
 }

@@ -48,7 +48,7 @@ pub struct UndoingArgs {
     #[arg(long, help_heading = "Forget", requires = "clean")]
     pub with_nix: bool,
 
-    /// Remove the SSH user with its home, its keys and its sudo rule too, as far as a bootstrap made them.
+    /// Remove the SSH user with its home, its keys and its sudo rule too, if a bootstrap created them.
     /// Needs the login of another user
     #[arg(long, help_heading = "Forget", requires = "clean", requires = "login")]
     pub with_access: bool,

@@ -34,7 +34,7 @@ pub enum ImportCommand {
 Examples:
   nixfleet import ansible inventory.ini                     print a fleet.nix with the hosts of the inventory
   nixfleet import ansible inventory/ --out fleet.nix        write it to a file, if that does not exist
-  nixfleet import ansible hosts.yml --json                  print the hosts, and all that was not imported, as JSON
+  nixfleet import ansible hosts.yml --json                  print the hosts, and everything that was not imported, as JSON
 
 Hosts, groups, ranges, and the variables for the address, port, user and jump host are imported, also those of
 group_vars and host_vars beside the inventory. All other variables become comments without the values of secrets.

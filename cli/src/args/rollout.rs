@@ -23,7 +23,7 @@ pub struct WaveArgs {
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<StrategyArg>,
 
-    /// Set how many hosts are done after each wave, such as 1,10%,50%; the last wave takes the rest
+    /// Set the total number of changed hosts after each wave, such as 1,10%,50%; the last wave takes the rest
     #[arg(long, value_name = "AMOUNT", value_delimiter = ',')]
     pub wave: Vec<Amount>,
 
@@ -45,7 +45,7 @@ pub struct RunningArgs {
     #[arg(long, value_name = "AMOUNT")]
     pub max_failures: Option<Amount>,
 
-    /// Set the reaction to more failures than tolerated: pause, rollback-wave or rollback-all
+    /// Set what happens if more hosts fail than --max-failures allows: pause, rollback-wave or rollback-all
     #[arg(long, value_name = "WHAT", value_parser = word::<OnFailure>)]
     pub on_failure: Option<OnFailure>,
 

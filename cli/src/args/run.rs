@@ -22,7 +22,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Run")]
     pub sudo: bool,
 
-    /// Pass the only argument to `sh -c` on the host
+    /// Run the single argument with `sh -c` on the host
     #[arg(long, help_heading = "Run")]
     pub shell: bool,
 

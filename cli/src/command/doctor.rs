@@ -1,7 +1,7 @@
 //! The subcommand `nixfleet doctor`.
 
 use nixfleet_contract::SCHEMA;
-use nixfleet_operator::doctor::{Finding, Verdict};
+use nixfleet_operator::doctor::{DoctorVerdict, Finding};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::operation::doctor::doctor;
 use nixfleet_operator::stop::Stop;
@@ -35,7 +35,7 @@ pub async fn execute(args: &DoctorArgs, context: &Context) -> Result<Exit, Stop>
     } else {
         context.show(&render::diagnosis(machine, hosts, context.output.verbose()));
     }
-    let is_broken = machine.iter().any(|finding| finding.verdict == Verdict::Bad);
+    let is_broken = machine.iter().any(|finding| finding.verdict == DoctorVerdict::Bad);
     let exit = context.exit(hosts);
     Ok(if is_broken && exit != Exit::Interrupted { Exit::Refused } else { exit })
 }

@@ -113,7 +113,7 @@ fn problems(results: &[HostResult]) -> String {
 #[cfg(test)]
 mod tests {
     use nixfleet_contract::problem::{Code, Problem};
-    use nixfleet_operator::bootstrap::{Planned, Reported, Step};
+    use nixfleet_operator::bootstrap::{PlannedStep, Reported, Step};
     use nixfleet_operator::host_result::BootstrapView;
 
     use super::*;
@@ -122,11 +122,11 @@ mod tests {
         anstream::adapter::strip_str(text).to_string()
     }
 
-    fn planned(step: Step, state: StepState, detail: &str) -> Planned {
-        Planned { step, state, detail: detail.to_owned(), help: None }
+    fn planned(step: Step, state: StepState, detail: &str) -> PlannedStep {
+        PlannedStep { step, state, detail: detail.to_owned(), help: None }
     }
 
-    fn host(name: &str, steps: Vec<Planned>, report: Vec<Reported>, outcome: Outcome) -> HostResult {
+    fn host(name: &str, steps: Vec<PlannedStep>, report: Vec<Reported>, outcome: Outcome) -> HostResult {
         let bootstrap = Some(Box::new(BootstrapView { steps, report }));
         HostResult { bootstrap, ..HostResult::new(name, outcome) }
     }

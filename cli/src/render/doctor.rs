@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nixfleet_operator::doctor::{Finding, Verdict};
+use nixfleet_operator::doctor::{DoctorVerdict, Finding};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::one_line;
 
@@ -15,13 +15,13 @@ use super::table;
 pub fn diagnosis(machine: &[Finding], hosts: &[HostResult], verbose: bool) -> String {
     let hosts = hosts.iter().map(|host| (host.host.as_str(), host.findings.as_slice()));
     let all: Vec<(&str, &[Finding])> = [("this machine", machine)].into_iter().chain(hosts).collect();
-    let is_shown = |finding: &&Finding| verbose || finding.verdict != Verdict::Good;
+    let is_shown = |finding: &&Finding| verbose || finding.verdict != DoctorVerdict::Good;
     let rows = all.iter().flat_map(|(place, findings)| {
         findings.iter().filter(is_shown).map(|finding| {
             let style = match finding.verdict {
-                Verdict::Good => GREEN,
-                Verdict::Warning => YELLOW,
-                Verdict::Bad => RED,
+                DoctorVerdict::Good => GREEN,
+                DoctorVerdict::Warning => YELLOW,
+                DoctorVerdict::Bad => RED,
             };
             let verdict = paint(style, finding.verdict.as_str());
             vec![(*place).to_owned(), finding.check.to_owned(), verdict, one_line(&finding.what)]
@@ -41,10 +41,11 @@ pub fn diagnosis(machine: &[Finding], hosts: &[HostResult], verbose: bool) -> St
                 write!(text, "\n{}\n{}", paint(BOLD, format_args!("to correct on {place}")), fixes.concat());
         }
     }
-    let count = |wanted: Verdict| {
+    let count = |wanted: DoctorVerdict| {
         all.iter().flat_map(|(_, findings)| *findings).filter(|each| each.verdict == wanted).count()
     };
-    let (good, warnings, bad) = (count(Verdict::Good), count(Verdict::Warning), count(Verdict::Bad));
+    let (good, warnings, bad) =
+        (count(DoctorVerdict::Good), count(DoctorVerdict::Warning), count(DoctorVerdict::Bad));
     let gap = if text.is_empty() { "" } else { "\n" };
     let _ = writeln!(text, "{gap}{good} good, {warnings} warnings, {bad} bad");
     text

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::held::hold;
+use super::output_checks::check_lines;
 use super::*;
 use nixfleet_operator::event::RolloutId;
 use nixfleet_operator::event::{End, Event, EventKind, Level};
@@ -256,12 +256,12 @@ fn no_number_ends_the_command() {
     assert!(all.len() > 100, "{}", all.len());
     for some in all.chunks(2) {
         for verbose in [false, true] {
-            hold(&statuses(some, verbose));
-            hold(&health(some, verbose));
-            hold(&gc_plans(some, verbose));
+            check_lines(&statuses(some, verbose));
+            check_lines(&health(some, verbose));
+            check_lines(&gc_plans(some, verbose));
         }
         for text in [results(some), gc_reports(some), backups(some), drops(some), dropped(some)] {
-            hold(&text);
+            check_lines(&text);
         }
         for one in some {
             serde_json::to_string(&one.end(Duration::MAX)).unwrap();
@@ -272,7 +272,7 @@ fn no_number_ends_the_command() {
         planned.len(),
         |place| Ok::<_, Infallible>(Plan { host: "web-1".to_owned(), ..planned[place].clone() }),
         true,
-        hold,
+        check_lines,
     );
 }
 
@@ -282,16 +282,16 @@ proptest! {
         let all = answers(&texts);
         for one in all.chunks(1).chain([all.as_slice()]) {
             for verbose in [false, true] {
-                hold(&statuses(one, verbose));
-                hold(&health(one, verbose));
-                hold(&gc_plans(one, verbose));
+                check_lines(&statuses(one, verbose));
+                check_lines(&health(one, verbose));
+                check_lines(&gc_plans(one, verbose));
             }
             for text in [results(one), gc_reports(one), backups(one), drops(one), dropped(one)] {
-                hold(&text);
+                check_lines(&text);
             }
-            hold(&tally(one, Duration::ZERO));
-            hold(&after_blocked("apply", one).replace("1 hosts", "1 host:"));
-            fold::texts(one).iter().flatten().for_each(|text| hold(text));
+            check_lines(&tally(one, Duration::ZERO));
+            check_lines(&after_blocked("apply", one).replace("1 hosts", "1 host:"));
+            fold::texts(one).iter().flatten().for_each(|text| check_lines(text));
         }
     }
 
@@ -301,7 +301,7 @@ proptest! {
         // controls.
         let plan = Plan { host: "web-1".to_owned(), ..forged(plan(), &texts) };
         for verbose in [false, true] {
-            let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, hold);
+            let Ok(_) = plans(1, |_| Ok::<_, Infallible>(plan.clone()), verbose, check_lines);
         }
     }
 
@@ -315,14 +315,14 @@ proptest! {
         };
         for kind in [EventKind::HostEnded(end), log(None), log(Some("web-1"))] {
             if let Some(line) = progress::line(&Event::now(Some(RolloutId::draw()), kind)) {
-                hold(&line);
+                check_lines(&line);
             }
         }
-        hold(&what_next(&RolloutId::draw(), End::Paused, Some(&text), true));
-        hold(&format!("error: {}", problem_text(&problem)));
+        check_lines(&what_next(&RolloutId::draw(), End::Paused, Some(&text), true));
+        check_lines(&format!("error: {}", problem_text(&problem)));
         for is_run in [false, true] {
             let line = history::ProblemLine::of(&problem, is_run).to_string();
-            hold(&line);
+            check_lines(&line);
             prop_assert!(!line.contains('\n'), "{:?}", line);
         }
     }

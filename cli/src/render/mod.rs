@@ -1,6 +1,5 @@
 //! Output for people. Results are printed on standard output, progress and questions on standard error.
 
-mod alike;
 mod apt;
 mod backups;
 mod bootstrap;
@@ -15,13 +14,14 @@ mod forget;
 mod gc;
 mod generation;
 mod health;
-#[cfg(test)]
-mod held;
 mod history;
 mod import;
+#[cfg(any(test, feature = "output-checks"))]
+pub mod output_checks;
 mod plan;
 mod print;
 mod progress;
+mod same_messages;
 mod size;
 mod status;
 mod style;

@@ -12,7 +12,7 @@ use nixfleet_contract::status::{Status, UnitStatus};
 
 use super::generation::made;
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, outcome_style, paint};
-use super::{alike, health, indented, table};
+use super::{health, indented, same_messages, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
@@ -43,13 +43,14 @@ fn statuses_in(results: &[HostResult], verbose: bool, zone: &TimeZone) -> String
     let table = table(&["host", "state", "generation", "drift", "units down", "backups"], rows);
     let said = |result: &HostResult| {
         let own = if verbose && result.problem.is_none() { result.host.as_str() } else { "" };
-        details(result, alike::problem(result, false), verbose, zone).map(|text| format!("{own}\n{text}"))
+        details(result, same_messages::problem(result, false), verbose, zone)
+            .map(|text| format!("{own}\n{text}"))
     };
-    let details = alike::groups(results, said).into_iter().filter_map(|members| {
+    let details = same_messages::groups(results, said).into_iter().filter_map(|members| {
         let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
         let text = match members.as_slice() {
             [only] => details(only, only.problem.clone(), verbose, zone),
-            [first, ..] => details(first, alike::problem(first, true), verbose, zone),
+            [first, ..] => details(first, same_messages::problem(first, true), verbose, zone),
             [] => None,
         };
         text.map(|text| format!("\n{}\n{text}", names.join(", ")))

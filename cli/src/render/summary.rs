@@ -9,7 +9,7 @@ use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::style::{BOLD, DIM, YELLOW, outcome_style, paint};
-use super::{alike, indented, table};
+use super::{indented, same_messages, table};
 use nixfleet_operator::host_result::HostResult;
 use nixfleet_operator::text::{hosts, one_line, problem_text};
 
@@ -30,14 +30,14 @@ pub fn results(results: &[HostResult]) -> String {
     });
     let mut text = table(&["host", "outcome", "generation", ""], rows);
     let said = |result: &HostResult| {
-        let notes = notes(result, alike::problem(result, false).as_ref());
+        let notes = notes(result, same_messages::problem(result, false).as_ref());
         (!notes.is_empty()).then(|| notes.join("\n"))
     };
-    for members in alike::groups(results, said) {
+    for members in same_messages::groups(results, said) {
         let names: Vec<String> = members.iter().map(|result| paint(BOLD, &result.host)).collect();
         let mut notes = match members.as_slice() {
             [only] => notes(only, only.problem.as_ref()),
-            [first, ..] => notes(first, alike::problem(first, true).as_ref()),
+            [first, ..] => notes(first, same_messages::problem(first, true).as_ref()),
             [] => Vec::new(),
         };
         notes.extend(more(&members));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 use crate::values::{PackageName, PackageVersion};
 
-/// What a transaction of apt did on a host. The versions are those that dpkg records afterwards.
+/// The changes that a transaction of apt made on a host. The versions are those that dpkg records afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AptReport {

@@ -84,7 +84,7 @@ pub struct DistributionUnit {
     /// Whether the unit runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<bool>,
-    /// Whether the unit is masked. systemd starts a masked unit in no way.
+    /// Whether the unit is masked. systemd never starts a masked unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked: Option<bool>,
 }

@@ -7,7 +7,7 @@ use super::unfinished::Unfinished;
 /// The most lines that are read. A host has a few dozen facts, and a line for each key of a user.
 const MOST: usize = 2000;
 
-/// The facts about a host. What a host did not report is empty.
+/// The facts about a host. A fact that the host did not report is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The id of the distribution in `/etc/os-release`, such as `debian`.

@@ -3,9 +3,9 @@
 
 mod facts;
 mod installer;
-mod made;
 mod packages;
 mod plan;
+mod records;
 mod requirements;
 mod simulated;
 mod step;
@@ -14,9 +14,9 @@ mod version;
 
 pub use facts::{Account, Daemon, Facts, OtherBootstrap, Package, Space};
 pub use installer::Installer;
-pub use made::{Made, Undoing};
-pub use plan::{BootstrapPlan, Target};
+pub use plan::{BootstrapPlan, BootstrapTarget};
+pub use records::{BootstrapRecords, Undoing};
 pub use simulated::Simulated;
-pub use step::{Planned, Reported, Step, StepEnd, StepState};
+pub use step::{PlannedStep, Reported, Step, StepEnd, StepState};
 pub use unfinished::Unfinished;
 pub use version::is_at_least;

@@ -1,7 +1,7 @@
 //! The packages, the installer and the daemon of Nix in the plan of a host.
 
 use super::facts::{Daemon, Facts};
-use super::plan::{BootstrapPlan, Target};
+use super::plan::{BootstrapPlan, BootstrapTarget};
 use super::simulated::Simulated;
 use super::step::{Step, StepState};
 use super::version::is_at_least;
@@ -35,7 +35,7 @@ impl Wanted {
 
 impl BootstrapPlan {
     /// Plans the packages or the installer, and the daemon.
-    pub(super) fn nix(&mut self, target: &Target<'_>, facts: &Facts) {
+    pub(super) fn nix(&mut self, target: &BootstrapTarget<'_>, facts: &Facts) {
         let needs_sudo = !facts.has_sudo && target.host.ssh.user != "root";
         let has_units = !facts.units.is_empty();
         let is_silent = matches!(facts.daemon, Daemon::Silent(_));

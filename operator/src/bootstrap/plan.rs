@@ -6,11 +6,11 @@ use nixfleet_contract::problem::{Code, Problem};
 use super::facts::Facts;
 use super::installer::Installer;
 use super::packages::Wanted;
-use super::step::{Planned, Reported, Step, StepEnd, StepState};
+use super::step::{PlannedStep, Reported, Step, StepEnd, StepState};
 
-/// What a host is to become.
+/// The target of a bootstrap.
 #[derive(Clone, Debug)]
-pub struct Target<'a> {
+pub struct BootstrapTarget<'a> {
     /// The host of the inventory, with the user that NixFleet will log in as.
     pub host: &'a Host,
     /// The public keys that may log in as this user.
@@ -25,7 +25,7 @@ pub struct Target<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootstrapPlan {
     /// The requirements and the steps, in order.
-    pub steps: Vec<Planned>,
+    pub steps: Vec<PlannedStep>,
     /// The packages to install, each with its version if the host knows it.
     pub(super) packages: Vec<Wanted>,
     /// The installed packages that apt upgrades to install the others.
@@ -39,7 +39,7 @@ pub struct BootstrapPlan {
 impl BootstrapPlan {
     /// Decides which steps lead from the facts to the target.
     #[must_use]
-    pub fn of(target: &Target<'_>, facts: &Facts) -> Self {
+    pub fn of(target: &BootstrapTarget<'_>, facts: &Facts) -> Self {
         let mut plan = Self::default();
         plan.platform(target.host, facts);
         if !plan.is_refused() {
@@ -67,7 +67,7 @@ impl BootstrapPlan {
     /// Returns the problem to report if the host cannot be prepared.
     #[must_use]
     pub fn refusal(&self, host: &str) -> Option<Problem> {
-        let refused: Vec<&Planned> =
+        let refused: Vec<&PlannedStep> =
             self.steps.iter().filter(|step| step.state == StepState::Cannot).collect();
         if refused.is_empty() {
             return None;
@@ -115,17 +115,17 @@ impl BootstrapPlan {
 
     /// Adds a step that is done already or is to do.
     pub(super) fn add(&mut self, step: Step, state: StepState, detail: impl Into<String>) {
-        self.steps.push(Planned { step, state, detail: detail.into(), help: None });
+        self.steps.push(PlannedStep { step, state, detail: detail.into(), help: None });
     }
 
     /// Adds a step that cannot be done, with what the user can do about it.
     pub(super) fn cannot(&mut self, step: Step, detail: impl Into<String>, help: impl Into<String>) {
         let (detail, help) = (detail.into(), Some(help.into()));
-        self.steps.push(Planned { step, state: StepState::Cannot, detail, help });
+        self.steps.push(PlannedStep { step, state: StepState::Cannot, detail, help });
     }
 
     /// Plans the SSH user, its keys and its right to become root.
-    fn account(&mut self, target: &Target<'_>, facts: &Facts) {
+    fn account(&mut self, target: &BootstrapTarget<'_>, facts: &Facts) {
         let Host { name, ssh, .. } = target.host;
         let user = &ssh.user;
         match &facts.account {
@@ -154,7 +154,7 @@ impl BootstrapPlan {
         }
     }
 
-    fn authorized_keys(&mut self, target: &Target<'_>, facts: &Facts, name: &str) {
+    fn authorized_keys(&mut self, target: &BootstrapTarget<'_>, facts: &Facts, name: &str) {
         let user = &target.host.ssh.user;
         let is_missing = |key: &&String| {
             let plain: Vec<&str> = key.split_whitespace().take(2).collect();

@@ -30,7 +30,7 @@ const NIX: &str = "packages nix-bin=2.26.3+dfsg-1 nix-setup-systemd=2.26.3+dfsg-
 fn planned(facts: &str, change: impl FnOnce(&mut Host, &mut Vec<String>)) -> BootstrapPlan {
     let (mut host, mut keys) = (sample::host("web-1"), vec![KEY.to_owned()]);
     change(&mut host, &mut keys);
-    let target = Target { host: &host, keys: &keys, installer: None, has_login: false };
+    let target = BootstrapTarget { host: &host, keys: &keys, installer: None, has_login: false };
     BootstrapPlan::of(&target, &Facts::parse(facts))
 }
 
@@ -107,7 +107,7 @@ fn an_installer_replaces_the_packages_of_nix() {
         arguments: vec!["install".into(), "--no confirm".into()],
     };
     let (host, keys) = (sample::host("web-1"), vec![KEY.to_owned()]);
-    let target = Target { host: &host, keys: &keys, installer: Some(&installer), has_login: false };
+    let target = BootstrapTarget { host: &host, keys: &keys, installer: Some(&installer), has_login: false };
     let plan = BootstrapPlan::of(&target, &Facts::parse(BARE));
     let lines = plan.lines(Some(&installer));
     assert_eq!(

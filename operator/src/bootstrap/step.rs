@@ -34,7 +34,7 @@ pub enum Step {
 pub enum StepState {
     /// The host is already as the step would leave it.
     Done,
-    /// The step is to be done.
+    /// The step must be done.
     ToDo,
     /// The step cannot be done.
     Cannot,
@@ -43,12 +43,12 @@ pub enum StepState {
 /// A step in the plan of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Planned {
+pub struct PlannedStep {
     /// The step.
     pub step: Step,
     /// The state of the step.
     pub state: StepState,
-    /// What the host has, what the step changes, or why it cannot be done.
+    /// The reason for the state: what the host has, what the step changes, or why it cannot be done.
     pub detail: String,
     /// What the user can do about a step that cannot be done.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ pub struct Finding {
     /// The name of the check, such as `nix`.
     pub check: &'static str,
     /// Whether the machine is as it should be.
-    pub verdict: Verdict,
+    pub verdict: DoctorVerdict,
     /// What the check found.
     pub what: String,
     /// The command that corrects it.
@@ -21,7 +21,7 @@ pub struct Finding {
 /// Whether a machine is as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
+pub enum DoctorVerdict {
     /// It is as it should be.
     Good,
     /// NixFleet works, but something should be corrected.
@@ -30,7 +30,7 @@ pub enum Verdict {
     Bad,
 }
 
-impl Verdict {
+impl DoctorVerdict {
     /// Returns the verdict in one word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -45,17 +45,17 @@ impl Verdict {
 impl Finding {
     /// Creates the finding that all is as it should be.
     pub fn good(check: &'static str, what: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Good, what: what.into(), help: None }
+        Self { check, verdict: DoctorVerdict::Good, what: what.into(), help: None }
     }
 
     /// Creates a finding that should be corrected.
     pub fn warning(check: &'static str, what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Warning, what: what.into(), help: Some(help.into()) }
+        Self { check, verdict: DoctorVerdict::Warning, what: what.into(), help: Some(help.into()) }
     }
 
     /// Creates a finding that must be corrected.
     pub fn bad(check: &'static str, what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Bad, what: what.into(), help: Some(help.into()) }
+        Self { check, verdict: DoctorVerdict::Bad, what: what.into(), help: Some(help.into()) }
     }
 
     /// Creates the finding of a check that ended with a problem.
@@ -65,6 +65,6 @@ impl Finding {
             Some(why) => format!("[{}] {}: {why}", problem.code, problem.what),
             None => format!("[{}] {}", problem.code, problem.what),
         };
-        Self { check, verdict: Verdict::Bad, what, help: problem.help.clone() }
+        Self { check, verdict: DoctorVerdict::Bad, what, help: problem.help.clone() }
     }
 }

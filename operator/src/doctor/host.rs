@@ -5,7 +5,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::status::Status;
 
 use super::finding::Finding;
-use crate::bootstrap::{BootstrapPlan, Facts, OtherBootstrap, Step, StepState, Target};
+use crate::bootstrap::{BootstrapPlan, BootstrapTarget, Facts, OtherBootstrap, Step, StepState};
 
 /// The difference between the clocks from which on a host gets a warning, in seconds. The query itself may
 /// take some seconds.
@@ -15,7 +15,7 @@ const TIGHT: u64 = 1 << 20;
 /// The free inodes below which a host gets a warning.
 const FEW_INODES: u64 = 50_000;
 
-/// What a host said about itself.
+/// The facts that a host reported.
 #[derive(Debug)]
 pub struct Inspected {
     /// The facts, or the problem because of which they are unknown.
@@ -94,9 +94,9 @@ fn preparation(host: &Host, facts: &Facts) -> Vec<Finding> {
         let version = facts.nix.as_deref().unwrap_or("unknown");
         return vec![Finding::good("nix", format!("Nix {version}"))];
     }
-    let target = Target { host, keys: &[], installer: None, has_login: true };
+    let target = BootstrapTarget { host, keys: &[], installer: None, has_login: true };
     let plan = BootstrapPlan::of(&target, facts);
-    let finding = |planned: &crate::bootstrap::Planned| {
+    let finding = |planned: &crate::bootstrap::PlannedStep| {
         let check = match planned.step {
             Step::Packages | Step::Installer => "nix",
             other => other.as_str(),

@@ -4,6 +4,6 @@ mod finding;
 mod host;
 mod machine;
 
-pub use finding::{Finding, Verdict};
+pub use finding::{DoctorVerdict, Finding};
 pub use host::{Inspected, host};
 pub use machine::machine;

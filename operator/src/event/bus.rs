@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::told::tell;
+use super::log::log;
 use super::{Event, EventKind, Level};
 use crate::event::RolloutId;
 use crate::text::one_line;
@@ -60,7 +60,7 @@ impl Bus {
 
     /// Publishes an event. If a listener fails, the other listeners receive a warning.
     pub fn say(&self, kind: EventKind) {
-        tell(&kind);
+        log(&kind);
         let event = Event::now(self.rollout.clone(), kind);
         let mut failures = Vec::new();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);

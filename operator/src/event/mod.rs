@@ -5,10 +5,10 @@ mod bus;
 mod end;
 mod kind;
 mod lines;
+mod log;
 mod phase;
 mod reference;
 mod rollout_id;
-mod told;
 
 pub use bus::{Bus, Listener};
 pub use end::{End, ExcludedHost, HostEnd};

@@ -6,7 +6,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 
 use super::draft::Draft;
-use super::found::{Found, FoundHost, Tool};
+use super::found::{FoundHost, FoundInventory, Tool};
 use super::hive::evaluate;
 use super::note::{Note, NoteKind};
 use super::ssh_arguments;
@@ -54,7 +54,7 @@ struct Node {
 /// # Errors
 /// The flake has no hive, the hive cannot be evaluated, or it has no node that can be imported.
 pub async fn import(nix: &Nix) -> Result<Draft, Problem> {
-    let mut found = Found::new(Tool::Colmena, nix.flake.shown());
+    let mut found = FoundInventory::new(Tool::Colmena, nix.flake.shown());
     let (hive, failed) = read(nix).await?;
     for (name, node) in hive.nodes {
         let host = host(&name, node);
@@ -198,7 +198,8 @@ mod tests {
             "targetHost": "web-1", "targetPort": null, "targetUser": null, "system": null,
         });
         let hosts = vec![host("a", serde_json::from_value(node).unwrap())];
-        let draft = Draft::of(Found { hosts, ..Found::new(Tool::Colmena, "flake") }).unwrap();
+        let draft =
+            Draft::of(FoundInventory { hosts, ..FoundInventory::new(Tool::Colmena, "flake") }).unwrap();
         let notes: Vec<&str> = draft.notes.iter().map(|note| note.text.as_str()).collect();
         assert_eq!(
             notes,

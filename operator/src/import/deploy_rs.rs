@@ -6,7 +6,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use serde::Deserialize;
 
 use super::draft::Draft;
-use super::found::{Found, FoundHost, Tool};
+use super::found::{FoundHost, FoundInventory, Tool};
 use super::hive::evaluate;
 use super::note::{Note, NoteKind};
 use super::ssh_arguments;
@@ -57,7 +57,7 @@ pub async fn import(nix: &Nix) -> Result<Draft, Problem> {
         }
         Err(problem) => return Err(problem),
     };
-    let mut found = Found::new(Tool::DeployRs, nix.flake.shown());
+    let mut found = FoundInventory::new(Tool::DeployRs, nix.flake.shown());
     found.hosts = nodes.into_iter().map(|(name, node)| host(&name, node)).collect();
     Draft::of(found)
 }

@@ -7,7 +7,7 @@ use nixfleet_contract::values::Word;
 use serde::Serialize;
 
 use super::defaults::{Defaults, USUAL_PORT, factor};
-use super::found::{Found, FoundHost, SshSetting, Tool};
+use super::found::{FoundHost, FoundInventory, SshSetting, Tool};
 use super::names;
 use super::note::{Note, NoteKind};
 use super::secret::shown;
@@ -91,8 +91,8 @@ impl Draft {
     ///
     /// # Errors
     /// No host can be imported.
-    pub fn of(found: Found) -> Result<Self, Problem> {
-        let Found { tool, origin, hosts, groups, mut notes } = found;
+    pub fn of(found: FoundInventory) -> Result<Self, Problem> {
+        let FoundInventory { tool, origin, hosts, groups, mut notes } = found;
         let mut left_out = Vec::new();
         let mut accepted = accepted(hosts, &mut left_out);
         if accepted.is_empty() {

@@ -5,7 +5,7 @@ fn host(name: &str, addr: &str) -> FoundHost {
 }
 
 fn draft(hosts: Vec<FoundHost>) -> Draft {
-    Draft::of(Found { hosts, ..Found::new(Tool::Ansible, "hosts") }).unwrap()
+    Draft::of(FoundInventory { hosts, ..FoundInventory::new(Tool::Ansible, "hosts") }).unwrap()
 }
 
 fn names(draft: &Draft) -> Vec<&str> {
@@ -36,7 +36,7 @@ fn what_all_hosts_have_in_common_is_a_default() {
         groups: groups(tags),
         ..host(name, name)
     };
-    let mut found = Found::new(Tool::Ansible, "hosts");
+    let mut found = FoundInventory::new(Tool::Ansible, "hosts");
     found.groups = ["prod", "web", "db"].map(|name| (name.to_owned(), Vec::new())).into();
     found.hosts = vec![
         with("a", "ada", 2222, "prod web"),
@@ -60,7 +60,7 @@ fn a_group_without_an_imported_host_becomes_no_tag() {
         ..host
     };
     let refused = FoundHost { refused: Some("WinRM".to_owned()), ..FoundHost::named("win") };
-    let mut found = Found::new(Tool::Ansible, "hosts");
+    let mut found = FoundInventory::new(Tool::Ansible, "hosts");
     found.groups = ["office", "win_hosts"].map(|name| (name.to_owned(), Vec::new())).into();
     found.groups.insert("win hosts".to_owned(), vec![Note::new(NoteKind::Variable, "x = 1")]);
     found.hosts = vec![of(&["office"], host("a", "a")), of(&["office", "win hosts", "win_hosts"], refused)];
@@ -90,7 +90,10 @@ fn a_wrong_value_is_left_out_and_told() {
     let told = &draft(vec![wrong, host("b", "b")]).hosts[0];
     assert_eq!((told.addr.as_str(), told.user.as_deref(), told.system.as_deref()), ("a", None, None));
     assert_eq!(told.notes.len(), 3);
-    let empty = Draft::of(Found { hosts: vec![host("-a", "$(id)")], ..Found::new(Tool::Ansible, "hosts") });
+    let empty = Draft::of(FoundInventory {
+        hosts: vec![host("-a", "$(id)")],
+        ..FoundInventory::new(Tool::Ansible, "hosts")
+    });
     assert!(empty.unwrap_err().to_string().contains("its address was not understood: $(id)"));
 }
 

@@ -94,7 +94,7 @@ impl FoundHost {
 
 /// An inventory of another tool.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundInventory {
     /// The tool that uses the inventory.
     pub tool: Tool,
     /// The file, directory or flake that was imported.
@@ -107,7 +107,7 @@ pub struct Found {
     pub notes: Vec<Note>,
 }
 
-impl Found {
+impl FoundInventory {
     /// Creates an inventory without hosts and groups.
     pub fn new(tool: Tool, origin: impl Into<String>) -> Self {
         Self { tool, origin: origin.into(), hosts: Vec::new(), groups: BTreeMap::new(), notes: Vec::new() }

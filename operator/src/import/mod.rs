@@ -30,7 +30,7 @@ mod ssh_options;
 
 pub use defaults::Defaults;
 pub use draft::{Draft, DraftHost, DraftTag, LeftOut};
-pub use found::{Found, FoundHost, SshSetting, Tool};
+pub use found::{FoundHost, FoundInventory, SshSetting, Tool};
 pub use note::{Note, NoteKind, Place};
 pub use render::render;
 pub use ssh_blocks::SshBlock;

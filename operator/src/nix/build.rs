@@ -24,8 +24,8 @@ const AT_ONCE: usize = 64;
 
 /// The maximum number of calls of Nix that build closures at the same time. Each call may run several
 /// builders, within the limits of Nix. With several calls, the other hosts do not wait for a `NixOS` host
-/// that takes long to build. Calls that build the closures of several hosts run one after the other, because
-/// all of them would end late if they ran at the same time.
+/// that takes long to build. Calls that build the closures of several hosts run one at a time, because all of
+/// them would end late if they ran at the same time.
 const CALLS: usize = 4;
 
 /// The built closure of a host.

@@ -36,8 +36,7 @@ pub enum CopyFailure {
     There {
         /// The error that occurred when a stream to or from the host was read or written.
         error: io::Error,
-        /// Whether the whole closure was sent. If so, the host may have received all of it in spite of the
-        /// error.
+        /// Whether the whole closure was sent. If so, the host may have received all of it despite the error.
         all_sent: bool,
     },
 }

@@ -38,7 +38,7 @@ pub use cache::CacheFiles;
 pub use closure_paths::{ClosurePaths, StorePath};
 pub use closures_channel::{ClosureReceiver, ClosureSender, closures_channel};
 pub use copy::{CopyFailure, Transfer, copy};
-pub use roots::{ROOT_NAME, RolloutRoots, lay_roots};
+pub use roots::{ROOT_NAME, RolloutRoots, create_roots};
 
 /// The time limit of an evaluation or a build.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);

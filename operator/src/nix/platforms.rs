@@ -17,7 +17,7 @@ pub struct Platforms(BTreeSet<String>);
 /// The settings of Nix that decide for which systems it can build, as `nix config show --json` prints them.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Settings {
+struct NixSettings {
     system: Setting<String>,
     extra_platforms: Setting<Vec<String>>,
     builders: Setting<String>,
@@ -58,7 +58,7 @@ impl Platforms {
 
     /// Reads the settings of Nix. `file` returns the content of a file that lists builders.
     fn of(settings: &[u8], file: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
-        let settings: Settings = serde_json::from_slice(settings).ok()?;
+        let settings: NixSettings = serde_json::from_slice(settings).ok()?;
         let has_external = |setting: &Setting<Value>| {
             setting.value.as_array().is_none_or(|programs| !programs.is_empty())
                 && setting.value.as_str() != Some("")

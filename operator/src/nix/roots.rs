@@ -38,7 +38,7 @@ impl RolloutRoots {
         let (place, needed) = (directory.clone(), closures.clone());
         let laid = tokio::spawn(async move {
             sleep(GRACE).await;
-            lay_roots(&place, &needed).await
+            create_roots(&place, &needed).await
         });
         Self { directory, closures, laid }
     }
@@ -48,7 +48,7 @@ impl RolloutRoots {
     /// created.
     ///
     /// # Errors
-    /// As for [`lay_roots`].
+    /// As for [`create_roots`].
     pub async fn end(self, is_final: bool) -> Result<(), Problem> {
         if !is_final && self.laid.is_finished() {
             if let Ok(laid) = self.laid.await {
@@ -59,7 +59,7 @@ impl RolloutRoots {
             // When this wait ends, the task and its Nix process have been dropped.
             let _ = self.laid.await;
         }
-        if is_final { Ok(()) } else { lay_roots(&self.directory, &self.closures).await }
+        if is_final { Ok(()) } else { create_roots(&self.directory, &self.closures).await }
     }
 }
 
@@ -68,7 +68,7 @@ impl RolloutRoots {
 ///
 /// # Errors
 /// The directory cannot be created, or Nix cannot create the roots.
-pub async fn lay_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
+pub async fn create_roots(directory: &Path, closures: &BTreeSet<String>) -> Result<(), Problem> {
     if closures.is_empty() {
         return Ok(());
     }

@@ -203,7 +203,7 @@ pub async fn record(offers: &[Offer], file: &HostKeys) -> Result<(), Problem> {
 }
 
 fn not_agreed(host: &Host, key: &OfferedKey) -> Problem {
-    Problem::new(Code::HostKey, "the key of the host is not agreed to")
+    Problem::new(Code::HostKey, "you have not accepted the host key")
         .at(&host.name)
         .because(format!("the host offers {}", key.fingerprint))
         .help(format!(

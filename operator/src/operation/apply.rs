@@ -194,7 +194,7 @@ impl Operation for Apply {
 
     async fn undo(&self, session: &Session, changed: &Changed, events: &Bus) -> HostResult {
         let known = self.known.get_or_init(|| Errands::shown_here(&self.flake));
-        self.terms.go_back_behind(session, changed, known, events).await
+        self.terms.undo_after_failure(session, changed, known, events).await
     }
 }
 

@@ -19,12 +19,12 @@ use super::context::Context;
 use super::planned_bootstrap::PlannedBootstrap;
 use super::targets::Targets;
 use super::verb::Operation;
-use crate::bootstrap::{BootstrapPlan, Daemon, Facts, Installer, Reported, Step, StepEnd, Target};
+use crate::bootstrap::{BootstrapPlan, BootstrapTarget, Daemon, Facts, Installer, Reported, Step, StepEnd};
 use crate::event::{Bus, EventKind, Phase};
 use crate::host_keys::HostKeys;
 use crate::host_result::{BootstrapView, HostResult};
 use crate::password::Password;
-use crate::remote::bootstrap::{self as remote, Change, Privilege, StepReport};
+use crate::remote::bootstrap::{self as remote, BootstrapChange, Privilege, StepReport};
 use crate::remote::new_run;
 use crate::ssh::{Session, Sockets, host_key};
 use crate::stop::Stop;
@@ -175,7 +175,7 @@ impl Bootstrap {
         let mut report = StepReport::default();
         if !lines.is_empty() {
             let (user, keys) = (host.ssh.user.as_str(), planned.plan.keys.as_str());
-            let change = Change { id: &id, earlier, user, keys, lines: &lines };
+            let change = BootstrapChange { id: &id, earlier, user, keys, lines: &lines };
             report = match remote::change(session, &self.privilege, change, program).await {
                 Ok(report) => report,
                 Err(problem) => return (report, Some(again(problem, &name))),
@@ -246,7 +246,7 @@ impl Operation for Bootstrap {
         let facts = remote::facts(session, &self.privilege, &host.ssh.user).await?;
         let mut keys = self.keys.clone();
         keys.extend(host.ssh.authorized_keys.iter().filter(|key| !self.keys.contains(key)).cloned());
-        let target = Target {
+        let target = BootstrapTarget {
             host: &host,
             keys: &keys,
             installer: self.installer.as_ref(),

@@ -51,7 +51,7 @@ pub(super) fn unverified(problem: &Problem, undo: Option<&Problem>) -> Problem {
     Problem::new(Code::Bootstrap, what).because(why).help(help)
 }
 
-/// Returns the problem to report if a step did not come to its end, for example because its unit was killed.
+/// Returns the problem to report if a step did not finish, for example because its unit was killed.
 pub(super) fn interrupted(step: Step, report: &StepReport) -> Problem {
     let what = if report.steps.is_empty() {
         "no step could be started on the host".to_owned()

@@ -8,7 +8,7 @@ use nixfleet_contract::outcome::Outcome;
 
 use super::context::Context;
 use super::targets::Targets;
-use crate::doctor::{self, Finding, Inspected, Verdict};
+use crate::doctor::{self, DoctorVerdict, Finding, Inspected};
 use crate::event::{EventKind, Phase};
 use crate::host_result::HostResult;
 use crate::orchestrate::each;
@@ -72,7 +72,7 @@ async fn inspect(session: &Session) -> Inspected {
 fn result(session: &Session, inspected: &Inspected) -> HostResult {
     let host = session.host();
     let findings = doctor::host(host, inspected);
-    let is_bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
+    let is_bad = findings.iter().any(|finding| finding.verdict == DoctorVerdict::Bad);
     let result = match &inspected.facts {
         Err(problem) => HostResult::failed(&host.name, problem.clone()),
         Ok(_) => HostResult::new(&host.name, if is_bad { Outcome::Failed } else { Outcome::Ok }),

@@ -8,7 +8,7 @@ use nixfleet_contract::report::Report;
 
 use super::planned_change::PlannedChange;
 use super::post_change_checks;
-use super::reconcile::{self, Found};
+use super::reconcile::{self, UnrecordedChange};
 use super::recover_hosts::RecoverHosts;
 use super::recovery;
 use super::undoing::{gone_with_others, limit_to_undo};
@@ -92,7 +92,7 @@ impl ChangeTerms {
     /// Undoes a change by rolling the host back. The operator's machine tries only the health checks in
     /// `known`, because the host itself reports the generation to roll back to, and could thereby choose
     /// which checks are tried.
-    pub async fn go_back_behind(
+    pub async fn undo_after_failure(
         &self,
         session: &Session,
         changed: &Changed,
@@ -103,7 +103,7 @@ impl ChangeTerms {
         // The user has agreed to the change, and therefore also to undoing it, which may begin with a
         // recovery.
         let terms = Self { recover: RecoverHosts::All, ..self.clone() };
-        let mut planned = match terms.plan_behind(session, changed, events).await {
+        let mut planned = match terms.plan_undo(session, changed, events).await {
             Ok(planned) => planned,
             Err(problem) => return HostResult::failed(host, problem),
         };
@@ -155,11 +155,11 @@ impl ChangeTerms {
         let (mut plan, activator, recovered) = self.ask(session, to, PlanOptions::default(), events).await?;
         // An interrupted host does not know yet in which generation it will be.
         if plan.interrupted.is_none()
-            && let Found::Changed(end) = reconcile::ask_one(session, in_rollout).await?
+            && let UnrecordedChange::Changed(end) = reconcile::ask_one(session, in_rollout).await?
             && let Some(changed) = end.made()
         {
-            let behind = self.plan_behind(session, &changed, events).await?;
-            return Ok(PlannedChange { recovered: recovered.or_else(|| behind.recovered.clone()), ..behind });
+            let undo = self.plan_undo(session, &changed, events).await?;
+            return Ok(PlannedChange { recovered: recovered.or_else(|| undo.recovered.clone()), ..undo });
         }
         plan.steps.clear();
         if recovered.is_some() {
@@ -195,7 +195,7 @@ impl ChangeTerms {
     /// # Errors
     /// Fails if the host has neither the generation before the change nor the generation that the change
     /// made, if there was no generation before the change, or if the host refuses the rollback.
-    pub async fn plan_behind(
+    pub async fn plan_undo(
         &self,
         session: &Session,
         (before, made): &Changed,

@@ -14,7 +14,7 @@ pub struct PlannedBootstrap {
 }
 
 impl PlannedBootstrap {
-    /// Whether this step is to do.
+    /// Whether the plan contains this step as work to do.
     pub(super) fn has(&self, step: Step) -> bool {
         self.plan.steps.iter().any(|planned| planned.step == step && planned.state == StepState::ToDo)
     }

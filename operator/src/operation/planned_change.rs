@@ -25,7 +25,7 @@ pub struct PlannedChange<T> {
     /// The results of the health checks that were tried during planning. Planning tries health checks only if
     /// the host has no changes.
     pub found: Vec<CheckResult>,
-    /// What the host did to recover from an interrupted run before it made the plan.
+    /// How the host recovered from an interrupted run before it made the plan.
     pub recovered: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use nixfleet_contract::step::{PathStep, Step as PlanStep};
 
 use super::planned_change::PlannedChange;
 use super::verb::Planned;
-use crate::bootstrap::{Made, Step, Undoing};
+use crate::bootstrap::{BootstrapRecords, Step, Undoing};
 use crate::event::EventKind;
 use crate::host_result::{ForgetView, HostResult};
 use crate::nix::Closure;
@@ -33,7 +33,7 @@ pub struct PlannedForget {
 #[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
     /// What the records of the bootstraps say.
-    pub made: &'a Made,
+    pub made: &'a BootstrapRecords,
     /// The part to undo.
     pub undoing: Undoing,
     /// The user with whom the command logs in.

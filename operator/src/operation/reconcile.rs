@@ -19,9 +19,9 @@ use crate::rollout::{PlannedHost, RolloutTarget};
 use crate::ssh::Session;
 use crate::stop::Stop;
 
-/// What a host says about a change that a rollout did not record.
+/// The answer of a host about a change that a rollout did not record.
 #[derive(Debug)]
-pub enum Found {
+pub enum UnrecordedChange {
     /// The rollout made this change, and the host still has the generation that the change made.
     Changed(Box<HostEnd>),
     /// The host has a different closure, or reports no such run.
@@ -41,13 +41,13 @@ pub async fn ask(
     planned: &BTreeMap<String, PlannedHost>,
     parallel: NonZeroUsize,
     context: &Context,
-) -> Result<Vec<(String, Result<Found, Problem>)>, Stop> {
+) -> Result<Vec<(String, Result<UnrecordedChange, Problem>)>, Stop> {
     let asked = each(sessions, parallel, &context.interrupt, |session| {
         let planned = planned.get(&session.host().name).cloned();
         async move {
             let found = match planned {
                 Some(planned) => ask_one(&session, &planned).await,
-                None => Ok(Found::Nothing),
+                None => Ok(UnrecordedChange::Nothing),
             };
             (session.host().name.clone(), found)
         }
@@ -59,16 +59,17 @@ pub async fn ask(
 ///
 /// # Errors
 /// Fails if the host cannot be queried or is still being changed.
-pub async fn ask_one(session: &Session, planned: &PlannedHost) -> Result<Found, Problem> {
+pub async fn ask_one(session: &Session, planned: &PlannedHost) -> Result<UnrecordedChange, Problem> {
     let name = session.host().name.as_str();
-    let Some(status) = remote::status(session).await? else { return Ok(Found::Nothing) };
+    let Some(status) = remote::status(session).await? else { return Ok(UnrecordedChange::Nothing) };
     if let Some(holder) = &status.locked_by {
         return Err(busy(name, holder));
     }
     if status.interrupted.is_some() {
-        return Ok(Found::Interrupted(status.current.map(|current| current.number)));
+        return Ok(UnrecordedChange::Interrupted(status.current.map(|current| current.number)));
     }
-    Ok(of(name, planned, status).map_or(Found::Nothing, |end| Found::Changed(Box::new(end))))
+    Ok(of(name, planned, status)
+        .map_or(UnrecordedChange::Nothing, |end| UnrecordedChange::Changed(Box::new(end))))
 }
 
 fn busy(host: &str, holder: &str) -> Problem {

@@ -69,9 +69,9 @@ fn told(host: &str, run: &str, report: Report) -> Result<String, Problem> {
             Ok(format!("another run has recovered the host from the interrupted run ({run})"))
         }
         (None, Some(problem)) => Err(problem),
-        (None, None) => {
-            Err(Problem::new(Code::BadAnswer, "the host does not tell how it recovered").at(host))
-        }
+        (None, None) => Err(Problem::new(Code::BadAnswer, "the host did not report its recovery")
+            .at(host)
+            .help(format!("check the state of the host: nixfleet status --host {host}"))),
     }
 }
 

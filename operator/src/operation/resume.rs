@@ -16,7 +16,7 @@ use super::apply_request::ApplyRequest;
 use super::context::Context;
 use super::host_plan::{HostPlan, ask};
 use super::planned_change::PlannedChange;
-use super::reconcile::{self, Found};
+use super::reconcile::{self, UnrecordedChange};
 use super::resume_state::ResumeState;
 use super::rollout::Rollout;
 use super::verb::{Changed, Planned};
@@ -154,8 +154,8 @@ async fn untold(
     let sessions = asked.map(|plan| Arc::clone(&plan.session)).collect();
     let asked = reconcile::ask(sessions, &head.hosts, parallel, context).await?;
     let end = |found| match found {
-        Ok(Found::Changed(end)) => Some(*end),
-        Ok(Found::Nothing | Found::Interrupted(_)) | Err(_) => None,
+        Ok(UnrecordedChange::Changed(end)) => Some(*end),
+        Ok(UnrecordedChange::Nothing | UnrecordedChange::Interrupted(_)) | Err(_) => None,
     };
     Ok(asked.into_iter().filter_map(|(_, found)| end(found)).collect())
 }

@@ -157,7 +157,7 @@ impl PriorProgress {
         let mut hosts = Hosts::new(outline, stands);
         for (host, (_, name)) in outline.hosts().enumerate() {
             if self.changed.contains_key(name) {
-                hosts.stands_changed(host);
+                hosts.mark_changed(host);
             }
             if by_name.get(name).and_then(|plan| plan.known()).is_some_and(Planned::downloads) {
                 hosts.download_first(host);
@@ -180,7 +180,7 @@ impl PriorProgress {
 
     /// Protects from garbage collection all closures without which the rollout cannot be resumed.
     #[must_use]
-    pub fn lay_roots(&self) -> Option<RolloutRoots> {
+    pub fn create_roots(&self) -> Option<RolloutRoots> {
         self.roots.as_ref().map(|roots| RolloutRoots::lay(roots.clone(), self.left.clone()))
     }
 }

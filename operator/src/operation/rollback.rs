@@ -15,7 +15,7 @@ use super::fleet::Evaluated;
 use super::going_back::{ChangeTerms, TargetGeneration};
 use super::host_plan::ask;
 use super::planned_change::PlannedChange;
-use super::reconcile::{self, Found};
+use super::reconcile::{self, UnrecordedChange};
 use super::recover_hosts::RecoverHosts;
 use super::resume_state::ResumeState;
 use super::rollout::Rollout;
@@ -74,7 +74,7 @@ enum Back {
     /// The generation with the given number, or the previous generation.
     To(Destination),
     /// The generation before a change, if the host still has the generation that the change made.
-    Behind(Changed),
+    Undo(Changed),
     /// The generation that the host had before the rollout. A run was interrupted on the host, so the host
     /// has to recover before it can tell whether the rollout made its current generation. Contains a
     /// generation that the host can plan until then.
@@ -104,7 +104,7 @@ impl Operation for Rollback {
         events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Planning });
         match self.backs.get(&host) {
             Some(Back::To(to)) => self.terms.plan_to(session, *to, self.options, events).await,
-            Some(Back::Behind(changed)) => self.terms.plan_behind(session, changed, events).await,
+            Some(Back::Undo(changed)) => self.terms.plan_undo(session, changed, events).await,
             Some(Back::Recovered(to, planned)) => {
                 self.terms.plan_recovery(session, *to, planned, events).await
             }
@@ -189,15 +189,17 @@ async fn ways_back(
     connections: Connections,
     context: &Context,
 ) -> Result<BTreeMap<String, Back>, Stop> {
-    let behind = |(host, changed)| (host, Back::Behind(changed));
-    let mut backs: BTreeMap<String, Back> = progress.changed().into_iter().map(behind).collect();
+    let undo = |(host, changed)| (host, Back::Undo(changed));
+    let mut backs: BTreeMap<String, Back> = progress.changed().into_iter().map(undo).collect();
     let unknown = head.hosts.iter().filter(|(name, _)| progress.is_unknown(name));
     let sessions = connections.sessions(unknown.map(|(_, planned)| planned.host.clone()).collect())?;
     for (host, asked) in reconcile::ask(sessions, &head.hosts, connections.at_once(), context).await? {
         match asked {
-            Ok(Found::Changed(end)) => backs.extend(end.made().map(|changed| behind((host, changed)))),
-            Ok(Found::Nothing) => {}
-            Ok(Found::Interrupted(current)) => {
+            Ok(UnrecordedChange::Changed(end)) => {
+                backs.extend(end.made().map(|changed| undo((host, changed))))
+            }
+            Ok(UnrecordedChange::Nothing) => {}
+            Ok(UnrecordedChange::Interrupted(current)) => {
                 let to = current.map_or(Destination::Previous, Destination::Number);
                 let planned = head.hosts.get(&host).cloned();
                 backs.extend(planned.map(|planned| (host, Back::Recovered(to, Box::new(planned)))));

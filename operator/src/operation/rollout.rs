@@ -142,7 +142,7 @@ impl<O: Operation> Rollout<O> {
             context.events.subscribe(Notifier::new(id.clone(), &origin.notifications, &events));
         }
         let mut prior = resume_state.open(&id, origin, &outline, &plans, context);
-        let (hosts, rollout_roots) = (prior.hosts(&outline, &plans, O::GOES_BACK), prior.lay_roots());
+        let (hosts, rollout_roots) = (prior.hosts(&outline, &plans, O::GOES_BACK), prior.create_roots());
         events.say(told);
         prior.tell(&results, &to_change, &events);
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::host_plan::HostPlan;
 use super::planned_change::PlannedChange;
-use crate::nix::{Closure, ROOT_NAME, lay_roots, stored};
+use crate::nix::{Closure, ROOT_NAME, create_roots, stored};
 use crate::plan_text::PlanText;
 use crate::rollout::{Outline, RolloutOrigin};
 
@@ -171,7 +171,7 @@ impl SavedPlan {
     /// [`Self::release`], or until the user removes the directory of the roots, which is beside the file.
     ///
     /// # Errors
-    /// As for [`lay_roots`].
+    /// As for [`create_roots`].
     pub async fn protect(&self, path: &Path) -> Result<(), Problem> {
         if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
             return Ok(());
@@ -179,7 +179,7 @@ impl SavedPlan {
         Self::release(path);
         let roots = roots_of(path);
         let roots = std::path::absolute(&roots).unwrap_or(roots);
-        lay_roots(&roots, &self.hosts.iter().map(|saved| saved.closure.clone()).collect()).await
+        create_roots(&roots, &self.hosts.iter().map(|saved| saved.closure.clone()).collect()).await
     }
 
     /// Ends the protection of the closures of a plan. Roots that cannot be removed stay.

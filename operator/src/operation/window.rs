@@ -25,14 +25,15 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use nixfleet_contract::fleet::Rollout;
+    use nixfleet_contract::fleet::RolloutSettings;
 
     use super::*;
     use crate::sample;
 
     #[test]
     fn flags_have_the_last_word_and_the_inventory_the_first() {
-        let host = |confirm_timeout| Host { rollout: Rollout { confirm_timeout }, ..sample::host("web-1") };
+        let host =
+            |confirm_timeout| Host { rollout: RolloutSettings { confirm_timeout }, ..sample::host("web-1") };
         let seconds = |confirm_timeout, no_confirm, inventory| {
             Window { confirm_timeout, no_confirm }.seconds(&host(inventory))
         };

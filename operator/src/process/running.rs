@@ -9,8 +9,8 @@ use tokio::process::Child;
 use tokio::sync::oneshot;
 
 use super::Failure;
+use super::log::ProcessLog;
 use super::streams::{Ours, Theirs, streams};
-use super::told::Told;
 
 /// A future that resolves to the exit status. Dropping the future before it resolves abandons the program.
 type End = Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>;
@@ -55,14 +55,14 @@ impl Running {
 pub struct OwnedProcess {
     child: Child,
     group: Option<Pid>,
-    told: Option<Told>,
+    log: Option<ProcessLog>,
 }
 
 impl OwnedProcess {
     /// Takes ownership of a child that leads a process group.
-    pub(super) fn new(child: Child, told: Told) -> Self {
+    pub(super) fn new(child: Child, log: ProcessLog) -> Self {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Self { child, group, told: Some(told) }
+        Self { child, group, log: Some(log) }
     }
 
     /// Returns the id of the process, as long as the program may be running.
@@ -77,8 +77,8 @@ impl OwnedProcess {
     pub(super) async fn end(mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.group = None;
-        if let (Some(told), Ok(status)) = (self.told.take(), &status) {
-            told.ended(*status);
+        if let (Some(log), Ok(status)) = (self.log.take(), &status) {
+            log.ended(*status);
         }
         status
     }
@@ -88,7 +88,7 @@ impl OwnedProcess {
     ///
     /// # Errors
     /// The kernel reports an error.
-    pub async fn end_behind(self, drained: Drained) -> io::Result<ExitStatus> {
+    pub async fn end_after_output(self, drained: Drained) -> io::Result<ExitStatus> {
         // The sender is dropped without sending a value, so this wait always ends with an error, which is
         // ignored.
         let _ = drained.await;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::login_shell::ran_nothing;
-use super::{shape, sudo, typed};
+use super::{for_operator, shape, sudo};
 use crate::process::{HELD, Output, limits};
 
 /// The prefix of the line of facts. Each script prints this line before its JSON document. The facts are the
@@ -90,7 +90,7 @@ impl Answer {
             Err(why) => Some(why),
         };
         if let (Some(_), Ok(Refusal { problem, .. })) = (&why, serde_json::from_slice(document)) {
-            return Err(typed(problem, &self.host));
+            return Err(for_operator(problem, &self.host));
         }
         match (schema, why) {
             (Ok(schema), _) if schema != SCHEMA => Err(unreadable(&format!(

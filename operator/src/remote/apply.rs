@@ -7,7 +7,7 @@ use nixfleet_contract::report::Report;
 
 use super::Terms;
 use super::change::Change;
-use super::forged::Expected;
+use super::report_check::Expected;
 use super::run_id::new_run;
 use crate::identity::operator;
 use crate::nix::{Closure, StorePath, Transfer};

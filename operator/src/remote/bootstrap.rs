@@ -8,7 +8,7 @@ use nixfleet_contract::problem::{Code, Problem};
 
 use super::answer::Answer;
 use super::{FACTS, PRELUDE, ask};
-use crate::bootstrap::{Facts, Made, Reported, Simulated, Step, StepEnd};
+use crate::bootstrap::{BootstrapRecords, Facts, Reported, Simulated, Step, StepEnd};
 use crate::identity;
 use crate::password::Password;
 use crate::process::limits::TEXT;
@@ -38,7 +38,7 @@ const NONE: &str = "-";
 
 /// A change of a host.
 #[derive(Clone, Copy, Debug)]
-pub struct Change<'a> {
+pub struct BootstrapChange<'a> {
     /// The id of the change.
     pub id: &'a str,
     /// The id of the open change of another bootstrap, which is recorded first.
@@ -135,7 +135,8 @@ pub async fn facts_afresh(session: &Session, user: &str) -> Result<Facts, Proble
     let (size, program) = (PROGRAM.len().to_string(), Arc::from(PROGRAM.as_bytes()));
     let script = format!("{PRELUDE}\n{FACTS}\n{SCRIPT}");
     let arguments = ["", &size, "facts", user];
-    let output = session.script_afresh(&script, &arguments, vec![program], session.to_answer()).await?;
+    let output =
+        session.script_over_new_connection(&script, &arguments, vec![program], session.to_answer()).await?;
     Answer::read(session.host(), output)?.lines().map(|text| Facts::parse(&text))
 }
 
@@ -148,11 +149,11 @@ pub async fn facts_afresh(session: &Session, user: &str) -> Result<Facts, Proble
 pub async fn change(
     session: &Session,
     privilege: &Privilege,
-    change: Change<'_>,
+    change: BootstrapChange<'_>,
     installer: Option<Arc<[u8]>>,
 ) -> Result<StepReport, Problem> {
     session.verify().await?;
-    let Change { id, earlier, user, keys, lines } = change;
+    let BootstrapChange { id, earlier, user, keys, lines } = change;
     let owner = identity::operator();
     let arguments = ["change", id, earlier.unwrap_or(NONE), &owner, user, keys];
     let arguments: Vec<&str> = arguments.into_iter().chain(lines.iter().map(String::as_str)).collect();
@@ -181,9 +182,9 @@ pub async fn end(session: &Session, privilege: &Privilege, id: &str) -> Result<(
 ///
 /// # Errors
 /// As for [`facts`].
-pub async fn made(session: &Session, privilege: &Privilege) -> Result<Made, Problem> {
+pub async fn made(session: &Session, privilege: &Privilege) -> Result<BootstrapRecords, Problem> {
     let text = send(session, privilege, &["made"], None, session.to_answer()).await?;
-    Ok(Made::parse(&text))
+    Ok(BootstrapRecords::parse(&text))
 }
 
 /// Undoes steps of all bootstraps of a host. `earlier` is the id of the open change of a bootstrap, which is

@@ -15,8 +15,9 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::answer::excerpt;
-use super::forged::Expected;
-use super::{Answer, PRELUDE, Terms, delivery, typed};
+use super::delivery::{self, DeliveryFailure};
+use super::report_check::Expected;
+use super::{Answer, PRELUDE, Terms, for_operator};
 use crate::diagnostics::retried;
 use crate::event::Phase;
 use crate::health;
@@ -61,11 +62,11 @@ pub struct Change<'a> {
     /// Whether the host has asked for the confirmation.
     asked: AtomicBool,
     /// Whether the host has accepted the confirmation.
-    heard: AtomicBool,
+    is_confirmed: AtomicBool,
     /// The number of confirmations that the host has refused.
     refusals: AtomicU32,
     /// The reason why the last attempt to confirm the change failed.
-    unheard: Mutex<Option<String>>,
+    last_failure: Mutex<Option<String>>,
 }
 
 impl<'a> Change<'a> {
@@ -85,9 +86,9 @@ impl<'a> Change<'a> {
             terms,
             expected,
             asked: AtomicBool::new(false),
-            heard: AtomicBool::new(false),
+            is_confirmed: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
-            unheard: Mutex::new(None),
+            last_failure: Mutex::new(None),
         }
     }
 
@@ -113,9 +114,14 @@ impl<'a> Change<'a> {
         arguments: &[&str],
     ) -> Result<Report, Problem> {
         let (sender, notices) = channel(NOTICES);
-        let limit = self.session.to_copy() + self.session.to_change();
+        let session = self.session;
+        let limit = session.to_copy() + session.to_change();
         let delivered = tokio::select! {
-            it = delivery::deliver(self.session, script, arguments, transfer, limit, sender, arrived) => it?,
+            it = delivery::deliver(session, script, arguments, transfer, limit, sender, arrived) => match it {
+                Ok(output) => Ok(output),
+                Err(DeliveryFailure::NotDelivered(problem)) => return Err(problem),
+                Err(DeliveryFailure::ConnectionBroke(problem)) => Err(problem),
+            },
             it = self.confirm_when_asked(notices) => it,
         };
         self.end(delivered.and_then(|output| self.read(output))).await
@@ -135,18 +141,18 @@ impl<'a> Change<'a> {
         let mut report = report?;
         let is_confirmed = self.terms.confirm.is_none() || self.asked.load(Ordering::Relaxed);
         self.expected.check(&report, self.session.host(), is_confirmed)?;
-        report.problem = report.problem.map(|problem| typed(problem, self.session.host()));
+        report.problem = report.problem.map(|problem| for_operator(problem, self.session.host()));
         Ok(self.explained(report))
     }
 
     /// Adds to the report of an unconfirmed change why this machine could not confirm the change.
     fn explained(&self, mut report: Report) -> Report {
-        let unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(unheard), Some(problem)) = (unheard, &mut report.problem)
+        let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(last_failure), Some(problem)) = (last_failure, &mut report.problem)
             && problem.code == Code::Unconfirmed
         {
             let why = problem.why.take().unwrap_or_default();
-            problem.why = Some(format!("{why}\nfrom this machine: {unheard}"));
+            problem.why = Some(format!("{why}\nfrom this machine: {last_failure}"));
         }
         report
     }
@@ -194,11 +200,11 @@ impl<'a> Change<'a> {
     /// Sends the confirmation over new connections until the host accepts it or the window ends.
     async fn confirm(&self, window: Duration) {
         let is_over =
-            || self.heard.load(Ordering::Relaxed) || self.refusals.load(Ordering::Relaxed) >= REFUSALS;
+            || self.is_confirmed.load(Ordering::Relaxed) || self.refusals.load(Ordering::Relaxed) >= REFUSALS;
         if is_over() {
             return;
         }
-        let said = self.found_from_here().await;
+        let said = self.run_checks_here().await;
         (self.terms.phase)(Phase::Confirming);
         // Serialising never fails, because a confirmation contains only numbers and strings.
         let said: Arc<[u8]> = serde_json::to_vec(&said).unwrap_or_default().into();
@@ -210,8 +216,10 @@ impl<'a> Change<'a> {
         while Instant::now() < deadline && !is_over() {
             let arguments = [self.program, self.run];
             let limit = deadline.saturating_duration_since(Instant::now());
-            let mut output =
-                self.session.script_afresh(&script, &arguments, vec![Arc::clone(&said)], limit).await;
+            let mut output = self
+                .session
+                .script_over_new_connection(&script, &arguments, vec![Arc::clone(&said)], limit)
+                .await;
             if output.as_ref().is_err_and(failure::is_turned_away) {
                 // Another client may keep sshd busy to prevent the confirmation. The confirmation is then
                 // sent by a login through the open connection, which is a new login as well.
@@ -224,7 +232,9 @@ impl<'a> Change<'a> {
                 }
             }
             let problem = match output {
-                Ok(output) if output.status.success() => return self.heard.store(true, Ordering::Relaxed),
+                Ok(output) if output.status.success() => {
+                    return self.is_confirmed.store(true, Ordering::Relaxed);
+                }
                 // A login that cannot become root does not prove that the host can still be managed.
                 Ok(output) => {
                     self.refusals.fetch_add(1, Ordering::Relaxed);
@@ -248,7 +258,7 @@ impl<'a> Change<'a> {
         let words = [Some(&problem.what), problem.why.as_ref()];
         let words = words.into_iter().flatten().map(|words| words.trim()).filter(|words| !words.is_empty());
         let why = words.collect::<Vec<_>>().join(": ");
-        let mut last = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         // The error of an attempt without enough time is less informative than the error of the attempt
         // before it.
         if last.is_none() || limit > CUT_SHORT {
@@ -258,7 +268,7 @@ impl<'a> Change<'a> {
 
     /// Runs the health checks that this machine performs, and returns a confirmation that contains their
     /// results.
-    async fn found_from_here(&self) -> Confirmation {
+    async fn run_checks_here(&self) -> Confirmation {
         match self.terms.checks {
             None => Confirmation::without(health::UNKNOWN),
             Some([]) => Confirmation::with(Vec::new()),
@@ -300,12 +310,12 @@ impl<'a> Change<'a> {
             retried("finding the host again", attempt, pause, &last);
             self.session.pause_within(&last, pause, left, LAST_ATTEMPT).await;
         }
-        Err(self.unknown_truth(last))
+        Err(self.unknown_outcome(last))
     }
 
     /// Returns the problem to report if the connection to the host was lost during a change. The state of the
     /// host is unknown, which is more serious than an unreachable host.
-    fn unknown_truth(&self, last: Problem) -> Problem {
+    fn unknown_outcome(&self, last: Problem) -> Problem {
         let name = &self.session.host().name;
         let why = last.why.unwrap_or(last.what);
         let what = "the connection broke during the change, and the outcome of the change is unknown";

@@ -13,13 +13,30 @@ use crate::process::limits::NOISE;
 use crate::process::{Ends, Output};
 use crate::ssh::{Session, failure};
 
+/// The reason why a delivery returned no output of its script.
+#[derive(Debug)]
+pub enum DeliveryFailure {
+    /// The closure did not arrive, so the rest of the script did not run.
+    NotDelivered(Problem),
+    /// The whole closure was sent, and the connection broke later, so the rest of the script may have run.
+    ConnectionBroke(Problem),
+}
+
+impl DeliveryFailure {
+    /// Returns the problem, for a caller whose script does nothing else on the host.
+    pub fn into_problem(self) -> Problem {
+        match self {
+            Self::NotDelivered(problem) | Self::ConnectionBroke(problem) => problem,
+        }
+    }
+}
+
 /// Sends a script whose first action is to receive a closure. Copies the closure to the host, and then
 /// forwards the notices of the script. `arrived` is called when the closure has arrived. Returns the output
-/// of the script. If the connection broke after the whole closure was sent, returns the problem with the
-/// connection instead.
+/// of the script.
 ///
 /// # Errors
-/// The closure did not arrive, so the rest of the script did not run.
+/// See [`DeliveryFailure`].
 pub async fn deliver(
     session: &Session,
     script: &str,
@@ -28,7 +45,7 @@ pub async fn deliver(
     limit: Duration,
     notices: Sender<Vec<u8>>,
     arrived: impl FnOnce() + Send + 'static,
-) -> Result<Result<Output, Problem>, Problem> {
+) -> Result<Output, DeliveryFailure> {
     let talk = move |ends: &mut Ends| {
         let mut facts = Vec::new();
         let copied = read_facts(&mut ends.output, &mut facts)
@@ -40,17 +57,19 @@ pub async fn deliver(
         (facts, copied)
     };
     let script = format!("{PRELUDE}\n{script}");
-    let (mut output, (facts, copied)) = session.converse(&script, arguments, limit, notices, talk).await?;
+    let conversation = session.converse(&script, arguments, limit, notices, talk).await;
+    let (mut output, (facts, copied)) = conversation.map_err(DeliveryFailure::NotDelivered)?;
     output.stdout.splice(..0, facts);
-    match (copied, session.judge(output)) {
-        (Err(CopyFailure::Here(problem)), _) => Err(problem),
+    let problem = match (copied, session.judge(output)) {
+        (Err(CopyFailure::Here(problem)), _) => problem,
         (Err(CopyFailure::There { error, .. }), _) if is_noise(&error) => {
-            Err(failure::bad_size(session.host(), "the host sends too much output", &error.to_string()))
+            failure::bad_size(session.host(), "the host sends too much output", &error.to_string())
         }
-        (Err(CopyFailure::There { error, .. }), Ok(output)) => Err(refused(session, output, &error)),
-        (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => Err(broke),
-        (_, judged) => Ok(judged),
-    }
+        (Err(CopyFailure::There { error, .. }), Ok(output)) => refused(session, output, &error),
+        (Err(CopyFailure::There { all_sent: false, .. }), Err(broke)) => broke,
+        (_, judged) => return judged.map_err(DeliveryFailure::ConnectionBroke),
+    };
+    Err(DeliveryFailure::NotDelivered(problem))
 }
 
 /// Whether a copy failed because the login shell printed too much.

@@ -9,7 +9,6 @@ mod delivery;
 mod destination;
 mod download;
 mod dry_activate;
-mod forged;
 mod forget;
 mod gc;
 mod health;
@@ -17,6 +16,7 @@ mod import_apt;
 mod login_shell;
 mod plan;
 mod plan_options;
+mod report_check;
 mod rollback;
 mod run;
 mod run_id;
@@ -26,8 +26,8 @@ mod status;
 mod sudo;
 #[cfg(test)]
 mod sudo_rule_tests;
+mod suggested_commands;
 mod terms;
-mod typed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub use run::{Finished, RemoteCommand, run};
 pub(crate) use run_id::new_run;
 pub use send::send;
 pub use status::status;
+use suggested_commands::{for_operator, short};
 pub use terms::Terms;
-use typed::{short, typed};
 
 const PRELUDE: &str = include_str!("scripts/prelude.sh");
 const FACTS: &str = include_str!("scripts/facts.sh");

@@ -12,9 +12,9 @@ use nixfleet_contract::nixos::SUMMARY;
 use nixfleet_contract::plan::Plan;
 use nixfleet_contract::problem::{Code, Problem};
 
+use super::for_operator;
 use super::plan_options::PlanOptions;
 use super::terms::force_flags;
-use super::typed;
 use crate::nix::{Closure, stored};
 use crate::ssh::Session;
 
@@ -194,7 +194,7 @@ fn ours(plan: Plan, session: &Session, target: &HostTarget) -> Result<Plan, Prob
 /// commands in problems so that the user can type them here.
 pub fn named(mut plan: Plan, session: &Session) -> Plan {
     let host = session.host();
-    plan.problems = plan.problems.into_iter().map(|problem| typed(problem, host)).collect();
+    plan.problems = plan.problems.into_iter().map(|problem| for_operator(problem, host)).collect();
     Plan { host: host.name.clone(), ..plan }
 }
 

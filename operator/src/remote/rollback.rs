@@ -8,9 +8,9 @@ use nixfleet_contract::report::Report;
 
 use super::change::Change;
 use super::destination::Destination;
-use super::forged::Expected;
 use super::plan::named;
 use super::plan_options::PlanOptions;
+use super::report_check::Expected;
 use super::run_id::new_run;
 use super::terms::force_flags;
 use super::{Terms, ask};

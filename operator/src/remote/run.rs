@@ -81,7 +81,7 @@ async fn run_there(
     if let Some(input) = input {
         process.stdin(input);
     }
-    let told = invocation.told();
+    let log = invocation.log();
     let mut child = process.spawn().map_err(|error| failure::broken(host, &error.to_string()))?;
     // This closes this process's copy of the input, so that the writer of the input notices when the command
     // stops reading.
@@ -106,7 +106,7 @@ async fn run_there(
             .at(&host.name)
             .because(error)
     })?;
-    told.ended(status);
+    log.ended(status);
     let exit = status.code().unwrap_or(SSH_FAILED);
     if exit == SSH_FAILED
         && let Some(problem) = failure::classify(&errors.last, host)

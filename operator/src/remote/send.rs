@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nixfleet_contract::problem::Problem;
 use tokio::sync::mpsc::channel;
 
-use super::delivery::deliver;
+use super::delivery::{DeliveryFailure, deliver};
 use crate::nix::{StorePath, Transfer};
 use crate::ssh::Session;
 
@@ -20,5 +20,6 @@ pub async fn send(session: &Session, paths: Vec<Arc<StorePath>>, substitute: boo
     let transfer = Transfer { paths, substitute };
     session.connect().await?;
     let script = include_str!("scripts/send.sh");
-    deliver(session, script, &[], transfer, session.to_copy(), sender, || ()).await?.map(drop)
+    let delivered = deliver(session, script, &[], transfer, session.to_copy(), sender, || ()).await;
+    delivered.map(drop).map_err(DeliveryFailure::into_problem)
 }

@@ -175,11 +175,11 @@ impl<'a, W: Work> Driver<'a, W> {
             TaskEnd::Ended(result, took) => (*result, took),
         };
         let end = result.end(took);
-        // A host on which only apt came to its end stops the rollout like a host that failed.
+        // A host on which only apt completed stops the rollout like a host that failed.
         let is_of_apt = end.reason_code.is_some_and(ReasonCode::is_of_apt);
         self.schedule.ended(host, if is_of_apt { Outcome::Failed } else { end.outcome });
         if end.made().is_some() {
-            self.schedule.stands_changed(host);
+            self.schedule.mark_changed(host);
         }
         self.events.say(EventKind::HostEnded(end));
         self.results.insert(self.names[host].clone(), result);

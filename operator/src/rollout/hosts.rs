@@ -42,7 +42,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// Creates the hosts of an outline. `stands` receives the name of a host and returns the initial state of
-    /// that host. A host that has ended does not count as changed until [`Self::stands_changed`] says so: its
+    /// that host. A host that has ended does not count as changed until [`Self::mark_changed`] says so: its
     /// outcome is also `ok` if the host only recovered from an interrupted run.
     pub fn new(outline: &Outline, stands: impl Fn(&str) -> HostState) -> Self {
         let names: Vec<(usize, &str)> = outline.hosts().collect();
@@ -146,7 +146,7 @@ impl Hosts {
     }
 
     /// Records that a host has the generation that the rollout made, whatever the outcome of the host.
-    pub fn stands_changed(&mut self, host: usize) {
+    pub fn mark_changed(&mut self, host: usize) {
         self.members[host].changed = true;
     }
 

@@ -124,8 +124,8 @@ impl Schedule {
     }
 
     /// Notes that a host has the generation that the rollout made, even if the host failed.
-    pub fn stands_changed(&mut self, host: usize) {
-        self.hosts.stands_changed(host);
+    pub fn mark_changed(&mut self, host: usize) {
+        self.hosts.mark_changed(host);
     }
 
     /// Notes that the user wants no further host to be started.

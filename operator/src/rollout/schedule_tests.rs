@@ -180,7 +180,7 @@ fn a_failed_download_takes_no_earlier_wave_back() {
             |name: &str| if "ab".contains(name) { HostState::Ended(Outcome::Ok) } else { HostState::Waiting };
         let mut hosts = Hosts::new(&outline, stands);
         for host in [0, 1] {
-            hosts.stands_changed(host);
+            hosts.mark_changed(host);
         }
         hosts.download_first(2);
         let mut schedule = Schedule::new(outline.policy.clone(), hosts);

@@ -16,10 +16,10 @@ use crate::process::{Hears, Invocation, Output, limits};
 impl Session {
     /// Runs a script over a new login. The login is made through `door`, a script on the host that starts a
     /// second sshd, which uses the standard input and output of `door` as its connection. Errors are handled
-    /// as in [`Self::script_afresh`].
+    /// as in [`Self::script_over_new_connection`].
     ///
     /// # Errors
-    /// As for `script_afresh`, or the shared connection is lost.
+    /// As for `script_over_new_connection`, or the shared connection is lost.
     pub async fn script_inside(
         &self,
         door: &str,

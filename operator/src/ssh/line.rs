@@ -97,7 +97,7 @@ impl Session {
         // done.
         let until = Instant::now() + self.to_connect() + self.to_be_silent();
         for attempt in 1..=TRIES {
-            last = match self.open_aloud().await {
+            last = match self.open_with_messages().await {
                 Err(problem) if is_dropped(&problem) => problem,
                 Err(problem) if is_about(&problem, resolved) => {
                     gate.note(name, &problem);
@@ -120,8 +120,9 @@ impl Session {
 
     /// Opens the shared connection. First tries a separate connection, for which `ssh` prints the reason of a
     /// failure.
-    async fn open_aloud(&self) -> Result<(), Problem> {
-        self.script_afresh(":", &[], Vec::new(), self.to_connect() + self.to_be_silent()).await?;
+    async fn open_with_messages(&self) -> Result<(), Problem> {
+        self.script_over_new_connection(":", &[], Vec::new(), self.to_connect() + self.to_be_silent())
+            .await?;
         self.open_master().await
     }
 }

@@ -10,7 +10,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use tracing::debug;
 
 use super::askpass::Askpass;
-use super::told::SSH;
+use super::log::SSH;
 use super::{Session, Shared, failure, options, sockets};
 use crate::diagnostics::{milliseconds, retried};
 use crate::password::Password;

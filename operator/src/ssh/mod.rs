@@ -9,13 +9,13 @@ pub mod failure;
 pub mod host_key;
 mod inside;
 mod line;
+mod log;
 mod master;
 mod options;
 mod patience;
 mod resolved;
 mod shared;
 mod sockets;
-mod told;
 mod turns;
 
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use line::Lines;
+use log::{Over, SSH, ScriptLog};
 use nixfleet_contract::fleet::Host;
 use nixfleet_contract::problem::{Code, Problem};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
-use told::{Over, SSH, Told};
 use tracing::debug;
 use turns::Turns;
 
@@ -189,13 +189,13 @@ impl Session {
         let invocation =
             Invocation { hears: Hears::Lines(notices), ..self.invocation(&call, limit, Shared::No) };
         let work = async {
-            let told = Told::begin(script, Over::Shared, 0);
+            let log = ScriptLog::begin(script, Over::Shared, 0);
             let talked = match self.start(call, &invocation, true) {
                 Ok(running) => invocation.converse(running, talk).await,
                 Err(failure) => Err(failure),
             };
             let talked = talked.map_err(|failure| self.failed(failure));
-            told.ended(talked.as_ref().map(|(output, _)| output));
+            log.ended(talked.as_ref().map(|(output, _)| output));
             talked
         };
         self.within(work).await
@@ -205,7 +205,7 @@ impl Session {
     ///
     /// # Errors
     /// As for [`Self::script`].
-    pub async fn script_afresh(
+    pub async fn script_over_new_connection(
         &self,
         script: &str,
         arguments: &[&str],
@@ -220,10 +220,10 @@ impl Session {
     /// Runs a script with an invocation of `ssh` that has a separate connection.
     async fn alone(&self, script: &str, over: Over, invocation: Invocation) -> Result<Output, Problem> {
         let work = async {
-            let told = Told::begin(script, over, length(&invocation.stdin));
+            let log = ScriptLog::begin(script, over, length(&invocation.stdin));
             let ended = invocation.run().await.map_err(|failure| self.failed(failure));
             let ended = ended.and_then(|output| self.judge(output));
-            told.ended(ended.as_ref());
+            log.ended(ended.as_ref());
             ended
         };
         self.within(work).await
@@ -245,7 +245,7 @@ impl Session {
     /// same command over a separate connection.
     async fn run(&self, script: &str, call: String, invocation: Invocation) -> Result<Output, Problem> {
         let work = async {
-            let told = Told::begin(script, Over::Shared, length(&invocation.stdin));
+            let log = ScriptLog::begin(script, Over::Shared, length(&invocation.stdin));
             let running = self.start(call, &invocation, !invocation.stdin.is_empty());
             let output = match running {
                 Ok(running) => invocation.attend(running).await,
@@ -253,7 +253,7 @@ impl Session {
             };
             let ended = output.map_err(|failure| self.failed(failure));
             let ended = ended.and_then(|output| self.judge(output));
-            told.ended(ended.as_ref());
+            log.ended(ended.as_ref());
             ended
         };
         self.within(work).await

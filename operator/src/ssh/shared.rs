@@ -30,7 +30,7 @@ pub async fn run(
     ssh: Invocation,
 ) -> io::Result<ExitStatus> {
     let Ok(connection) = Connection::connect(&socket).await else {
-        return ssh.spawn(streams)?.end_behind(drained).await;
+        return ssh.spawn(streams)?.end_after_output(drained).await;
     };
     let term: &NonZeroByteSlice = "".try_into().map_err(io::Error::other)?;
     let words: &NonZeroByteSlice = command.as_str().try_into().map_err(io::Error::other)?;
@@ -40,7 +40,7 @@ pub async fn run(
         // The host has not received the command: sshd limits the number of concurrent commands in a
         // connection.
         Err(Error::RequestFailure(_) | Error::PermissionDenied(_)) => {
-            return ssh.spawn(streams)?.end_behind(drained).await;
+            return ssh.spawn(streams)?.end_after_output(drained).await;
         }
         // The host may have received the command. `ssh` is not started here, because it would send the
         // command again, which is not safe for every command.

@@ -1,6 +1,6 @@
 //! A sample host for unit tests.
 
-use nixfleet_contract::fleet::{Base, Host, Rollout, Ssh, Timeouts};
+use nixfleet_contract::fleet::{Base, Host, RolloutSettings, Ssh, Timeouts};
 
 /// Returns a host with this name, the address 10.0.1.11 and default values otherwise.
 pub fn host(name: &str) -> Host {
@@ -10,7 +10,7 @@ pub fn host(name: &str) -> Host {
         system: "x86_64-linux".into(),
         addr: "10.0.1.11".into(),
         ssh: Ssh { user: "deploy".into(), port: 22, host_key: None, authorized_keys: Vec::new() },
-        rollout: Rollout::default(),
+        rollout: RolloutSettings::default(),
         tags: vec![],
         roles: vec![],
         timeouts: Timeouts::default(),

@@ -3,8 +3,8 @@
 use nixfleet_contract::plan::Plan;
 use serde_json::{Value, json};
 
-/// Returns the plan of a host that has generation 2, the target of the plan. `differs`: the fields that have
-/// other values.
+/// Returns a plan without steps: the host already has its target, generation 2. `differs` contains the fields
+/// to set to other values.
 pub fn plan(differs: Value) -> Plan {
     let mut plan = json!({
         "schema": 1, "host": "a", "fingerprint": "f",

@@ -37,7 +37,7 @@
   nixfleet.files."/etc/motd".text = ''
     ${name}.${host.facts.domain}
   '';
-  # What the host had before is kept, and comes back when this file is no longer declared.
+  # The earlier content is kept, and is restored when this file is no longer declared.
   nixfleet.files."/etc/motd".onConflict = "backup";
 
   # ansible.builtin.file with `state: directory`, `state: link` and `state: absent`

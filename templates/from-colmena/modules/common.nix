@@ -1,4 +1,4 @@
-# What all hosts have in common: an ordinary NixOS module, as in a hive. The options below `nixfleet` are
+# The common part of all hosts: an ordinary NixOS module, as in a hive. The options below `nixfleet` are
 # available too.
 { name, pkgs, ... }:
 {

@@ -25,7 +25,7 @@ pub fn changes(declared: &DeclaredPackages, host: &HostPackages) -> Result<Vec<A
 }
 
 /// Returns a difference for each changed answer of an installed package. An answer for a package that is not
-/// installed yet is no difference.
+/// installed yet does not count as a difference.
 pub fn drift(changes: &[AnswerChange]) -> impl Iterator<Item = Drift> {
     changes.iter().filter(|change| change.is_late).map(|change| {
         let from = change.from.as_deref().unwrap_or("none");

@@ -133,8 +133,12 @@ fn simulate(requests: &[AptRequest], activator: &str) -> Result<AptTransaction, 
         let found = joined.packages.iter().find(same).ok_or_else(|| {
             Problem::new(Code::Packages, "apt cannot install the declared packages together")
                 .at("nixfleet.apt.packages")
-                .because(format!("it would change {} too", package.name))
-                .help("give all of them the same `recommends`")
+                .because(format!(
+                    "packages with and without recommended packages are planned separately, and together apt would \
+                     also change {}",
+                    package.name
+                ))
+                .help("set the same value of `recommends` for all packages in nixfleet.apt.packages")
         })?;
         package.automatic = found.automatic;
     }

@@ -48,7 +48,7 @@ pub(super) fn write<'u>(
     Ok(())
 }
 
-/// Removes the drop-ins of all units for which `is_over` returns true, also of units that no record names.
+/// Removes the drop-ins of all units for which `is_over` returns true, even of units that no record names.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`], or [`nixfleet_contract::problem::Code::Unit`] if systemd

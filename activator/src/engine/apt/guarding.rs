@@ -12,10 +12,10 @@ use nixfleet_contract::apt::plan::{PackageChange, PackageOperation};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{PackageName, UnitName};
 
-use super::brought::files_of;
-use super::held::{self, HeldUnit, HeldUnits};
+use super::held_units::{self, HeldUnit, HeldUnits};
 use super::journal::AptJournal;
 use super::owned::OwnedPackages;
+use super::package_objects::files_of;
 use super::plan::full_name;
 use crate::digest;
 use crate::host::Host;
@@ -90,7 +90,7 @@ fn prepare(host: &Host, journal: &AptJournal, new: &[(&PackageChange, String)]) 
         units.retain(|unit, _| earlier.contains_key(unit) || !runs(unit));
     }
     let holds = !units.is_empty();
-    held::hold(host, units)?;
+    held_units::hold(host, units)?;
     systemd.filter(|_| holds).map_or(Ok(()), Systemd::daemon_reload)
 }
 

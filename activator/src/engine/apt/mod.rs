@@ -14,7 +14,7 @@
 //! - [`mod@drift`]: differences between the packages of a host and their declaration
 //! - [`run`][]: the transactions before and after the change of the host
 //! - [`guarding`]: the check just before dpkg starts
-//! - [`held`][]: the units of new packages whose starts are held
+//! - [`held_units`][]: the units of new packages whose starts are held
 //! - `drop_ins`: the files that hold the starts of these units
 //! - [`release`][]: the held units that a change releases
 //! - `waiting`: the wait for the locks of apt and dpkg
@@ -22,22 +22,22 @@
 //! - [`ran_before`]: the units that ran before apt and are down after it
 //! - [`phases`]: the order of these transactions in an apply
 //! - [`mod@journal`], [`owned`][]: the records on a host
-//! - [`brought`][]: the paths, units and accounts that came with packages
+//! - [`package_objects`][]: the paths, units and accounts that came with packages
 //! - [`recover`]: the end of an interrupted transaction
 
 pub mod answers;
 pub mod ask;
-pub mod brought;
 pub mod credentials;
 pub mod download;
 pub mod drift;
 mod drop_ins;
 pub mod guarding;
-pub mod held;
+pub mod held_units;
 pub mod journal;
 pub mod needed;
 mod objections;
 pub mod owned;
+pub mod package_objects;
 pub mod phases;
 pub mod plan;
 pub mod planning;
@@ -55,11 +55,11 @@ mod waiting;
 use self::owned::OwnedPackages;
 use crate::host::Host;
 
-/// Whether the records of a host show that packages or units of packages may have to change, also if nothing
+/// Whether the records of a host show that packages or units of packages may have to change, even if nothing
 /// is declared.
 #[must_use]
 pub fn may_have_work(host: &Host) -> bool {
     let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
-    [journal::RECORD, held::HELD, held::RELEASED, held::STILL_HELD].iter().any(is_there)
+    [journal::RECORD, held_units::HELD, held_units::RELEASED, held_units::STILL_HELD].iter().any(is_there)
         || OwnedPackages::read(host).map_or(true, |owned| owned.has_work())
 }

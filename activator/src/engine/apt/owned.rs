@@ -80,7 +80,7 @@ impl OwnedPackages {
         host.write_record(RECORD, &Recorded { schema: Self::SCHEMA, owned: self.clone() })
     }
 
-    /// Whether a plan of apt may be needed because of the record, also if nothing is declared.
+    /// Whether a plan of apt may be needed because of the record, even if nothing is declared.
     #[must_use]
     pub fn has_work(&self) -> bool {
         !self.installed.is_empty() || !self.held.is_empty() || !self.marked_manual.is_empty()

@@ -10,23 +10,23 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::values::PackageName;
 
 use super::answers;
-use super::brought::Brought;
-use super::held::HeldUnits;
+use super::held_units::HeldUnits;
 use super::journal::AptJournal;
+use super::package_objects::PackageObjects;
 use super::plan::full_name;
 use super::ran_before::RanBefore;
 use super::run::AptRun;
 use super::undo;
 use super::view::AptView;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::host::Host;
 use crate::host::apt::dpkg::HostPackages;
 
 /// Carries out the phase before the change of the host. The outcome of the report is `blocked` if nothing was
-/// changed, and `partial` if apt did not come to its end.
+/// changed, and `partial` if apt did not finish.
 ///
 /// # Errors
-/// Fails if apt did not come to its end.
+/// Fails if apt did not finish.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
     let ran_before = RanBefore::record(run.host)?;
     let done = run.before(view);
@@ -57,22 +57,22 @@ pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> 
     Err(problem)
 }
 
-/// Checks the plan of the host after apt against the plan of before. The outcome of the report is `partial`
-/// if they differ in anything that did not come with the packages.
+/// Checks the plan of the host after apt against the plan made before apt ran. The outcome of the report is
+/// `partial` if they differ in anything that did not come with the packages.
 ///
 /// # Errors
 /// Fails if the change of the host cannot be made as planned.
 pub fn check_again(
     host: &Host,
     apt: &AptPlan,
-    (before, after, manifest): (&Planned, &Planned, &Manifest),
+    (before, after, manifest): (&PlannedTransaction, &PlannedTransaction, &Manifest),
     problem: Option<Problem>,
     report: &mut Report,
 ) -> Result<(), Problem> {
     let objection = problem.or_else(|| {
         let packages = names(apt).unwrap_or_default();
         let accounts = (&before.observed.accounts, &after.observed.accounts);
-        Brought::of(host, packages.iter(), accounts)
+        PackageObjects::of(host, packages.iter(), accounts)
             .with_absent(manifest)
             .objection(&before.plan, &after.plan)
     });
@@ -104,7 +104,7 @@ pub fn forward_only(host: &Host, apt: &AptPlan, report: &mut Report) {
 /// Carries out the phase after the commit.
 ///
 /// # Errors
-/// Fails if apt did not come to its end. The change of the host stays.
+/// Fails if apt did not finish. The change of the host stays.
 pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     if run.plan.in_phase(AptPhase::After).next().is_none() {
         return Ok(());

@@ -15,7 +15,7 @@ use super::space;
 use super::units;
 use super::view::{self, AptView};
 use super::waiting::wait_for_locks;
-use crate::engine::plan::planner::{self, Planned};
+use crate::engine::plan::planner::{self, PlannedTransaction};
 use crate::engine::plan::target::Target;
 use crate::host::Host;
 use crate::host::apt::lock;
@@ -30,7 +30,7 @@ use crate::host::transcript::Transcript;
 pub fn add(
     host: &Host,
     target: &Target,
-    planned: &mut Planned,
+    planned: &mut PlannedTransaction,
     may_ask: bool,
 ) -> Result<Option<AptView>, Problem> {
     let owned = OwnedPackages::read(host)?;
@@ -100,7 +100,7 @@ pub fn plan(
     host: &Host,
     target: &Target,
     transcript: Option<&Transcript>,
-) -> Result<(Planned, Option<AptView>), Problem> {
+) -> Result<(PlannedTransaction, Option<AptView>), Problem> {
     let plan = || {
         let mut planned = planner::plan(host, target)?;
         let view = add(host, target, &mut planned, false)?;
@@ -134,7 +134,7 @@ fn installs(plan: &AptPlan, concerns: impl Fn(&PackageName) -> bool) -> bool {
 
 /// Turns problems that a new package may solve into warnings: its accounts and units exist only after it is
 /// installed. The plan after apt has them as problems again.
-fn postpone(planned: &mut Planned) {
+fn postpone(planned: &mut PlannedTransaction) {
     let awaits = &planned.awaits_package;
     let is_later = |problem: &Problem| problem.code == Code::Command || awaits.contains(problem);
     postpone_each(&mut planned.plan, is_later);
@@ -142,7 +142,7 @@ fn postpone(planned: &mut Planned) {
 
 /// Turns the findings of tools into warnings, if apt installs new packages: a new package may have the
 /// program that a tool misses. They are problems again after apt has installed the packages.
-pub fn postpone_findings(planned: &mut Planned) {
+pub fn postpone_findings(planned: &mut PlannedTransaction) {
     if planned.awaits_apt {
         postpone_each(&mut planned.plan, |problem| problem.code == Code::Validation);
     }
@@ -150,7 +150,7 @@ pub fn postpone_findings(planned: &mut Planned) {
 
 /// Adds the reason why apt could not be asked. The problems that a package may solve are not shown, because
 /// it is unknown whether apt would install the package.
-pub fn refuse(planned: &mut Planned, problem: Problem) {
+pub fn refuse(planned: &mut PlannedTransaction, problem: Problem) {
     let awaits = &planned.awaits_package;
     planned.plan.problems.retain(|other| !awaits.contains(other));
     planned.plan.problems.push(problem);

@@ -3,7 +3,7 @@
 use nixfleet_contract::problem::Problem;
 use tracing::{info, warn};
 
-use super::held;
+use super::held_units;
 use super::journal::{self, AptJournal};
 use super::owned::OwnedPackages;
 use super::run::automatic;
@@ -19,7 +19,7 @@ use crate::host::apt::transaction;
 /// [`nixfleet_contract::problem::Code::Packages`] if dpkg does not answer,
 /// [`nixfleet_contract::problem::Code::State`] if a record cannot be read, or the errors of writing one.
 pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
-    held::forget(host)?;
+    held_units::forget(host)?;
     let Some(journal) = AptJournal::read(host)? else { return Ok(None) };
     info!("a transaction of apt was interrupted");
     let packages = HostPackages::read()?;
@@ -29,7 +29,7 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
         warn!("packages could not be marked as automatic: {}", failure.problem().why.unwrap_or_default());
     }
     owned.settled(&packages).write(host, &owned)?;
-    held::forget_removed(host, |package| packages.is_on_host(package))?;
+    held_units::forget_removed(host, |package| packages.is_on_host(package))?;
     host.remove_record(journal::RECORD)?;
     Ok(Some("an interrupted run had started apt; the plan completes the packages that are left".to_owned()))
 }

@@ -9,7 +9,7 @@ use nixfleet_contract::manifest::{Manifest, UNITS};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::{PackageName, UnitName};
 
-use super::held::HeldUnits;
+use super::held_units::HeldUnits;
 use super::needed::unneeded;
 use super::owned::OwnedPackages;
 use crate::engine::plan::target::Target;

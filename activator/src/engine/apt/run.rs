@@ -11,7 +11,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::PackageName;
 use tracing::warn;
 
-use super::held;
+use super::held_units;
 use super::journal::{self, AptJournal};
 use super::owned::OwnedPackages;
 use super::plan::full_name;
@@ -38,7 +38,7 @@ pub struct AptRun<'a> {
 
 impl AptRun<'_> {
     /// Repairs, installs and upgrades packages, and sets their marks. The report has a problem if apt did not
-    /// come to its end. Also returns the packages of others that are not completely installed.
+    /// finish. Also returns the packages of others that are not completely installed.
     ///
     /// # Errors
     /// Fails if nothing was changed: a lock was held for too long, a file could not be downloaded, or a
@@ -73,7 +73,7 @@ impl AptRun<'_> {
         let ended = ended.and_then(|()| self.mark_automatic());
         let ended = ended.and_then(|()| self.set_marks(&[Mark::Manual, Mark::Auto, Mark::Hold]));
         if ended.is_err() {
-            // A hold ends only together with the rest of the plan.
+            // If the plan fails, restore the holds that it ended.
             let unheld = self.plan.marks.iter().filter(|change| change.mark == Mark::Unhold);
             let _ = transaction::mark("hold", unheld.map(|change| &change.package));
         }
@@ -90,7 +90,7 @@ impl AptRun<'_> {
     }
 
     /// Removes packages, after the change of the host is committed. The report has a problem if apt did not
-    /// come to its end.
+    /// finish.
     ///
     /// # Errors
     /// Fails if nothing was changed.
@@ -155,7 +155,7 @@ impl AptRun<'_> {
         let after = HostPackages::read()?;
         let owned = OwnedPackages::read(self.host)?;
         owned.settled(&after).write(self.host, &owned)?;
-        held::forget_removed(self.host, |package| after.is_on_host(package))?;
+        held_units::forget_removed(self.host, |package| after.is_on_host(package))?;
         self.host.remove_record(journal::RECORD)?;
         Ok(AptReport {
             fingerprint: self.plan.fingerprint.clone(),

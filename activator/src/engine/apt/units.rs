@@ -5,7 +5,7 @@ use nixfleet_contract::apt::running::{RunningUnit, UnitEffect};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
-use super::brought::files_of;
+use super::package_objects::files_of;
 use super::plan::full_name;
 use crate::host::Host;
 use crate::host::apt::dpkg::HostPackages;

@@ -8,6 +8,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::run::Notice;
 use tracing::info;
 
+use crate::diagnostics::retried;
 use crate::host::apt::lock::{self, PackageLockHolder};
 use crate::host::transcript::Transcript;
 
@@ -25,12 +26,13 @@ pub(super) fn wait_for_locks(
 ) -> Result<(), Problem> {
     let limit = declared.lock_timeout.unwrap_or(DeclaredPackages::LOCK_TIMEOUT);
     let deadline = Instant::now() + Duration::from_secs(limit);
-    let mut told = None;
+    let mut reported = None;
+    let mut attempts = 0;
     while let Some(holder) = lock::holder() {
-        if told.as_ref() != Some(&holder) {
+        if reported.as_ref() != Some(&holder) {
             info!("waiting for {holder}, which uses apt or dpkg");
             report(transcript, Some(&holder));
-            told = Some(holder.clone());
+            reported = Some(holder.clone());
         }
         if Instant::now() >= deadline {
             return Err(Problem::new(Code::Locked, "another program uses apt or dpkg")
@@ -38,9 +40,11 @@ pub(super) fn wait_for_locks(
                 .because(format!("{holder} has held the lock for more than {limit} seconds"))
                 .help("wait until the program has ended, then apply again"));
         }
+        attempts += 1;
+        retried("wait for the locks of apt", attempts, PAUSE, &holder);
         thread::sleep(PAUSE);
     }
-    if told.is_some() {
+    if reported.is_some() {
         report(transcript, None);
     }
     Ok(())

@@ -112,7 +112,7 @@ impl TryFrom<WrittenEntry> for JournalEntry {
                 without_backup(backup).and_then(|()| SystemEntry::read(step, facts)).map(Self::System)
             }
         };
-        entry.map_err(|Mismatch| format!("what it says of a step cannot be: {what}"))
+        entry.map_err(|Mismatch| format!("the facts do not fit the step: {what}"))
     }
 }
 

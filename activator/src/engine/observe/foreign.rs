@@ -8,7 +8,7 @@ use nixfleet_contract::manifest::Manifest;
 use nixfleet_contract::nixos::EtcEntry;
 use nixfleet_contract::values::ManagedPath;
 
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::host::{Host, nixos};
 
 /// The directory at which the links that NixOS makes below `/etc` point.
@@ -28,18 +28,18 @@ pub fn new_in_etc<'m>(host: &Host, manifest: &'m Manifest) -> Option<&'m BTreeMa
 pub fn foreign<'p>(
     host: &Host,
     paths: impl Iterator<Item = &'p ManagedPath>,
-    found: &BTreeMap<ManagedPath, Found>,
+    found: &BTreeMap<ManagedPath, PathState>,
 ) -> Vec<ManagedPath> {
     let copied = fs::read_to_string(host.path(COPIED)).unwrap_or_default();
     let is_copied = |path: &ManagedPath| {
         path.strip_prefix("/etc/").is_some_and(|name| copied.lines().any(|line| line == name))
     };
     let is_foreign = |path: &&ManagedPath| match found.get(*path) {
-        None | Some(Found::Missing) => false,
-        Some(Found::Link { target }) => !is_static(target) && !is_copied(path),
+        None | Some(PathState::Missing) => false,
+        Some(PathState::Link { target }) => !is_static(target) && !is_copied(path),
         // NixOS also makes links to whole directories.
-        Some(Found::Unreachable(_)) => !path.ancestors().any(|above| is_static_link(host, &above)),
-        Some(Found::File { .. } | Found::Directory { .. } | Found::Other(_)) => !is_copied(path),
+        Some(PathState::Unreachable(_)) => !path.ancestors().any(|above| is_static_link(host, &above)),
+        Some(PathState::File { .. } | PathState::Directory { .. } | PathState::Other(_)) => !is_copied(path),
     };
     paths.filter(is_foreign).cloned().collect()
 }

@@ -36,7 +36,7 @@ pub const MASK: &str = "/dev/null";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     /// The state of each owned path, of each declared path, and of the directories above declared paths.
-    pub paths: BTreeMap<ManagedPath, Found>,
+    pub paths: BTreeMap<ManagedPath, PathState>,
     /// Users and groups.
     pub accounts: Accounts,
     /// The home directories of users.
@@ -71,7 +71,7 @@ type Units = BTreeMap<UnitName, UnitState>;
 
 /// The state of a path on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum PathState {
     /// Nothing is at the path.
     Missing,
     /// A regular file.
@@ -102,7 +102,7 @@ pub enum Found {
     Unreachable(Problem),
 }
 
-impl Found {
+impl PathState {
     /// Whether the path is still in the state `thing`, in which the last transaction left it.
     #[must_use]
     pub fn is(&self, thing: &Thing) -> bool {
@@ -147,8 +147,8 @@ impl Found {
 impl Observed {
     /// Returns the observed state of a path.
     #[must_use]
-    pub fn found(&self, path: &ManagedPath) -> &Found {
-        self.paths.get(path).unwrap_or(&Found::Missing)
+    pub fn found(&self, path: &ManagedPath) -> &PathState {
+        self.paths.get(path).unwrap_or(&PathState::Missing)
     }
 
     /// Returns the units whose starts stay held after the change.
@@ -163,7 +163,7 @@ impl Observed {
 ///
 /// # Errors
 /// The accounts, systemd or the profile cannot be read. A path that cannot be read is no error, but
-/// [`Found::Unreachable`].
+/// [`PathState::Unreachable`].
 pub fn observe(
     host: &Host,
     state: &State,
@@ -235,7 +235,7 @@ pub fn observe_etc(
     manifest: &Manifest,
     accounts: &Accounts,
     declared: &DeclaredParts,
-) -> BTreeMap<ManagedPath, Found> {
+) -> BTreeMap<ManagedPath, PathState> {
     let etc = [Some(&declared.etc), None];
     let observer = PathObserver { accounts, state, manifest, etc, needed: &BTreeSet::new() };
     observer.all(host, declared.etc.keys())

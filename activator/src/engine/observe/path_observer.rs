@@ -8,7 +8,7 @@ use nixfleet_contract::nixos::EtcEntry;
 use nixfleet_contract::values::{ManagedPath, Mode, Owner};
 use rustix::fs::{FileType, Mode as Bits, OFlags, Stat, Statx, StatxTimestamp};
 
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::observe::reading::{self, FileContent, LARGEST};
 use crate::engine::observe::special::Special;
 use crate::engine::state::{FileStat, State, Thing};
@@ -33,28 +33,28 @@ impl PathObserver<'_> {
         &self,
         host: &Host,
         paths: impl Iterator<Item = &'p ManagedPath>,
-    ) -> BTreeMap<ManagedPath, Found> {
+    ) -> BTreeMap<ManagedPath, PathState> {
         let mut walk = Walk::new(host);
         let look = |path: &ManagedPath| {
             let found = match walk.parent(path) {
-                Ok(None) => Found::Missing,
+                Ok(None) => PathState::Missing,
                 Ok(Some(directory)) => {
-                    let unreadable = |error| Found::Unreachable(host_file("read", &**path, &error));
+                    let unreadable = |error| PathState::Unreachable(host_file("read", &**path, &error));
                     self.look(directory, path).unwrap_or_else(unreadable)
                 }
-                Err(problem) => Found::Unreachable(problem),
+                Err(problem) => PathState::Unreachable(problem),
             };
             (path.clone(), found)
         };
         paths.map(look).collect()
     }
 
-    fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<Found> {
-        let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(Found::Missing) };
+    fn look(&self, directory: Directory<'_>, path: &ManagedPath) -> io::Result<PathState> {
+        let Some(stat) = walk::look(directory.fd, path.name())? else { return Ok(PathState::Missing) };
         let access = self.access(path, &stat);
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => match self.recorded_digest(path, &stat) {
-                Some(sha256) => Found::File { sha256, size: stat.st_size.cast_unsigned(), access },
+                Some(sha256) => PathState::File { sha256, size: stat.st_size.cast_unsigned(), access },
                 None => self.read(directory, path, &stat),
             },
             FileType::Directory => {
@@ -65,18 +65,18 @@ impl PathObserver<'_> {
                 let changes = self.manifest.entries.get(path).and_then(Entry::access) != Some(&access);
                 let holds =
                     if goes || wanted && changes { names_in(directory, path.name())? } else { Vec::new() };
-                Found::Directory { access, holds }
+                PathState::Directory { access, holds }
             }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(directory.fd, path.name(), Vec::new())?;
-                Found::Link { target: target.to_string_lossy().into_owned() }
+                PathState::Link { target: target.to_string_lossy().into_owned() }
             }
-            kind => Found::Other(Special { kind, owner: access.owner }),
+            kind => PathState::Other(Special { kind, owner: access.owner }),
         })
     }
 
     /// Reads a file to compute its digest.
-    fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> Found {
+    fn read(&self, directory: Directory<'_>, path: &ManagedPath, seen: &Stat) -> PathState {
         let wanted = match self.manifest.entries.get(path) {
             Some(Entry::File(file)) => Some(file.size),
             _ => None,
@@ -94,11 +94,11 @@ impl PathObserver<'_> {
         match reading::digest(directory, path.name(), largest) {
             Ok(FileContent { sha256, stat, list }) => {
                 let access = Access { list, ..self.access(path, &stat) };
-                Found::File { sha256, size: stat.st_size.cast_unsigned(), access }
+                PathState::File { sha256, size: stat.st_size.cast_unsigned(), access }
             }
             Err(obstacle) => {
                 let stat = walk::look(directory.fd, path.name()).ok().flatten();
-                Found::Unreachable(obstacle.problem(path, &stat.unwrap_or(*seen), self.accounts))
+                PathState::Unreachable(obstacle.problem(path, &stat.unwrap_or(*seen), self.accounts))
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::host::{HOME, Host, transcript};
 
 /// A plan, and the data that it was made from.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub struct PlannedTransaction {
     /// The plan.
     pub plan: Plan,
     /// The recorded state.
@@ -44,7 +44,7 @@ pub struct Planned {
 ///
 /// # Errors
 /// Fails if the state or the host cannot be read.
-pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
+pub fn plan(host: &Host, target: &Target) -> Result<PlannedTransaction, Problem> {
     let (mut state, state_bytes) = State::read(host)?;
     let observed = observe(host, &state, &target.manifest, releases(host, target)?)?;
     state.forget_replaced(&observed.accounts);
@@ -102,10 +102,10 @@ pub fn plan(host: &Host, target: &Target) -> Result<Planned, Problem> {
         applied_as: target.number.and(Some(state.host.clone())).filter(|host| !host.is_empty()),
     };
     let wanted_system = target.manifest.nixos.as_ref().map(|system| system.toplevel.clone());
-    Ok(Planned { plan, state, observed, wanted_system, awaits_package, awaits_apt: false })
+    Ok(PlannedTransaction { plan, state, observed, wanted_system, awaits_package, awaits_apt: false })
 }
 
-impl Planned {
+impl PlannedTransaction {
     /// Whether the host runs another NixOS system than the system of the target, and the plan does not
     /// activate the system of the target, which has to wait for a boot.
     #[must_use]

@@ -14,7 +14,7 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use crate::digest;
-use crate::engine::apt::brought;
+use crate::engine::apt::package_objects;
 use crate::engine::plan::contents::Contents;
 use crate::engine::plan::diff::TargetView;
 use crate::engine::plan::external;
@@ -168,7 +168,7 @@ impl Target {
             self.objections = unit_states::add_entries(host, &state, &mut self.manifest);
         }
         self.manifest.apt = self.manifest.apt.map(|packages| packages.on(&self.manifest.system));
-        brought::take_over(host, &mut self.manifest);
+        package_objects::take_over(host, &mut self.manifest);
         self
     }
 

@@ -15,7 +15,7 @@ use crate::engine::family::paths::record::{keep_excluded, paths_after, record_st
 use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::record::unit_states_after;
 use crate::engine::observe::Observed;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::plan::target::Target;
 use crate::engine::state::{self, AppliedSystem, PendingBoot, State};
 use crate::host::activator::Version;
@@ -27,7 +27,12 @@ use crate::host::{HOME, Host, boot, roots};
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`]. In this
 /// case, the transaction is not committed.
-pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
+pub fn commit(
+    host: &Host,
+    planned: &PlannedTransaction,
+    target: &Target,
+    journal: &Journal,
+) -> Result<(), Problem> {
     let state = complete_state(host, planned, target, journal)?;
     host.write_record(state::RECORD, &state)?;
     info!(transaction = journal.transaction, generation = journal.after.number, "the change is committed");
@@ -38,7 +43,12 @@ pub fn commit(host: &Host, planned: &Planned, target: &Target, journal: &Journal
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::HostFile`] or [`nixfleet_contract::problem::Code::DiskFull`].
-pub fn stage(host: &Host, planned: &Planned, target: &Target, journal: &Journal) -> Result<(), Problem> {
+pub fn stage(
+    host: &Host,
+    planned: &PlannedTransaction,
+    target: &Target,
+    journal: &Journal,
+) -> Result<(), Problem> {
     host.write_record(state::STAGED, &complete_state(host, planned, target, journal)?)
 }
 
@@ -67,7 +77,7 @@ pub fn commit_staged(host: &Host, journal: &Journal) -> Result<(), Problem> {
 /// Returns the state that is recorded when the transaction is committed.
 fn complete_state(
     host: &Host,
-    planned: &Planned,
+    planned: &PlannedTransaction,
     target: &Target,
     journal: &Journal,
 ) -> Result<State, Problem> {

@@ -7,8 +7,8 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
 use super::journal::{Journal, JournalPhase};
-use super::told::Told;
-use crate::engine::apt::held;
+use super::log::EntryLog;
+use crate::engine::apt::held_units;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute::AccountChanges;
 use crate::engine::family::commands::entry::CommandEntry;
@@ -34,12 +34,12 @@ const CARRIED_OUT: &str = "carried out";
 /// [`nixfleet_contract::problem::Code::Account`].
 pub fn execute_accounts(host: &Host, state: &State, journal: &Journal) -> Result<usize, Problem> {
     let changes = AccountChanges { host, state };
-    let told = Told::of(CARRIED_OUT, journal.entries.len());
+    let log = EntryLog::of(CARRIED_OUT, journal.entries.len());
     let mut done = 0;
     for whole in &journal.entries {
         if let Some(entry) = whole.as_account().filter(|entry| entry.makes_account()) {
             let ended = changes.perform(entry);
-            told.ended(whole, ended.as_ref().copied());
+            log.ended(whole, ended.as_ref().copied());
             ended?;
             done += 1;
         }
@@ -78,12 +78,12 @@ pub fn activate(
 /// # Errors
 /// Fails with the problem of the first entry that fails. In this case, the caller must undo the transaction.
 pub fn boot(host: &Host, journal: &Journal) -> Result<usize, Problem> {
-    let told = Told::of(CARRIED_OUT, journal.entries.len());
+    let log = EntryLog::of(CARRIED_OUT, journal.entries.len());
     let mut done = 0;
     for whole in &journal.entries {
         if let Some(entry) = whole.as_system().filter(|entry| entry.activation().is_none()) {
             let ended = system::boot(host, entry);
-            told.ended(whole, ended.as_ref().copied());
+            log.ended(whole, ended.as_ref().copied());
             ended?;
             done += 1;
         }
@@ -123,7 +123,7 @@ pub fn execute(
             PathChanges::new(host)
         },
         units: UnitChanges::new(host, units),
-        told: Told::of(CARRIED_OUT, journal.entries.len()),
+        log: EntryLog::of(CARRIED_OUT, journal.entries.len()),
         may,
         failed: Vec::new(),
     };
@@ -147,7 +147,7 @@ struct Executor<'a> {
     accounts: AccountChanges<'a>,
     paths: PathChanges<'a>,
     units: UnitChanges<'a>,
-    told: Told,
+    log: EntryLog,
     /// Whether a failed command causes an undo.
     may: May,
     /// The problems of failed commands that do not cause an undo.
@@ -162,26 +162,26 @@ impl Executor<'_> {
         while let Some((first, after)) = rest.split_first() {
             let Some((verb, _)) = job_of(first) else {
                 let ended = self.one(first);
-                self.told.ended(first, ended.as_ref().copied());
+                self.log.ended(first, ended.as_ref().copied());
                 ended?;
                 rest = after;
                 continue;
             };
             self.paths.sync()?;
             if verb.brings_up() {
-                held::release(self.host)?;
+                held_units::release(self.host)?;
             }
             let jobs = rest.iter().map_while(|entry| job_of(entry));
             let jobs: Vec<_> = jobs.take_while(|(other, _)| verb.goes_with(*other)).collect();
             let ended = self.units.perform(&jobs);
             for entry in &rest[..jobs.len()] {
-                self.told.ended(entry, ended.as_ref().copied());
+                self.log.ended(entry, ended.as_ref().copied());
             }
             ended?;
             rest = &rest[jobs.len()..];
         }
         self.paths.sync()?;
-        held::release(self.host)
+        held_units::release(self.host)
     }
 
     fn one(&mut self, entry: &JournalEntry) -> Result<(), Problem> {
@@ -196,7 +196,7 @@ impl Executor<'_> {
                 self.paths.sync()?;
                 match (run::run(self.host, &step.command, &step.paths, run::LIMIT), self.may) {
                     (Err(problem), May::Stand) => {
-                        self.told.ended(entry, Err(&problem));
+                        self.log.ended(entry, Err(&problem));
                         self.failed.push(problem);
                         Ok(())
                     }

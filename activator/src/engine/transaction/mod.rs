@@ -4,7 +4,7 @@
 //! - [`execute`], [`undo`], [`commit`], [`flush`]: execution, undo, commit, and syncing to disk
 //! - [`settle`], [`window`]: the checks between execution and commit, and the confirmation by the client
 //! - [`recover`]: the recovery after an interrupted run
-//! - [`told`]: the log messages about entries
+//! - [`log`]: the log messages about entries
 
 // Forbids `_` arms in matches on enums: after a new kind of step is added, the code does not compile until
 // every match handles it.
@@ -14,9 +14,9 @@ pub mod commit;
 pub mod execute;
 pub mod flush;
 pub mod journal;
+pub mod log;
 pub mod open;
 pub mod recover;
 pub mod settle;
-pub mod told;
 pub mod undo;
 pub mod window;

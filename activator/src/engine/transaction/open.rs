@@ -15,7 +15,7 @@ use crate::engine::family::profile::entry::ProfileEntry;
 use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::bystanders;
 use crate::engine::family::units::entry::UnitEntry;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::plan::target::Target;
 use crate::host::{Host, boot};
 
@@ -24,7 +24,12 @@ use crate::host::{Host, boot};
 /// # Errors
 /// [`Code::HostFile`], [`Code::UnsafePath`], or [`Code::PlanOutdated`] if the host has changed since the
 /// plan. [`Code::Unit`] if systemd does not answer.
-pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> Result<Journal, Problem> {
+pub fn open(
+    host: &Host,
+    planned: &PlannedTransaction,
+    target: &Target,
+    holder: Holder,
+) -> Result<Journal, Problem> {
     let transaction = planned.state.transaction + 1;
     let before = planned.plan.current.clone();
     let profile = planned.plan.steps.iter().find_map(Step::as_profile);
@@ -62,7 +67,7 @@ pub fn open(host: &Host, planned: &Planned, target: &Target, holder: Holder) -> 
 /// Returns the NixOS system for which the transaction makes a native generation with the number of the new
 /// generation, although it does not change what the host boots. Otherwise, `nixos-rebuild` would give the
 /// same number to its next generation.
-fn native_system(planned: &Planned, number: u64) -> Option<AbsPath> {
+fn native_system(planned: &PlannedTransaction, number: u64) -> Option<AbsPath> {
     let changes_boot = |step: &Step| step.as_system().is_some_and(|step| step.activation().is_none());
     let is_free = planned.observed.nixos.as_ref()?.is_above_all(number);
     let makes = is_free && !planned.plan.steps.iter().any(changes_boot);

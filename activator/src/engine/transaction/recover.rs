@@ -18,7 +18,7 @@ use crate::engine::status;
 use crate::engine::transaction::commit;
 use crate::engine::transaction::execute;
 use crate::engine::transaction::journal::{Journal, JournalPhase};
-use crate::engine::transaction::told::Brief;
+use crate::engine::transaction::log::Brief;
 use crate::engine::transaction::undo::{self, UndoTime};
 use crate::host::lock::{self, Lock};
 use crate::host::nixos;

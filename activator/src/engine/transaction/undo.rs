@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use tracing::{info, warn};
 
 use super::journal::{self, Journal, JournalPhase};
-use super::told::{Brief, Told};
-use crate::engine::apt::held;
+use super::log::{Brief, EntryLog};
+use crate::engine::apt::held_units;
 use crate::engine::family::JournalEntry;
 use crate::engine::family::accounts::execute as accounts;
 use crate::engine::family::accounts::record::record_created;
@@ -49,7 +49,7 @@ pub fn undo(host: &Host, journal: &Journal, moment: UndoTime) -> Result<Vec<Stri
     }
     let (noted, failed) = units::note_stopped(host, journal, moment);
     let journal = noted.as_ref().unwrap_or(journal);
-    let held_again = held::hold_again(host).err();
+    let held_again = held_units::hold_again(host).err();
     let mut undoer = Undoer {
         host,
         journal,
@@ -91,10 +91,10 @@ impl Undoer<'_> {
         let swapping = self.journal.has_swapped();
         let units = Units::of(self.host, self.journal).filter(|_| swapping);
         self.failures.extend(units.iter().flat_map(|units| units.stop(self.moment)));
-        let told = Told::of("undone", self.journal.entries.len());
+        let log = EntryLog::of("undone", self.journal.entries.len());
         for entry in self.journal.entries.iter().rev() {
             match self.one(entry, swapping) {
-                Ok(()) => told.ended(entry, Ok(())),
+                Ok(()) => log.ended(entry, Ok(())),
                 // The failure is logged at the end, together with failures that do not belong to an entry.
                 Err(problem) => self.failures.push(problem),
             }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nixfleet_contract::login::Login;
 
 use crate::engine::validate::keys;
-use crate::engine::validate::sshd::Settings;
+use crate::engine::validate::sshd::SshdSettings;
 use crate::host::Host;
 use crate::host::accounts::{Account, Accounts};
 use crate::host::preview::{self, Changes, PathChange};
@@ -46,7 +46,7 @@ impl Entrance {
             entrance.obstacles.extend(expiry(&login.user, account));
         }
         if let Some(connection) = login.connection
-            && let Some(settings) = Settings::ask(login, connection)
+            && let Some(settings) = SshdSettings::ask(login, connection)
         {
             entrance.obstacles.extend(settings.obstacles(login, connection, &accounts));
             entrance.keys =

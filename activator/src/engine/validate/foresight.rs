@@ -11,7 +11,7 @@ use nixfleet_contract::login::Login;
 use nixfleet_contract::plan::{Plan, Warning};
 use nixfleet_contract::problem::{Code, Problem};
 
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::plan::target::Target;
 use crate::engine::validate::judge;
 use crate::engine::validate::question::may_come;
@@ -32,7 +32,7 @@ pub struct ValidationTerms<'a> {
 }
 
 /// Adds to a plan the findings of the host's tools, or the list of file contents that the tools need.
-pub fn foresee(planned: &mut Planned, host: &Host, target: &Target, terms: ValidationTerms<'_>) {
+pub fn foresee(planned: &mut PlannedTransaction, host: &Host, target: &Target, terms: ValidationTerms<'_>) {
     if !host.is_machine() || planned.plan.steps.is_empty() || is_off(&planned.plan) {
         return;
     }
@@ -52,7 +52,7 @@ struct ForeseenPlan {
     warnings: Vec<Warning>,
 }
 
-fn look(planned: &Planned, target: &Target, terms: ValidationTerms<'_>) -> ForeseenPlan {
+fn look(planned: &PlannedTransaction, target: &Target, terms: ValidationTerms<'_>) -> ForeseenPlan {
     let mut foreseen = ForeseenPlan::default();
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
     let subject = Subject::of(planned, target, terms.login).for_plan(planned, target, program);

@@ -81,7 +81,7 @@ impl Judgement {
     fn ask(&mut self, tool: &str, argv: &[&str], place: impl FnOnce() -> Vec<String>) {
         match command::run(argv, LIMIT) {
             Ok(finished) if finished.success() => {}
-            Ok(finished) if finished.status.is_none() => self.notes.push(unheard(tool, &finished.why())),
+            Ok(finished) if finished.status.is_none() => self.notes.push(unanswered(tool, &finished.why())),
             Ok(finished) => {
                 let words = words(&finished, tool);
                 self.findings.push(ToolFinding { tool: tool.to_owned(), place: place(), words });
@@ -108,7 +108,9 @@ impl Judgement {
         let argv: Vec<String> =
             ["systemd-analyze", "verify", "--man=no"].map(str::to_owned).into_iter().chain(files).collect();
         match command::run(&argv, LIMIT) {
-            Ok(finished) if finished.status.is_none() => self.notes.push(unheard(SYSTEMD, &finished.why())),
+            Ok(finished) if finished.status.is_none() => {
+                self.notes.push(unanswered(SYSTEMD, &finished.why()))
+            }
             Ok(finished) => {
                 let said = format!("{}\n{}", finished.stderr, finished.stdout);
                 let words: Vec<String> = units::about_ours(&said, subject).take(LINES).collect();
@@ -136,7 +138,7 @@ pub fn unstarted(silent: &ToolFinding) -> Problem {
         .help(format!("on the host, repair the program `{}`, then apply again", silent.place.join(", ")))
 }
 
-fn unheard(tool: &str, why: &str) -> String {
+fn unanswered(tool: &str, why: &str) -> String {
     format!("{tool} could not check the new generation: {why}")
 }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::engine::validate::sshd::Settings;
+use crate::engine::validate::sshd::SshdSettings;
 use crate::host::accounts::Account;
 use crate::host::preview::{self, Changes, Ids, PathChange};
 use crate::host::{HOME, Host};
@@ -20,7 +20,7 @@ pub fn keys(
     host: &Host,
     user: &str,
     account: &Account,
-    settings: &Settings,
+    settings: &SshdSettings,
     changes: &Changes,
 ) -> Option<BTreeSet<String>> {
     let elsewhere = ["authorizedkeyscommand", "trustedusercakeys", "authorizedprincipalscommand"];
@@ -165,7 +165,7 @@ mod tests {
         let passwd = format!("ada:x:{me}:{}::/home/ada:/bin/bash\n", rustix::process::getegid().as_raw());
         let accounts = Accounts::parse(&passwd, "");
         let settings =
-            Settings::parse("authorizedkeysfile .ssh/authorized_keys /etc/keys/%u\nstrictmodes yes");
+            SshdSettings::parse("authorizedkeysfile .ssh/authorized_keys /etc/keys/%u\nstrictmodes yes");
         let keys = |changes: &Changes| {
             keys(&host, "ada", &accounts.users["ada"], &settings, changes)
                 .unwrap()
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(keys(&changed("/home/ada/.ssh/authorized_keys", PathChange::Gone)), [] as [&str; 0]);
         let open = PathChange::Access { access: Ids { uid: me, gid: 0, mode: 0o777 } };
         assert_eq!(keys(&changed("/home/ada", open)), [] as [&str; 0]);
-        let command = Settings::parse("authorizedkeyscommand /usr/bin/keys");
+        let command = SshdSettings::parse("authorizedkeyscommand /usr/bin/keys");
         assert_eq!(super::keys(&host, "ada", &accounts.users["ada"], &command, &Changes::new()), None);
     }
 }

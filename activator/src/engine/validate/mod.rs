@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use subject::Subject;
 
 use crate::engine::family::accounts::execute::AccountChanges;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::plan::target::Target;
 use crate::engine::state::State;
 use crate::host::accounts::Accounts;
@@ -73,7 +73,12 @@ pub struct PreviewResult {
 /// commands run after the new content has been staged. `login` is the user who must still be able to log in
 /// after the change, if any.
 #[must_use]
-pub fn validate(host: &Host, planned: &Planned, target: &Target, login: Option<&Login>) -> Findings {
+pub fn validate(
+    host: &Host,
+    planned: &PlannedTransaction,
+    target: &Target,
+    login: Option<&Login>,
+) -> Findings {
     // The tools inspect the running machine, so they cannot validate a host that is only a directory tree.
     if !host.is_machine() {
         return Findings::default();

@@ -14,9 +14,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The settings and their values, with names in lower case. A repeated setting has one element for each
 /// value.
 #[derive(Clone, Debug)]
-pub struct Settings(Vec<(String, String)>);
+pub struct SshdSettings(Vec<(String, String)>);
 
-impl Settings {
+impl SshdSettings {
     /// Asks sshd for the settings that apply to a login. Returns `None` if sshd cannot print these settings.
     #[must_use]
     pub fn ask(login: &Login, connection: Connection) -> Option<Self> {
@@ -171,7 +171,7 @@ mod tests {
             "root:x:0:0::/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\n",
             "root:x:0:\nada:x:1000:\nwheel:x:4:ada\n",
         );
-        Settings::parse(said).obstacles(&login, login.connection.unwrap(), &accounts).join("; ")
+        SshdSettings::parse(said).obstacles(&login, login.connection.unwrap(), &accounts).join("; ")
     }
 
     #[test]

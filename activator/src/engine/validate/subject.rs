@@ -13,7 +13,7 @@ use nixfleet_contract::values::{ManagedPath, UnitName};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::family::paths::ownership::WAITING;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::plan::target::Target;
 use crate::engine::recovery_unit;
 use crate::engine::state::Origin;
@@ -72,7 +72,7 @@ impl Subject {
     /// Selects the parts of a plan that can be validated. `login` is the user who must still be able to log
     /// in after the change, if any.
     #[must_use]
-    pub fn of(planned: &Planned, target: &Target, login: Option<&Login>) -> Self {
+    pub fn of(planned: &PlannedTransaction, target: &Target, login: Option<&Login>) -> Self {
         let steps = &planned.plan.steps;
         let changes: Changes = steps.iter().filter_map(|step| change(step, planned, target)).collect();
         let within = |place: &str| {
@@ -105,7 +105,7 @@ impl Subject {
     /// Adds the validation commands for a plan, which run on copies that only this process sees. A file is
     /// left out if its content is not on the host yet.
     #[must_use]
-    pub fn for_plan(mut self, planned: &Planned, target: &Target, program: PathBuf) -> Self {
+    pub fn for_plan(mut self, planned: &PlannedTransaction, target: &Target, program: PathBuf) -> Self {
         let questions = planned.plan.steps.iter().filter_map(|step| question(step, planned, target));
         self.questions = questions.collect();
         if !self.questions.is_empty() && self.accounts.is_empty() {
@@ -142,7 +142,7 @@ impl Subject {
 
 /// Returns the files in a plan that tools inspect.
 pub fn inspected<'a>(
-    planned: &'a Planned,
+    planned: &'a PlannedTransaction,
     target: &'a Target,
     login: Option<&'a Login>,
 ) -> impl Iterator<Item = (&'a ManagedPath, &'a FileEntry)> {
@@ -164,7 +164,7 @@ fn written<'a>(step: &'a Step, target: &'a Target) -> Option<(&'a ManagedPath, &
 
 /// Returns the validation command of the file that a step writes, if the command and the content are on the
 /// host.
-fn question(step: &Step, planned: &Planned, target: &Target) -> Option<Question> {
+fn question(step: &Step, planned: &PlannedTransaction, target: &Target) -> Option<Question> {
     let (path, file) = written(step, target)?;
     let accounts = &planned.observed.accounts;
     let is_there = accounts.uid(&file.access.owner).is_some() && accounts.gid(&file.access.group).is_some();
@@ -222,7 +222,7 @@ fn concerns(step: &AccountStep, user: &str) -> bool {
 }
 
 /// Returns the path of a step and its change, or `None` if the preview does not need the change.
-fn change(step: &Step, planned: &Planned, target: &Target) -> Option<(ManagedPath, PathChange)> {
+fn change(step: &Step, planned: &PlannedTransaction, target: &Target) -> Option<(ManagedPath, PathChange)> {
     let ids = |access: &Access| ids(&planned.observed.accounts, access);
     let step = step.as_path()?;
     let change = match step {

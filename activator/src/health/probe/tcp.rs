@@ -16,8 +16,8 @@ pub fn attempt(host: &str, port: u16, from: &Vantage, limit: Duration) -> Attemp
     connect(&addresses, deadline)
 }
 
-/// Tries the addresses one after the other. The remaining time is divided equally among the remaining
-/// addresses, so that an address that does not respond cannot use up the time of other addresses.
+/// Tries the addresses one at a time. The remaining time is divided equally among the remaining addresses, so
+/// that an address that does not respond cannot use up the time of other addresses.
 fn connect(addresses: &[SocketAddr], deadline: Instant) -> Attempt {
     let mut why = Vec::new();
     for (address, behind) in addresses.iter().zip((0..addresses.len()).rev()) {

@@ -11,7 +11,7 @@ pub const FIX_BROKEN: &str = "APT::Get::Fix-Broken=true";
 /// A transaction that apt is asked to simulate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AptRequest {
-    /// What apt does: `install`, `remove` or `purge`.
+    /// The action of apt: `install`, `remove` or `purge`.
     pub verb: &'static str,
     /// The packages, each as apt-get accepts it: `nginx`, `nginx=1.22.*` or `exim4-`.
     pub packages: Vec<String>,
@@ -66,7 +66,7 @@ impl AptRequest {
 /// Returns the transaction in the output of apt. A transaction without changes has none.
 fn transaction(stdout: &str) -> Result<AptTransaction, Problem> {
     let Some(line) = stdout.lines().filter_map(|line| line.strip_prefix(MARK)).next_back() else {
-        return Err(Problem::new(Code::Packages, "apt did not tell what the transaction would change")
+        return Err(Problem::new(Code::Packages, "apt did not report the changes of the transaction")
             .because("it did not start the hook of NixFleet; apt has such hooks since version 2.3.2"));
     };
     serde_json::from_str(line)

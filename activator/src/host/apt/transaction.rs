@@ -37,7 +37,7 @@ pub struct AptCall<'a> {
     pub options: &'a [String],
 }
 
-/// The reason why a transaction of apt did not come to its end.
+/// The reason why a transaction of apt did not finish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AptFailure {
     /// The guard saw another transaction than the planned one, so dpkg did not start.

@@ -1,5 +1,5 @@
-//! Failures of units during the activation of a NixOS system. In spite of such failures, the new system is
-//! active. `switch-to-configuration` then ends with exit code 4.
+//! Failures of units during the activation of a NixOS system. If units fail, the new system is active all the
+//! same, and `switch-to-configuration` exits with code 4.
 
 use std::collections::BTreeSet;
 

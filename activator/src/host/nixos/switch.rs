@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nixfleet_contract::SCHEMA;
@@ -14,6 +15,7 @@ use tracing::info;
 use super::failures::{Failures, Tolerated};
 use super::lock::is_locked as is_held;
 use super::{RUNNING, is_nixos, running};
+use crate::diagnostics::retried;
 use crate::host::Host;
 use crate::host::clock::Since;
 use crate::host::command::{self, Finished};
@@ -152,6 +154,7 @@ pub fn switch_on(
     let (began, since) = (Instant::now(), Since::now());
     let found = action.effect(host);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut attempts = 0;
     loop {
         let finished =
             command::run(&argv, terms.limit).map_err(|error| failed(system, action).because(error))?;
@@ -178,9 +181,14 @@ pub fn switch_on(
         if terms.checks == Checks::Run || !is_locked() || began.elapsed() >= LOCK_PATIENCE {
             return Err(failed(system, action).because(said()));
         }
-        std::thread::sleep(backoff.pause());
-        while is_held(host) && began.elapsed() < LOCK_PATIENCE {
-            std::thread::sleep(backoff.pause());
+        loop {
+            let pause = backoff.pause();
+            attempts += 1;
+            retried("switch the NixOS system", attempts, pause, &"another program holds the lock");
+            thread::sleep(pause);
+            if !is_held(host) || began.elapsed() >= LOCK_PATIENCE {
+                break;
+            }
         }
         // If the link has changed, the other program has switched the system, and its system stays.
         if action.effect(host) != found {
@@ -232,7 +240,7 @@ pub fn dry_activate(host: &Host, system: Option<&NixosSystem>) -> Result<DryActi
     };
     let program = Path::new(&**toplevel).join(toplevel::SWITCH);
     let refused = |why: String| {
-        Problem::new(Code::System, "NixOS could not foresee the activation").at(toplevel).because(why)
+        Problem::new(Code::System, "`switch-to-configuration dry-activate` failed").at(toplevel).because(why)
     };
     let argv = [program.to_string_lossy().into_owned(), "dry-activate".to_owned()];
     let finished = command::run(&argv, DRY_LIMIT).map_err(|error| refused(error.to_string()))?;

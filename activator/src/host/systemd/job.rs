@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixfleet_contract::backoff::Backoff;
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
@@ -79,7 +80,7 @@ impl Systemd {
         since: Since,
     ) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let known = phase.units.iter().filter_map(|unit| Some((unit, wires.get(unit)?)));
-        // In the worst case, systemd processes the units one after the other.
+        // In the worst case, systemd processes the units one at a time.
         let limit = known.clone().map(|(unit, wire)| limit(phase.verb, wire, limits.get(unit)));
         let limit = limit.fold(Duration::ZERO, Duration::saturating_add);
         let argv = systemctl(&["--no-ask-password", phase.verb.as_str(), "--"], &phase.units);
@@ -116,15 +117,14 @@ impl Systemd {
         is_moving: impl Fn(&UnitState) -> bool,
     ) -> Result<BTreeMap<UnitName, UnitState>, Problem> {
         let deadline = Instant::now() + limit;
-        let mut pause = Duration::from_millis(20);
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500));
         loop {
             let states = self.show(units)?;
             let moving = units.iter().filter_map(|unit| states.get(*unit)).any(&is_moving);
             if !moving || Instant::now() >= deadline {
                 return Ok(states);
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(500));
+            thread::sleep(backoff.pause());
         }
     }
 }

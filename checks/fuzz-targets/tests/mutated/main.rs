@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use corpus::{Corpus, FUZZ, names};
 use mutator::Mutator;
-use nixfleet_fuzz_targets::{TARGETS, Target};
+use nixfleet_fuzz_targets::{FuzzTarget, TARGETS};
 
 /// The start value of the random numbers for the mutations. A different start value gives different inputs.
 const START: u64 = 1;
@@ -79,7 +79,7 @@ fn mutated(target: &str) -> usize {
 
 /// Tries the inputs of a target one by one until an input fails. If no input fails, returns the number of
 /// inputs.
-fn try_all(target: Target, mut tried: TriedInput) -> Result<usize, ()> {
+fn try_all(target: FuzzTarget, mut tried: TriedInput) -> Result<usize, ()> {
     let corpus = Corpus::of(target.name);
     let mut mutator = Mutator::new(&corpus, START);
     let mutated = (0..mutated(target.name)).map(|_| mutator.input());

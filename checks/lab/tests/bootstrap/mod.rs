@@ -190,7 +190,11 @@ fn nothing_is_done_before_the_host_key_is_agreed_to() {
     for more in ["", &format!("--fingerprint {other}")] {
         let finished = types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --yes {more}"));
         let key = fingerprint(web, "ed25519");
-        assert_says(&finished, 2, &["NF-303", "not agreed to", &format!("the host offers {key}")]);
+        assert_says(
+            &finished,
+            2,
+            &["NF-303", "you have not accepted the host key", &format!("the host offers {key}")],
+        );
     }
     assert_eq!(web.ssh_sessions().unwrap(), 0);
     assert_unchanged(web, &before);

@@ -10,7 +10,7 @@ const IN_TURN: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gs
 
 /// Makes the account tools fail, or the writes to the journal before and after these tools.
 #[test]
-fn accounts_are_put_right_whatever_fails() {
+fn accounts_are_repaired_whatever_fails() {
     let lab = prepared();
     let mut field = Field::of(&lab);
     let log = field.changes();
@@ -44,7 +44,7 @@ fn accounts_are_put_right_whatever_fails() {
     let tried = format!(
         "{tried} points around the tools for accounts: one change refused with EIO, or no room from there on"
     );
-    report("accounts::accounts_are_put_right_whatever_fails", &tried, &failures);
+    report("accounts::accounts_are_repaired_whatever_fails", &tried, &failures);
 }
 
 /// Returns the numbers of the changes, counted from 1, that rename a journal to its final name. The first
@@ -55,11 +55,11 @@ fn journals(log: &[String]) -> Vec<usize> {
     placed.map(|(index, _)| index + 1).collect()
 }
 
-/// The account tools write one file after the other, and may be killed between two files. That can happen
-/// during the change and during its rollback.
+/// The account tools write one file at a time, and may be killed between two files. That can happen during
+/// the change and during its rollback.
 #[test]
 #[ignore = "run by make soak-hosts"]
-fn accounts_are_put_right_from_between_their_files() {
+fn accounts_are_repaired_from_between_their_files() {
     let lab = prepared();
     let mut field = Field::of(&lab);
     let log = field.changes();
@@ -83,7 +83,7 @@ fn accounts_are_put_right_from_between_their_files() {
         }
     }
     let tried = format!("{tried} moments between the files that the tools for accounts write");
-    record(ALL_OR_NOTHING, "accounts::accounts_are_put_right_from_between_their_files", &tried, &failures);
+    record(ALL_OR_NOTHING, "accounts::accounts_are_repaired_from_between_their_files", &tried, &failures);
 }
 
 /// Restores the lines of an account file that begin with one of the names. Such lines that did not exist

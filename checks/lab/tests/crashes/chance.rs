@@ -115,7 +115,7 @@ impl<'f> Run<'f> {
                 }
             }
             Victim::Recovery => {
-                if let Some(pid) = self.wait_for("--behind", Duration::from_secs(5)).filter(|_| killed) {
+                if let Some(pid) = self.wait_for("--after", Duration::from_secs(5)).filter(|_| killed) {
                     thread::sleep(after / 4);
                     let _ = kill_process(pid, Signal::KILL);
                 }

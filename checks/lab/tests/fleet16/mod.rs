@@ -1,7 +1,7 @@
 //! A lab with sixteen hosts, each of which runs a service, and an operator whose fleet is in `~/rollout`.
 
+mod history;
 pub mod memory;
-mod told;
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -162,7 +162,7 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
         ("confirm --run RUN </dev/null", "NF-415"),
         ("recover", "NF-405"),
         ("recover --boot", "NF-405"),
-        ("recover --behind RUN", "NF-4"),
+        ("recover --after RUN", "NF-4"),
         ("health", "NF-404"),
         ("status", "NF-404"),
         ("inspect", "NF-404"),
@@ -178,7 +178,7 @@ fn no_subcommand_of_the_activator_does_anything_for_her() {
             let line = format!("{activator} {}", command.replace("RUN", run));
             let finished =
                 stage.web().sh(&format!("runuser -u mallory -- timeout 20 sh -c '{line}' 2>&1")).unwrap();
-            assert!(finished.stdout.contains(code) || command.starts_with("recover --behind"), "{finished}");
+            assert!(finished.stdout.contains(code) || command.starts_with("recover --after"), "{finished}");
         }
     }
     assert_eq!(before.difference(&Snapshot::take(stage.web()).unwrap()), "");

@@ -9,7 +9,7 @@ pub(super) const HOST_FILE: Explanation = Explanation {
             remedy: "Check the path with `findmnt --target PATH` and `lsattr -d PATH` on the host.",
         },
         UsualCause {
-            cause: "A user holds up the file: it is too large, changes all the time, or is held by a lease.",
+            cause: "A user blocks the file: it is too large, changes all the time, or is held by a lease.",
             remedy: "Move the file away, end the process, or add `--force PATH` to apply everything else.",
         },
         UsualCause {
@@ -23,8 +23,8 @@ pub(super) const HOST_FILE: Explanation = Explanation {
     ],
     changed: "Nothing if the outcome is `blocked`. If the outcome is `rolled-back`, the change was undone. \
               If only `gc --collect` fails, the generations are already dropped.",
-    title: "A file that somebody holds up",
-    page: "how-to/files.md#a-file-that-somebody-holds-up",
+    title: "A file that a user blocks",
+    page: "how-to/files.md#a-file-that-a-user-blocks",
 };
 
 pub(super) const UNIT: Explanation = Explanation {

@@ -86,7 +86,7 @@ pub(super) const HEALTH_CHECK: Explanation = Explanation {
         UsualCause {
             cause: "The service runs but does not work, or the check is wrong.",
             remedy: "Run `nixfleet check`, and correct the service or the check. `--force health-checks` \
-                     keeps a change in spite of the check.",
+                     keeps a change despite the check.",
         },
         UsualCause {
             cause: "This machine cannot reach the address of a check with `from = \"operator\"`.",

@@ -22,7 +22,7 @@ use std::path::Path;
 use nixfleet_contract::problem::Problem;
 
 use super::draft::Draft;
-use super::found::{Found, FoundHost, Tool};
+use super::found::{FoundHost, FoundInventory, Tool};
 use super::note::{Note, NoteKind};
 use inventory::Inventory;
 use layers::Layers;
@@ -32,7 +32,7 @@ use layers::Layers;
 /// # Errors
 /// A file cannot be read or is wrong, or the inventory has no host that can be imported.
 pub fn import(path: &Path) -> Result<Draft, Problem> {
-    let mut found = Found::new(Tool::Ansible, path.to_string_lossy());
+    let mut found = FoundInventory::new(Tool::Ansible, path.to_string_lossy());
     let mut inventory = Inventory::default();
     sources::read(path, &mut inventory, &mut found.notes)?;
     inventory.check()?;
@@ -60,7 +60,7 @@ pub fn parse_yaml(text: &str, file: &str) -> Result<Draft, Problem> {
 type Reader = fn(&str, &str, &mut Inventory, &mut Vec<Note>) -> Result<(), Problem>;
 
 fn parse(text: &str, file: &str, read: Reader) -> Result<Draft, Problem> {
-    let mut found = Found::new(Tool::Ansible, file);
+    let mut found = FoundInventory::new(Tool::Ansible, file);
     let mut inventory = Inventory::default();
     read(text, file, &mut inventory, &mut found.notes)?;
     inventory.check()?;
@@ -68,7 +68,7 @@ fn parse(text: &str, file: &str, read: Reader) -> Result<Draft, Problem> {
 }
 
 /// Determines how each host is reached, and collects the notes on variables that are not imported.
-fn finished(inventory: &Inventory, mut found: Found) -> Found {
+fn finished(inventory: &Inventory, mut found: FoundInventory) -> FoundInventory {
     let layers = Layers::of(inventory);
     for (name, host) in &inventory.hosts {
         let mut made = FoundHost { groups: layers.groups_of(name), ..FoundHost::named(name) };

@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::draft::Draft;
-use super::found::{Found, FoundHost, Tool};
+use super::found::{FoundHost, FoundInventory, Tool};
 use super::note::{Note, NoteKind};
 use super::{jump, secret, ssh_keyword};
 use reader::Reader;
-use settings::{Block, Settings};
+use settings::{Block, HostSettings};
 
 /// The addresses of public Git servers, which are not imported as hosts.
 const FORGES: [&str; 9] = [
@@ -60,7 +60,7 @@ pub fn import(file: Option<&Path>) -> Result<Draft, Problem> {
 fn import_from(file: &Path, home: Option<PathBuf>) -> Result<Draft, Problem> {
     let mut reader = Reader::with_files(file, home);
     reader.file(file)?;
-    let mut found = Found::new(Tool::SshConfig, file.to_string_lossy());
+    let mut found = FoundInventory::new(Tool::SshConfig, file.to_string_lossy());
     found.notes.append(&mut reader.notes);
     Draft::of(finished(&reader.blocks, found))
 }
@@ -73,17 +73,17 @@ fn import_from(file: &Path, home: Option<PathBuf>) -> Result<Draft, Problem> {
 pub fn parse(text: &str, file: &str) -> Result<Draft, Problem> {
     let mut reader = Reader::without_files();
     reader.text(text, file)?;
-    let mut found = Found::new(Tool::SshConfig, file);
+    let mut found = FoundInventory::new(Tool::SshConfig, file);
     found.notes.append(&mut reader.notes);
     Draft::of(finished(&reader.blocks, found))
 }
 
 /// Adds each host of the configuration to `found`, with its settings.
-fn finished(blocks: &[Block], mut found: Found) -> Found {
+fn finished(blocks: &[Block], mut found: FoundInventory) -> FoundInventory {
     // The names by address, port and route.
     let mut places = BTreeMap::new();
     for name in settings::names(blocks) {
-        let settings = Settings::of(&name, blocks);
+        let settings = HostSettings::of(&name, blocks);
         let mut host = host(&name, &settings, blocks);
         let port = host.port.unwrap_or(22);
         let addr = settings.host_name(&name);
@@ -99,7 +99,7 @@ fn finished(blocks: &[Block], mut found: Found) -> Found {
     found
 }
 
-fn host(name: &str, settings: &Settings, blocks: &[Block]) -> FoundHost {
+fn host(name: &str, settings: &HostSettings, blocks: &[Block]) -> FoundHost {
     let mut host = FoundHost::named(name);
     host.user = settings.value("user").map(str::to_owned);
     let addr = settings.host_name(name);

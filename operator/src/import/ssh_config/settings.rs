@@ -90,7 +90,7 @@ pub struct Setting {
 
 /// The settings of one host.
 #[derive(Default)]
-pub struct Settings<'b> {
+pub struct HostSettings<'b> {
     /// The settings, by [`ssh_keyword::slot`]. If a keyword is set several times, the first value applies, as
     /// in `ssh`. Only some keywords have several values.
     by_keyword: BTreeMap<String, Vec<&'b Setting>>,
@@ -99,7 +99,7 @@ pub struct Settings<'b> {
     perhaps: Vec<(usize, String)>,
 }
 
-impl<'b> Settings<'b> {
+impl<'b> HostSettings<'b> {
     /// Returns the settings that apply if `name` is given to `ssh`.
     pub fn of(name: &str, blocks: &'b [Block]) -> Self {
         let mut settings = Self::default();
@@ -175,8 +175,8 @@ impl<'b> Settings<'b> {
     /// Whether `ssh` reaches the address `addr` in the same way without the entry of the host `name`, which
     /// has these settings.
     pub fn is_reached_as(&self, name: &str, addr: &str, blocks: &[Block]) -> bool {
-        let direct = Settings::of(addr, blocks);
-        let port = |settings: &Settings<'_>| settings.value("port").map_or("22", str::trim).to_owned();
+        let direct = HostSettings::of(addr, blocks);
+        let port = |settings: &HostSettings<'_>| settings.value("port").map_or("22", str::trim).to_owned();
         // NixFleet passes a port to ssh only if it is not 22.
         let is_port_same = port(self) != "22" || port(&direct) == "22";
         is_port_same

@@ -82,7 +82,7 @@ fn included_files_are_read_under_the_conditions_of_their_line() {
     let problem = import(".ssh/config").unwrap_err();
     assert!(problem.to_string().contains("include each other"), "{problem}");
 
-    // As in ssh, a relative path refers to ~/.ssh also if the file that includes it is in another directory.
+    // As in ssh, a relative path refers to ~/.ssh even if the file that includes it is in another directory.
     write("../other/config", "Include conf.d/* more\nInclude none\n");
     write("../other/more", "Host more\n");
     let draft = import("other/config").unwrap();

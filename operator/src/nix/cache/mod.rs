@@ -30,7 +30,8 @@ struct Known {
     /// stored.
     place: Option<(CacheFiles, EvalKey)>,
     entry: Entry,
-    /// Whether the results from the cache name store paths that were not looked up in the Nix store yet.
+    /// Whether a result from the cache contains a store path that has not been checked against the Nix store
+    /// yet.
     unchecked: bool,
     /// Whether the results differ from the results in the cache.
     changed: bool,

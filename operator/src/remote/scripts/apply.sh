@@ -10,7 +10,7 @@ store=$1 closure=$2 run=/run/nixfleet/$3 roots=/nix/var/nix/gcroots/auto
 root=$roots/nixfleet-$3
 # Not a flag: the activator may be one that does not know it.
 NIXFLEET_REVISION=$4
-# What sudo looks for in /usr/local first may be of a group that may write there.
+# sudo looks in /usr/local first, where a group may be allowed to write.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export NIXFLEET_REVISION PATH
 shift 4

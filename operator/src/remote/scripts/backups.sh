@@ -1,3 +1,3 @@
 # shellcheck shell=sh disable=SC2154
-# All of it goes to the activator. Standard input: which backups are to be dropped, if any.
+# All arguments are passed to the activator. Standard input: the backups to drop, if any.
 if [ "$activator" != none ]; then as_root "$activator" backups "$@"; fi

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-# $1: collect, where the store is to be collected as well, else an empty word. The rest goes to the activator.
+# $1: `collect` to collect garbage in the store afterwards, otherwise empty. The other arguments are passed to
+# the activator.
 collect=$1
 shift
 if [ "$activator" != none ]; then

@@ -4,7 +4,7 @@
 set -u
 # Some of what runs here becomes root: first come places that only root can write to, whatever a login says.
 PATH="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH"
-# What programs complain of is told apart by its words.
+# The words of an error message show what a program complains about.
 LC_ALL=C.UTF-8
 export LC_ALL
 

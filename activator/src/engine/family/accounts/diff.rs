@@ -355,22 +355,19 @@ impl Differ<'_> {
         for (path, entry) in &self.manifest.entries {
             let Entry::File(file) = entry else { continue };
             let units = file.restart_units.iter().chain(&file.reload_units);
-            let user = if !late_owners::is_missing(accounts, &file.access) {
+            let what = if !late_owners::is_missing(accounts, &file.access) {
                 continue;
             } else if !file.on_change.is_empty() {
-                "a command of onChange".to_owned()
+                format!("a command of onChange would run before NixOS creates the owner or group of {path}")
             } else if let Some(unit) = units.into_iter().find(|unit| is_up(unit)) {
-                format!("{unit}, which runs,")
+                format!("{unit} would use {path} before NixOS creates the owner or group of the file")
             } else {
                 continue;
             };
             self.problems.push(
-                Problem::new(
-                    Code::Account,
-                    format!("{user} would use {path} before NixOS has created its owner or group"),
-                )
-                .at(path)
-                .help("declare the account first and apply, then declare the path and apply again"),
+                Problem::new(Code::Account, what)
+                    .at(path)
+                    .help("declare the account first and apply, then declare the path and apply again"),
             );
         }
     }

@@ -13,7 +13,7 @@ use nixfleet_contract::values::{ManagedPath, Reserved};
 
 use crate::engine::family::paths::diff::{PathSteps, PathTarget, conflict};
 use crate::engine::family::paths::drift::drift;
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
@@ -26,10 +26,10 @@ impl Differ<'_> {
         steps: &mut PathSteps,
     ) {
         let owned = self.state.paths.get(path);
-        let found = if self.is_below_no_directory(path) { &Found::Missing } else { self.found(path) };
+        let found = if self.is_below_no_directory(path) { &PathState::Missing } else { self.found(path) };
         match found {
-            Found::Missing => {
-                if let Some(what) = owned.and_then(|owned| drift(&owned.thing, &Found::Missing)) {
+            PathState::Missing => {
+                if let Some(what) = owned.and_then(|owned| drift(&owned.thing, &PathState::Missing)) {
                     self.drifted(path, what);
                 }
                 if owned.is_none() {
@@ -37,11 +37,11 @@ impl Differ<'_> {
                     steps.removals.push(Step::Path(PathStep::Own(Own { path, backup })));
                 }
             }
-            Found::Other(special) => {
+            PathState::Other(special) => {
                 self.problems.push(cannot_go(path, format!("it is {special}, which cannot be backed up")));
             }
-            Found::Directory { .. } => self.absent_directory(path, (entry, absent), steps),
-            Found::File { .. } | Found::Link { .. } | Found::Unreachable(_) => {
+            PathState::Directory { .. } => self.absent_directory(path, (entry, absent), steps),
+            PathState::File { .. } | PathState::Link { .. } | PathState::Unreachable(_) => {
                 self.content(path, entry, steps);
             }
         }
@@ -51,9 +51,12 @@ impl Differ<'_> {
     /// change removes.
     fn is_below_no_directory(&self, path: &ManagedPath) -> bool {
         path.ancestors().any(|above| match self.observed.found(&above) {
-            Found::File { .. } => true,
-            Found::Link { .. } => self.state.paths.contains_key(&above),
-            Found::Missing | Found::Directory { .. } | Found::Other(_) | Found::Unreachable(_) => false,
+            PathState::File { .. } => true,
+            PathState::Link { .. } => self.state.paths.contains_key(&above),
+            PathState::Missing
+            | PathState::Directory { .. }
+            | PathState::Other(_)
+            | PathState::Unreachable(_) => false,
         })
     }
 
@@ -152,13 +155,12 @@ impl Differ<'_> {
             )
             .at(path)
             .because(format!(
-                "an earlier apply moved {moved} into a backup; a path declared in {moved} now would \
-                 split the content of the directory between the host and the backup"
+                "an earlier apply moved {moved} into a backup because nixfleet.absent declares it; {path} is \
+                 in {moved}"
             ))
             .help(format!(
-                "to restore the directory, apply once without nixfleet.absent.{:?} and without any \
-                 declaration in the directory, or roll back to a generation without these declarations; \
-                 then add the declarations and apply again",
+                "1. apply once without nixfleet.absent.{:?} and without declarations in the directory, which \
+                 restores the directory; 2. add the declarations and apply again",
                 &*moved
             )),
         )

@@ -14,7 +14,7 @@ use nixfleet_contract::values::{ManagedPath, Reserved, UnitName};
 use crate::engine::family::paths::drift::{access_drift, backup_if_edited, drift, is_as_declared};
 use crate::engine::family::paths::excluded::suggest_force;
 use crate::engine::family::paths::exposure::changes_hands;
-use crate::engine::observe::{Found, MASK, directories_above, unit_of_file};
+use crate::engine::observe::{MASK, PathState, directories_above, unit_of_file};
 use crate::engine::plan::diff::Differ;
 use crate::engine::recovery_unit;
 use crate::engine::state::{Origin, Owned, Thing};
@@ -135,7 +135,7 @@ impl Differ<'_> {
         let owned = self.state.paths.get(path);
         let access = Access::of_implicit_directory();
         match self.found(path) {
-            found @ Found::Directory { access: before, .. } => {
+            found @ PathState::Directory { access: before, .. } => {
                 // NixFleet created this directory because the previous manifest declared it, and the
                 // directory is unchanged since. The current manifest does not declare the directory, so it
                 // gets the mode and owner of an implicit directory.
@@ -154,9 +154,9 @@ impl Differ<'_> {
             }
             // The directory cannot be created at this path. The problem is reported for the declared paths
             // below the path.
-            Found::Other(_) | Found::Unreachable(_) => {}
-            Found::File { .. } | Found::Link { .. } if owned.is_none() => {}
-            Found::Missing | Found::File { .. } | Found::Link { .. } => {
+            PathState::Other(_) | PathState::Unreachable(_) => {}
+            PathState::File { .. } | PathState::Link { .. } if owned.is_none() => {}
+            PathState::Missing | PathState::File { .. } | PathState::Link { .. } => {
                 self.create_directory(path, access, true, steps);
             }
         }
@@ -165,7 +165,7 @@ impl Differ<'_> {
     fn directory(&mut self, path: &ManagedPath, access: &Access, steps: &mut PathSteps) {
         let owned = self.state.paths.get(path);
         match self.found(path) {
-            Found::Directory { access: found, holds } => {
+            PathState::Directory { access: found, holds } => {
                 if let Some(Owned { thing: Thing::Directory { access: left, .. }, .. }) = owned
                     && left != found
                 {
@@ -190,18 +190,18 @@ impl Differ<'_> {
                     })));
                 }
             }
-            Found::Unreachable(problem) => self.problems.push(problem.clone()),
-            Found::Missing => self.create_directory(path, access.clone(), false, steps),
-            Found::File { .. } | Found::Link { .. } if owned.is_some() => {
+            PathState::Unreachable(problem) => self.problems.push(problem.clone()),
+            PathState::Missing => self.create_directory(path, access.clone(), false, steps),
+            PathState::File { .. } | PathState::Link { .. } if owned.is_some() => {
                 self.create_directory(path, access.clone(), false, steps);
             }
-            Found::File { access, .. } => {
+            PathState::File { access, .. } => {
                 self.no_directory(path, &format!("a file of `{}`", access.owner));
             }
-            Found::Link { target } => {
+            PathState::Link { target } => {
                 self.no_directory(path, &format!("a symbolic link to {}", target.escape_debug()));
             }
-            Found::Other(special) => self.no_directory(path, &special.to_string()),
+            PathState::Other(special) => self.no_directory(path, &special.to_string()),
         }
     }
 
@@ -234,7 +234,7 @@ impl Differ<'_> {
             }
             backup = backup_if_edited(&owned.thing, found);
         }
-        if *found != Found::Missing {
+        if *found != PathState::Missing {
             self.touch(path);
         }
         self.new_directories.insert(path.clone());
@@ -266,19 +266,19 @@ impl Differ<'_> {
             self.drifted(path, "left out of the last apply");
         }
         let backup = match (found, owned) {
-            (Found::Unreachable(problem), _) => return self.problems.push(problem.clone()),
-            (Found::Other(special), _) => {
+            (PathState::Unreachable(problem), _) => return self.problems.push(problem.clone()),
+            (PathState::Other(special), _) => {
                 let why = format!("{special} exists there");
                 return self.problems.push(wrong_type(path, "a file or link", &why));
             }
-            (Found::Missing, None) => BackupKind::Nothing,
-            (Found::Missing, Some(owned)) => {
+            (PathState::Missing, None) => BackupKind::Nothing,
+            (PathState::Missing, Some(owned)) => {
                 if let Some(what) = drift(&owned.thing, found) {
                     self.drifted(path, what);
                 }
                 BackupKind::Nothing
             }
-            (Found::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
+            (PathState::Directory { .. }, _) => return self.replace_directory(path, entry, steps),
             (_, None) if is_as_declared(found, entry) => {
                 let backup = on_conflict(entry).into();
                 return steps.writes.push(Step::Path(PathStep::Own(Own { path: path.clone(), backup })));
@@ -323,7 +323,7 @@ impl Differ<'_> {
         let before = found.view().map(|view| FileView { foreign, ..view });
         let path = path.clone();
         match (entry, found) {
-            (Entry::File(file), Found::File { sha256, access, .. })
+            (Entry::File(file), PathState::File { sha256, access, .. })
                 if *sha256 == file.sha256 && backup == BackupKind::Nothing =>
             {
                 Step::Path(PathStep::ChangeAccess(ChangeAccess {
@@ -340,7 +340,7 @@ impl Differ<'_> {
                 Step::Path(PathStep::WriteFile(WriteFile { path, before, after, backup }))
             }
             (Entry::Link(link), found) => {
-                let was = if let Found::Link { target } = found { Some(target.clone()) } else { None };
+                let was = if let PathState::Link { target } = found { Some(target.clone()) } else { None };
                 let target = link.target.clone();
                 Step::Path(PathStep::WriteLink(WriteLink {
                     path,
@@ -382,7 +382,7 @@ const fn on_conflict(entry: &Entry) -> OnConflict {
 /// Returns the problem for a declared path at which something exists that NixFleet does not own. `unit` is
 /// the systemd unit to which the declared file or link belongs, if any.
 pub(in crate::engine) fn conflict(
-    (path, found): (&ManagedPath, &Found),
+    (path, found): (&ManagedPath, &PathState),
     entry: &Entry,
     unit: Option<&UnitName>,
 ) -> Problem {
@@ -402,7 +402,7 @@ pub(in crate::engine) fn conflict(
     };
     let line = format!("add the line: {option}.onConflict = \"backup\";  # or \"adopt\"");
     match (found, unit_of_file(path)) {
-        (Found::Link { target }, Some(masked)) if target == MASK => problem
+        (PathState::Link { target }, Some(masked)) if target == MASK => problem
             .because(format!("unit {masked} is masked: its unit file is a link to {MASK}"))
             .help(format!("run `systemctl unmask {masked}` on the host; or, to replace the mask, {line}")),
         _ => problem.help(line),

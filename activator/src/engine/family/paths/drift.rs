@@ -3,27 +3,27 @@
 use nixfleet_contract::manifest::{Access, Entry};
 use nixfleet_contract::step::BackupKind;
 
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::state::Thing;
 
-pub(in crate::engine) fn is_as_declared(found: &Found, entry: &Entry) -> bool {
+pub(in crate::engine) fn is_as_declared(found: &PathState, entry: &Entry) -> bool {
     match (found, entry) {
-        (Found::File { sha256, access, .. }, Entry::File(file)) => {
+        (PathState::File { sha256, access, .. }, Entry::File(file)) => {
             *sha256 == file.sha256 && *access == file.access
         }
-        (Found::Link { target }, Entry::Link(link)) => *target == link.target,
-        (Found::Directory { access, .. }, Entry::Directory(declared)) => access == declared,
-        (Found::Missing, Entry::Absent(_)) => true,
+        (PathState::Link { target }, Entry::Link(link)) => *target == link.target,
+        (PathState::Directory { access, .. }, Entry::Directory(declared)) => access == declared,
+        (PathState::Missing, Entry::Absent(_)) => true,
         _ => false,
     }
 }
 
 /// Decides whether to back up what exists at a path that NixFleet owns. A backup is needed only if someone
 /// else has changed the content.
-pub(in crate::engine) fn backup_if_edited(thing: &Thing, found: &Found) -> BackupKind {
+pub(in crate::engine) fn backup_if_edited(thing: &Thing, found: &PathState) -> BackupKind {
     match (thing, found) {
-        (_, Found::Missing) => BackupKind::Nothing,
-        (Thing::File { sha256: left, .. }, Found::File { sha256, .. }) if left == sha256 => {
+        (_, PathState::Missing) => BackupKind::Nothing,
+        (Thing::File { sha256: left, .. }, PathState::File { sha256, .. }) if left == sha256 => {
             BackupKind::Nothing
         }
         (thing, found) if found.is(thing) => BackupKind::Nothing,
@@ -31,31 +31,33 @@ pub(in crate::engine) fn backup_if_edited(thing: &Thing, found: &Found) -> Backu
     }
 }
 
-pub(in crate::engine) fn drift(thing: &Thing, found: &Found) -> Option<String> {
+pub(in crate::engine) fn drift(thing: &Thing, found: &PathState) -> Option<String> {
     match (thing, found) {
         (thing, found) if found.is(thing) => None,
-        (_, Found::Missing) => Some("missing".to_owned()),
-        (Thing::Absent, Found::File { .. }) => Some("should be absent, but is a file".to_owned()),
-        (Thing::Absent, Found::Link { target }) => {
+        (_, PathState::Missing) => Some("missing".to_owned()),
+        (Thing::Absent, PathState::File { .. }) => Some("should be absent, but is a file".to_owned()),
+        (Thing::Absent, PathState::Link { target }) => {
             Some(format!("should be absent, but is a link to {target}"))
         }
-        (Thing::Absent, Found::Directory { .. }) => Some("should be absent, but is a directory".to_owned()),
-        (Thing::Absent, Found::Other(special)) => Some(format!("should be absent, but is {special}")),
-        (Thing::File { sha256: left, access: was, .. }, Found::File { sha256, access, .. }) => {
+        (Thing::Absent, PathState::Directory { .. }) => {
+            Some("should be absent, but is a directory".to_owned())
+        }
+        (Thing::Absent, PathState::Other(special)) => Some(format!("should be absent, but is {special}")),
+        (Thing::File { sha256: left, access: was, .. }, PathState::File { sha256, access, .. }) => {
             if left != sha256 {
                 return Some("content edited".to_owned());
             }
             Some(access_drift(was, access))
         }
-        (Thing::Directory { access: was, .. }, Found::Directory { access, .. }) => {
+        (Thing::Directory { access: was, .. }, PathState::Directory { access, .. }) => {
             Some(access_drift(was, access))
         }
-        (Thing::Link { target: was }, Found::Link { target }) => Some(format!("target {was} → {target}")),
-        (_, Found::File { .. }) => Some("replaced by a file".to_owned()),
-        (_, Found::Link { target }) => Some(format!("replaced by a link to {target}")),
-        (_, Found::Directory { .. }) => Some("replaced by a directory".to_owned()),
-        (_, Found::Other(special)) => Some(format!("replaced by {special}")),
-        (_, Found::Unreachable(problem)) => Some(problem.what.clone()),
+        (Thing::Link { target: was }, PathState::Link { target }) => Some(format!("target {was} → {target}")),
+        (_, PathState::File { .. }) => Some("replaced by a file".to_owned()),
+        (_, PathState::Link { target }) => Some(format!("replaced by a link to {target}")),
+        (_, PathState::Directory { .. }) => Some("replaced by a directory".to_owned()),
+        (_, PathState::Other(special)) => Some(format!("replaced by {special}")),
+        (_, PathState::Unreachable(problem)) => Some(problem.what.clone()),
     }
 }
 

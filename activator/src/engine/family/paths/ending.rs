@@ -8,12 +8,12 @@ use nixfleet_contract::values::{ManagedPath, Reserved};
 
 use crate::engine::family::paths::diff::PathSteps;
 use crate::engine::family::paths::drift::{backup_if_edited, drift};
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{Origin, Owned, Thing};
 
 /// Creates the step that replaces what exists at a path with the original.
-fn put_back(path: &ManagedPath, owned: &Owned, found: &Found, backup: BackupKind) -> Step {
+fn put_back(path: &ManagedPath, owned: &Owned, found: &PathState, backup: BackupKind) -> Step {
     let foreign = owned.thing == Thing::Absent;
     let before = found.view().map(|view| FileView { foreign, ..view });
     let step = Remove { path: path.clone(), before, backup };
@@ -43,13 +43,13 @@ impl Differ<'_> {
             Step::Path(PathStep::Release(Release { path: path.clone(), why }))
         };
         let step = match (found, &owned.thing, &owned.origin) {
-            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => {
+            (PathState::Directory { .. }, Thing::Directory { .. }, Origin::Created) => {
                 return steps
                     .directory_removals
                     .push(Step::Path(PathStep::RemoveDirectory(RemoveDirectory { path: path.clone() })));
             }
             (
-                Found::Directory { access, .. },
+                PathState::Directory { access, .. },
                 Thing::Directory { access: left, .. },
                 Origin::Existed { access: was },
             ) if access == left && access != was && self.may_change_in_place(path, access, was) => {
@@ -60,7 +60,7 @@ impl Differ<'_> {
                 }))
             }
             (
-                Found::Directory { .. },
+                PathState::Directory { .. },
                 Thing::Directory { .. },
                 Origin::Original { .. } | Origin::Moved { .. },
             ) => match self.stays_in(path) {
@@ -72,19 +72,21 @@ impl Differ<'_> {
                 Some(what) => release(&format!("the directory is not empty: {what}")),
             },
             (
-                Found::Directory { access, .. },
+                PathState::Directory { access, .. },
                 Thing::Directory { access: left, .. },
                 Origin::Existed { access: was },
             ) if access == left && access != was => release(
                 "it existed before NixFleet managed it, and keeps its mode and owner, since other users \
                  could replace the directory",
             ),
-            (Found::Directory { .. }, Thing::Directory { .. }, Origin::Existed { .. }) => {
+            (PathState::Directory { .. }, Thing::Directory { .. }, Origin::Existed { .. }) => {
                 release("it existed before NixFleet managed it")
             }
-            (Found::Directory { .. }, ..) => release("it is now a directory"),
-            (Found::Other(_) | Found::Unreachable(_), ..) => release("it is no longer what NixFleet made"),
-            (Found::Missing, _, Origin::Original { .. } | Origin::Moved { .. })
+            (PathState::Directory { .. }, ..) => release("it is now a directory"),
+            (PathState::Other(_) | PathState::Unreachable(_), ..) => {
+                release("it is no longer what NixFleet made")
+            }
+            (PathState::Missing, _, Origin::Original { .. } | Origin::Moved { .. })
                 if self.directory_is_gone(path) =>
             {
                 release("its parent directory no longer exists")
@@ -93,12 +95,12 @@ impl Differ<'_> {
                 self.touch(path);
                 put_back(path, owned, found, backup_if_edited(thing, found))
             }
-            (Found::Missing, Thing::Absent, _) => {
+            (PathState::Missing, Thing::Absent, _) => {
                 release("it does not exist, and there is no original to restore")
             }
             (_, Thing::Absent, _) => release("NixFleet does not own it"),
             (_, Thing::Directory { .. }, _) => release("the directory no longer exists"),
-            (Found::Missing, ..) => {
+            (PathState::Missing, ..) => {
                 self.touch(path);
                 release("it no longer exists")
             }
@@ -119,7 +121,8 @@ impl Differ<'_> {
     /// Whether the parent directory of a path is missing and will not be created by this change.
     fn directory_is_gone(&self, path: &ManagedPath) -> bool {
         path.parent().is_some_and(|above| {
-            self.observed.paths.get(&above) == Some(&Found::Missing) && !self.new_directories.contains(&above)
+            self.observed.paths.get(&above) == Some(&PathState::Missing)
+                && !self.new_directories.contains(&above)
         })
     }
 
@@ -146,7 +149,7 @@ impl Differ<'_> {
     /// The reason names one path in the directory, at any depth, that would remain. Returns `None` if no path
     /// would remain.
     pub(in crate::engine) fn stays_in(&self, directory: &ManagedPath) -> Option<String> {
-        let Found::Directory { holds, .. } = self.observed.found(directory) else { return None };
+        let PathState::Directory { holds, .. } = self.observed.found(directory) else { return None };
         holds.iter().find_map(|name| {
             let path = format!("{directory}/{name}");
             let Some((path, owned)) = self.state.paths.get_key_value(path.as_str()) else {
@@ -156,9 +159,11 @@ impl Differ<'_> {
                 (_, _, Origin::Original { .. } | Origin::Moved { .. }) => {
                     Some(format!("the original of {path} is restored there"))
                 }
-                (Found::Directory { .. }, Thing::Directory { .. }, Origin::Created) => self.stays_in(path),
+                (PathState::Directory { .. }, Thing::Directory { .. }, Origin::Created) => {
+                    self.stays_in(path)
+                }
                 (
-                    Found::File { .. } | Found::Link { .. },
+                    PathState::File { .. } | PathState::Link { .. },
                     Thing::File { .. } | Thing::Link { .. },
                     Origin::Created,
                 ) => None,

@@ -34,8 +34,9 @@ impl<'a> PathChanges<'a> {
         Self { host, swapper: Swapper::new(host), touched: BTreeSet::new(), owners_follow: false }
     }
 
-    /// Creates an executor for a transaction that activates a NixOS system after it has changed the paths. A
-    /// directory whose new owner does not exist yet is only closed: [`late_owners`] changes it.
+    /// Creates an executor for a transaction that activates a NixOS system after it has changed the paths. If
+    /// the new owner of a directory does not exist yet, this executor only removes the permissions that the
+    /// directory will lose. [`late_owners`] changes the owner and the rest later.
     #[must_use]
     pub fn before_activation(host: &'a Host) -> Self {
         Self { owners_follow: true, ..Self::new(host) }
@@ -187,11 +188,11 @@ impl<'a> PathUndo<'a> {
         let path = entry.path();
         match entry {
             PathEntry::CreateHome { slot, .. } => {
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
+                let Some((places, staged)) = self.exchange_to_undo(path, slot)? else { return Ok(()) };
                 self.changes.swapper.take_home(self.changes.host, places, staged)?;
             }
             PathEntry::CreateDirectory { slot, .. } => {
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
+                let Some((places, staged)) = self.exchange_to_undo(path, slot)? else { return Ok(()) };
                 if self.changes.swapper.remove_created(places, staged)? {
                     self.changes.swapper.bring_back(places, staged)?;
                 }
@@ -200,7 +201,7 @@ impl<'a> PathUndo<'a> {
                 // This call comes before the destination is opened: if the directory is still in the slot,
                 // the undo must succeed even if another user has made the path to the destination unsafe.
                 self.changes.carry(&slot.place, original, slot.staged)?;
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
+                let Some((places, staged)) = self.exchange_to_undo(path, slot)? else { return Ok(()) };
                 self.changes.swapper.bring_back(places, staged)?;
                 self.changes.carry(&slot.place, original, slot.staged)?;
             }
@@ -211,7 +212,7 @@ impl<'a> PathUndo<'a> {
             | PathEntry::Restore { slot, .. }
             | PathEntry::MoveAway { slot, .. }
             | PathEntry::RemoveDirectory { slot, .. } => {
-                let Some((places, staged)) = self.places(path, slot)? else { return Ok(()) };
+                let Some((places, staged)) = self.exchange_to_undo(path, slot)? else { return Ok(()) };
                 self.changes.swapper.bring_back(places, staged)?;
             }
             PathEntry::ChangeAccess { .. } | PathEntry::Own { .. } | PathEntry::Release { .. } => {}
@@ -219,10 +220,11 @@ impl<'a> PathUndo<'a> {
         Ok(())
     }
 
-    /// Returns the path and the slot of a step whose undo has to exchange their contents once more, and the
-    /// inode of what the step put at the path. Returns `None` if nothing has to be exchanged. If the step
-    /// only moved a file, link or directory into the slot, this function moves it back and returns `None`.
-    fn places<'e>(
+    /// Prepares the undo of a step that exchanged a path and its slot. Returns both, and the inode that the
+    /// step put at the path, so that the caller can exchange them back. If the step only moved a file, link
+    /// or directory into the slot, this function moves it back. It then returns `None`, as if a directory
+    /// above the path is gone.
+    fn exchange_to_undo<'e>(
         &mut self,
         path: &'e ManagedPath,
         slot: &'e Slot,

@@ -6,7 +6,7 @@ use nixfleet_contract::manifest::{Access, Entry, FileEntry};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::values::{ManagedPath, Owner};
 
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::plan::diff::Differ;
 
 /// The sticky bit. In a directory with this bit, only the owner of a file may rename or remove it.
@@ -39,12 +39,12 @@ impl Differ<'_> {
             return None;
         }
         let found = match self.observed.found(path) {
-            Found::File { access, .. } => Some(access),
-            Found::Missing
-            | Found::Directory { .. }
-            | Found::Link { .. }
-            | Found::Other(_)
-            | Found::Unreachable(_) => None,
+            PathState::File { access, .. } => Some(access),
+            PathState::Missing
+            | PathState::Directory { .. }
+            | PathState::Link { .. }
+            | PathState::Other(_)
+            | PathState::Unreachable(_) => None,
         };
         let others: Vec<String> =
             self.others_on_the_way(path, found).iter().map(|other| format!("`{other}`")).collect();
@@ -89,12 +89,12 @@ impl Differ<'_> {
     /// Returns the current and the declared access of a directory.
     fn accesses(&self, directory: &ManagedPath) -> impl Iterator<Item = &Access> {
         let found = match self.observed.found(directory) {
-            Found::Directory { access, .. } => Some(access),
-            Found::Missing
-            | Found::File { .. }
-            | Found::Link { .. }
-            | Found::Other(_)
-            | Found::Unreachable(_) => None,
+            PathState::Directory { access, .. } => Some(access),
+            PathState::Missing
+            | PathState::File { .. }
+            | PathState::Link { .. }
+            | PathState::Other(_)
+            | PathState::Unreachable(_) => None,
         };
         let declared = match self.manifest.entries.get(directory) {
             Some(Entry::Directory(access)) => Some(access),

@@ -52,7 +52,8 @@ pub fn give_owners(host: &Host, journal: &Journal) -> Result<Vec<String>, Proble
     let accounts = Accounts::read(host)?;
     let mut walk = Walk::new(host);
     let mut notes = Vec::new();
-    // A directory of another user must not be entered any more. So what is in a directory comes first.
+    // After a directory belongs to another user, this process must not enter it. So change the contents of a
+    // directory before the directory.
     let entries: Vec<&PathEntry> = journal.paths().collect();
     for entry in entries.into_iter().rev() {
         let path = entry.path();

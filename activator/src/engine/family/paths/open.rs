@@ -16,7 +16,7 @@ use super::slots::{self, BACKUPS, CONTENT, ORIGINALS, Replaced, SLOTS, Slot};
 use super::stage::lost;
 use super::swap::outdated;
 use crate::digest;
-use crate::engine::plan::planner::Planned;
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::state::Origin;
 use crate::host::walk::{self, Directory, MountPoint, Walk};
 use crate::host::{HOME, Host, host_file};
@@ -48,7 +48,7 @@ fn directories(steps: &[Step]) -> (BTreeSet<&str>, BTreeSet<&str>) {
 /// Collects the information that is needed to undo path steps.
 pub struct PathOpener<'a> {
     host: &'a Host,
-    planned: &'a Planned,
+    planned: &'a PlannedTransaction,
     transaction: u64,
     number: u64,
     /// The filesystem and mount that contain [`HOME`].
@@ -63,7 +63,12 @@ impl<'a> PathOpener<'a> {
     ///
     /// # Errors
     /// [`Code::HostFile`] or [`Code::UnsafePath`].
-    pub fn new(host: &'a Host, planned: &'a Planned, transaction: u64, number: u64) -> Result<Self, Problem> {
+    pub fn new(
+        host: &'a Host,
+        planned: &'a PlannedTransaction,
+        transaction: u64,
+        number: u64,
+    ) -> Result<Self, Problem> {
         let mut walk = Walk::new(host);
         let home = place(HOME, walk.nearest(&format!("{HOME}/{SLOTS}"))?.0)?;
         let (new_directories, old_directories) = directories(&planned.plan.steps);

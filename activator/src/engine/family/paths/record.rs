@@ -9,8 +9,8 @@ use nixfleet_contract::step::BackupKind;
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use super::entry::PathEntry;
-use crate::engine::observe::{Found, Observed, directories_above};
-use crate::engine::plan::planner::Planned;
+use crate::engine::observe::{Observed, PathState, directories_above};
+use crate::engine::plan::planner::PlannedTransaction;
 use crate::engine::plan::target::Target;
 use crate::engine::state::{FileStat, Origin, Owned, State, Thing};
 use crate::host::walk::{self, Walk};
@@ -82,7 +82,7 @@ const fn stays(entry: &PathEntry) -> bool {
 
 /// Copies the previous records of all excluded paths and of their undeclared parent directories to the new
 /// state.
-pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &Planned, target: &Target) {
+pub(in crate::engine) fn keep_excluded(state: &mut State, planned: &PlannedTransaction, target: &Target) {
     for Warning { subject, .. } in &planned.plan.excluded {
         let Ok(excluded) = subject.parse::<ManagedPath>() else { continue };
         state.paths.remove(&excluded);
@@ -177,7 +177,7 @@ fn implicit_directories(
 
 fn access_of(path: &ManagedPath, old: &State, observed: &Observed) -> Access {
     match (observed.paths.get(path), old.paths.get(path).map(|owned| &owned.thing)) {
-        (Some(Found::Directory { access, .. }), _) | (_, Some(Thing::Directory { access, .. })) => {
+        (Some(PathState::Directory { access, .. }), _) | (_, Some(Thing::Directory { access, .. })) => {
             access.clone()
         }
         _ => Access::of_implicit_directory(),

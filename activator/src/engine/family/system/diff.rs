@@ -10,7 +10,7 @@ use nixfleet_contract::step::{Step, SystemStep};
 use nixfleet_contract::values::{AbsPath, ManagedPath};
 
 use crate::engine::family::paths::drift::drift;
-use crate::engine::observe::{Found, Observed};
+use crate::engine::observe::{Observed, PathState};
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::{PendingBoot, Thing};
 use crate::host::nixos::{self, Systems};
@@ -76,7 +76,7 @@ impl Differ<'_> {
         let observed = self.observed;
         for (path, entry) in &observed.declared.etc {
             let found = observed.found(path);
-            if let Found::Unreachable(problem) = found {
+            if let PathState::Unreachable(problem) = found {
                 self.warn(path, format!("cannot be compared: {problem}"));
                 continue;
             }
@@ -103,15 +103,15 @@ impl Differ<'_> {
                 continue;
             }
             let what = match found {
-                Found::Missing => continue,
-                Found::File { .. } => "a file that NixOS has not made".to_owned(),
-                Found::Link { target } => format!("a link to {target} that NixOS has not made"),
-                Found::Other(special) => format!("{special} that NixOS has not made"),
-                Found::Directory { .. } => {
+                PathState::Missing => continue,
+                PathState::File { .. } => "a file that NixOS has not made".to_owned(),
+                PathState::Link { target } => format!("a link to {target} that NixOS has not made"),
+                PathState::Other(special) => format!("{special} that NixOS has not made"),
+                PathState::Directory { .. } => {
                     self.warn(path, "exists as a directory, which NixOS does not replace; remove it first");
                     continue;
                 }
-                Found::Unreachable(problem) => {
+                PathState::Unreachable(problem) => {
                     self.warn(path, format!("cannot be compared: {problem}"));
                     continue;
                 }

@@ -61,8 +61,8 @@ fn grub_entry(menu: &str, number: u64) -> Option<String> {
         let rest = title.split_once(&name).map(|(_, rest)| rest.strip_prefix(" - Default").unwrap_or(rest));
         rest.is_some_and(|rest| rest.starts_with(" ("))
     };
-    // The blocks around the current line: the name of each submenu, or nothing for another block; and the
-    // number of entries and submenus that were found in it.
+    // The open blocks at the current line, outermost first. Each has the name of its submenu (`None` if the
+    // block is not a submenu), and the number of entries and submenus seen in it so far.
     let mut blocks: Vec<(Option<String>, usize)> = vec![(None, 0)];
     for line in menu.lines().map(str::trim) {
         let submenu = title(line, "submenu");
@@ -106,7 +106,7 @@ fn run(host: &Host, system: &AbsPath, argv: &[&str]) -> Result<(), Problem> {
 }
 
 fn failed(why: impl std::fmt::Display) -> Problem {
-    Problem::new(Code::System, "the boot loader could not be told what to boot next")
+    Problem::new(Code::System, "the next boot entry could not be set")
         .because(why)
         .help("check the boot loader on the host, then apply again")
 }

@@ -14,7 +14,7 @@ use nixfleet_contract::values::ManagedPath;
 
 use crate::engine::family::profile::diff::switch;
 use crate::engine::family::system::diff::other_base;
-use crate::engine::observe::{Found, Observed};
+use crate::engine::observe::{Observed, PathState};
 use crate::engine::state::State;
 
 /// The parts of a target that the diff compares.
@@ -126,12 +126,12 @@ pub(in crate::engine) struct Differ<'a> {
 impl<'a> Differ<'a> {
     /// Returns the observed state of a path. A path in a directory that the change creates counts as missing
     /// if the path cannot be reached yet.
-    pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a Found {
+    pub(in crate::engine) fn found(&self, path: &ManagedPath) -> &'a PathState {
         match self.observed.found(path) {
-            Found::Unreachable(_)
+            PathState::Unreachable(_)
                 if path.parent().is_some_and(|above| self.new_directories.contains(&above)) =>
             {
-                &Found::Missing
+                &PathState::Missing
             }
             found => found,
         }

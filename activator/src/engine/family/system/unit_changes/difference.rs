@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::settings::{Section, Settings};
+use super::settings::{Section, UnitSettings};
 
 /// Keys of the section `[Unit]` whose changes do not affect a running unit.
 const IGNORED: [&str; 12] = [
@@ -34,7 +34,7 @@ pub(super) enum Difference {
 
 impl Difference {
     /// Compares the settings of a unit in two systems.
-    pub(super) fn between(old: &Settings, new: &Settings) -> Self {
+    pub(super) fn between(old: &UnitSettings, new: &UnitSettings) -> Self {
         let names: BTreeSet<&String> = old.sections.keys().chain(new.sections.keys()).collect();
         let added = new.sections.keys().filter(|name| !old.sections.contains_key(*name)).count();
         if added > 1 {
@@ -120,7 +120,7 @@ mod tests {
             ("[Socket]\nA=1\n", "[Socket]\nA=1\n[Unit]\nDescription=x\n[Service]\nExecReload=/r\n", Restart),
         ];
         for (old, new, expected) in rows {
-            let found = Difference::between(&Settings::parse(old), &Settings::parse(new));
+            let found = Difference::between(&UnitSettings::parse(old), &UnitSettings::parse(new));
             assert_eq!(found, expected, "{old}→\n{new}");
         }
     }

@@ -1,10 +1,10 @@
 //! Predicts which units the activation of a NixOS system starts, stops, restarts and reloads. The rules are
 //! those of `switch-to-configuration` (nixpkgs, `pkgs/by-name/sw/switch-to-configuration-ng`).
 
-mod along;
 mod difference;
 mod fstab;
 mod settings;
+mod side_effects;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -16,7 +16,7 @@ use nixfleet_contract::plan::SystemChanges;
 
 use difference::Difference;
 use fstab::Fstab;
-use settings::Settings;
+use settings::UnitSettings;
 use versions::Versions;
 
 /// Targets that an activation never restarts, because other units pull them in.
@@ -108,7 +108,7 @@ impl Lists {
 
     /// Puts a running target into the lists to which it belongs. Running targets are started again, because
     /// this starts the units that they pull in.
-    fn target(&mut self, unit: &str, new: &Settings) {
+    fn target(&mut self, unit: &str, new: &UnitSettings) {
         let is = |key: &str| new.flag("Unit", key, false);
         if !SLEEP.contains(&unit) && !is("RefuseManualStart") && !is("X-OnlyManualStart") {
             self.start.insert(unit.to_owned());
@@ -123,7 +123,7 @@ impl Lists {
     /// returns, for the name of a socket, whether the socket is in a state other than inactive, and whether
     /// the new system has the socket. `base`: the name of the unit or, if it has the file of a template, of
     /// the template.
-    fn changed(&mut self, unit: &str, new: &Settings, socket: impl Fn(&str) -> (bool, bool), base: &str) {
+    fn changed(&mut self, unit: &str, new: &UnitSettings, socket: impl Fn(&str) -> (bool, bool), base: &str) {
         let is_kind = |kind: &str| unit.ends_with(kind);
         let is = |section: &str, key: &str, default: bool| new.flag(section, key, default);
         let name = || unit.to_owned();
@@ -155,7 +155,7 @@ impl Lists {
     /// Adds the sockets of a service to the lists of units to stop and to start. Returns whether the new
     /// system has one of these sockets, which then starts the service. `state` is the function `socket` of
     /// [`Self::changed`].
-    fn sockets(&mut self, new: &Settings, state: impl Fn(&str) -> (bool, bool), base: &str) -> bool {
+    fn sockets(&mut self, new: &UnitSettings, state: impl Fn(&str) -> (bool, bool), base: &str) -> bool {
         let mut sockets: BTreeSet<String> = new.names("Service", &["Sockets"]).map(str::to_owned).collect();
         if sockets.is_empty() {
             let name = base.strip_suffix(".service").unwrap_or(base);
@@ -178,16 +178,16 @@ impl Lists {
     /// Returns the listed units together with the units that systemd stops and starts along with them. `up`:
     /// the running units.
     fn foresee(self, old: &SystemSummary, new: &SystemSummary, up: &BTreeSet<&str>) -> Foreseen {
-        let stopped = union(along::stopped_with(old, up, &self.stop), &self.stop);
+        let stopped = union(side_effects::stopped_with(old, up, &self.stop), &self.stop);
         let mut restarting = self.restart.clone();
         if new.unit_file(REACTIVATION).is_some() && up.contains(REACTIVATION) {
             restarting.insert(REACTIVATION.to_owned());
         }
-        let restarted = union(along::stopped_with(old, up, &restarting), &restarting);
+        let restarted = union(side_effects::stopped_with(old, up, &restarting), &restarting);
 
         let roots = || self.start.iter().chain(&self.restart).map(String::as_str).chain([REACTIVATION]);
         let runs = |unit: &String| up.contains(unit.as_str()) && !stopped.contains(unit);
-        let mut started = along::started_with(new, roots(), up);
+        let mut started = side_effects::started_with(new, roots(), up);
         started.retain(|unit| !runs(unit));
         started.extend(self.start.iter().cloned());
 
@@ -204,7 +204,7 @@ impl Lists {
             reload: shown(&mut self.reload.iter().filter(is_left)),
             skip: shown(&mut self.skip.iter().filter(is_left)),
         };
-        let earlier = along::started_with(old, roots(), up);
+        let earlier = side_effects::started_with(old, roots(), up);
         let is_again = |unit: &&String| {
             let [before, after] =
                 [old, new].map(|system| versions::source(system, unit).map(|file| &file.paths));

@@ -7,11 +7,11 @@ pub(super) type Section = BTreeMap<String, Vec<String>>;
 
 /// The settings of a unit and its drop-ins, without the section `[Install]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct UnitSettings {
     pub(super) sections: BTreeMap<String, Section>,
 }
 
-impl Settings {
+impl UnitSettings {
     /// Parses the text of a unit. An empty value removes the earlier values of its key.
     pub(super) fn parse(text: &str) -> Self {
         let mut sections = BTreeMap::<String, Section>::new();
@@ -58,7 +58,7 @@ mod tests {
         let text = "K=outside\n[Unit]\nWants=a.service b.service\n# K=v\n;K=v\nWants = c.service \n\
                     [Service]\nExecStart=/a\nExecStart=\nExecStart=/b \\\n  --more\n\
                     [X-Empty]\n[Install]\nA=b\n[Unit]\nX-StopOnRemoval=yes\nX-StopOnRemoval=off\n";
-        let settings = Settings::parse(text);
+        let settings = UnitSettings::parse(text);
         let sections: Vec<_> = settings.sections.keys().map(String::as_str).collect();
         assert_eq!(sections, ["Service", "Unit", "X-Empty"]);
         assert_eq!(settings.sections["Service"]["ExecStart"], ["/b    --more"]);

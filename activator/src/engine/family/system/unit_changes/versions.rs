@@ -2,7 +2,7 @@
 
 use nixfleet_contract::nixos::{SystemSummary, UnitSource};
 
-use super::settings::Settings;
+use super::settings::UnitSettings;
 
 /// The files of a unit in the old and in the new system. An instance without a file of its own uses the file
 /// of its template.
@@ -42,12 +42,12 @@ impl<'s> Versions<'s> {
     }
 
     /// Returns the settings of the old version.
-    pub(super) fn before(&self) -> Settings {
+    pub(super) fn before(&self) -> UnitSettings {
         self.old.settings()
     }
 
     /// Returns the settings of the new version; `None` if the new system does not have the unit.
-    pub(super) fn after(&self) -> Option<Settings> {
+    pub(super) fn after(&self) -> Option<UnitSettings> {
         self.new.map(|version| version.settings())
     }
 
@@ -58,9 +58,9 @@ impl<'s> Versions<'s> {
 }
 
 impl Version<'_> {
-    fn settings(&self) -> Settings {
+    fn settings(&self) -> UnitSettings {
         let drop_ins = self.drop_ins.map_or("", |source| &source.text);
-        Settings::parse(&format!("{}\n{drop_ins}", self.file.text))
+        UnitSettings::parse(&format!("{}\n{drop_ins}", self.file.text))
     }
 }
 

@@ -14,7 +14,7 @@ use nixfleet_contract::values::{ManagedPath, UnitName};
 pub(in crate::engine) use unit_action::UnitSteps;
 use unit_action::{UnitAction, UnitActions, should_run};
 
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::plan::diff::Differ;
 use crate::engine::state::Origin;
 use crate::host::systemd::UnitState;
@@ -124,7 +124,7 @@ impl Differ<'_> {
         if is_drop_in {
             // Another drop-in with the same file name may take precedence. In that case, systemd has not read
             // this drop-in.
-            let is_new = *self.found(path) == Found::Missing;
+            let is_new = *self.found(path) == PathState::Missing;
             is_new || state.drop_ins.is_empty() || state.drop_ins.iter().any(|read| *read == **path)
         } else {
             self.is_made_of(form, name)

@@ -14,7 +14,7 @@ impl Differ<'_> {
     /// stops has its own action.
     pub(super) fn held_units(&mut self, actions: &mut UnitActions) {
         let observed = self.observed;
-        // The release removes drop-ins, also of units that do not start.
+        // The release removes drop-ins, even of units that do not start.
         self.reload_daemon |= observed.held.values().any(|release| *release != HeldRelease::Stay);
         for (unit, _) in observed.held.iter().filter(|(_, release)| **release == HeldRelease::Start) {
             let state = self.observed_state(unit, false);

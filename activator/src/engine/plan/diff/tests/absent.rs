@@ -5,7 +5,7 @@ use nixfleet_contract::manifest::Access;
 use nixfleet_contract::values::{Mode, Owner};
 use serde_json::{Value, json};
 
-use crate::engine::observe::Found;
+use crate::engine::observe::PathState;
 use crate::engine::plan::diff::tests::{Simulated, file, target, target_without};
 use crate::engine::state::{Origin, Owned, Thing};
 
@@ -20,16 +20,16 @@ fn access() -> Access {
     Access { mode: Mode::from_bits(0o644), owner: Owner::root(), group: Owner::root(), list: false }
 }
 
-fn standing() -> Found {
-    Found::File { sha256: "0".repeat(64), size: 4, access: access() }
+fn standing() -> PathState {
+    PathState::File { sha256: "0".repeat(64), size: 4, access: access() }
 }
 
-fn directory(holds: &[&str]) -> Found {
-    Found::Directory { access: access(), holds: holds.iter().map(ToString::to_string).collect() }
+fn directory(holds: &[&str]) -> PathState {
+    PathState::Directory { access: access(), holds: holds.iter().map(ToString::to_string).collect() }
 }
 
 impl Simulated {
-    fn stands(&mut self, path: &str, found: Found) {
+    fn stands(&mut self, path: &str, found: PathState) {
         self.observed.paths.insert(path.parse().unwrap(), found);
     }
 }
@@ -47,7 +47,7 @@ fn what_stands_there_goes_and_comes_back_and_units_hear_of_both() {
     let mut host = Simulated::new();
     host.unit("app.service", "active");
     host.stands("/etc/file", standing());
-    host.stands("/etc/link", Found::Link { target: "/elsewhere".to_owned() });
+    host.stands("/etc/link", PathState::Link { target: "/elsewhere".to_owned() });
     host.stands("/etc/full", directory(&["a", "b"]));
     host.stands("/etc/empty", directory(&[]));
     host.expect(
@@ -138,8 +138,8 @@ fn nothing_comes_into_a_directory_that_is_still_away() {
         ~ generation none → 1
         [NF-402] /srv/app/deep/a cannot be managed until the removed directory /srv/app is restored
           where: /srv/app/deep/a
-          why: an earlier apply moved /srv/app into a backup; a path declared in /srv/app now would split the content of the directory between the host and the backup
-          help: to restore the directory, apply once without nixfleet.absent."/srv/app" and without any declaration in the directory, or roll back to a generation without these declarations; then add the declarations and apply again
+          why: an earlier apply moved /srv/app into a backup because nixfleet.absent declares it; /srv/app/deep/a is in /srv/app
+          help: 1. apply once without nixfleet.absent."/srv/app" and without declarations in the directory, which restores the directory; 2. add the declarations and apply again
     "#]]);
     // The problem does not occur if no path below `/srv/app` is declared. The directory is then restored or,
     // if `/srv/app` itself is declared as a file, the file is created.

@@ -30,7 +30,7 @@ use crate::engine::family::paths::slots::Slot;
 use crate::engine::family::profile::entry::ProfileEntry;
 use crate::engine::family::system::entry::SystemEntry;
 use crate::engine::family::units::entry::UnitEntry;
-use crate::engine::observe::{Found, Observed};
+use crate::engine::observe::{Observed, PathState};
 use crate::engine::plan::diff::{TargetView, diff};
 use crate::engine::plan::target::Target;
 use crate::engine::plan::unit_states::UnitObjections;
@@ -174,22 +174,22 @@ impl Simulated {
     }
 }
 
-fn stands(manifest: &Manifest) -> BTreeMap<nixfleet_contract::values::ManagedPath, Found> {
+fn stands(manifest: &Manifest) -> BTreeMap<nixfleet_contract::values::ManagedPath, PathState> {
     let found = manifest.entries.iter().map(|(path, entry)| {
         let found = match entry {
-            Entry::Directory(access) => Found::Directory { access: access.clone(), holds: Vec::new() },
+            Entry::Directory(access) => PathState::Directory { access: access.clone(), holds: Vec::new() },
             Entry::File(file) => {
-                Found::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
+                PathState::File { sha256: file.sha256.clone(), size: file.size, access: file.access.clone() }
             }
-            Entry::Link(link) => Found::Link { target: link.target.clone() },
-            Entry::Absent(_) => Found::Missing,
+            Entry::Link(link) => PathState::Link { target: link.target.clone() },
+            Entry::Absent(_) => PathState::Missing,
         };
         (path.clone(), found)
     });
     let mut found: BTreeMap<_, _> = found.collect();
     for directory in crate::engine::observe::directories_above(manifest.standing_paths()) {
         let access = nixfleet_contract::manifest::Access::of_implicit_directory();
-        found.entry(directory).or_insert(Found::Directory { access, holds: Vec::new() });
+        found.entry(directory).or_insert(PathState::Directory { access, holds: Vec::new() });
     }
     found
 }

@@ -1,5 +1,7 @@
-//! The checks that tests and fuzz targets make on the text that is shown for answers from hosts. The fuzz
-//! targets also compile this file on its own, so the file uses nothing else from this crate.
+//! The checks that tests and fuzz targets make on the text that is shown for answers from hosts.
+
+// The checks panic when they fail, as in a test.
+#![allow(clippy::panic)]
 
 /// The texts with which a line may start if it is not indented: the name of the host, or fixed words of the
 /// program.
@@ -22,7 +24,7 @@ const BEGINNINGS: [&str; 10] = [
 ///
 /// # Panics
 /// Panics if the text violates one of these requirements.
-pub fn hold(rendered: &str) {
+pub fn check_lines(rendered: &str) {
     let plain = without_styles(rendered);
     assert!(!plain.chars().any(is_hidden), "{plain:?}");
     for line in plain.split('\n') {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nixfleet_contract::nixos::SystemSummary;
 
-use super::settings::Settings;
+use super::settings::UnitSettings;
 use super::versions::{source, template};
 
 /// Keys of a unit. When systemd starts the unit, systemd also starts the units that these keys list.
@@ -24,10 +24,10 @@ pub(super) fn stopped_with(
         return found;
     }
     let files = running.iter().filter_map(|unit| Some((*unit, source(system, unit)?)));
-    let settings: Vec<(&str, Settings)> =
-        files.map(|(unit, file)| (unit, Settings::parse(&file.text))).collect();
+    let settings: Vec<(&str, UnitSettings)> =
+        files.map(|(unit, file)| (unit, UnitSettings::parse(&file.text))).collect();
     loop {
-        let stops = |(unit, settings): &&(&str, Settings)| {
+        let stops = |(unit, settings): &&(&str, UnitSettings)| {
             let is_with = |name: &str| units.contains(name) || found.contains(name);
             !is_with(unit) && settings.names("Unit", &STOPS_WITH).any(is_with)
         };
@@ -60,7 +60,7 @@ pub(super) fn started_with<'s>(
         let template = template(&unit);
         let names = [Some(&unit), template.as_ref()].into_iter().flatten();
         next.extend(names.filter_map(|name| system.wants.get(name)).flatten().cloned());
-        next.extend(Settings::parse(&file.text).names("Unit", &PULLS_IN).map(str::to_owned));
+        next.extend(UnitSettings::parse(&file.text).names("Unit", &PULLS_IN).map(str::to_owned));
     }
     found
 }

@@ -223,8 +223,8 @@ impl Trials<'_> {
 }
 
 #[test]
-fn whatever_fails_no_newcomer_comes_too_early_or_stays_open() {
-    let test = "newcomers::whatever_fails_no_newcomer_comes_too_early_or_stays_open";
+fn whatever_fails_no_new_account_comes_too_early_or_stays_open() {
+    let test = "new_accounts::whatever_fails_no_new_account_comes_too_early_or_stays_open";
     with_own_mounts(test, |stand| {
         stand.install();
         stand.write("/etc/shared", "stood here\n", 0o604);

@@ -16,7 +16,7 @@ const PROCESS: &str = "nixfleet::process";
 /// The diagnostic record of a program that was started. Dropping the record before the program has ended logs
 /// that the program was abandoned.
 #[derive(Debug)]
-pub struct Told {
+pub struct ProcessLog {
     /// The formatted command. `None` if diagnostic events about programs are disabled, or if the end of the
     /// program was already logged.
     command: Option<String>,
@@ -26,7 +26,7 @@ pub struct Told {
     began: Instant,
 }
 
-impl Told {
+impl ProcessLog {
     /// Creates the record of a program that is being started.
     pub(super) fn begin(argv: Argv<'_>) -> Self {
         let command = enabled!(target: PROCESS, Level::DEBUG).then(|| argv.to_string());
@@ -48,7 +48,7 @@ impl Told {
     }
 }
 
-impl Drop for Told {
+impl Drop for ProcessLog {
     fn drop(&mut self) {
         let Some(command) = self.command.take() else { return };
         let duration_ms = milliseconds(self.began.elapsed());

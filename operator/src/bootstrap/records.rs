@@ -1,4 +1,4 @@
-//! The records that bootstraps have left on a host: what they have made there.
+//! The records that bootstraps have left on a host: the objects that they have created there.
 
 use nixfleet_contract::forget::Remnant;
 use nixfleet_contract::problem::{Code, Problem};
@@ -10,9 +10,9 @@ use super::unfinished::Unfinished;
 /// The most lines that are read.
 const MOST: usize = 2000;
 
-/// What bootstraps have made on a host and is still there.
+/// Objects that bootstraps created on a host and that still exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Made {
+pub struct BootstrapRecords {
     /// Whether the host has records of NixFleet, apart from those of bootstraps.
     pub is_managed: bool,
     /// The steps, and what each has made.
@@ -33,7 +33,7 @@ pub struct Undoing {
     pub access: bool,
 }
 
-impl Made {
+impl BootstrapRecords {
     /// Parses the lines that the host prints. Lines that nobody knows are ignored.
     #[must_use]
     pub fn parse(text: &str) -> Self {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn only_the_requested_work_of_a_bootstrap_is_undone() {
-        let made = Made::parse(SAID);
+        let made = BootstrapRecords::parse(SAID);
         assert!(made.is_managed);
         assert_eq!(made.undone(undoing(false, false)), []);
         assert_eq!(made.undone(undoing(true, false)), [Step::Daemon, Step::Packages]);
@@ -210,22 +210,25 @@ mod tests {
 
     #[test]
     fn the_way_in_and_the_nix_of_others_are_never_removed() {
-        let made = Made::parse(SAID);
-        let refusal =
-            |made: &Made, undoing, login| made.refusal("web-1", undoing, login).map(|problem| problem.what);
+        let made = BootstrapRecords::parse(SAID);
+        let refusal = |made: &BootstrapRecords, undoing, login| {
+            made.refusal("web-1", undoing, login).map(|problem| problem.what)
+        };
         assert!(
             refusal(&made, undoing(false, true), "deploy").is_some_and(|what| what.contains("--with-access"))
         );
         assert_eq!(refusal(&made, undoing(true, true), "root"), None);
         assert_eq!(refusal(&made, undoing(true, false), "deploy"), None);
-        let used = Made::parse(&format!("{SAID}used /nix/var/nix/profiles/per-user/ada/profile-1-link\n"));
+        let used = BootstrapRecords::parse(&format!(
+            "{SAID}used /nix/var/nix/profiles/per-user/ada/profile-1-link\n"
+        ));
         assert!(refusal(&used, undoing(true, false), "root").is_some_and(|what| what.contains("--with-nix")));
         assert_eq!(refusal(&used, undoing(false, true), "root"), None);
-        let open = Made::parse(&format!("{SAID}earlier 0f 12 ada@laptop\n"));
+        let open = BootstrapRecords::parse(&format!("{SAID}earlier 0f 12 ada@laptop\n"));
         assert!(refusal(&open, undoing(true, false), "root").is_some_and(|what| what.contains("not ended")));
         assert_eq!(refusal(&open, undoing(false, false), "root"), None);
         // A Nix without a record stays, and prevents nothing.
-        let foreign = Made::parse("used /nix/var/nix/profiles/default-1-link\nend\n");
+        let foreign = BootstrapRecords::parse("used /nix/var/nix/profiles/default-1-link\nend\n");
         assert_eq!(refusal(&foreign, undoing(true, false), "root"), None);
         assert_eq!(foreign.remnants(undoing(true, false))[0].subject, "Nix");
     }

@@ -16,7 +16,7 @@ use crate::host::apt::archive;
 
 /// The paths, units and accounts that came with packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Brought {
+pub struct PackageObjects {
     /// The paths in the file lists of the packages, with their directories.
     paths: BTreeSet<String>,
     units: BTreeSet<UnitName>,
@@ -25,7 +25,7 @@ pub struct Brought {
     absent: BTreeSet<String>,
 }
 
-impl Brought {
+impl PackageObjects {
     /// Returns what came with these packages. `before`: the accounts before the packages were installed.
     #[must_use]
     pub fn of<'p>(
@@ -42,7 +42,7 @@ impl Brought {
         Self { paths, units, accounts, absent: BTreeSet::new() }
     }
 
-    /// Adds the paths that a manifest declares absent. Their removal is declared, also if a package made
+    /// Adds the paths that a manifest declares absent. Their removal is declared, even if a package made
     /// them.
     #[must_use]
     pub fn with_absent(mut self, manifest: &Manifest) -> Self {
@@ -60,7 +60,7 @@ impl Brought {
         let mut differs = after.steps.iter().filter(changed).chain(before.steps.iter().filter(gone));
         let step = differs.find(|step| !self.explains(step))?;
         Some(
-            Problem::new(Code::PlanOutdated, "the change of the host is not the planned one any more")
+            Problem::new(Code::PlanOutdated, "the change of the host is no longer the planned change")
                 .because(format!(
                     "apt has changed packages, and since then the plan differs in: {}",
                     step.line()

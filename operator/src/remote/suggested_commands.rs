@@ -14,7 +14,7 @@ const OF_SHELLS: [char; 14] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '"',
 /// activator cannot suggest such commands itself, because it does not know the name and the SSH user by which
 /// the operator reaches its host.
 #[must_use]
-pub fn typed(problem: Problem, host: &Host) -> Problem {
+pub fn for_operator(problem: Problem, host: &Host) -> Problem {
     let problem = short(problem);
     let Some(help) = &problem.help else { return problem };
     let mut written = String::new();
@@ -74,7 +74,7 @@ mod tests {
     fn a_problem_is_no_longer_than_people_read() {
         let long =
             Problem::new(Code::Unit, "é".repeat(TEXT)).because("x".repeat(TEXT)).help("y".repeat(TEXT + 1));
-        let problem = typed(long, &host());
+        let problem = for_operator(long, &host());
         assert_eq!(problem.what.len(), TEXT + '…'.len_utf8());
         assert_eq!(problem.why.unwrap().len(), TEXT);
         assert!(problem.help.unwrap().ends_with("y…"));
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_command_for_the_host_is_typed_here() {
-        let told = |help: &str| typed(Problem::new(Code::Unit, "x").help(help), &host()).help.unwrap();
+        let told = |help: &str| for_operator(Problem::new(Code::Unit, "x").help(help), &host()).help.unwrap();
         for (on_the_host, here) in [
             (
                 "look at `journalctl -n 50 -u web.service` on the host, correct the unit",

@@ -78,7 +78,7 @@ impl HeldUnits {
     }
 }
 
-/// Holds the starts of further units.
+/// Adds units to the units that must not start before [`release`].
 ///
 /// # Errors
 /// [`Code::State`], [`Code::HostFile`] or [`Code::DiskFull`].

@@ -1,15 +1,20 @@
-//! Properties of every document that a parser accepts. The fuzzer checks the same properties.
+//! Properties of every document that a parser accepts. Tests and fuzz targets check them.
 //!
 //! Each function panics if the property is violated, and returns whether the document was accepted.
 
-use nixfleet_activate::build;
-use nixfleet_activate::engine::state::State;
-use nixfleet_activate::engine::transaction::journal::Journal;
+// The checks panic when they fail, as in a test.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+
 use nixfleet_contract::manifest::{Entry, Manifest};
 use nixfleet_contract::values::{AbsPath, ManagedPath, Source};
 
+use crate::build;
+use crate::engine::state::State;
+use crate::engine::transaction::journal::Journal;
+
 /// Checks that a manifest contains only valid paths and sources inside the closure, and that the manifest
 /// survives a round trip.
+#[must_use]
 pub fn manifest(bytes: &[u8]) -> bool {
     let Ok(manifest) = Manifest::parse(bytes) else { return false };
     for (path, entry) in &manifest.entries {
@@ -25,6 +30,7 @@ pub fn manifest(bytes: &[u8]) -> bool {
 }
 
 /// Checks that a state contains only valid paths, and that the state survives a round trip.
+#[must_use]
 pub fn state(bytes: &[u8]) -> bool {
     let Ok(state) = State::parse(bytes) else { return false };
     for path in state.paths.keys() {
@@ -37,6 +43,7 @@ pub fn state(bytes: &[u8]) -> bool {
 
 /// Checks that the backups and slots (staged or replaced files) in a journal are in NixFleet's own
 /// directories, and that the journal survives a round trip.
+#[must_use]
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(journal) = Journal::parse(bytes) else { return false };
     for entry in journal.paths() {
@@ -51,6 +58,7 @@ pub fn journal(bytes: &[u8]) -> bool {
 }
 
 /// Checks that an intent that the builder accepts results in a valid manifest.
+#[must_use]
 pub fn intent(bytes: &[u8]) -> bool {
     let Ok(value) = serde_json::from_slice(bytes) else { return false };
     let Ok(intent) = build::parse::intent(value) else { return false };

@@ -16,12 +16,12 @@ const EACH: usize = 200;
 
 /// Logs the results of the entries of one transaction.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct EntryLog {
     doing: &'static str,
     each: bool,
 }
 
-impl Told {
+impl EntryLog {
     /// Creates a logger for this number of entries. `doing` describes a success in the messages, for example
     /// `carried out`.
     #[must_use]
@@ -112,9 +112,9 @@ mod tests {
         let (entry, problem) = (entry(), Problem::new(Code::Command, "it failed"));
         let of = |entries| {
             written(false, LevelFilter::DEBUG, || {
-                let told = Told::of("carried out", entries);
-                told.ended(&entry, Ok(()));
-                told.ended(&entry, Err(&problem));
+                let log = EntryLog::of("carried out", entries);
+                log.ended(&entry, Ok(()));
+                log.ended(&entry, Err(&problem));
             })
         };
         expect_test::expect![[r"

@@ -12,7 +12,7 @@ use crate::stand::{differences, with_own_mounts};
 
 #[test]
 fn whatever_fails_accounts_that_leave_have_left_or_not() {
-    let test = "formers::whatever_fails_accounts_that_leave_have_left_or_not";
+    let test = "removed_accounts::whatever_fails_accounts_that_leave_have_left_or_not";
     with_own_mounts(test, |stand| {
         stand.install();
         stand.write(

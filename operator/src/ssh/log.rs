@@ -25,14 +25,14 @@ pub(super) enum Over {
 }
 
 /// The diagnostic record of a script that was sent. `sent` is the length of the script's input in bytes.
-pub(super) struct Told<'a> {
+pub(super) struct ScriptLog<'a> {
     script: &'a str,
     over: Over,
     sent: usize,
     began: Instant,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ScriptLog<'a> {
     pub(super) fn begin(script: &'a str, over: Over, sent: usize) -> Self {
         Self { script, over, sent, began: Instant::now() }
     }

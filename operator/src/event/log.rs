@@ -10,7 +10,7 @@ use super::EventKind;
 const STEP: &str = "nixfleet::step";
 
 /// Logs an event, if it is a step of the work.
-pub(super) fn tell(kind: &EventKind) {
+pub(super) fn log(kind: &EventKind) {
     let code = |problem: &Option<Problem>| problem.as_ref().map(|problem| problem.code.to_string());
     match kind {
         EventKind::StageBegan { stage } => debug!(target: STEP, ?stage, "stage began"),

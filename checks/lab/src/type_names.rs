@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -21,7 +22,9 @@ pub const UNIQUE: [&str; 11] = [
 pub fn places() -> Result<BTreeMap<String, Vec<String>>> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let is_ours = |file: &str| CRATES.iter().any(|(folder, _)| file.starts_with(&format!("{folder}/src/")));
-    for file in checkout::files()?.into_iter().filter(|file| file.ends_with(".rs") && is_ours(file)) {
+    for file in checkout::files()?.into_iter().filter(|file| {
+        Path::new(file).extension().is_some_and(|extension| extension == "rs") && is_ours(file)
+    }) {
         let text =
             fs::read_to_string(checkout::path(&file)).with_context(|| format!("Failed to read {file}"))?;
         for (number, line) in (1..).zip(text.lines()) {

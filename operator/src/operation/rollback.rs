@@ -196,7 +196,7 @@ async fn ways_back(
     for (host, asked) in reconcile::ask(sessions, &head.hosts, connections.at_once(), context).await? {
         match asked {
             Ok(UnrecordedChange::Changed(end)) => {
-                backs.extend(end.made().map(|changed| undo((host, changed))))
+                backs.extend(end.made().map(|changed| undo((host, changed))));
             }
             Ok(UnrecordedChange::Nothing) => {}
             Ok(UnrecordedChange::Interrupted(current)) => {

@@ -109,7 +109,7 @@ impl Judgement {
             ["systemd-analyze", "verify", "--man=no"].map(str::to_owned).into_iter().chain(files).collect();
         match command::run(&argv, LIMIT) {
             Ok(finished) if finished.status.is_none() => {
-                self.notes.push(unanswered(SYSTEMD, &finished.why()))
+                self.notes.push(unanswered(SYSTEMD, &finished.why()));
             }
             Ok(finished) => {
                 let said = format!("{}\n{}", finished.stderr, finished.stdout);

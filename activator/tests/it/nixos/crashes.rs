@@ -166,9 +166,9 @@ fn killed_before_every_change_of_a_kernel_with_grub() {
     killed_before_every_change(test, Some("grub"), "k2");
 }
 
-/// Kills an apply that fails before each change of its undo. `failure` is the content of the file `/fail-test`
-/// of the host, and `checks` are the health checks of the new system. The changes before the undo are the
-/// same as in an apply that succeeds.
+/// Kills an apply that fails before each change of its undo. `failure` is the content of the file
+/// `/fail-test` of the host, and `checks` are the health checks of the new system. The changes before the
+/// undo are the same as in an apply that succeeds.
 fn killed_before_every_change_of_an_undo(test: &str, failure: Option<&str>, checks: &[serde_json::Value]) {
     with_own_mounts(test, |stand| {
         let host = NixosHost::new(stand);

@@ -234,7 +234,7 @@ fn assert_check_finds_wrong_lines(operator: Operator) {
                   sed -i 's/^  roles.web =/  defaults.rollout.canary = [ \"web-9\" ]; &/' fleet.nix";
     types(canary).success().unwrap();
     let sayings =
-        ["the canary \"web-9\" is not a host of this fleet", "where: defaults.rollout.canary", "fleet.nix"];
+        ["the canary \"web-9\" is no host of this fleet", "where: defaults.rollout.canary", "fleet.nix"];
     assert_says(&types("nix flake check"), 1, &sayings);
 }
 

@@ -1,7 +1,7 @@
 //! Imports the inventory of another tool: reads its hosts, and writes a `fleet.nix` with the same hosts.
 //!
-//! - [`FoundInventory`]: the inventory as the other tool describes it, with names and values that `NixFleet` may
-//!   not accept
+//! - [`FoundInventory`]: the inventory as the other tool describes it, with names and values that `NixFleet`
+//!   may not accept
 //! - [`Draft`]: the inventory to write as a `fleet.nix`, and notes on everything that was left out or changed
 //! - [`render()`]: the text of the `fleet.nix`
 //!

@@ -35,6 +35,7 @@ use nixfleet_activate::engine::validate::subject::Subject;
 use nixfleet_activate::host::Host;
 use nixfleet_activate::host::apt::hook;
 use nixfleet_activate::host::apt::transaction::GUARD;
+use nixfleet_activate::host::client;
 use nixfleet_activate::host::lock::{self, Lock};
 use nixfleet_activate::host::nixos;
 use nixfleet_activate::host::random;
@@ -52,7 +53,6 @@ use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::{Refusal, Report};
 use nixfleet_contract::run::Confirmation;
 use nixfleet_contract::run_id::RunId;
-use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 
 /// The exit code of a command that was refused or could not be carried out.
@@ -191,12 +191,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
 /// Used only for commands that change nothing.
 fn end_with_the_reader() {
     thread::spawn(|| {
-        let output = io::stdout();
-        let mut watched = [PollFd::new(&output, PollFlags::empty())];
-        // Without requested events, poll(2) still returns once a pipe or socket has no reader. For any other
-        // kind of output, this call never returns.
-        let _ = poll(&mut watched, None);
-        if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+        if client::waits_until_left() {
             std::process::exit(FAILED.into());
         }
     });

@@ -7,7 +7,9 @@ use nixfleet_lab::rootfs::Root;
 use nixfleet_lab::upgrade::Upgrade;
 
 use crate::stage::shared::Shared;
-use crate::stage::{applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots};
+use crate::stage::{
+    SOAK, applies, assert_as_before, assert_says, generation, outcomes, outcomes_of, snapshots,
+};
 
 /// A lab for tests that need hosts that NixFleet has never changed. One host has Debian 12, and the
 /// operator's machine and the other hosts have Nix 2.26.
@@ -37,7 +39,7 @@ fn operators() -> [Root; 2] {
 }
 
 fn is_soak() -> bool {
-    std::env::var_os("NIXFLEET_SOAK_HOSTS").is_some()
+    std::env::var_os(SOAK).is_some()
 }
 
 /// Returns the page of a web server, requested from the operator's machine.

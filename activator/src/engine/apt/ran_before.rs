@@ -8,13 +8,13 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 
 use crate::host::Host;
-use crate::host::systemd::{Systemd, UnitState, Verb, standing};
+use crate::host::systemd::{Running, Systemd, UnitState, Verb, standing};
 use crate::host::transient;
 
 /// The units that run before a phase of apt.
 pub struct RanBefore(Option<(Systemd, BTreeSet<UnitName>)>);
 
-/// What becomes of a unit that ran before apt.
+/// How a unit that ran before apt is treated after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Afterwards {
     /// The unit runs, has ended by itself, or starts as soon as something needs it.
@@ -61,7 +61,7 @@ impl RanBefore {
         let (mut start, mut notes) = (Vec::new(), Vec::new());
         let states = systemd.at_rest(&gone)?;
         for (unit, state) in gone.into_iter().filter_map(|unit| Some((unit, states.get(unit)?))) {
-            match afterwards(state, effect_on(plan, unit).is_some()) {
+            match afterwards(state, &now, effect_on(plan, unit).is_some()) {
                 Afterwards::Nothing => {}
                 Afterwards::Start => start.push(unit),
                 Afterwards::Named(why) => notes.push(down(unit, &why)),
@@ -86,19 +86,15 @@ impl RanBefore {
     }
 }
 
-/// Decides what becomes of a unit that ran before apt. `is_of_plan`: whether the unit is one of a package
+/// Decides how a unit that ran before apt is treated. `now`: the units that run now. `is_of_plan`: whether the unit is one of a package
 /// that changes.
-fn afterwards(state: &UnitState, is_of_plan: bool) -> Afterwards {
+fn afterwards(state: &UnitState, now: &Running, is_of_plan: bool) -> Afterwards {
     // systemd may have unloaded a stopped unit, together with the result of its conditions.
     let is_hindered = !state.condition && !state.untried;
     if state.is_up() || !state.triggered_by.is_empty() || is_hindered {
         Afterwards::Nothing
-    } else if state.absent {
-        Afterwards::Named("its unit file does not exist".to_owned())
-    } else if state.masked {
-        Afterwards::Named("it is masked".to_owned())
-    } else if state.refuses.start {
-        Afterwards::Named("systemd refuses to start it manually (RefuseManualStart=)".to_owned())
+    } else if let Some(why) = state.hindrance(now) {
+        Afterwards::Named(why)
     } else if state.enabled || is_of_plan {
         Afterwards::Start
     } else if state.is_static {
@@ -127,28 +123,32 @@ mod tests {
     fn a_unit_that_apt_stopped_is_started_again_or_named() {
         let stopped = UnitState { active: "inactive".to_owned(), condition: true, ..UnitState::default() };
         let enabled = UnitState { enabled: true, ..stopped.clone() };
-        assert_eq!(afterwards(&enabled, false), Afterwards::Start);
-        assert_eq!(afterwards(&stopped, true), Afterwards::Start);
+        // A new package has replaced the unit's service by this one.
+        let rival: UnitName = "rival.service".parse().unwrap();
+        let now = Running::from([(rival.clone(), "active".to_owned())]);
+        assert_eq!(afterwards(&enabled, &now, false), Afterwards::Start);
+        assert_eq!(afterwards(&stopped, &now, true), Afterwards::Start);
         let unloaded = UnitState { condition: false, untried: true, ..stopped.clone() };
-        assert!(matches!(afterwards(&stopped, false), Afterwards::Named(_)));
-        assert!(matches!(afterwards(&unloaded, false), Afterwards::Named(_)));
+        assert!(matches!(afterwards(&stopped, &now, false), Afterwards::Named(_)));
+        assert!(matches!(afterwards(&unloaded, &now, false), Afterwards::Named(_)));
         for state in [
             UnitState { active: "active".to_owned(), ..enabled.clone() },
             UnitState { triggered_by: vec!["a.socket".to_owned()], ..enabled.clone() },
             UnitState { condition: false, ..enabled.clone() },
             UnitState { is_static: true, ..stopped.clone() },
         ] {
-            assert_eq!(afterwards(&state, false), Afterwards::Nothing, "{state:?}");
+            assert_eq!(afterwards(&state, &now, false), Afterwards::Nothing, "{state:?}");
         }
         for state in [
             UnitState { absent: true, ..stopped.clone() },
             UnitState { masked: true, ..enabled.clone() },
+            UnitState { conflicts: [rival].into(), ..enabled.clone() },
             UnitState {
                 refuses: crate::host::systemd::Refuses { start: true, ..Default::default() },
                 ..enabled
             },
         ] {
-            assert!(matches!(afterwards(&state, true), Afterwards::Named(_)), "{state:?}");
+            assert!(matches!(afterwards(&state, &now, true), Afterwards::Named(_)), "{state:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use nixfleet_contract::problem::Problem;
 use nixfleet_contract::values::UnitName;
 use serde::{Deserialize, Serialize};
 
-use super::{Systemd, query};
+use super::{Running, Systemd, query};
 
 /// The properties to query for each unit.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Type,Result,ConditionResult,ConditionTimestampMonotonic,TriggeredBy,\
@@ -129,6 +129,22 @@ impl UnitState {
     #[must_use]
     pub fn is_oneshot(&self) -> bool {
         self.service_type == "oneshot"
+    }
+
+    /// Returns the reason why the unit cannot be started again, or `None` if it can be started. `now`: the
+    /// units that run now.
+    #[must_use]
+    pub fn hindrance(&self, now: &Running) -> Option<String> {
+        let rival = || self.conflicts.iter().find(|unit| now.contains_key(*unit));
+        if self.absent {
+            Some("its unit file does not exist".to_owned())
+        } else if self.masked {
+            Some("it is masked".to_owned())
+        } else if let Some(rival) = rival() {
+            Some(format!("{rival} runs and conflicts with it (Conflicts=)"))
+        } else {
+            self.refuses.start.then(|| "systemd refuses to start it manually (RefuseManualStart=)".to_owned())
+        }
     }
 
     /// Whether the unit is between two states. A unit that waits for an automatic restart does not count.

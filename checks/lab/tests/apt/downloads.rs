@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nixfleet_lab::command::wait_until;
 
-use super::{HOSTS, Package, Stage, app, installed, library, role};
+use super::{HOSTS, Stage, app, installed, large_library, library, role};
 use crate::stage::{outcomes, outcomes_of};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -39,12 +39,8 @@ fn no_host_is_changed_if_one_cannot_download_its_packages() {
 #[test]
 fn an_interrupted_download_ends_on_the_hosts_and_the_next_apply_downloads_again() {
     let stage = Stage::set_on(&HOSTS);
-    // Numbers that compress badly: with this limit, their download takes minutes.
-    let numbers: Vec<String> =
-        (0..40_000_u64).map(|number| format!("{:x}\n", number * 2_654_435_761)).collect();
-    let data: &'static str = numbers.concat().leak();
-    let large = Package { files: vec![("/usr/share/libapp/data", 0o644, data)], ..library() };
-    stage.publishes(&[app("1.0"), large]);
+    // With the limit below, its download takes minutes.
+    stage.publishes(&[app("1.0"), large_library()]);
     stage.declares(&role());
     for host in stage.hosts() {
         host.ask("echo 'Acquire::http::Dl-Limit \"1\";' >/etc/apt/apt.conf.d/slow").unwrap();

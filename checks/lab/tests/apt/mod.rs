@@ -26,7 +26,7 @@ use repository::{Package, Repository, SERVED};
 use serde_json::{Value, json};
 
 use crate::stage::shared::{Shared, Turn};
-use crate::stage::{outcomes, outcomes_of};
+use crate::stage::{SOAK, outcomes, outcomes_of};
 
 /// The two hosts: Debian 13 and Debian 12.
 const HOSTS: [&str; 2] = ["web-1", "web-2"];
@@ -83,7 +83,7 @@ impl Stage {
     /// tests use each version of apt. `make soak-hosts` runs each test on both hosts.
     fn set() -> Self {
         let name = thread::current().name().map_or(0, |name| name.bytes().map(usize::from).sum());
-        let both = env::var_os("NIXFLEET_SOAK_HOSTS").is_some();
+        let both = env::var_os(SOAK).is_some();
         Self::set_on(if both { &HOSTS } else { slice::from_ref(&HOSTS[name % HOSTS.len()]) })
     }
 
@@ -199,6 +199,13 @@ fn app(version: &'static str) -> Package {
 fn library() -> Package {
     let files = vec![("/usr/share/libapp/data", 0o644, "data\n")];
     Package { name: "libapp", version: "1.0", files, ..Package::default() }
+}
+
+/// The library with a file of numbers, which compresses badly.
+fn large_library() -> Package {
+    let numbers: Vec<String> =
+        (0..40_000_u64).map(|number| format!("{:x}\n", number * 2_654_435_761)).collect();
+    Package { files: vec![("/usr/share/libapp/data", 0o644, numbers.concat().leak())], ..library() }
 }
 
 /// A role: the package, a file of its user, a check of this file with its program, and its unit.

@@ -4,8 +4,8 @@ use nixfleet_lab::guest::Guest;
 use serde_json::json;
 
 use super::failures::problem;
-use super::repository::{Package, SERVED};
-use super::{Stage, app, installed, library, role, starts};
+use super::repository::SERVED;
+use super::{Stage, app, installed, large_library, library, role, starts};
 
 /// The paths at which an apply would have left files.
 pub fn traces(host: &Guest) -> String {
@@ -36,12 +36,8 @@ fn a_source_with_a_bad_signature_is_refused() {
 #[test]
 fn a_full_disk_is_named_and_the_next_apply_finishes() {
     let stage = Stage::set();
-    // Numbers that compress to more than the small filesystems below have room for.
-    let numbers: Vec<String> =
-        (0..40_000_u64).map(|number| format!("{:x}\n", number * 2_654_435_761)).collect();
-    let data: &'static str = numbers.concat().leak();
-    let large = Package { files: vec![("/usr/share/libapp/data", 0o644, data)], ..library() };
-    stage.publishes(&[app("1.0"), large]);
+    // It is larger than the small filesystems below, even compressed.
+    stage.publishes(&[app("1.0"), large_library()]);
     stage.declares(&role());
     // There is no room for the files to download.
     for host in stage.hosts() {

@@ -11,6 +11,8 @@ mod survey;
 mod walk;
 mod window;
 
+use crate::stage::SOAK;
+
 const ALL_OR_NOTHING: &str = "All or nothing";
 
 /// Records what a test tried and which trials failed. The row of the test in docs/internals/reliability.md
@@ -19,10 +21,6 @@ const ALL_OR_NOTHING: &str = "All or nothing";
 fn record(promise: &str, test: &str, tried: &str, failures: &[String]) {
     nixfleet_ledger::record(promise, &format!("crashes::{test}"), tried, failures).unwrap();
 }
-
-/// The environment variable that sets for how many seconds trials are repeated. Without it, the number of
-/// trials is fixed.
-const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
 
 /// Records what was tried and which trials failed, or only prints the result if [`SOAK`] is set.
 fn report(test: &str, tried: &str, failures: &[String]) {

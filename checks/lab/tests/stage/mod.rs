@@ -17,6 +17,10 @@ use nixfleet_lab::lab::{Lab, Plan};
 use nixfleet_lab::snapshot::Snapshot;
 use serde_json::Value;
 
+/// The environment variable that sets for how many seconds trials are repeated. Without it, the number of
+/// trials is fixed, and some tests use fewer hosts.
+pub const SOAK: &str = "NIXFLEET_SOAK_HOSTS";
+
 /// Boots three hosts that NixFleet has never changed, and an operator's machine with the demo's fleet.
 pub fn fresh() -> Lab {
     Lab::boot(&Plan::of_test()).unwrap()

@@ -134,7 +134,7 @@ impl<'a> Bystanders<'a> {
         let now = self.systemd.running()?;
         let (mut start, mut missing) = (Vec::new(), Vec::new());
         for (unit, state) in self.gone(&now)? {
-            match Self::hindrance(&state, &now) {
+            match state.hindrance(&now) {
                 None => start.push(unit),
                 Some(why) => missing.push(self.missing(unit, why)),
             }
@@ -236,23 +236,6 @@ impl<'a> Bystanders<'a> {
             declared && !state.is_oneshot() && state.triggered_by.is_empty() && state.condition
         };
         !worked && (along || enabled())
-    }
-
-    /// Returns the reason why a unit cannot be started again, or `None` if it can be started.
-    fn hindrance(state: &UnitState, now: &Running) -> Option<String> {
-        let rival = || state.conflicts.iter().find(|unit| now.contains_key(*unit));
-        if state.absent {
-            Some("its unit file does not exist".to_owned())
-        } else if state.masked {
-            Some("it is masked".to_owned())
-        } else if let Some(rival) = rival() {
-            Some(format!("{rival} runs and conflicts with it (Conflicts=)"))
-        } else {
-            state
-                .refuses
-                .start
-                .then(|| "systemd refuses to start it manually (RefuseManualStart=)".to_owned())
-        }
     }
 
     fn start(&self, units: &[UnitName]) -> Result<Vec<Missing>, Problem> {

@@ -86,8 +86,8 @@ impl RanBefore {
     }
 }
 
-/// Decides how a unit that ran before apt is treated. `now`: the units that run now. `is_of_plan`: whether the
-/// unit is one of a package that changes.
+/// Decides how a unit that ran before apt is treated. `now`: the units that run now. `is_of_plan`: whether
+/// the unit is one of a package that changes.
 fn afterwards(state: &UnitState, now: &Running, is_of_plan: bool) -> Afterwards {
     // systemd may have unloaded a stopped unit, together with the result of its conditions.
     let is_hindered = !state.condition && !state.untried;

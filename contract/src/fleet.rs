@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::notification::Notification;
+use crate::os::policy::OsPolicy;
 use crate::policy::{Amount, PolicyOptions};
 use crate::values::{Word, word};
 
@@ -117,6 +118,9 @@ pub struct Host {
     /// The generation or revision that the host is pinned to, if any.
     #[serde(default)]
     pub pin: Option<Pin>,
+    /// The policy about updates of the operating system and reboots.
+    #[serde(default)]
+    pub os_updates: OsPolicy,
 }
 
 /// A generation or revision to keep on a host. An apply leaves a pinned host as it is.

@@ -7,6 +7,7 @@
 //! - [`notification`]: recipients of rollout notifications
 //! - [`intent`]: the input that a backend passes to the builder of a host closure
 //! - [`apt`]: packages that apt installs and removes
+//! - [`os`]: updates of the operating system and reboots
 //! - [`manifest`]: the output of the builder: everything that a host should have
 //! - [`nixos`]: the NixOS system in the closure of a NixOS host
 //! - [`access`]: the mode and the owners of a path
@@ -49,6 +50,7 @@ pub mod login;
 pub mod manifest;
 pub mod nixos;
 pub mod notification;
+pub mod os;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::values::{PackageName, PackageVersion, UnitName};
 
 /// The part of a plan that apt carries out, before and after the other changes. Nothing undoes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AptPlan {
     /// A digest of the transaction. apt carries out exactly this transaction, or nothing.

@@ -97,6 +97,10 @@ pub(crate) fn dimension<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     Option::deserialize(deserializer)?.map(|text| checked(Word::Label, text)).transpose()
 }
 
+pub(crate) fn optional_tag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)?.map(|text| checked(Word::Tag, text)).transpose()
+}
+
 /// Returns the text if it is a valid name of the kind `word`.
 pub(crate) fn checked<E: serde::de::Error>(word: Word, text: String) -> Result<String, E> {
     word.check(&text).map(|()| text).map_err(E::custom)

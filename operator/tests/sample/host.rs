@@ -16,5 +16,6 @@ pub fn host(name: &str) -> Host {
         timeouts: Timeouts::default(),
         maintenance: None,
         pin: None,
+        os_updates: nixfleet_contract::os::policy::OsPolicy::default(),
     }
 }

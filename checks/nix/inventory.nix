@@ -16,6 +16,7 @@ let
     copy = 7200;
     change = 3600;
     rejoin = 120;
+    boot = 900;
   };
 in
 {

@@ -184,12 +184,14 @@ pub struct Timeouts {
     /// If the connection breaks during a change, how long the host may take to become reachable again. This
     /// time is added to the time after which the host rolls back by itself.
     pub rejoin: u64,
+    /// How long the host may take to shut down, boot and start its units after a reboot.
+    pub boot: u64,
 }
 
 impl Default for Timeouts {
     /// Returns the default values of the inventory option `defaults.timeouts`.
     fn default() -> Self {
-        Self { connect: 10, silence: 15, answer: 300, copy: 7200, change: 3600, rejoin: 120 }
+        Self { connect: 10, silence: 15, answer: 300, copy: 7200, change: 3600, rejoin: 120, boot: 900 }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::generation::{Generation, GenerationInfo};
 use crate::health::Checked;
+use crate::os::status::OsStatus;
 use crate::plan::Drift;
 use crate::run::LastRun;
 use crate::values::UnitName;
@@ -44,6 +45,9 @@ pub struct Status {
     /// The results of the latest health checks on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Checked>,
+    /// The operating system of the host; `None` if the host has an older `NixFleet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OsStatus>,
 }
 
 /// The task that finishes a change of a NixOS system.

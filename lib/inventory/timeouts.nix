@@ -42,6 +42,11 @@ let
         for a host whose connection broke during a change, in addition to the time after which the host rolls back by
         itself. Allow enough time for the host to boot'';
     };
+    boot = {
+      high = day;
+      example = "30m";
+      what = "until a host that is rebooted has shut down, booted and started its units";
+    };
   };
 
   type =

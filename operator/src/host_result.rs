@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use nixfleet_contract::apt::report::AptReport;
 use nixfleet_contract::backup::{Backup, DropReport};
 use nixfleet_contract::forget::{ForgetMode, Remnant};
 use nixfleet_contract::gc::{Disk, GcPlan, GcReport};
 use nixfleet_contract::health::{CheckResult, HealthVerdict};
+use nixfleet_contract::os::reboot::RebootReason;
+use nixfleet_contract::os::update::UpdatePlan;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
@@ -36,6 +39,12 @@ pub struct HostResult {
     /// Only for the commands `apply` and `rollback`: the report of the host about the changes that it made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
+    /// Only for the command `os-update`: the updates that the host would install, and those that stay out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates: Option<Box<UpdatePlan>>,
+    /// Only for the command `reboot`: the boots of the host, and why it has to be rebooted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<Box<RebootView>>,
     /// Only for the command `status`: the status of the host, or `None` if the host is not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
@@ -103,6 +112,25 @@ pub struct BackupsView {
     pub report: Option<DropReport>,
 }
 
+/// The reboot of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebootView {
+    /// The reasons for which the host has to be rebooted; empty if it does not have to.
+    pub reasons: Vec<RebootReason>,
+    /// The kernel that ran before.
+    pub kernel: String,
+    /// The id of the boot before the reboot.
+    pub boot_id: String,
+    /// The id of the boot after the reboot, if the host has come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_boot_id: Option<String>,
+    /// The beginning of the next window in which the host may be rebooted, if none is open now, in RFC 3339
+    /// format with the time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_window: Option<String>,
+}
+
 /// The plan and the report of a bootstrap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -162,6 +190,8 @@ impl HostResult {
             reason_code: None,
             plan: None,
             report: None,
+            updates: None,
+            reboot: None,
             status: None,
             health_checks: Vec::new(),
             run: None,
@@ -217,7 +247,10 @@ impl HostResult {
     #[must_use]
     pub fn may_have_changed(&self) -> bool {
         let failed_late = || match (&self.report, &self.problem) {
-            (Some(report), _) => report.steps_done > 0 || report.before != report.after,
+            (Some(report), _) => {
+                let by_apt = report.apt.as_ref().is_some_and(AptReport::has_changed);
+                report.steps_done > 0 || report.before != report.after || by_apt
+            }
             // If the work failed before the host's turn, the result has no plan. If copying the closure
             // failed, nothing was changed.
             (None, Some(problem)) => self.plan.is_some() && problem.code != Code::Copy,

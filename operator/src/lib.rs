@@ -4,6 +4,7 @@
 //!
 //! - [`flake`][], [`nix`][], [`inventory`][]: the flake of a fleet, its closures, and the selection of hosts
 //! - [`process`][], [`ssh`][], [`remote`][]: local programs, connections to hosts, and activator commands
+//! - [`calendar`]: when windows of time are open
 //! - [`rollout`][]: the rollout of a change through many hosts
 //! - [`operation`][]: the operations on a fleet, such as apply, and their requests
 //! - [`event`][], [`history`][], [`notify`][]: events, their record, and notifications
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod bootstrap;
+pub mod calendar;
 pub mod contents;
 mod diagnostics;
 pub mod doctor;
@@ -38,6 +40,7 @@ pub mod orchestrate;
 pub mod password;
 pub mod plan_text;
 pub mod process;
+mod reboot_slots;
 pub mod remote;
 pub mod rollout;
 pub mod ssh;

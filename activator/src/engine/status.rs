@@ -80,6 +80,7 @@ fn observed(host: &Host) -> Result<Status, Problem> {
         to_finish: None,
         last: last_run(host),
         health_checks: last::known(host),
+        os: None,
     };
     let Some(closure) = &state.closure else { return Ok(status) };
     match TargetClosure::of_closure(closure).and_then(TargetClosure::open) {

@@ -48,6 +48,12 @@ pub enum Phase {
     Waiting,
     /// The host is being changed.
     Activating,
+    /// The host is installing updates of its operating system.
+    Updating,
+    /// The host waits until fewer other hosts are being rebooted.
+    AwaitingTurn,
+    /// The host is shutting down, or boots.
+    Rebooting,
     /// The health checks of the host are being tried.
     Checking,
     /// The change is being confirmed over a new connection to the host.
@@ -80,6 +86,9 @@ impl Phase {
             Self::Downloading => "downloading packages",
             Self::Waiting => "waiting",
             Self::Activating => "activating",
+            Self::Updating => "installing updates",
+            Self::AwaitingTurn => "waiting for its turn",
+            Self::Rebooting => "rebooting",
             Self::Checking => "checking",
             Self::Confirming => "confirming",
             Self::Recovering => "recovering",

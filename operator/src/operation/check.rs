@@ -32,7 +32,7 @@ pub async fn check(targets: &Targets, context: &Context) -> Result<Vec<HostResul
             let name = &session.host().name;
             events.say(EventKind::HostPhase { host: name.clone(), phase: Phase::Checking });
             let began = Instant::now();
-            let result = match one(&session, &known).await {
+            let result = match health_checks(&session, &known).await {
                 Ok(found) => HostResult::checked(name, found, Outcome::Ok),
                 Err(problem) => HostResult::failed(name, problem),
             };
@@ -45,7 +45,13 @@ pub async fn check(targets: &Targets, context: &Context) -> Result<Vec<HostResul
     Ok(found.map(|(session, found)| found.unwrap_or_else(|| skipped(session))).collect())
 }
 
-async fn one(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Problem> {
+/// Tries the health checks of the current generation of a host. `known`: the health checks that may run on this
+/// machine.
+///
+/// # Errors
+/// Fails if the host does not answer, or if health checks that run on this machine are unknown or were not shown
+/// to the user.
+pub(super) async fn health_checks(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Problem> {
     let checked = remote::health(session).await?;
     let mut found = checked.results;
     if checked.elsewhere.is_empty() {

@@ -6,6 +6,7 @@
 //! - [`forget`]: the end of management
 //! - [`verb`]: the trait of operations, such as [`apply`], [`rollback`], [`gc`] and [`backups`]
 //! - [`rollout`], [`at_once`]: the two ways to work on many hosts, wave by wave or without waves
+//! - [`os_update`], [`mod@reboot`]: updates of operating systems, and reboots
 //! - [`status`], [`check`], [`run`], [`import_apt`]: commands that inspect hosts, or run a command of the
 //!   user
 //! - [`targets`], [`fleet`], [`connections`], [`policy_request`], [`window`]: the parts of a request
@@ -36,11 +37,13 @@ pub mod gc;
 pub mod going_back;
 pub mod host_plan;
 pub mod import_apt;
+pub mod os_update;
 pub mod planned_bootstrap;
 pub mod planned_change;
 pub mod planned_forget;
 pub mod policy_request;
 pub mod post_change_checks;
+pub mod reboot;
 pub mod reconcile;
 pub mod recover_hosts;
 pub mod recovery;

@@ -3,21 +3,12 @@
 use std::time::Duration;
 
 use nixfleet_contract::problem::Problem;
-use serde::Deserialize;
 
-use super::ask;
+use super::{Done, ask};
 use crate::ssh::Session;
 
 /// The time limit for all files of a host.
 const LIMIT: Duration = Duration::from_secs(3600);
-
-/// The answer of the activator, which has no content. A refusal has more fields.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Done {
-    #[serde(rename = "schema")]
-    _schema: u32,
-}
 
 /// Lets apt download the packages that an apply of a closure would install. The closure must be on the host.
 /// Takes one SSH exec.

@@ -39,6 +39,11 @@ impl Session {
     pub fn to_rejoin(&self) -> Duration {
         bounded(self.host.timeouts.rejoin)
     }
+
+    /// Returns how long the host may take to shut down, boot and start its units.
+    pub fn to_boot(&self) -> Duration {
+        bounded(self.host.timeouts.boot)
+    }
 }
 
 fn bounded(seconds: u64) -> Duration {

@@ -9,6 +9,7 @@ use nixfleet_contract::gc::{Disk, GcPlan, GcReport};
 use nixfleet_contract::health::{CheckResult, HealthVerdict};
 use nixfleet_contract::os::reboot::RebootReason;
 use nixfleet_contract::os::update::UpdatePlan;
+use nixfleet_contract::os::window::WeeklyWindow;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::{Code, Problem};
 use nixfleet_contract::report::Report;
@@ -45,6 +46,9 @@ pub struct HostResult {
     /// Only for the command `reboot`: the boots of the host, and why it has to be rebooted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reboot: Option<Box<RebootView>>,
+    /// Only for the command `reboot --schedule`: when the host may be rebooted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Box<CalendarView>>,
     /// Only for the command `status`: the status of the host, or `None` if the host is not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
@@ -131,6 +135,21 @@ pub struct RebootView {
     pub next_window: Option<String>,
 }
 
+/// When a host may be rebooted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalendarView {
+    /// Whether `nixfleet due` reboots the host when that is needed.
+    pub auto_reboot: bool,
+    /// The windows in which the host may be rebooted; at any time if empty.
+    pub windows: Vec<WeeklyWindow>,
+    /// Whether the host may be rebooted now.
+    pub is_open: bool,
+    /// The beginning of the next window, or the end of the open one, in RFC 3339 format with the time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
 /// The plan and the report of a bootstrap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -192,6 +211,7 @@ impl HostResult {
             report: None,
             updates: None,
             reboot: None,
+            calendar: None,
             status: None,
             health_checks: Vec::new(),
             run: None,

@@ -18,8 +18,10 @@ mod host;
 mod hosts;
 mod import;
 mod order;
+mod os_update;
 mod plan;
 mod planning;
+mod reboot;
 mod rollback;
 mod rollout;
 mod run;
@@ -46,8 +48,10 @@ pub use host::{AdoptArgs, HostArgs, HostCommand, HostKeyArgs};
 pub use hosts::HostsArgs;
 pub use import::{ImportArgs, ImportCommand, ImportFlakeArgs, ImportOutArgs};
 pub use order::subcommand_first;
+pub use os_update::OsUpdateArgs;
 pub use plan::PlanArgs;
 pub use planning::PlanningArgs;
+pub use reboot::RebootArgs;
 pub use rollback::RollbackArgs;
 pub use rollout::RolloutArgs;
 pub use run::RunArgs;
@@ -101,6 +105,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Return hosts to an earlier generation
     Rollback(RollbackArgs),
+    /// Install updates of the operating system on Ubuntu and Debian hosts
+    OsUpdate(OsUpdateArgs),
+    /// Reboot hosts, in their windows and a few at a time
+    Reboot(RebootArgs),
     /// Run a command on hosts
     Run(RunArgs),
     /// Show the commands that were run from this machine: who, when, what, and the result for each host
@@ -189,12 +197,14 @@ impl Command {
             Self::Plan(_)
             | Self::Apply(_)
             | Self::Rollback(_)
+            | Self::OsUpdate(_)
             | Self::Run(_)
             | Self::Bootstrap(_)
             | Self::Host(_)
             | Self::Forget(_)
             | Self::Gc(_) => true,
             Self::Backups(args) => matches!(args.what, BackupsCommand::Drop(_)),
+            Self::Reboot(args) => !args.schedule,
             Self::Doctor(_)
             | Self::Status(_)
             | Self::Check(_)
@@ -214,6 +224,8 @@ impl Command {
         match self {
             Self::Apply(args) => args.exit.fail_deferred,
             Self::Rollback(args) => args.exit.fail_deferred,
+            Self::OsUpdate(args) => args.exit.fail_deferred,
+            Self::Reboot(args) => args.exit.fail_deferred,
             _ => false,
         }
     }
@@ -226,6 +238,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Check(_) => "check",
             Self::Rollback(_) => "rollback",
+            Self::OsUpdate(_) => "os-update",
+            Self::Reboot(_) => "reboot",
             Self::Run(_) => "run",
             Self::History(_) => "history",
             Self::Hosts(_) => "hosts",

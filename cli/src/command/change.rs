@@ -25,7 +25,15 @@ where
 {
     let has_recovered = rollout.has_recovered();
     let ask = async |proposal: Proposal<'_, O>| ask(&proposal, what, context).await;
-    match rollout.propose(ask, &context.operation).await? {
+    end(rollout.propose(ask, &context.operation).await?, has_recovered, context)
+}
+
+/// Reports how a proposed rollout ended. `has_recovered`: whether the command has recovered hosts before.
+///
+/// # Errors
+/// Returns an error only for a bug.
+pub fn end(ended: Ended, has_recovered: bool, context: &Context) -> Result<Exit, Stop> {
+    match ended {
         Ended::Declined => Ok(declined(has_recovered)),
         Ended::NothingToDo(results) => {
             let exit = context.exit(&results);

@@ -17,12 +17,15 @@ mod history;
 mod hosts;
 mod import;
 mod input;
+mod os_update;
 mod password;
 mod plan;
+mod reboot;
 mod reference;
 mod rollback;
 mod run;
 mod status;
+mod waved;
 
 use std::time::{Duration, Instant};
 
@@ -156,6 +159,8 @@ async fn subcommand(command: &Command, context: &Context) -> Result<Exit, Stop> 
         Command::Status(args) => status::execute(args, context).await,
         Command::Check(args) => check::execute(args, context).await,
         Command::Rollback(args) => rollback::execute(args, context).await,
+        Command::OsUpdate(args) => os_update::execute(args, context).await,
+        Command::Reboot(args) => reboot::execute(args, context).await,
         Command::Run(args) => run::execute(args, context).await,
         Command::History(args) => history::execute(args, context),
         Command::Hosts(args) => hosts::execute(args, context).await,

@@ -214,7 +214,7 @@ impl OsUpdate {
             let limit = session.to_connect();
             if let Err(problem) = session.script_over_new_connection(":", &[], Vec::new(), limit).await {
                 report.outcome = Outcome::Failed;
-                report.problem = Some(no_login(problem));
+                report.problem = Some(no_login(&problem));
             }
         }
         Ok(report)
@@ -222,7 +222,7 @@ impl OsUpdate {
 }
 
 /// Returns the problem of a host that accepts no new login after its update.
-fn no_login(problem: Problem) -> Problem {
+fn no_login(problem: &Problem) -> Problem {
     let why = problem.why.clone().unwrap_or_else(|| problem.what.clone());
     let what = "the updates are installed, but the host accepts no new login";
     Problem::new(problem.code, what)

@@ -12,6 +12,7 @@ use nixfleet_contract::os::status::OsStatus;
 use nixfleet_contract::outcome::{Outcome, ReasonCode};
 use nixfleet_contract::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 
 use super::check::health_checks;
 use super::context::Context;
@@ -25,7 +26,7 @@ use super::verb::{Operation, Planned};
 use crate::calendar::{WindowState, shown};
 use crate::errands::Errands;
 use crate::event::{Bus, EventKind, Level, Phase};
-use crate::host_result::{HostResult, RebootView};
+use crate::host_result::{CalendarView, HostResult, RebootView};
 use crate::interrupt::Interrupt;
 use crate::reboot_slots::{RebootSlot, RebootSlots, Turn};
 use crate::remote;
@@ -102,6 +103,39 @@ impl RebootRequest {
     }
 }
 
+/// Returns when each selected host may be rebooted. No host is contacted.
+///
+/// # Errors
+/// Fails if the fleet cannot be evaluated, if the selection is invalid, or if this machine does not know the time
+/// zone of a window.
+pub async fn schedule(targets: &Targets, context: &Context) -> Result<Vec<HostResult>, Stop> {
+    let (_, hosts) = targets.select(context).await?;
+    let (now, mut results) = (Timestamp::now(), Vec::new());
+    for host in hosts {
+        let policy = &host.os_updates;
+        let (is_open, until, when) = match WindowState::at(now, &policy.reboot_windows)? {
+            WindowState::Always => (true, None, "at any time".to_owned()),
+            WindowState::Open { until } => {
+                let when = format!("now, until {}", shown(&until));
+                (true, Some(until), when)
+            }
+            WindowState::Closed { next } => {
+                let when = format!("from {}", shown(&next));
+                (false, Some(next), when)
+            }
+        };
+        let by = if policy.auto_reboot { "by itself, " } else { "on request, " };
+        let (auto_reboot, windows) = (policy.auto_reboot, policy.reboot_windows.clone());
+        let until = until.map(|time| time.to_string());
+        results.push(HostResult {
+            reason: Some(format!("{by}{when}")),
+            calendar: Some(Box::new(CalendarView { auto_reboot, windows, is_open, until })),
+            ..HostResult::new(host.name, Outcome::Unchanged)
+        });
+    }
+    Ok(results)
+}
+
 impl Reboot {
     fn window(&self, host: &Host) -> Result<WindowState, Problem> {
         if self.now {
@@ -123,10 +157,12 @@ impl Reboot {
         let limits = self.limits(host);
         let mut is_told = false;
         loop {
-            if let Turn::Now(slot) = self.slots.take(host, &limits, session.to_boot())? {
-                return Ok(Some(slot));
-            }
+            let others = match self.slots.take(host, &limits, session.to_boot())? {
+                Turn::Now(slot) => return Ok(Some(slot)),
+                Turn::Later { others } => others.join(", "),
+            };
             if !is_told {
+                debug!(target: "nixfleet::reboot", host = host.name, others, "waits for its turn");
                 events.say(EventKind::HostPhase { host: host.name.clone(), phase: Phase::AwaitingTurn });
                 is_told = true;
             }

@@ -3,6 +3,8 @@
   plan = "Show what would change on the hosts";
   apply = "Change the hosts";
   rollback = "Return hosts to an earlier generation";
+  os-update = "Install updates of the operating system";
+  reboot = "Reboot hosts, in their windows and a few at a time";
   status = "Show what the hosts have, and what differs from it";
   check = "Try the health checks of the hosts";
   run = "Run a command on the hosts";

@@ -290,8 +290,7 @@ fn dry_activate(common: &Common, closure: &str) -> Result<(), Problem> {
 fn download(common: &Common, closure: &str) -> Result<(), Problem> {
     let host = Host::open(&common.root)?;
     let target = TargetClosure::of_closure(closure)?.open()?.on(&host);
-    download::download(&host, &target)?;
-    print(&Done { schema: SCHEMA }, common.json, |_| String::new())
+    print(&download::download(&host, &target)?, common.json, |_| String::new())
 }
 
 /// Runs the health checks of the generation in force. The exit code tells whether all of them passed.

@@ -14,6 +14,7 @@ use nixfleet_contract::report::Report;
 use nixfleet_contract::status::ToFinish;
 use tracing::{info, warn};
 
+use crate::engine::apt::ran_before::{self, RanBefore};
 use crate::engine::apt::run::AptRun;
 use crate::engine::apt::{self, held_units, phases, planning};
 use crate::engine::family::accounts::entry::AccountEntry;
@@ -184,6 +185,10 @@ fn run(
     }
     if let Some(problem) = first_of(&planned.plan.problems) {
         return Err(problem);
+    }
+    // Nothing completes the packages first that an interrupted run has left.
+    if ran_before::is_left(host) && !phases::has_before(&planned.plan) {
+        report.notes.extend(RanBefore::left(host)?.bring_back(host)?);
     }
     if planned.plan.steps.is_empty() && planned.plan.apt.is_none() {
         let ended = as_declared(host, &planned, &target.manifest.health_checks, report);

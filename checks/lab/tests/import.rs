@@ -292,6 +292,14 @@ fn what_apt_has_on_a_host_becomes_a_module_that_changes_nothing() {
         &["imported from web-2:", "1 hold,", "written to apt.nix"],
     );
     assert_says(&operator.types(import).unwrap(), 1, &["NF-101", "the file exists already"]);
+    let (finished, document) = operator.types_for_json("nixfleet import apt web-2 --json").unwrap();
+    assert_eq!((finished.code, &document["command"]), (0, &Value::from("import")), "{finished}");
+    assert_eq!(document["nix"], operator.types("cat apt.nix").unwrap().stdout, "{finished}");
+    assert_eq!(document["holds"], serde_json::json!(["curl"]), "{finished}");
+    let finished = operator.types("nixfleet import apt web-2 --out same.nix --events").unwrap();
+    let last: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["event"], &last["exitCode"]), (&"commandEnded".into(), &0.into()), "{finished}");
+    assert_says(&operator.types("cmp apt.nix same.nix && rm same.nix").unwrap(), 0, &[]);
     let module = formatted(&lab, "apt.nix");
     for line in ["    \"openssh-server\"\n", "  nixfleet.apt.holds = [ \"curl\" ];\n"] {
         assert!(module.contains(line), "{line}: {module}");

@@ -25,7 +25,7 @@ pub fn apt(plan: &AptPlan) -> Vec<String> {
     let mut lines: Vec<String> = repairs.chain(answers).chain(of(AptPhase::Before)).chain(marks).collect();
     lines.extend(of(AptPhase::After));
     lines.extend(plan.running.iter().map(running));
-    if plan.packages.iter().any(has_unknown_units) {
+    if plan.packages.iter().any(PackageChange::has_unknown_units) {
         lines.push("the units of new packages are known after the download".to_owned());
     }
     let bytes = plan.download_size();
@@ -51,10 +51,6 @@ fn running(RunningUnit { unit, package, effect }: &RunningUnit) -> String {
         UnitEffect::Stops => "runs, and is stopped",
     };
     change(one_line(&format!("{unit} {effect}, because {package} changes")))
-}
-
-fn has_unknown_units(package: &PackageChange) -> bool {
-    matches!(package.change, PackageOperation::Install { units: None, .. })
 }
 
 /// Returns the space that is needed on a filesystem, and the space that is free.

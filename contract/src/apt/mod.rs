@@ -4,11 +4,13 @@
 //! - [`declared`]: the part of the manifest
 //! - [`plan`]: the transaction that apt would carry out
 //! - [`answer`], [`running`], [`space`]: the answers to debconf, the running units and the space in a plan
+//! - [`downloaded`]: the answer of a host that has downloaded its packages
 //! - [`lock`]: the process that holds the lock for which a run waits
 //! - [`report`]: the result of such a transaction
 
 pub mod answer;
 pub mod declared;
+pub mod downloaded;
 pub mod intent;
 pub mod lock;
 pub mod plan;

@@ -191,6 +191,23 @@ pub enum Mark {
     Unhold,
 }
 
+impl PackageChange {
+    /// Returns whether the package is new and its units are not known yet.
+    #[must_use]
+    pub const fn has_unknown_units(&self) -> bool {
+        matches!(self.change, PackageOperation::Install { units: None, .. })
+    }
+
+    /// Returns the known units that a new package brings.
+    #[must_use]
+    pub fn brings(&self) -> &[UnitName] {
+        match &self.change {
+            PackageOperation::Install { units: Some(units), .. } => units,
+            _ => &[],
+        }
+    }
+}
+
 impl PackageOperation {
     /// Returns the version that is installed afterwards, if any.
     #[must_use]

@@ -150,6 +150,40 @@ fn a_host_that_cannot_be_prepared_is_refused_with_the_reason() {
 }
 
 #[test]
+fn hosts_with_ubuntu_are_prepared_and_other_distributions_are_refused() {
+    let with =
+        |lines: &str| BARE.replacen("distribution debian\nrelease Debian GNU/Linux 13 (trixie)\n", lines, 1);
+    for (release, apt, nix) in
+        [("22.04.5 LTS", "2.4.13", "2.6.0+dfsg-3"), ("24.04.1 LTS", "2.7.14", "2.18.1+dfsg-1")]
+    {
+        let lines = format!("distribution ubuntu\nlike debian\nrelease Ubuntu {release}\n");
+        let facts = with(&lines).replace("apt 3.0.3", &format!("apt {apt}")).replace("2.26.3+dfsg-1", nix);
+        let plan = planned(&facts, |_, _| {});
+        assert!(!plan.is_refused() && plan.is_to_change(), "{}", text(&plan));
+        assert!(
+            text(&plan).starts_with(&format!("platform: done already: Ubuntu {release}, x86_64-linux\n"))
+        );
+        assert_eq!(plan.lines(None)[0], format!("packages nix-bin={nix} nix-setup-systemd={nix}"));
+    }
+    for (id, like, release) in [
+        ("fedora", "", "Fedora Linux 41"),
+        ("rocky", "rhel centos fedora", "Rocky Linux 9.5"),
+        ("alpine", "", "Alpine Linux v3.21"),
+        ("arch", "", "Arch Linux"),
+        ("opensuse-leap", "suse opensuse", "openSUSE Leap 15.6"),
+        // These ids only contain the names.
+        ("debianish", "notubuntu", "Debianish 1"),
+        ("", "", ""),
+    ] {
+        let said = refused(&with(&format!("distribution {id}\nlike {like}\nrelease {release}\n")));
+        let shown = if release.is_empty() { "an unknown system" } else { release };
+        let reason =
+            format!("the host runs {shown}, which is neither Debian nor Ubuntu nor derived from them");
+        assert!(said.contains(&reason) && said.ends_with("-> install Debian or Ubuntu"), "{id}: {said}");
+    }
+}
+
+#[test]
 fn somebody_must_be_able_to_log_in_afterwards() {
     let plan = planned(BARE, |_, keys| keys.clear());
     let problem = plan.refusal("web-1").unwrap();

@@ -154,6 +154,13 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         holder: Option<LockHolder>,
     },
+    /// A host downloaded new packages whose units its plan could not name. No host is changed yet.
+    HostDownloaded {
+        /// The name of the host.
+        host: String,
+        /// The units that the packages bring. They may start for the first time in this change.
+        units: Vec<String>,
+    },
     /// A host made its plan, or could not make one.
     HostPlanned {
         /// The name of the host.

@@ -27,6 +27,9 @@ pub(super) fn log(kind: &EventKind) {
             let process = holder.as_ref().map(|holder| holder.process);
             debug!(target: STEP, host, process, "host waits for apt");
         }
+        EventKind::HostDownloaded { host, units } => {
+            debug!(target: STEP, host, units = units.len(), "host downloaded packages");
+        }
         EventKind::HostPlanned { host, steps, problem, .. } => {
             debug!(target: STEP, host, steps, code = code(problem), "host planned");
         }

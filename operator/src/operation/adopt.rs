@@ -70,7 +70,11 @@ impl AdoptRequest {
         let (evaluated, hosts) = self.targets.select(context).await?;
         let file = HostKeys::of(&evaluated.fleet, &evaluated.nix.flake)?;
         let recorded = file.read()?;
+        let began = Instant::now();
         let mut offers = offers(hosts, &self.targets, context).await?;
+        let has_ended = |offer: &Offer| matches!(offer.offered, Some(Err(_)));
+        let ended: BTreeSet<String> =
+            offers.iter().filter(|offer| has_ended(offer)).map(|offer| offer.host.name.clone()).collect();
         judge(&mut offers, &evaluated.fleet, &self.fingerprints);
         for offer in offers.iter_mut().filter(|offer| offer.pinned == Pinned::Other) {
             if !recorded.contains_key(&offer.host.name) {
@@ -81,7 +85,11 @@ impl AdoptRequest {
         if !self.dry_run {
             record(&offers, &file).await?;
         }
-        Ok(offers.iter().map(|offer| offer.result(self.dry_run)).collect())
+        let results: Vec<HostResult> = offers.iter().map(|offer| offer.result(self.dry_run)).collect();
+        for result in results.iter().filter(|result| !ended.contains(&result.host)) {
+            context.events.say(EventKind::HostEnded(result.end(began.elapsed())));
+        }
+        Ok(results)
     }
 }
 
@@ -121,7 +129,7 @@ impl Offer {
     }
 }
 
-/// Asks hosts for the keys that they offer.
+/// Asks hosts for the keys that they offer. Publishes the end of the work on each host that cannot be asked.
 ///
 /// # Errors
 /// There is no private directory, or because of a bug.

@@ -169,8 +169,12 @@ impl Operation for Apply {
         remote::send(session, paths, self.terms.substitute).await?;
         if plan.downloads() {
             let host = session.host().name.clone();
-            events.say(EventKind::HostPhase { host, phase: Phase::Downloading });
-            remote::download(session, &plan.target.path).await?;
+            events.say(EventKind::HostPhase { host: host.clone(), phase: Phase::Downloading });
+            let units = remote::download(session, &plan.target.path).await?.units;
+            if !units.is_empty() {
+                let units = units.iter().map(ToString::to_string).collect();
+                events.say(EventKind::HostDownloaded { host, units });
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nixfleet_contract::apt::downloaded::Downloaded;
 use nixfleet_contract::problem::Problem;
 
 use super::{Done, ask};
@@ -11,12 +12,12 @@ use crate::ssh::Session;
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// Lets apt download the packages that an apply of a closure would install. The closure must be on the host.
-/// Takes one SSH exec.
+/// Returns the units that the plan could not name. Takes one SSH exec.
 ///
 /// # Errors
 /// The host cannot be reached, the SSH user cannot become root, or a file cannot be downloaded.
-pub async fn download(session: &Session, closure: &str) -> Result<(), Problem> {
+pub async fn download(session: &Session, closure: &str) -> Result<Downloaded, Problem> {
     let limit = session.to_answer().saturating_add(LIMIT);
     let script = include_str!("scripts/download.sh");
-    ask(session, script, &[closure], Vec::new(), limit).await?.document::<Done>().map(drop)
+    ask(session, script, &[closure], Vec::new(), limit).await?.document()
 }

@@ -41,7 +41,7 @@ pub mod package_objects;
 pub mod phases;
 pub mod plan;
 pub mod planning;
-mod ran_before;
+pub mod ran_before;
 pub mod recover;
 pub mod release;
 pub mod request;
@@ -60,6 +60,7 @@ use crate::host::Host;
 #[must_use]
 pub fn may_have_work(host: &Host) -> bool {
     let is_there = |record: &&str| !matches!(host.read_record(record), Ok(None));
-    [journal::RECORD, held_units::HELD, held_units::RELEASED, held_units::STILL_HELD].iter().any(is_there)
-        || OwnedPackages::read(host).map_or(true, |owned| owned.has_work())
+    let records =
+        [journal::RECORD, ran_before::RECORD, held_units::HELD, held_units::RELEASED, held_units::STILL_HELD];
+    records.iter().any(is_there) || OwnedPackages::read(host).map_or(true, |owned| owned.has_work())
 }

@@ -28,9 +28,9 @@ use crate::host::apt::dpkg::HostPackages;
 /// # Errors
 /// Fails if apt did not finish.
 pub fn before(run: &AptRun<'_>, view: Option<&AptView>, report: &mut Report) -> Result<(), Problem> {
-    let ran_before = RanBefore::record(run.host)?;
-    let done = run.before(view);
-    report.notes.extend(brought_back(ran_before, run.plan));
+    let ran_before = RanBefore::list(run.host, run.plan)?;
+    let done = run.before(view, &ran_before);
+    report.notes.extend(brought_back(run.host, ran_before));
     let (done, of_others) = done.inspect_err(|_| {
         // From the moment at which the journal is written, dpkg may have changed packages.
         if !matches!(AptJournal::read(run.host), Ok(None)) {
@@ -109,9 +109,9 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
     if run.plan.in_phase(AptPhase::After).next().is_none() {
         return Ok(());
     }
-    let ran_before = RanBefore::record(run.host)?;
-    let ended = run.after();
-    report.notes.extend(brought_back(ran_before, run.plan));
+    let ran_before = RanBefore::list(run.host, run.plan)?;
+    let ended = run.after(&ran_before);
+    report.notes.extend(brought_back(run.host, ran_before));
     let ended = ended.and_then(|done| {
         let problem = done.problem.clone();
         report.apt = Some(match report.apt.take() {
@@ -127,9 +127,9 @@ pub fn after(run: &AptRun<'_>, report: &mut Report) -> Result<(), Problem> {
 }
 
 /// Starts the units again that apt has stopped, and returns notes about them.
-fn brought_back(ran_before: RanBefore, plan: &AptPlan) -> Vec<String> {
+fn brought_back(host: &Host, ran_before: RanBefore) -> Vec<String> {
     // apt has changed packages already, so an error must not hide its report.
-    ran_before.bring_back(plan).unwrap_or_else(|problem| {
+    ran_before.bring_back(host).unwrap_or_else(|problem| {
         let why = problem.why.unwrap_or(problem.what);
         vec![format!("the units that ran before apt could not be compared with those that run now: {why}")]
     })

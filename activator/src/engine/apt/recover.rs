@@ -1,26 +1,46 @@
 //! Ends an interrupted transaction of apt. dpkg itself is repaired by the next plan.
 
+use std::iter;
+
 use nixfleet_contract::problem::Problem;
 use tracing::{info, warn};
 
 use super::held_units;
 use super::journal::{self, AptJournal};
 use super::owned::OwnedPackages;
+use super::ran_before::{self, RanBefore};
 use super::run::automatic;
 use crate::engine::transaction::journal::Journal;
 use crate::host::Host;
 use crate::host::apt::dpkg::HostPackages;
 use crate::host::apt::transaction;
 
-/// Brings the records of apt up to date after a run that was interrupted. Returns a note if a transaction of
-/// apt was interrupted. The caller must hold the lock, and must have recovered the transaction of the host.
+/// Brings the records of apt up to date after a run that was interrupted, and starts the units again that apt
+/// had stopped. Returns a note if a transaction of apt was interrupted. The caller must hold the lock, and
+/// must have recovered the transaction of the host.
 ///
 /// # Errors
 /// [`nixfleet_contract::problem::Code::Packages`] if dpkg does not answer,
 /// [`nixfleet_contract::problem::Code::State`] if a record cannot be read, or the errors of writing one.
 pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
     held_units::forget(host)?;
-    let Some(journal) = AptJournal::read(host)? else { return Ok(None) };
+    let journal = AptJournal::read(host)?;
+    if let Some(journal) = &journal {
+        settle(host, journal)?;
+    }
+    // The scripts of an unfinished package may need its unit to be down. The phase of apt that completes the
+    // package starts the units.
+    let awaits = awaits_units(host)?;
+    if journal.is_none() && !awaits {
+        return Ok(None);
+    }
+    let notes = if awaits { RanBefore::left(host)?.bring_back(host)? } else { Vec::new() };
+    let note = "an interrupted run had started apt; the plan completes the packages that are left".to_owned();
+    Ok(Some(iter::once(note).chain(notes).collect::<Vec<_>>().join("; ")))
+}
+
+/// Brings the records of packages up to date after an interrupted transaction, and removes its journal.
+fn settle(host: &Host, journal: &AptJournal) -> Result<(), Problem> {
     info!("a transaction of apt was interrupted");
     let packages = HostPackages::read()?;
     // A mark that cannot be set does not matter: the package then stays when nothing needs it any more.
@@ -30,15 +50,22 @@ pub fn recover(host: &Host) -> Result<Option<String>, Problem> {
     }
     owned.settled(&packages).write(host, &owned)?;
     held_units::forget_removed(host, |package| packages.is_on_host(package))?;
-    host.remove_record(journal::RECORD)?;
-    Ok(Some("an interrupted run had started apt; the plan completes the packages that are left".to_owned()))
+    host.remove_record(journal::RECORD)
+}
+
+/// Whether units that ran before an interrupted transaction may start again: no package is unfinished.
+fn awaits_units(host: &Host) -> Result<bool, Problem> {
+    Ok(ran_before::is_left(host) && HostPackages::read()?.unfinished().is_empty())
 }
 
 /// Describes an interrupted transaction of apt, whose records are not up to date; `None` if there is none.
 #[must_use]
 pub fn interrupted(host: &Host) -> Option<String> {
     match AptJournal::read(host) {
-        Ok(journal) => journal.map(|_| "a transaction of apt".to_owned()),
+        Ok(journal) => {
+            let is_left = journal.is_some() || awaits_units(host).unwrap_or(true);
+            is_left.then(|| "a transaction of apt".to_owned())
+        }
         Err(problem) => Some(problem.what),
     }
 }

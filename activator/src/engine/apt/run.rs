@@ -16,6 +16,7 @@ use super::journal::{self, AptJournal};
 use super::owned::OwnedPackages;
 use super::plan::full_name;
 use super::planning::activator;
+use super::ran_before::RanBefore;
 use super::view::AptView;
 use super::waiting::wait_for_locks;
 use crate::host::Host;
@@ -38,12 +39,17 @@ pub struct AptRun<'a> {
 
 impl AptRun<'_> {
     /// Repairs, installs and upgrades packages, and sets their marks. The report has a problem if apt did not
-    /// finish. Also returns the packages of others that are not completely installed.
+    /// finish. Also returns the packages of others that are not completely installed. `ran_before`: the units
+    /// to start again if a run is killed while dpkg may change packages.
     ///
     /// # Errors
     /// Fails if nothing was changed: a lock was held for too long, a file could not be downloaded, or a
     /// record could not be read or written.
-    pub fn before(&self, view: Option<&AptView>) -> Result<(AptReport, Vec<PackageName>), Problem> {
+    pub fn before(
+        &self,
+        view: Option<&AptView>,
+        ran_before: &RanBefore,
+    ) -> Result<(AptReport, Vec<PackageName>), Problem> {
         let options = view.map_or(&[][..], |view| &view.options);
         let activator = activator();
         let call = AptCall { activator: &activator, options };
@@ -58,6 +64,8 @@ impl AptRun<'_> {
         if let Some(problem) = outdated(self.plan, &host) {
             return Err(problem);
         }
+        self.host.create_home()?;
+        ran_before.write(self.host)?;
         self.open(AptPhase::Before, self.plan.clone(), &host)?;
         if let Err(problem) = debconf::set(&self.plan.answers) {
             let mut report = self.close(&host, Ok(()))?;
@@ -90,15 +98,16 @@ impl AptRun<'_> {
     }
 
     /// Removes packages, after the change of the host is committed. The report has a problem if apt did not
-    /// finish.
+    /// finish. `ran_before`: as for [`Self::before`].
     ///
     /// # Errors
     /// Fails if nothing was changed.
-    pub fn after(&self) -> Result<AptReport, Problem> {
+    pub fn after(&self, ran_before: &RanBefore) -> Result<AptReport, Problem> {
         let activator = activator();
         let call = AptCall { activator: &activator, options: &[] };
         wait_for_locks(self.declared, self.transcript.as_ref())?;
         let host = HostPackages::read()?;
+        ran_before.write(self.host)?;
         let mut ended = Ok(());
         if self.plan.in_phase(AptPhase::After).any(|change| !is_finished(&host, change)) {
             ended = transaction::merge_interrupted();
@@ -138,7 +147,6 @@ impl AptRun<'_> {
 
     /// Writes the records before dpkg may change anything.
     fn open(&self, phase: AptPhase, plan: AptPlan, host: &HostPackages) -> Result<(), Problem> {
-        self.host.create_home()?;
         let owned = OwnedPackages::read(self.host)?;
         owned.with_marks(&plan, host).without_dependencies(&plan, host).write(self.host, &owned)?;
         let starts = self.declared.packages.iter().filter_map(|(name, package)| match package {

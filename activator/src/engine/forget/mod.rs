@@ -15,8 +15,8 @@ use nixfleet_contract::holder::Holder;
 use nixfleet_contract::outcome::Outcome;
 use nixfleet_contract::problem::{Code, Problem};
 
-use crate::engine::apt::held_units;
 use crate::engine::apt::journal as apt_journal;
+use crate::engine::apt::{held_units, ran_before};
 use crate::engine::recovery_unit;
 use crate::engine::state::{State, Thing};
 use crate::engine::transaction::journal;
@@ -100,9 +100,8 @@ fn run(host: &Host, mode: ForgetMode, holder: &Holder, report: &mut ForgetReport
 fn interrupted(host: &Host) -> Option<String> {
     let is_open = |name: &&str| host.path(HOME).join(name).exists();
     let of_apt = || {
-        [apt_journal::RECORD, held_units::HELD, held_units::RELEASED, held_units::STILL_HELD]
-            .into_iter()
-            .find(is_open)
+        let held = [held_units::HELD, held_units::RELEASED, held_units::STILL_HELD];
+        [apt_journal::RECORD, ran_before::RECORD].into_iter().chain(held).find(is_open)
     };
     journal::interrupted(host)
         .or_else(|| of_apt().map(|name| format!("a change of packages left {HOME}/{name}")))

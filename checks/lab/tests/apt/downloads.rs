@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nixfleet_lab::command::wait_until;
+use serde_json::{Value, json};
 
 use super::{HOSTS, Stage, app, installed, large_library, library, role};
 use crate::stage::{outcomes, outcomes_of};
@@ -32,8 +33,17 @@ fn no_host_is_changed_if_one_cannot_download_its_packages() {
         assert_eq!(host.sh("cat /etc/app.conf").unwrap().stdout, "");
     }
 
+    // The units of a package are known after the download. They are told before the first host changes.
     stage.publishes(&[app("1.0"), library()]);
-    stage.applies("ok");
+    let applied = stage.types("nixfleet apply --yes --events --role web");
+    assert_eq!(applied.code, 0, "{applied}");
+    let events: Vec<Value> = applied.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |event: &Value| event["event"] == "hostDownloaded" && event["host"] == "web-2";
+    let told: Vec<usize> = (0..events.len()).filter(|place| told(&events[*place])).collect();
+    assert_eq!(told.len(), 1, "{applied}");
+    assert_eq!(events[told[0]]["units"], json!(["app.service"]), "{applied}");
+    let changes = |event: &Value| event["event"] == "hostPhase" && event["phase"] == "activating";
+    assert!(events.iter().position(changes).unwrap() > told[0], "{applied}");
 }
 
 #[test]

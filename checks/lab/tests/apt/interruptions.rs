@@ -8,6 +8,7 @@ use nixfleet_lab::guest::Guest;
 use serde_json::{Value, json};
 
 use super::first_starts::enables_itself;
+use super::repository::Package;
 use super::{HOSTS, Stage, app, installed, library, role, starts};
 use crate::stage::{outcomes, outcomes_of};
 
@@ -16,6 +17,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const KILL: &str = "systemctl kill --kill-whom=main --signal=KILL \
                     $(systemctl list-units --plain --no-legend 'nixfleet-run-*' | cut -d ' ' -f 1)";
 
+/// The record of the units that ran before apt.
+const RAN_BEFORE: &str = "/var/lib/nixfleet/ran-before-apt.json";
 /// Prints the units of the runs of a host.
 const RUNS: &str = "systemctl list-units --plain --no-legend 'nixfleet-run-*'";
 
@@ -42,48 +45,104 @@ fn assert_unfinished(apply: Child) {
     );
 }
 
-fn applies(stage: &Stage, outcome: &str) {
+/// Applies the role, and returns the entry of the host.
+fn applies(stage: &Stage, outcome: &str) -> Value {
     let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --host web-1");
     assert_eq!(outcomes(&document), outcomes_of([("web-1", outcome)]), "{finished}");
+    document["hosts"][0].clone()
 }
 
-/// Checks that the next plan completes the package, and that the next apply carries it out.
-fn assert_completed(stage: &Stage, web: &Guest) {
+/// Checks that the next plan completes the package, and that the next apply carries it out. Returns the
+/// entry of the host.
+fn assert_completed(stage: &Stage, web: &Guest) -> Value {
     let plan = stage.types("nixfleet plan --host web-1");
     assert!(plan.stdout.contains("complete"), "{plan}");
-    applies(stage, "ok");
+    let entry = applies(stage, "ok");
     assert!(installed(web, "app"));
     assert_eq!(starts(web), "of the fleet\n");
     assert_eq!(web.ask("apt-mark showauto libapp").unwrap(), "libapp");
+    entry
+}
+
+/// Starts three services of the host: an enabled one, one that was started by hand, and one without an
+/// `[Install]` section.
+fn starts_others(web: &Guest) {
+    for (unit, install) in [
+        ("other", "[Install]\nWantedBy=multi-user.target\n"),
+        ("by-hand", "[Install]\nWantedBy=x.target\n"),
+        ("needed", ""),
+    ] {
+        let text = format!("[Service]\nExecStart=/bin/sleep infinity\n{install}");
+        web.files().unwrap().write(&format!("/etc/systemd/system/{unit}.service"), text).unwrap();
+    }
+    web.ask(&format!(
+        "systemctl daemon-reload; systemctl enable --quiet other.service; systemctl start {OTHERS}"
+    ))
+    .unwrap();
+}
+
+/// The services of [`starts_others`].
+const OTHERS: &str = "other.service by-hand.service needed.service";
+
+/// Returns the states of the services of [`starts_others`].
+fn others(web: &Guest) -> String {
+    web.sh(&format!("systemctl is-active {OTHERS}")).unwrap().stdout
+}
+
+/// The package, with a script that stops the services of [`starts_others`] at its beginning.
+fn stops_others() -> Package {
+    let mut package = app("1.0");
+    package.postinst = format!("systemctl stop {OTHERS}\n{}", package.postinst).leak();
+    package
 }
 
 #[test]
 fn a_run_that_is_killed_in_mid_install_is_completed_by_the_next_apply() {
     let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
+    stage.publishes(&[stops_others(), library()]);
+    starts_others(web);
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
     let apply = starts_apply(&stage, "", "/run/app.configures");
     web.ask(KILL).unwrap();
     assert_unfinished(apply);
-    web.ask("rm /etc/app.slow").unwrap();
+    assert_eq!(others(web), "inactive\ninactive\ninactive\n");
+    // This run does not stop them again, so the next apply knows from the killed run alone that they ran.
+    web.ask("rm /etc/app.slow; sed -i '/^systemctl stop/d' /var/lib/dpkg/info/app.postinst").unwrap();
     assert!(!installed(web, "app"));
-    assert_completed(&stage, web);
+    let entry = assert_completed(&stage, web);
+    assert_eq!(others(web), "active\ninactive\ninactive\n", "{entry:#}");
+    let notes = entry["report"]["notes"].to_string();
+    for note in [
+        "other.service was stopped while apt worked, and was started again",
+        "by-hand.service ran before apt and no longer runs",
+    ] {
+        assert!(notes.contains(note), "{entry:#}");
+    }
+    assert!(!web.files().unwrap().exists(RAN_BEFORE));
+    applies(&stage, "unchanged");
 }
 
 #[test]
 fn a_power_cut_in_mid_install_is_completed_by_the_next_apply() {
     let stage = Stage::set_on(&["web-1"]);
     let web = stage.host("web-1");
+    starts_others(web);
     web.ask("touch /etc/app.slow").unwrap();
     stage.declares(&role());
     let apply = starts_apply(&stage, "", "/run/app.configures");
+    assert!(web.files().unwrap().exists(RAN_BEFORE));
     web.power_cut().unwrap();
     web.power_on().unwrap();
     apply.wait_with_output().unwrap();
     web.ask("rm /etc/app.slow").unwrap();
     assert!(!installed(web, "app") && !starts(web).contains("of the package"));
-    assert_completed(&stage, web);
+    let entry = assert_completed(&stage, web);
+    // The boot has started the enabled service, and ended the others.
+    assert_eq!(others(web), "active\ninactive\ninactive\n");
+    assert!(!entry["report"]["notes"].to_string().contains(".service"), "{entry:#}");
+    assert!(!web.files().unwrap().exists(RAN_BEFORE));
 }
 
 #[test]
@@ -138,13 +197,18 @@ fn a_removal_that_is_killed_is_finished_although_nothing_is_declared() {
     let web = stage.host("web-1");
     stage.declares(&role());
     applies(&stage, "ok");
+    starts_others(web);
     web.ask("touch /etc/app.lingers").unwrap();
     stage.declares(&json!({}));
     let apply = starts_apply(&stage, "", "/run/app.lingers");
-    web.ask(KILL).unwrap();
+    // A script may stop a service at any moment of the run.
+    web.ask(&format!("systemctl stop other.service; {KILL}")).unwrap();
     assert_unfinished(apply);
     web.ask("rm /etc/app.lingers").unwrap();
-    applies(&stage, "ok");
+    let entry = applies(&stage, "ok");
+    assert_eq!(others(web), "active\nactive\nactive\n", "{entry:#}");
+    // The package itself is gone, and nobody expects its service.
+    assert!(!entry["report"]["notes"].to_string().contains("app.service"), "{entry:#}");
     assert!(!installed(web, "app") && !installed(web, "libapp"));
     applies(&stage, "unchanged");
 }

@@ -36,7 +36,7 @@ const FLEET: &str = "/home/ada/fleet/fleet.nix";
 /// A daemon that notes its configuration at each start.
 const DAEMON: &str = "#!/bin/sh\ncat /etc/app.conf >> /var/lib/app/starts\nexec sleep infinity\n";
 /// The program of the package that checks its configuration. It accepts only that of the fleet.
-const CHECK: &str = "#!/bin/sh\ngrep -q fleet \"$1\"\n";
+const CHECK: &str = "#!/bin/sh\necho checked >>/var/lib/app/checks\ngrep -q fleet \"$1\"\n";
 /// Like many packages, the script starts the daemon as soon as it is installed.
 const POSTINST: &str = "getent passwd app >/dev/null || useradd --system --user-group --home-dir /var/lib/app app\n\
                         mkdir -p /var/lib/app && chown app: /var/lib/app && env > /var/lib/app/environment\n\
@@ -256,7 +256,12 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
     let before = of_apt();
     assert!(before[0].contains("ActiveState=active\nUnitFileState=enabled"), "{before:?}");
 
-    stage.applies("ok");
+    let (finished, document) = stage.types_for_json("nixfleet apply --yes --json --role web");
+    assert_eq!(outcomes(&document), stage.all("ok"), "{finished}");
+    for host in HOSTS {
+        let line = format!("{host}: new packages bring app.service");
+        assert!(finished.stderr.lines().any(|shown| shown.ends_with(&line)), "{finished}");
+    }
     assert_eq!(of_apt(), before);
 
     for host in stage.hosts() {
@@ -264,6 +269,8 @@ fn a_new_daemon_first_starts_with_the_configuration_of_the_fleet() {
         let asks = "systemctl is-enabled app.service; systemctl is-active app.service";
         assert_eq!(host.ask(asks).unwrap(), "enabled\nactive");
         assert_eq!(host.ask("stat -c %U:%a /etc/app.conf").unwrap(), "app:640");
+        // The program that came with the package has checked the file in the same apply.
+        assert!(host.ask("cat /var/lib/app/checks").unwrap().starts_with("checked"));
         assert_eq!(host.ask("apt-mark showauto app libapp").unwrap(), "libapp");
         assert_eq!(
             host.sh("ls /etc/systemd/system/app.service.d /var/cache/nixfleet-apt").unwrap().stdout,

@@ -1,19 +1,52 @@
 //! Tests of `forget` on a host that was bare, then prepared, then managed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nixfleet_lab::command::wait_until;
 use nixfleet_lab::snapshot::Snapshot;
+use serde_json::Value;
 
 use super::open::starts;
 use super::program::{MAKE, SOURCE};
 use super::{BARE, IGNORED, LOGIN, document, ended, fingerprint, types};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
-/// Entries of a snapshot that `forget --clean` names as what stays: the account of the web server, the files
-/// of accounts, and the directory with a file that the server has written.
-const STAYS: [&str; 6] =
-    ["user web", "/var/lib/web", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
+/// Files that have the accounts. They differ if an account stays.
+const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
+
+/// Where apt, sudo and the system itself keep lists, caches and logs. The page about `forget` names them.
+const NEVER_SAID: [&str; 5] = [
+    "/home/admin/.sudo_as_admin_successful",
+    "/var/cache/apt/",
+    "/var/cache/debconf/",
+    "/var/lib/apt/lists/",
+    "/var/log/",
+];
+
+/// Prints one line for each path, account, package and mark of a host, with its properties.
+const EVERYTHING: &str = r#"
+find /etc /home /nix /opt /root /srv /usr /var -xdev -printf '%p\t%y %m %u:%g %l\n'
+getent passwd | sed 's/^/user /; s/:/\t/'
+getent group | sed 's/^/group /; s/:/\t/'
+dpkg-query --show --showformat 'package ${Package}\t${Version} ${db:Status-Abbrev}\n'
+apt-mark showmanual | sed 's/$/\tmanual/; s/^/mark of /'
+apt-mark showhold | sed 's/$/\theld/; s/^/hold of /'
+"#;
+
+/// Returns the names of what differs between two answers to [`EVERYTHING`].
+fn different(before: &str, after: &str) -> BTreeSet<String> {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<String>>();
+    let (before, after) = (lines(before), lines(after));
+    let name = |line: &String| line.split('\t').next().unwrap_or_default().to_owned();
+    before.symmetric_difference(&after).map(name).collect()
+}
+
+/// Returns what a `forget` says that it leaves.
+fn left(document: &Value) -> Vec<String> {
+    let remnants = document["hosts"][0]["forget"]["remnants"].as_array().unwrap();
+    remnants.iter().map(|remnant| remnant["subject"].as_str().unwrap().to_owned()).collect()
+}
 
 /// Prepares web-1, and applies the demo's fleet to it.
 fn manages(lab: &nixfleet_lab::lab::Lab) {
@@ -29,7 +62,7 @@ fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
     // apt keeps the lists of packages that the bootstrap has fetched.
-    let before = Snapshot::take(web).unwrap();
+    let before = (Snapshot::take(web).unwrap(), web.ask(EVERYTHING).unwrap());
     manages(&lab);
     let written = || Ok(web.sh("test -e /var/lib/web/heartbeat")?.ok());
     wait_until("the timer has written a file", Duration::from_secs(30), written).unwrap();
@@ -65,20 +98,30 @@ fn a_cleaned_host_is_as_before_the_bootstrap_but_for_what_is_named() {
     let kill = "until systemctl is-active --quiet nixfleet-bootstrap.service; do sleep 0.1; done; sleep 1; \
                 systemctl kill --signal KILL nixfleet-bootstrap.service; kill $(cat /run/locker)";
     web.ask(&format!("setsid sh -c '{kill}' >/dev/null 2>&1 &")).unwrap();
-    assert_says(&forget(all), 2, &["NF-310"]);
+    let killed = forget(&format!("{all} --json"));
+    assert_says(&killed, 2, &["NF-310"]);
     // Nothing is declared any more, and the way in is still there.
     assert_eq!(web.ask("ls -d /etc/web /var/lib/nixfleet/state.json 2>/dev/null; true").unwrap(), "");
     assert_says(&types(&lab, "nixfleet run web-1 -- true"), 0, &[]);
 
     let finished = forget(&format!("{all} --json"));
     assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
-    let after = Snapshot::take(web).unwrap();
-    let difference = before.difference(&after);
+    // Both runs together say what stays: the first has carried out the change, the second the rest.
+    let said: BTreeSet<String> =
+        left(&document(&killed)).into_iter().chain(left(&document(&finished))).collect();
+    let is_said = |name: &str| said.iter().any(|said| name == said || name.starts_with(&format!("{said}/")));
+    let different = different(&before.1, &web.ask(EVERYTHING).unwrap());
+    let unsaid = |name: &&String| !is_said(name) && !NEVER_SAID.iter().any(|place| name.starts_with(place));
+    assert_eq!(different.iter().filter(unsaid).collect::<Vec<_>>(), [""; 0]);
+    assert!(said.is_subset(&different), "{said:?} {different:#?}");
+    assert_eq!(said, ["/var/lib/web", "group web", "user web"].map(str::to_owned).into());
+    // The contents of the files are as before too.
+    let contents = before.0.difference(&Snapshot::take(web).unwrap());
     let is_named = |line: &&str| {
-        IGNORED.iter().any(|path| line.split([' ', ':']).any(|word| word == *path))
-            || STAYS.iter().any(|stays| line[2..].starts_with(stays))
+        let name = line[2..].split(':').next().unwrap_or_default().trim_end_matches(" content");
+        is_said(name) || IGNORED.contains(&name) || ACCOUNTS.contains(&name)
     };
-    let lines: Vec<&str> = difference.lines().filter(|line| !is_named(line)).collect();
+    let lines: Vec<&str> = contents.lines().filter(|line| !is_named(line)).collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
     let left = "ls -d /nix /etc/nix /var/lib/nixfleet /run/nixfleet /run/nixfleet-bootstrap /home/deploy 2>/dev/null; \
                 dpkg --audit; systemctl --failed --plain --no-legend; getent passwd deploy; true";

@@ -54,6 +54,11 @@ const IGNORED: [&str; 8] = [
     "/home/admin/.sudo_as_admin_successful",
 ];
 
+/// Replaces the ed25519 key of a host by an RSA key.
+const ONLY_RSA: &str = "cd /etc/ssh && rm ssh_host_ed25519_key* && \
+                        ssh-keygen -q -t rsa -N '' -f ssh_host_rsa_key && \
+                        sed -i /HostKey/d sshd_config.d/lab.conf && systemctl restart ssh";
+
 /// Runs a line as the operator, with the password of the host's user as the standard input. The shared
 /// connections of earlier commands are closed first, because they would need no login.
 fn types(lab: &Lab, line: &str) -> Finished {
@@ -203,6 +208,14 @@ fn nothing_is_done_before_the_host_key_is_agreed_to() {
     // A dry run of the adoption shows the key and records nothing.
     let key = fingerprint(web, "ed25519");
     assert_says(&types(&lab, "nixfleet host adopt web-1 --dry-run"), 0, &[&key, "not recorded"]);
+    let adopt = types(&lab, "nixfleet host adopt web-1 --dry-run --json");
+    let shown = document(&adopt);
+    assert_eq!(shown["command"], "host", "{adopt}");
+    assert_eq!(outcomes(&shown), outcomes_of([("web-1", "ok")]), "{adopt}");
+    let offered = &shown["hosts"][0]["hostKey"];
+    let own = web.ask("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
+    assert_eq!((&offered["key"], &offered["fingerprint"]), (&own.into(), &key.clone().into()), "{adopt}");
+    assert_says(&types(&lab, "ls host-keys.json"), 2, &["No such file"]);
     assert_says(&types(&lab, "nixfleet host adopt web-1"), 2, &["NF-303", &key]);
     assert_says(
         &types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {key}")),
@@ -219,11 +232,12 @@ fn nothing_is_done_before_the_host_key_is_agreed_to() {
     let finished = types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --yes"));
     assert_says(&finished, 2, &["NF-303", "differs from the pinned key"]);
     let new = fingerprint(web, "ed25519");
-    assert_says(
-        &types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {new}")),
-        0,
-        &[&new, "recorded"],
-    );
+    let adopt = types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {new} --events"));
+    assert_eq!(ended(&adopt), [("web-1".to_owned(), "ok".to_owned())], "{adopt}");
+    assert_says(&types(&lab, "nixfleet host adopt web-1"), 0, &[&new, "recorded already"]);
+    let help = types(&lab, "nixfleet host adopt --help; nixfleet import apt --help");
+    let examples = ["Examples:", "nixfleet host adopt --dry-run", "nixfleet import apt web-1 --out"];
+    assert_says(&help, 0, &examples);
 }
 
 #[test]
@@ -320,9 +334,15 @@ fn a_host_that_cannot_be_prepared_is_refused_and_not_changed() {
 fn a_step_that_fails_undoes_all_steps() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {}", fingerprint(web, "ed25519")))
+    // The host needs an ed25519 key too. The operator has agreed to its RSA key.
+    web.ask(ONLY_RSA).unwrap();
+    types(&lab, &format!("nixfleet host adopt web-1 --fingerprint {}", fingerprint(web, "rsa")))
         .success()
         .unwrap();
+    let keys = || types(&lab, "cat host-keys.json; ls ~/.ssh").success().unwrap().stdout;
+    let agreed = keys();
+    let rsa = web.ask("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_rsa_key.pub").unwrap();
+    assert!(agreed.contains(&rsa) && !agreed.contains("known_hosts"), "{agreed}");
     let bootstrap = format!("nixfleet bootstrap web-1 {LOGIN} --yes");
 
     // useradd refuses a user whose group exists already.
@@ -342,9 +362,17 @@ fn a_step_that_fails_undoes_all_steps() {
     assert_says(
         &finished,
         2,
-        &["rolled-back", "NF-309", "did not pass its check", "undone: sudo, keys, user, daemon, packages"],
+        &[
+            "rolled-back",
+            "NF-309",
+            "did not pass its check",
+            "undone: host-key, sudo, keys, user, daemon, packages",
+        ],
     );
     assert_unchanged(web, &before);
+    // The host offers the key again to which the operator has agreed, and no other key is recorded.
+    assert_eq!(keys(), agreed);
+    assert_says(&types(&lab, "nixfleet host adopt web-1"), 0, &["recorded already"]);
     web.ask("rm /etc/ssh/sshd_config.d/deny.conf && systemctl reload ssh").unwrap();
 
     // systemd refuses to start the unit of the steps.
@@ -362,7 +390,10 @@ fn a_step_that_fails_undoes_all_steps() {
     assert_unchanged(web, &before_refusal);
 
     // What is left of an attempt does not prevent the next one.
-    assert_says(&types(&lab, &bootstrap), 0, &["done: packages, daemon, user, keys, sudo"]);
+    assert_says(&types(&lab, &bootstrap), 0, &["done: packages, daemon, user, keys, sudo, host-key"]);
+    let own = web.ask("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
+    let recorded = keys();
+    assert!(recorded.contains(&own) && !recorded.contains(&rsa), "{recorded}");
 }
 
 #[test]
@@ -450,13 +481,11 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 fn a_host_without_an_ed25519_key_gets_one_and_an_installer_may_bring_nix() {
     let lab = BARE.turn();
     let web = lab.guest("web-1").unwrap();
-    let rsa = "cd /etc/ssh && rm ssh_host_ed25519_key* && ssh-keygen -q -t rsa -N '' -f ssh_host_rsa_key && \
-               sed -i /HostKey/d sshd_config.d/lab.conf && systemctl restart ssh";
-    web.ask(rsa).unwrap();
+    web.ask(ONLY_RSA).unwrap();
     let key = fingerprint(web, "rsa");
-    let script = "printf '#!/bin/sh\\nset -e\\n[ \"$1\" = \"--really do\" ]\\napt-get update\\napt-get install --yes \
-                  --no-install-recommends nix-bin nix-setup-systemd\\n' >~/installer; sha256sum ~/installer";
-    let digest = lab.operator().unwrap().types(script).unwrap().success().unwrap();
+    let operator = lab.operator().unwrap();
+    operator.guest().files().unwrap().write("/home/ada/installer", INSTALLER).unwrap();
+    let digest = operator.types("sha256sum ~/installer").unwrap().success().unwrap();
     let digest = digest.line().split(' ').next().unwrap().to_owned();
     let with = |digest: &str| {
         let installer =
@@ -468,6 +497,56 @@ fn a_host_without_an_ed25519_key_gets_one_and_an_installer_may_bring_nix() {
     let own = web.ask("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub").unwrap();
     let recorded = lab.operator().unwrap().types("cat host-keys.json").unwrap().stdout;
     assert!(recorded.contains(&own), "{recorded}");
-    let finished = types(&lab, "nixfleet apply web-1 --yes --json");
-    assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    let applies = || {
+        let finished = types(&lab, "nixfleet apply web-1 --yes --json");
+        assert_eq!(outcomes(&document(&finished)), outcomes_of([("web-1", "ok")]), "{finished}");
+    };
+    applies();
+
+    // From now on, this Nix is one that stood before, and a bootstrap keeps it.
+    web.ask("rm /home/deploy/.ssh/authorized_keys").unwrap();
+    let key = fingerprint(web, "ed25519");
+    let again = types(&lab, &format!("nixfleet bootstrap web-1 {LOGIN} --fingerprint {key} --yes --json"));
+    assert_eq!(outcomes(&document(&again)), outcomes_of([("web-1", "ok")]), "{again}");
+    assert_eq!(steps(&document(&again), "toDo"), ["keys"], "{again}");
+    operator
+        .edits(
+            "roles/web.nix",
+            "  nixfleet.users.web.description",
+            "  nixfleet.files.\"/etc/more\".text = \"more\";\n  nixfleet.users.web.description",
+        )
+        .unwrap();
+    applies();
+    assert_eq!(web.ask("cat /etc/more; ls /usr/bin/nix* 2>/dev/null; true").unwrap(), "more");
+    assert!(!web.sh("dpkg-query --show nix-bin nix-setup-systemd").unwrap().ok());
 }
+
+/// A stand-in for the installers of Nix itself and of Determinate Systems: it makes a Nix for several users
+/// with their layout, with the programs in the default profile, the units in `/etc/systemd/system` and no
+/// package of the distribution that has Nix. The programs are those of Debian's packages, and need Debian's
+/// libraries.
+const INSTALLER: &str = r#"#!/bin/sh
+set -e
+[ "$1" = "--really do" ]
+apt-get update
+apt-get install --yes --no-install-recommends nix-bin nix-setup-systemd
+bin=/nix/var/nix/profiles/default/bin
+mkdir -p /root/nix && cp -a /usr/bin/nix* /root/nix/
+for unit in nix-daemon.service nix-daemon.socket; do
+  cp "$(systemctl show --property FragmentPath --value $unit)" /root/nix/$unit
+done
+systemctl stop nix-daemon.socket nix-daemon.service
+ldconfig -p >/dev/null
+apt-mark manual $(dpkg-query --show --showformat '${Package}\n' | grep '^lib') >/dev/null
+dpkg --purge nix-setup-systemd nix-bin
+getent group nixbld >/dev/null || groupadd --system nixbld
+for number in 1 2 3; do
+  id nixbld$number 2>/dev/null || useradd --system --gid nixbld --groups nixbld --no-create-home nixbld$number
+done
+mkdir -p $bin /etc/nix
+mv /root/nix/nix-daemon.service /root/nix/nix-daemon.socket /etc/systemd/system/
+mv /root/nix/nix* $bin/ && rmdir /root/nix
+sed -i "s|/usr/bin/nix|$bin/nix|g" /etc/systemd/system/nix-daemon.service
+echo 'build-users-group = nixbld' >/etc/nix/nix.conf
+systemctl daemon-reload
+"#;

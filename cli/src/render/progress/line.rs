@@ -26,6 +26,9 @@ pub fn line(event: &Event) -> Option<String> {
         EventKind::HostAwaitsApt { host, holder: Some(holder) } => {
             format!("{host}: {}", waits(holder, &TimeZone::system()))
         }
+        EventKind::HostDownloaded { host, units } => {
+            format!("{host}: new packages bring {}", units.join(", "))
+        }
         EventKind::RolloutPaused { reason } => format!("no further host is started: {reason}"),
         EventKind::RolloutReturning { hosts } => format!("going back: {}", hosts.join(", ")),
         EventKind::RolloutInterrupted => INTERRUPTED.to_owned(),

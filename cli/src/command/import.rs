@@ -100,7 +100,7 @@ fn check(out: &ImportOutArgs, context: &Context) -> Result<(), Problem> {
     match &out.out {
         Some(path) if path.exists() && !out.force => Err(exists(path)),
         None if context.output.events => {
-            Err(Problem::new(Code::Usage, "with --events, the fleet.nix is not printed")
+            Err(Problem::new(Code::Usage, "with --events, the new file is not printed")
                 .help("name a file for it: --out FILE"))
         }
         Some(_) | None => Ok(()),

@@ -154,7 +154,7 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         holder: Option<LockHolder>,
     },
-    /// A host downloaded new packages whose units its plan could not name. No host is changed yet.
+    /// A host downloaded new packages whose units its plan could not name. The host is not changed yet.
     HostDownloaded {
         /// The name of the host.
         host: String,

@@ -257,7 +257,10 @@ mod tests {
 
     #[test]
     fn a_unit_that_the_plan_stops_is_not_expected_to_run_afterwards() {
-        let effect = |unit: &str, effect: &str| serde_json::json!({ "unit": unit, "package": "app", "effect": effect });
+        let effect = |unit: &str, effect: &str| {
+            let (unit, effect) = (unit.to_owned(), effect.to_owned());
+            serde_json::json!({ "unit": unit, "package": "app", "effect": effect })
+        };
         let running = [effect("app.service", "mayRestart"), effect("old.service", "stops")];
         let plan = serde_json::json!({ "fingerprint": "f", "packages": [], "running": running });
         let plan: AptPlan = serde_json::from_value(plan).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nixfleet_contract::apt::downloaded::Downloaded;
 use nixfleet_contract::problem::Problem;
 
-use super::{Done, ask};
+use super::ask;
 use crate::ssh::Session;
 
 /// The time limit for all files of a host.

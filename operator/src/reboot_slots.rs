@@ -1,7 +1,8 @@
 //! The hosts that this machine is rebooting, so that limits hold across all its commands.
 //!
 //! Each such host has a file below the state directory. While its command runs, the file is locked. If the
-//! command is killed, the host may still be down, so the file counts until the time limit of the boot is over.
+//! command is killed, the host may still be down, so the file counts until the time limit of the boot is
+//! over.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -45,12 +45,12 @@ pub async fn check(targets: &Targets, context: &Context) -> Result<Vec<HostResul
     Ok(found.map(|(session, found)| found.unwrap_or_else(|| skipped(session))).collect())
 }
 
-/// Tries the health checks of the current generation of a host. `known`: the health checks that may run on this
-/// machine.
+/// Tries the health checks of the current generation of a host. `known`: the health checks that may run on
+/// this machine.
 ///
 /// # Errors
-/// Fails if the host does not answer, or if health checks that run on this machine are unknown or were not shown
-/// to the user.
+/// Fails if the host does not answer, or if health checks that run on this machine are unknown or were not
+/// shown to the user.
 pub(super) async fn health_checks(session: &Session, known: &Errands) -> Result<Vec<CheckResult>, Problem> {
     let checked = remote::health(session).await?;
     let mut found = checked.results;

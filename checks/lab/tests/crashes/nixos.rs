@@ -287,7 +287,8 @@ fn killed_before_the_changes_of_a_nixos_host() {
         walker.set_back();
     }
     assert!(!failures.is_empty() || ends.iter().all(|end| *end > 0), "{ends:?}");
-    failures.extend(killed_before_a_new_kernel_is_to_boot(&lab, &mut walker));
+    let (of_kernel, failed) = killed_before_a_new_kernel_is_to_boot(&lab, &mut walker);
+    failures.extend(failed);
     let points = if all {
         format!("all {} points", log.len())
     } else {
@@ -302,8 +303,9 @@ fn killed_before_the_changes_of_a_nixos_host() {
 }
 
 /// Kills an apply of a new kernel before the boot loader gets an entry for the kernel, and just before it is
-/// told to boot the kernel once. `make soak-hosts` kills it before each change. Returns the failures.
-fn killed_before_a_new_kernel_is_to_boot(lab: &Lab, walker: &mut Walker<'_>) -> Vec<String> {
+/// told to boot the kernel once. `make soak-hosts` kills it before each change. Returns the number of changes,
+/// and the failures.
+fn killed_before_a_new_kernel_is_to_boot(lab: &Lab, walker: &mut Walker<'_>) -> (usize, Vec<String>) {
     walker.aims_at(lab, "boot.kernelRelease = \"6.12.9\";");
     let log = walker.changes();
     let told = log.iter().position(|line| line.contains("bootctl")).unwrap_or_else(|| panic!("{log:#?}"));
@@ -329,5 +331,5 @@ fn killed_before_a_new_kernel_is_to_boot(lab: &Lab, walker: &mut Walker<'_>) -> 
         }
         walker.set_back();
     }
-    failures
+    (log.len(), failures)
 }

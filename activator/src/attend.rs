@@ -10,6 +10,7 @@ use nixfleet_contract::run::Confirmation;
 use nixfleet_contract::run_id::RunId;
 
 use crate::engine::apply::{ApplyRequest, apply_within};
+use crate::engine::os::update;
 use crate::engine::status::last_run;
 use crate::engine::transaction::window::Window;
 use crate::host::Host;
@@ -33,6 +34,15 @@ pub fn carry_out(
     let transcript = Transcript::of(host, run);
     let window = limit.map(|limit| Window { transcript: &transcript, limit });
     transcript.say(&apply_within(host, request, holder.of_run(run.clone()), window))
+}
+
+/// Updates the operating system in this process, as the run `run`, and writes the report to the transcript.
+/// `expect`: the fingerprint of the update.
+///
+/// # Errors
+/// The report cannot be written. The run has ended nevertheless.
+pub fn update(host: &Host, expect: &str, holder: Holder, run: &RunId) -> Result<(), Problem> {
+    Transcript::of(host, run).say(&update::update(host, expect, holder.of_run(run.clone())))
 }
 
 /// Whether changes to a host can run in separate systemd units.

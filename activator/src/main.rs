@@ -3,6 +3,7 @@
 mod arguments;
 mod disk_space;
 mod forget;
+mod os;
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -180,6 +181,7 @@ fn run(command: Command) -> Result<ExitCode, Vec<Problem>> {
             let (state, _) = State::read(&Host::open(&common.root).map_err(one)?).map_err(one)?;
             print(&state, common.json, show::inspect).map_err(one)?;
         }
+        Command::Os(command) => return os::execute(command).map_err(one),
         Command::Gc(args) => return disk_space::collect(&args).map_err(one),
         Command::Forget(args) => return forget::execute(&args).map_err(one),
         Command::Backups { command } => return disk_space::of_backups(command).map_err(one),

@@ -10,7 +10,7 @@ use crate::run_id::RunId;
 pub struct Holder {
     /// The operator who started the run, as `user@machine`.
     pub who: String,
-    /// The command of the run, `apply` or `rollback`.
+    /// The command of the run: `apply`, `rollback` or `os-update`.
     pub command: String,
     /// The process id of the run on the host.
     pub pid: u32,

@@ -71,7 +71,8 @@ impl fmt::Display for Outcome {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReasonCode {
-    /// A health check with `onFailure = "continue"` failed. Such a failure leaves the change in place.
+    /// A health check failed, and the change stays in place: the check has `onFailure = "continue"`, or the
+    /// change is an update of the operating system, which nothing undoes.
     HealthChecks,
     /// Paths were left as they are: they were excluded with `--force PATH`, or only NixOS can restore them.
     #[serde(rename = "paths-left-out")]

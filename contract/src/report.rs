@@ -54,6 +54,30 @@ pub struct Report {
     pub duration_ms: u64,
 }
 
+impl Report {
+    /// Creates the report of a run that has not begun to change the host.
+    #[must_use]
+    pub const fn blocked() -> Self {
+        Self {
+            schema: crate::SCHEMA,
+            host: String::new(),
+            outcome: Outcome::Blocked,
+            reason_code: None,
+            before: None,
+            after: None,
+            steps_done: 0,
+            backups: Vec::new(),
+            notes: Vec::new(),
+            problem: None,
+            recovered: None,
+            health_checks: Vec::new(),
+            left_to_others: Vec::new(),
+            apt: None,
+            duration_ms: 0,
+        }
+    }
+}
+
 /// The document that the activator prints if it cannot start. The activator prints it instead of the
 /// requested document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -126,7 +126,7 @@ pub struct LastRun {
 pub struct EarlierRun {
     /// The operator who started the run, as `user@machine`.
     pub who: String,
-    /// The command of the run, `apply` or `rollback`.
+    /// The command of the run: `apply`, `rollback` or `os-update`.
     pub command: String,
     /// The time at which the run ended, in seconds since 1970-01-01 UTC.
     pub ended: u64,

@@ -3,6 +3,7 @@
 mod common;
 mod disk_space;
 mod forget;
+mod os;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use nixfleet_contract::run_id::RunId;
 pub use common::{Common, ForceArgs, LoginArgs, PlanningArgs, RunArgs};
 pub use disk_space::{BackupsCommand, GcArgs};
 pub use forget::ForgetArgs;
+pub use os::{OsCommand, OsPlanArgs};
 
 /// Build NixFleet host closures, and activate them on a host.
 #[derive(Parser)]
@@ -177,6 +179,8 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    #[command(flatten)]
+    Os(OsCommand),
     /// Drop generations that nothing needs.
     Gc(GcArgs),
     /// Remove the records of NixFleet from a host that leaves its management.
@@ -220,6 +224,7 @@ impl Command {
             | Self::Download { common, .. }
             | Self::Status { common }
             | Self::Inspect { common } => common.json,
+            Self::Os(command) => command.wants_json(),
             Self::Gc(args) => args.wants_json(),
             Self::Forget(args) => args.wants_json(),
             Self::Backups { command } => command.wants_json(),

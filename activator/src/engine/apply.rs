@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use nixfleet_contract::SCHEMA;
 use nixfleet_contract::force::Force;
 use nixfleet_contract::health::{Check, HealthVerdict};
 use nixfleet_contract::holder::Holder;
@@ -89,23 +88,7 @@ pub fn apply_within(
     window: Option<Window<'_>>,
 ) -> Report {
     let started = Instant::now();
-    let mut report = Report {
-        schema: SCHEMA,
-        host: String::new(),
-        outcome: Outcome::Blocked,
-        reason_code: None,
-        before: None,
-        after: None,
-        steps_done: 0,
-        backups: Vec::new(),
-        notes: Vec::new(),
-        problem: None,
-        recovered: None,
-        health_checks: Vec::new(),
-        left_to_others: Vec::new(),
-        apt: None,
-        duration_ms: 0,
-    };
+    let mut report = Report::blocked();
     let lock = match Lock::take(host, &holder) {
         Ok(lock) => lock,
         Err(problem) => {
@@ -204,7 +187,7 @@ fn run(
         return Err(problem);
     }
     let declared = target.manifest.apt.clone().unwrap_or_default();
-    let run = AptRun { host, declared: &declared, plan: &apt, transcript };
+    let run = AptRun { host, declared: &declared, plan: &apt, update: None, transcript };
     if phases::has_before(&planned.plan) {
         phases::before(&run, view.as_ref(), report)?;
     }

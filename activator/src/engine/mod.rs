@@ -7,6 +7,7 @@
 //! - [`validate`]: the validation of a target with the host's own tools
 //! - [`transaction`]: the execution, undo and commit of a change
 //! - [`apt`]: the plan of what apt would do
+//! - [`os`]: updates of the operating system, and reboots
 //! - [`health`]: the health checks of a change
 //! - [`apply`]: an apply or a rollback, from taking the lock to the report
 //! - [`status`]: the status of a host
@@ -23,6 +24,7 @@ pub mod forget;
 pub mod gc;
 pub mod health;
 pub mod observe;
+pub mod os;
 pub mod plan;
 pub mod recovery_unit;
 pub mod state;

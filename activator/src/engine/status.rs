@@ -18,6 +18,7 @@ use crate::engine::apt;
 use crate::engine::backups::is_ours;
 use crate::engine::family::paths::slots::BACKUPS;
 use crate::engine::observe::Observed;
+use crate::engine::os;
 use crate::engine::plan::planner::{self, PlannedTransaction};
 use crate::engine::plan::target::{Target, TargetClosure};
 use crate::engine::state::{RECORD, State};
@@ -51,10 +52,12 @@ pub fn status(host: &Host) -> Result<Status, Problem> {
             status.interrupted = None;
             status.to_finish = None;
             status.drift.clear();
+            status.os = os::status::status(host, None);
             return Ok(status);
         }
         // If a run has begun and ended since, the host was observed during the run.
         if attempts == ATTEMPTS || records() == before {
+            status.os = os::status::status(host, status.to_finish.as_ref());
             return Ok(status);
         }
     }

@@ -65,7 +65,7 @@ fn package(package: &PackageChange) -> String {
     let PackageChange { name, change: operation, cause, phase, .. } = package;
     let offered = |to: &Offer| format!("{}{}", source(to), grown(to));
     let why = match cause {
-        PackageCause::Declared => "",
+        PackageCause::Declared | PackageCause::Update => "",
         PackageCause::Needed => ", needed",
         PackageCause::NoLongerDeclared => ", nothing needs it any more",
         PackageCause::Unasked => ", not declared",

@@ -163,6 +163,8 @@ pub enum PackageCause {
     Needed,
     /// `NixFleet` installed it for a package that is no longer declared.
     NoLongerDeclared,
+    /// It is an update of the operating system, or another update needs it.
+    Update,
     /// No declaration asks for the change. A removal for this cause is refused.
     Unasked,
 }

@@ -28,6 +28,16 @@ pub enum RebootReason {
     },
 }
 
+/// The answer of a host that is about to reboot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebootAnswer {
+    /// The schema version, always [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The id of the boot that ends. The host is up again when it has another id.
+    pub boot_id: String,
+}
+
 impl fmt::Display for RebootReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

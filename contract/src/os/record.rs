@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::status::PendingUpdates;
 use super::update::UpdateScope;
 use crate::apt::plan::SourceRelease;
 use crate::apt::report::ChangedPackage;
@@ -20,7 +21,11 @@ pub struct OsRecord {
     /// The time at which the lists of packages were fetched last, in seconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refreshed: Option<u64>,
-    /// The updates that were offered at that time and are not installed, by package.
+    /// The number of updates that are not installed, as far as this record knows; `None` if it was never
+    /// counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingUpdates>,
+    /// The updates that are offered and are not installed, by package. Those that are held are among them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offered: BTreeMap<PackageName, OfferedUpdate>,
     /// The updates that `NixFleet` made, newest first; at most [`OsRecord::RUNS`].

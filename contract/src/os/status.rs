@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::reboot::RebootReason;
 use super::record::UpdateRun;
-use crate::values::UnitName;
 
 /// The operating system of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +37,8 @@ pub struct OsStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutdatedUnit {
-    /// The unit.
-    pub unit: UnitName,
+    /// The name of the unit, such as `app.service`. A session of a user or a container may be a scope.
+    pub unit: String,
     /// The replaced files, at most [`OutdatedUnit::FILES`], sorted.
     pub files: Vec<String>,
 }

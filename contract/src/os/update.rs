@@ -6,7 +6,7 @@ use super::reboot::RebootReason;
 use crate::SCHEMA;
 use crate::apt::plan::{AptPlan, SourceRelease};
 use crate::generation::Generation;
-use crate::values::{PackageName, PackageVersion};
+use crate::values::{Invalid, PackageName, PackageVersion};
 
 /// Which updates are installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,6 +17,17 @@ pub enum UpdateScope {
     Security,
     /// All updates. No package is removed.
     Full,
+}
+
+impl std::str::FromStr for UpdateScope {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Security, Self::Full]
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| Invalid(format!("`{}` is neither `security` nor `full`", text.escape_debug())))
+    }
 }
 
 impl UpdateScope {
@@ -30,23 +41,25 @@ impl UpdateScope {
     }
 }
 
-/// The updates that a host would install, and those that it would not, each with the reason.
+/// The updates that a host would install, and those that it would not, each with the reason. Updates that
+/// the distribution phases are among those that it would install: the waves of a rollout are the phases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdatePlan {
     /// The schema version, always [`SCHEMA`].
     pub schema: u32,
-    /// The name of the host in the manifest in force.
+    /// The name of the host in the manifest in force; empty if the host is not managed yet.
     pub host: String,
     /// The scope of the plan.
     pub scope: UpdateScope,
     /// The generation in force. An update leaves it as it is.
     pub current: Option<Generation>,
-    /// The transaction of apt.
+    /// The transaction of apt. Its problems are reasons why nothing can be planned or installed.
     pub apt: AptPlan,
     /// The updates that stay out, sorted by name.
     pub held: Vec<HeldUpdate>,
-    /// The time at which the lists of packages were fetched, in seconds since 1970-01-01 UTC.
+    /// The time at which the lists of packages were fetched, in seconds since 1970-01-01 UTC; 0 if they never
+    /// were.
     pub refreshed: u64,
     /// The reasons for which the host has to be rebooted already, before the update.
     pub reboot: Vec<RebootReason>,
@@ -82,6 +95,18 @@ impl UpdatePlan {
     }
 }
 
+/// The answer to a download of updates: the host has the files of a plan, and `os-update` can install them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredUpdate {
+    /// The schema version, always [`SCHEMA`].
+    pub schema: u32,
+    /// The fingerprint of the plan.
+    pub fingerprint: String,
+    /// The sum of the sizes of the files, in bytes.
+    pub bytes: u64,
+}
+
 /// An update that is offered to a host, but not installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,7 +119,7 @@ pub struct HeldUpdate {
     pub from: PackageVersion,
     /// The version that is offered.
     pub to: PackageVersion,
-    /// The release that offers the version.
+    /// The release that offers the version. It is empty if apt cannot install the version at all.
     pub release: SourceRelease,
     /// The reason.
     pub why: HeldReason,
@@ -115,8 +140,6 @@ pub enum HeldReason {
         /// The packages that it would remove, sorted.
         packages: Vec<PackageName>,
     },
-    /// The distribution offers the update only to a part of all machines so far, and not yet to this one.
-    Phased,
     /// apt keeps the package back, and does not say why. Most often a dependency cannot be installed.
     KeptBack,
 }
@@ -131,7 +154,6 @@ impl std::fmt::Display for HeldReason {
                 let names: Vec<&str> = packages.iter().map(|name| &**name as &str).collect();
                 write!(f, "would remove {}", names.join(", "))
             }
-            Self::Phased => f.write_str("phased: not offered to this host yet"),
             Self::KeptBack => f.write_str("kept back by apt"),
         }
     }

@@ -83,7 +83,7 @@ impl<'a> AptQuestions<'a> {
         let kernel = rustix::system::uname();
         let kernel = &kernel.release().to_string_lossy();
         let (before, after, files) = (&before, &after, &files);
-        plan(&AptFacts { declared, host, owned, before, after, files, answers, kernel })
+        plan(&AptFacts { declared, host, owned, before, after, files, answers, kernel, is_update: false })
     }
 
     /// Returns the transactions that remove packages. `files`: the packages that apt installs.

@@ -57,7 +57,7 @@ pub fn guard(host: &Host, input: &str) -> Result<(), String> {
     let unpacked = guard::check(&planned, input, |file| Ok(digest::of_reader(File::open(file)?)?.0))?;
     let is_new = |change: &PackageChange| matches!(change.change, PackageOperation::Install { .. });
     let new: Vec<_> = unpacked.into_iter().filter(|(change, _)| is_new(change)).collect();
-    if new.is_empty() {
+    if new.is_empty() || journal.is_update {
         return Ok(());
     }
     prepare(host, &journal, &new).map_err(|problem| problem.to_string())

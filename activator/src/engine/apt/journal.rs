@@ -26,6 +26,10 @@ pub struct AptJournal {
     /// When the units of packages start for the first time, if it is not the usual moment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub starts: BTreeMap<PackageName, FirstStart>,
+    /// Whether the plan updates the operating system. New packages are then not owned, and their starts are
+    /// not held: nothing that is declared configures them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_update: bool,
 }
 
 impl AptJournal {

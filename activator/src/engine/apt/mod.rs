@@ -50,7 +50,7 @@ pub mod space;
 mod undo;
 pub mod units;
 pub mod view;
-mod waiting;
+pub(crate) mod waiting;
 
 use self::owned::OwnedPackages;
 use crate::host::Host;

@@ -30,7 +30,9 @@ pub(super) fn objections(
         problems.extend(hold(facts, &name, marks));
     }
     problems.extend(forbidden(facts));
-    problems.extend(missing(facts, packages));
+    if !facts.is_update {
+        problems.extend(missing(facts, packages));
+    }
     problems
 }
 
@@ -58,6 +60,10 @@ fn removal(facts: &AptFacts<'_>, name: &PackageName, cause: PackageCause) -> Opt
     if kernels.iter().any(|kernel| kernel == name.plain()) {
         let help = "restart the host with another kernel first";
         return Some(refused().because("it is the kernel that the host runs").help(help));
+    }
+    if facts.is_update {
+        let help = format!("remove {name} yourself, or hold the update that needs its removal");
+        return Some(refused().because("an update of the operating system removes nothing").help(help));
     }
     (cause == PackageCause::Unasked).then(|| {
         refused()

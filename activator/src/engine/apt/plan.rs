@@ -37,6 +37,9 @@ pub struct AptFacts<'a> {
     pub answers: &'a [AnswerChange],
     /// The release of the running kernel, as `uname -r` prints it.
     pub kernel: &'a str,
+    /// Whether the transaction updates the operating system: no declaration asks for it, so it changes no
+    /// mark.
+    pub is_update: bool,
 }
 
 /// Makes the plan.
@@ -55,7 +58,7 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
         }
     }
     let packages: Vec<_> = changes.into_values().collect();
-    let marks = marks(facts, &packages);
+    let marks = if facts.is_update { Vec::new() } else { marks(facts, &packages) };
     let mut repairs = facts.host.unfinished();
     // A package whose removal was interrupted is not completed first, because a script would start its
     // daemon.
@@ -68,7 +71,7 @@ pub fn plan(facts: &AptFacts<'_>) -> Result<AptPlan, Problem> {
 }
 
 /// Returns the name of a package as dpkg, apt and declarations write it on this host.
-pub(super) fn full_name(host: &HostPackages, name: &PackageName, architecture: &str) -> PackageName {
+pub(crate) fn full_name(host: &HostPackages, name: &PackageName, architecture: &str) -> PackageName {
     let foreign = format!("{name}:{architecture}").parse();
     if architecture == host.architecture { name.clone() } else { foreign.unwrap_or_else(|_| name.clone()) }
 }
@@ -123,7 +126,8 @@ fn offer(facts: &AptFacts<'_>, package: &TransactionPackage) -> Result<Offer, Pr
     })
 }
 
-fn release(origin: &VersionOrigin) -> SourceRelease {
+/// Returns the release that apt names for a version.
+pub(crate) fn release(origin: &VersionOrigin) -> SourceRelease {
     SourceRelease {
         origin: origin.origin.clone(),
         label: origin.label.clone(),
@@ -143,6 +147,9 @@ fn lacks(package: &TransactionPackage, part: &str) -> Problem {
 }
 
 fn cause(facts: &AptFacts<'_>, name: &PackageName, change: &PackageOperation) -> PackageCause {
+    if facts.is_update {
+        return if change.is_removal() { PackageCause::Unasked } else { PackageCause::Update };
+    }
     match facts.declared.packages.get(name) {
         Some(DeclaredPackage::Present(_)) if !change.is_removal() => PackageCause::Declared,
         Some(DeclaredPackage::Absent {} | DeclaredPackage::Purged {}) if change.is_removal() => {
@@ -187,7 +194,7 @@ fn marks(facts: &AptFacts<'_>, changes: &[PackageChange]) -> Vec<MarkChange> {
 }
 
 /// Returns a digest of what apt would do.
-fn fingerprint(
+pub(crate) fn fingerprint(
     (repairs, packages): (&[PackageName], &[PackageChange]),
     marks: &[MarkChange],
     answers: &[AnswerChange],

@@ -15,12 +15,13 @@ struct PlanCase {
     owned: OwnedPackages,
     before: Vec<Value>,
     after: Vec<Value>,
+    is_update: bool,
 }
 
 impl PlanCase {
     fn of(declared: Value) -> Self {
         let (owned, answers) = (OwnedPackages::default(), Vec::new());
-        Self { declared, answers, owned, before: Vec::new(), after: Vec::new() }
+        Self { declared, answers, owned, before: Vec::new(), after: Vec::new(), is_update: false }
     }
 
     fn plan(&self) -> AptPlan {
@@ -45,6 +46,7 @@ impl PlanCase {
             files: &files.into(),
             answers: &self.answers,
             kernel: "6.1.0-1-amd64",
+            is_update: self.is_update,
         })
         .unwrap()
     }
@@ -239,6 +241,7 @@ fn an_answer_without_a_version_is_refused() {
         files: &OfferedFiles::new(),
         answers: &[],
         kernel: "",
+        is_update: false,
     })
     .unwrap_err();
     assert_eq!(problem.code, Code::Packages);
@@ -259,4 +262,16 @@ fn an_answer_is_part_of_the_fingerprint() {
         assert_eq!(case.plan().answers, case.answers);
         assert!(fingerprints.insert(case.plan().fingerprint));
     }
+}
+
+#[test]
+fn an_update_changes_no_mark_and_removes_nothing() {
+    let mut case = PlanCase::of(json!({ "packages": { "nginx": { "state": "present" }, "new": { "state": "present" } } }));
+    case.is_update = true;
+    case.before = vec![package("nginx", "upgrade")];
+    let plan = case.plan();
+    assert_eq!((plan.packages[0].cause, plan.problems.len()), (PackageCause::Update, 0), "{:?}", plan.problems);
+    assert!(plan.marks.is_empty());
+    case.before.push(package("old", "deinstall"));
+    assert_eq!(case.refusals(), ["apt would remove old"]);
 }

@@ -45,7 +45,8 @@ fn settle(host: &Host, journal: &AptJournal) -> Result<(), Problem> {
     let packages = HostPackages::read()?;
     // A mark that cannot be set does not matter: the package then stays when nothing needs it any more.
     let owned = OwnedPackages::read(host)?;
-    if let Err(failure) = transaction::mark("auto", automatic(&journal.plan, &packages, &owned).iter()) {
+    let automatic = automatic(&journal.plan, &packages, (!journal.is_update).then_some(&owned));
+    if let Err(failure) = transaction::mark("auto", automatic.iter()) {
         warn!("packages could not be marked as automatic: {}", failure.problem().why.unwrap_or_default());
     }
     owned.settled(&packages).write(host, &owned)?;

@@ -33,6 +33,9 @@ pub struct AptRun<'a> {
     pub declared: &'a DeclaredPackages,
     /// The plan.
     pub plan: &'a AptPlan,
+    /// The files of an update of the operating system, in the order of its packages; `None` for an apply,
+    /// which takes the files from the package sources.
+    pub update: Option<&'a [String]>,
     /// The transcript to which the run reports that it waits, if the run has one.
     pub transcript: Option<Transcript>,
 }
@@ -55,7 +58,7 @@ impl AptRun<'_> {
         let call = AptCall { activator: &activator, options };
         wait_for_locks(self.declared, self.transcript.as_ref())?;
         let installs = self.plan.in_phase(AptPhase::Before).next().is_some();
-        if installs {
+        if installs && self.update.is_none() {
             call.download(self.plan, &|| false)?;
             // A download may take long, and another program may have started meanwhile.
             wait_for_locks(self.declared, self.transcript.as_ref())?;
@@ -76,9 +79,15 @@ impl AptRun<'_> {
         let repaired = if self.plan.repairs.is_empty() { None } else { transaction::configure_all() };
         let mut ended = self.set_marks(&[Mark::Unhold]);
         if installs && ended.is_ok() {
-            ended = call.install(self.plan).or_else(|failure| self.without_others(failure));
+            let installed = match self.update {
+                Some(files) => call.install_files(self.plan, files),
+                None => call.install(self.plan),
+            };
+            ended = installed.or_else(|failure| self.without_others(failure));
         }
-        let ended = ended.and_then(|()| self.mark_automatic());
+        // apt has marked the packages as manual even if dpkg has failed.
+        let marked = self.mark_automatic();
+        let ended = ended.and(marked);
         let ended = ended.and_then(|()| self.set_marks(&[Mark::Manual, Mark::Auto, Mark::Hold]));
         if ended.is_err() {
             // If the plan fails, restore the holds that it ended.
@@ -128,6 +137,9 @@ impl AptRun<'_> {
 
     /// Whether a package matters for the declaration. Any other package belongs to somebody else.
     fn concerns(&self, name: &PackageName) -> bool {
+        if self.update.is_some() && self.plan.repairs.contains(name) {
+            return true;
+        }
         // If the record cannot be read, each package may be owned.
         OwnedPackages::read(self.host).map_or(true, |owned| concerns(&owned, self.declared, self.plan, name))
     }
@@ -155,7 +167,8 @@ impl AptRun<'_> {
         });
         let starts: BTreeMap<PackageName, _> =
             starts.filter(|(_, start)| *start != FirstStart::default()).collect();
-        AptJournal { schema: AptJournal::SCHEMA, phase, plan, starts }.write(self.host)
+        let is_update = self.update.is_some();
+        AptJournal { schema: AptJournal::SCHEMA, phase, plan, starts, is_update }.write(self.host)
     }
 
     /// Writes the records from the answer of dpkg, and makes the report.
@@ -180,7 +193,8 @@ impl AptRun<'_> {
         let failed = |problem: Problem| AptFailure::Failed(problem.to_string());
         let host = HostPackages::read().map_err(failed)?;
         let owned = OwnedPackages::read(self.host).map_err(failed)?;
-        transaction::mark("auto", automatic(self.plan, &host, &owned).iter())
+        let owned = self.update.is_none().then_some(&owned);
+        transaction::mark("auto", automatic(self.plan, &host, owned).iter())
     }
 
     fn set_marks(&self, marks: &[Mark]) -> Result<(), AptFailure> {
@@ -244,9 +258,14 @@ fn is_reached(plan: &AptPlan, host: &HostPackages) -> bool {
     })
 }
 
-/// Returns the installed packages of a plan that are automatic, without those that somebody else has
-/// installed in the meantime.
-pub(super) fn automatic(plan: &AptPlan, host: &HostPackages, owned: &OwnedPackages) -> Vec<PackageName> {
+/// Returns the installed packages of a plan that are automatic. `owned`: the record of the packages that the
+/// plan of an apply has installed; a new package that is not in it was installed by somebody else in the
+/// meantime. An update owns no package.
+pub(super) fn automatic(
+    plan: &AptPlan,
+    host: &HostPackages,
+    owned: Option<&OwnedPackages>,
+) -> Vec<PackageName> {
     let manual = |name: &PackageName| {
         plan.marks.iter().any(|change| change.mark == Mark::Manual && change.package == *name)
     };
@@ -254,7 +273,7 @@ pub(super) fn automatic(plan: &AptPlan, host: &HostPackages, owned: &OwnedPackag
     let names = automatic.filter_map(|package| {
         let name = full_name(host, &package.name, &package.architecture);
         let is_new = matches!(package.change, PackageOperation::Install { .. });
-        (!is_new || owned.installed.contains(&name)).then_some(name)
+        (!is_new || owned.is_none_or(|owned| owned.installed.contains(&name))).then_some(name)
     });
     names.filter(|name| host.installed(name).is_some() && !manual(name)).collect()
 }

@@ -59,7 +59,7 @@ impl AptView {
         }
         let made = view.make(host, target, state);
         made.map_err(|error| host_file("make a view of package sources in", &view.directory, &error))?;
-        transaction::update(&view.options)?;
+        transaction::update(&view.options, &|| false)?;
         Ok(view)
     }
 
@@ -172,9 +172,11 @@ fn below<'m>(
 }
 
 /// Removes views of processes that have ended.
-fn forget_ended(directory: &Path) {
+pub(crate) fn forget_ended(directory: &Path) {
     for view in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if !Path::new("/proc").join(view.file_name()).exists() {
+        // The files of an update are in the same directory, and they stay.
+        let is_view = view.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok());
+        if is_view && !Path::new("/proc").join(view.file_name()).exists() {
             // A view that cannot be removed does no harm.
             let _ = disk::remove_tree(&view.path());
         }

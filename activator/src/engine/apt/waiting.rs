@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// [`Code::Locked`] if a program holds a lock for too long.
-pub(super) fn wait_for_locks(
+pub(crate) fn wait_for_locks(
     declared: &DeclaredPackages,
     transcript: Option<&Transcript>,
 ) -> Result<(), Problem> {
@@ -38,7 +38,7 @@ pub(super) fn wait_for_locks(
             return Err(Problem::new(Code::Locked, "another program uses apt or dpkg")
                 .at(holder.path)
                 .because(format!("{holder} has held the lock for more than {limit} seconds"))
-                .help("wait until the program has ended, then apply again"));
+                .help("wait until the program has ended, then run the command again"));
         }
         attempts += 1;
         retried("wait for the locks of apt", attempts, PAUSE, &holder);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use nixfleet_contract::forget::ForgetMode;
+use nixfleet_contract::os::record::OsRecord;
 use nixfleet_contract::problem::Problem;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -80,7 +81,7 @@ pub(super) fn remove_activator(host: &Host) -> Result<(), Problem> {
 
 /// Returns the records of NixFleet. The state is the first of them.
 fn records() -> impl Iterator<Item = String> {
-    let names = [RECORD, STAGED, "last.json", "checks.json", SLOTS, owned::RECORD];
+    let names = [RECORD, STAGED, "last.json", "checks.json", OsRecord::RECORD, SLOTS, owned::RECORD];
     let records = names.into_iter().map(|name| format!("{HOME}/{name}"));
     records.chain([transcript::DIRECTORY, view::DIRECTORY].map(str::to_owned))
 }

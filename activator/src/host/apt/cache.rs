@@ -26,6 +26,13 @@ pub fn find(package: &PackageChange, offer: &Offer) -> Option<PathBuf> {
     is_of(&path, offer).then_some(path)
 }
 
+/// Returns the file of a package in a directory, if it is there with the content that the plan states.
+#[must_use]
+pub fn find_in(directory: &Path, package: &PackageChange, offer: &Offer) -> Option<PathBuf> {
+    let is_there = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.len() == offer.size);
+    paths_in(directory, package, offer).into_iter().find(|path| is_there(path) && is_of(path, offer))
+}
+
 /// Removes files with the name and the size of a planned package, but with another content. apt compares
 /// only the size, and would install such a file.
 pub fn drop_others(plan: &AptPlan) {
@@ -51,9 +58,13 @@ fn with_size(package: &PackageChange, offer: &Offer) -> Option<PathBuf> {
 /// Returns the paths at which apt may keep the file of a package. A plan does not say whether the package is
 /// for all architectures.
 fn paths(package: &PackageChange, offer: &Offer) -> [PathBuf; 2] {
+    paths_in(Path::new(CACHE), package, offer)
+}
+
+fn paths_in(directory: &Path, package: &PackageChange, offer: &Offer) -> [PathBuf; 2] {
     let version = offer.version.replace('_', "%5f").replace(':', "%3a");
     let of = |architecture: &str| format!("{}_{version}_{architecture}.deb", package.name);
-    [&package.architecture, "all"].map(|architecture| Path::new(CACHE).join(of(architecture)))
+    [&package.architecture, "all"].map(|architecture| directory.join(of(architecture)))
 }
 
 #[cfg(test)]

@@ -113,6 +113,25 @@ impl HostPackages {
     }
 }
 
+/// Returns the installed packages for which apt prefers a newer version, also those that are held.
+/// `architecture`: that of the host; `options`: options of apt, each as `NAME=VALUE`.
+///
+/// # Errors
+/// Fails with [`Code::Packages`] if apt does not answer, or answers with something else than names.
+pub fn upgradable(architecture: &str, options: &[String]) -> Result<BTreeSet<PackageName>, Problem> {
+    let mut names = BTreeSet::new();
+    for verb in ["showmanual", "showauto"] {
+        let options = options.iter().flat_map(|option| ["-o", option.as_str()]);
+        let argv: Vec<&str> = ["apt-mark"].into_iter().chain(options).chain([verb, "?upgradable"]).collect();
+        for name in answer(&argv)?.lines() {
+            names.insert(native(name, architecture).parse().map_err(|error| {
+                Problem::new(Code::Packages, "the answer of apt-mark cannot be read").because(error)
+            })?);
+        }
+    }
+    Ok(names)
+}
+
 /// Removes the architecture of the host from the name of a package. dpkg adds it to some names.
 pub(super) fn native<'a>(name: &'a str, architecture: &str) -> &'a str {
     name.strip_suffix(architecture).and_then(|name| name.strip_suffix(':')).unwrap_or(name)

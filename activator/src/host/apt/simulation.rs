@@ -11,7 +11,8 @@ pub const FIX_BROKEN: &str = "APT::Get::Fix-Broken=true";
 /// A transaction that apt is asked to simulate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AptRequest {
-    /// The action of apt: `install`, `remove` or `purge`.
+    /// The action of apt: `install`, `upgrade`, `remove` or `purge`. `upgrade` also installs the new packages
+    /// that an update needs, and removes nothing.
     pub verb: &'static str,
     /// The packages, each as apt-get accepts it: `nginx`, `nginx=1.22.*` or `exim4-`.
     pub packages: Vec<String>,
@@ -39,10 +40,15 @@ impl AptRequest {
         argv.extend(self.options.iter().flat_map(|option| ["-o".to_owned(), option.clone()]));
         let rule = |is_wanted| if is_wanted { "--install-recommends" } else { "--no-install-recommends" };
         argv.extend(self.recommends.map(rule).map(str::to_owned));
+        argv.extend(self.is_upgrade().then(|| "--with-new-pkgs".to_owned()));
         argv.push(self.verb.to_owned());
         argv.push("--".to_owned());
         argv.extend(self.packages.iter().cloned());
         argv
+    }
+
+    fn is_upgrade(&self) -> bool {
+        self.verb == "upgrade"
     }
 
     /// Simulates the transaction, and returns the packages that it would change. `activator`: the path of
@@ -54,10 +60,17 @@ impl AptRequest {
         let argv = self.argv(activator);
         let finished = ask(&argv.iter().map(String::as_str).collect::<Vec<_>>())?;
         if !finished.success() {
-            return Err(Problem::new(Code::Packages, "apt cannot carry out the declaration")
-                .at("nixfleet.apt.packages")
-                .because(why(&finished.stderr).unwrap_or_else(|| finished.why()))
-                .help("run the same with `apt-get --simulate install` on the host"));
+            let why = why(&finished.stderr).unwrap_or_else(|| finished.why());
+            return Err(if self.is_upgrade() {
+                Problem::new(Code::Packages, "apt cannot update the packages of the host")
+                    .because(why)
+                    .help("run `apt-get --simulate upgrade` on the host, and correct what it reports")
+            } else {
+                Problem::new(Code::Packages, "apt cannot carry out the declaration")
+                    .at("nixfleet.apt.packages")
+                    .because(why)
+                    .help("run the same with `apt-get --simulate install` on the host")
+            });
         }
         transaction(&finished.stdout)
     }
@@ -126,6 +139,12 @@ mod tests {
                 .iter()
                 .all(|word| !word.contains("recommends"))
         );
+    }
+
+    #[test]
+    fn an_upgrade_may_install_new_packages() {
+        let argv = AptRequest { verb: "upgrade", ..AptRequest::default() }.argv("/a");
+        assert_eq!(argv[argv.len() - 3..], ["--with-new-pkgs", "upgrade", "--"]);
     }
 
     #[test]

@@ -25,6 +25,15 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("HOME", "/root"),
 ];
 
+/// The options with which apt knows only the installed packages and the files that it is given. The cache of
+/// apt, which belongs to the sources, stays as it is.
+const WITHOUT_SOURCES: [&str; 4] = [
+    "Dir::Etc::SourceList=/dev/null",
+    "Dir::Etc::SourceParts=/dev/null",
+    "Dir::Cache::pkgcache=",
+    "Dir::Cache::srcpkgcache=",
+];
+
 /// The beginning of each line that the guard of a transaction prints.
 pub const GUARD: &str = "nixfleet-apt-guard: ";
 
@@ -58,7 +67,7 @@ impl AptFailure {
             }
             Self::Failed(why) => Problem::new(Code::Packages, "apt failed")
                 .because(why)
-                .help("read /var/log/apt/term.log on the host, correct the cause, then apply again"),
+                .help("read /var/log/apt/term.log on the host, correct the cause, then run the command again"),
         }
     }
 }
@@ -76,7 +85,7 @@ impl AptCall<'_> {
             AptFailure::Failed(why) => {
                 Problem::new(Code::Packages, "apt could not download the packages of the plan")
                     .because(why)
-                    .help("run `apt-get update` on the host, correct its package sources or the network, then apply again")
+                    .help("run `apt-get update` on the host, correct its package sources or the network, then run the command again")
             }
         })
     }
@@ -99,6 +108,20 @@ impl AptCall<'_> {
         words.extend(self.guard());
         words.extend(["install".to_owned(), "--".to_owned()]);
         words.extend(exactly(plan.in_phase(AptPhase::Before)));
+        ended(&run(&words)?)
+    }
+
+    /// Installs exactly these files, and changes no other package. No package source is read, so it does not
+    /// matter what the sources offer by now.
+    ///
+    /// # Errors
+    /// Fails with the reason of the guard, or with the messages of apt.
+    pub fn install_files(&self, plan: &AptPlan, files: &[String]) -> Result<(), AptFailure> {
+        let mut words = self.words(plan);
+        words.extend(WITHOUT_SOURCES.map(|option| format!("--option={option}")));
+        words.extend(self.guard());
+        words.extend(["install".to_owned(), "--".to_owned()]);
+        words.extend(files.iter().cloned());
         ended(&run(&words)?)
     }
 
@@ -179,11 +202,12 @@ pub fn mark<'p>(mark: &str, packages: impl Iterator<Item = &'p PackageName>) -> 
     ended(&run(&words)?)
 }
 
-/// Fetches the lists of all package sources that apt sees with these options.
+/// Fetches the lists of all package sources that apt sees with these options. If `is_off` returns true
+/// meanwhile, apt is killed.
 ///
 /// # Errors
 /// Fails with [`Code::Packages`] if a source cannot be reached, or is not signed as declared.
-pub fn update(options: &[String]) -> Result<(), Problem> {
+pub fn update(options: &[String], is_off: &dyn Fn() -> bool) -> Result<(), Problem> {
     let words = ["apt-get", "--quiet=2", "--error-on=any", "update"].map(str::to_owned);
     let words: Vec<String> =
         words.into_iter().chain(options.iter().map(|option| format!("--option={option}"))).collect();
@@ -192,7 +216,7 @@ pub fn update(options: &[String]) -> Result<(), Problem> {
             .because(why)
             .help("run `apt-get update` on the host, and correct the source, its key or the network")
     };
-    match run(&words) {
+    match run_until(is_off, &words) {
         Ok(finished) if finished.success() => Ok(()),
         Ok(finished) => Err(failed([signatures(&finished), errors(&finished)].concat())),
         Err(AptFailure::Failed(why) | AptFailure::Guarded(why)) => Err(failed(why)),

@@ -41,7 +41,7 @@ const TOGETHER: [&[&str]; 6] = [
 ];
 /// The modules that take longest, in the order in which their processes are started. They start before the
 /// other modules, because a long process that starts last would run alone at the end.
-const LONGEST: [&str; 15] = [
+const LONGEST: [&str; 16] = [
     "nixos_hosts",
     "apt",
     "nixos_hosts::boots",
@@ -55,6 +55,7 @@ const LONGEST: [&str; 15] = [
     "versions",
     "import",
     "hostile_hosts",
+    "os_update",
     "scale",
     "story",
 ];

@@ -32,6 +32,7 @@ mod nixos;
 mod nixos_evaluation;
 mod nixos_hosts;
 mod on_change;
+mod os_update;
 mod programs;
 mod readme;
 mod rollout;

@@ -266,11 +266,18 @@ fn an_answer_is_part_of_the_fingerprint() {
 
 #[test]
 fn an_update_changes_no_mark_and_removes_nothing() {
-    let mut case = PlanCase::of(json!({ "packages": { "nginx": { "state": "present" }, "new": { "state": "present" } } }));
+    let mut case = PlanCase::of(
+        json!({ "packages": { "nginx": { "state": "present" }, "new": { "state": "present" } } }),
+    );
     case.is_update = true;
     case.before = vec![package("nginx", "upgrade")];
     let plan = case.plan();
-    assert_eq!((plan.packages[0].cause, plan.problems.len()), (PackageCause::Update, 0), "{:?}", plan.problems);
+    assert_eq!(
+        (plan.packages[0].cause, plan.problems.len()),
+        (PackageCause::Update, 0),
+        "{:?}",
+        plan.problems
+    );
     assert!(plan.marks.is_empty());
     case.before.push(package("old", "deinstall"));
     assert_eq!(case.refusals(), ["apt would remove old"]);

@@ -258,7 +258,7 @@ fn is_reached(plan: &AptPlan, host: &HostPackages) -> bool {
     })
 }
 
-/// Returns the installed packages of a plan that are automatic. `owned`: the record of the packages that the
+/// Returns the packages of a plan that are on the host and are automatic. `owned`: the record of the packages that the
 /// plan of an apply has installed; a new package that is not in it was installed by somebody else in the
 /// meantime. An update owns no package.
 pub(super) fn automatic(
@@ -275,7 +275,8 @@ pub(super) fn automatic(
         let is_new = matches!(package.change, PackageOperation::Install { .. });
         (!is_new || owned.is_none_or(|owned| owned.installed.contains(&name))).then_some(name)
     });
-    names.filter(|name| host.installed(name).is_some() && !manual(name)).collect()
+    // A package that dpkg has only unpacked so far has its mark already.
+    names.filter(|name| host.is_on_host(name) && !manual(name)).collect()
 }
 
 /// Returns the packages whose installed versions differ.

@@ -91,9 +91,10 @@ impl UpdateQuestion<'_> {
             let mut options = self.options();
             options.push(preferences.option());
             let found = self.request("upgrade", &[], &options).simulate(self.activator)?;
-            let stays = found.packages.iter().filter(|package| self.must_stay(package)).filter_map(|package| {
-                Some((self.name(package)?, package.versions.current.as_ref()?.version.parse().ok()?))
-            });
+            let stays =
+                found.packages.iter().filter(|package| self.must_stay(package)).filter_map(|package| {
+                    Some((self.name(package)?, package.versions.current.as_ref()?.version.parse().ok()?))
+                });
             let before = kept.len();
             kept.extend(stays);
             if kept.len() == before {
@@ -171,9 +172,10 @@ impl UpdateQuestion<'_> {
     fn reason(&self, name: &PackageName, version: &str) -> (HeldReason, Option<SourceRelease>) {
         let request = self.request("install", &[format!("{name}={version}")], &self.options());
         let Ok(found) = request.simulate(self.activator) else { return (HeldReason::KeptBack, None) };
-        let removed = found.packages.iter().filter(|package| {
-            matches!(package.mode, TransactionMode::Deinstall | TransactionMode::Purge)
-        });
+        let removed = found
+            .packages
+            .iter()
+            .filter(|package| matches!(package.mode, TransactionMode::Deinstall | TransactionMode::Purge));
         let mut packages: Vec<PackageName> = removed.filter_map(|package| self.name(package)).collect();
         packages.sort();
         let release = offer_of(&found, name, &self.packages.architecture);
@@ -320,7 +322,9 @@ fn offer_of(transaction: &AptTransaction, name: &PackageName, native: &str) -> O
 
 /// Returns an update that is left out because it is no security update.
 fn not_security(package: &TransactionPackage) -> Result<Option<HeldUpdate>, Invalid> {
-    let (Some((to, release)), Some(from)) = (offer(package), &package.versions.current) else { return Ok(None) };
+    let (Some((to, release)), Some(from)) = (offer(package), &package.versions.current) else {
+        return Ok(None);
+    };
     let (name, from) = (package.name.parse()?, from.version.parse()?);
     let architecture = package.architecture.clone();
     Ok(Some(HeldUpdate { name, architecture, from, to, release, why: HeldReason::NotSecurity }))

@@ -81,8 +81,7 @@ mod tests {
 
     use super::*;
 
-    const LIBRARY: &str =
-        "7f1-7f2 r-xp 00001000 fe:01 77 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)\n";
+    const LIBRARY: &str = "7f1-7f2 r-xp 00001000 fe:01 77 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)\n";
 
     #[test]
     fn replaced_code_is_found_and_deleted_data_is_not() {
@@ -108,9 +107,15 @@ mod tests {
         for (cgroup, found) in [
             ("0::/system.slice/app.service\n", Some("app.service")),
             ("0::/system.slice/system-getty.slice/getty@tty1.service\n", Some("getty@tty1.service")),
-            ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service\n", Some("user@1000.service")),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service\n",
+                Some("user@1000.service"),
+            ),
             ("0::/user.slice/user-0.slice/session-3.scope\n", Some("session-3.scope")),
-            ("0::/machine.slice/systemd-nspawn@x.service/payload/system.slice/a.service\n", Some("systemd-nspawn@x.service")),
+            (
+                "0::/machine.slice/systemd-nspawn@x.service/payload/system.slice/a.service\n",
+                Some("systemd-nspawn@x.service"),
+            ),
             ("12:cpu:/\n1:name=systemd:/system.slice/docker-12ab.scope\n", Some("docker-12ab.scope")),
             ("0::/lxc.payload.x/system.slice/a.service\n", None),
             ("0::/init.scope\n", Some("init.scope")),

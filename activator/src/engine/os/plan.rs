@@ -106,9 +106,14 @@ fn fill(
 /// [`Code::OtherBase`] on NixOS, or [`Code::Packages`] for a directory.
 pub fn check_base(host: &Host) -> Result<(), Problem> {
     if nixos::is_nixos(host) {
-        return Err(Problem::new(Code::OtherBase, "the operating system of a NixOS host is not updated alone")
-            .because("its packages come from the flake")
-            .help("update the input `nixpkgs` of the flake (`nix flake update nixpkgs`), then run `nixfleet apply`"));
+        return Err(Problem::new(
+            Code::OtherBase,
+            "the operating system of a NixOS host is not updated alone",
+        )
+        .because("its packages come from the flake")
+        .help(
+            "update the input `nixpkgs` of the flake (`nix flake update nixpkgs`), then run `nixfleet apply`",
+        ));
     }
     if !host.is_machine() {
         return Err(Problem::new(Code::Packages, "packages of apt cannot be updated in a directory")

@@ -127,7 +127,10 @@ mod tests {
                 DpkgPackage { status, version, is_held: false, is_automatic: false, is_vital: false };
             (name.parse().unwrap(), package)
         };
-        HostPackages { architecture: "amd64".to_owned(), packages: names.iter().map(package).collect::<BTreeMap<_, _>>() }
+        HostPackages {
+            architecture: "amd64".to_owned(),
+            packages: names.iter().map(package).collect::<BTreeMap<_, _>>(),
+        }
     }
 
     fn write(root: &Path, path: &str, text: &str) {

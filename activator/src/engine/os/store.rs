@@ -91,7 +91,8 @@ pub fn ready(host: &Host, fingerprint: &str) -> Result<ReadyUpdate, Problem> {
     for package in plan.apt.in_phase(AptPhase::Before) {
         let Some(offer) = package.change.to() else { continue };
         let file = cache::find_in(&directory, package, offer);
-        let file = file.ok_or_else(|| lacks(format!("the file of {} is missing or damaged", package.name)))?;
+        let file =
+            file.ok_or_else(|| lacks(format!("the file of {} is missing or damaged", package.name)))?;
         files.push(file.to_string_lossy().into_owned());
     }
     Ok(ReadyUpdate { plan, files })
@@ -119,7 +120,9 @@ fn keep(host: &Host, plan: &UpdatePlan, from: &Path) -> Result<(), Problem> {
             return Err(Problem::new(Code::Packages, "apt did not keep a file that it has downloaded")
                 .at(from.display())
                 .because(format!("the file of {} is not there, or is another one", package.name))
-                .help("check whether a hook of apt removes downloaded files (`apt-config dump | grep Invoke`)"));
+                .help(
+                    "check whether a hook of apt removes downloaded files (`apt-config dump | grep Invoke`)",
+                ));
         };
         let name = file.file_name().unwrap_or_default();
         place(&file, &directory.join(name)).map_err(failed)?;

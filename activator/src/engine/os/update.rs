@@ -68,13 +68,17 @@ fn run(host: &Host, expect: &str, holder: &Holder, report: &mut Report) -> Resul
     let declared = &in_force.declared;
     let apt = AptRun { host, declared, plan: &plan.apt, update: files, transcript };
     let done = phases::before(&apt, None, report);
-    remember(host, &in_force, (plan.scope, holder), report);
-    done?;
-    let has_changed = report.apt.as_ref().is_some_and(|apt| !apt.changed.is_empty());
-    report.steps_done = report.apt.as_ref().map_or(0, |apt| apt.changed.len());
-    let is_changed = has_changed || !plan.apt.repairs.is_empty();
-    report.outcome = if is_changed { Outcome::Ok } else { Outcome::Unchanged };
-    check_health(host, report)
+    let is_refused = done.is_err() && report.outcome == Outcome::Blocked;
+    let ended = done.and_then(|()| {
+        report.steps_done = report.apt.as_ref().map_or(0, |apt| apt.changed.len());
+        let has_changed = report.steps_done > 0 || !plan.apt.repairs.is_empty();
+        report.outcome = if has_changed { Outcome::Ok } else { Outcome::Unchanged };
+        check_health(host, report)
+    });
+    if !is_refused {
+        remember(host, &in_force, (plan.scope, holder), report);
+    }
+    ended
 }
 
 /// Recovers the host after an interrupted run.
@@ -102,7 +106,9 @@ fn check_health(host: &Host, report: &mut Report) -> Result<(), Problem> {
     report.health_checks = checked.results;
     let Some(problem) = verdict.into_problem() else { return Ok(()) };
     (report.outcome, report.reason_code) = (Outcome::Partial, Some(ReasonCode::HealthChecks));
-    report.notes.push("the packages stay updated: nothing undoes an update of the operating system".to_owned());
+    report
+        .notes
+        .push("the packages stay updated: nothing undoes an update of the operating system".to_owned());
     Err(problem.help(
         "run `nixfleet check` to show the current results, and fix the cause; an older version of a package \
          can be declared in nixfleet.apt.packages",
@@ -113,12 +119,13 @@ fn check_health(host: &Host, report: &mut Report) -> Result<(), Problem> {
 /// logged.
 fn remember(host: &Host, in_force: &InForce, (scope, holder): (UpdateScope, &Holder), report: &Report) {
     let changed = report.apt.as_ref().map(|apt| apt.changed.clone()).unwrap_or_default();
-    let outcome = match (report.outcome, changed.is_empty()) {
-        // The report is not complete yet.
-        (Outcome::Blocked, false) => Outcome::Ok,
-        (outcome, _) => outcome,
+    let run = UpdateRun {
+        holder: holder.clone(),
+        ended: clock::seconds(),
+        scope,
+        outcome: report.outcome,
+        changed,
     };
-    let run = UpdateRun { holder: holder.clone(), ended: clock::seconds(), scope, outcome, changed };
     let write = || -> Result<(), Problem> {
         let record = record::with_run(record::read(host), run);
         let packages = HostPackages::read()?;

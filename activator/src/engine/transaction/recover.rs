@@ -170,7 +170,8 @@ pub fn stand_in(host: &Host, run: &RunId) -> Result<(), Problem> {
         Ok(None) => match noted() {
             Some(last) => last.report,
             None if apt::recover::is_interrupted(host) => {
-                let problem = interrupted("apt may have changed packages, and the next apply or update completes them");
+                let problem =
+                    interrupted("apt may have changed packages, and the next apply or update completes them");
                 let reason_code = Some(ReasonCode::AptUnfinished);
                 Report { reason_code, ..unfinished(host, Outcome::Partial, problem)? }
             }

@@ -65,9 +65,9 @@ impl AptFailure {
                     .because(format!("{why}; dpkg was not started"))
                     .help("plan again, then apply the new plan")
             }
-            Self::Failed(why) => Problem::new(Code::Packages, "apt failed")
-                .because(why)
-                .help("read /var/log/apt/term.log on the host, correct the cause, then run the command again"),
+            Self::Failed(why) => Problem::new(Code::Packages, "apt failed").because(why).help(
+                "read /var/log/apt/term.log on the host, correct the cause, then run the command again",
+            ),
         }
     }
 }

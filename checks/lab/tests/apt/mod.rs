@@ -10,7 +10,7 @@ mod interruptions;
 mod nginx;
 mod others;
 mod removals;
-mod repository;
+pub mod repository;
 mod resources;
 mod sources;
 

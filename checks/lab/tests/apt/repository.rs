@@ -7,12 +7,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nixfleet_lab::command::Program;
+use nixfleet_lab::guest::Guest;
 use nixfleet_lab::lab::Lab;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The directory of the repository on the operator's machine.
 pub const SERVED: &str = "/srv/packages";
+
+/// The distribution with the packages, and the one with their security updates.
+pub const STABLE: &str = "stable";
+pub const SECURITY: &str = "security";
 
 /// A package to build.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +37,8 @@ pub struct Package {
 /// A repository, and the key that signs it.
 pub struct Repository {
     directory: TempDir,
-    packages: Vec<PathBuf>,
+    /// The packages, each with the distribution that has it.
+    packages: Vec<(&'static str, PathBuf)>,
     /// The fingerprint of the key.
     pub fingerprint: String,
     /// The name of its suite in the next release.
@@ -60,6 +66,11 @@ impl Repository {
 
     /// Builds a package and adds it.
     pub fn add(&mut self, package: &Package) {
+        self.add_to(STABLE, package);
+    }
+
+    /// Builds a package and adds it to a distribution.
+    pub fn add_to(&mut self, distribution: &'static str, package: &Package) {
         let Package { name, version, control, files, postinst, prerm } = package;
         let tree = self.path(&format!("build/{name}_{version}"));
         let mut conffiles = String::new();
@@ -83,7 +94,7 @@ impl Repository {
         let file = self.path(&format!("{name}_{version}_all.deb"));
         let build = Program::new("dpkg-deb").args(["--root-owner-group", "--build"]);
         build.arg(&tree).arg(&file).run().unwrap().success().unwrap();
-        self.packages.push(file);
+        self.packages.push((distribution, file));
     }
 
     /// Removes all packages. The next [`Self::publish`] publishes those that are added after this call.
@@ -95,14 +106,30 @@ impl Repository {
     pub fn publish(&self, lab: &Lab) {
         let operator = lab.operator().unwrap();
         let guest = operator.guest();
-        guest
-            .ask(&format!(
-                "mkdir -p {SERVED} && rm -rf {SERVED}/* && mkdir -p {SERVED}/pool {SERVED}/dists/stable/main/binary-amd64"
-            ))
-            .unwrap();
+        guest.ask(&format!("mkdir -p {SERVED} && rm -rf {SERVED}/* && mkdir -p {SERVED}/pool")).unwrap();
+        for distribution in [STABLE, SECURITY] {
+            self.publish_one(guest, distribution);
+        }
+        let serve = format!(
+            "systemctl is-active --quiet packages || systemd-run --quiet --unit=packages busybox httpd -f -p 8000 -h {SERVED}"
+        );
+        guest.ask(&serve).unwrap();
+        let get = "curl --silent --fail --output /dev/null --retry 50 --retry-connrefused --retry-delay 1";
+        guest.ask(&format!("{get} http://localhost:8000/dists/stable/InRelease")).unwrap();
+    }
+
+    /// Publishes the packages of one distribution.
+    fn publish_one(&self, guest: &Guest, distribution: &str) {
+        let (suite, label) = if distribution == SECURITY {
+            ("stable-security", "Debian-Security")
+        } else {
+            (self.suite, "Tests")
+        };
+        let lists = format!("{SERVED}/dists/{distribution}");
+        guest.ask(&format!("mkdir -p {lists}/main/binary-amd64")).unwrap();
         let files = guest.files().unwrap();
         let mut index = String::new();
-        for package in &self.packages {
+        for (_, package) in self.packages.iter().filter(|(of, _)| *of == distribution) {
             let name = package.file_name().unwrap().to_str().unwrap();
             let bytes = fs::read(package).unwrap();
             let control =
@@ -113,23 +140,16 @@ impl Repository {
         }
         let date = Program::new("date").args(["-Ru"]).run().unwrap().success().unwrap().line().to_owned();
         let release = format!(
-            "Origin: Tests\nLabel: Tests\nSuite: {}\nCodename: stable\nDate: {date}\nArchitectures: amd64\n\
-             Components: main\nSHA256:\n {} {} main/binary-amd64/Packages\n",
-            self.suite,
+            "Origin: Tests\nLabel: {label}\nSuite: {suite}\nCodename: {distribution}\nDate: {date}\n\
+             Architectures: amd64\nComponents: main\nSHA256:\n {} {} main/binary-amd64/Packages\n",
             sha256(index.as_bytes()),
             index.len()
         );
         fs::write(self.path("Release"), release).unwrap();
         let (from, to) = (self.path("Release"), self.path("InRelease"));
         self.gpg(&["--yes", "--clearsign", "--output", to.to_str().unwrap(), from.to_str().unwrap()]);
-        files.write(&format!("{SERVED}/dists/stable/InRelease"), fs::read(to).unwrap()).unwrap();
-        files.write(&format!("{SERVED}/dists/stable/main/binary-amd64/Packages"), index).unwrap();
-        let serve = format!(
-            "systemctl is-active --quiet packages || systemd-run --quiet --unit=packages busybox httpd -f -p 8000 -h {SERVED}"
-        );
-        guest.ask(&serve).unwrap();
-        let get = "curl --silent --fail --output /dev/null --retry 50 --retry-connrefused --retry-delay 1";
-        guest.ask(&format!("{get} http://localhost:8000/dists/stable/InRelease")).unwrap();
+        files.write(&format!("{lists}/InRelease"), fs::read(to).unwrap()).unwrap();
+        files.write(&format!("{lists}/main/binary-amd64/Packages"), index).unwrap();
     }
 
     fn gpg(&self, arguments: &[&str]) -> String {

@@ -7,11 +7,12 @@ use nixfleet_activate::attend;
 use nixfleet_activate::engine::os::reboot::MayReboot;
 use nixfleet_activate::engine::os::{plan, store, update};
 use nixfleet_activate::host::{Host, lock, random};
+use nixfleet_contract::SCHEMA;
 use nixfleet_contract::os::update::UpdatePlan;
 use nixfleet_contract::problem::{Code, Problem};
 
 use super::arguments::{Common, OsCommand, OsPlanArgs, RunArgs};
-use super::{finish, notice, print, read};
+use super::{Done, finish, notice, print, read};
 
 /// Carries out a command.
 ///
@@ -29,8 +30,8 @@ pub fn execute(command: OsCommand) -> Result<ExitCode, Problem> {
                 Problem::new(Code::Usage, "the plan of the update cannot be read").because(error)
             };
             let plan: UpdatePlan = serde_json::from_slice(&read("-".as_ref())?).map_err(unreadable)?;
-            let stored = store::download(&host, &plan)?;
-            print(&stored, common.json, |stored| format!("{}\n", stored.fingerprint))?;
+            store::download(&host, &plan)?;
+            print(&Done { schema: SCHEMA }, common.json, |_| String::new())?;
         }
         OsCommand::OsUpdate { common, expect, run } => return install(&common, &expect, &run),
         OsCommand::Reboot { common, expect_boot, by } => {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use nixfleet_contract::apt::lock::LockHolder;
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::health::{CheckResult, Checked};
+use nixfleet_contract::os::status::{OsStatus, OutdatedUnit, PendingUpdates};
 use nixfleet_contract::plan::{Drift, Plan};
 use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
@@ -167,6 +168,9 @@ pub fn status(status: &Status) -> String {
     if let Some(holder) = &status.locked_by {
         line(&mut text, &format!("  locked: {holder}"));
     }
+    if let Some(os) = &status.os {
+        operating_system(&mut text, os);
+    }
     if let Some(known) = &status.health_checks {
         text.push_str(&checked(known));
     }
@@ -177,6 +181,19 @@ pub fn status(status: &Status) -> String {
         }
     }
     text
+}
+
+fn operating_system(text: &mut String, os: &OsStatus) {
+    line(text, &format!("  {}, kernel {}, up {} s", os.name, os.kernel, os.uptime));
+    if let Some(PendingUpdates { security, all, held, .. }) = &os.pending {
+        line(text, &format!("  updates: {all}, of which {security} for security; {held} stay out"));
+    }
+    for reason in &os.reboot {
+        line(text, &format!("  reboot required: {reason}"));
+    }
+    for OutdatedUnit { unit, files } in &os.outdated {
+        line(text, &format!("  {unit} runs replaced code: {}", files.join(", ")));
+    }
 }
 
 /// Formats everything that NixFleet owns on a host.

@@ -95,18 +95,6 @@ impl UpdatePlan {
     }
 }
 
-/// The answer to a download of updates: the host has the files of a plan, and `os-update` can install them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredUpdate {
-    /// The schema version, always [`SCHEMA`].
-    pub schema: u32,
-    /// The fingerprint of the plan.
-    pub fingerprint: String,
-    /// The sum of the sizes of the files, in bytes.
-    pub bytes: u64,
-}
-
 /// An update that is offered to a host, but not installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

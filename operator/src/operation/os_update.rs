@@ -236,7 +236,8 @@ impl Planned for PlannedOsUpdate {
     }
 
     fn downloads(&self) -> bool {
-        self.plan.apt.download_size() > 0
+        // A host also keeps a plan that only completes packages.
+        self.plan.is_to_change()
     }
 
     fn result(&self, host: &str) -> HostResult {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use nixfleet_contract::backoff::Backoff;
+use nixfleet_contract::os::reboot::RebootAnswer;
 use nixfleet_contract::problem::{Code, Problem};
 use tokio::time::Instant;
 
+use super::ask;
 use super::os_update::not_managed;
-use super::{Done, ask};
 use crate::diagnostics::retried;
 use crate::process::Output;
 use crate::ssh::Session;
@@ -38,7 +39,7 @@ pub async fn reboot(session: &Session, boot_id: &str) -> Result<(), Problem> {
     if answer.activator.is_none() {
         return Err(not_managed(session));
     }
-    answer.document::<Done>().map(drop)
+    answer.document::<RebootAnswer>().map(drop)
 }
 
 /// Asks a host for its boot id, its state and its failed units. Takes one SSH exec.

@@ -90,7 +90,7 @@ impl UpdateQuestion<'_> {
             let preferences = Preferences::of(self.host, security, &kept)?;
             let mut options = self.options();
             options.push(preferences.option());
-            let found = self.request("upgrade", &[], &options).simulate(self.activator)?;
+            let found = request("upgrade", &[], &options).simulate(self.activator)?;
             let stays =
                 found.packages.iter().filter(|package| self.must_stay(package)).filter_map(|package| {
                     Some((self.name(package)?, package.versions.current.as_ref()?.version.parse().ok()?))
@@ -141,7 +141,7 @@ impl UpdateQuestion<'_> {
         let mut unheld = AptTransaction::default();
         if left.iter().any(|name| is_held(name) || by_policy(name)) {
             let options = [self.options(), vec![IGNORE_HOLDS.to_owned()]].concat();
-            unheld = self.request("upgrade", &[], &options).simulate(self.activator)?;
+            unheld = request("upgrade", &[], &options).simulate(self.activator)?;
         }
         let mut found = Vec::new();
         for (index, name) in left.iter().enumerate() {
@@ -170,7 +170,7 @@ impl UpdateQuestion<'_> {
 
     /// Asks apt for one package that it keeps back.
     fn reason(&self, name: &PackageName, version: &str) -> (HeldReason, Option<SourceRelease>) {
-        let request = self.request("install", &[format!("{name}={version}")], &self.options());
+        let request = request("install", &[format!("{name}={version}")], &self.options());
         let Ok(found) = request.simulate(self.activator) else { return (HeldReason::KeptBack, None) };
         let removed = found
             .packages
@@ -182,10 +182,6 @@ impl UpdateQuestion<'_> {
         let why =
             if packages.is_empty() { HeldReason::KeptBack } else { HeldReason::WouldRemove { packages } };
         (why, release)
-    }
-
-    fn request(&self, verb: &'static str, packages: &[String], options: &[String]) -> AptRequest {
-        AptRequest { verb, packages: packages.to_vec(), recommends: None, options: options.to_vec() }
     }
 
     fn options(&self) -> Vec<String> {
@@ -293,6 +289,10 @@ impl Offers {
     pub fn count(&self) -> usize {
         self.full.packages.iter().filter(|package| is_update(package)).count()
     }
+}
+
+fn request(verb: &'static str, packages: &[String], options: &[String]) -> AptRequest {
+    AptRequest { verb, packages: packages.to_vec(), recommends: None, options: options.to_vec() }
 }
 
 /// Whether a package gets a newer version.

@@ -71,7 +71,7 @@ fn unit(cgroup: &str) -> Option<String> {
     if path.starts_with("/lxc") {
         return None;
     }
-    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    let is_unit = |part: &&str| matches!(part.rsplit_once('.'), Some((_, "service" | "scope")));
     path.split('/').find(is_unit).map(str::to_owned)
 }
 

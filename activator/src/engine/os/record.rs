@@ -86,8 +86,8 @@ pub fn refreshed(host: &Host, record: &OsRecord) -> u64 {
 #[must_use]
 pub fn counted(host: &Host, record: &OsRecord) -> Option<PendingUpdates> {
     let written = changed(host, &format!("{HOME}/{}", OsRecord::RECORD))?;
-    let is_older = |path: &&str| changed(host, path).is_none_or(|time| time <= written);
-    record.pending.filter(|_| DECIDING.iter().all(|path| is_older(&path)))
+    let is_older = |path: &str| changed(host, path).is_none_or(|time| time <= written);
+    record.pending.filter(|_| DECIDING.iter().all(|path| is_older(path)))
 }
 
 fn changed(host: &Host, path: &str) -> Option<SystemTime> {

@@ -5,9 +5,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use nixfleet_contract::SCHEMA;
 use nixfleet_contract::apt::plan::AptPhase;
-use nixfleet_contract::os::update::{StoredUpdate, UpdatePlan};
+use nixfleet_contract::os::update::UpdatePlan;
 use nixfleet_contract::problem::{Code, Problem};
 use rustix::fs::{CWD, RenameFlags};
 
@@ -42,7 +41,7 @@ pub struct ReadyUpdate {
 /// # Errors
 /// Fails with [`Code::BadAnswer`] if the plan was changed on its way, with [`Code::Locked`] if a run or
 /// another program works on the host, or with [`Code::Packages`] if a file cannot be downloaded.
-pub fn download(host: &Host, plan: &UpdatePlan) -> Result<StoredUpdate, Problem> {
+pub fn download(host: &Host, plan: &UpdatePlan) -> Result<(), Problem> {
     check_base(host)?;
     let apt = &plan.apt;
     if fingerprint((&apt.repairs, &apt.packages), &apt.marks, &apt.answers)? != apt.fingerprint {
@@ -52,10 +51,8 @@ pub fn download(host: &Host, plan: &UpdatePlan) -> Result<StoredUpdate, Problem>
     if let Some(problem) = Lock::objection(host) {
         return Err(problem);
     }
-    let stored =
-        StoredUpdate { schema: SCHEMA, fingerprint: apt.fingerprint.clone(), bytes: apt.download_size() };
     if ready(host, &apt.fingerprint).is_ok() {
-        return Ok(stored);
+        return Ok(());
     }
     wait_for_locks(&InForce::read(host)?.declared, None)?;
     let program = activator();
@@ -65,7 +62,7 @@ pub fn download(host: &Host, plan: &UpdatePlan) -> Result<StoredUpdate, Problem>
     let _lock = Lock::take(host, &lock::this_process("root@localhost", "os-download"))?;
     keep(host, plan, Path::new(cache::CACHE))?;
     remove_others(host, &apt.fingerprint);
-    Ok(stored)
+    Ok(())
 }
 
 /// Returns the update with a fingerprint, if all its files are on the host.

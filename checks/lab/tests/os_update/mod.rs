@@ -142,9 +142,8 @@ impl Stage {
     #[track_caller]
     fn downloads(&self, plan: &Value) -> String {
         self.host().files().unwrap().write("/root/plan.json", plan.to_string()).unwrap();
-        let stored = self.runs("os-download < /root/plan.json");
-        assert_eq!(stored["fingerprint"], plan["apt"]["fingerprint"], "{stored:#}");
-        stored["fingerprint"].as_str().unwrap().to_owned()
+        assert_eq!(self.runs("os-download < /root/plan.json"), json!({ "schema": 1 }));
+        plan["apt"]["fingerprint"].as_str().unwrap().to_owned()
     }
 
     /// Installs an update, with this outcome.

@@ -258,9 +258,9 @@ fn is_reached(plan: &AptPlan, host: &HostPackages) -> bool {
     })
 }
 
-/// Returns the packages of a plan that are on the host and are automatic. `owned`: the record of the packages that the
-/// plan of an apply has installed; a new package that is not in it was installed by somebody else in the
-/// meantime. An update owns no package.
+/// Returns the packages of a plan that are on the host and are automatic. `owned`: the record of the packages
+/// that the plan of an apply has installed; a new package that is not in it was installed by somebody else in
+/// the meantime. An update owns no package.
 pub(super) fn automatic(
     plan: &AptPlan,
     host: &HostPackages,

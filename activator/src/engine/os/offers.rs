@@ -201,9 +201,11 @@ impl UpdateQuestion<'_> {
     /// Whether the declaration holds a package, or wants another version than this one.
     fn is_kept_by_policy(&self, name: &PackageName, to: &str) -> bool {
         let is_other = |pattern: &VersionPattern| to.parse().is_ok_and(|to| !pattern.matches(&to));
-        let declared = self.declared.packages.get(name);
-        self.declared.holds(name)
-            || matches!(declared, Some(DeclaredPackage::Present(it)) if it.version.as_ref().is_some_and(is_other))
+        let version = match self.declared.packages.get(name) {
+            Some(DeclaredPackage::Present(present)) => present.version.as_ref(),
+            Some(DeclaredPackage::Absent {} | DeclaredPackage::Purged {}) | None => None,
+        };
+        self.declared.holds(name) || version.is_some_and(is_other)
     }
 
     fn version(&self, name: &PackageName) -> Option<PackageVersion> {

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -63,6 +64,10 @@ pub struct Reboot {
     /// The health checks of this fleet that the user has been shown on this machine.
     known: Errands,
     interrupt: Interrupt,
+    /// The number of hosts that did not come back well.
+    failed: AtomicUsize,
+    /// The number of such hosts after which no further host is rebooted.
+    tolerated: usize,
 }
 
 /// The planned reboot of a host.
@@ -84,8 +89,11 @@ impl RebootRequest {
     pub async fn plan(&self, context: &Context) -> Result<Rollout<Reboot>, Stop> {
         let (Evaluated { origin, fleet, .. }, selected) = self.targets.select(context).await?;
         let connections = self.targets.connections;
-        let Participants { hosts, excluded, outline } =
+        let Participants { hosts, excluded, mut outline } =
             Participants::of(&fleet, selected, &self.policy, connections.parallel, context)?;
+        if hosts.iter().all(|host| host.os_updates.reboot_limits.is_empty()) {
+            outline.policy.max_parallel = connections.parallel.unwrap_or(NonZeroUsize::MIN);
+        }
         let operation = Arc::new(Reboot {
             if_required: self.if_required,
             now: self.now,
@@ -93,6 +101,8 @@ impl RebootRequest {
             slots: RebootSlots::of(&StateDir::find()?, &origin.flake)?,
             known: Errands::shown_here(&origin.flake),
             interrupt: context.interrupt.clone(),
+            failed: AtomicUsize::new(0),
+            tolerated: outline.policy.max_failures.of_rounded_down(hosts.len()),
         });
         for host in &hosts {
             operation.window(host)?;
@@ -151,12 +161,16 @@ impl Reboot {
         if limits.is_empty() { vec![RebootLimit { tag: None, max: self.parallel }] } else { limits }
     }
 
-    /// Waits until the limits allow the host to be rebooted. `None`: the user has interrupted the command.
+    /// Waits until the limits allow the host to be rebooted. `None`: the user has interrupted the command, or
+    /// too many hosts did not come back well.
     async fn turn(&self, session: &Session, events: &Bus) -> Result<Option<RebootSlot>, Problem> {
         let host = session.host();
         let limits = self.limits(host);
         let mut is_told = false;
         loop {
+            if self.interrupt.is_requested() || self.failed.load(Ordering::Relaxed) > self.tolerated {
+                return Ok(None);
+            }
             let others = match self.slots.take(host, &limits, session.to_boot())? {
                 Turn::Now(slot) => return Ok(Some(slot)),
                 Turn::Later { others } => others.join(", "),
@@ -167,7 +181,7 @@ impl Reboot {
                 is_told = true;
             }
             tokio::select! {
-                () = self.interrupt.requested() => return Ok(None),
+                () = self.interrupt.requested() => {}
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
@@ -185,7 +199,12 @@ impl Reboot {
         let phase = |phase| events.say(EventKind::HostPhase { host: host.to_owned(), phase });
         let failed_before = remote::booted(session).await?.failed;
         phase(Phase::Rebooting);
-        remote::reboot(session, &planned.os.boot_id).await?;
+        match remote::reboot(session, &planned.os.boot_id).await {
+            // The shutdown may end the connection before the answer arrives. Whether the host reboots is seen
+            // next.
+            Err(problem) if problem.code == Code::Unreachable => {}
+            answer => answer?,
+        }
         let booted = remote::await_boot(session, &planned.os.boot_id).await?;
         view.new_boot_id = Some(booted.boot_id.clone());
         session.reconnect().await?;
@@ -227,14 +246,17 @@ impl Operation for Reboot {
         let mut view = planned.view();
         let result = match self.turn(session, events).await {
             Err(problem) => HostResult::failed(host, problem),
-            Ok(None) => deferred(host, "the command was interrupted before the turn of this host".to_owned()),
+            Ok(None) => deferred(host, "the rollout ended before the turn of this host".to_owned()),
             // The window may have ended while the host waited.
             Ok(Some(_slot)) => match self.window(session.host()).map(|state| state.closed().cloned()) {
                 Err(problem) => HostResult::failed(host, problem),
                 Ok(Some(next)) => deferred(host, next_window(&next)),
                 Ok(None) => {
                     let done = self.carry_out(session, planned, &mut view, events).await;
-                    done.unwrap_or_else(|problem| not_back_well(host, problem, events))
+                    done.unwrap_or_else(|problem| {
+                        self.failed.fetch_add(1, Ordering::Relaxed);
+                        not_back_well(host, problem, events)
+                    })
                 }
             },
         };

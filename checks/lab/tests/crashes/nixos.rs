@@ -296,8 +296,9 @@ fn killed_before_the_changes_of_a_nixos_host() {
     };
     let tried = format!(
         "{points}, to kill the process at, with a NixOS system and files; {} or more with a power cut; 3 kills \
-         before the boot loader is told to boot a new kernel once",
-        boots.min(4)
+         before the boot loader is told to boot a new kernel once{}",
+        boots.min(4),
+        if all { format!(", and all {of_kernel} points of that change") } else { String::new() }
     );
     report("nixos::killed_before_the_changes_of_a_nixos_host", &tried, &failures);
 }

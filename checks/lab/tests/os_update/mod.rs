@@ -1,6 +1,7 @@
 //! Tests of updates of the operating system, with the commands of the activator, on a host with Debian 13 and
 //! on one with Debian 12. The packages and their repository are made by the tests.
 
+mod commands;
 mod failures;
 mod scopes;
 

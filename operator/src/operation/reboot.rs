@@ -116,8 +116,8 @@ impl RebootRequest {
 /// Returns when each selected host may be rebooted. No host is contacted.
 ///
 /// # Errors
-/// Fails if the fleet cannot be evaluated, if the selection is invalid, or if this machine does not know the time
-/// zone of a window.
+/// Fails if the fleet cannot be evaluated, if the selection is invalid, or if this machine does not know the
+/// time zone of a window.
 pub async fn schedule(targets: &Targets, context: &Context) -> Result<Vec<HostResult>, Stop> {
     let (_, hosts) = targets.select(context).await?;
     let (now, mut results) = (Timestamp::now(), Vec::new());

@@ -304,8 +304,8 @@ fn killed_before_the_changes_of_a_nixos_host() {
 }
 
 /// Kills an apply of a new kernel before the boot loader gets an entry for the kernel, and just before it is
-/// told to boot the kernel once. `make soak-hosts` kills it before each change. Returns the number of changes,
-/// and the failures.
+/// told to boot the kernel once. `make soak-hosts` kills it before each change. Returns the number of
+/// changes, and the failures.
 fn killed_before_a_new_kernel_is_to_boot(lab: &Lab, walker: &mut Walker<'_>) -> (usize, Vec<String>) {
     walker.aims_at(lab, "boot.kernelRelease = \"6.12.9\";");
     let log = walker.changes();

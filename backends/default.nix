@@ -12,9 +12,9 @@
 #   newAccount   { name, system } → { home, shell }: the values of a new account that its declaration does
 #                not set
 #   arguments    { host, packagesOf } → the arguments that modules get only on this base
-#   evaluate     { host, nixpkgs, specialArgs, modules, ours, intentOf } → the evaluated modules. `ours` are
-#                the modules that declare the families. `intentOf` takes an evaluation and returns its intent
-#                and its mistakes
+#   evaluate     ours → { host, nixpkgs, specialArgs, modules, ours, intentOf } → the evaluated modules.
+#                `ours` are the modules that declare the families; work that depends on them alone is done
+#                once for all hosts. `intentOf` takes an evaluation and returns its intent and its mistakes
 #   resolved     all options of an evaluated host → the options whose mistakes are collected
 #   problems     { config, intent, options, inputs } → mistakes that only the whole configuration shows
 #   toplevelFor  { host, config, intent, activator } → { buildSystem, builder } → the closure of the host, a

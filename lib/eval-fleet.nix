@@ -197,6 +197,12 @@ let
       ++ sorted.wrong
     ) fleet.backends;
 
+    # The functions that evaluate the modules of hosts, by base. They share all work that is the same for each
+    # host.
+    evaluations = lib.mapAttrs (
+      base: backend: backend.evaluate fleet.intentModules.${base}
+    ) fleet.backends;
+
     evaluate = name: evalHost { inherit fleet name; };
     evaluateBare =
       name:

@@ -14,7 +14,7 @@ let
   objection = backend.objection fleet.nixpkgs;
 
   given = import ./host-modules.nix { inherit fleet isBare name; };
-  evaluated = backend.evaluate given;
+  evaluated = fleet.evaluations.${fleet.hosts.${name}.base} given;
 
   # The result if the fleet's nixpkgs cannot evaluate hosts of this base. It throws when it is used. The
   # inventory reports this mistake, so `problems` stays empty.

@@ -14,14 +14,10 @@
 let
   evaluated =
     theirs:
-    lib.evalModules (
-      {
-        inherit specialArgs;
-        modules = modules ++ theirs;
-      }
-      # Release 22.11 has no module classes.
-      // lib.optionalAttrs (lib.functionArgs lib.evalModules ? class) { inherit class; }
-    );
+    import ./classed.nix { inherit lib; } class {
+      inherit specialArgs;
+      modules = modules ++ theirs;
+    };
   plain = evaluated ours;
   deep = evaluated [ (import ./deep-imports.nix { inherit lib; } ours) ];
 

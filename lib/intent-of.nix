@@ -10,25 +10,19 @@ let
   host = fleet.hosts.${name};
   backend = fleet.backends.${host.base};
 
-  # Resolves each option once, and returns both the value and the mistakes of the option. A user's module may
-  # declare options with types that are not NixFleet's. A mistake in the value of such an option is thrown at
-  # once and not collected.
+  # Resolves each option of a tree once, and returns both the values and the mistakes. `unset` has the
+  # values of the options that are not in the tree.
   resolve =
-    tree:
+    unset: tree:
     let
-      inner = lib.mapAttrs (_: resolve) tree;
+      inner = lib.mapAttrs (name: resolve (unset.${name} or { })) tree;
     in
-    if !lib.isOption tree then
-      {
-        value = lib.mapAttrs (_: result: result.value) inner;
-        problems = lib.concatMap (result: result.problems) (lib.attrValues inner);
-      }
-    else if tree.type ? resolve then
-      types.resolveOption tree
+    if lib.isOption tree then
+      types.resolveAny tree
     else
       {
-        inherit (tree) value;
-        problems = [ ];
+        value = unset // lib.mapAttrs (_: result: result.value) inner;
+        problems = lib.concatMap (result: result.problems) (lib.attrValues inner);
       };
 
   # Reports the use of a family that the backend cannot compile. An option left at its default value does not
@@ -59,9 +53,15 @@ let
       lib.mapAttrsToList ofFamily (builtins.intersectAttrs options.nixfleet backend.lacking)
     );
 in
-{ config, options, ... }:
+{
+  config,
+  options,
+  set ? backend.resolved options,
+  unset ? { },
+  ...
+}:
 let
-  resolved = resolve (backend.resolved options);
+  resolved = resolve unset set;
   intent = resolved.value.nixfleet;
   assertions = resolved.value.assertions or [ ];
 

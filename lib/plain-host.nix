@@ -20,20 +20,23 @@
     };
 
   evaluate =
-    {
-      specialArgs,
-      modules,
-      ours,
-      ...
-    }:
-    import ./eval-modules.nix { inherit lib; } {
-      inherit
-        class
-        specialArgs
-        modules
-        ours
-        ;
-    };
+    ours:
+    let
+      sparse = import ./sparse-options.nix { inherit class lib types; } ours;
+    in
+    { specialArgs, modules, ... }:
+    let
+      whole = import ./eval-modules.nix { inherit lib; } {
+        inherit
+          class
+          specialArgs
+          modules
+          ours
+          ;
+      };
+      evaluated = sparse { inherit modules specialArgs whole; };
+    in
+    if evaluated.isUsable then evaluated else whole;
 
   # The mistakes in these options are collected: `nixfleet`, assertions, warnings, and the options of users'
   # modules that have NixFleet types.

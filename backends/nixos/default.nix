@@ -109,6 +109,7 @@ in
   misplaced = advice: advice.inAnyHost;
 
   evaluate =
+    _:
     { nixpkgs, specialArgs, ... }@given:
     let
       evaluated =

@@ -70,6 +70,7 @@ let
       rollouts = import ./rollouts.nix world;
       short-form = import ./short-form.nix world;
       short-form-page = import ./short-form-page.nix world;
+      sparse-options = import ./sparse-options.nix world;
       systemd = import ./systemd.nix world;
       values = import ./values.nix world;
     };

@@ -41,6 +41,18 @@ in
 {
   inherit resolveOption;
 
+  # Returns { value; problems; } of one option of any type. A user's module may declare options with types
+  # that are not NixFleet's. A mistake in the value of such an option is thrown at once and not collected.
+  resolveAny =
+    option:
+    if option.type ? resolve then
+      resolveOption option
+    else
+      {
+        inherit (option) value;
+        problems = [ ];
+      };
+
   # The problems of all options in a tree that have NixFleet types. Options with other types, which users'
   # modules may declare, throw their own errors.
   optionProblems =

@@ -27,7 +27,9 @@ apps.gc: app
 apps.history: app
 apps.host: app
 apps.hosts: app
+apps.os-update: app
 apps.plan: app
+apps.reboot: app
 apps.rollback: app
 apps.run: app
 apps.status: app

@@ -10,8 +10,8 @@ use crate::stage::{applies, lone, outcomes_of};
 /// The hosts, tags, groups and roles of the demo's fleet, as selectors.
 const SELECTORS: &str = "db-1 web-1 web-2 all @db @prod @web @all @ubuntu @nixos role:db role:web";
 /// All commands that are not hidden.
-const COMMANDS: &str = "plan apply status check rollback os-update reboot run history hosts bootstrap host doctor \
-                        forget import gc backups explain completions help";
+const COMMANDS: &str = "plan apply status check rollback os-update reboot run history hosts bootstrap host \
+                        doctor forget import gc backups explain completions help";
 
 /// The user `ada`, whose bash has the package in its environment.
 struct Ada<'a> {

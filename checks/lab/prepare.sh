@@ -27,6 +27,8 @@ need systemd-nspawn systemd-container
 need xz xz-utils
 # The static C library, for programs that run on any host.
 [ -e "$(cc -print-file-name=libc.a 2>/dev/null || echo libc.a)" ] || missing+=(libc6-dev)
+# Windows of updates and reboots have time zones.
+[ -e /usr/share/zoneinfo/Europe/Berlin ] || missing+=(tzdata)
 # Older keyrings do not know the release the lab's hosts run.
 keyring=$(dpkg-query --show --showformat '${Version}' debian-archive-keyring 2>/dev/null || true)
 dpkg --compare-versions "$keyring" ge 2023.3+deb12u2 || missing+=(debian-archive-keyring)

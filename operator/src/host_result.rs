@@ -145,7 +145,7 @@ pub struct CalendarView {
     pub windows: Vec<WeeklyWindow>,
     /// Whether the host may be rebooted now.
     pub is_open: bool,
-    /// The beginning of the next window, or the end of the open one, in RFC 3339 format with the time zone.
+    /// The time at which `isOpen` changes, in RFC 3339 format with the time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use nixfleet_contract::problem::Problem;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Opening, Writer};
 use super::walk::Walk;
@@ -62,6 +63,22 @@ impl Host {
     /// Fails with the kernel's error.
     pub fn read_record(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         read_limited(&self.path(HOME).join(name))
+    }
+
+    /// Reads a document in [`HOME`] that states its schema. Returns `None` if the document does not exist.
+    ///
+    /// # Errors
+    /// Fails with the reason, as a clause: the kernel's error, another schema, or a document that is no `T`.
+    pub fn read_versioned<T: DeserializeOwned>(&self, name: &str, schema: u32) -> Result<Option<T>, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            schema: u32,
+        }
+        let Some(bytes) = self.read_record(name).map_err(|error| error.to_string())? else { return Ok(None) };
+        match serde_json::from_slice(&bytes) {
+            Ok(Versioned { schema: found }) if found != schema => Err(format!("it has schema {found}")),
+            _ => serde_json::from_slice(&bytes).map(Some).map_err(|error| error.to_string()),
+        }
     }
 
     /// Replaces a document in [`HOME`], and flushes the new document to disk.

@@ -53,14 +53,12 @@ fn notes(result: &HostResult, problem: Option<&Problem>) -> Vec<String> {
     let recovered = result.report.iter().filter_map(|report| report.recovered.as_deref());
     let backups: Vec<&String> = result.report.iter().flat_map(|report| &report.backups).collect();
     let look = (!backups.is_empty()).then(|| "see the backups: nixfleet backups list".to_owned());
-    let noted = result.report.iter().flat_map(|report| &report.notes);
+    let noted = result.report.iter().flat_map(|report| report.notes.iter().cloned());
     let aside = result.report.iter().filter_map(|report| report.apt.as_ref()).flat_map(|apt| &apt.set_aside);
-    let aside = aside.map(|file| {
-        one_line(&format!("a changed configuration file stays; the one of the package is {file}"))
-    });
+    let aside =
+        aside.map(|file| format!("a changed configuration file stays; the one of the package is {file}"));
     problem
-        .chain(noted.map(|note| format!("note: {}", one_line(note))))
-        .chain(aside.map(|line| format!("note: {line}")))
+        .chain(noted.chain(aside).map(|note| format!("note: {}", one_line(&note))))
         .chain(recovered.map(|what| format!("recovered: {}", one_line(what))))
         .chain(backups.into_iter().map(|path| paint(YELLOW, format_args!("backup: {}", one_line(path)))))
         .chain(look)

@@ -5,7 +5,7 @@
 //! - [`update`]: the updates that a host would install
 //! - [`reboot`]: the reasons for which a host has to be rebooted
 //! - [`status`]: the part of the status of a host
-//! - [`record`]: what a host remembers about its updates
+//! - [`record`]: the record of a host about its updates
 
 pub mod policy;
 pub mod reboot;

@@ -12,7 +12,7 @@ use crate::values::word;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OsPolicy {
-    /// Who updates an Ubuntu or Debian host, and when; `None` if the fleet says nothing about it.
+    /// How an Ubuntu or Debian host is updated; `None` if the fleet does not declare it.
     pub mode: Option<UpdateMode>,
     /// Whether `nixfleet due` applies the fleet to a NixOS host, which also updates its operating system.
     pub auto_switch: bool,
@@ -28,7 +28,7 @@ pub struct OsPolicy {
     pub on_apply: Option<UpdateScope>,
 }
 
-/// Who updates the operating system of a host, and when.
+/// The way in which the operating system of a host is updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

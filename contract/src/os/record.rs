@@ -1,4 +1,4 @@
-//! What a host remembers about the updates of its operating system.
+//! The record of a host about the updates of its operating system.
 
 use std::collections::BTreeMap;
 

@@ -63,8 +63,6 @@ pub struct OsUpdate {
 pub struct PlannedOsUpdate {
     /// The plan that the host made.
     pub plan: UpdatePlan,
-    /// The same plan as JSON.
-    json: Arc<[u8]>,
     /// The path, on the host, of the activator that made the plan.
     activator: String,
     /// The health checks of the generation in force that run on this machine; `None` if they are not known.
@@ -88,6 +86,7 @@ impl OsUpdateRequest {
         excluded.extend(by_policy);
         let (scope, download_only) = (self.scope, self.download_only);
         let operation = Arc::new(OsUpdate { scope, download_only, ignore_policy: self.ignore_policy });
+        // An unknown time zone is refused before any host is contacted.
         for host in &hosts {
             operation.closed(host)?;
         }
@@ -149,17 +148,20 @@ impl Operation for OsUpdate {
         events.say(EventKind::HostPhase { host: host.name.clone(), phase: Phase::Planning });
         let scope = self.scope(&host.os_updates);
         let (plan, activator) = remote::plan_os_update(session, scope).await?;
-        let json = serde_json::to_vec(&plan).map_err(|error| {
-            Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").at(&host.name).because(error)
-        })?;
+        if plan.current.is_none() && plan.apt.problems.is_empty() {
+            return Err(remote::not_managed(session));
+        }
         let checks = plan.current.as_ref().and_then(|current| health::of_closure(&current.closure));
-        Ok(PlannedOsUpdate { plan, json: json.into(), activator, checks, deferred: self.closed(host)? })
+        Ok(PlannedOsUpdate { plan, activator, checks, deferred: self.closed(host)? })
     }
 
     async fn prepare(&self, session: &Session, plan: &Self::Plan, events: &Bus) -> Result<(), Problem> {
         let host = session.host().name.clone();
+        let json = serde_json::to_vec(&plan.plan).map_err(|error| {
+            Problem::new(Code::BadAnswer, "the plan cannot be encoded as JSON").at(&host).because(error)
+        })?;
         events.say(EventKind::HostPhase { host, phase: Phase::Downloading });
-        remote::download_os_update(session, &plan.activator, Arc::clone(&plan.json)).await
+        remote::download_os_update(session, &plan.activator, json.into()).await
     }
 
     async fn perform(&self, session: &Session, plan: &Self::Plan, events: &Bus) -> HostResult {

@@ -104,6 +104,7 @@ impl RebootRequest {
             failed: AtomicUsize::new(0),
             tolerated: outline.policy.max_failures.of_rounded_down(hosts.len()),
         });
+        // An unknown time zone is refused before any host is contacted.
         for host in &hosts {
             operation.window(host)?;
         }

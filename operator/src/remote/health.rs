@@ -1,9 +1,9 @@
 //! Makes a host run its own health checks.
 
 use nixfleet_contract::health::Checked;
-use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::problem::Problem;
 
-use super::ask;
+use super::{ask, not_managed};
 use crate::ssh::Session;
 
 /// Makes the host run the health checks of its current generation, except those that run on the operator's
@@ -14,11 +14,8 @@ use crate::ssh::Session;
 pub async fn health(session: &Session) -> Result<Checked, Problem> {
     let answer =
         ask(session, include_str!("scripts/health.sh"), &[], Vec::new(), session.to_change()).await?;
-    if answer.activator.is_some() {
-        return answer.document();
+    if answer.activator.is_none() {
+        return Err(not_managed(session));
     }
-    let name = &session.host().name;
-    Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
-        .at(name)
-        .help(format!("apply to the host first: nixfleet apply --host {name}")))
+    answer.document()
 }

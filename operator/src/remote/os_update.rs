@@ -5,19 +5,27 @@ use std::time::Duration;
 
 use nixfleet_contract::generation::Generation;
 use nixfleet_contract::os::update::{UpdatePlan, UpdateScope};
-use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
+use serde::Deserialize;
 
-use super::answer::Answer;
 use super::change::Change;
 use super::report_check::Expected;
 use super::run_id::new_run;
-use super::{Done, FACTS, PRELUDE, Terms, ask};
+use super::{Terms, ask, not_managed};
 use crate::identity::operator;
 use crate::ssh::Session;
 
 /// The time limit for fetching the lists of packages, and for the files of a host.
 const DOWNLOADS: Duration = Duration::from_secs(3600);
+
+/// The answer to a download, which has no content. A refusal has more fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    #[serde(rename = "schema")]
+    _schema: u32,
+}
 
 /// Lets a host fetch its lists of packages, and asks which updates it would install. Apart from the lists,
 /// nothing changes. Returns the plan and the activator that made it. Takes one SSH exec.
@@ -39,9 +47,8 @@ pub async fn plan_os_update(session: &Session, scope: UpdateScope) -> Result<(Up
 /// The host cannot be reached, or a file cannot be downloaded.
 pub async fn download_os_update(session: &Session, activator: &str, plan: Arc<[u8]>) -> Result<(), Problem> {
     let limit = session.to_answer().saturating_add(DOWNLOADS);
-    let script = format!("{PRELUDE}\n{FACTS}\n{}", include_str!("scripts/os-download.sh"));
-    let output = session.script(&script, &[activator], vec![plan], limit).await?;
-    Answer::read(session.host(), output)?.document::<Done>().map(drop)
+    let script = include_str!("scripts/os-download.sh");
+    ask(session, script, &[activator], vec![plan], limit).await?.document::<Done>().map(drop)
 }
 
 /// Installs the updates of the plan with this fingerprint, whose files the host has downloaded. `current`:
@@ -64,13 +71,4 @@ pub async fn os_update(
     let change = Change::new(session, activator, &run, terms, expected);
     let who = operator();
     change.carry_out(include_str!("scripts/os-update.sh"), &[fingerprint, &who, &run, activator]).await
-}
-
-/// Returns the problem of a host that has no activator.
-#[must_use]
-pub fn not_managed(session: &Session) -> Problem {
-    let name = &session.host().name;
-    Problem::new(Code::NoGeneration, "the host is not managed yet")
-        .at(name)
-        .help(format!("apply to the host first: nixfleet apply --host {name}"))
 }

@@ -7,8 +7,7 @@ use nixfleet_contract::os::reboot::RebootAnswer;
 use nixfleet_contract::problem::{Code, Problem};
 use tokio::time::Instant;
 
-use super::ask;
-use super::os_update::not_managed;
+use super::{ask, not_managed};
 use crate::diagnostics::retried;
 use crate::process::Output;
 use crate::ssh::Session;

@@ -3,7 +3,7 @@
 use nixfleet_contract::force::Force;
 use nixfleet_contract::inspected;
 use nixfleet_contract::plan::Plan;
-use nixfleet_contract::problem::{Code, Problem};
+use nixfleet_contract::problem::Problem;
 use nixfleet_contract::report::Report;
 
 use super::change::Change;
@@ -13,7 +13,7 @@ use super::plan_options::PlanOptions;
 use super::report_check::Expected;
 use super::run_id::new_run;
 use super::terms::force_flags;
-use super::{Terms, ask};
+use super::{Terms, ask, not_managed};
 use crate::identity::operator;
 use crate::ssh::Session;
 
@@ -43,12 +43,7 @@ pub async fn plan_rollback(
     // `FEW` checks.
     let limit = session.to_answer().saturating_add(inspected::patience(FEW));
     let answer = ask(session, script, &arguments, Vec::new(), limit).await?;
-    let Some(activator) = answer.activator.clone() else {
-        let name = &session.host().name;
-        return Err(Problem::new(Code::NoGeneration, "the host is not managed yet")
-            .at(name)
-            .help(format!("apply to the host first: nixfleet apply --host {name}")));
-    };
+    let Some(activator) = answer.activator.clone() else { return Err(not_managed(session)) };
     let mut plan: Plan = answer.document()?;
     if !options.show_private {
         plan.hide_private();

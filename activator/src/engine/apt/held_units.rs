@@ -67,14 +67,7 @@ impl HeldUnits {
                 .because(why)
                 .help("move the file away, then apply again: the units that it names can start from then on")
         };
-        let Some(bytes) = host.read_record(record).map_err(|error| unreadable(error.to_string()))? else {
-            return Ok(None);
-        };
-        let held: Self = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if held.schema != Self::SCHEMA {
-            return Err(unreadable(format!("it has schema {}", held.schema)));
-        }
-        Ok(Some(held))
+        host.read_versioned(record, Self::SCHEMA).map_err(unreadable)
     }
 }
 

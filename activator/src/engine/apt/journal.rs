@@ -47,14 +47,7 @@ impl AptJournal {
                 .because(why)
                 .help("run `dpkg --audit` on the host, complete what it lists, then move the journal away")
         };
-        let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
-            return Ok(None);
-        };
-        let journal: Self = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if journal.schema != Self::SCHEMA {
-            return Err(unreadable(format!("it has schema {}", journal.schema)));
-        }
-        Ok(Some(journal))
+        host.read_versioned(RECORD, Self::SCHEMA).map_err(unreadable)
     }
 
     /// Writes the journal to disk.

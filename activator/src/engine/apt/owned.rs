@@ -58,15 +58,8 @@ impl OwnedPackages {
                     "restore the file from a backup, or remove it: then NixFleet removes no package any more",
                 )
         };
-        let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
-            return Ok(Self::default());
-        };
-        let recorded: Recorded =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if recorded.schema != Self::SCHEMA {
-            return Err(unreadable(format!("it has schema {}", recorded.schema)));
-        }
-        Ok(recorded.owned)
+        let recorded: Option<Recorded> = host.read_versioned(RECORD, Self::SCHEMA).map_err(unreadable)?;
+        Ok(recorded.map(|recorded| recorded.owned).unwrap_or_default())
     }
 
     /// Writes the record to disk, if it differs from `before`.

@@ -64,14 +64,7 @@ impl RanRecord {
                 .because(why)
                 .help("start the services that are down on the host, then move the record away")
         };
-        let Some(bytes) = host.read_record(RECORD).map_err(|error| unreadable(error.to_string()))? else {
-            return Ok(None);
-        };
-        let record: Self = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if record.schema != Self::SCHEMA {
-            return Err(unreadable(format!("it has schema {}", record.schema)));
-        }
-        Ok(Some(record))
+        host.read_versioned(RECORD, Self::SCHEMA).map_err(unreadable)
     }
 
     /// Returns the units that an interrupted run has left to start. A boot has ended all units, and has

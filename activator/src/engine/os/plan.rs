@@ -27,7 +27,7 @@ use crate::host::apt::{hook, transaction};
 use crate::host::lock::{self, Lock};
 use crate::host::{Host, client, nixos};
 
-/// What the manifest in force says about packages.
+/// The packages and holds that the manifest in force declares.
 #[derive(Clone, Debug, Default)]
 pub struct InForce {
     /// The name of the host; empty if the host is not managed yet.

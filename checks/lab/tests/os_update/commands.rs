@@ -6,7 +6,7 @@ use std::time::Duration;
 use nixfleet_lab::command::wait_until;
 use serde_json::{Value, json};
 
-use super::{SECURITY, STABLE, Stage, osapp, oslib, plain, publish};
+use super::{Stage, publish, third};
 use crate::stage::{assert_says, outcomes, outcomes_of};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -58,13 +58,7 @@ fn all_hosts_install_the_files_of_the_plan_and_a_failing_canary_spares_the_rest(
     let update = operator.typed(line).unwrap().into_command().stdout(Stdio::piped()).spawn().unwrap();
     let files = canary.files().unwrap();
     wait_until("dpkg runs the script", LIMIT, || Ok(files.exists("/run/osapp.configures"))).unwrap();
-    let next = [
-        (SECURITY, plain("extra", "1.3", "")),
-        (STABLE, osapp("3.0")),
-        (SECURITY, oslib("1.4", "")),
-        (STABLE, plain("osdep", "2.0", "")),
-    ];
-    publish(&stage.0, &next);
+    publish(&stage.0, &third());
     stage.0.guest("web-2").unwrap().ask("apt-get -qq update && apt-get clean").unwrap();
     canary.ask("rm /etc/osapp.slow").unwrap();
     let ended = update.wait_with_output().unwrap();

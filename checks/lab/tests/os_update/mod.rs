@@ -108,6 +108,16 @@ fn second() -> Vec<(&'static str, Package)> {
     ]
 }
 
+/// The packages of the archive after it has moved on: it has none of the files of [`second`] any more.
+fn third() -> Vec<(&'static str, Package)> {
+    vec![
+        (SECURITY, plain("extra", "1.3", "")),
+        (STABLE, osapp("3.0")),
+        (SECURITY, oslib("1.4", "")),
+        (STABLE, plain("osdep", "2.0", "")),
+    ]
+}
+
 /// The lab, and the host of the test.
 struct Stage(Turn<'static>, &'static str);
 

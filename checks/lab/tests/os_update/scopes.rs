@@ -5,7 +5,7 @@ use std::time::Duration;
 use nixfleet_lab::command::wait_until;
 use serde_json::{Value, json};
 
-use super::{SECURITY, STABLE, Stage, held, osapp, oslib, pairs, plain, publish, versions, why};
+use super::{Stage, held, pairs, publish, third, versions, why};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -38,13 +38,7 @@ fn a_security_update_leaves_others_alone_and_installs_what_was_downloaded() {
 
     // The archive moves on between the download and the update, and the host has seen it.
     let fingerprint = stage.downloads(&plan);
-    let next = [
-        (SECURITY, plain("extra", "1.3", "")),
-        (STABLE, osapp("3.0")),
-        (SECURITY, oslib("1.4", "")),
-        (STABLE, plain("osdep", "2.0", "")),
-    ];
-    publish(&stage.0, &next);
+    publish(&stage.0, &third());
     host.ask("apt-get -qq update && apt-get clean").unwrap();
     let report = stage.updates(&fingerprint, "ok");
     assert_eq!(report["apt"]["changed"].as_array().unwrap().len(), 3, "{report:#}");

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Prints the boot id, the state of the system, and each failed unit. What the login shell printed before is noise.
+# Prints the line `@booted`, the boot id, the state of the system, and each failed unit. The reader ignores all lines
+# before `@booted`, which a login shell may have printed.
 LC_ALL=C.UTF-8
 export LC_ALL
 printf '\n@booted\n'
